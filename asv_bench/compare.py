@@ -1,0 +1,246 @@
+"""Times simplezarr side by side with other Zarr libraries, and with a floor in C, on the same files.
+
+Each contender lives in a process of its own; in every round all of them do the task once, in random order. Answers are
+checked, files are in the page cache, results are freshly allocated, arrays are opened outside of the timer.
+
+    python asv_bench/compare.py --size small --rounds 3 --no-memory    # a first look
+    python asv_bench/compare.py --targets --json result.json           # the real thing: 512-cubes, 7 rounds
+    python asv_bench/compare.py --only 'read-*' --contenders simplezarr,tensorstore,floor
+
+Exit status: 0; 1 when simplezarr gave a wrong answer or failed; 3 when --targets were missed, or nothing of
+simplezarr could be timed against them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from peers import contenders, data, table
+from peers.contenders import OURS
+from peers.process import HOME, Worker, WorkerGone, pin
+from peers.results import RowResult
+from peers.rows import SIZES, Row, all_rows, choose_rows
+
+
+@dataclass
+class Lane:
+    """One contender at one row, timed once in every round; samples go where the row's result wants them."""
+
+    worker: Worker
+    request: dict[str, Any]
+    samples: list[float]
+    alive: bool = True
+
+
+class Comparison:
+    """The worker processes, and what to do with them for each row."""
+
+    def __init__(self, names: list[str], options: argparse.Namespace, directory: Path) -> None:
+        self.options, self.directory = options, directory
+        self.rng = random.Random(options.seed)
+        self.rows = {row.name: row for row in all_rows(options.size)}
+        self.workers = {name: self._worker(name) for name in names}
+
+    def _worker(self, name: str) -> Worker:
+        return Worker(name, self.options.threads, self.directory, self.options.timeout)
+
+    def close(self) -> None:
+        for worker in self.workers.values():
+            worker.close()
+
+    def measure(self, row: Row) -> RowResult:
+        """All rounds of one row."""
+        result = RowResult(row)
+        lanes = [lane for name, worker in self.workers.items() if (lane := self._lane(result, name, worker))]
+        if row.like and OURS in result.samples:
+            lanes += self._like(result)
+        for _ in range(self.options.rounds):
+            for lane in self.rng.sample(lanes, len(lanes)):
+                self._once(result, lane)
+        for lane in lanes:
+            if lane.alive and not lane.worker.refused:
+                lane.worker.ask("drop", row=lane.request)
+        result.samples = {name: samples for name, samples in result.samples.items() if samples}
+        if self.options.memory and not row.micro:
+            self._memory(result)
+        return result
+
+    def _lane(self, result: RowResult, name: str, worker: Worker) -> Lane | None:
+        """Prepares and checks one contender; None, and the reason in the result, where that fails."""
+        request = result.row.to_json()
+        reason = worker.refused or self._prepare(result, worker, request)
+        if not reason:
+            return Lane(worker, request, result.samples.setdefault(name, []))
+        result.reasons[name] = reason
+        result.failed |= name == OURS and not worker.refused
+        return None
+
+    def _prepare(self, result: RowResult, worker: Worker, request: dict[str, Any]) -> str | None:
+        try:
+            prepared = worker.ask("prepare", row=request)
+            if "refused" in prepared:
+                return prepared["refused"]
+            result.settings[worker.name] = prepared["setting"]
+            checked = worker.ask("check", row=request)
+            return checked.get("refused") or checked["wrong"]
+        except WorkerGone as gone:
+            return self._lose(result, worker, str(gone))
+
+    def _lose(self, result: RowResult, worker: Worker, reason: str) -> str:
+        """A process that is gone is replaced: the next row is another matter."""
+        worker.refused = reason
+        result.failed |= worker.name == OURS
+        worker.close()
+        self.workers[worker.name] = self._worker(worker.name)
+        return reason
+
+    def _like(self, result: RowResult) -> list[Lane]:
+        """One more lane for ourselves, at the row compared with."""
+        worker, request = self.workers[OURS], self.rows[result.row.like].to_json()
+        reason = self._prepare(result, worker, request)
+        if not reason:
+            return [Lane(worker, request, result.like)]
+        result.reasons[OURS], result.failed = f"at {result.row.like}: {reason}", True
+        return []
+
+    def _once(self, result: RowResult, lane: Lane) -> None:
+        if not lane.alive or lane.worker.refused:
+            return
+        try:
+            ran = lane.worker.ask("run", row=lane.request)
+        except WorkerGone as gone:
+            ran = {"refused": self._lose(result, lane.worker, str(gone))}
+        if "refused" in ran:
+            lane.samples.clear()
+            lane.alive = False
+            result.reasons[lane.worker.name] = ran["refused"]
+            result.failed |= lane.worker.name == OURS
+        else:
+            lane.samples.append(ran["seconds"])
+
+    def _memory(self, result: RowResult) -> None:
+        """Peak memory of one read, in a fresh process for each contender."""
+        for name in result.samples:
+            worker = self._worker(name)
+            try:
+                told = worker.ask("memory", row=result.row.to_json(), setting=result.settings[name])
+                if "bytes" in told:
+                    result.memory[name] = told["bytes"]
+            except WorkerGone as gone:
+                result.reasons[name] = f"memory not measured: {gone}"
+            finally:
+                worker.close()
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "load": os.getloadavg(),
+        "numpy": np.__version__,
+    }
+
+
+def parse_size(text: str) -> int:
+    size = SIZES.get(text) or int(text)
+    if size < 32 or size % 16:
+        raise argparse.ArgumentTypeError(f"{text}: a multiple of 16 from 32 on, or one of {', '.join(SIZES)}")
+    return size
+
+
+def parse_names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    unknown = [name for name in names if name not in contenders.NAMES]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; there are {', '.join(contenders.NAMES)}")
+    return [name for name in contenders.NAMES if name in names]
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--only", action="append", metavar="ROW", help="rows by name or shell pattern (repeatable)")
+    add("--contenders", type=parse_names, default=list(contenders.NAMES), metavar="NAME,…", help="default: all")
+    add("--rounds", type=int, default=7)
+    add("--threads", type=int, default=2, help="for everybody; also the processors left to them (default 2)")
+    add("--size", type=parse_size, default=SIZES["full"], help="side of the cubes: small, medium, full or a number")
+    add("--data", type=Path, help="where the files are kept between runs (default: in the temporary directory)")
+    add("--json", type=Path, metavar="FILE", help="writes every sample")
+    add("--markdown", action="store_true", help="tables in Markdown")
+    add("--targets", action="store_true", help="prints each row's targets and whether they are met")
+    add("--no-memory", dest="memory", action="store_false", help="leaves out peak memory")
+    add("--verbose", action="store_true", help="why a cell is empty, and the settings that were fastest")
+    add("--timeout", type=float, default=300.0, help="seconds that a contender may take for one request")
+    add("--seed", type=int, default=0, help="of the order within the rounds")
+    add("--list", action="store_true", help="lists rows and contenders")
+    return parser.parse_args()
+
+
+def write_files(directory: Path, rows: list[Row], size: int) -> None:
+    """Makes the missing files in a process of its own, and reads all of them once."""
+    names = sorted({row.array for row in rows})
+    missing = [name for name in names if not (directory / name).exists()]
+    if missing:
+        print(f"writing {', '.join(missing)} to {directory}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "peers.data", str(directory), str(size), *missing], cwd=HOME, check=True)
+    for name in names:
+        data.warm(directory, name)
+
+
+def report(results: list[RowResult], options: argparse.Namespace, versions: dict[str, str | None]) -> None:
+    print("\n" + table.times(results, options.contenders, options.markdown))
+    if any(result.memory for result in results):
+        print("\n" + table.memory(results, options.contenders, options.markdown))
+    if options.targets:
+        print("\n" + table.targets(results, options.markdown))
+    failures = [replace(r, reasons={OURS: r.reasons.get(OURS, "failed")}) for r in results if r.failed]
+    if failures:
+        print("\n" + table.reasons(failures))
+    if options.verbose:
+        print("\n".join(["", *(f"{name}: {version or 'absent'}" for name, version in versions.items())]))
+        print("\n" + table.reasons(results) + "\n\n" + table.settings(results))
+
+
+def main() -> int:
+    options = parse_arguments()
+    rows = choose_rows(all_rows(options.size), options.only)
+    if options.list:
+        print("\n".join(["rows:", *(f"  {row.name}" for row in rows), "contenders:", *(f"  {n}" for n in contenders.NAMES)]))
+        return 0
+    directory = (options.data or Path(tempfile.gettempdir()) / "simplezarr-compare").resolve() / str(options.size)
+    references = [row for row in all_rows(options.size) if row.name in {r.like for r in rows}]
+    write_files(directory, rows + references, options.size)
+    pin(options.threads)
+    before = machine()
+    comparison = Comparison(options.contenders, options, directory)
+    results = []
+    try:
+        for row in rows:
+            print(f"{row.name} …", file=sys.stderr)
+            results.append(comparison.measure(row))
+    finally:
+        comparison.close()
+    versions = {name: worker.version for name, worker in comparison.workers.items()}
+    report(results, options, versions)
+    if options.json:
+        facts = {"machine": before, "versions": versions, "size": options.size, "threads": options.threads}
+        options.json.write_text(json.dumps({**facts, "rows": [r.to_json() for r in results]}, indent=1), encoding="utf-8")
+    if any(result.failed for result in results):
+        return 1
+    return 3 if options.targets and any(result.missed() for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

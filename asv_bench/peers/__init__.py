@@ -1,0 +1,1 @@
+"""The parts of ``compare.py``: data, rows, contenders, worker processes and the tables."""

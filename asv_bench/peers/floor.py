@@ -1,0 +1,151 @@
+"""The floor: ``floor.c``, built on demand, behind the face of a contender."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib.util
+import json
+import math
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from peers.contenders import Contender, Refused
+from peers.rows import Axis
+
+SOURCE = Path(__file__).resolve().parent.parent / "floor.c"
+CODECS = {"raw": 0, "zstd": 1, "blosc": 2}
+BYTE = ctypes.c_char  # byref(BYTE.from_buffer(array)) is the cheapest way to pass an array
+
+
+def _blosc2() -> Path:
+    spec = importlib.util.find_spec("blosc2")  # found, not imported
+    if spec is None or spec.origin is None:
+        raise Refused("the floor needs the blosc2 wheel for its codecs: pip install blosc2")
+    package = Path(spec.origin).parent
+    if not (package / "lib" / "libblosc2.a").exists():
+        raise Refused(f"{package} has no lib/libblosc2.a: the floor needs blosc2's wheel")
+    return package
+
+
+def build() -> Path:
+    """The shared library, compiled unless there is one from the same source and the same wheel."""
+    blosc2 = _blosc2()
+    archive = blosc2 / "lib" / "libblosc2.a"
+    identity = SOURCE.read_bytes() + f"{archive} {archive.stat().st_mtime_ns}".encode()
+    place = Path(tempfile.gettempdir()) / f"simplezarr-floor-{os.getuid()}"
+    place.mkdir(mode=0o700, exist_ok=True)
+    library = place / f"floor-{hashlib.sha256(identity).hexdigest()[:16]}.so"
+    if not library.exists():
+        part = library.with_suffix(f".{os.getpid()}")
+        sources = [f"-I{blosc2 / 'include'}", str(SOURCE), str(archive), "-lpthread", "-lm", "-ldl"]
+        command = [os.environ.get("CC", "cc"), "-O3", "-shared", "-fPIC", *sources, "-o", str(part)]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        except OSError as error:
+            raise Refused(f"no C compiler for the floor: {error}") from error
+        except subprocess.CalledProcessError as error:
+            raise Refused(f"floor.c does not compile: {error.stderr.strip()}") from error
+        os.replace(part, library)
+    return library
+
+
+def _chain(codecs: list[dict[str, Any]]) -> str:
+    """The one codec of a chain that the floor knows."""
+    names = [codec["name"] for codec in codecs]
+    if names[:1] != ["bytes"] or codecs[0].get("configuration", {}).get("endian", "little") != "little":
+        raise Refused("the floor knows little-endian chunks in C order only")
+    codec = names[1] if len(names) == 2 else "raw"
+    if len(names) > 2 or codec not in CODECS:
+        raise Refused(f"the floor does not know the codecs {names}")
+    return codec
+
+
+class FloorArray:
+    """An open array: the handle of the C side and what NumPy has to know."""
+
+    def __init__(self, library: ctypes.CDLL, path: str) -> None:
+        document = json.loads(Path(path, "zarr.json").read_bytes())
+        self.shape = tuple(document["shape"])
+        self.dtype = np.dtype(document["data_type"])
+        self.chunks = stored = tuple(document["chunk_grid"]["configuration"]["chunk_shape"])
+        codecs, inner = document["codecs"], None
+        if codecs[0]["name"] == "sharding_indexed":
+            shard = codecs[0]["configuration"]
+            inner = self.chunks = tuple(shard["chunk_shape"])
+            codecs = shard["codecs"]
+        self._sides = sides = ctypes.c_int64 * len(stored)
+        self._library = library
+        self._handle = library.floor_open(
+            os.fsencode(path), len(stored), sides(*stored), sides(*inner) if inner else None, self.dtype.itemsize,
+            CODECS[_chain(codecs)],
+        )  # fmt: skip
+        if not self._handle:
+            raise OSError(f"the floor can't open {path}")
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            self._library.floor_close(self._handle)
+
+    def read(self, start: list[int], count: list[int], step: list[int], threads: int) -> np.ndarray:
+        out, sides = np.empty(count, self.dtype), self._sides
+        address = out.ctypes.data
+        if self._library.floor_read(self._handle, sides(*start), sides(*count), sides(*step), threads, address):
+            raise OSError("the floor failed to read")
+        return out
+
+    def chunk(self, index: tuple[int, ...]) -> np.ndarray:
+        out = np.empty(self.chunks, self.dtype)
+        if self._library.floor_chunk(self._handle, self._sides(*index), ctypes.byref(BYTE.from_buffer(out))):
+            raise OSError("the floor failed to read a chunk")
+        return out
+
+    def scalar(self, index: tuple[int, ...]) -> np.generic:
+        out = np.empty((), self.dtype)
+        if self._library.floor_scalar(self._handle, self._sides(*index), ctypes.byref(BYTE.from_buffer(out))):
+            raise OSError("the floor failed to read an element")
+        return out[()]
+
+
+class Floor(Contender):
+    name = "floor"
+
+    def __init__(self, threads: int) -> None:
+        super().__init__(threads)
+        self.library = ctypes.CDLL(str(build()))
+        pointer, integer = ctypes.c_void_p, ctypes.c_int
+        self.library.floor_open.restype = pointer
+        self.library.floor_open.argtypes = [ctypes.c_char_p, integer, pointer, pointer, ctypes.c_int64, integer]
+        self.library.floor_read.argtypes = [pointer, pointer, pointer, pointer, integer, pointer]
+        self.library.floor_chunk.argtypes = self.library.floor_scalar.argtypes = [pointer, pointer, pointer]
+        self.library.floor_close.argtypes = [pointer]
+
+    def version(self) -> str:
+        return "floor.c"
+
+    def settings(self, task: str) -> list[dict[str, Any]]:
+        if task == "open":
+            raise Refused("opening has no floor: it is all metadata")
+        return [{}]
+
+    def open(self, path: str) -> FloorArray:
+        return FloorArray(self.library, path)
+
+    def read(self, array: FloorArray, selection: tuple[Axis, ...]) -> np.ndarray:
+        axes = [slice(a, a + 1) if isinstance(a, int) else a for a in selection]
+        axes += [slice(None)] * (len(array.shape) - len(axes))
+        bounds = [axis.indices(n) for axis, n in zip(axes, array.shape, strict=True)]
+        counts = [math.ceil((stop - start) / step) for start, stop, step in bounds]
+        out = array.read([b[0] for b in bounds], counts, [b[2] for b in bounds], self.threads)
+        return out[tuple(0 if isinstance(a, int) else slice(None) for a in selection)]
+
+    def chunk(self, array: FloorArray, index: tuple[int, ...]) -> np.ndarray:
+        return array.chunk(index)
+
+    def scalar(self, array: FloorArray, index: tuple[int, ...]) -> Any:
+        return array.scalar(index)

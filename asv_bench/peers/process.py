@@ -1,0 +1,98 @@
+"""Worker processes, from the side that asks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+HOME = Path(__file__).resolve().parent.parent
+
+
+class WorkerGone(Exception):
+    """The process ended, or did not answer in time and was ended."""
+
+
+class Worker:
+    """The process of one contender. ``refused`` says why there is none, when there is none."""
+
+    def __init__(self, name: str, threads: int, directory: Path, timeout: float) -> None:
+        self.name, self.timeout = name, timeout
+        self._unread = b""
+        self._errors = tempfile.TemporaryFile()
+        command = [sys.executable, "-m", "peers.worker", name, str(threads), str(directory)]
+        limits = {"RAYON_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+        self._process = subprocess.Popen(
+            command,
+            cwd=HOME,
+            env={**os.environ, **limits},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
+        try:
+            hello = self._answer()
+        except WorkerGone as gone:
+            hello = {"refused": str(gone)}
+        self.version: str | None = hello.get("version")
+        self.refused: str | None = hello.get("refused")
+
+    def ask(self, do: str, **request: Any) -> dict[str, Any]:
+        """Sends a request and waits for its answer; WorkerGone when there will be none."""
+        try:
+            self._process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
+            self._process.stdin.flush()
+        except (OSError, ValueError) as error:
+            raise WorkerGone(self._obituary()) from error
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        deadline = time.monotonic() + self.timeout
+        stream = self._process.stdout.fileno()
+        with selectors.DefaultSelector() as selector:
+            selector.register(stream, selectors.EVENT_READ)
+            while b"\n" not in self._unread:
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    self._process.kill()
+                    raise WorkerGone(f"no answer within {self.timeout:g} s")
+                received = os.read(stream, 1 << 16)
+                if not received:
+                    raise WorkerGone(self._obituary())
+                self._unread += received
+        line, _, self._unread = self._unread.partition(b"\n")
+        return json.loads(line)
+
+    def _obituary(self) -> str:
+        code = self._end()
+        self._errors.seek(0)
+        last = self._errors.read().decode(errors="replace").strip().splitlines()[-1:]
+        return " ".join([f"the process ended with status {code}", *last])
+
+    def _end(self) -> int:
+        """Waits for the process, not for ever."""
+        try:
+            return self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # of a request that was never read
+            self._process.stdin.close()
+        self._end()
+        self._process.stdout.close()
+        self._errors.close()
+
+
+def pin(threads: int) -> None:
+    """Leaves this process and its children as many processors as there are to be threads: "default" means that, too."""
+    if hasattr(os, "sched_setaffinity"):
+        allowed = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, allowed[:threads])

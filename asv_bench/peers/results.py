@@ -1,0 +1,67 @@
+"""What was measured, and what follows from it."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+from typing import Any
+
+from peers.contenders import FLOOR, NAMES, OURS, PEER_NAMES
+from peers.rows import Row, Target, targets_to_json
+
+
+@dataclass
+class RowResult:
+    """Samples (seconds of one operation) by contender; who is not in it is in ``reasons``."""
+
+    row: Row
+    samples: dict[str, list[float]] = field(default_factory=dict)
+    like: list[float] = field(default_factory=list)  # simplezarr at the row ``row.like``, in the same rounds
+    memory: dict[str, int] = field(default_factory=dict)
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    failed: bool = False  # simplezarr gave a wrong answer, or none
+
+    def median(self, name: str) -> float | None:
+        samples = self.samples.get(name)
+        return statistics.median(samples) if samples else None
+
+    def best_peer(self) -> str | None:
+        times = {name: self.median(name) for name in NAMES if name in PEER_NAMES and self.samples.get(name)}
+        return min(times, key=times.__getitem__) if times else None
+
+    def ratio(self, against: str) -> float | None:
+        """Our median over that of the "floor", the best "peer" or our own at the "row" compared with."""
+        ours, other = self.median(OURS), None
+        if against == "floor":
+            other = self.median(FLOOR)
+        elif against == "row":
+            other = statistics.median(self.like) if self.like else None
+        else:
+            best = self.best_peer()
+            other = self.median(best) if best else None
+        return ours / other if ours is not None and other else None
+
+    def verdicts(self) -> list[tuple[Target, float | None, bool | None]]:
+        """Each target with the ratio reached and whether that is met; None where it could not be measured."""
+        reached = [(target, self.ratio(target.against)) for target in self.row.targets]
+        return [(target, ratio, None if ratio is None else ratio <= target.ratio) for target, ratio in reached]
+
+    def missed(self) -> bool:
+        """Whether a target was missed; without a time of ours, all of them are."""
+        return OURS not in self.samples or any(met is False for _, _, met in self.verdicts())
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "row": self.row.to_json(),
+            "targets": targets_to_json(self.row),
+            "samples": self.samples,
+            "medians": {name: self.median(name) for name in self.samples},
+            "like": {"row": self.row.like, "samples": self.like} if self.like else None,
+            "best_peer": self.best_peer(),
+            "ratios": {against: self.ratio(against) for against in ("floor", "peer", "row")},
+            "memory": self.memory,
+            "settings": self.settings,
+            "reasons": self.reasons,
+            "failed": self.failed,
+        }

@@ -1,0 +1,35 @@
+/* Files of a local store. POSIX; where SZ_HAVE_FILES is 0 the store's Python methods serve instead. */
+#ifndef SZ_FILES_H
+#define SZ_FILES_H
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define SZ_HAVE_FILES 0
+#else
+#define SZ_HAVE_FILES 1
+#endif
+
+/* An open regular file and its identity: while device, inode, mtime and size stay, its bytes are taken to stay. */
+typedef struct {
+  int fd;
+  int64_t size;
+  uint64_t device, inode;
+  int64_t mtime_ns;
+} sz_file;
+
+/* Opens for reading. SZ_OK; SZ_MISSING where there is no such file (ENOENT, ENOTDIR, or a directory stands there);
+ * SZ_IO with errno set for anything else, also for what is no regular file (errno EINVAL; a FIFO must not block). */
+int sz_open(const char *path, sz_file *file);
+
+/* Reads exactly n bytes from offset (retrying EINTR and short reads). SZ_OK, SZ_TRUNCATED where the file ends early, SZ_IO. */
+int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset);
+
+void sz_close(sz_file *file);
+
+/* Writes n bytes to path so that a reader (and a crash) sees the old file or the new one, never a part: a temporary file
+ * "<name>.<unique>.partial" in the same directory, renamed. Missing parent directories are made (only after ENOENT).
+ * durable != 0 syncs the file and its directory. On failure the temporary file is removed. SZ_OK or SZ_IO with errno. */
+int sz_write_atomic(const char *path, const char *data, size_t n, int durable);
+
+#endif

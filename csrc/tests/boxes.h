@@ -1,0 +1,86 @@
+/* Random boxes, and the copy that needs no thought. */
+#ifndef SZ_TESTS_BOXES_H
+#define SZ_TESTS_BOXES_H
+#include <stddef.h>
+
+#include "../copy.h"
+#include "check.h"
+
+enum { MOST_AXES = 6 };
+
+/* How one side of a box lies in memory: `bytes` in all, its first element at `offset`. */
+typedef struct {
+  ptrdiff_t strides[MOST_AXES];
+  size_t bytes;
+  ptrdiff_t offset;
+} layout;
+
+/* Axes in random order, with random gaps, some turned round; with `repeats`, some of stride 0. */
+static inline layout random_layout(int ndim, const ptrdiff_t *shape, size_t itemsize, int repeats) {
+  layout l = {{0}, 0, 0};
+  int order[MOST_AXES];
+  for (int i = 0; i < ndim; i++) order[i] = i;
+  for (int i = ndim - 1; i > 0 && draw(2) == 0; i--) {
+    const int k = draw(i + 1), kept = order[i];
+    order[i] = order[k];
+    order[k] = kept;
+  }
+  const int gaps = draw(3);
+  ptrdiff_t extent = (ptrdiff_t)itemsize;
+  for (int i = ndim - 1; i >= 0; i--) {
+    const int axis = order[i];
+    if (repeats && draw(6) == 0) continue;
+    l.strides[axis] = gaps == 0 ? extent : extent + draw(gaps * 40);
+    if (gaps == 2 && draw(2) == 0) l.strides[axis] = 2 * extent;
+    const ptrdiff_t reach = shape[axis] > 0 ? (shape[axis] - 1) * l.strides[axis] : 0;
+    extent += reach;
+    if (draw(5) == 0) {
+      l.strides[axis] = -l.strides[axis];
+      l.offset += reach;
+    }
+  }
+  const int misalignment = draw(16);
+  l.offset += misalignment;
+  l.bytes = (size_t)(extent + misalignment);
+  return l;
+}
+
+/* Shapes of up to a few thousand elements, with sizes now and then long enough for whole tiles and vectors. */
+static inline int random_shape(ptrdiff_t *shape) {
+  const int ndim = draw(MOST_AXES), longest = draw(3);
+  ptrdiff_t room = 6000;
+  for (int i = 0; i < ndim; i++) shape[i] = draw(50) == 0 ? 0 : 1 + draw(5);
+  for (int i = 0; i < longest && ndim > 0; i++) shape[draw(ndim)] = 1 + draw(150);
+  for (int i = 0; i < ndim; i++) {
+    if (shape[i] > room) shape[i] = room;
+    if (shape[i] > 1) room /= shape[i];
+  }
+  return ndim;
+}
+
+static inline int random_transform(size_t itemsize) {
+  static const int CHOICES[] = {SZ_AS_IS, SZ_AS_IS, SZ_TRUTH, SZ_SWAP2, SZ_SWAP4, SZ_SWAP8};
+  const int transform = CHOICES[draw(6)];
+  return transform > SZ_TRUTH && itemsize % (size_t)transform != 0 ? SZ_AS_IS : transform;
+}
+
+static inline void reference_element(char *dst, const char *src, size_t itemsize, int transform) {
+  const size_t unit = transform > SZ_TRUTH ? (size_t)transform : 1;
+  for (size_t i = 0; i < itemsize; i++) {
+    const char byte = src[i - i % unit + (unit - 1 - i % unit)];
+    dst[i] = transform == SZ_TRUTH ? byte != 0 : byte;
+  }
+}
+
+static inline void reference_copy(int ndim, const ptrdiff_t *shape, char *dst, const ptrdiff_t *dst_strides,
+                                  const char *src, const ptrdiff_t *src_strides, size_t itemsize, int transform) {
+  if (ndim == 0) {
+    reference_element(dst, src, itemsize, transform);
+    return;
+  }
+  for (ptrdiff_t i = 0; i < shape[0]; i++)
+    reference_copy(ndim - 1, shape + 1, dst + i * dst_strides[0], dst_strides + 1, src + i * src_strides[0],
+                   src_strides + 1, itemsize, transform);
+}
+
+#endif

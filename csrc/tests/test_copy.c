@@ -1,0 +1,135 @@
+#include "boxes.h"
+
+static const size_t ITEMSIZES[] = {1, 2, 4, 8, 16, 1, 2, 4, 8, 16, 3, 5, 12, 17, 24, 32, 48, 65, 200};
+
+static size_t random_itemsize(void) { return ITEMSIZES[draw((int)(sizeof ITEMSIZES / sizeof *ITEMSIZES))]; }
+
+/* Both results lie in buffers of the same layout, so that equal buffers mean equal elements and untouched gaps. */
+static void check_box(int ndim, const ptrdiff_t *shape, size_t itemsize, int transform, layout to, layout from) {
+  guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes), src = guarded_new(from.bytes);
+  randomize(src.data, src.n);
+  if (transform == SZ_TRUTH)
+    for (size_t i = 0; i < src.n; i += 3) src.data[i] = 0;
+  sz_copy(ndim, shape, dst.data + to.offset, to.strides, src.data + from.offset, from.strides, itemsize, transform);
+  reference_copy(ndim, shape, expected.data + to.offset, to.strides, src.data + from.offset, from.strides, itemsize,
+                 transform);
+  CHECK(memcmp(dst.data, expected.data, dst.n) == 0);
+  guarded_free(dst);
+  guarded_free(expected);
+  guarded_free(src);
+}
+
+static void test_random_boxes(void) {
+  for (long run = fuzz_runs(6000); run > 0; run--) {
+    ptrdiff_t shape[MOST_AXES];
+    const int ndim = random_shape(shape);
+    const size_t itemsize = random_itemsize();
+    check_box(ndim, shape, itemsize, random_transform(itemsize), random_layout(ndim, shape, itemsize, 0),
+              random_layout(ndim, shape, itemsize, 1));
+  }
+}
+
+/* Whole and partial tiles of every element size, with each transform that fits it. */
+static void test_transposed(void) {
+  static const ptrdiff_t SIDES[] = {2, 3, 4, 5, 16, 17, 63, 64, 65, 130};
+  enum { N = sizeof SIDES / sizeof *SIDES };
+  for (int i = 0; i < N * N * 19; i++) {
+    const ptrdiff_t shape[2] = {SIDES[i % N], SIDES[i / N % N]};
+    const size_t itemsize = ITEMSIZES[i / (N * N)];
+    const ptrdiff_t w = (ptrdiff_t)itemsize, gap = draw(2) * draw(9);
+    const layout to = {{shape[1] * w + gap, w}, (size_t)(shape[0] * (shape[1] * w + gap)), 0};
+    const layout from = {{w, shape[0] * w + gap}, (size_t)(shape[1] * (shape[0] * w + gap)), 0};
+    check_box(2, shape, itemsize, random_transform(itemsize), to, from);
+  }
+}
+
+/* The same box on both sides: contiguous, or with gaps. */
+static void test_in_place(void) {
+  for (long run = fuzz_runs(1000); run > 0; run--) {
+    ptrdiff_t shape[MOST_AXES];
+    const int ndim = random_shape(shape);
+    const size_t itemsize = random_itemsize();
+    const int transform = random_transform(itemsize);
+    const layout l = random_layout(ndim, shape, itemsize, 0);
+    guarded data = guarded_new(l.bytes), expected = guarded_new(l.bytes), src = guarded_new(l.bytes);
+    randomize(src.data, l.bytes);
+    memcpy(data.data, src.data, l.bytes);
+    memcpy(expected.data, src.data, l.bytes);
+    reference_copy(ndim, shape, expected.data + l.offset, l.strides, src.data + l.offset, l.strides, itemsize, transform);
+    sz_copy(ndim, shape, data.data + l.offset, l.strides, data.data + l.offset, l.strides, itemsize, transform);
+    CHECK(memcmp(data.data, expected.data, l.bytes) == 0);
+    guarded_free(data);
+    guarded_free(expected);
+    guarded_free(src);
+  }
+}
+
+static void test_fill(void) {
+  for (long run = fuzz_runs(4000); run > 0; run--) {
+    ptrdiff_t shape[MOST_AXES], none[MOST_AXES] = {0};
+    const int ndim = random_shape(shape);
+    const size_t itemsize = draw(50) == 0 ? 1500 : random_itemsize();
+    const layout to = random_layout(ndim, shape, itemsize, 0);
+    guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes), value = guarded_new(itemsize);
+    if (draw(2) == 0) randomize(value.data, itemsize);
+    sz_fill(ndim, shape, dst.data + to.offset, to.strides, value.data, itemsize);
+    reference_copy(ndim, shape, expected.data + to.offset, to.strides, value.data, none, itemsize, SZ_AS_IS);
+    CHECK(memcmp(dst.data, expected.data, dst.n) == 0);
+    guarded_free(dst);
+    guarded_free(expected);
+    guarded_free(value);
+  }
+}
+
+/* Cuts a chunk in runs at random and places each from a buffer of its own; together they must be the whole selection. */
+static void check_runs(int ndim, const ptrdiff_t *chunk, const ptrdiff_t *start, const ptrdiff_t *step,
+                       const ptrdiff_t *count, size_t itemsize, int transform) {
+  ptrdiff_t total = 1, strides[MOST_AXES], first = 0;
+  const layout to = random_layout(ndim, count, itemsize, 0);
+  for (int d = ndim - 1; d >= 0; d--) {
+    strides[d] = total * step[d] * (ptrdiff_t)itemsize;
+    first += start[d] * total * (ptrdiff_t)itemsize;
+    total *= chunk[d];
+  }
+  guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes), src = guarded_new((size_t)total * itemsize);
+  randomize(src.data, src.n);
+  reference_copy(ndim, count, expected.data + to.offset, to.strides, src.data + first, strides, itemsize, transform);
+  const int longest = 1 + draw((int)total + 1);
+  for (ptrdiff_t at = 0, n; at < total; at += n) {
+    n = 1 + draw(longest);
+    if (n > total - at) n = total - at;
+    guarded run = guarded_new((size_t)n * itemsize);
+    memcpy(run.data, src.data + at * (ptrdiff_t)itemsize, run.n);
+    sz_copy_run(ndim, chunk, start, step, count, dst.data + to.offset, to.strides, at, n, run.data, itemsize, transform);
+    guarded_free(run);
+  }
+  CHECK(memcmp(dst.data, expected.data, dst.n) == 0);
+  guarded_free(dst);
+  guarded_free(expected);
+  guarded_free(src);
+}
+
+static void test_runs(void) {
+  for (long run = fuzz_runs(3000); run > 0; run--) {
+    ptrdiff_t chunk[MOST_AXES], start[MOST_AXES], step[MOST_AXES], count[MOST_AXES];
+    const int ndim = draw(5), whole = draw(3) == 0;
+    for (int d = 0; d < ndim; d++) {
+      chunk[d] = 1 + draw(draw(4) == 0 ? 40 : 6);
+      start[d] = whole ? 0 : draw((int)chunk[d]);
+      step[d] = whole ? 1 : 1 + draw(3);
+      count[d] = (chunk[d] - start[d] - 1) / step[d] + 1;
+      if (!whole) count[d] -= draw((int)count[d] + (draw(8) == 0));
+    }
+    const size_t itemsize = random_itemsize();
+    check_runs(ndim, chunk, start, step, count, itemsize, random_transform(itemsize));
+  }
+}
+
+int main(void) {
+  test_random_boxes();
+  test_transposed();
+  test_in_place();
+  test_fill();
+  test_runs();
+  return 0;
+}

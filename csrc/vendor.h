@@ -1,0 +1,71 @@
+/* The few functions of zstd, zlib-ng, lz4, blosclz and blosc2 that we call. They come in one static archive from the
+ * blosc2 wheel, whose headers cover only blosc2 itself; these prototypes are the stable interfaces of each library. */
+#ifndef SZ_VENDOR_H
+#define SZ_VENDOR_H
+#include <stddef.h>
+#include <stdint.h>
+
+/* zstd */
+typedef struct ZSTD_DCtx_s ZSTD_DCtx;
+typedef struct ZSTD_CCtx_s ZSTD_CCtx;
+enum { SZ_ZSTD_COMPRESSION_LEVEL = 100, SZ_ZSTD_CHECKSUM_FLAG = 201 }; /* ZSTD_cParameter */
+enum { SZ_ZSTD_ERROR_DST_TOO_SMALL = 70, SZ_ZSTD_ERROR_CHECKSUM = 22, SZ_ZSTD_ERROR_SRC_SIZE = 72,
+       SZ_ZSTD_ERROR_MEMORY = 64 };
+ZSTD_DCtx *ZSTD_createDCtx(void);
+size_t ZSTD_freeDCtx(ZSTD_DCtx *);
+size_t ZSTD_decompressDCtx(ZSTD_DCtx *, void *dst, size_t capacity, const void *src, size_t n);
+unsigned long long ZSTD_getFrameContentSize(const void *src, size_t n);
+ZSTD_CCtx *ZSTD_createCCtx(void);
+size_t ZSTD_freeCCtx(ZSTD_CCtx *);
+size_t ZSTD_CCtx_reset(ZSTD_CCtx *, int directive);
+size_t ZSTD_CCtx_setParameter(ZSTD_CCtx *, int parameter, int value);
+size_t ZSTD_compress2(ZSTD_CCtx *, void *dst, size_t capacity, const void *src, size_t n);
+size_t ZSTD_compressBound(size_t n);
+unsigned ZSTD_isError(size_t code);
+unsigned ZSTD_getErrorCode(size_t code);
+
+/* zlib-ng, native interface */
+typedef struct {
+  const uint8_t *next_in;
+  uint32_t avail_in;
+  size_t total_in;
+  uint8_t *next_out;
+  uint32_t avail_out;
+  size_t total_out;
+  const char *msg;
+  void *state;
+  void *(*zalloc)(void *, unsigned, unsigned);
+  void (*zfree)(void *, void *);
+  void *opaque;
+  int data_type;
+  uint32_t adler;
+  unsigned long reserved;
+} zng_stream;
+enum { SZ_Z_NO_FLUSH = 0, SZ_Z_FINISH = 4 };
+enum { SZ_Z_OK = 0, SZ_Z_STREAM_END = 1, SZ_Z_NEED_DICT = 2, SZ_Z_DATA_ERROR = -3, SZ_Z_MEM_ERROR = -4, SZ_Z_BUF_ERROR = -5 };
+int32_t zng_inflateInit2(zng_stream *, int32_t window_bits);
+int32_t zng_inflate(zng_stream *, int32_t flush);
+int32_t zng_inflateReset(zng_stream *);
+int32_t zng_inflateEnd(zng_stream *);
+int32_t zng_deflateInit2(zng_stream *, int32_t level, int32_t method, int32_t window_bits, int32_t mem_level,
+                         int32_t strategy);
+int32_t zng_deflate(zng_stream *, int32_t flush);
+int32_t zng_deflateReset(zng_stream *);
+int32_t zng_deflateEnd(zng_stream *);
+size_t zng_deflateBound(zng_stream *, size_t n);
+int32_t zng_compress2(uint8_t *dst, size_t *capacity, const uint8_t *src, size_t n, int32_t level);
+int32_t zng_uncompress(uint8_t *dst, size_t *capacity, const uint8_t *src, size_t n);
+
+/* lz4, blosclz, the shuffles */
+int LZ4_decompress_safe(const char *src, char *dst, int n, int capacity);
+int LZ4_compress_fast(const char *src, char *dst, int n, int capacity, int acceleration);
+int LZ4_compress_HC(const char *src, char *dst, int n, int capacity, int level);
+struct blosc2_context_s;
+int blosclz_compress(int level, const void *src, int n, void *dst, int capacity, struct blosc2_context_s *context);
+int blosclz_decompress(const void *src, int n, void *dst, int capacity);
+int32_t blosc2_shuffle(int32_t typesize, int32_t blocksize, const void *src, void *dst);
+int32_t blosc2_unshuffle(int32_t typesize, int32_t blocksize, const void *src, void *dst);
+int32_t blosc2_bitshuffle(int32_t typesize, int32_t blocksize, const void *src, void *dst);
+int32_t blosc2_bitunshuffle(int32_t typesize, int32_t blocksize, const void *src, void *dst);
+
+#endif

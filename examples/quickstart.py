@@ -1,0 +1,46 @@
+"""Opens two real arrays that another library wrote, slices them, and shows the blocking and the future forms."""
+
+from pathlib import Path
+
+import numpy as np
+
+import simplezarr as sz
+
+root = sz.open(Path(__file__).parent / "real.zarr")
+print(root.tree())
+
+# A volume of an MRI scanner: 4-d, sharded, zstd. Indexing is NumPy's; only the chunks that it touches are read.
+mri = root["mri"]
+print(f"\n{mri.info}\n")
+head = mri[10:100, ::2, ..., 0]
+print(f"mri[10:100, ::2, ..., 0]     {head.dtype} {head.shape}, mean {head.mean():.2f}")
+print(f"mri[64, 48, 12, 0]           {mri[64, 48, 12, 0]}, a scalar as in NumPy")
+
+# The same as a future: it is returned at once, and filled by the thread pool.
+future = mri.read_future(sz.s_[::-1, 5])
+print(f"mri.read_future(s_[::-1, 5]) {future.result().shape}")
+
+# One chunk, blocking and as a future; nothing but this chunk is read.
+chunk = mri.get_chunk((0, 1, 0, 0))
+assert np.array_equal(chunk, mri.get_chunk_future((0, 1, 0, 0)).result())
+print(f"mri.get_chunk((0, 1, 0, 0))  {chunk.shape}, maximum {chunk.max()}")
+
+# Decoded into a buffer of your own: nothing is allocated.
+buffer = np.empty((32, *mri.shape[1:]), mri.dtype)
+mri.read(sz.s_[:32], out=buffer)
+print(f"mri.read(s_[:32], out=...)   {buffer.shape}, maximum {buffer.max()}")
+
+# A photograph: blosc with bitshuffle. Every fourth pixel, upside down.
+photo = root["photo"]
+small = photo[::-4, ::4]
+print(f"photo[::-4, ::4]             {small.shape}, mean colour {small.mean(axis=(0, 1)).round(1).tolist()}")
+
+# Errors say what is wrong, and where.
+try:
+    photo[600]
+except IndexError as error:
+    print(f"photo[600]                   IndexError: {error}")
+try:
+    root["nothing"]
+except sz.NodeNotFoundError as error:
+    print(f"root['nothing']              NodeNotFoundError: {error}")

@@ -1,0 +1,56 @@
+"""The extension modules: which C files each is made of. Everything else about the project is in pyproject.toml."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+BLOSC2 = Path(find_spec("blosc2").origin).parent / "lib"  # its static archive holds zstd, zlib-ng, lz4 and the shuffles
+WINDOWS = sys.platform == "win32"
+
+ARCHIVE = [str(next(path for path in (BLOSC2 / "libblosc2.a", BLOSC2 / "libblosc2.lib") if path.exists()))]
+COMPILE = ["/std:c11", "/O2"] if WINDOWS else ["-std=c11", "-O3", "-g0", "-fvisibility=hidden"]
+LINK = ["-Wl,--exclude-libs,ALL"] if sys.platform == "linux" else []
+
+EXTENSIONS = {  # module: (C files, archives)
+    "_plan": ([], []),
+    "_codecs": (["crc32c", "blosc1"], ARCHIVE),
+    "_pipeline": (["copy", "copy_run", "files", "box"], []),
+    "_chunks": ([], []),
+}
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "cdivision": True,
+    "initializedcheck": False,
+    "binding": True,
+    "autotestdict": False,
+    "freethreading_compatible": True,
+}
+
+
+def extension(name: str, sources: list[str], archives: list[str]) -> Extension:
+    return Extension(
+        f"simplezarr.{name}",
+        [f"simplezarr/{name}.pyx", *(f"csrc/{source}.c" for source in sources)],
+        include_dirs=["csrc", numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+        extra_objects=archives,
+        extra_compile_args=COMPILE,
+        extra_link_args=LINK,
+        depends=[str(path) for path in Path("csrc").glob("*.h")],
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [extension(name, *parts) for name, parts in EXTENSIONS.items()],
+        compiler_directives=DIRECTIVES,
+        annotate=False,
+    )
+)

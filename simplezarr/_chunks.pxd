@@ -1,0 +1,64 @@
+from cpython.object cimport PyObject
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+from simplezarr._codecs cimport Worker
+from simplezarr._pipeline cimport Blob, Chain, Pipeline, Region, sz_file
+from simplezarr._plan cimport MAX_NDIM, Plan
+
+
+# A shard's decoded index and the identity of the file it was read from.
+cdef class ShardIndex:
+    cdef uint64_t device, inode
+    cdef int64_t mtime_ns, size
+    cdef bytes data
+
+
+cdef class Source:
+    cdef readonly Pipeline pipeline
+    cdef readonly object store
+    cdef readonly str path
+    cdef object keys
+    cdef tuple chunks        # the unit of reading, in the array's order of axes
+    cdef bint local          # chunks are files that we may open ourselves
+    cdef bytes prefix        # of their names
+    cdef const char *prefix_bytes
+    cdef size_t prefix_nbytes
+    cdef char separator
+    cdef bint bare           # no "c" in front of a key's numbers
+    cdef bint in_memory
+    cdef object indexes      # decoded shard indexes, the longest unused first
+    cdef ShardIndex kept_index(self, bytes name, const sz_file *file)
+    cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1
+
+
+cdef class Read:
+    cdef Source source
+    cdef Plan plan
+    cdef const Chain *chain
+    cdef char *dst
+    cdef Py_ssize_t strides[MAX_NDIM]
+    cdef Py_ssize_t parts    # pieces a shard's work is cut into
+    cdef Py_ssize_t n
+    cdef int64_t next
+    cdef int32_t failed
+    # of the first failure
+    cdef int status
+    cdef int os_error
+    cdef int64_t inner
+    cdef const char *culprit
+    cdef Py_ssize_t index[MAX_NDIM]
+    cdef PyObject *raised
+    cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil
+    cdef int read_unit(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil
+    cdef char *file_name(self, Worker *worker, const Py_ssize_t *index) noexcept nogil
+    cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil
+    cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const Region *region,
+                       Py_ssize_t part) noexcept nogil
+    cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const Region *region,
+                        Py_ssize_t part) noexcept with gil
+    cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const Region *region,
+                          Py_ssize_t part) except? -1
+    cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, get_ranges, const Region *region) except? -1
+    cdef int read_extent(self, Worker *worker, get_range, const Region *stored) except? -1
+    cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil
+    cdef tuple failed_chunk(self)

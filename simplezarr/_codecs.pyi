@@ -1,0 +1,33 @@
+"""The compressors and checksums as kernels behind one C function type."""
+
+from collections.abc import Buffer
+from typing import final
+
+@final
+class Kernel:
+    """A bytes -> bytes codec with its settings, made by one of the functions below."""
+
+    @property
+    def name(self) -> str:
+        """The codec's name in the Zarr specification."""
+    def decode(self, data: Buffer, limit: int | None = None) -> bytes:
+        """The decoded bytes. ValueError when data can't be decoded or decodes to more than `limit` bytes."""
+    def encode(self, data: Buffer) -> bytes:
+        """The encoded bytes."""
+
+def zstd_kernel(level: int = 0, checksum: bool = False) -> Kernel:
+    """zstd (RFC 8878), level -131072 to 22, 0 for the library's default."""
+
+def gzip_kernel(level: int = 5) -> Kernel:
+    """gzip (RFC 1952), level 0 to 9."""
+
+def blosc_kernel(
+    cname: str = "zstd", clevel: int = 5, shuffle: str = "noshuffle", typesize: int = 1, blocksize: int = 0
+) -> Kernel:
+    """Blosc 1; cname blosclz, lz4, lz4hc, snappy (neither read nor written), zlib or zstd; clevel 0 to 9."""
+
+def crc32c_kernel() -> Kernel:
+    """CRC-32C (RFC 3720), 4 bytes little endian behind the data."""
+
+def status_message(status: int) -> str:
+    """The sentence for a kernel's status."""

@@ -1,0 +1,443 @@
+"""The compressors and checksums as kernels behind one C function type; the only module that links the compression archive.
+
+Each kernel decodes into memory of a given capacity and never past it, so what an encoded chunk claims about its own size
+decides nothing. A worker holds the contexts and scratch buffers of one thread; idle workers wait in a list for the next.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+
+cdef extern from "vendor.h" nogil:
+    enum:
+        SZ_ZSTD_COMPRESSION_LEVEL, SZ_ZSTD_CHECKSUM_FLAG, SZ_ZSTD_ERROR_DST_TOO_SMALL, SZ_ZSTD_ERROR_CHECKSUM
+        SZ_ZSTD_ERROR_SRC_SIZE, SZ_ZSTD_ERROR_MEMORY
+        SZ_Z_NO_FLUSH, SZ_Z_FINISH, SZ_Z_OK, SZ_Z_STREAM_END, SZ_Z_DATA_ERROR, SZ_Z_MEM_ERROR, SZ_Z_BUF_ERROR
+    ZSTD_DCtx *ZSTD_createDCtx()
+    size_t ZSTD_freeDCtx(ZSTD_DCtx *)
+    size_t ZSTD_decompressDCtx(ZSTD_DCtx *, void *dst, size_t capacity, const void *src, size_t n)
+    ZSTD_CCtx *ZSTD_createCCtx()
+    size_t ZSTD_freeCCtx(ZSTD_CCtx *)
+    size_t ZSTD_CCtx_setParameter(ZSTD_CCtx *, int parameter, int value)
+    size_t ZSTD_compress2(ZSTD_CCtx *, void *dst, size_t capacity, const void *src, size_t n)
+    size_t ZSTD_compressBound(size_t n)
+    unsigned ZSTD_isError(size_t code)
+    unsigned ZSTD_getErrorCode(size_t code)
+    int32_t zng_inflateInit2(zng_stream *, int32_t window_bits)
+    int32_t zng_inflate(zng_stream *, int32_t flush)
+    int32_t zng_inflateReset(zng_stream *)
+    int32_t zng_inflateEnd(zng_stream *)
+    int32_t zng_deflateInit2(zng_stream *, int32_t level, int32_t method, int32_t window_bits, int32_t mem_level,
+                             int32_t strategy)
+    int32_t zng_deflate(zng_stream *, int32_t flush)
+    int32_t zng_deflateEnd(zng_stream *)
+
+cdef extern from "crc32c.h" nogil:
+    uint32_t sz_crc32c(uint32_t crc, const char *data, size_t n)
+
+cdef extern from "blosc1.h" nogil:
+    enum:
+        SZ_BLOSCLZ, SZ_LZ4, SZ_LZ4HC, SZ_SNAPPY, SZ_ZLIB, SZ_ZSTD, SZ_NOSHUFFLE, SZ_SHUFFLE, SZ_BITSHUFFLE
+    int sz_blosc1_open(const char *src, size_t n, sz_blosc1 *header)
+    int32_t sz_blosc1_block_size(const sz_blosc1 *header, int32_t i)
+    int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, int32_t i, char *dst, char *tmp,
+                               void *zstd)
+    size_t sz_blosc1_bound(size_t nbytes)
+    size_t sz_blosc1_scratch(size_t n, int level, int typesize, int compressor, int32_t blocksize)
+    int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int shuffle, int typesize,
+                         int32_t blocksize, char *scratch, void *zstd, char *dst, size_t *size)
+
+cdef enum:
+    GZIP_WINDOW = 31           # zlib's 15 bits of window, + 16 for the gzip header and trailer
+    GZIP_PIECE = 1 << 30       # zlib counts its input and output in 32 bits
+    KEEP_BYTES = 32 << 20      # scratch that an idle worker keeps
+
+cdef dict MESSAGES = {
+    SZ_NO_MEMORY: "there is not enough memory",
+    SZ_MISSING: "there is no such key",
+    SZ_TRUNCATED: "the bytes end too early",
+    SZ_TOO_LONG: "the bytes decode to more than the chunk's size",
+    SZ_TOO_SHORT: "the bytes decode to less than the chunk's size",
+    SZ_CORRUPT: "the bytes are not of this format",
+    SZ_CHECKSUM: "the checksum does not match the bytes",
+    SZ_UNSUPPORTED: "the bytes are of a variant that is not supported",
+    SZ_TRAILING: "other bytes follow the end of the value",
+}
+
+
+cpdef str status_message(int status):
+    """The sentence for a kernel's status."""
+    return MESSAGES.get(status, f"status {status}")
+
+
+# ---------------------------------------------------------------- workers
+
+cdef list idle = []  # addresses of workers that wait for work; append and pop are atomic
+
+
+cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil:
+    """A buffer of at least n bytes, whose former content is lost; NULL when there is no memory."""
+    if worker.sizes[slot] < n or worker.buffers[slot] == NULL:
+        free(worker.buffers[slot])
+        worker.sizes[slot] = max(n + n // 8, <size_t>64)
+        worker.buffers[slot] = <char *>malloc(worker.sizes[slot])
+        if worker.buffers[slot] == NULL:
+            worker.sizes[slot] = 0
+    return worker.buffers[slot]
+
+
+cdef Worker *worker_acquire() except NULL:
+    cdef Worker *worker
+    try:
+        return <Worker *><size_t>idle.pop()
+    except IndexError:
+        worker = <Worker *>calloc(1, sizeof(Worker))
+        if worker == NULL:
+            raise MemoryError("no memory for a decoder")
+        return worker
+
+
+cdef void worker_release(Worker *worker) noexcept:
+    """Keeps the worker for the next read, but not more memory than an ordinary chunk needs."""
+    cdef size_t kept = 0
+    cdef int slot
+    for slot in range(SLOTS):
+        kept += worker.sizes[slot]
+        if kept > KEEP_BYTES:
+            kept -= worker.sizes[slot]
+            free(worker.buffers[slot])
+            worker.buffers[slot] = NULL
+            worker.sizes[slot] = 0
+    idle.append(<size_t>worker)
+
+
+# ---------------------------------------------------------------- zstd (RFC 8878)
+
+cdef int zstd_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    """All frames of src, also those without a content size; skippable frames are skipped."""
+    cdef size_t got
+    cdef unsigned code
+    if worker.zstd_decoder == NULL:
+        worker.zstd_decoder = ZSTD_createDCtx()
+        if worker.zstd_decoder == NULL:
+            return SZ_NO_MEMORY
+    if n == 0:
+        return SZ_TRUNCATED
+    got = ZSTD_decompressDCtx(worker.zstd_decoder, dst, size[0], src, n)
+    if not ZSTD_isError(got):
+        size[0] = got
+        return SZ_OK
+    code = ZSTD_getErrorCode(got)
+    if code == SZ_ZSTD_ERROR_DST_TOO_SMALL:
+        return SZ_TOO_LONG
+    if code == SZ_ZSTD_ERROR_CHECKSUM:
+        return SZ_CHECKSUM
+    if code == SZ_ZSTD_ERROR_SRC_SIZE:
+        return SZ_TRUNCATED
+    return SZ_NO_MEMORY if code == SZ_ZSTD_ERROR_MEMORY else SZ_CORRUPT
+
+
+cdef int zstd_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    """One frame with its content size."""
+    cdef size_t got
+    if worker.zstd_encoder == NULL:
+        worker.zstd_encoder = ZSTD_createCCtx()
+        if worker.zstd_encoder == NULL:
+            return SZ_NO_MEMORY
+    ZSTD_CCtx_setParameter(worker.zstd_encoder, SZ_ZSTD_COMPRESSION_LEVEL, step.level)
+    ZSTD_CCtx_setParameter(worker.zstd_encoder, SZ_ZSTD_CHECKSUM_FLAG, step.checksum)
+    got = ZSTD_compress2(worker.zstd_encoder, dst, size[0], src, n)
+    if ZSTD_isError(got):
+        return SZ_NO_MEMORY if ZSTD_getErrorCode(got) == SZ_ZSTD_ERROR_MEMORY else SZ_TOO_LONG
+    size[0] = got
+    return SZ_OK
+
+
+cdef size_t zstd_bound(const Step *step, size_t n) noexcept nogil:
+    return ZSTD_compressBound(n)
+
+
+# ---------------------------------------------------------------- gzip (RFC 1952)
+
+cdef int inflate_status(int32_t code) noexcept nogil:
+    if code == SZ_Z_DATA_ERROR:
+        return SZ_CORRUPT
+    return SZ_NO_MEMORY if code == SZ_Z_MEM_ERROR else SZ_TRUNCATED
+
+
+cdef bint only_zeros(const char *data, size_t n) noexcept nogil:
+    cdef size_t i
+    for i in range(n):
+        if data[i] != 0:
+            return False
+    return True
+
+
+cdef int inflate_member(zng_stream *stream, const char **src, size_t *n, char **dst, size_t *room) noexcept nogil:
+    """One member from *src to *dst; all four move on. zlib checks the trailer's CRC and size."""
+    cdef int32_t code
+    cdef uint32_t given, space
+    cdef char spare = 0
+    while True:
+        given = <uint32_t>min(n[0], <size_t>GZIP_PIECE)
+        space = <uint32_t>min(room[0], <size_t>GZIP_PIECE)
+        stream.next_in, stream.avail_in = <const uint8_t *>src[0], given
+        # with no room left, one spare byte lets zlib finish the member, or shows that it is too long
+        stream.next_out, stream.avail_out = <uint8_t *>(dst[0] if space else &spare), space if space else 1
+        code = zng_inflate(stream, SZ_Z_NO_FLUSH)
+        given -= stream.avail_in
+        src[0] += given
+        n[0] -= given
+        if space == 0 and stream.avail_out == 0:
+            return SZ_TOO_LONG
+        space -= stream.avail_out if space else 0
+        dst[0] += space
+        room[0] -= space
+        if code == SZ_Z_STREAM_END:
+            return SZ_OK
+        if code != SZ_Z_OK and not (code == SZ_Z_BUF_ERROR and (given or space)):
+            return inflate_status(code)
+        if n[0] == 0 and stream.avail_out:
+            return SZ_TRUNCATED
+
+
+cdef int gzip_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    """All members of src (RFC 1952, 2.2), zero padding behind them allowed."""
+    cdef size_t room = size[0]
+    cdef int status
+    if worker.inflater == NULL:
+        worker.inflater = <zng_stream *>calloc(1, sizeof(zng_stream))
+        if worker.inflater == NULL:
+            return SZ_NO_MEMORY
+        if zng_inflateInit2(worker.inflater, GZIP_WINDOW) != SZ_Z_OK:
+            free(worker.inflater)
+            worker.inflater = NULL
+            return SZ_NO_MEMORY
+    while True:
+        zng_inflateReset(worker.inflater)
+        status = inflate_member(worker.inflater, &src, &n, &dst, &room)
+        if status != SZ_OK:
+            return status
+        if n == 0 or only_zeros(src, n):
+            size[0] -= room
+            return SZ_OK
+        if n < 2 or <uint8_t>src[0] != 0x1f or <uint8_t>src[1] != 0x8b:
+            return SZ_TRAILING
+
+
+cdef int gzip_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    """One member; zlib writes a header without name and with time 0, so equal input gives equal bytes."""
+    cdef zng_stream stream
+    cdef int32_t code = SZ_Z_OK
+    cdef size_t room = size[0]
+    cdef uint32_t given, space
+    memset(&stream, 0, sizeof(stream))
+    if zng_deflateInit2(&stream, step.level, 8, GZIP_WINDOW, 8, 0) != SZ_Z_OK:
+        return SZ_NO_MEMORY
+    while code == SZ_Z_OK:
+        given = <uint32_t>min(n, <size_t>GZIP_PIECE)
+        space = <uint32_t>min(room, <size_t>GZIP_PIECE)
+        stream.next_in, stream.avail_in = <const uint8_t *>src, given
+        stream.next_out, stream.avail_out = <uint8_t *>dst, space
+        code = zng_deflate(&stream, SZ_Z_FINISH if given == n else SZ_Z_NO_FLUSH)
+        src += given - stream.avail_in
+        n -= given - stream.avail_in
+        dst += space - stream.avail_out
+        room -= space - stream.avail_out
+        if space == 0:
+            break
+    zng_deflateEnd(&stream)
+    size[0] -= room
+    return SZ_OK if code == SZ_Z_STREAM_END else SZ_TOO_LONG
+
+
+cdef size_t gzip_bound(const Step *step, size_t n) noexcept nogil:
+    return n + n // 8 + 64  # zlib-ng's fastest level can use 9 bits for a byte
+
+
+# ---------------------------------------------------------------- Blosc 1
+
+cdef int blosc_open(const char *src, size_t n, sz_blosc1 *header) noexcept nogil:
+    return sz_blosc1_open(src, n, header)
+
+
+cdef int32_t blosc_block_size(const sz_blosc1 *header, int32_t i) noexcept nogil:
+    return sz_blosc1_block_size(header, i)
+
+
+cdef int blosc_decode_block(Worker *worker, const char *src, size_t n, const sz_blosc1 *header, int32_t i,
+                            char *dst) noexcept nogil:
+    cdef char *tmp = scratch(worker, BLOCK_SLOT, header.blocksize)
+    if worker.zstd_decoder == NULL:
+        worker.zstd_decoder = ZSTD_createDCtx()
+    if tmp == NULL or worker.zstd_decoder == NULL:
+        return SZ_NO_MEMORY
+    return sz_blosc1_decode_block(src, n, header, i, dst, tmp, worker.zstd_decoder)
+
+
+cdef int blosc_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef sz_blosc1 header
+    cdef int32_t i
+    cdef int status = sz_blosc1_open(src, n, &header)
+    if status != SZ_OK:
+        return status
+    if <size_t>header.nbytes > size[0]:
+        return SZ_TOO_LONG
+    for i in range(header.nblocks):
+        status = blosc_decode_block(worker, src, n, &header, i, dst + <size_t>i * header.blocksize)
+        if status != SZ_OK:
+            return status
+    size[0] = header.nbytes
+    return SZ_OK
+
+
+cdef int blosc_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef char *tmp
+    if n > 0x7fffffff - 16:
+        return SZ_TOO_LONG
+    tmp = scratch(worker, BLOCK_SLOT, sz_blosc1_scratch(n, step.level, step.typesize, step.compressor, step.blocksize))
+    if worker.zstd_encoder == NULL:
+        worker.zstd_encoder = ZSTD_createCCtx()
+    if tmp == NULL or worker.zstd_encoder == NULL:
+        return SZ_NO_MEMORY
+    return sz_blosc1_encode(src, n, step.compressor, step.level, step.shuffle, step.typesize, step.blocksize, tmp,
+                            worker.zstd_encoder, dst, size)
+
+
+cdef size_t blosc_bound(const Step *step, size_t n) noexcept nogil:
+    return sz_blosc1_bound(n)
+
+
+# ---------------------------------------------------------------- crc32c (RFC 3720)
+
+cdef inline uint32_t little_endian(const char *src) noexcept nogil:
+    cdef const uint8_t *b = <const uint8_t *>src
+    return b[0] | <uint32_t>b[1] << 8 | <uint32_t>b[2] << 16 | <uint32_t>b[3] << 24
+
+
+cdef int crc32c_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    if n < 4:
+        return SZ_TRUNCATED
+    if sz_crc32c(0, src, n - 4) != little_endian(src + n - 4):
+        return SZ_CHECKSUM
+    size[0] = n - 4
+    return SZ_OK
+
+
+cdef int crc32c_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef uint32_t crc = sz_crc32c(0, src, n)
+    cdef int i
+    if src != dst:
+        memcpy(dst, src, n)
+    for i in range(4):
+        dst[n + i] = <char>(crc >> 8 * i & 0xff)
+    size[0] = n + 4
+    return SZ_OK
+
+
+cdef size_t crc32c_bound(const Step *step, size_t n) noexcept nogil:
+    return n + 4
+
+
+# ---------------------------------------------------------------- kernels for Python
+
+cdef class Kernel:
+    """A bytes -> bytes codec with its settings, made by one of the functions below.
+
+    >>> kernel = crc32c_kernel()
+    >>> kernel.encode(b"a").hex()
+    '613043d0c1'
+    """
+
+    @property
+    def name(self) -> str:
+        """The codec's name in the Zarr specification."""
+        return self.step.name.decode()
+
+    def decode(self, data, limit=None) -> bytes:
+        """The decoded bytes. ValueError when data can't be decoded or decodes to more than `limit` bytes.
+
+        Without a limit (for bytes that you trust) room is made until they fit.
+        """
+        cdef bytes decoded
+        cdef size_t room = limit if limit is not None else 16 * memoryview(data).nbytes + (1 << 20)
+        while True:
+            decoded = self.run(data, room, self.step.decode, limit is None)
+            if decoded is not None:
+                return decoded
+            room *= 16
+
+    def encode(self, data) -> bytes:
+        """The encoded bytes."""
+        return self.run(data, self.step.bound(&self.step, memoryview(data).nbytes), self.step.encode, False)
+
+    cdef bytes run(self, data, size_t limit, kernel_t kernel, bint may_fail):
+        """What the kernel makes of data; None where that is more than the limit and it may fail for that."""
+        cdef Py_buffer view
+        cdef size_t size = limit
+        cdef char *dst
+        cdef int status = SZ_NO_MEMORY
+        cdef Worker *worker = worker_acquire()
+        try:
+            PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+            try:
+                dst = scratch(worker, 0, limit)
+                if dst != NULL:
+                    with nogil:
+                        status = kernel(worker, &self.step, <const char *>view.buf, view.len, dst, &size)
+                if status == SZ_OK:
+                    if self.step.trims and kernel == self.step.decode:
+                        return PyBytes_FromStringAndSize(<const char *>view.buf, size)
+                    return PyBytes_FromStringAndSize(dst, size)
+            finally:
+                PyBuffer_Release(&view)
+        finally:
+            worker_release(worker)
+        if status == SZ_TOO_LONG and may_fail:
+            return None
+        raise ValueError(f"{self.name}: {status_message(status)}")
+
+
+cdef Kernel new_kernel(const char *name, kernel_t decode, kernel_t encode, bound_t bound):
+    cdef Kernel kernel = Kernel.__new__(Kernel)
+    kernel.step.name = name
+    kernel.step.decode = decode
+    kernel.step.encode = encode
+    kernel.step.bound = bound
+    return kernel
+
+
+def zstd_kernel(int level=0, bint checksum=False) -> Kernel:
+    """zstd (RFC 8878), level -131072 to 22, 0 for the library's default."""
+    cdef Kernel kernel = new_kernel("zstd", zstd_decode, zstd_encode, zstd_bound)
+    kernel.step.level = level
+    kernel.step.checksum = checksum
+    return kernel
+
+
+def gzip_kernel(int level=5) -> Kernel:
+    """gzip (RFC 1952), level 0 to 9."""
+    cdef Kernel kernel = new_kernel("gzip", gzip_decode, gzip_encode, gzip_bound)
+    kernel.step.level = level
+    return kernel
+
+
+def blosc_kernel(str cname="zstd", int clevel=5, str shuffle="noshuffle", int typesize=1, int blocksize=0) -> Kernel:
+    """Blosc 1; cname blosclz, lz4, lz4hc, snappy (neither read nor written), zlib or zstd; clevel 0 to 9."""
+    cdef Kernel kernel = new_kernel("blosc", blosc_decode, blosc_encode, blosc_bound)
+    kernel.step.in_blocks = True
+    kernel.step.compressor = {"blosclz": SZ_BLOSCLZ, "lz4": SZ_LZ4, "lz4hc": SZ_LZ4HC, "snappy": SZ_SNAPPY,
+                              "zlib": SZ_ZLIB, "zstd": SZ_ZSTD}[cname]
+    kernel.step.shuffle = {"noshuffle": SZ_NOSHUFFLE, "shuffle": SZ_SHUFFLE, "bitshuffle": SZ_BITSHUFFLE}[shuffle]
+    kernel.step.level = clevel
+    kernel.step.typesize = typesize
+    kernel.step.blocksize = blocksize
+    return kernel
+
+
+def crc32c_kernel() -> Kernel:
+    """CRC-32C (RFC 3720), 4 bytes little endian behind the data."""
+    cdef Kernel kernel = new_kernel("crc32c", crc32c_decode, crc32c_encode, crc32c_bound)
+    kernel.step.trims = True
+    return kernel

@@ -1,0 +1,89 @@
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint64_t
+
+from simplezarr._codecs cimport Step, Worker
+from simplezarr._plan cimport MAX_NDIM
+
+cdef extern from "files.h" nogil:
+    ctypedef struct sz_file:
+        int64_t size
+        uint64_t device, inode
+        int64_t mtime_ns
+
+cdef enum:
+    MAX_STEPS = 64
+
+# Some elements of one chunk, and where they go: start + k * step, 0 <= k < count, along each axis.
+cdef struct Region:
+    Py_ssize_t start[MAX_NDIM]
+    Py_ssize_t step[MAX_NDIM]
+    Py_ssize_t count[MAX_NDIM]
+    Py_ssize_t strides[MAX_NDIM]  # bytes between neighbours, at dst
+    char *dst
+
+# A codec chain, bound to a chunk's shape, data type and fill value. Everything that can be known before a chunk is.
+cdef struct Chain:
+    int ndim
+    bint permuted               # by transposes: axis i of the stored form is axis order[i] of the chunk
+    int order[MAX_NDIM]
+    Py_ssize_t shape[MAX_NDIM]    # of the stored form
+    Py_ssize_t strides[MAX_NDIM]  # of the stored form, in bytes, C order
+    Py_ssize_t itemsize
+    int transform               # what the `bytes` codec asks for, as in copy.h
+    size_t nbytes               # decoded
+    size_t most                 # encoded: a longer value is refused before memory is spent on it
+    const char *fill            # one element
+    int nsteps                  # bytes -> bytes codecs, in decoding order
+    const Step *steps[MAX_STEPS]
+    size_t limits[MAX_STEPS]    # the most bytes each may decode to
+    PyObject *python            # a chain with codecs in plain Python: decodes a whole chunk to an array
+    # shards
+    const Chain *inner          # of the inner chunks; NULL where this is no shard
+    const Chain *index
+    Py_ssize_t grid[MAX_NDIM]   # inner chunks along each axis of the stored form
+    Py_ssize_t ninner
+    size_t index_nbytes         # encoded
+    bint index_first
+
+# The bytes of a stored object, wherever they are: in memory, in an open file, or behind a store's get_ranges.
+cdef struct Blob:
+    const char *memory
+    size_t size
+    const sz_file *file
+    PyObject *get_ranges        # callable: [(start, length), …] -> list of bytes
+    const uint64_t *index       # a shard's decoded index where it is known already
+
+
+cdef class Pipeline:
+    cdef Chain chain
+    cdef tuple parts            # keeps alive what the chain points to
+    cdef readonly object dtype
+    cdef readonly tuple shape
+
+
+cdef inline bint chain_is_raw(const Chain *chain) noexcept nogil:
+    """The stored bytes are the elements themselves, so parts of them can be read alone."""
+    return chain.nsteps == 0 and chain.inner == NULL and chain.python == NULL
+
+cdef inline bint chain_is_shard(const Chain *chain) noexcept nogil:
+    """Inner chunks can be read alone: no codec is wrapped around the shard."""
+    return chain.inner != NULL and chain.nsteps == 0
+
+cdef void region_permute(const Chain *chain, const Region *region, Region *permuted) noexcept nogil
+cdef Py_ssize_t region_offset(const Chain *chain, const Region *stored) noexcept nogil
+cdef Py_ssize_t region_extent(const Chain *chain, const Region *stored) noexcept nogil
+cdef void region_place(const Chain *chain, const Region *region, const char *src) noexcept nogil
+cdef void region_fill(const Chain *chain, const Region *region) noexcept nogil
+cdef int read_raw(Worker *worker, const Chain *chain, const sz_file *file, int64_t base, const Region *region,
+                  int level) noexcept nogil
+cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
+                       int level) noexcept nogil
+cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int level, const uint64_t **index) noexcept nogil
+cdef int decode_shard(Worker *worker, const Chain *chain, const Blob *blob, const Region *region, Py_ssize_t part,
+                      Py_ssize_t parts, int level) noexcept nogil
+cdef Py_ssize_t inner_count(const Chain *chain, const Region *region) noexcept nogil
+cdef object take_error(Worker *worker)
+cdef int raised(Worker *worker, object error) noexcept
+cdef int open_file(const char *path, sz_file *file) noexcept nogil
+cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
+cdef void close_file(sz_file *file) noexcept nogil

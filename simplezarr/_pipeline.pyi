@@ -1,0 +1,41 @@
+"""A codec chain bound once, and decoding through it."""
+
+from collections.abc import Buffer, Callable
+from typing import final
+
+import numpy as np
+
+from simplezarr._codecs import Kernel
+
+class CodecFailure(Exception):
+    """A codec in plain Python could not decode a chunk; the cause is its own exception."""
+
+    codec: str | None
+    def __init__(self, message: str, codec: str | None = None) -> None: ...
+
+@final
+class Pipeline:
+    """A codec chain bound to a chunk's shape, data type and fill value (made by `codecs.chain.bind`)."""
+
+    @property
+    def dtype(self) -> np.dtype: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        order: tuple[int, ...],
+        dtype: np.dtype,
+        transform: int,
+        fill: bytes,
+        most: int,
+        kernels: tuple[Kernel, ...] = (),
+        limits: tuple[int, ...] = (),
+        python: Callable[[bytes], np.ndarray] | None = None,
+        inner: Pipeline | None = None,
+        index: Pipeline | None = None,
+        index_nbytes: int = 0,
+        index_first: bool = False,
+    ) -> None: ...
+    def decode(self, data: Buffer) -> np.ndarray:
+        """The whole chunk stored in `data` (bytes). ValueError where it can't be decoded."""

@@ -1,0 +1,157 @@
+"""The indexing engine: a selection becomes a start, a count and a step per axis, split at chunk borders on the fly.
+
+A basic selection is a product of arithmetic progressions, one per axis. What a chunk holds of a progression follows from
+the chunk's number alone (`span_row`), so a plan over any number of chunks is a few integers per axis: nothing is listed,
+and chunk number i of the product is found by dividing. This module knows integers only: no array, no store, no codec.
+"""
+
+cimport numpy as cnp
+
+cnp.import_array()
+
+cdef extern from "Python.h":
+    int PySlice_Unpack(object, Py_ssize_t *start, Py_ssize_t *stop, Py_ssize_t *step) except -1
+    Py_ssize_t PySlice_AdjustIndices(Py_ssize_t length, Py_ssize_t *start, Py_ssize_t *stop, Py_ssize_t step)
+    Py_ssize_t PyNumber_AsSsize_t(object, object) except? -1
+    bint PyIndex_Check(object)
+
+cdef slice ALL = slice(None)
+
+
+cdef int check_integer(object item) except -1:
+    """Refuses what only looks like an integer: booleans and arrays, but for 0-d integer arrays."""
+    if isinstance(item, (bool, list)) or not PyIndex_Check(item) or (
+            cnp.PyArray_Check(item) and (cnp.PyArray_NDIM(item) or not cnp.PyArray_ISINTEGER(item))):
+        raise IndexError(
+            "only integers, slices (`:`), ellipsis (`...`) and numpy.newaxis (`None`) are valid indices, not "
+            f"{item!r} ({type(item).__name__}); index arrays, lists and boolean masks are not supported yet")
+    return 0
+
+
+cdef class Plan:
+    """What the basic selection `key` of an array of `shape`, stored in `chunks`, asks for and where it goes.
+
+    Raises IndexError and ValueError as NumPy does.
+
+    >>> plan = Plan((slice(10, 90, 2), -1), (100, 50), (30, 50))
+    >>> plan.shape, plan.n
+    ((40,), 3)
+    >>> plan.rows(0)
+    [(0, 10, 0, 10), (1, 0, 10, 15), (2, 0, 25, 15)]
+    """
+
+    def __init__(self, key, tuple shape, tuple chunks):
+        cdef int axis = 0
+        cdef list result = []
+        self.ndim = <int>len(shape)
+        self.scalar = True
+        self.n = 1
+        for item in self.expand(key):
+            if item is None:
+                result.append(1)
+                self.scalar = False
+                continue
+            if type(item) is slice:
+                self.axes[axis] = <int>len(result)
+                result.append(self.take_slice(axis, item, shape[axis], chunks[axis]))
+                self.scalar = False
+            else:
+                self.axes[axis] = -1
+                self.take_integer(axis, item, shape[axis], chunks[axis])
+            self.n *= self.spans[axis].rows
+            axis += 1
+        self.shape = tuple(result)
+
+    cdef tuple expand(self, object key):
+        """The key as a tuple with one integer or slice for every axis; None stays where it was."""
+        cdef Py_ssize_t used = 0, dots = 0
+        if type(key) is not tuple:
+            key = (key,)
+        for item in key:
+            if item is Ellipsis:
+                dots += 1
+            elif item is not None:
+                if type(item) is not slice and type(item) is not int:
+                    check_integer(item)
+                used += 1
+        if dots > 1:
+            raise IndexError("an index can only have a single ellipsis ('...')")
+        if used > self.ndim:
+            raise IndexError(f"too many indices for array: array is {self.ndim}-dimensional, but {used} were indexed")
+        if dots:
+            self.scalar = False
+            at = [i for i, item in enumerate(key) if item is Ellipsis][0]
+            return key[:at] + (ALL,) * (self.ndim - used) + key[at + 1:]
+        return key + (ALL,) * (self.ndim - used) if used < self.ndim else key
+
+    cdef int take_integer(self, int axis, object item, Py_ssize_t length, Py_ssize_t size) except -1:
+        cdef Py_ssize_t start = PyNumber_AsSsize_t(item, IndexError)
+        if start < -length or start >= length:
+            raise IndexError(f"index {item} is out of bounds for axis {axis} with size {length}")
+        self.flipped[axis] = False
+        span_set(&self.spans[axis], start + length if start < 0 else start, 1, 1, size)
+        return 0
+
+    cdef Py_ssize_t take_slice(self, int axis, slice item, Py_ssize_t length, Py_ssize_t size) except -1:
+        cdef Py_ssize_t start, stop, step, count
+        if item is ALL:
+            start, step, count = 0, 1, length
+        else:
+            PySlice_Unpack(item, &start, &stop, &step)
+            count = PySlice_AdjustIndices(length, &start, &stop, step)
+        if count <= 1:
+            start, step = (start if count else 0), 1
+        self.flipped[axis] = step < 0
+        if step < 0:
+            start += (count - 1) * step
+            step = -step
+        span_set(&self.spans[axis], start, step, count, size)
+        return count
+
+    cdef char *bind(self, object out, Py_ssize_t *strides) except NULL:
+        """The address of the result's element for the first element of every axis, and its stride along each of them."""
+        cdef char *data = <char *>cnp.PyArray_DATA(out)
+        cdef cnp.npy_intp *steps = cnp.PyArray_STRIDES(out)
+        cdef int axis
+        for axis in range(self.ndim):
+            strides[axis] = steps[self.axes[axis]] if self.axes[axis] >= 0 else 0
+            if self.flipped[axis]:
+                data += (self.spans[axis].count - 1) * strides[axis]
+                strides[axis] = -strides[axis]
+        return data
+
+    def rows(self, int axis):
+        """[(chunk, first element in the chunk, first element of the result, count)] along one axis."""
+        cdef Row row
+        cdef Py_ssize_t r
+        result = []
+        for r in range(self.spans[axis].rows):
+            span_row(&self.spans[axis], r, &row)
+            result.append((row.chunk, row.src, row.dst, row.count))
+        return result
+
+
+def chunk_plan(index, tuple grid, tuple chunks, tuple stored):
+    """The plan of one whole chunk, also where it sticks out of the array.
+
+    The array has `grid` chunks of shape `chunks`, kept in stored objects of shape `stored` (its shards, or the chunks
+    themselves). Raises IndexError where there is no such chunk: a chunk index is a name, so it doesn't count from the end.
+    """
+    cdef Plan plan = Plan.__new__(Plan)
+    cdef int axis
+    cdef Py_ssize_t number
+    index = tuple(index)
+    if len(index) != len(grid):
+        raise IndexError(f"chunk index {index} has {len(index)} numbers, but the array has {len(grid)} dimensions")
+    plan.ndim = <int>len(grid)
+    plan.n = 1
+    plan.shape = chunks
+    for axis in range(plan.ndim):
+        check_integer(index[axis])
+        number = PyNumber_AsSsize_t(index[axis], IndexError)
+        if number < 0 or number >= <Py_ssize_t>grid[axis]:
+            raise IndexError(f"there is no chunk {index}: the array has {grid} chunks")
+        span_set(&plan.spans[axis], number * <Py_ssize_t>chunks[axis], 1, chunks[axis], stored[axis])
+        plan.spans[axis].rows = 1
+        plan.axes[axis] = axis
+    return plan

@@ -1,0 +1,232 @@
+"""An array as its user sees it: metadata as attributes, `a[selection]`, and the verbs with their futures."""
+
+from collections.abc import Iterator
+from math import prod
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simplezarr import executor
+from simplezarr._chunks import Source
+from simplezarr._plan import Plan, chunk_plan
+from simplezarr.codecs.base import Codec
+from simplezarr.codecs.chain import bind, stored_order
+from simplezarr.codecs.sharding import Sharding
+from simplezarr.codecs.transpose import Transpose
+from simplezarr.keys import join
+from simplezarr.metadata import ArrayMetadata
+from simplezarr.stores.base import Store
+
+if TYPE_CHECKING:
+    from simplezarr.executor import Future
+
+
+class Array:
+    """A Zarr array (Zarr 3 core specification, "Array"). Made by `simplezarr.open`, not by hand.
+
+    >>> import numpy as np
+    >>> import simplezarr as sz
+    >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [4], "data_type": "uint8",
+    ...     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2]}},
+    ...     "chunk_key_encoding": {"name": "default"}, "fill_value": 9, "codecs": [{"name": "bytes"}]}''',
+    ...     "c/0": bytes([1, 2])}
+    >>> a = sz.open(store)
+    >>> a[::-1]
+    array([9, 9, 2, 1], dtype=uint8)
+    >>> a.read_future(sz.s_[1:3]).result()
+    array([2, 9], dtype=uint8)
+    """
+
+    __slots__ = ("_grid", "_source", "chunks", "metadata", "path", "read_only", "shape", "store")
+
+    def __init__(self, store: Store, path: str, metadata: ArrayMetadata, *, read_only: bool = True):
+        self.store, self.path, self.metadata, self.read_only = store, path, metadata, read_only
+        self.shape = metadata.shape
+        self.chunks = _inner_shape(metadata)
+        self._grid = metadata.chunk_shape  # of what is stored: chunks, or shards
+        where = f"{join(path, 'zarr.json')}: codecs"
+        self._source = Source(bind(metadata.codecs, metadata.spec, where), store, metadata.chunk_keys, path, self.chunks)
+
+    # ------------------------------------------------------------ what it is
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Data type of the elements in memory, always in the machine's byte order."""
+        return self.metadata.data_type.numpy
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element in memory."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements in memory."""
+        return self.size * self.itemsize
+
+    @property
+    def fill_value(self) -> Any:
+        """The value of elements that are not stored, as a NumPy scalar."""
+        return self.metadata.data_type.scalar(self.metadata.fill)
+
+    @property
+    def attrs(self) -> MappingProxyType:
+        """The user's attributes, read-only."""
+        return MappingProxyType(self.metadata.attributes)
+
+    @property
+    def dimension_names(self) -> tuple[str | None, ...] | None:
+        """A name or None for each dimension; None where the metadata have none."""
+        return self.metadata.dimension_names
+
+    @property
+    def codecs(self) -> tuple[Codec, ...]:
+        """The codec chain, in encoding order."""
+        return self.metadata.codecs
+
+    @property
+    def name(self) -> str:
+        """The absolute path, "/" for an array at the root of its store."""
+        return f"/{self.path}"
+
+    @property
+    def shards(self) -> tuple[int, ...] | None:
+        """Shape of the unit of storage, or None where chunks are stored one by one."""
+        return self._grid if self.chunks != self._grid or _sharding(self.metadata) else None
+
+    @property
+    def grid_shape(self) -> tuple[int, ...]:
+        """Number of chunks along each dimension."""
+        return tuple(-(-length // chunk) for length, chunk in zip(self.shape, self.chunks, strict=True))
+
+    @property
+    def nchunks(self) -> int:
+        """Number of chunks, stored or not."""
+        return prod(self.grid_shape)
+
+    @property
+    def info(self) -> str:
+        """What the array is, in a few lines."""
+        rows = [
+            ("array", f"{self.name} in {self.store!r}"),
+            ("shape", f"{self.shape} {self.dtype}, {self.nbytes:,} bytes"),
+            ("chunks", f"{self.chunks}, grid {self.grid_shape}"),
+            ("shards", self.shards),
+            ("codecs", ", ".join(str(codec) for codec in self.codecs)),
+            ("fill value", repr(self.fill_value)),
+            ("dimensions", self.dimension_names),
+        ]
+        return "\n".join(f"{label:10}  {value}" for label, value in rows if value is not None)
+
+    def __repr__(self) -> str:
+        shards = f" shards={self.shards}" if self.shards else ""
+        return f"<Array {self.name} {self.shape} {self.dtype} chunks={self.chunks}{shards}>"
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d array")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator:
+        """Rows, read one row of chunks at a time."""
+        for start in range(0, len(self), self.chunks[0]):
+            yield from self[start : start + self.chunks[0]]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError(f"{self!r} can't become a NumPy array without a copy")
+        return self.read() if dtype is None else self.read().astype(dtype, copy=False)
+
+    def __reduce__(self) -> tuple:
+        return _reopen, (self.store, self.path, self.read_only)
+
+    # ------------------------------------------------------------ reading
+
+    def __getitem__(self, selection: Any) -> Any:
+        plan = Plan(selection, self.shape, self._grid)
+        out = np.empty(plan.shape, self.metadata.data_type.numpy)
+        self._source.read(plan, out)
+        return out[()] if plan.scalar else out
+
+    def read(self, selection: Any = ..., *, out: np.ndarray | None = None) -> Any:
+        """What `a[selection]` gives: an array, or a scalar where integers select one element.
+
+        With `out`, an array of exactly that shape and data type (any strides), chunks are decoded straight into it and it
+        is returned. Raises IndexError for a bad selection, ValueError for an `out` that does not fit, ChunkError for a
+        chunk that can't be decoded, OSError where reading fails; `out` then has undefined content.
+        """
+        if out is None:
+            return self[selection]
+        return self._fill(Plan(selection, self.shape, self._grid), out)
+
+    def read_future(self, selection: Any = ..., *, out: np.ndarray | None = None) -> "Future[Any]":
+        """A Future of `read(selection, out=out)`; for asyncio, wrap it with `asyncio.wrap_future`."""
+        return executor.submit(self.read, selection, out=out)
+
+    def get_chunk(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> np.ndarray:
+        """Chunk `index` of the grid, at its full `chunks` shape also at the array's edge.
+
+        A chunk that is not stored is all fill value. Raises IndexError where the grid has no such chunk.
+        """
+        plan = chunk_plan(index, self.grid_shape, self.chunks, self._grid)
+        return self._fill(plan, np.empty(plan.shape, self.dtype) if out is None else out)
+
+    def get_chunk_future(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> "Future[Any]":
+        """A Future of `get_chunk(index, out=out)`."""
+        return executor.submit(self.get_chunk, index, out=out)
+
+    def get_encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
+        """The stored bytes of a chunk (of a shard: of the inner chunk), or None where none is stored."""
+        chunk_plan(index, self.grid_shape, self.chunks, self._grid)
+        return self._source.encoded_chunk(tuple(index))
+
+    def _fill(self, plan: Plan, out: np.ndarray) -> np.ndarray:
+        if not isinstance(out, np.ndarray):
+            raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
+        if out.shape != plan.shape or out.dtype != self.dtype:
+            raise ValueError(
+                f"out is {out.dtype} of shape {out.shape}, but {self.dtype} of shape {plan.shape} is selected"
+            )
+        if not out.flags.writeable:
+            raise ValueError("out is read-only")
+        self._source.read(plan, out)
+        return out
+
+
+def _sharding(metadata: ArrayMetadata) -> Sharding | None:
+    """The array's sharding codec, where inner chunks can be told apart: nothing but transposes before it."""
+    for codec in metadata.codecs:
+        if type(codec) is Sharding:
+            return codec
+        if type(codec) is not Transpose:
+            return None
+    return None
+
+
+def _inner_shape(metadata: ArrayMetadata) -> tuple[int, ...]:
+    """The unit of reading, in the array's own order of axes."""
+    sharding = _sharding(metadata)
+    if sharding is None:
+        return metadata.chunk_shape
+    before = metadata.codecs[: metadata.codecs.index(sharding)]
+    shape = [0] * len(metadata.shape)
+    for axis, length in zip(stored_order(before, metadata.spec), sharding.chunk_shape, strict=True):
+        shape[axis] = length
+    return tuple(shape)
+
+
+def _reopen(store: Store, path: str, read_only: bool) -> Array:
+    from simplezarr.api import open_array
+
+    return open_array(store, path, mode="r" if read_only else "r+")

@@ -1,0 +1,264 @@
+"""What a codec is, and the rules for a chain of them.
+
+A codec is a frozen dataclass whose fields are its JSON configuration; `__post_init__` checks them and names the wrong
+one. A chain is any number of array -> array codecs, one array -> bytes codec, any number of bytes -> bytes codecs.
+
+>>> from simplezarr.codecs.bytes import Bytes
+>>> from simplezarr.codecs.crc32c import Crc32c
+>>> from simplezarr.dtypes import parse_dtype
+>>> spec = ChunkSpec((10, 10), parse_dtype("uint16"), bytes(2))
+>>> resolve_chain((Bytes("little"), Crc32c()), spec, "codecs")[1]
+204
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, fields
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from simplezarr.dtypes import DataType
+from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.extensions import refuse_unknown
+
+if TYPE_CHECKING:
+    from simplezarr._codecs import Kernel
+
+__all__ = [
+    "ArrayArrayCodec",
+    "ArrayBytesCodec",
+    "BytesBytesCodec",
+    "ChunkSpec",
+    "Codec",
+    "NativeCodec",
+    "fit_chain",
+    "resolve_chain",
+    "split_chain",
+]
+
+MAX_DECODED = 1 << 31  # for a caller who knows no better; a chunk's size is known where one is read
+Data = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSpec:
+    """What a codec gets to see of a chunk: its shape, its data type and the array's fill value as an element."""
+
+    shape: tuple[int, ...]
+    dtype: DataType
+    fill: bytes
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+class Codec:
+    """Base of all codecs; derive from one of the three kinds below.
+
+    `name` is the codec's name in the metadata. `required` lists members that a stored configuration must have although
+    the Python signature has defaults for them.
+    """
+
+    __slots__ = ()
+    name: ClassVar[str]
+    required: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def from_configuration(cls, configuration: dict | None, where: str) -> Self:
+        """Makes a codec from the stored JSON; errors begin with `where` and name the member."""
+        configuration = configuration or {}
+        for member in cls.required:
+            if member not in configuration:
+                raise MetadataError(f"{where}.configuration.{member}: missing; {cls.name} needs it")
+        configuration = cls.adapt(configuration, where)
+        try:
+            return cls(**configuration)
+        except MetadataError as error:
+            raise MetadataError(f"{where}.configuration.{error}") from None
+        except (TypeError, ValueError) as error:
+            _check_members(cls, configuration, f"{where}.configuration")
+            raise MetadataError(f"{where}.configuration: {error}") from error
+
+    @classmethod
+    def adapt(cls, configuration: dict, where: str) -> dict:
+        """Returns a stored configuration as the fields take it. What is lenient about a codec is done here."""
+        return configuration
+
+    def to_json(self) -> dict:
+        """Returns the codec as the metadata store it; fields that are `None` are left out."""
+        configuration = {}
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if value is not None:
+                configuration[field.name] = list(value) if type(value) is tuple else value
+        return {"name": self.name, "configuration": configuration} if configuration else {"name": self.name}
+
+    @property
+    def kernel(self) -> "Kernel | None":
+        """The compiled kernel that encodes and decodes, if there is one."""
+        return None
+
+    @property
+    def unfitted(self) -> bool:
+        """Whether the codec can't work, or is not what the metadata should say, before `fit`."""
+        return False
+
+    def fit(self, spec: ChunkSpec) -> "Codec":
+        """Returns the codec with its open settings chosen for the array that it, or the chain's end of arrays, gets."""
+        return self
+
+
+def _check_members(cls: type[Codec], configuration: dict, where: str) -> None:
+    members = getattr(cls, "__dataclass_fields__", {})
+    refuse_unknown(configuration, members, where)
+    for name, field in members.items():
+        if name not in configuration and field.default is MISSING and field.default_factory is MISSING:
+            raise MetadataError(f"{where}.{name}: missing; {cls.name} needs it")
+
+
+class ArrayArrayCodec(Codec):
+    """A codec from arrays to arrays, at the head of a chain."""
+
+    __slots__ = ()
+
+    def resolve(self, spec: ChunkSpec) -> ChunkSpec:
+        """Returns what `encode` makes of such a chunk; raises `MetadataError` if it can't.
+
+        A message that begins with `configuration` is read as the path of the member at fault.
+        """
+        return spec
+
+    def encode(self, array: np.ndarray) -> np.ndarray:
+        """Returns the encoded array."""
+        raise NotImplementedError(f"codec {self.name} does not encode")
+
+    def decode(self, array: np.ndarray, spec: ChunkSpec) -> np.ndarray:
+        """Returns the array that was encoded, which `spec` describes."""
+        raise NotImplementedError(f"codec {self.name} does not decode")
+
+
+class ArrayBytesCodec(Codec):
+    """The codec from an array to bytes, of which a chain has exactly one."""
+
+    __slots__ = ()
+
+    def resolve(self, spec: ChunkSpec) -> int | None:
+        """Returns the encoded size in bytes, `None` if it varies; raises `MetadataError` if it can't encode this."""
+        return None
+
+    def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
+        """Returns the encoded array."""
+        raise NotImplementedError(f"codec {self.name} does not encode")
+
+    def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
+        """Returns the array that was encoded, which `spec` describes."""
+        raise NotImplementedError(f"codec {self.name} does not decode")
+
+
+class BytesBytesCodec(Codec):
+    """A codec from bytes to bytes, at the tail of a chain."""
+
+    __slots__ = ()
+
+    def resolve(self, nbytes: int | None) -> int | None:
+        """Returns the encoded size of `nbytes` bytes, `None` if it varies; raises `MetadataError` if it can't."""
+        return None
+
+    def encode(self, data: Data) -> bytes:
+        """Returns the encoded bytes."""
+        raise NotImplementedError(f"codec {self.name} does not encode")
+
+    def decode(self, data: Data) -> bytes:
+        """Returns the bytes that were encoded."""
+        raise NotImplementedError(f"codec {self.name} does not decode")
+
+
+class NativeCodec(BytesBytesCodec):
+    """A bytes -> bytes codec whose work is done by its `kernel`."""
+
+    __slots__ = ()
+
+    @property
+    def kernel(self) -> "Kernel":
+        raise NotImplementedError(f"codec {self.name} has no kernel")
+
+    def encode(self, data: Data) -> bytes:
+        return self.kernel.encode(data)
+
+    def decode(self, data: Data, limit: int = MAX_DECODED) -> bytes:
+        """Returns the bytes that were encoded; raises if they are more than `limit`, for which memory is reserved."""
+        return self.kernel.decode(data, limit)
+
+
+Chain = tuple[tuple[ArrayArrayCodec, ...], ArrayBytesCodec, tuple[BytesBytesCodec, ...]]
+
+
+def split_chain(codecs: Sequence[Codec], where: str) -> Chain:
+    """Returns a chain's array -> array codecs, its array -> bytes codec and its bytes -> bytes codecs."""
+    heads: list[ArrayArrayCodec] = []
+    middle: ArrayBytesCodec | None = None
+    tails: list[BytesBytesCodec] = []
+    for i, codec in enumerate(codecs):
+        if isinstance(codec, BytesBytesCodec):
+            if middle is None:
+                raise MetadataError(f"{where}[{i}]: {codec.name} takes bytes, but no array -> bytes codec precedes it")
+            tails.append(codec)
+        elif middle is not None:
+            raise MetadataError(f"{where}[{i}]: {codec.name} takes an array, but {middle.name} before it makes bytes")
+        elif isinstance(codec, ArrayArrayCodec):
+            heads.append(codec)
+        elif isinstance(codec, ArrayBytesCodec):
+            middle = codec
+        else:
+            raise TypeError(f"{where}[{i}]: {codec!r} is not a codec")
+    if middle is None:
+        raise MetadataError(f'{where}: no array -> bytes codec; one is needed, for example "bytes"')
+    return tuple(heads), middle, tuple(tails)
+
+
+def resolve_chain(codecs: Sequence[Codec], spec: ChunkSpec, where: str) -> tuple[list[ChunkSpec], int | None]:
+    """Returns what each array stage looks like, `spec` first, and the encoded size in bytes (`None` if it varies)."""
+    heads, middle, tails = split_chain(codecs, where)
+    stages = [spec]
+    i = 0
+    try:
+        for codec in heads:
+            spec = codec.resolve(spec)
+            stages.append(spec)
+            i += 1
+        nbytes = middle.resolve(spec)
+        for tail in tails:
+            i += 1
+            nbytes = tail.resolve(nbytes)
+    except (MetadataError, UnsupportedError) as error:
+        raise _placed(error, f"{where}[{i}]") from None
+    return stages, nbytes
+
+
+def fit_chain(codecs: Sequence[Codec], spec: ChunkSpec, where: str) -> tuple[Codec, ...]:
+    """Returns the chain with every codec fitted to what it gets, as it is to be stored in metadata."""
+    heads, middle, tails = split_chain(codecs, where)
+    fitted: list[Codec] = []
+    try:
+        for codec in heads:
+            head = codec.fit(spec)
+            fitted.append(head)
+            spec = head.resolve(spec)  # type: ignore[attr-defined]
+        for rest in (middle, *tails):
+            fitted.append(rest.fit(spec))
+    except (MetadataError, UnsupportedError) as error:
+        raise _placed(error, f"{where}[{len(fitted)}]") from None
+    return tuple(fitted)
+
+
+def _placed(error: MetadataError | UnsupportedError, where: str) -> MetadataError | UnsupportedError:
+    message = str(error)
+    return type(error)(f"{where}{'.' if message.startswith('configuration') else ': '}{message}")

@@ -1,0 +1,76 @@
+"""The codec `blosc`: a Blosc 1 container, bytes or bits shuffled and compressed in blocks.
+
+>>> Blosc(cname="lz4", typesize=2).to_json()["configuration"]
+{'cname': 'lz4', 'clevel': 5, 'shuffle': 'shuffle', 'typesize': 2, 'blocksize': 0}
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from simplezarr.codecs.base import ChunkSpec, NativeCodec
+from simplezarr.codecs.registry import register_codec
+from simplezarr.errors import MetadataError
+from simplezarr.extensions import check_choice, check_integer
+from simplezarr.leniency import tolerate
+
+if TYPE_CHECKING:
+    from simplezarr._codecs import Kernel
+
+__all__ = ["Blosc"]
+
+_COMPRESSORS = ("lz4", "lz4hc", "blosclz", "zstd", "snappy", "zlib")
+_SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
+_MAX_TYPESIZE = 255  # what a container's header can hold
+_MAX_NBYTES = 2**31 - 1 - 16
+_MAX_INT32 = 2**31 - 1
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Blosc(NativeCodec):
+    """`typesize` is the size of the items to shuffle, `None` for that of the data type; `blocksize` 0 is automatic."""
+
+    name: ClassVar[str] = "blosc"
+    required: ClassVar[tuple[str, ...]] = ("cname", "clevel", "shuffle")
+    cname: str = "zstd"
+    clevel: int = 5
+    shuffle: str = "shuffle"
+    typesize: int | None = None
+    blocksize: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice(self.cname, _COMPRESSORS, "cname")
+        check_integer(self.clevel, 0, 9, "clevel")
+        check_choice(self.shuffle, _SHUFFLES, "shuffle")
+        if self.typesize is not None:
+            check_integer(self.typesize, 1, _MAX_INT32, "typesize")
+        check_integer(self.blocksize, 0, _MAX_INT32, "blocksize")
+
+    @classmethod
+    def adapt(cls, configuration: dict, where: str) -> dict:
+        if "typesize" not in configuration:
+            if configuration["shuffle"] != "noshuffle":
+                tolerate("blosc-typesize", f"{where}.configuration.typesize")
+        elif configuration["typesize"] is None:
+            raise MetadataError(f"{where}.configuration.typesize: null is not an integer from 1 to {_MAX_INT32}")
+        if "blocksize" not in configuration:
+            tolerate("blosc-blocksize", f"{where}.configuration.blocksize")
+        return configuration
+
+    def fit(self, spec: ChunkSpec) -> "Blosc":
+        if self.typesize is not None:
+            return self
+        # Larger items than a header can name are not shuffled, as in c-blosc.
+        size = spec.dtype.itemsize
+        return replace(self, typesize=size if size <= _MAX_TYPESIZE else 1)
+
+    def resolve(self, nbytes: int | None) -> None:
+        if nbytes is not None and nbytes > _MAX_NBYTES:
+            raise MetadataError(f"chunks of {nbytes} bytes; blosc takes at most {_MAX_NBYTES}, choose smaller chunks")
+
+    @property
+    def kernel(self) -> "Kernel":
+        from simplezarr import _codecs
+
+        typesize = self.typesize if self.typesize is not None and self.typesize <= _MAX_TYPESIZE else 1
+        return _codecs.blosc_kernel(self.cname, self.clevel, self.shuffle, typesize, self.blocksize)

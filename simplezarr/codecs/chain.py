@@ -1,0 +1,127 @@
+"""A codec chain becomes a pipeline: once, when an array is opened."""
+
+import sys
+
+import numpy as np
+
+from simplezarr._pipeline import CodecFailure, Pipeline
+from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
+from simplezarr.codecs.bytes import Bytes
+from simplezarr.codecs.sharding import Sharding
+from simplezarr.codecs.transpose import Transpose
+
+SLACK = 1 << 20  # bytes that an encoded value may have beyond twice the decoded: frames, headers, padding
+SLACK_PER_CHUNK = 1 << 10  # the same for each inner chunk of a shard
+
+
+def bind(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> Pipeline:
+    """The pipeline that decodes chunks of `spec` which `codecs` have encoded.
+
+    Raises MetadataError, naming the member below `where`, for a chain that can't encode such chunks.
+    """
+    array_array, array_bytes, bytes_bytes = split_chain(codecs, where)
+    specs, encoded = resolve_chain(codecs, spec, where)
+    native = (
+        all(type(codec) is Transpose for codec in array_array)
+        and type(array_bytes) in (Bytes, Sharding)
+        and all(codec.kernel is not None for codec in bytes_bytes)
+    )
+    limits, most = _size_limits(array_bytes, bytes_bytes, specs[-1])
+    if not native:
+        chain = PythonChain(array_array, array_bytes, bytes_bytes, specs, limits)
+        return Pipeline(spec.shape, identity(spec), spec.dtype.numpy, 0, spec.fill, most, python=chain)
+    shard = {}
+    if type(array_bytes) is Sharding:
+        shard = _shard_parts(array_bytes, specs[-1], f"{where}[{len(array_array)}].configuration")
+    return Pipeline(
+        spec.shape,
+        stored_order(array_array, spec),
+        spec.dtype.numpy,
+        0 if shard else transform(array_bytes, spec),
+        spec.fill,
+        most if encoded is None else encoded,
+        kernels=tuple([codec.kernel for codec in reversed(bytes_bytes)]),
+        limits=limits,
+        **shard,
+    )
+
+
+def identity(spec: ChunkSpec) -> tuple[int, ...]:
+    return tuple(range(len(spec.shape)))
+
+
+def stored_order(transposes: tuple[Transpose, ...], spec: ChunkSpec) -> tuple[int, ...]:
+    """Axis i of what the transposes make is axis order[i] of the chunk."""
+    order = identity(spec)
+    for transpose in transposes:
+        order = tuple([order[axis] for axis in transpose.permutation(len(order))])
+    return order
+
+
+def transform(codec: Bytes, spec: ChunkSpec) -> int:
+    """What happens to elements while they are copied, as csrc/copy.h numbers it: nothing, truth values, or a swap."""
+    if spec.dtype.numpy == np.bool_:
+        return 1
+    unit = spec.dtype.swap_unit
+    return unit if unit > 1 and codec.endian != sys.byteorder else 0
+
+
+def _shard_parts(codec: Sharding, spec: ChunkSpec, where: str) -> dict:
+    index = codec.index_spec(spec)
+    return {
+        "inner": bind(codec.codecs, codec.inner_spec(spec), f"{where}.codecs"),
+        "index": bind(codec.index_codecs, index, f"{where}.index_codecs"),
+        "index_nbytes": resolve_chain(codec.index_codecs, index, f"{where}.index_codecs")[1],
+        "index_first": codec.index_location == "start",
+    }
+
+
+def _size_limits(array_bytes: Codec, bytes_bytes: tuple, spec: ChunkSpec) -> tuple[tuple[int, ...], int]:
+    """For each bytes -> bytes codec, in decoding order, the most bytes that it may decode to; and the most stored bytes.
+
+    A checksum has a size; what a compressor makes of n bytes is never much more than n.
+    """
+    size = array_bytes.resolve(spec)
+    most = size if size is not None else _loose(spec.nbytes)
+    if type(array_bytes) is Sharding:
+        most += array_bytes.index_spec(spec).nbytes * (1 + SLACK_PER_CHUNK // 16)
+    limits = []
+    for codec in bytes_bytes:
+        limits.insert(0, most)
+        size = codec.resolve(size)
+        most = size if size is not None else _loose(most)
+    return tuple(limits), most
+
+
+def _loose(nbytes: int) -> int:
+    return min(2 * nbytes + SLACK, sys.maxsize // 4)
+
+
+class PythonChain:
+    """A chain with at least one codec in plain Python: each codec in turn, on bytes and arrays."""
+
+    def __init__(self, array_array: tuple, array_bytes: Codec, bytes_bytes: tuple, specs: list, limits: tuple):
+        self.array_array, self.array_bytes, self.bytes_bytes = array_array, array_bytes, bytes_bytes
+        self.specs, self.limits = specs, limits
+        # a shard between codecs in Python is decoded as a whole
+        self.shard = bind((array_bytes,), specs[-1]) if type(array_bytes) is Sharding else None
+
+    def __call__(self, data: bytes) -> np.ndarray:
+        """The decoded chunk, of the first spec's shape and data type. CodecFailure where a codec raises."""
+        codec = None
+        try:
+            for codec, limit in zip(reversed(self.bytes_bytes), self.limits, strict=True):
+                data = codec.decode(data) if codec.kernel is None else codec.kernel.decode(data, limit)
+            codec = self.array_bytes
+            array = self.shard.decode(data) if self.shard else codec.decode(data, self.specs[-1])
+            for codec, spec in zip(reversed(self.array_array), reversed(self.specs[:-1]), strict=True):
+                array = codec.decode(array, spec)
+            spec = self.specs[0]
+            if not isinstance(array, np.ndarray) or array.shape != spec.shape or array.dtype != spec.dtype.numpy:
+                found = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+                raise ValueError(f"decodes to {found} instead of {spec.dtype.numpy} of shape {spec.shape}")
+            return array
+        except Exception as error:
+            name = getattr(codec, "name", type(codec).__name__)
+            text = str(error)
+            raise CodecFailure(text if text.startswith(f"{name}:") else f"{name}: {text}", name) from error

@@ -1,0 +1,35 @@
+"""The codec `crc32c`: the bytes, followed by their CRC-32C (RFC 3720) as four little-endian bytes.
+
+>>> Crc32c().resolve(10), Crc32c().to_json()
+(14, {'name': 'crc32c'})
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from simplezarr.codecs.base import NativeCodec
+from simplezarr.codecs.registry import register_codec
+
+if TYPE_CHECKING:
+    from simplezarr._codecs import Kernel
+
+__all__ = ["Crc32c"]
+
+_CHECKSUM_SIZE = 4
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Crc32c(NativeCodec):
+    """A checksum, verified when a chunk is read."""
+
+    name: ClassVar[str] = "crc32c"
+
+    def resolve(self, nbytes: int | None) -> int | None:
+        return None if nbytes is None else nbytes + _CHECKSUM_SIZE
+
+    @property
+    def kernel(self) -> "Kernel":
+        from simplezarr import _codecs
+
+        return _codecs.crc32c_kernel()

@@ -1,0 +1,36 @@
+"""The codec `gzip`: one gzip member (RFC 1952).
+
+>>> Gzip(level=1).to_json()
+{'name': 'gzip', 'configuration': {'level': 1}}
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from simplezarr.codecs.base import NativeCodec
+from simplezarr.codecs.registry import register_codec
+from simplezarr.extensions import check_integer
+
+if TYPE_CHECKING:
+    from simplezarr._codecs import Kernel
+
+__all__ = ["Gzip"]
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Gzip(NativeCodec):
+    """`level` goes from 0, stored as it is, to 9, smallest."""
+
+    name: ClassVar[str] = "gzip"
+    required: ClassVar[tuple[str, ...]] = ("level",)
+    level: int = 5
+
+    def __post_init__(self) -> None:
+        check_integer(self.level, 0, 9, "level")
+
+    @property
+    def kernel(self) -> "Kernel":
+        from simplezarr import _codecs
+
+        return _codecs.gzip_kernel(self.level)

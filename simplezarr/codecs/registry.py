@@ -1,0 +1,136 @@
+"""From a codec's name to its class, and from JSON to codecs.
+
+The codecs of simplezarr are imported when first named; packages are searched for the entry point group
+`simplezarr.codecs` only when a name is unknown. Nothing is ever imported by a name that comes from data.
+
+>>> parse_codec({"name": "gzip", "configuration": {"level": 5}}, "codecs[0]")
+Gzip(level=5)
+"""
+
+import importlib
+
+from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, Codec
+from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.extensions import parse_extension, show
+from simplezarr.leniency import CODEC_ALIASES, tolerate
+
+__all__ = ["BUILTIN", "as_codec", "codec_class", "parse_codec", "parse_codecs", "register_codec"]
+
+GROUP = "simplezarr.codecs"
+MAX_CODECS = 64
+
+# Name in the metadata -> module below simplezarr.codecs and class.
+BUILTIN = {
+    "bytes": ("bytes", "Bytes"),
+    "transpose": ("transpose", "Transpose"),
+    "zstd": ("zstd", "Zstd"),
+    "gzip": ("gzip", "Gzip"),
+    "blosc": ("blosc", "Blosc"),
+    "crc32c": ("crc32c", "Crc32c"),
+    "sharding_indexed": ("sharding", "Sharding"),
+}
+
+_classes: dict[str, type[Codec]] = {}
+
+# What was read with these classes and may be used again; forgotten when one of them changes.
+remembered: dict[bytes, tuple] = {}
+
+
+def register_codec(cls: type[Codec]) -> type[Codec]:
+    """Makes a codec class known by its `name`; usable as a decorator. A later class of that name takes its place."""
+    if not (isinstance(cls, type) and issubclass(cls, (ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec))):
+        raise TypeError(f"{cls!r} is not a subclass of ArrayArrayCodec, ArrayBytesCodec or BytesBytesCodec")
+    name = getattr(cls, "name", None)
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"{cls!r} has no codec name; set the class attribute `name`")
+    _classes[name] = cls
+    remembered.clear()
+    return cls
+
+
+def codec_class(name: str) -> type[Codec]:
+    """Returns the class of the codec called `name`; raises `UnsupportedError` if there is none.
+
+    >>> codec_class("zstd").__name__
+    'Zstd'
+    """
+    found = _classes.get(name) or _import_builtin(name) or _load_entry_point(name)
+    if found is None:
+        raise UnsupportedError(
+            f"unknown codec {show(name)}; register its class with register_codec, "
+            f"or install a package that has it in the entry point group {GROUP}"
+        )
+    return found
+
+
+def _import_builtin(name: str) -> type[Codec] | None:
+    if name not in BUILTIN:
+        return None
+    module, attribute = BUILTIN[name]
+    found: type[Codec] = getattr(importlib.import_module(f"simplezarr.codecs.{module}"), attribute)
+    return _classes.setdefault(name, found)
+
+
+def _load_entry_point(name: str) -> type[Codec] | None:
+    from importlib.metadata import entry_points  # slow, and only for names that nobody registered
+
+    for entry in entry_points(group=GROUP, name=name):
+        try:
+            found = register_codec(entry.load())
+        except Exception as error:
+            raise UnsupportedError(f"codec {show(name)}: its entry point {entry.value!r} failed: {error}") from error
+        if found.name != name:
+            raise UnsupportedError(f"codec {show(name)}: its entry point {entry.value!r} is called {found.name!r}")
+        return found
+    return None
+
+
+def parse_codec(value: object, where: str) -> Codec:
+    """Reads one codec, in its object or its short-hand form."""
+    name, configuration, _ = parse_extension(value, where)
+    if name in CODEC_ALIASES:
+        tolerate("codec-alias", where, f"{name!r} is {CODEC_ALIASES[name]!r}")
+        name = CODEC_ALIASES[name]
+    found = _classes.get(name)
+    if found is None:
+        try:
+            found = codec_class(name)
+        except UnsupportedError as error:
+            raise UnsupportedError(f"{where}: {error}") from error.__cause__
+    return found.from_configuration(configuration, where)
+
+
+def parse_codecs(value: object, where: str, skipped: list[str] | None = None) -> tuple[Codec, ...]:
+    """Reads a list of codecs. An unknown one whose `must_understand` is false is left out and named in `skipped`."""
+    if type(value) is not list:
+        raise MetadataError(f"{where}: {show(value)} is not a list of codecs")
+    if len(value) > MAX_CODECS:
+        raise MetadataError(f"{where}: {len(value)} codecs; the limit is {MAX_CODECS}")
+    codecs = []
+    for i, item in enumerate(value):
+        try:
+            codecs.append(parse_codec(item, f"{where}[{i}]"))
+        except UnsupportedError:
+            if type(item) is not dict or item.get("must_understand") is not False or item["name"] in _classes:
+                raise
+            tolerate("skipped-extension", f"{where}[{i}]", f"codec {item['name']!r}")
+            if skipped is not None:
+                skipped.append(item["name"])
+    return tuple(codecs)
+
+
+def as_codec(value: object, where: str) -> Codec:
+    """Returns the codec that a caller in Python means: a codec, its JSON object, or a name for its default settings.
+
+    >>> as_codec("zstd", "codecs[1]")
+    Zstd(level=0, checksum=False)
+    """
+    if isinstance(value, Codec):
+        return value
+    if not isinstance(value, str):
+        return parse_codec(value, where)
+    found = codec_class(value)
+    try:
+        return found()
+    except TypeError as error:
+        raise MetadataError(f"{where}: {value!r} has no default settings; give them in an object: {error}") from None

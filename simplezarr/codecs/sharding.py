@@ -1,0 +1,134 @@
+"""The codec `sharding_indexed`: inner chunks, encoded one by one, and an index of where each is.
+
+>>> from simplezarr.codecs.bytes import Bytes
+>>> shard = Sharding((32, 32), (Bytes("little"),))
+>>> [codec.name for codec in shard.index_codecs], shard.index_location
+(['bytes', 'crc32c'], 'end')
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
+
+from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Codec, fit_chain, resolve_chain
+from simplezarr.codecs.bytes import Bytes
+from simplezarr.codecs.crc32c import Crc32c
+from simplezarr.codecs.registry import MAX_CODECS, as_codec, parse_codecs, register_codec
+from simplezarr.dtypes import parse_dtype
+from simplezarr.errors import MetadataError
+from simplezarr.extensions import check_choice, check_integers, refuse_unknown, show
+
+__all__ = ["Sharding"]
+
+MAX_DEPTH = 8
+_MAX_LENGTH = 2**63 - 1
+_LOCATIONS = ("end", "start")
+_MEMBERS = ("chunk_shape", "codecs", "index_codecs", "index_location")
+_KNOWN = frozenset(_MEMBERS)
+_REQUIRED = _MEMBERS[:3]
+_INDEX_DTYPE = parse_dtype("uint64")
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Sharding(ArrayBytesCodec):
+    """A chunk as a shard of inner chunks of shape `chunk_shape`, in the axes of the array that the codec gets.
+
+    `skipped` names inner codecs that were unknown and not needed; such a shard can be read but not written.
+    """
+
+    name: ClassVar[str] = "sharding_indexed"
+    chunk_shape: tuple[int, ...]
+    codecs: tuple[Codec, ...]
+    index_codecs: tuple[Codec, ...] = (Bytes("little"), Crc32c())
+    index_location: str = "end"
+    skipped: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        set_field = object.__setattr__
+        # A length of 0 may be stored for an array of length 0; that is for `resolve` to judge.
+        set_field(self, "chunk_shape", check_integers(self.chunk_shape, 0, _MAX_LENGTH, "chunk_shape"))
+        set_field(self, "codecs", _as_codecs(self.codecs, "codecs"))
+        set_field(self, "index_codecs", _as_codecs(self.index_codecs, "index_codecs"))
+        check_choice(self.index_location, _LOCATIONS, "index_location")
+        if self.depth > MAX_DEPTH:
+            raise MetadataError(f"codecs: shards in shards, {self.depth} levels deep; the limit is {MAX_DEPTH}")
+
+    @classmethod
+    def from_configuration(cls, configuration: dict | None, where: str) -> Self:
+        configuration = configuration or {}
+        place = f"{where}.configuration"
+        if not configuration.keys() <= _KNOWN:
+            refuse_unknown(configuration, _MEMBERS, place)
+        for member in _REQUIRED:
+            if member not in configuration:
+                raise MetadataError(f"{place}.{member}: missing; {cls.name} needs it")
+        skipped: list[str] = []
+        codecs = parse_codecs(configuration["codecs"], f"{place}.codecs", skipped)
+        index_codecs = parse_codecs(configuration["index_codecs"], f"{place}.index_codecs", skipped)
+        for codec in codecs:
+            skipped += getattr(codec, "skipped", ())
+        try:
+            location = configuration.get("index_location", "end")
+            return cls(configuration["chunk_shape"], codecs, index_codecs, location, tuple(skipped))
+        except MetadataError as error:
+            raise MetadataError(f"{place}.{error}") from None
+
+    def to_json(self) -> dict:
+        configuration = {
+            "chunk_shape": list(self.chunk_shape),
+            "codecs": [codec.to_json() for codec in self.codecs],
+            "index_codecs": [codec.to_json() for codec in self.index_codecs],
+            "index_location": self.index_location,
+        }
+        return {"name": self.name, "configuration": configuration}
+
+    @property
+    def depth(self) -> int:
+        """Levels of sharding: 1 plus those among the inner codecs."""
+        return 1 + max([codec.depth for codec in self.codecs if isinstance(codec, Sharding)], default=0)
+
+    @property
+    def unfitted(self) -> bool:
+        return any(codec.unfitted for codec in (*self.codecs, *self.index_codecs))
+
+    def fit(self, spec: ChunkSpec) -> "Sharding":
+        inner, index = self.inner_spec(spec), self.index_spec(spec)
+        codecs = fit_chain(self.codecs, inner, "configuration.codecs")
+        index_codecs = fit_chain(self.index_codecs, index, "configuration.index_codecs")
+        return replace(self, codecs=codecs, index_codecs=index_codecs)
+
+    def inner_spec(self, spec: ChunkSpec) -> ChunkSpec:
+        """Returns what an inner chunk of a shard `spec` is."""
+        return ChunkSpec(self.chunk_shape, spec.dtype, spec.fill)
+
+    def index_spec(self, spec: ChunkSpec) -> ChunkSpec:
+        """Returns what the index of a shard `spec` is: (offset, size) per inner chunk, both all ones where empty."""
+        return ChunkSpec((*self.grid(spec.shape), 2), _INDEX_DTYPE, b"\xff" * 8)
+
+    def grid(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Returns the number of inner chunks per axis in a shard of `shape`; they must fill it exactly."""
+        where = "configuration.chunk_shape"
+        inner = self.chunk_shape
+        if len(inner) != len(shape):
+            raise MetadataError(f"{where}: {list(inner)} has {len(inner)} entries for {len(shape)} dimensions")
+        for i, (length, part) in enumerate(zip(shape, inner, strict=True)):
+            if part == 0 or length % part:
+                raise MetadataError(f"{where}[{i}]: {part} does not divide the shard's length {length}")
+        return tuple([length // part for length, part in zip(shape, inner, strict=True)])
+
+    def resolve(self, spec: ChunkSpec) -> None:
+        index = self.index_spec(spec)
+        if index.nbytes > _MAX_LENGTH:
+            raise MetadataError(f"configuration.chunk_shape: {index.nbytes} bytes of index; choose larger inner chunks")
+        resolve_chain(self.codecs, self.inner_spec(spec), "configuration.codecs")
+        if resolve_chain(self.index_codecs, index, "configuration.index_codecs")[1] is None:
+            names = ", ".join(codec.name for codec in self.index_codecs)
+            raise MetadataError(f"configuration.index_codecs: {names} don't give a fixed size, as an index needs")
+
+
+def _as_codecs(value: object, where: str) -> tuple[Codec, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise MetadataError(f"{where}: {show(value)} is not a list of codecs")
+    if len(value) > MAX_CODECS:
+        raise MetadataError(f"{where}: {len(value)} codecs; the limit is {MAX_CODECS}")
+    return tuple([as_codec(codec, f"{where}[{i}]") for i, codec in enumerate(value)])

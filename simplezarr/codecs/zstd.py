@@ -1,0 +1,40 @@
+"""The codec `zstd`: a Zstandard frame (RFC 8878).
+
+>>> Zstd(level=3).to_json()
+{'name': 'zstd', 'configuration': {'level': 3, 'checksum': False}}
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from simplezarr.codecs.base import NativeCodec
+from simplezarr.codecs.registry import register_codec
+from simplezarr.extensions import check_flag, check_integer
+
+if TYPE_CHECKING:
+    from simplezarr._codecs import Kernel
+
+__all__ = ["Zstd"]
+
+_LEVELS = (-131072, 22)
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Zstd(NativeCodec):
+    """`level` 0 is the library's default; with `checksum`, a frame carries a checksum of its content."""
+
+    name: ClassVar[str] = "zstd"
+    required: ClassVar[tuple[str, ...]] = ("level",)
+    level: int = 0
+    checksum: bool = False
+
+    def __post_init__(self) -> None:
+        check_integer(self.level, *_LEVELS, "level")
+        check_flag(self.checksum, "checksum")
+
+    @property
+    def kernel(self) -> "Kernel":
+        from simplezarr import _codecs
+
+        return _codecs.zstd_kernel(self.level, self.checksum)

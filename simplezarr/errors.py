@@ -1,0 +1,71 @@
+"""What can go wrong, as classes: every error derives from `ZarrError` and from the built-in that fits it.
+
+>>> issubclass(NodeNotFoundError, KeyError) and issubclass(MetadataError, ValueError)
+True
+"""
+
+__all__ = [
+    "ChunkError",
+    "MetadataError",
+    "NodeExistsError",
+    "NodeNotFoundError",
+    "ReadOnlyError",
+    "UnsupportedError",
+    "ZarrError",
+    "ZarrWarning",
+]
+
+
+class ZarrError(Exception):
+    """Base of all errors raised by simplezarr itself."""
+
+
+class NodeNotFoundError(ZarrError, KeyError):
+    """No array or group is stored at this path."""
+
+    def __str__(self) -> str:
+        # KeyError shows the repr of its argument; a message should read as a message.
+        return Exception.__str__(self)
+
+
+class NodeExistsError(ZarrError, FileExistsError):
+    """An array or group is already stored at this path."""
+
+
+class MetadataError(ZarrError, ValueError):
+    """A metadata document, or a part of one, is not what the Zarr specification asks for."""
+
+
+class UnsupportedError(ZarrError, NotImplementedError):
+    """Well-formed, but it uses something unknown here: a codec, a data type, a chunk grid, ..."""
+
+
+class ReadOnlyError(ZarrError, PermissionError):
+    """A write to a node or a store that was opened for reading."""
+
+
+class ChunkError(ZarrError, ValueError):
+    """Stored bytes that can't be decoded to a chunk, or a chunk that can't be encoded.
+
+    `path` is the array's path, `index` the chunk's place in the grid, `key` the store key and `codec` the name of the
+    codec that failed; each is `None` when it is not known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str | None = None,
+        index: tuple[int, ...] | None = None,
+        key: str | None = None,
+        codec: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.path = path
+        self.index = index
+        self.key = key
+        self.codec = codec
+
+
+class ZarrWarning(UserWarning):
+    """Stored metadata that departs from the specification but could be read all the same."""

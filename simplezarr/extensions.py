@@ -1,0 +1,100 @@
+"""Extension objects, the `{"name": ..., "configuration": {...}}` of Zarr documents, and checks of the values in them.
+
+>>> parse_extension("bytes", "codecs[0]")
+('bytes', {}, True)
+>>> parse_extension({"name": "gzip", "configuration": {"level": 1}}, "codecs[1]")
+('gzip', {'level': 1}, True)
+"""
+
+import json
+import operator
+from collections.abc import Collection
+
+from simplezarr.errors import MetadataError
+
+__all__ = ["check_choice", "check_flag", "check_integer", "check_integers", "parse_extension", "refuse_unknown", "show"]
+
+_EXTENSION_MEMBERS = frozenset(("name", "configuration", "must_understand"))
+_NO_CONFIGURATION: dict = {}
+_SHOWN = 60  # characters of a wrong value that a message quotes
+
+
+def show(value: object) -> str:
+    """Returns `value` as JSON spells it, cut to a length that fits into a message.
+
+    >>> show([None, True])
+    '[null, true]'
+    """
+    text = json.dumps(value, default=repr)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def parse_extension(value: object, where: str) -> tuple[str, dict, bool]:
+    """Splits an extension, as an object or as a short-hand string, into name, configuration and `must_understand`."""
+    if type(value) is str:
+        return value, {}, True
+    if type(value) is not dict:
+        raise MetadataError(f'{where}: {show(value)} is neither a name nor an object with the member "name"')
+    if not value.keys() <= _EXTENSION_MEMBERS:
+        refuse_unknown(value, _EXTENSION_MEMBERS, where)
+    name = value.get("name")
+    if type(name) is not str:
+        raise MetadataError(f"{where}.name: {show(name) if 'name' in value else 'missing; it'} must be a string")
+    configuration = value.get("configuration", _NO_CONFIGURATION)
+    if type(configuration) is not dict:
+        raise MetadataError(f"{where}.configuration: {show(configuration)} is not an object; leave it out if empty")
+    # Only the JSON boolean false lifts the duty to understand: 0, null and "false" do not.
+    return name, configuration, value.get("must_understand") is not False
+
+
+def refuse_unknown(members: dict, known: Collection[str], where: str) -> None:
+    """Raises a `MetadataError` that names the first of `members` that is not `known`."""
+    for name in members:
+        if name not in known:
+            allowed = ", ".join(known) or "none"
+            raise MetadataError(f"{where}.{name}: unknown member (known here: {allowed})")
+
+
+def check_integer(value: object, low: int, high: int, where: str) -> None:
+    """Raises unless `value` is an integer from `low` to `high`; a boolean is none."""
+    if type(value) is not int or not low <= value <= high:
+        raise MetadataError(f"{where}: {show(value)} is not an integer from {low} to {high}")
+
+
+def check_flag(value: object, where: str) -> None:
+    """Raises unless `value` is a boolean."""
+    if type(value) is not bool:
+        raise MetadataError(f"{where}: {show(value)} is neither true nor false")
+
+
+def check_choice(value: object, choices: tuple[str, ...], where: str) -> None:
+    """Raises unless `value` is one of the strings `choices`."""
+    if type(value) is not str or value not in choices:
+        raise MetadataError(f"{where}: {show(value)} is not one of {', '.join(map(show, choices))}")
+
+
+def check_integers(value: object, low: int, high: int, where: str) -> tuple[int, ...]:
+    """Returns a list of integers, each from `low` to `high`, as a tuple.
+
+    Takes tuples and NumPy integers too, which callers in Python have.
+    """
+    if not isinstance(value, (list, tuple)):
+        raise MetadataError(f"{where}: {show(value)} is not a list of integers")
+    for i, item in enumerate(value):
+        if type(item) is not int:
+            return _exact_integers(value, low, high, where)
+        if not low <= item <= high:
+            raise MetadataError(f"{where}[{i}]: {show(item)} is not an integer from {low} to {high}")
+    return tuple(value)
+
+
+def _exact_integers(value: list | tuple, low: int, high: int, where: str) -> tuple[int, ...]:
+    numbers = []
+    for i, item in enumerate(value):
+        try:
+            number = None if isinstance(item, bool) else operator.index(item)
+        except TypeError:
+            number = None
+        check_integer(item if number is None else number, low, high, f"{where}[{i}]")
+        numbers.append(int(item))
+    return tuple(numbers)

@@ -1,0 +1,51 @@
+"""Every departure from the specification that is read all the same, each with a `ZarrWarning`.
+
+Such documents exist, written by other software or by drafts of the format. What simplezarr writes never needs any of
+these. A place that meets such a case calls `tolerate`; this table is the whole list.
+"""
+
+import os
+import sys
+import warnings
+from contextvars import ContextVar
+
+from simplezarr.errors import ZarrWarning
+
+__all__ = ["CODEC_ALIASES", "tolerate", "tolerated"]
+
+CASES = {
+    "null-member": "null is read as if the member were absent",
+    "null-fill": "null is read as zero",
+    "integral-fill": "a number with a fraction or an exponent part is read as the integer that it equals",
+    "empty-chunk": "a chunk length of 0 is read as 1 or more where the array's length is 0",
+    "codec-alias": "the codec goes by an old name",
+    "null-endian": "null is read as if the member were absent",
+    "transpose-letter": 'the letters "C" and "F" are read as the permutations 0, 1, ... and ..., 1, 0',
+    "blosc-typesize": "missing; chunks can be read, and are written with the data type's item size",
+    "blosc-blocksize": "missing; read as 0, automatic",
+    "nonfinite-attributes": "NaN and Infinity are not JSON; they are read as floats",
+    "skipped-extension": "unknown, and skipped because must_understand is false; the array can't be written",
+    "bad-consolidated": "not usable, and ignored; write it again with consolidate_metadata()",
+}
+
+# The codec `bytes` was called `endian` before 2023.
+CODEC_ALIASES = {"endian": "bytes"}
+
+if sys.version_info >= (3, 12):
+    _PLACE = {"skip_file_prefixes": (os.path.dirname(__file__),)}
+else:
+    _PLACE = {"stacklevel": 3}
+
+
+_tolerated: ContextVar[int] = ContextVar("tolerated", default=0)
+
+
+def tolerate(case: str, where: str, detail: str = "") -> None:
+    """Warns that the document is not conforming at `where` but is read, in the way `CASES[case]` says."""
+    _tolerated.set(_tolerated.get() + 1)
+    warnings.warn(f"{where}: {detail}{'; ' if detail else ''}{CASES[case]}", ZarrWarning, **_PLACE)
+
+
+def tolerated() -> int:
+    """Returns how often this thread has called `tolerate`: what needed no leniency may be remembered and used again."""
+    return _tolerated.get()

@@ -1,0 +1,363 @@
+"""The metadata of nodes: `zarr.json` of Zarr 3 as frozen dataclasses, and back.
+
+Errors begin with the key and the member, such as `a/zarr.json: codecs[1].configuration.level: ...`. What a chain of
+codecs can't do with the chunks is for `codecs.base.resolve_chain` to find when the array is opened.
+
+>>> group = parse_node(b'{"zarr_format": 3, "node_type": "group", "attributes": {"a": 1}}', "zarr.json")
+>>> group.attributes
+{'a': 1}
+"""
+
+import marshal
+from dataclasses import dataclass, field, replace
+
+from simplezarr.codecs.base import ChunkSpec, Codec, fit_chain
+from simplezarr.codecs.registry import parse_codecs, remembered
+from simplezarr.dtypes import DataType, parse_dtype
+from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.extensions import check_integers, parse_extension, refuse_unknown, show
+from simplezarr.keys import ChunkKeys, normalize_path
+from simplezarr.leniency import tolerate, tolerated
+from simplezarr.metadata_json import check_attributes, dump, load, load_exact_fill
+
+__all__ = ["ArrayMetadata", "GroupMetadata", "parse_node"]
+
+MAX_NDIM = 64  # as NumPy
+_MAX_LENGTH = 2**63 - 1
+_MAX_REMEMBERED = 256  # layouts, each of at most so many bytes
+_MAX_REMEMBERED_SIZE = 4096
+_ZARR_FORMAT = 3
+
+_LAYOUT_MEMBERS = ("data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs")
+_MANDATORY = frozenset(("zarr_format", "node_type", "shape", *_LAYOUT_MEMBERS))
+_ARRAY_MEMBERS = _MANDATORY | {"attributes", "storage_transformers", "dimension_names"}
+_CHUNK_SHAPE = "chunk_grid.configuration.chunk_shape"
+_GROUP_MEMBERS = frozenset(("zarr_format", "node_type", "attributes", "consolidated_metadata"))
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayMetadata:
+    """The metadata of an array.
+
+    `chunk_shape` is that of the stored unit, a shard where there are shards. `fill` is an element in native byte order.
+    `extra` holds members that need not be understood; they are kept when the document is written again. `skipped` names
+    codecs and storage transformers that were unknown and need not be understood; with any, nothing can be written.
+    """
+
+    shape: tuple[int, ...]
+    data_type: DataType
+    chunk_shape: tuple[int, ...]
+    chunk_keys: ChunkKeys
+    fill: bytes
+    codecs: tuple[Codec, ...]
+    attributes: dict = field(default_factory=dict)
+    dimension_names: tuple[str | None, ...] | None = None
+    extra: dict = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def spec(self) -> ChunkSpec:
+        """What the codecs get to see of a stored chunk."""
+        return ChunkSpec(self.chunk_shape, self.data_type, self.fill)
+
+    def to_json(self) -> dict:
+        """Returns the document's members, each in the form that all readers know."""
+        if self.skipped:
+            raise UnsupportedError(f"unknown {', '.join(map(repr, self.skipped))}: the array can only be read")
+        check_attributes(self.attributes)
+        codecs = fit_chain(self.codecs, self.spec, "codecs")
+        members = {
+            "zarr_format": _ZARR_FORMAT,
+            "node_type": "array",
+            "shape": list(self.shape),
+            "data_type": self.data_type.to_json(),
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(self.chunk_shape)}},
+            "chunk_key_encoding": self.chunk_keys.to_json(),
+            "fill_value": self.data_type.fill_to_json(self.fill),
+            "codecs": [codec.to_json() for codec in codecs],
+        }
+        if self.attributes:
+            members["attributes"] = self.attributes
+        if self.dimension_names is not None:
+            members["dimension_names"] = list(self.dimension_names)
+        return members | self.extra
+
+    def to_bytes(self) -> bytes:
+        """Returns the document."""
+        return dump(self.to_json())
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMetadata:
+    """The metadata of a group.
+
+    `consolidated` maps relative paths of nodes below the group to the members of their documents, as they were once:
+    a copy that may be stale. `extra` is as in `ArrayMetadata`.
+    """
+
+    attributes: dict = field(default_factory=dict)
+    consolidated: dict[str, dict] | None = None
+    extra: dict = field(default_factory=dict)
+
+    def to_json(self) -> dict:
+        """Returns the document's members."""
+        check_attributes(self.attributes)
+        members: dict = {"zarr_format": _ZARR_FORMAT, "node_type": "group"}
+        if self.attributes:
+            members["attributes"] = self.attributes
+        if self.consolidated is not None:
+            check_attributes(self.consolidated, "consolidated_metadata")
+            block = {"kind": "inline", "must_understand": False, "metadata": self.consolidated}
+            members["consolidated_metadata"] = block
+        return members | self.extra
+
+    def to_bytes(self) -> bytes:
+        """Returns the document."""
+        return dump(self.to_json())
+
+
+def parse_node(document: bytes, key: str) -> ArrayMetadata | GroupMetadata:
+    """Reads a `zarr.json`; `key` is where it is stored, for messages."""
+    members = load(document, key)
+    try:
+        version = members.get("zarr_format")
+        if type(version) is not int:
+            raise MetadataError(f"{key}: zarr_format: {_missing_or_shown(members, 'zarr_format')}; it must be 3")
+        if version != _ZARR_FORMAT:
+            raise UnsupportedError(f"{key}: zarr_format: {show(version)} is unknown; a zarr.json is of format 3")
+        kind = members.get("node_type")
+        if kind == "array":
+            return _parse_array(members, key, document)
+        if kind == "group":
+            return _parse_group(members, key)
+        shown = _missing_or_shown(members, "node_type")
+        raise MetadataError(f'{key}: node_type: {shown}; it must be "array" or "group"')
+    except RecursionError:
+        raise MetadataError(f"{key}: arrays or objects are nested too deeply") from None
+
+
+def _missing_or_shown(members: dict, name: str) -> str:
+    return show(members[name]) if name in members else "missing"
+
+
+def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
+    if not members.keys() >= _MANDATORY:
+        missing = next(name for name in sorted(_MANDATORY) if name not in members)
+        raise MetadataError(f"{key}: {missing}: missing; an array needs it")
+    extra = {} if members.keys() <= _ARRAY_MEMBERS else _parse_extra(members, _ARRAY_MEMBERS, key)
+    shape = check_integers(members["shape"], 0, _MAX_LENGTH, f"{key}: shape")
+    if len(shape) > MAX_NDIM:
+        raise MetadataError(f"{key}: shape: {len(shape)} dimensions; the limit is {MAX_NDIM}")
+    data_type, chunk_shape, chunk_keys, fill, codecs, skipped = _layout(members, key, document)
+    if len(chunk_shape) != len(shape):
+        entries = f"{show(chunk_shape)} has {len(chunk_shape)} entries for {len(shape)} dimensions"
+        raise MetadataError(f"{key}: {_CHUNK_SHAPE}: {entries}")
+    if 0 in shape or 0 in chunk_shape:
+        chunk_shape, codecs = _without_zeros(shape, chunk_shape, codecs, f"{key}: {_CHUNK_SHAPE}")
+    if members.get("storage_transformers") != []:
+        skipped += _parse_transformers(members, key)
+    return ArrayMetadata(
+        shape,
+        data_type,
+        chunk_shape,
+        chunk_keys,
+        fill,
+        codecs,
+        _parse_attributes(members, key),
+        _parse_dimension_names(members, len(shape), key),
+        extra,
+        skipped,
+    )
+
+
+Layout = tuple[DataType, tuple[int, ...], ChunkKeys, bytes, tuple[Codec, ...], tuple[str, ...]]
+
+
+def _layout(members: dict, key: str, document: bytes) -> Layout:
+    """Returns data type, chunk shape, chunk keys, fill value, codecs and names of skipped codecs.
+
+    Most arrays of a store share these, and an array is opened more than once: they are read anew only if they are new.
+    """
+    values = [members[name] for name in _LAYOUT_MEMBERS]
+    try:
+        mark = marshal.dumps(values, 2)  # unlike a comparison of values, this keeps 1, 1.0 and true apart
+    except ValueError:
+        raise MetadataError(f"{key}: arrays or objects are nested too deeply") from None
+    layout = remembered.get(mark)
+    if layout is None:
+        before = tolerated()
+        layout, may_repeat = _parse_layout(members, key, document)
+        if may_repeat and tolerated() == before and len(mark) <= _MAX_REMEMBERED_SIZE:
+            if len(remembered) >= _MAX_REMEMBERED:
+                remembered.clear()
+            remembered[mark] = layout
+    return layout
+
+
+def _parse_layout(members: dict, key: str, document: bytes) -> tuple[Layout, bool]:
+    """Returns the layout, and whether the same members will always give the same."""
+    data_type = parse_dtype(members["data_type"], f"{key}: data_type")
+    chunk_shape = _parse_grid(members["chunk_grid"], f"{key}: chunk_grid")
+    chunk_keys = ChunkKeys.from_json(members["chunk_key_encoding"], f"{key}: chunk_key_encoding")
+    skipped: list[str] = []
+    codecs = parse_codecs(members["codecs"], f"{key}: codecs", skipped)
+    for codec in codecs:
+        skipped += getattr(codec, "skipped", ())
+    fill = members["fill_value"]
+    is_rounded = data_type.needs_text(fill)
+    if fill is None:
+        tolerate("null-fill", f"{key}: fill_value")
+        fill = data_type.default_fill
+    else:
+        fill = data_type.fill_from_json(load_exact_fill(document, key) if is_rounded else fill, f"{key}: fill_value")
+    spec = ChunkSpec(chunk_shape, data_type, fill)
+    if spec.nbytes > _MAX_LENGTH:
+        raise MetadataError(f"{key}: {_CHUNK_SHAPE}: chunks of {spec.nbytes} bytes; the limit is {_MAX_LENGTH}")
+    if any(codec.unfitted for codec in codecs):
+        codecs = fit_chain(codecs, spec, f"{key}: codecs")
+    return (data_type, chunk_shape, chunk_keys, fill, codecs, tuple(skipped)), not is_rounded
+
+
+def _parse_group(members: dict, key: str) -> GroupMetadata:
+    extra = {} if members.keys() <= _GROUP_MEMBERS else _parse_extra(members, _GROUP_MEMBERS, key)
+    block = members.get("consolidated_metadata")
+    consolidated = None if block is None else _parse_consolidated(block, f"{key}: consolidated_metadata")
+    return GroupMetadata(_parse_attributes(members, key), consolidated, extra)
+
+
+def _parse_extra(members: dict, known: frozenset[str], key: str) -> dict:
+    """Returns the members that need not be understood; raises for others that are unknown."""
+    extra = {}
+    for name, value in members.items():
+        if name in known:
+            continue
+        if type(value) is not dict or value.get("must_understand") is not False:
+            raise UnsupportedError(f"{key}: {show(name)}: unknown member, and not an object with must_understand false")
+        extra[name] = value
+    return extra
+
+
+def _parse_grid(value: object, where: str) -> tuple[int, ...]:
+    name, configuration, _ = parse_extension(value, where)
+    if name != "regular":
+        raise UnsupportedError(f"{where}: unknown chunk grid {show(name)}; known is 'regular'")
+    if "chunk_shape" not in configuration:
+        raise MetadataError(f"{where}.configuration.chunk_shape: missing; a regular grid needs it")
+    refuse_unknown(configuration, ("chunk_shape",), f"{where}.configuration")
+    return check_integers(configuration["chunk_shape"], 0, _MAX_LENGTH, f"{where}.configuration.chunk_shape")
+
+
+Unit = tuple[tuple[int, ...], tuple[Codec, ...]]
+
+
+def _without_zeros(shape: tuple[int, ...], chunk_shape: tuple[int, ...], codecs: tuple[Codec, ...], where: str) -> Unit:
+    """Returns chunk shape and codecs with the chunk lengths of 0 replaced, which empty arrays may have."""
+    for i, length in enumerate(chunk_shape):
+        if length == 0 and shape[i]:
+            raise MetadataError(f"{where}[{i}]: 0 is not an integer from 1 to {_MAX_LENGTH}")
+    replaced = _positive(shape, chunk_shape, codecs)
+    if replaced != (chunk_shape, codecs):
+        tolerate("empty-chunk", where)
+    return replaced
+
+
+def _positive(shape: tuple[int, ...], chunk_shape: tuple[int, ...], codecs: tuple[Codec, ...]) -> Unit:
+    from simplezarr.codecs.sharding import Sharding  # imported with the first shard otherwise
+
+    least = tuple([0 if length else 1 for length in shape])
+    head = codecs[0] if codecs else None
+    if type(head) is Sharding and len(head.chunk_shape) == len(shape):
+        inner, inner_codecs = _positive(shape, head.chunk_shape, head.codecs)
+        codecs = (replace(head, chunk_shape=inner, codecs=inner_codecs), *codecs[1:])
+        least = inner
+    return tuple([length or other for length, other in zip(chunk_shape, least, strict=True)]), codecs
+
+
+def _parse_transformers(members: dict, key: str) -> tuple[str, ...]:
+    """Returns the names of the storage transformers; none is known, so all must be such as need not be understood."""
+    if "storage_transformers" not in members:
+        return ()
+    where = f"{key}: storage_transformers"
+    transformers = members["storage_transformers"]
+    if transformers is None:
+        tolerate("null-member", where)
+        return ()
+    if type(transformers) is not list:
+        raise MetadataError(f"{where}: {show(transformers)} is not a list")
+    names = []
+    for i, item in enumerate(transformers):
+        name, _, must_understand = parse_extension(item, f"{where}[{i}]")
+        if must_understand:
+            raise UnsupportedError(f"{where}[{i}]: unknown storage transformer {show(name)}; none is known")
+        tolerate("skipped-extension", f"{where}[{i}]", f"storage transformer {show(name)}")
+        names.append(name)
+    return tuple(names)
+
+
+def _parse_attributes(members: dict, key: str) -> dict:
+    attributes = members.get("attributes")
+    if type(attributes) is dict:
+        return attributes
+    if "attributes" in members:
+        if attributes is not None:
+            raise MetadataError(f"{key}: attributes: {show(attributes)} is not an object")
+        tolerate("null-member", f"{key}: attributes")
+    return {}
+
+
+def _parse_dimension_names(members: dict, ndim: int, key: str) -> tuple[str | None, ...] | None:
+    names = members.get("dimension_names")
+    if names is None:
+        if "dimension_names" in members:
+            tolerate("null-member", f"{key}: dimension_names")
+        return None
+    where = f"{key}: dimension_names"
+    if type(names) is not list or len(names) != ndim:
+        raise MetadataError(f"{where}: {show(names)} is not a list of {ndim} names, one for each dimension")
+    for i, name in enumerate(names):
+        if name is not None and type(name) is not str:
+            raise MetadataError(f"{where}[{i}]: {show(name)} is neither a string nor null")
+        if name and not name.isascii() and not _is_utf8(name):
+            raise MetadataError(f"{where}[{i}]: {show(name)} has a lone surrogate, which UTF-8 can't spell")
+    return tuple(names)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _parse_consolidated(block: object, where: str) -> dict[str, dict] | None:
+    """Returns the documents by path; `None`, with a warning, if they are not usable: they are never the only copy."""
+    problem = _consolidated_problem(block)
+    if problem:
+        tolerate("bad-consolidated", where, problem)
+        return None
+    return block["metadata"]  # type: ignore[index]
+
+
+def _consolidated_problem(block: object) -> str | None:
+    if type(block) is not dict or type(block.get("metadata")) is not dict:
+        return f"{show(block)} has no object `metadata`"
+    if block.get("kind") != "inline":
+        return f"kind {show(block.get('kind'))} is unknown"
+    documents = block["metadata"]
+    for path, members in documents.items():
+        if type(members) is not dict:
+            return f"the document of {show(path)} is not an object"
+        if not _is_relative_path(path):
+            return f"{show(path)} is not a relative path"
+        parent = path.rpartition("/")[0]
+        if parent and parent not in documents:
+            return f"{show(path)} is there without its parent"
+    return None
+
+
+def _is_relative_path(path: str) -> bool:
+    try:
+        return path != "" and normalize_path(path) == path
+    except ValueError:
+        return False

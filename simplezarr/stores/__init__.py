@@ -1,0 +1,25 @@
+"""Stores: where keys and values are kept.
+
+>>> store = MemoryStore()
+>>> store.set("a/b", b"123")
+>>> store.list_dir("a/")
+['b']
+"""
+
+from simplezarr.stores.base import Store, check_key, check_prefix, clip_range, names_below
+from simplezarr.stores.local import LocalStore
+from simplezarr.stores.memory import MemoryStore
+from simplezarr.stores.slow import SlowStore
+from simplezarr.stores.wrapper import WrapperStore
+
+__all__ = [
+    "LocalStore",
+    "MemoryStore",
+    "SlowStore",
+    "Store",
+    "WrapperStore",
+    "check_key",
+    "check_prefix",
+    "clip_range",
+    "names_below",
+]

@@ -1,0 +1,178 @@
+"""The contract of a store: a mapping from keys to bytes, synchronous and small.
+
+A subclass must have `get`; one that can be written also `set` and `delete`, one whose keys can be found also `list`.
+All else has a default on top of these, to be overridden where a store knows a cheaper way. Missing is a value, failure
+is an exception: only a key that surely does not exist is `None`, anything else that goes wrong raises. Methods are
+called from several threads at once. `simplezarr.testing.check_store` checks all of it.
+
+A key is what the Zarr specification calls one: names joined by `/`. A prefix names a directory: `"a"` and `"a/"` are
+the same prefix, it holds `a/b` but neither `a` nor `ab`, and `""` holds every key.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from simplezarr.errors import ReadOnlyError, UnsupportedError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["Store", "check_key", "check_prefix", "clip_range", "names_below"]
+
+
+class Store(ABC):
+    """Base class of all stores.
+
+    >>> class Readme(Store):
+    ...     def get(self, key):
+    ...         return b"hello" if key == "readme" else None
+    >>> Readme().get_range("readme", -2, 2), Readme().exists("other")
+    (b'lo', False)
+    """
+
+    #: The values are at hand: reading a whole one costs nothing, so that ranges need not be asked for.
+    in_memory: bool = False
+    #: The caller's word that stored data do not change: what was read once (the index of a shard) may be kept.
+    immutable: bool = False
+    #: Writing raises a `ReadOnlyError`. May be set on any store at any time.
+    read_only: bool = False
+
+    @property
+    def local_root(self) -> str | None:
+        """The directory whose files are the values, if the keys are their paths and no method of the store is needed to
+        read them; else None. Not inherited by subclasses of `LocalStore`, nor handed on by wrappers: what they change
+        must not be passed by.
+        """
+        return None
+
+    @abstractmethod
+    def get(self, key: str) -> bytes | None:
+        """The value of a key, or None when there is no such key."""
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        """The bytes start … start + length - 1 of a value; a negative `start` counts from the end.
+
+        Of a range that reaches past either end of the value, the bytes that are there: fewer than asked for, or none.
+        None when there is no such key.
+        """
+        value = self.get(key)
+        if value is None:
+            return None
+        begin, end = clip_range(len(value), start, length)
+        return value[begin:end]
+
+    def get_ranges(self, key: str, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes] | None:
+        """What `get_range` gives for each (start, length), in this order; None when there is no such key."""
+        parts = []
+        for start, length in ranges:
+            part = self.get_range(key, start, length)
+            if part is None:
+                return None
+            parts.append(part)
+        return parts
+
+    def set(self, key: str, value: "Buffer") -> None:
+        """Store a value, any object with a contiguous buffer. All or nothing: who reads at the same time, or after a
+        crash, finds the old value or the new one, never a part. The buffer is not kept.
+        """
+        raise ReadOnlyError(f"{key!r} can't be written: {self!r} is a store without a `set` method")
+
+    def delete(self, key: str) -> None:
+        """Remove a key; a missing one is no error."""
+        raise ReadOnlyError(f"{key!r} can't be deleted: {self!r} is a store without a `delete` method")
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Remove all keys below a prefix; that there are none is no error."""
+        for key in [*self.list(prefix)]:
+            self.delete(key)
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such a key."""
+        return self.size(key) is not None
+
+    def size(self, key: str) -> int | None:
+        """The number of bytes of a value, or None when there is no such key."""
+        value = self.get(key)
+        return None if value is None else len(value)
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """All keys below a prefix, in full, each once, in no particular order."""
+        raise UnsupportedError(f"{self!r} can't list its keys: it is a store without a `list` method")
+
+    def list_dir(self, prefix: str = "") -> Sequence[str]:
+        """The names right below a prefix, sorted and without slashes: of keys, and of prefixes that hold keys."""
+        return names_below(self.list(prefix), check_prefix(prefix))
+
+    def check_writable(self, key: str) -> None:
+        """Raise a `ReadOnlyError` if `read_only` is set; the first line of every method that writes."""
+        if self.read_only:
+            raise ReadOnlyError(f"{key!r} can't be changed: {self!r} is read-only (its attribute `read_only` is set)")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+def check_key(key: str) -> None:
+    """Raise for a string that is no key, and could lead out of where a store keeps its values.
+
+    >>> check_key("a/c/0")
+    >>> check_key("a/../../b")
+    Traceback (most recent call last):
+        ...
+    ValueError: 'a/../../b' is no key: it has the part '..'
+    """
+    if not isinstance(key, str):
+        raise TypeError(f"a key is a str, not {type(key).__name__}")
+    framed = f"/{key}/"
+    if "//" in framed or "/./" in framed or "/../" in framed or "\0" in key or "\\" in key:
+        raise ValueError(f"{key!r} is no key: {_fault(key)}")
+
+
+def _fault(key: str) -> str:
+    if not key:
+        return "it is empty"
+    if key[0] == "/" or key[-1] == "/":
+        return "it begins or ends with a slash"
+    if "\0" in key or "\\" in key:
+        return "it has a NUL or a backslash; parts are separated by '/'"
+    for part in key.split("/"):
+        if part in (".", ".."):
+            return f"it has the part {part!r}"
+    return "it has two slashes in a row"
+
+
+def check_prefix(prefix: str) -> str:
+    """The prefix with its slash at the end, or "" for the root; raises as `check_key` does.
+
+    >>> check_prefix("a/b"), check_prefix("a/b/"), check_prefix("")
+    ('a/b/', 'a/b/', '')
+    """
+    if not prefix and isinstance(prefix, str):
+        return ""
+    bare = prefix.removesuffix("/") if isinstance(prefix, str) else prefix
+    check_key(bare)
+    return f"{bare}/"
+
+
+def clip_range(size: int, start: int, length: int) -> tuple[int, int]:
+    """Where a range begins and ends in a value of `size` bytes, as `Store.get_range` understands ranges.
+
+    >>> clip_range(10, 2, 3), clip_range(10, -3, 3), clip_range(10, 8, 5), clip_range(10, -12, 12)
+    ((2, 5), (7, 10), (8, 10), (0, 10))
+    """
+    if length < 0:
+        raise ValueError(f"a range has a length of at least 0, not {length}")
+    if start < 0:
+        start += size
+    return min(max(start, 0), size), min(max(start + length, 0), size)
+
+
+def names_below(keys: Iterable[str], prefix: str) -> Sequence[str]:
+    """What `Store.list_dir` gives where these are the keys; `prefix` as `check_prefix` returns it.
+
+    >>> names_below(["a/b", "a/c/d", "a/c/e", "f"], "a/")
+    ['b', 'c']
+    """
+    skip = len(prefix)
+    return sorted({key[skip:].partition("/")[0] for key in keys if key.startswith(prefix)})

@@ -1,0 +1,74 @@
+"""A store in memory, over a dict."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from simplezarr.stores.base import Store, check_key, check_prefix, clip_range, names_below
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["MemoryStore"]
+
+
+class MemoryStore(Store):
+    """The values of a dict: its own, or one that is given and then read and changed in place.
+
+    >>> store = MemoryStore({"a/b": b"12345"})
+    >>> store.get_range("a/b", -2, 2)
+    b'45'
+    >>> store
+    MemoryStore(1 key)
+    """
+
+    in_memory = True
+
+    def __init__(self, values: "dict[str, Buffer] | None" = None):
+        self.values = {} if values is None else values
+
+    def get(self, key: str) -> bytes | None:
+        check_key(key)
+        value = self.values.get(key)
+        return value if value is None or type(value) is bytes else bytes(memoryview(value))
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        check_key(key)
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if type(value) is not bytes:
+            value = memoryview(value).cast("B")
+        begin, end = clip_range(len(value), start, length)
+        return bytes(value[begin:end])
+
+    def set(self, key: str, value: "Buffer") -> None:
+        check_key(key)
+        self.check_writable(key)
+        self.values[key] = value if type(value) is bytes else bytes(memoryview(value))
+
+    def delete(self, key: str) -> None:
+        check_key(key)
+        self.check_writable(key)
+        self.values.pop(key, None)
+
+    def delete_prefix(self, prefix: str) -> None:
+        self.check_writable(prefix)
+        for key in self.list(prefix):
+            self.values.pop(key, None)
+
+    def size(self, key: str) -> int | None:
+        check_key(key)
+        value = self.values.get(key)
+        return None if value is None else memoryview(value).nbytes
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        prefix = check_prefix(prefix)
+        keys = tuple(self.values)  # of this moment: others may add keys while these are used
+        return iter([key for key in keys if key.startswith(prefix)] if prefix else keys)
+
+    def list_dir(self, prefix: str = "") -> Sequence[str]:
+        return names_below(tuple(self.values), check_prefix(prefix))
+
+    def __repr__(self) -> str:
+        n = len(self.values)
+        return f"MemoryStore({n} key{'' if n == 1 else 's'})"

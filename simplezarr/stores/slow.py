@@ -1,0 +1,85 @@
+"""A store that takes its time, to see what latency and bandwidth do to a program."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from simplezarr.stores.base import Store
+from simplezarr.stores.wrapper import WrapperStore
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["SlowStore"]
+
+
+class SlowStore(WrapperStore):
+    """Behaves like the store inside, but each call takes `latency` seconds, and each byte 1 / `bandwidth` seconds.
+
+    The ranges of one `get_ranges` share one latency. Calls from several threads wait side by side, as over a network.
+
+    >>> from simplezarr.stores import MemoryStore
+    >>> SlowStore(MemoryStore({"a": b"123"}), latency=0.001, bandwidth=1e6).get("a")
+    b'123'
+    """
+
+    in_memory = False
+
+    def __init__(self, store: Store, latency: float = 0.0, bandwidth: float | None = None):
+        super().__init__(store)
+        if not latency >= 0:
+            raise ValueError(f"the latency must be at least 0 seconds, not {latency!r}")
+        if bandwidth is not None and not bandwidth > 0:
+            raise ValueError(f"the bandwidth must be more than 0 bytes per second (None: no limit), not {bandwidth!r}")
+        self.latency, self.bandwidth = latency, bandwidth
+
+    def wait(self, nbytes: int = 0) -> None:
+        """Take the time of a call that moves so many bytes."""
+        time.sleep(self.latency + (nbytes / self.bandwidth if self.bandwidth else 0))
+
+    def get(self, key: str) -> bytes | None:
+        value = self.store.get(key)
+        self.wait(len(value or b""))
+        return value
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        value = self.store.get_range(key, start, length)
+        self.wait(len(value or b""))
+        return value
+
+    def get_ranges(self, key: str, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes] | None:
+        values = self.store.get_ranges(key, ranges)
+        self.wait(sum(map(len, values or ())))
+        return values
+
+    def set(self, key: str, value: "Buffer") -> None:
+        self.check_writable(key)
+        self.wait(memoryview(value).nbytes)
+        self.store.set(key, value)
+
+    def delete(self, key: str) -> None:
+        self.wait()
+        super().delete(key)
+
+    def delete_prefix(self, prefix: str) -> None:
+        self.wait()
+        super().delete_prefix(prefix)
+
+    def exists(self, key: str) -> bool:
+        self.wait()
+        return super().exists(key)
+
+    def size(self, key: str) -> int | None:
+        self.wait()
+        return super().size(key)
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        self.wait()
+        return super().list(prefix)
+
+    def list_dir(self, prefix: str = "") -> Sequence[str]:
+        self.wait()
+        return super().list_dir(prefix)
+
+    def __repr__(self) -> str:
+        return f"SlowStore({self.store!r}, latency={self.latency}, bandwidth={self.bandwidth})"

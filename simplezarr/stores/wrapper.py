@@ -1,0 +1,83 @@
+"""A store around a store: the base of those that change one thing and hand on the rest."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from simplezarr.stores.base import Store
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["WrapperStore"]
+
+
+class WrapperStore(Store):
+    """Hands every call on to the store inside, each to the same method: overriding one method changes that one.
+
+    `read_only` may be set on the wrapper alone, which makes it a view through which nothing can be changed.
+
+    >>> from simplezarr.stores import MemoryStore
+    >>> inner = MemoryStore({"a": b"1"})
+    >>> view = WrapperStore(inner)
+    >>> view.read_only = True
+    >>> view.get("a"), inner.read_only
+    (b'1', False)
+    """
+
+    def __init__(self, store: Store):
+        if not isinstance(store, Store):
+            raise TypeError(f"a {type(self).__name__} goes around a Store, not around {type(store).__name__} {store!r}")
+        self.store = store
+        self._sealed = False
+
+    @property
+    def in_memory(self) -> bool:  # type: ignore[override]
+        return self.store.in_memory
+
+    @property
+    def immutable(self) -> bool:  # type: ignore[override]
+        return self.store.immutable
+
+    @property
+    def read_only(self) -> bool:
+        return self._sealed or self.store.read_only
+
+    @read_only.setter
+    def read_only(self, value: bool) -> None:
+        self._sealed = bool(value)
+
+    def get(self, key: str) -> bytes | None:
+        return self.store.get(key)
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        return self.store.get_range(key, start, length)
+
+    def get_ranges(self, key: str, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes] | None:
+        return self.store.get_ranges(key, ranges)
+
+    def set(self, key: str, value: "Buffer") -> None:
+        self.check_writable(key)
+        self.store.set(key, value)
+
+    def delete(self, key: str) -> None:
+        self.check_writable(key)
+        self.store.delete(key)
+
+    def delete_prefix(self, prefix: str) -> None:
+        self.check_writable(prefix)
+        self.store.delete_prefix(prefix)
+
+    def exists(self, key: str) -> bool:
+        return self.store.exists(key)
+
+    def size(self, key: str) -> int | None:
+        return self.store.size(key)
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        return self.store.list(prefix)
+
+    def list_dir(self, prefix: str = "") -> Sequence[str]:
+        return self.store.list_dir(prefix)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.store!r})"

@@ -1,0 +1,97 @@
+"""Stores for tests: one that counts what is asked of it, one that fails, one that waits."""
+
+import threading
+
+import simplezarr as sz
+from simplezarr.stores import clip_range
+
+
+class Counting(sz.Store):
+    """A dict of bytes behind the plainest methods of the contract; `calls` tells what was asked for."""
+
+    def __init__(self, data):
+        self.data, self.calls = data, []
+
+    def get(self, key):
+        self.calls.append(("get", key))
+        return self.data.get(key)
+
+    def get_range(self, key, start, length):
+        self.calls.append(("get_range", key, start, length))
+        value = self.data.get(key)
+        if value is None:
+            return None
+        begin, end = clip_range(len(value), start, length)
+        return value[begin:end]
+
+    def exists(self, key):
+        self.calls.append(("exists", key))
+        return key in self.data
+
+    def size(self, key):
+        self.calls.append(("size", key))
+        value = self.data.get(key)
+        return None if value is None else len(value)
+
+    def list(self, prefix=""):
+        self.calls.append(("list", prefix))
+        return [key for key in self.data if not prefix or key.startswith(prefix.rstrip("/") + "/")]
+
+    def take(self):
+        """The calls since the last time."""
+        calls, self.calls = self.calls, []
+        return calls
+
+
+class Failing(Counting):
+    """Raises `error` for each read of a key that has `part` in it."""
+
+    def __init__(self, data, error, part="c/"):
+        super().__init__(data)
+        self.error, self.part = error, part
+
+    def get(self, key):
+        if self.part in key:
+            raise self.error
+        return super().get(key)
+
+    def get_range(self, key, start, length):
+        if self.part in key:
+            raise self.error
+        return super().get_range(key, start, length)
+
+
+class Waiting(Counting):
+    """Chunks are given out only when `gate` is open; `threads` tells who asked for them, `asked` counts them."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.gate, self.threads, self.asked = threading.Event(), [], threading.Semaphore(0)
+
+    def get(self, key):
+        if not key.endswith("zarr.json"):
+            self.threads.append(threading.get_ident())
+            self.asked.release()
+            assert self.gate.wait(30)
+        return super().get(key)
+
+
+def within(seconds, function, *args):
+    """The result of a call; TimeoutError if it takes longer (its thread is then left behind)."""
+    box = []
+
+    def call():
+        try:
+            box.append((function(*args), None))
+        except BaseException as error:
+            box.append((None, error))
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not box:
+        raise TimeoutError(f"no answer within {seconds} s")
+    result, error = box[0]
+    if error is not None:
+        raise error
+    return result
