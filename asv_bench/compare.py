@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from peers import contenders, data, table
 from peers.contenders import OURS
-from peers.process import HOME, Worker, WorkerGone, pin
+from peers.process import HOME, Worker, WorkerGoneError, pin
 from peers.results import RowResult
 from peers.rows import SIZES, Row, all_rows, choose_rows
 
@@ -64,7 +64,7 @@ class Comparison:
         result = RowResult(row)
         lanes = [lane for name, worker in self.workers.items() if (lane := self._lane(result, name, worker))]
         if row.like and OURS in result.samples:
-            lanes += self._like(result)
+            lanes += self._like(result, row.like)
         for _ in range(self.options.rounds):
             for lane in self.rng.sample(lanes, len(lanes)):
                 self._once(result, lane)
@@ -94,7 +94,7 @@ class Comparison:
             result.settings[worker.name] = prepared["setting"]
             checked = worker.ask("check", row=request)
             return checked.get("refused") or checked["wrong"]
-        except WorkerGone as gone:
+        except WorkerGoneError as gone:
             return self._lose(result, worker, str(gone))
 
     def _lose(self, result: RowResult, worker: Worker, reason: str) -> str:
@@ -105,13 +105,13 @@ class Comparison:
         self.workers[worker.name] = self._worker(worker.name)
         return reason
 
-    def _like(self, result: RowResult) -> list[Lane]:
+    def _like(self, result: RowResult, name: str) -> list[Lane]:
         """One more lane for ourselves, at the row compared with."""
-        worker, request = self.workers[OURS], self.rows[result.row.like].to_json()
+        worker, request = self.workers[OURS], self.rows[name].to_json()
         reason = self._prepare(result, worker, request)
         if not reason:
             return [Lane(worker, request, result.like)]
-        result.reasons[OURS], result.failed = f"at {result.row.like}: {reason}", True
+        result.reasons[OURS], result.failed = f"at {name}: {reason}", True
         return []
 
     def _once(self, result: RowResult, lane: Lane) -> None:
@@ -119,7 +119,7 @@ class Comparison:
             return
         try:
             ran = lane.worker.ask("run", row=lane.request)
-        except WorkerGone as gone:
+        except WorkerGoneError as gone:
             ran = {"refused": self._lose(result, lane.worker, str(gone))}
         if "refused" in ran:
             lane.samples.clear()
@@ -137,7 +137,7 @@ class Comparison:
                 told = worker.ask("memory", row=result.row.to_json(), setting=result.settings[name])
                 if "bytes" in told:
                     result.memory[name] = told["bytes"]
-            except WorkerGone as gone:
+            except WorkerGoneError as gone:
                 result.reasons[name] = f"memory not measured: {gone}"
             finally:
                 worker.close()
@@ -217,13 +217,15 @@ def main() -> int:
     options = parse_arguments()
     rows = choose_rows(all_rows(options.size), options.only)
     if options.list:
-        print("\n".join(["rows:", *(f"  {row.name}" for row in rows), "contenders:", *(f"  {n}" for n in contenders.NAMES)]))
+        print("rows:", *(row.name for row in rows), "\ncontenders:", *contenders.NAMES, sep="\n  ")
         return 0
     directory = (options.data or Path(tempfile.gettempdir()) / "simplezarr-compare").resolve() / str(options.size)
     references = [row for row in all_rows(options.size) if row.name in {r.like for r in rows}]
     write_files(directory, rows + references, options.size)
     pin(options.threads)
     before = machine()
+    if before["load"][0] > 0.5:
+        print(f"load average {before['load'][0]:.1f}: not a quiet machine, do not trust the figures", file=sys.stderr)
     comparison = Comparison(options.contenders, options, directory)
     results = []
     try:
@@ -236,7 +238,8 @@ def main() -> int:
     report(results, options, versions)
     if options.json:
         facts = {"machine": before, "versions": versions, "size": options.size, "threads": options.threads}
-        options.json.write_text(json.dumps({**facts, "rows": [r.to_json() for r in results]}, indent=1), encoding="utf-8")
+        report_json = json.dumps({**facts, "rows": [result.to_json() for result in results]}, indent=1)
+        options.json.write_text(report_json, encoding="utf-8")
     if any(result.failed for result in results):
         return 1
     return 3 if options.targets and any(result.missed() for result in results) else 0

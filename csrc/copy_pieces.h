@@ -15,12 +15,13 @@ typedef struct {
   size_t length;
 } sz_pieces;
 
-/* Visits every piece of the plane p as d and s. The fields are copied first: a store through a char pointer could
- * otherwise change them, and the compiler would read them again for every piece. */
-#define SZ_EACH_PIECE(p, dst, src, ...)                                                               \
+/* Visits every piece of the plane p as d and s, with the steps of p or with steps known to the compiler. The fields are
+ * copied first: a store through a char pointer could otherwise change them, and they would be read again every time. */
+#define SZ_EACH_PIECE(p, dst, src, ...) SZ_EACH_STEP(p, dst, src, (p)->dstep, (p)->sstep, __VA_ARGS__)
+#define SZ_EACH_STEP(p, dst, src, to, from, ...)                                                      \
   do {                                                                                                \
     const ptrdiff_t rows_ = (p)->rows, drow_ = (p)->drow, srow_ = (p)->srow;                          \
-    const ptrdiff_t count_ = (p)->count, dstep_ = (p)->dstep, sstep_ = (p)->sstep;                    \
+    const ptrdiff_t count_ = (p)->count, dstep_ = to, sstep_ = from;                                  \
     for (ptrdiff_t row_ = 0; row_ < rows_; row_++) {                                                  \
       for (ptrdiff_t i_ = 0; i_ < count_; i_++) {                                                     \
         char *const d = (dst) + row_ * drow_ + i_ * dstep_;                                           \
@@ -31,10 +32,13 @@ typedef struct {
   } while (0)
 
 /* Pieces of exactly W bytes, and of W to 2 W: there the second load and store overlap the first. Fixed sizes become
- * plain moves, where a call of memcpy would cost more than the bytes do. */
+ * plain moves, where a call of memcpy would cost more than the bytes do. Every second element and every one backwards
+ * are common enough to have loops with fixed steps, which compilers vectorise. */
 #define SZ_DEFINE_PIECES(W)                                                                           \
   static void sz_pieces_##W(const sz_pieces *p, char *dst, const char *src) {                         \
-    SZ_EACH_PIECE(p, dst, src, { memcpy(d, s, W); });                                                 \
+    if (p->dstep == W && p->sstep == 2 * W) SZ_EACH_STEP(p, dst, src, W, 2 * W, { memcpy(d, s, W); }); \
+    else if (p->dstep == W && p->sstep == -W) SZ_EACH_STEP(p, dst, src, W, -W, { memcpy(d, s, W); }); \
+    else SZ_EACH_PIECE(p, dst, src, { memcpy(d, s, W); });                                            \
   }
 SZ_DEFINE_PIECES(1)
 SZ_DEFINE_PIECES(2)
@@ -58,11 +62,15 @@ SZ_DEFINE_PIECES_FROM(4)
 SZ_DEFINE_PIECES_FROM(8)
 SZ_DEFINE_PIECES_FROM(16)
 SZ_DEFINE_PIECES_FROM(32)
-SZ_DEFINE_PIECES_FROM(64)
 
 static void sz_pieces_long(const sz_pieces *p, char *dst, const char *src) {
   const size_t length = p->length;
   SZ_EACH_PIECE(p, dst, src, { memcpy(d, s, length); });
+}
+
+static void sz_pieces_streamed(const sz_pieces *p, char *dst, const char *src) {
+  const size_t length = p->length;
+  SZ_EACH_PIECE(p, dst, src, { sz_stream(d, s, length); });
 }
 
 static void sz_pieces_as_is(const sz_pieces *p, char *dst, const char *src) {
@@ -74,8 +82,7 @@ static void sz_pieces_as_is(const sz_pieces *p, char *dst, const char *src) {
     case 16: sz_pieces_16(p, dst, src); return;
     default: break;
   }
-  if (p->length > 128) sz_pieces_long(p, dst, src);
-  else if (p->length >= 64) sz_pieces_from_64(p, dst, src);
+  if (p->length > 64) sz_pieces_long(p, dst, src);
   else if (p->length >= 32) sz_pieces_from_32(p, dst, src);
   else if (p->length > 16) sz_pieces_from_16(p, dst, src);
   else if (p->length > 8) sz_pieces_from_8(p, dst, src);
@@ -132,13 +139,16 @@ SZ_DEFINE_TRANSFORM(swap_4, uint32_t, sz_swapped_32)
 SZ_DEFINE_TRANSFORM(swap_8, uint64_t, sz_swapped_64)
 
 static void sz_copy_pieces(const sz_pieces *p, char *dst, const char *src, int transform) {
-  switch (transform) {
+  enum { WORTH_STREAMING = 256 };
+  switch (transform & ~SZ_STREAMED) {
     case SZ_TRUTH: sz_pieces_truth(p, dst, src); return;
     case SZ_SWAP2: sz_pieces_swap_2(p, dst, src); return;
     case SZ_SWAP4: sz_pieces_swap_4(p, dst, src); return;
     case SZ_SWAP8: sz_pieces_swap_8(p, dst, src); return;
-    default: sz_pieces_as_is(p, dst, src);
+    default: break;
   }
+  if (transform & SZ_STREAMED && p->length >= WORTH_STREAMING) sz_pieces_streamed(p, dst, src);
+  else sz_pieces_as_is(p, dst, src);
 }
 
 #endif

@@ -18,7 +18,7 @@ enum { SZ_TILE_BYTES = 16 << 10, SZ_STREAMED_BYTES = 256 << 10 };
 static sz_tiling sz_choose_tiling(const sz_pieces *plane, size_t total, int transform) {
   enum { FEW = 4, LONG = 512, SQUARE = 16, SRC_BYTES = 128, DST_BYTES = 256 };
   const ptrdiff_t width = (ptrdiff_t)plane->length;
-  sz_tiling t = {*plane, SQUARE, SQUARE, 0, 0, transform};
+  sz_tiling t = {*plane, SQUARE, SQUARE, 0, 0, transform & ~SZ_STREAMED};
   if (plane->rows < FEW) {
     t.count = LONG;
   } else if (plane->count < FEW) {
@@ -27,7 +27,8 @@ static sz_tiling sz_choose_tiling(const sz_pieces *plane, size_t total, int tran
     t.buffered = 1;
     t.rows = width == 1 ? SRC_BYTES / 2 : SRC_BYTES / width;
     t.count = DST_BYTES / width;
-    t.streamed = SZ_STREAMS && total >= SZ_STREAMED_BYTES && plane->dstep == width && plane->drow % 64 == 0;
+    t.streamed = SZ_STREAMS && (total >= SZ_STREAMED_BYTES || transform & SZ_STREAMED) && plane->dstep == width &&
+                 plane->drow % 64 == 0;
   }
   return t;
 }
@@ -82,10 +83,6 @@ static void sz_copy_tiles(const sz_tiling *t, char *dst, const char *src) {
       sz_copy_tile_buffered(t, &tile, to, from);
     }
   }
-}
-
-static void sz_finish_tiles(const sz_tiling *t) {
-  if (t->streamed) sz_stream_end();
 }
 
 #endif

@@ -71,10 +71,11 @@ static inline sz_vector sz_vector_swap_8(sz_vector v) { return vrev64q_u8(v); }
 static inline void sz_stream(char *dst, const char *src, size_t n) {
   size_t at = (64 - ((uintptr_t)dst & 63)) & 63;
   if (at > n) at = n;
-  memcpy(dst, src, at);
+  memcpy(dst, src, at); /* the lines at the ends are shared with others */
   for (; n - at >= 64; at += 64) {
     sz_vector line[4];
-    memcpy(line, src + at, sizeof line);
+    SZ_UNROLLED
+    for (int i = 0; i < 4; i++) memcpy(&line[i], src + at + 16 * i, 16);
     SZ_UNROLLED
     for (int i = 0; i < 4; i++) _mm_stream_si128((sz_vector *)(void *)(dst + at + 16 * i), line[i]);
   }

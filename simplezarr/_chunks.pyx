@@ -26,7 +26,7 @@ from simplezarr._codecs cimport (
     worker_acquire, worker_release)
 from simplezarr._pipeline import CodecFailure
 from simplezarr._pipeline cimport (
-    chain_is_raw, chain_is_shard, close_file, decode_region, decode_shard, inner_count, open_file, raised, read_file,
+    chain_is_raw, chain_is_shard, chain_outermost, close_file, decode_region, decode_shard, inner_count, open_file, raised, read_file,
     read_raw, region_extent, region_fill, region_offset, region_permute, region_place,
     shard_index, sz_file, take_error)
 from simplezarr._plan cimport Row, Span, span_row, span_set
@@ -294,7 +294,7 @@ cdef class Read:
         cdef Region region
         cdef int status
         worker.inner = -1
-        worker.culprit = NULL
+        worker.culprit = chain_outermost(self.chain)
         self.unit(i // self.parts, index, &region)
         if self.source.local:
             status = self.read_local(worker, index, &region, i % self.parts)
@@ -350,7 +350,6 @@ cdef class Read:
             blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = NULL, size, file, NULL, NULL
             return read_shard(worker, self.source, index, &blob, region, part, self.parts, True)
         if chain_is_raw(self.chain):
-            worker.culprit = "bytes"
             if size != self.chain.nbytes:
                 return SZ_TOO_SHORT if size < self.chain.nbytes else SZ_TOO_LONG
             return read_raw(worker, self.chain, file, 0, region, 0)

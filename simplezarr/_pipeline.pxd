@@ -69,6 +69,14 @@ cdef inline bint chain_is_shard(const Chain *chain) noexcept nogil:
     """Inner chunks can be read alone: no codec is wrapped around the shard."""
     return chain.inner != NULL and chain.nsteps == 0
 
+cdef inline const char *chain_outermost(const Chain *chain) noexcept nogil:
+    """The codec that a stored value must first get past; NULL where that is one in Python."""
+    if chain.python != NULL:
+        return NULL
+    if chain.nsteps:
+        return chain.steps[0].name
+    return "sharding_indexed" if chain.inner != NULL else "bytes"
+
 cdef void region_permute(const Chain *chain, const Region *region, Region *permuted) noexcept nogil
 cdef Py_ssize_t region_offset(const Chain *chain, const Region *stored) noexcept nogil
 cdef Py_ssize_t region_extent(const Chain *chain, const Region *stored) noexcept nogil

@@ -21,6 +21,6 @@ class Plan:
         """[(chunk, first element in the chunk, first element of the result, count)] along one axis."""
 
 def chunk_plan(
-    index: Iterable[int], grid: tuple[int, ...], chunks: tuple[int, ...], stored: tuple[int, ...]
+    index: Iterable[int], shape: tuple[int, ...], chunks: tuple[int, ...], stored: tuple[int, ...]
 ) -> Plan:
     """The plan of one whole chunk, also where it sticks out of the array."""

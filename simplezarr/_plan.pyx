@@ -131,27 +131,29 @@ cdef class Plan:
         return result
 
 
-def chunk_plan(index, tuple grid, tuple chunks, tuple stored):
+def chunk_plan(index, tuple shape, tuple chunks, tuple stored):
     """The plan of one whole chunk, also where it sticks out of the array.
 
-    The array has `grid` chunks of shape `chunks`, kept in stored objects of shape `stored` (its shards, or the chunks
+    The array has `shape` and is read in `chunks`, kept in stored objects of shape `stored` (its shards, or the chunks
     themselves). Raises IndexError where there is no such chunk: a chunk index is a name, so it doesn't count from the end.
     """
     cdef Plan plan = Plan.__new__(Plan)
     cdef int axis
-    cdef Py_ssize_t number
-    index = tuple(index)
-    if len(index) != len(grid):
-        raise IndexError(f"chunk index {index} has {len(index)} numbers, but the array has {len(grid)} dimensions")
-    plan.ndim = <int>len(grid)
+    cdef Py_ssize_t number, size, length
+    if type(index) is not tuple:
+        index = tuple(index)
+    if len(index) != len(shape):
+        raise IndexError(f"chunk index {index} has {len(index)} numbers, but the array has {len(shape)} dimensions")
+    plan.ndim = <int>len(shape)
     plan.n = 1
     plan.shape = chunks
     for axis in range(plan.ndim):
-        check_integer(index[axis])
-        number = PyNumber_AsSsize_t(index[axis], IndexError)
-        if number < 0 or number >= <Py_ssize_t>grid[axis]:
-            raise IndexError(f"there is no chunk {index}: the array has {grid} chunks")
-        span_set(&plan.spans[axis], number * <Py_ssize_t>chunks[axis], 1, chunks[axis], stored[axis])
+        if type(index[axis]) is not int:
+            check_integer(index[axis])
+        number, size, length = PyNumber_AsSsize_t(index[axis], IndexError), chunks[axis], shape[axis]
+        if number < 0 or length == 0 or number > (length - 1) // size:
+            raise IndexError(f"there is no chunk {index}: the array has shape {shape} and chunks {chunks}")
+        span_set(&plan.spans[axis], number * size, 1, size, stored[axis])
         plan.spans[axis].rows = 1
         plan.axes[axis] = axis
     return plan

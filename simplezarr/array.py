@@ -14,6 +14,7 @@ from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import bind, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
+from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.keys import join
 from simplezarr.metadata import ArrayMetadata
 from simplezarr.stores.base import Store
@@ -45,8 +46,11 @@ class Array:
         self.shape = metadata.shape
         self.chunks = _inner_shape(metadata)
         self._grid = metadata.chunk_shape  # of what is stored: chunks, or shards
-        where = f"{join(path, 'zarr.json')}: codecs"
-        self._source = Source(bind(metadata.codecs, metadata.spec, where), store, metadata.chunk_keys, path, self.chunks)
+        try:
+            pipeline = bind(metadata.codecs, metadata.spec)
+        except (MetadataError, UnsupportedError) as error:
+            raise type(error)(f"{join(path, 'zarr.json')}: {error}") from None
+        self._source = Source(pipeline, store, metadata.chunk_keys, path, self.chunks)
 
     # ------------------------------------------------------------ what it is
 
@@ -140,8 +144,8 @@ class Array:
 
     def __iter__(self) -> Iterator:
         """Rows, read one row of chunks at a time."""
-        for start in range(0, len(self), self.chunks[0]):
-            yield from self[start : start + self.chunks[0]]
+        starts = range(0, len(self), self.chunks[0] if self.shape else 1)
+        return (row for start in starts for row in self[start : start + self.chunks[0]])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
@@ -179,7 +183,7 @@ class Array:
 
         A chunk that is not stored is all fill value. Raises IndexError where the grid has no such chunk.
         """
-        plan = chunk_plan(index, self.grid_shape, self.chunks, self._grid)
+        plan = chunk_plan(index, self.shape, self.chunks, self._grid)
         return self._fill(plan, np.empty(plan.shape, self.dtype) if out is None else out)
 
     def get_chunk_future(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> "Future[Any]":
@@ -188,7 +192,7 @@ class Array:
 
     def get_encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
         """The stored bytes of a chunk (of a shard: of the inner chunk), or None where none is stored."""
-        chunk_plan(index, self.grid_shape, self.chunks, self._grid)
+        chunk_plan(index, self.shape, self.chunks, self._grid)
         return self._source.encoded_chunk(tuple(index))
 
     def _fill(self, plan: Plan, out: np.ndarray) -> np.ndarray:

@@ -221,7 +221,7 @@ def _to_double(value: int) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def _round_to_odd(value: int | NumberText) -> float:

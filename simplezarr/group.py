@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from types import MappingProxyType
 
 from simplezarr.array import Array
@@ -80,7 +81,7 @@ class Group:
 
     def keys(self) -> list[str]:
         """Names of the children, sorted."""
-        return list(self)
+        return [name for name, _ in self._children()]  # `list(self)` would first ask for the length, and list twice
 
     def values(self) -> "Iterator[Array | Group]":
         """The children, opened one after another."""
@@ -89,14 +90,22 @@ class Group:
     def items(self) -> "Iterator[tuple[str, Array | Group]]":
         """(name, child) pairs, each opened when it is reached."""
         for name, document in self._children():
-            path = join(self.path, name)
             if document is None:
-                node = find_node(self.store, path, read_only=self.read_only)
-            else:  # known from the consolidated metadata
-                metadata = parse_node(json.dumps(document).encode(), join(path, DOCUMENT))
-                node = make_node(self.store, path, metadata, read_only=self.read_only)
+                node = find_node(self.store, join(self.path, name), read_only=self.read_only)
+            else:
+                node = self._consolidated_child(name, document)
             if node is not None:
                 yield name, node
+
+    def _consolidated_child(self, name: str, document: dict) -> "Array | Group":
+        """A child as the consolidated metadata have it, together with what they have below it."""
+        path = join(self.path, name)
+        metadata = parse_node(json.dumps(document).encode(), join(path, DOCUMENT))
+        if isinstance(metadata, GroupMetadata):
+            everything = self.metadata.consolidated or {}
+            below = {key.removeprefix(f"{name}/"): value for key, value in everything.items() if key.startswith(f"{name}/")}
+            metadata = replace(metadata, consolidated=below)
+        return make_node(self.store, path, metadata, read_only=self.read_only)
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
         """(name, array) pairs of the children that are arrays."""

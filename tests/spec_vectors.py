@@ -1,7 +1,8 @@
 """Byte vectors of the Zarr 3 specification and its registered extensions, made with the standard library only.
 
 `V` lists (id, what, bytes in hexadecimal): what a codec makes of stated values, or, where it begins with DECODE or
-REJECT, bytes that must or must not decode. The vectors `fill-...` are fill values in JSON and their elements in little endian.
+REJECT, bytes that must or must not decode. The vectors `fill-...` are fill values in JSON and their elements, in little
+endian.
 """
 
 import base64
@@ -331,7 +332,7 @@ vec(
 )
 vec(
     "shard-transposed-2d",
-    "uint8 [[0,1,2],[3,4,5]] codecs [transpose [1,0], sharding_indexed inner (1,2)]: inner grid is of the TRANSPOSED shard (3,2)",
+    "uint8 [[0,1,2],[3,4,5]] codecs [transpose [1,0], sharding_indexed inner (1,2)]: the grid is of shape (3,2)",
     bytes([0, 3, 1, 4, 2, 5]) + with_crc(idx([(0, 2), (2, 2), (4, 2)])),
 )
 vec(

@@ -5,6 +5,7 @@ and `python -m tests.test_hostile 1 <seed> <number>` repeats that one.
 """
 
 import contextlib
+import copy
 import faulthandler
 import json
 import os
@@ -143,7 +144,7 @@ def change_document(rand, data):
         container, key = rand.choice(places(document, []))
         action = rand.random()
         if action < 0.6:
-            container[key] = rand.choice(ODD)
+            container[key] = copy.deepcopy(rand.choice(ODD))
         elif action < 0.7:
             del container[key]
         elif action < 0.8 and isinstance(container, list):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import cycle
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from .common import CODECS, TINY_CHUNKS, TINY_SHAPE, Stored
 class ReadOneChunk(Stored):
     """One chunk of 2 KB, another one every time."""
 
-    params = [CODECS]
-    param_names = ["codec"]
+    params: ClassVar = [CODECS]
+    param_names: ClassVar = ["codec"]
 
     def setup(self, root: str, codec: str) -> None:
         self.stored = self.open(root, f"tiny-{codec}")
@@ -22,13 +23,9 @@ class ReadOneChunk(Stored):
         drawn = [tuple(int(rng.integers(n)) for n in grid) for _ in range(256)]
         self.indexes = cycle(drawn)
         self.elements = cycle([tuple(i * c + 3 for i, c in zip(index, TINY_CHUNKS, strict=True)) for index in drawn])
-        self.out = self.stored.get_chunk((0, 0, 0))
 
     def time_get_chunk(self, root: str, codec: str) -> None:
         self.stored.get_chunk(next(self.indexes))
-
-    def time_get_chunk_into(self, root: str, codec: str) -> None:
-        self.stored.get_chunk(next(self.indexes), out=self.out)
 
     def time_scalar(self, root: str, codec: str) -> None:
         self.stored[next(self.elements)]

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from itertools import cycle
+from typing import ClassVar
 
 import numpy as np
 
 from .common import CODECS, CUBE_SHAPE, SHARDS, Stored
 
 
-class ReadSharded(Stored):
-    params = [CODECS]
-    param_names = ["codec"]
+class Sharded(Stored):
+    """Opens the sharded cube of each codec. No suite itself."""
+
+    params: ClassVar = [CODECS]
+    param_names: ClassVar = ["codec"]
 
     def setup(self, root: str, codec: str) -> None:
         self.stored = self.open(root, f"sharded-{codec}")
         self.stored[...]  # warms the page cache
-        rng = np.random.default_rng(1)
-        corners = rng.integers([n - 20 for n in CUBE_SHAPE], size=(100, 3)).tolist()
-        self.crops = [tuple(slice(i, i + 20) for i in corner) for corner in corners]
-        self.inner = cycle([tuple(int(i) for i in index) for index in rng.integers(8, size=(256, 3))])
+        self.rng = np.random.default_rng(1)
+
+
+class ReadSharded(Sharded):
+    def setup(self, root: str, codec: str) -> None:
+        super().setup(root, codec)
+        self.inner = cycle([tuple(index) for index in self.rng.integers(8, size=(256, 3)).tolist()])
 
     def time_read(self, root: str, codec: str) -> None:
         self.stored[...]
+
+    def time_one_shard(self, root: str, codec: str) -> None:
+        self.stored[tuple(slice(n) for n in SHARDS)]
 
     def time_plane_of_the_slowest_axis(self, root: str, codec: str) -> None:
         self.stored[100]
@@ -30,21 +39,26 @@ class ReadSharded(Stored):
     def time_plane_of_the_fastest_axis(self, root: str, codec: str) -> None:
         self.stored[:, :, 100]
 
-    def time_one_shard(self, root: str, codec: str) -> None:
-        self.stored[tuple(slice(n) for n in SHARDS)]
-
     def time_get_inner_chunk(self, root: str, codec: str) -> None:
         self.stored.get_chunk(next(self.inner))
 
-    def time_crops(self, root: str, codec: str) -> None:
-        for crop in self.crops:
-            self.stored[crop]
 
+class ReadCrops(Sharded):
+    """100 crops at random places: one by one, or in one call that decodes shared inner chunks once."""
 
-class ReadManyCrops(ReadSharded):
-    """The same crops in one call: shared inner chunks are decoded once."""
+    params: ClassVar = [CODECS, ["one by one", "read_many"]]
+    param_names: ClassVar = ["codec", "way"]
 
-    def setup(self, root: str, codec: str) -> None:
+    def setup(self, root: str, codec: str, way: str) -> None:
         super().setup(root, codec)
-        if not hasattr(self.stored, "read_many"):
+        if way == "read_many" and not hasattr(self.stored, "read_many"):
             raise NotImplementedError("this version has no read_many")
+        corners = self.rng.integers([n - 20 for n in CUBE_SHAPE], size=(100, 3)).tolist()
+        self.crops = [tuple(slice(i, i + 20) for i in corner) for corner in corners]
+
+    def time_read(self, root: str, codec: str, way: str) -> None:
+        if way == "read_many":
+            self.stored.read_many(self.crops)
+        else:
+            for crop in self.crops:
+                self.stored[crop]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import simplezarr as sz
@@ -56,8 +56,8 @@ class CountingStore(sz.WrapperStore):
 class StoreCalls(Stored):
     """The first read after opening, and a second one, which may use what was kept."""
 
-    params = [list(READS)]
-    param_names = ["read"]
+    params: ClassVar = [list(READS)]
+    param_names: ClassVar = ["read"]
 
     def setup(self, root: str, read: str) -> None:
         name, self.selection = READS[read]

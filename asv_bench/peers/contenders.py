@@ -23,7 +23,7 @@ def _unboxed(result: np.ndarray, selection: tuple[Axis, ...]) -> np.ndarray:
     return result[tuple(0 if isinstance(axis, int) else slice(None) for axis in selection)]
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A contender that is not installed, or has no way to do what a row asks."""
 
 
@@ -185,7 +185,7 @@ class ZarrFused(Zarr):
         from zarr.core import codec_pipeline
 
         if not hasattr(codec_pipeline, "FusedCodecPipeline"):
-            raise Refused(f"zarr {self.version()} has no fused pipeline")
+            raise RefusedError(f"zarr {self.version()} has no fused pipeline")
 
     def settings(self, task: str) -> list[Setting]:
         return [{"codec_pipeline.max_workers": workers} for workers in sorted({1, self.threads})]
@@ -259,11 +259,11 @@ PEER_NAMES = frozenset(peer.name for peer in PEERS)
 
 
 def make(name: str, threads: int) -> Contender:
-    """The contender called ``name``; Refused when it is not installed."""
+    """The contender called ``name``; RefusedError when it is not installed."""
     classes: Iterable[type[Contender]] = (SimpleZarr, *PEERS)
     try:
         if name == FLOOR:
             return _floor()(threads)
         return next(cls for cls in classes if cls.name == name)(threads)
     except ImportError as error:
-        raise Refused(f"not installed: {error}") from error
+        raise RefusedError(f"not installed: {error}") from error

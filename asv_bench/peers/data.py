@@ -167,7 +167,7 @@ def array_paths(directory: Path, name: str) -> list[Path]:
 
 
 def make_array(directory: Path, name: str, size: int) -> None:
-    """Writes an array, unless it is there, under a name of its own first: what is interrupted is not taken for whole."""
+    """Writes an array, unless it is there, under another name first: what was interrupted is not taken for whole."""
     spec, path = SPECS[name], directory / name
     if path.exists():
         return

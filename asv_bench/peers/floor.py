@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from peers.contenders import Contender, Refused
+from peers.contenders import Contender, RefusedError
 from peers.rows import Axis
 
 SOURCE = Path(__file__).resolve().parent.parent / "floor.c"
@@ -26,10 +26,10 @@ BYTE = ctypes.c_char  # byref(BYTE.from_buffer(array)) is the cheapest way to pa
 def _blosc2() -> Path:
     spec = importlib.util.find_spec("blosc2")  # found, not imported
     if spec is None or spec.origin is None:
-        raise Refused("the floor needs the blosc2 wheel for its codecs: pip install blosc2")
+        raise RefusedError("the floor needs the blosc2 wheel for its codecs: pip install blosc2")
     package = Path(spec.origin).parent
     if not (package / "lib" / "libblosc2.a").exists():
-        raise Refused(f"{package} has no lib/libblosc2.a: the floor needs blosc2's wheel")
+        raise RefusedError(f"{package} has no lib/libblosc2.a: the floor needs blosc2's wheel")
     return package
 
 
@@ -48,9 +48,9 @@ def build() -> Path:
         try:
             subprocess.run(command, check=True, capture_output=True, text=True)
         except OSError as error:
-            raise Refused(f"no C compiler for the floor: {error}") from error
+            raise RefusedError(f"no C compiler for the floor: {error}") from error
         except subprocess.CalledProcessError as error:
-            raise Refused(f"floor.c does not compile: {error.stderr.strip()}") from error
+            raise RefusedError(f"floor.c does not compile: {error.stderr.strip()}") from error
         os.replace(part, library)
     return library
 
@@ -59,10 +59,10 @@ def _chain(codecs: list[dict[str, Any]]) -> str:
     """The one codec of a chain that the floor knows."""
     names = [codec["name"] for codec in codecs]
     if names[:1] != ["bytes"] or codecs[0].get("configuration", {}).get("endian", "little") != "little":
-        raise Refused("the floor knows little-endian chunks in C order only")
+        raise RefusedError("the floor knows little-endian chunks in C order only")
     codec = names[1] if len(names) == 2 else "raw"
     if len(names) > 2 or codec not in CODECS:
-        raise Refused(f"the floor does not know the codecs {names}")
+        raise RefusedError(f"the floor does not know the codecs {names}")
     return codec
 
 
@@ -130,7 +130,7 @@ class Floor(Contender):
 
     def settings(self, task: str) -> list[dict[str, Any]]:
         if task == "open":
-            raise Refused("opening has no floor: it is all metadata")
+            raise RefusedError("opening has no floor: it is all metadata")
         return [{}]
 
     def open(self, path: str) -> FloorArray:

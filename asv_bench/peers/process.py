@@ -16,7 +16,7 @@ from typing import Any
 HOME = Path(__file__).resolve().parent.parent
 
 
-class WorkerGone(Exception):
+class WorkerGoneError(Exception):
     """The process ended, or did not answer in time and was ended."""
 
 
@@ -26,7 +26,7 @@ class Worker:
     def __init__(self, name: str, threads: int, directory: Path, timeout: float) -> None:
         self.name, self.timeout = name, timeout
         self._unread = b""
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the worker)
         command = [sys.executable, "-m", "peers.worker", name, str(threads), str(directory)]
         limits = {"RAYON_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
         self._process = subprocess.Popen(
@@ -37,34 +37,36 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
         )
+        assert self._process.stdin and self._process.stdout  # pipes, as asked for
+        self._to, self._from = self._process.stdin, self._process.stdout
         try:
             hello = self._answer()
-        except WorkerGone as gone:
+        except WorkerGoneError as gone:
             hello = {"refused": str(gone)}
         self.version: str | None = hello.get("version")
         self.refused: str | None = hello.get("refused")
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
-        """Sends a request and waits for its answer; WorkerGone when there will be none."""
+        """Sends a request and waits for its answer; WorkerGoneError when there will be none."""
         try:
-            self._process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
-            self._process.stdin.flush()
+            self._to.write(json.dumps({"do": do, **request}).encode() + b"\n")
+            self._to.flush()
         except (OSError, ValueError) as error:
-            raise WorkerGone(self._obituary()) from error
+            raise WorkerGoneError(self._obituary()) from error
         return self._answer()
 
     def _answer(self) -> dict[str, Any]:
         deadline = time.monotonic() + self.timeout
-        stream = self._process.stdout.fileno()
+        stream = self._from.fileno()
         with selectors.DefaultSelector() as selector:
             selector.register(stream, selectors.EVENT_READ)
             while b"\n" not in self._unread:
                 if not selector.select(max(0.0, deadline - time.monotonic())):
                     self._process.kill()
-                    raise WorkerGone(f"no answer within {self.timeout:g} s")
+                    raise WorkerGoneError(f"no answer within {self.timeout:g} s")
                 received = os.read(stream, 1 << 16)
                 if not received:
-                    raise WorkerGone(self._obituary())
+                    raise WorkerGoneError(self._obituary())
                 self._unread += received
         line, _, self._unread = self._unread.partition(b"\n")
         return json.loads(line)
@@ -85,9 +87,9 @@ class Worker:
 
     def close(self) -> None:
         with contextlib.suppress(OSError):  # of a request that was never read
-            self._process.stdin.close()
+            self._to.close()
         self._end()
-        self._process.stdout.close()
+        self._from.close()
         self._errors.close()
 
 

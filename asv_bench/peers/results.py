@@ -26,9 +26,17 @@ class RowResult:
         samples = self.samples.get(name)
         return statistics.median(samples) if samples else None
 
+    def spread(self, name: str) -> float | None:
+        """The middle half of the samples, as a part of their median: how noisy the rounds were."""
+        samples = self.samples.get(name, ())
+        if len(samples) < 3:
+            return None
+        low, median, high = statistics.quantiles(samples, n=4, method="inclusive")
+        return (high - low) / median
+
     def best_peer(self) -> str | None:
-        times = {name: self.median(name) for name in NAMES if name in PEER_NAMES and self.samples.get(name)}
-        return min(times, key=times.__getitem__) if times else None
+        times = [(time, name) for name in NAMES if name in PEER_NAMES and (time := self.median(name)) is not None]
+        return min(times)[1] if times else None
 
     def ratio(self, against: str) -> float | None:
         """Our median over that of the "floor", the best "peer" or our own at the "row" compared with."""
@@ -57,6 +65,7 @@ class RowResult:
             "targets": targets_to_json(self.row),
             "samples": self.samples,
             "medians": {name: self.median(name) for name in self.samples},
+            "spreads": {name: self.spread(name) for name in self.samples},
             "like": {"row": self.row.like, "samples": self.like} if self.like else None,
             "best_peer": self.best_peer(),
             "ratios": {against: self.ratio(against) for against in ("floor", "peer", "row")},

@@ -63,7 +63,10 @@ def _scaled(size: int, *axes: Axis) -> tuple[Axis, ...]:
     def scale(at: int | None) -> int | None:
         return None if at is None else at * size // FULL_SIZE
 
-    return tuple(slice(scale(a.start), scale(a.stop), a.step) if isinstance(a, slice) else a * size // FULL_SIZE for a in axes)
+    return tuple(
+        slice(scale(axis.start), scale(axis.stop), axis.step) if isinstance(axis, slice) else axis * size // FULL_SIZE
+        for axis in axes
+    )
 
 
 def all_rows(size: int) -> list[Row]:

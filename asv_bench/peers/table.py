@@ -12,8 +12,9 @@ AGAINST = {"floor": "the floor", "peer": "the best peer"}
 
 def draw(rows: list[list[str]], markdown: bool) -> str:
     """The first row is the head; the first column is set left, the others right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [[cell.ljust(w) if not i else cell.rjust(w) for i, (cell, w) in enumerate(zip(r, widths, strict=True))] for r in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    first, *others = widths
+    lines = [[row[0].ljust(first), *map(str.rjust, row[1:], others)] for row in rows]
     if not markdown:
         return "\n".join("  ".join(line).rstrip() for line in lines)
     rule = ["-" * w if not i else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
@@ -31,19 +32,23 @@ def _ratio(ratio: float | None) -> str:
     return NOTHING if ratio is None else f"{ratio:.2f}"
 
 
+def _percent(part: float | None) -> str:
+    return NOTHING if part is None else f"{part:.0%}"
+
+
 def _mebibytes(nbytes: int | None) -> str:
     return NOTHING if nbytes is None else f"{nbytes / MIB:.1f}"
 
 
 def times(results: list[RowResult], names: list[str], markdown: bool) -> str:
-    """Medians for each row, with our ratios to the best peer and to the floor and our peak memory."""
-    table = [["row", "unit", *names, "best peer", "/peer", "/floor", "peak MiB"]]
+    """Medians for each row, with our ratios to the best peer and to the floor, our spread over the rounds and peak memory."""
+    table = [["row", "unit", *names, "best peer", "/peer", "/floor", "spread", "peak MiB"]]
     for result in results:
         micro = result.row.micro
         cells = [_time(result.median(name), micro) for name in names]
         ratios = [_ratio(result.ratio("peer")), _ratio(result.ratio("floor"))]
-        peak = _mebibytes(result.memory.get(OURS))
-        table.append([result.row.name, "us" if micro else "ms", *cells, result.best_peer() or NOTHING, *ratios, peak])
+        ends = [_percent(result.spread(OURS)), _mebibytes(result.memory.get(OURS))]
+        table.append([result.row.name, "us" if micro else "ms", *cells, result.best_peer() or NOTHING, *ratios, *ends])
     return draw(table, markdown)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from peers import contenders, data
-from peers.contenders import Contender, Refused, Setting
+from peers.contenders import Contender, RefusedError, Setting
 from peers.rows import selection_from_json
 
 SHORT = 0.05  # seconds: what takes less is repeated within a round until it takes as long
@@ -242,7 +242,7 @@ def answer(session: Session, request: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"unknown request: {do}")
     try:
         return getattr(session, do)(**request)
-    except Refused as reason:
+    except RefusedError as reason:
         return {"refused": str(reason)}
     except Exception as error:  # of whatever library
         return {"refused": f"{type(error).__name__}: {error}", "error": True}
@@ -257,7 +257,7 @@ def main(name: str, threads: str, directory: str) -> None:
         contender = contenders.make(name, int(threads))
         session = Session(contender, Path(directory))
         print(json.dumps({"version": contender.version()}), file=channel)
-    except Refused as reason:
+    except RefusedError as reason:
         print(json.dumps({"refused": str(reason)}), file=channel)
         return
     gc.disable()

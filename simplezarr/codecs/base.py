@@ -13,7 +13,7 @@ one. A chain is any number of array -> array codecs, one array -> bytes codec, a
 
 import math
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -117,11 +117,11 @@ class Codec:
 
 
 def _check_members(cls: type[Codec], configuration: dict, where: str) -> None:
-    members = getattr(cls, "__dataclass_fields__", {})
-    refuse_unknown(configuration, members, where)
-    for name, field in members.items():
-        if name not in configuration and field.default is MISSING and field.default_factory is MISSING:
-            raise MetadataError(f"{where}.{name}: missing; {cls.name} needs it")
+    members = fields(cls) if is_dataclass(cls) else ()
+    refuse_unknown(configuration, [field.name for field in members], where)
+    for field in members:
+        if field.name not in configuration and field.default is MISSING and field.default_factory is MISSING:
+            raise MetadataError(f"{where}.{field.name}: missing; {cls.name} needs it")
 
 
 class ArrayArrayCodec(Codec):
@@ -207,6 +207,8 @@ def split_chain(codecs: Sequence[Codec], where: str) -> Chain:
     middle: ArrayBytesCodec | None = None
     tails: list[BytesBytesCodec] = []
     for i, codec in enumerate(codecs):
+        if not isinstance(codec, (ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec)):
+            raise TypeError(f"{where}[{i}]: {codec!r} is not a codec")
         if isinstance(codec, BytesBytesCodec):
             if middle is None:
                 raise MetadataError(f"{where}[{i}]: {codec.name} takes bytes, but no array -> bytes codec precedes it")
@@ -215,10 +217,8 @@ def split_chain(codecs: Sequence[Codec], where: str) -> Chain:
             raise MetadataError(f"{where}[{i}]: {codec.name} takes an array, but {middle.name} before it makes bytes")
         elif isinstance(codec, ArrayArrayCodec):
             heads.append(codec)
-        elif isinstance(codec, ArrayBytesCodec):
-            middle = codec
         else:
-            raise TypeError(f"{where}[{i}]: {codec!r} is not a codec")
+            middle = codec
     if middle is None:
         raise MetadataError(f'{where}: no array -> bytes codec; one is needed, for example "bytes"')
     return tuple(heads), middle, tuple(tails)

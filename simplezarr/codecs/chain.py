@@ -1,6 +1,7 @@
 """A codec chain becomes a pipeline: once, when an array is opened."""
 
 import sys
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,8 +15,9 @@ SLACK = 1 << 20  # bytes that an encoded value may have beyond twice the decoded
 SLACK_PER_CHUNK = 1 << 10  # the same for each inner chunk of a shard
 
 
+@lru_cache(maxsize=256)
 def bind(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> Pipeline:
-    """The pipeline that decodes chunks of `spec` which `codecs` have encoded.
+    """The pipeline that decodes chunks of `spec` which `codecs` have encoded; the same one for equal arguments.
 
     Raises MetadataError, naming the member below `where`, for a chain that can't encode such chunks.
     """

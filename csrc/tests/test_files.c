@@ -1,0 +1,170 @@
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE
+#endif
+#include "../files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "../status.h"
+#include "check.h"
+
+static char directory[] = "/tmp/simplezarr-test-XXXXXX";
+static char path_buffer[4096];
+
+static const char *path_of(const char *name) {
+  snprintf(path_buffer, sizeof path_buffer, "%s/%s", directory, name);
+  return path_buffer;
+}
+
+static void write_file(const char *name, const char *data, size_t n) {
+  CHECK(sz_write_atomic(path_of(name), data, n, 0) == SZ_OK);
+}
+
+/* How many entries the directory holds: temporary files would be counted. */
+static int count_entries(const char *name) {
+  DIR *d = opendir(path_of(name));
+  CHECK(d != NULL);
+  int n = 0;
+  for (const struct dirent *entry; (entry = readdir(d)) != NULL;) n += entry->d_name[0] != '.' || strlen(entry->d_name) > 2;
+  closedir(d);
+  return n;
+}
+
+static void check_content(const char *name, const char *expected, size_t n) {
+  sz_file file;
+  CHECK(sz_open(path_of(name), &file) == SZ_OK);
+  CHECK(file.size == (int64_t)n);
+  guarded g = guarded_new(n);
+  CHECK(sz_read(&file, g.data, n, 0) == SZ_OK);
+  CHECK(memcmp(g.data, expected, n) == 0);
+  guarded_free(g);
+  sz_close(&file);
+  CHECK(file.fd == -1);
+  sz_close(&file);
+}
+
+static void test_missing(void) {
+  sz_file file;
+  CHECK(sz_open(path_of("nothing"), &file) == SZ_MISSING);
+  CHECK(sz_open(path_of("nothing/below"), &file) == SZ_MISSING);
+  CHECK(sz_open(directory, &file) == SZ_MISSING);
+  write_file("plain", "x", 1);
+  CHECK(sz_open(path_of("plain/below"), &file) == SZ_MISSING);
+}
+
+/* Errors are no missing files: a loop of links, a name that is too long, a FIFO without a writer. */
+static void test_refused(void) {
+  sz_file file;
+  char name[400];
+  memset(name, 'n', sizeof name);
+  name[sizeof name - 1] = '\0';
+  CHECK(symlink("loop", path_of("loop")) == 0);
+  CHECK(sz_open(path_of("loop"), &file) == SZ_IO && errno == ELOOP);
+  CHECK(sz_open(path_of(name), &file) == SZ_IO && errno == ENAMETOOLONG);
+  CHECK(mkfifo(path_of("fifo"), 0600) == 0);
+  CHECK(sz_open(path_of("fifo"), &file) == SZ_IO && errno == EINVAL);
+}
+
+static void test_ranges(void) {
+  const char data[] = "0123456789";
+  sz_file file;
+  write_file("ranges", data, 10);
+  CHECK(sz_open(path_of("ranges"), &file) == SZ_OK);
+  guarded g = guarded_new(4);
+  CHECK(sz_read(&file, g.data, 4, 3) == SZ_OK && memcmp(g.data, "3456", 4) == 0);
+  CHECK(sz_read(&file, g.data, 4, 6) == SZ_OK && memcmp(g.data, "6789", 4) == 0);
+  CHECK(sz_read(&file, g.data, 4, 7) == SZ_TRUNCATED);
+  CHECK(sz_read(&file, g.data, 1, 10) == SZ_TRUNCATED);
+  CHECK(sz_read(&file, g.data, 1, 1000000) == SZ_TRUNCATED);
+  CHECK(sz_read(&file, g.data, 0, 10) == SZ_OK);
+  CHECK(sz_read(&file, g.data, 1, -1) == SZ_IO && errno == EINVAL);
+  guarded_free(g);
+  sz_close(&file);
+  CHECK(sz_read(&file, NULL, 1, 0) == SZ_IO && errno == EBADF);
+}
+
+/* A replaced file is another one, and a reader that has the old one open keeps it. */
+static void test_replaced(void) {
+  sz_file before, after;
+  char data[3];
+  write_file("replaced", "old", 3);
+  CHECK(sz_open(path_of("replaced"), &before) == SZ_OK);
+  write_file("replaced", "new, and longer", 15);
+  CHECK(sz_open(path_of("replaced"), &after) == SZ_OK);
+  CHECK(before.device == after.device && before.inode != after.inode && before.size == 3 && after.size == 15);
+  CHECK(after.mtime_ns >= before.mtime_ns && before.mtime_ns > 1500000000 * (int64_t)1000000000);
+  CHECK(sz_read(&before, data, 3, 0) == SZ_OK && memcmp(data, "old", 3) == 0);
+  sz_close(&before);
+  sz_close(&after);
+  check_content("replaced", "new, and longer", 15);
+}
+
+static void test_write(void) {
+  guarded big = guarded_new(3000001);
+  randomize(big.data, big.n);
+  write_file("empty", NULL, 0);
+  check_content("empty", "", 0);
+  write_file("many/directories/deep//c.0.0", big.data, big.n);
+  check_content("many/directories/deep/c.0.0", big.data, big.n);
+  CHECK(sz_write_atomic(path_of("durable/a/b"), big.data, 1000, 1) == SZ_OK);
+  check_content("durable/a/b", big.data, 1000);
+  CHECK(count_entries("many/directories/deep") == 1 && count_entries("durable/a") == 1);
+  guarded_free(big);
+}
+
+static void test_relative(void) {
+  CHECK(chdir(directory) == 0);
+  CHECK(sz_write_atomic("here", "1", 1, 1) == SZ_OK);
+  CHECK(sz_write_atomic("beside/here", "12", 2, 1) == SZ_OK);
+  check_content("here", "1", 1);
+  check_content("beside/here", "12", 2);
+}
+
+/* The longest name a file can have: the temporary name has to be cut, here within a character. */
+static void test_long_name(void) {
+  char name[300] = "long/";
+  for (int i = 0; i < 84; i++) strcat(name, "\xe2\x82\xac");
+  write_file(name, "euros", 5);
+  check_content(name, "euros", 5);
+  CHECK(count_entries("long") == 1);
+  char far[5000];
+  memset(far, 'd', sizeof far);
+  far[sizeof far - 1] = '\0';
+  CHECK(sz_write_atomic(far, "x", 1, 0) == SZ_IO && errno == ENAMETOOLONG);
+}
+
+/* What can't be written leaves nothing behind, and what was there stays. */
+static void test_failed_write(void) {
+  CHECK(mkdir(path_of("blocked"), 0777) == 0 && mkdir(path_of("blocked/taken"), 0777) == 0);
+  CHECK(sz_write_atomic(path_of("blocked/taken"), "x", 1, 0) == SZ_IO && errno == EISDIR);
+  CHECK(count_entries("blocked") == 1);
+  write_file("blocked/file", "kept", 4);
+  CHECK(sz_write_atomic(path_of("blocked/file/below"), "x", 1, 0) == SZ_IO && errno == ENOTDIR);
+  check_content("blocked/file", "kept", 4);
+  CHECK(sz_write_atomic("", "x", 1, 0) == SZ_IO);
+  if (geteuid() != 0) {
+    CHECK(chmod(path_of("blocked"), 0555) == 0);
+    CHECK(sz_write_atomic(path_of("blocked/new/x"), "x", 1, 0) == SZ_IO && errno == EACCES);
+    CHECK(chmod(path_of("blocked"), 0755) == 0);
+  }
+  CHECK(count_entries("blocked") == 2);
+}
+
+int main(void) {
+  CHECK(mkdtemp(directory) != NULL);
+  test_missing();
+  test_refused();
+  test_ranges();
+  test_replaced();
+  test_write();
+  test_relative();
+  test_long_name();
+  test_failed_write();
+  char command[100];
+  snprintf(command, sizeof command, "rm -r %s", directory);
+  return system(command) == 0 ? 0 : 1;
+}
