@@ -18,8 +18,10 @@ LINK = ["-Wl,--exclude-libs,ALL"] if sys.platform == "linux" else []
 EXTENSIONS = {  # module: (C files, archives)
     "_plan": ([], []),
     "_codecs": (["crc32c", "blosc1"], ARCHIVE),
-    "_pipeline": (["copy", "copy_run", "files", "box"], []),
+    "_pipeline": (["copy"], []),
+    "_decode": (["copy", "copy_run", "files", "box"], []),
     "_chunks": ([], []),
+    "_read": ([], []),
 }
 
 DIRECTIVES = {

@@ -1,5 +1,5 @@
-/* The Blosc 1 container: 16-byte header, block starts, blocks of one or several streams. Read block by block, so that a
- * caller can place each while it is in cache; written as c-blosc 1 reads it (blosc2's own writer makes another format). */
+/* The Blosc 1 container: 16-byte header, block starts, blocks of one or several streams. Read block by block, so that
+ * a caller can place each while it is in cache; written as c-blosc 1 reads it (blosc2's writer makes another format). */
 #ifndef SZ_BLOSC1_H
 #define SZ_BLOSC1_H
 #include <stddef.h>
@@ -32,7 +32,8 @@ int32_t sz_blosc1_block_size(const sz_blosc1 *header, int32_t i);
 /* Decodes block i of the container at src (opened before, the same n) into dst. tmp: blocksize bytes of scratch.
  * zstd: a ZSTD_DCtx * of this thread, used for zstd streams. SZ_OK, SZ_CORRUPT or SZ_NO_MEMORY. Never writes outside
  * dst[0 .. block size) and tmp[0 .. blocksize). */
-int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, int32_t i, char *dst, char *tmp, void *zstd);
+int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, int32_t i, char *dst, char *tmp,
+                           void *zstd);
 
 /* Bytes that sz_blosc1_encode needs at most for nbytes of input. */
 size_t sz_blosc1_bound(size_t nbytes);

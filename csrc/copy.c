@@ -53,7 +53,8 @@ static void merge_axes(box *b) {
 }
 
 /* 0 when there is nothing to copy. */
-static int reduce(box *b, int ndim, const ptrdiff_t *shape, const ptrdiff_t *dst_strides, const ptrdiff_t *src_strides) {
+static int reduce(box *b, int ndim, const ptrdiff_t *shape, const ptrdiff_t *dst_strides,
+                  const ptrdiff_t *src_strides) {
   b->ndim = 0;
   for (int i = 0; i < ndim; i++) {
     if (shape[i] <= 0) return 0;

@@ -28,8 +28,8 @@ void sz_fill(int ndim, const ptrdiff_t *shape, char *dst, const ptrdiff_t *dst_s
              size_t itemsize);
 
 /* A part of a chunk, placed. The chunk has `chunk_shape` in C order; src holds its elements number first to
- * first + n - 1 (linear, C order). The selection takes start[d] + k * step[d], 0 <= k < count[d], step >= 1, from axis d,
- * and element (k0, k1, …) of the selection belongs at dst + sum k_d * dst_strides[d].
+ * first + n - 1 (linear, C order). The selection takes start[d] + k * step[d], 0 <= k < count[d], step >= 1, from
+ * axis d, and element (k0, k1, …) of the selection belongs at dst + sum k_d * dst_strides[d].
  * Copies those elements of the selection that lie in src. Calling it for consecutive runs that cover the chunk
  * places the whole selection: this is how a chunk is decoded in cache-sized pieces. */
 void sz_copy_run(int ndim, const ptrdiff_t *chunk_shape, const ptrdiff_t *start, const ptrdiff_t *step,

@@ -47,7 +47,8 @@ static void sz_copy_tile_buffered(const sz_tiling *t, const sz_pieces *tile, cha
   }
   const sz_pieces all = {1, 0, 0, 1, 0, 0, (size_t)(pitch * tile->rows)};
   if (t->transform != SZ_AS_IS) sz_copy_pieces(&all, buffer, buffer, t->transform);
-  for (ptrdiff_t row = 0; row < tile->rows; row++) sz_stream(dst + row * tile->drow, buffer + row * pitch, (size_t)pitch);
+  for (ptrdiff_t row = 0; row < tile->rows; row++)
+    sz_stream(dst + row * tile->drow, buffer + row * pitch, (size_t)pitch);
 }
 
 static void sz_copy_tile_direct(const sz_tiling *t, const sz_pieces *tile, char *dst, const char *src) {

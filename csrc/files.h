@@ -22,14 +22,16 @@ typedef struct {
  * SZ_IO with errno set for anything else, also for what is no regular file (errno EINVAL; a FIFO must not block). */
 int sz_open(const char *path, sz_file *file);
 
-/* Reads exactly n bytes from offset (retrying EINTR and short reads). SZ_OK, SZ_TRUNCATED where the file ends early, SZ_IO. */
+/* Reads exactly n bytes from offset (retrying EINTR and short reads). SZ_OK; SZ_TRUNCATED where the file ends early;
+ * SZ_IO. */
 int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset);
 
 void sz_close(sz_file *file);
 
-/* Writes n bytes to path so that a reader (and a crash) sees the old file or the new one, never a part: a temporary file
- * "<name>.<unique>.partial" in the same directory, renamed. Missing parent directories are made (only after ENOENT).
- * durable != 0 syncs the file and its directory. On failure the temporary file is removed. SZ_OK or SZ_IO with errno. */
+/* Writes n bytes to path so that a reader (and a crash) sees the old file or the new one, never a part: a temporary
+ * file "<name>.<unique>.partial" in the same directory, renamed; a long name is cut in it. Missing parent directories
+ * are made (only after ENOENT). durable != 0 syncs the file and the directories that changed. On failure the temporary
+ * file is removed. SZ_OK or SZ_IO with errno. */
 int sz_write_atomic(const char *path, const char *data, size_t n, int durable);
 
 #endif

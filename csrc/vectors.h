@@ -1,12 +1,13 @@
 /* Private to copy.c: the few vector operations that compilers don't find by themselves. Every x86-64 and 64-bit ARM
- * processor has them; elsewhere SZ_VECTORS is 0 and plain loops serve. */
+ * processor has them; elsewhere, and with SZ_PORTABLE, SZ_VECTORS is 0 and plain loops serve. */
 #ifndef SZ_VECTORS_H
 #define SZ_VECTORS_H
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__SSE2__) || defined(_M_X64)
+#if !defined(SZ_PORTABLE) && (defined(__SSE2__) || defined(_M_X64))
 #define SZ_VECTORS 1
+#define SZ_STREAMS 1
 #include <emmintrin.h>
 typedef __m128i sz_vector;
 
@@ -22,7 +23,9 @@ typedef __m128i sz_vector;
 
 /* Bytes other than 0 become 1; the bytes of each unit of 2, 4 or 8 are reversed. */
 static inline sz_vector sz_vector_truth(sz_vector v) { return _mm_min_epu8(v, _mm_set1_epi8(1)); }
-static inline sz_vector sz_vector_swap_2(sz_vector v) { return _mm_or_si128(_mm_slli_epi16(v, 8), _mm_srli_epi16(v, 8)); }
+static inline sz_vector sz_vector_swap_2(sz_vector v) {
+  return _mm_or_si128(_mm_slli_epi16(v, 8), _mm_srli_epi16(v, 8));
+}
 static inline sz_vector sz_vector_swap_4(sz_vector v) {
   enum { PAIRS = 0xb1 };
   return _mm_shufflehi_epi16(_mm_shufflelo_epi16(sz_vector_swap_2(v), PAIRS), PAIRS);
@@ -32,8 +35,9 @@ static inline sz_vector sz_vector_swap_8(sz_vector v) {
   return _mm_shufflehi_epi16(_mm_shufflelo_epi16(sz_vector_swap_2(v), REVERSED), REVERSED);
 }
 
-#elif defined(__aarch64__) && !defined(__AARCH64EB__)
+#elif !defined(SZ_PORTABLE) && defined(__aarch64__) && !defined(__AARCH64EB__)
 #define SZ_VECTORS 1
+#define SZ_STREAMS 0
 #include <arm_neon.h>
 typedef uint8x16_t sz_vector;
 
@@ -55,6 +59,7 @@ static inline sz_vector sz_vector_swap_8(sz_vector v) { return vrev64q_u8(v); }
 
 #else
 #define SZ_VECTORS 0
+#define SZ_STREAMS 0
 #endif
 
 /* Loops over the rows of a square of vectors keep it in registers only when unrolled. */
@@ -66,8 +71,7 @@ static inline sz_vector sz_vector_swap_8(sz_vector v) { return vrev64q_u8(v); }
 
 /* Stores that bypass the caches: a line that is written whole need not be read first, which spares the memory a third
  * of its work. It should not be wanted again soon, so this is for large boxes. */
-#if defined(__SSE2__) || defined(_M_X64)
-#define SZ_STREAMS 1
+#if SZ_STREAMS
 static inline void sz_stream(char *dst, const char *src, size_t n) {
   size_t at = (64 - ((uintptr_t)dst & 63)) & 63;
   if (at > n) at = n;
@@ -85,7 +89,6 @@ static inline void sz_stream(char *dst, const char *src, size_t n) {
 static inline void sz_stream_end(void) { _mm_sfence(); }
 static inline void sz_prefetch(const char *p) { _mm_prefetch(p, _MM_HINT_T0); }
 #else
-#define SZ_STREAMS 0
 static inline void sz_stream(char *dst, const char *src, size_t n) { memcpy(dst, src, n); }
 static inline void sz_stream_end(void) {}
 static inline void sz_prefetch(const char *p) {

@@ -42,7 +42,8 @@ typedef struct {
   unsigned long reserved;
 } zng_stream;
 enum { SZ_Z_NO_FLUSH = 0, SZ_Z_FINISH = 4 };
-enum { SZ_Z_OK = 0, SZ_Z_STREAM_END = 1, SZ_Z_NEED_DICT = 2, SZ_Z_DATA_ERROR = -3, SZ_Z_MEM_ERROR = -4, SZ_Z_BUF_ERROR = -5 };
+enum { SZ_Z_OK = 0, SZ_Z_STREAM_END = 1, SZ_Z_NEED_DICT = 2, SZ_Z_DATA_ERROR = -3, SZ_Z_MEM_ERROR = -4,
+       SZ_Z_BUF_ERROR = -5 };
 int32_t zng_inflateInit2(zng_stream *, int32_t window_bits);
 int32_t zng_inflate(zng_stream *, int32_t flush);
 int32_t zng_inflateReset(zng_stream *);

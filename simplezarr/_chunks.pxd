@@ -31,11 +31,11 @@ cdef class Source:
     cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1
 
 
-cdef class Read:
+cdef class Job:
     cdef Source source
     cdef Plan plan
     cdef const Chain *chain
-    cdef char *dst
+    cdef char *data          # of the caller's buffer: the first element of the first unit
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef Py_ssize_t parts    # pieces a shard's work is cut into
     cdef Py_ssize_t n
@@ -48,17 +48,10 @@ cdef class Read:
     cdef const char *culprit
     cdef Py_ssize_t index[MAX_NDIM]
     cdef PyObject *raised
+    cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil
+    cdef Py_ssize_t touched(self)
+    cdef int run(self, int width) except -1
     cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil
-    cdef int read_unit(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil
-    cdef char *file_name(self, Worker *worker, const Py_ssize_t *index) noexcept nogil
-    cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil
-    cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const Region *region,
-                       Py_ssize_t part) noexcept nogil
-    cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const Region *region,
-                        Py_ssize_t part) noexcept with gil
-    cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const Region *region,
-                          Py_ssize_t part) except? -1
-    cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, get_ranges, const Region *region) except? -1
-    cdef int read_extent(self, Worker *worker, get_range, const Region *stored) except? -1
+    cdef char *file_name(self, Worker *worker, const Py_ssize_t *index, size_t extra) noexcept nogil
     cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil
     cdef tuple failed_chunk(self)

@@ -1,11 +1,8 @@
-"""Where chunks come from: stored objects, or inner chunks of a shard; read by any number of threads from one counter."""
+"""The chunks of an array, and jobs on many of them: any number of threads that draw from one counter."""
 
 from typing import final
 
-import numpy as np
-
 from simplezarr._pipeline import Pipeline
-from simplezarr._plan import Plan
 from simplezarr.keys import ChunkKeys
 from simplezarr.stores.base import Store
 
@@ -22,7 +19,13 @@ class Source:
     def __init__(self, pipeline: Pipeline, store: Store, keys: ChunkKeys, path: str, chunks: tuple[int, ...]) -> None: ...
     def key(self, index: tuple[int, ...]) -> str:
         """The store's key of a stored chunk (a shard where there are shards)."""
-    def read(self, plan: Plan, out: np.ndarray) -> None:
-        """Decodes what the plan selects into `out`, an array of the plan's shape and the pipeline's data type."""
     def encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
         """The stored bytes of one unit of reading, or None where it is not stored."""
+
+class Job:
+    """One read or write under way: what `drain` needs to do its share of it."""
+
+    def drain(self) -> None:
+        """Does units until none is left, or one has failed."""
+    def throw(self) -> None:
+        """Raises what the first failure was, with the place where it happened."""

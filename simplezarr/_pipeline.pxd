@@ -18,8 +18,8 @@ cdef struct Region:
     Py_ssize_t start[MAX_NDIM]
     Py_ssize_t step[MAX_NDIM]
     Py_ssize_t count[MAX_NDIM]
-    Py_ssize_t strides[MAX_NDIM]  # bytes between neighbours, at dst
-    char *dst
+    Py_ssize_t strides[MAX_NDIM]  # bytes between neighbours, in the caller's buffer
+    char *data                    # there: the place of the first
 
 # A codec chain, bound to a chunk's shape, data type and fill value. Everything that can be known before a chunk is.
 cdef struct Chain:
@@ -78,20 +78,10 @@ cdef inline const char *chain_outermost(const Chain *chain) noexcept nogil:
     return "sharding_indexed" if chain.inner != NULL else "bytes"
 
 cdef void region_permute(const Chain *chain, const Region *region, Region *permuted) noexcept nogil
+cdef bint region_is_run(const Chain *chain, const Region *region) noexcept nogil
 cdef Py_ssize_t region_offset(const Chain *chain, const Region *stored) noexcept nogil
 cdef Py_ssize_t region_extent(const Chain *chain, const Region *stored) noexcept nogil
 cdef void region_place(const Chain *chain, const Region *region, const char *src) noexcept nogil
 cdef void region_fill(const Chain *chain, const Region *region) noexcept nogil
-cdef int read_raw(Worker *worker, const Chain *chain, const sz_file *file, int64_t base, const Region *region,
-                  int level) noexcept nogil
-cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
-                       int level) noexcept nogil
-cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int level, const uint64_t **index) noexcept nogil
-cdef int decode_shard(Worker *worker, const Chain *chain, const Blob *blob, const Region *region, Py_ssize_t part,
-                      Py_ssize_t parts, int level) noexcept nogil
-cdef Py_ssize_t inner_count(const Chain *chain, const Region *region) noexcept nogil
-cdef object take_error(Worker *worker)
 cdef int raised(Worker *worker, object error) noexcept
-cdef int open_file(const char *path, sz_file *file) noexcept nogil
-cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
-cdef void close_file(sz_file *file) noexcept nogil
+cdef object take_error(Worker *worker)

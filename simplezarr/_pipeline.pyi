@@ -1,6 +1,6 @@
 """A codec chain bound once, and decoding through it."""
 
-from collections.abc import Buffer, Callable
+from collections.abc import Callable
 from typing import final
 
 import numpy as np
@@ -37,5 +37,3 @@ class Pipeline:
         index_nbytes: int = 0,
         index_first: bool = False,
     ) -> None: ...
-    def decode(self, data: Buffer) -> np.ndarray:
-        """The whole chunk stored in `data` (bytes). ValueError where it can't be decoded."""

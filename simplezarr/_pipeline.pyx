@@ -1,88 +1,32 @@
-"""A codec chain bound once, and decoding through it: stored bytes to their places in the caller's buffer, without the GIL.
+"""A codec chain bound once: everything that can be known about a chunk before it is read or written.
 
-`transpose` has become an order of axes and `bytes` a transform of elements; both happen inside the one strided copy that
-places a chunk. Where a chunk's place is one contiguous run the last codec writes straight into it. A shard is walked, not
-decoded: its index says where the wanted inner chunks lie, and each of them is a chunk of an inner chain.
+`transpose` has become an order of axes and `bytes` a transform of elements, both for the one strided copy between a chunk
+and the caller's buffer. The stored form of a chunk is what the `bytes` codec makes or takes: its axes in stored order, its
+numbers in stored byte order. A region is some elements of a chunk and their places in the caller's buffer.
 """
 
-cimport numpy as cnp
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdint cimport int32_t
-from libc.stdlib cimport qsort
-from libc.string cimport memcpy
 
-import numpy as np
-
-from simplezarr._codecs cimport (
-    RAISED, SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, SZ_TRUNCATED, Kernel, blosc_block_size,
-    blosc_decode_block, blosc_open, scratch, status_message, sz_blosc1, worker_acquire, worker_release)
-from simplezarr._plan cimport Row, Span, span_row, span_set
-
-cnp.import_array()
+from simplezarr._codecs cimport RAISED, Kernel, Worker
 
 cdef extern from "copy.h" nogil:
-    enum:
-        SZ_AS_IS
     void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
                  const Py_ssize_t *src_strides, size_t itemsize, int transform)
     void sz_fill(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *value,
                  size_t itemsize)
-    void sz_copy_run(int ndim, const Py_ssize_t *chunk_shape, const Py_ssize_t *start, const Py_ssize_t *step,
-                     const Py_ssize_t *count, char *dst, const Py_ssize_t *dst_strides, Py_ssize_t first, Py_ssize_t n,
-                     const char *src, size_t itemsize, int transform)
-
-cdef extern from "files.h" nogil:
-    int sz_open(const char *path, sz_file *file)
-    int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset)
-    void sz_close(sz_file *file)
-
-cdef extern from "box.h" nogil:
-    enum:
-        SZ_PIECE
-    int sz_read_box(const sz_file *file, int64_t base, int ndim, const Py_ssize_t *chunk_shape, const Py_ssize_t *start,
-                    const Py_ssize_t *step, const Py_ssize_t *count, char *dst, const Py_ssize_t *dst_strides,
-                    size_t itemsize, int transform, char *scratch, size_t piece)
-
-cdef extern from *:
-    """
-    #define SZ_BYTES_AT(list, i) PyBytes_AS_STRING(PyList_GET_ITEM(list, i))
-    #define SZ_LENGTH_AT(list, i) PyBytes_GET_SIZE(PyList_GET_ITEM(list, i))
-    """
-    const char *SZ_BYTES_AT(PyObject *, Py_ssize_t) nogil
-    Py_ssize_t SZ_LENGTH_AT(PyObject *, Py_ssize_t) nogil
-
-# Scratch of one level of nesting (SLOTS_PER_LEVEL of them): a shard in a shard is a level deeper.
-cdef enum:
-    RAW, STEP_A, STEP_B, DECODED, INDEX_RAW, INDEX, ENTRIES
-
-cdef enum:
-    LOCAL_GAP = 16 << 10    # bytes between two inner chunks that are cheaper to read than to skip
-    REMOTE_GAP = 256 << 10
-    LOCAL_RUN = 1 << 20     # bytes read at a time
-    REMOTE_RUN = 8 << 20
-    RAW_ALONE = 64 << 10    # an uncompressed inner chunk of this size is read by itself, straight into place
-
-cdef uint64_t NOTHING = 0xffffffffffffffff  # offset and length of an inner chunk that is not stored
-
-cdef struct Entry:
-    uint64_t offset
-    uint64_t nbytes
-    Py_ssize_t number  # in the product of the selection's rows
 
 
-cdef int open_file(const char *path, sz_file *file) noexcept nogil:
-    return sz_open(path, file)
+class CodecFailure(Exception):
+    """A codec in plain Python could not do its work on a chunk; the cause is its own exception."""
+
+    def __init__(self, message, codec=None):
+        super().__init__(message)
+        self.codec = codec
 
 
-cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil:
-    return sz_read(file, dst, n, offset)
-
-
-cdef void close_file(sz_file *file) noexcept nogil:
-    sz_close(file)
-
+# ---------------------------------------------------------------- exceptions of Python code
 
 cdef int raised(Worker *worker, object error) noexcept:
     """Keeps the first exception; the status to return."""
@@ -92,19 +36,21 @@ cdef int raised(Worker *worker, object error) noexcept:
     return RAISED
 
 
-class CodecFailure(Exception):
-    """A codec in plain Python could not decode a chunk; the cause is its own exception."""
-
-    def __init__(self, message, codec=None):
-        super().__init__(message)
-        self.codec = codec
+cdef object take_error(Worker *worker):
+    """The exception that Python code raised in this worker, or None."""
+    if worker.error == NULL:
+        return None
+    error = <object>worker.error
+    Py_DECREF(error)
+    worker.error = NULL
+    return error
 
 
 # ---------------------------------------------------------------- regions
 
 cdef void region_permute(const Chain *chain, const Region *region, Region *permuted) noexcept nogil:
     cdef int i
-    permuted.dst = region.dst
+    permuted.data = region.data
     for i in range(chain.ndim):
         permuted.start[i] = region.start[chain.order[i]]
         permuted.step[i] = region.step[chain.order[i]]
@@ -122,7 +68,7 @@ cdef bint region_is_run(const Chain *chain, const Region *region) noexcept nogil
 
 
 cdef void region_fill(const Chain *chain, const Region *region) noexcept nogil:
-    sz_fill(chain.ndim, region.count, region.dst, region.strides, chain.fill, chain.itemsize)
+    sz_fill(chain.ndim, region.count, region.data, region.strides, chain.fill, chain.itemsize)
 
 
 cdef Py_ssize_t region_offset(const Chain *chain, const Region *stored) noexcept nogil:
@@ -150,406 +96,7 @@ cdef void region_place(const Chain *chain, const Region *region, const char *src
     for i in range(chain.ndim):
         src += region.start[i] * chain.strides[i]
         strides[i] = region.step[i] * chain.strides[i]
-    sz_copy(chain.ndim, region.count, region.dst, region.strides, src, strides, chain.itemsize, chain.transform)
-
-
-cdef int read_raw(Worker *worker, const Chain *chain, const sz_file *file, int64_t base, const Region *region,
-                  int level) noexcept nogil:
-    """Elements of an uncompressed chunk at `base` of a file, read into place without the chunk being whole in between."""
-    cdef Region permuted
-    cdef size_t piece = max(<size_t>SZ_PIECE, <size_t>chain.itemsize)
-    cdef char *buffer
-    worker.culprit = "bytes"
-    if chain.permuted:  # a piece of the stored form is scattered over all of the region: better the whole chunk at once
-        region_permute(chain, region, &permuted)
-        region = &permuted
-        piece = max(piece, chain.nbytes)
-    buffer = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, min(piece, chain.nbytes))
-    if buffer == NULL:
-        return SZ_NO_MEMORY
-    return sz_read_box(file, base, chain.ndim, chain.shape, region.start, region.step, region.count, region.dst,
-                       region.strides, chain.itemsize, chain.transform, buffer, piece)
-
-
-# ---------------------------------------------------------------- chunks
-
-cdef int decode_python(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region) noexcept with gil:
-    cdef Py_ssize_t strides[MAX_NDIM]
-    cdef const char *data
-    cdef int i
-    try:
-        array = (<object>chain.python)(PyBytes_FromStringAndSize(src, n))
-        data = <const char *>cnp.PyArray_DATA(array)
-        for i in range(chain.ndim):
-            data += region.start[i] * <Py_ssize_t>cnp.PyArray_STRIDES(array)[i]
-            strides[i] = region.step[i] * <Py_ssize_t>cnp.PyArray_STRIDES(array)[i]
-        sz_copy(chain.ndim, region.count, region.dst, region.strides, data, strides, chain.itemsize, SZ_AS_IS)
-        return SZ_OK
-    except BaseException as error:
-        return raised(worker, error)
-
-
-cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
-                          int level) noexcept nogil:
-    """A Blosc chunk block by block: each is placed while it is in cache, and those without wanted elements are skipped."""
-    cdef sz_blosc1 header
-    cdef Py_ssize_t first = region_offset(chain, region), last = first + region_extent(chain, region) - 1
-    cdef Py_ssize_t at, size
-    cdef int32_t i
-    cdef int status = blosc_open(src, n, &header)
-    cdef char *block
-    if status != SZ_OK:
-        return status
-    if <size_t>header.nbytes != chain.nbytes:
-        return SZ_TOO_LONG if <size_t>header.nbytes > chain.nbytes else SZ_TOO_SHORT
-    if header.blocksize % chain.itemsize:  # blocks that cut elements
-        return decode_whole(worker, chain, src, n, region, level)
-    block = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, header.blocksize)
-    if block == NULL:
-        return SZ_NO_MEMORY
-    for i in range(<int32_t>(first // header.blocksize), <int32_t>(last // header.blocksize) + 1):
-        status = blosc_decode_block(worker, src, n, &header, i, block)
-        if status != SZ_OK:
-            return status
-        at = <Py_ssize_t>i * header.blocksize
-        size = blosc_block_size(&header, i)
-        sz_copy_run(chain.ndim, chain.shape, region.start, region.step, region.count, region.dst, region.strides,
-                    at // chain.itemsize, size // chain.itemsize, block, chain.itemsize, chain.transform)
-    return SZ_OK
-
-
-cdef int decode_whole(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
-                      int level) noexcept nogil:
-    """The last codec's output, all of it: straight into place, or through scratch."""
-    cdef const Step *step = chain.steps[chain.nsteps - 1]
-    cdef size_t size = chain.nbytes
-    cdef bint direct = region_is_run(chain, region)
-    cdef char *dst = region.dst if direct else scratch(worker, level * SLOTS_PER_LEVEL + DECODED, chain.nbytes)
-    cdef int status
-    if dst == NULL:
-        return SZ_NO_MEMORY
-    status = step.decode(worker, step, src, n, dst, &size)
-    if status == SZ_OK and size != chain.nbytes:
-        status = SZ_TOO_SHORT
-    if status != SZ_OK:
-        return status
-    if not direct:
-        region_place(chain, region, dst)
-    elif chain.transform != SZ_AS_IS:  # in place
-        sz_copy(chain.ndim, chain.shape, dst, chain.strides, dst, chain.strides, chain.itemsize, chain.transform)
-    return SZ_OK
-
-
-cdef int decode_steps(Worker *worker, const Chain *chain, const char **src, size_t *n, int level, bint *done,
-                      const Region *region) noexcept nogil:
-    """Runs the bytes -> bytes codecs; *done when the last of them has put the chunk in place already."""
-    cdef const Step *step
-    cdef int i, status
-    cdef int slot = level * SLOTS_PER_LEVEL + STEP_A
-    cdef size_t size
-    cdef char *dst = NULL
-    done[0] = False
-    for i in range(chain.nsteps):
-        step = chain.steps[i]
-        worker.culprit = step.name
-        if i == chain.nsteps - 1 and chain.inner == NULL and not step.trims:
-            done[0] = True
-            if step.in_blocks and not region_is_run(chain, region):
-                return decode_in_blocks(worker, chain, src[0], n[0], region, level)
-            return decode_whole(worker, chain, src[0], n[0], region, level)
-        size = chain.limits[i]
-        if not step.trims:
-            dst = scratch(worker, slot + (i & 1), size)
-            if dst == NULL:
-                return SZ_NO_MEMORY
-        status = step.decode(worker, step, src[0], n[0], dst, &size)
-        if status != SZ_OK:
-            return status
-        if not step.trims:
-            src[0] = dst
-        n[0] = size
-    return SZ_OK
-
-
-cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
-                       int level) noexcept nogil:
-    """Decodes the chunk stored in the n bytes at src and puts the region's elements in place."""
-    cdef Region permuted
-    cdef Blob blob
-    cdef bint done
-    cdef int status
-    if chain.python != NULL:
-        worker.culprit = NULL
-        return decode_python(worker, chain, src, n, region)
-    if chain.permuted:
-        region_permute(chain, region, &permuted)
-        region = &permuted
-    status = decode_steps(worker, chain, &src, &n, level, &done, region)
-    if status != SZ_OK or done:
-        return status
-    if chain.inner != NULL:
-        blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = src, n, NULL, NULL, NULL
-        return decode_shard(worker, chain, &blob, region, 0, 1, level)
-    worker.culprit = "bytes"
-    if n != chain.nbytes:
-        return SZ_TOO_SHORT if n < chain.nbytes else SZ_TOO_LONG
-    region_place(chain, region, src)
-    return SZ_OK
-
-
-# ---------------------------------------------------------------- shards
-
-cdef object fetch(const Blob *blob, list ranges):
-    """Byte ranges of a stored object through its store: a list of bytes, or None where there is no such object."""
-    parts = (<object>blob.get_ranges)(ranges)
-    return parts if parts is None else [part if type(part) is bytes else bytes(part) for part in parts]
-
-
-cdef int fetch_index(Worker *worker, const Chain *chain, const Blob *blob, char *dst) noexcept with gil:
-    cdef Py_ssize_t n = chain.index_nbytes
-    try:
-        parts = fetch(blob, [(0 if chain.index_first else -n, n)])
-        if parts is None:
-            return SZ_MISSING
-        part = parts[0]
-        if len(part) != n:
-            return SZ_TRUNCATED
-        memcpy(dst, PyBytes_AS_STRING(part), n)
-        return SZ_OK
-    except BaseException as error:
-        return raised(worker, error)
-
-
-cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int level, const uint64_t **index) noexcept nogil:
-    """Reads and decodes a shard's index: offset and length of every inner chunk, in C order of the stored form."""
-    cdef char *raw
-    cdef const char *src
-    cdef size_t n = chain.index_nbytes, at
-    cdef int i, status = SZ_OK
-    cdef Region region
-    worker.culprit = "sharding_indexed"
-    region.dst = scratch(worker, level * SLOTS_PER_LEVEL + INDEX, chain.index.nbytes)
-    if region.dst == NULL:
-        return SZ_NO_MEMORY
-    if blob.get_ranges == NULL and blob.size < n:
-        return SZ_TRUNCATED
-    at = 0 if chain.index_first else blob.size - n
-    if blob.memory != NULL:
-        src = blob.memory + at
-    else:
-        src = raw = scratch(worker, level * SLOTS_PER_LEVEL + INDEX_RAW, n)
-        if raw == NULL:
-            return SZ_NO_MEMORY
-        if blob.file != NULL:
-            status = sz_read(blob.file, raw, n, at)
-        else:
-            status = fetch_index(worker, chain, blob, raw)
-        if status != SZ_OK:
-            return status
-    for i in range(chain.index.ndim):
-        region.start[i], region.step[i] = 0, 1
-        region.count[i] = chain.grid[i] if i < chain.ndim else 2
-    region.strides[chain.ndim] = 8
-    at = 16
-    for i in range(chain.ndim - 1, -1, -1):
-        region.strides[i] = at
-        at *= chain.grid[i]
-    index[0] = <const uint64_t *>region.dst
-    return decode_region(worker, chain.index, src, n, &region, level)
-
-
-cdef void inner_spans(const Chain *chain, const Region *region, Span *spans) noexcept nogil:
-    cdef int d
-    for d in range(chain.ndim):
-        span_set(&spans[d], region.start[d], region.step[d], region.count[d], chain.shape[d] // chain.grid[d])
-
-
-cdef Py_ssize_t inner_count(const Chain *chain, const Region *region) noexcept nogil:
-    """How many inner chunks a region (in the order of the stored form) touches."""
-    cdef Span spans[MAX_NDIM]
-    cdef Py_ssize_t total = 1
-    cdef int d
-    inner_spans(chain, region, spans)
-    for d in range(chain.ndim):
-        total *= spans[d].rows
-    return total
-
-
-cdef Py_ssize_t inner_region(const Chain *chain, const Span *spans, const Region *region, Py_ssize_t number,
-                             Region *sub) noexcept nogil:
-    """The part of the region in inner chunk `number` of the product; returns the chunk's number in the shard."""
-    cdef Row row
-    cdef int d
-    cdef Py_ssize_t inner = 0, scale = 1
-    sub.dst = region.dst
-    for d in range(chain.ndim - 1, -1, -1):
-        span_row(&spans[d], number % spans[d].rows, &row)
-        number //= spans[d].rows
-        inner += row.chunk * scale
-        scale *= chain.grid[d]
-        sub.start[d] = row.src
-        sub.step[d] = region.step[d]
-        sub.count[d] = row.count
-        sub.strides[d] = region.strides[d]
-        sub.dst += row.dst * region.strides[d]
-    return inner
-
-
-cdef int by_offset(const void *a, const void *b) noexcept nogil:
-    cdef uint64_t x = (<const Entry *>a).offset, y = (<const Entry *>b).offset
-    return (x > y) - (x < y)
-
-
-cdef int locate(Worker *worker, const Chain *chain, const Blob *blob, const Region *region, const Span *spans,
-                Py_ssize_t first, Py_ssize_t last, int level, Entry *entries, Py_ssize_t *n) noexcept nogil:
-    """Looks up inner chunks first … last - 1 of the product: fills what is not stored, lists the others by offset."""
-    cdef Region sub
-    cdef const uint64_t *index = blob.index
-    cdef Py_ssize_t number, inner
-    cdef uint64_t offset, nbytes
-    cdef int status
-    cdef bint sorted = True
-    n[0] = 0
-    if index == NULL:
-        status = shard_index(worker, chain, blob, level, &index)
-        if status != SZ_OK:
-            return status
-    worker.culprit = "sharding_indexed"
-    for number in range(first, last):
-        inner = inner_region(chain, spans, region, number, &sub)
-        offset, nbytes = index[2 * inner], index[2 * inner + 1]
-        if offset == NOTHING and nbytes == NOTHING:
-            region_fill(chain.inner, &sub)
-            continue
-        if nbytes > chain.inner.most or offset > <uint64_t>0x7fffffffffffffff or nbytes > <uint64_t>0x7fffffffffffffff - offset or (
-                blob.get_ranges == NULL and offset + nbytes > blob.size):
-            if level == 0:
-                worker.inner = inner
-            return SZ_CORRUPT
-        entries[n[0]].offset, entries[n[0]].nbytes, entries[n[0]].number = offset, nbytes, number
-        sorted = sorted and (n[0] == 0 or offset >= entries[n[0] - 1].offset)
-        n[0] += 1
-    if not sorted:
-        qsort(entries, n[0], sizeof(Entry), by_offset)
-    return SZ_OK
-
-
-cdef Py_ssize_t run_end(const Entry *entries, Py_ssize_t n, Py_ssize_t i, uint64_t gap, uint64_t most,
-                        uint64_t *end) noexcept nogil:
-    """The entries i … result - 1 are read in one go, up to byte *end."""
-    cdef uint64_t start = entries[i].offset, stop
-    end[0] = start + entries[i].nbytes
-    i += 1
-    while i < n:
-        stop = max(end[0], entries[i].offset + entries[i].nbytes)
-        if entries[i].offset > end[0] + gap or stop - start > most:
-            break
-        end[0] = stop
-        i += 1
-    return i
-
-
-cdef int fetch_runs(Worker *worker, const Blob *blob, const Entry *entries, Py_ssize_t n, PyObject **fetched) noexcept with gil:
-    """All runs through the store, in one call: a list of bytes."""
-    cdef Py_ssize_t i = 0
-    cdef uint64_t start, end
-    try:
-        ranges = []
-        while i < n:
-            start = entries[i].offset
-            i = run_end(entries, n, i, REMOTE_GAP, REMOTE_RUN, &end)
-            ranges.append((start, end - start))
-        parts = fetch(blob, ranges)
-        if parts is None:  # deleted since its index was read
-            return SZ_MISSING
-        if len(parts) != len(ranges):
-            raise ValueError(f"get_ranges gave {len(parts)} values for {len(ranges)} ranges")
-        Py_INCREF(parts)
-        fetched[0] = <PyObject *>parts
-        return SZ_OK
-    except BaseException as error:
-        return raised(worker, error)
-
-
-cdef int decode_run(Worker *worker, const Chain *chain, const Region *region, const Span *spans, const Entry *entries,
-                    Py_ssize_t first, Py_ssize_t last, const char *src, uint64_t start, int level) noexcept nogil:
-    """Decodes the inner chunks `first` … `last - 1` of the list, whose bytes lie at src, from offset `start` on."""
-    cdef Region sub
-    cdef Py_ssize_t i, inner
-    cdef int status
-    for i in range(first, last):
-        inner = inner_region(chain, spans, region, entries[i].number, &sub)
-        if level == 0:
-            worker.inner = inner
-        status = decode_region(worker, chain.inner, src + (entries[i].offset - start), entries[i].nbytes, &sub, level + 1)
-        if status != SZ_OK:
-            return status
-    return SZ_OK
-
-
-cdef int decode_entries(Worker *worker, const Chain *chain, const Blob *blob, const Region *region, const Span *spans,
-                        const Entry *entries, Py_ssize_t n, PyObject *parts, int level) noexcept nogil:
-    """Reads the located inner chunks run by run and decodes them."""
-    cdef Py_ssize_t i = 0, k, run = 0
-    cdef uint64_t start, end
-    cdef char *raw
-    cdef const char *src
-    cdef Region sub
-    cdef bint remote = parts != NULL
-    cdef int status = SZ_OK
-    while i < n and status == SZ_OK:
-        start = entries[i].offset
-        if blob.file != NULL and entries[i].nbytes >= RAW_ALONE and chain_is_raw(chain.inner) and (
-                entries[i].nbytes == chain.inner.nbytes):
-            worker.inner = inner_region(chain, spans, region, entries[i].number, &sub)
-            status = read_raw(worker, chain.inner, blob.file, start, &sub, level + 1)
-            i += 1
-            continue
-        k = run_end(entries, n, i, REMOTE_GAP if remote else LOCAL_GAP, REMOTE_RUN if remote else LOCAL_RUN, &end)
-        if blob.memory != NULL:
-            src = blob.memory + start
-        elif remote:
-            src = SZ_BYTES_AT(parts, run)
-            if <uint64_t>SZ_LENGTH_AT(parts, run) != end - start:
-                return SZ_TRUNCATED
-        else:
-            src = raw = scratch(worker, level * SLOTS_PER_LEVEL + RAW, end - start)
-            status = sz_read(blob.file, raw, end - start, start) if raw != NULL else SZ_NO_MEMORY
-        if status == SZ_OK:
-            status = decode_run(worker, chain, region, spans, entries, i, k, src, start, level)
-        run += 1
-        i = k
-    return status
-
-
-cdef void forget(PyObject *parts) noexcept with gil:
-    Py_DECREF(<object>parts)
-
-
-cdef int decode_shard(Worker *worker, const Chain *chain, const Blob *blob, const Region *region, Py_ssize_t part,
-                      Py_ssize_t parts, int level) noexcept nogil:
-    """Part number `part` of `parts` of a region (in the order of the stored form) of a shard, put in place."""
-    cdef Span spans[MAX_NDIM]
-    cdef Py_ssize_t total = inner_count(chain, region), n
-    cdef Py_ssize_t first = total * part // parts, last = total * (part + 1) // parts
-    cdef Entry *entries
-    cdef PyObject *fetched = NULL
-    cdef int status
-    inner_spans(chain, region, spans)
-    entries = <Entry *>scratch(worker, level * SLOTS_PER_LEVEL + ENTRIES, (last - first) * sizeof(Entry))
-    if entries == NULL:
-        return SZ_NO_MEMORY
-    status = locate(worker, chain, blob, region, spans, first, last, level, entries, &n)
-    if status != SZ_OK or n == 0:
-        return status
-    if blob.get_ranges != NULL:
-        status = fetch_runs(worker, blob, entries, n, &fetched)
-        if status != SZ_OK:
-            return status
-    status = decode_entries(worker, chain, blob, region, spans, entries, n, fetched, level)
-    if fetched != NULL:
-        forget(fetched)
-    return status
+    sz_copy(chain.ndim, region.count, region.data, region.strides, src, strides, chain.itemsize, chain.transform)
 
 
 # ---------------------------------------------------------------- binding
@@ -601,38 +148,3 @@ cdef class Pipeline:
         for i in range(chain.ndim):
             chain.grid[i] = chain.shape[i] // <Py_ssize_t>inner.shape[i]
             chain.ninner *= chain.grid[i]
-
-    def decode(self, data) -> np.ndarray:
-        """The whole chunk stored in `data` (bytes). ValueError where it can't be decoded."""
-        cdef Region region
-        cdef bytes raw = data if type(data) is bytes else bytes(data)
-        cdef const char *src = PyBytes_AS_STRING(raw)
-        cdef size_t n = len(raw)
-        cdef int i, status
-        cdef Worker *worker
-        out = np.empty(self.shape, self.dtype)
-        region.dst = <char *>cnp.PyArray_DATA(out)
-        for i in range(self.chain.ndim):
-            region.start[i], region.step[i], region.count[i] = 0, 1, self.shape[i]
-            region.strides[i] = cnp.PyArray_STRIDES(out)[i]
-        worker = worker_acquire()
-        with nogil:
-            status = decode_region(worker, &self.chain, src, n, &region, 0)
-        culprit = worker.culprit.decode() if worker.culprit != NULL else "codec"
-        error = take_error(worker)
-        worker_release(worker)
-        if error is not None:
-            raise error
-        if status != SZ_OK:
-            raise ValueError(f"{culprit}: {status_message(status)}")
-        return out
-
-
-cdef object take_error(Worker *worker):
-    """The exception that Python code raised in this worker, or None."""
-    if worker.error == NULL:
-        return None
-    error = <object>worker.error
-    Py_DECREF(error)
-    worker.error = NULL
-    return error

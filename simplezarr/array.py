@@ -10,6 +10,7 @@ import numpy as np
 from simplezarr import executor
 from simplezarr._chunks import Source
 from simplezarr._plan import Plan, chunk_plan
+from simplezarr._read import read
 from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import bind, stored_order
 from simplezarr.codecs.sharding import Sharding
@@ -160,7 +161,7 @@ class Array:
     def __getitem__(self, selection: Any) -> Any:
         plan = Plan(selection, self.shape, self._grid)
         out = np.empty(plan.shape, self.metadata.data_type.numpy)
-        self._source.read(plan, out)
+        read(self._source, plan, out)
         return out[()] if plan.scalar else out
 
     def read(self, selection: Any = ..., *, out: np.ndarray | None = None) -> Any:
@@ -204,7 +205,7 @@ class Array:
             )
         if not out.flags.writeable:
             raise ValueError("out is read-only")
-        self._source.read(plan, out)
+        read(self._source, plan, out)
         return out
 
 

@@ -216,6 +216,7 @@ class _Crew:
             running = self.running
         if running:
             self.done.acquire()  # the last of them releases it
+        self.stop = None  # a helper may hold on to this crew for another moment, but not to what the caller uses
 
 
 class _Pool:

@@ -9,12 +9,13 @@ codecs can't do with the chunks is for `codecs.base.resolve_chain` to find when 
 """
 
 import marshal
+import warnings
 from dataclasses import dataclass, field, replace
 
 from simplezarr.codecs.base import ChunkSpec, Codec, fit_chain
 from simplezarr.codecs.registry import parse_codecs, remembered
 from simplezarr.dtypes import DataType, parse_dtype
-from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
 from simplezarr.extensions import check_integers, parse_extension, refuse_unknown, show
 from simplezarr.keys import ChunkKeys, normalize_path
 from simplezarr.leniency import tolerate, tolerated
@@ -80,11 +81,19 @@ class ArrayMetadata:
             members["attributes"] = self.attributes
         if self.dimension_names is not None:
             members["dimension_names"] = list(self.dimension_names)
+            _warn_of_duplicates(self.dimension_names)
         return members | self.extra
 
     def to_bytes(self) -> bytes:
         """Returns the document."""
         return dump(self.to_json())
+
+
+def _warn_of_duplicates(names: tuple[str | None, ...]) -> None:
+    present = [name for name in names if name is not None]
+    if len(set(present)) < len(present):
+        message = f"dimension_names: {show(names)} has a name twice; not all software reads that"
+        warnings.warn(message, ZarrWarning, stacklevel=4)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ KEYS = (
     "__hidden/.zattrs",
     "UPPER/lower",
     "with space/100%25 #1+1&2@3~",
-    "ünï/日本/\N{GREEK SMALL LETTER ALPHA}\N{SNOWMAN}",
-    "/".join("deeply") + "/nested",
+    "ünï/日本/☃",
+    "d/e/e/p/l/y/nested",
     "long/" + 200 * "x",
 )
 NO_KEYS = ("", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", "a\\b", "a\0b")
@@ -391,13 +391,13 @@ def _damaged(encoded: bytes) -> Iterator[bytes]:
         yield encoded[:i] + bytes([encoded[i] ^ 0x81]) + encoded[i + 1 :]
 
 
-def _survive(codec: Any, damaged: bytes, *spec: ChunkSpec) -> None:
+def _survive(codec: Any, damaged: bytes, spec: ChunkSpec | None = None) -> None:
     """Damaged data raise an exception, or decode to something of the right kind."""
     try:
-        result = codec.decode(damaged, *spec)
+        result = codec.decode(damaged, spec) if spec else codec.decode(damaged)
     except Exception:
         return
     if spec:
-        _expect_array(codec, result, *spec, "decode")
+        _expect_array(codec, result, spec, "decode")
     elif type(result) is not bytes:
         _fail(codec, f"decode gave {_cut(result)} for damaged data; raise an exception instead")

@@ -1,4 +1,4 @@
-"""Hypothesis profiles (`ci`, the default, is reproducible; `dev` searches anew at each run), and the long tests."""
+"""Hypothesis profiles (`ci`, the default, is reproducible; `dev` searches anew at each run)."""
 
 import os
 
@@ -11,14 +11,6 @@ settings.register_profile("ci", max_examples=200, deadline=None, derandomize=Tru
 settings.register_profile("dev", max_examples=100, deadline=None, suppress_health_check=QUIET)
 settings.register_profile("thorough", max_examples=5000, deadline=None, suppress_health_check=QUIET)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
-
-
-def pytest_collection_modifyitems(config, items):
-    """Tests marked `campaign` run for long: only when asked for (`pytest -m campaign`)."""
-    if "campaign" not in config.option.markexpr:
-        long = [item for item in items if item.get_closest_marker("campaign")]
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
 
 
 @pytest.fixture

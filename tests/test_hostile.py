@@ -10,7 +10,6 @@ import faulthandler
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ import pytest
 
 import simplezarr as sz
 from tests import oracle
+from tests.helpers import python
 from tests.oracle import BIG, CRC32C, LITTLE, codec, sharding
 
 MEMORY = 3 << 30  # address space of a run; the arrays are of a few KiB
@@ -284,17 +284,12 @@ def main(n, seed=0, only=None):
     return bool(failures)
 
 
-def in_another_process(n, seed, seconds):
-    """The same, where a crash is only a failed test."""
-    command = [sys.executable, "-m", "tests.test_hostile", str(n), str(seed)]
-    root = Path(__file__).parent.parent
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=seconds)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stdout
+PROGRAM = "import sys; from tests.test_hostile import main; sys.exit(main(*map(int, sys.argv[1:])))"
 
 
-def test_damaged_stores():
-    shown = in_another_process(3000, 0, 120)
+def test_damaged_stores(tmp_path):
+    """In another process, where a crash is only a failed test."""
+    shown = python(PROGRAM, 3000, 0, seconds=120, directory=tmp_path)
     assert "'read'" in shown
     assert "'ChunkError'" in shown or "'refused'" in shown
     assert "'MetadataError'" in shown
@@ -302,9 +297,9 @@ def test_damaged_stores():
 
 
 @pytest.mark.campaign
-def test_campaign():
+def test_campaign(tmp_path):
     n = int(os.environ.get("SIMPLEZARR_CAMPAIGN", 100_000))
-    print(in_another_process(n, random.randrange(10**6), 60 + n))
+    print(python(PROGRAM, n, random.randrange(10**6), seconds=60 + n, directory=tmp_path))
 
 
 if __name__ == "__main__":

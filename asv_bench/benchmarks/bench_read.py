@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+
 import simplezarr as sz
 
 from .common import CODECS, CUBE_SHAPE, Stored

@@ -100,13 +100,13 @@ class FloorArray:
         return out
 
     def chunk(self, index: tuple[int, ...]) -> np.ndarray:
-        out = np.empty(self.chunks, self.dtype)
+        out: Any = np.empty(self.chunks, self.dtype)
         if self._library.floor_chunk(self._handle, self._sides(*index), ctypes.byref(BYTE.from_buffer(out))):
             raise OSError("the floor failed to read a chunk")
         return out
 
-    def scalar(self, index: tuple[int, ...]) -> np.generic:
-        out = np.empty((), self.dtype)
+    def scalar(self, index: tuple[int, ...]) -> Any:
+        out: Any = np.empty((), self.dtype)
         if self._library.floor_scalar(self._handle, self._sides(*index), ctypes.byref(BYTE.from_buffer(out))):
             raise OSError("the floor failed to read an element")
         return out[()]

@@ -37,7 +37,8 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
         )
-        assert self._process.stdin and self._process.stdout  # pipes, as asked for
+        assert self._process.stdin is not None  # pipes, as asked for
+        assert self._process.stdout is not None
         self._to, self._from = self._process.stdin, self._process.stdout
         try:
             hello = self._answer()

@@ -41,7 +41,7 @@ def _mebibytes(nbytes: int | None) -> str:
 
 
 def times(results: list[RowResult], names: list[str], markdown: bool) -> str:
-    """Medians for each row, with our ratios to the best peer and to the floor, our spread over the rounds and peak memory."""
+    """Medians for each row, our ratios to the best peer and to the floor, our spread over rounds, our peak memory."""
     table = [["row", "unit", *names, "best peer", "/peer", "/floor", "spread", "peak MiB"]]
     for result in results:
         micro = result.row.micro

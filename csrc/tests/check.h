@@ -1,4 +1,4 @@
-/* What the test programs share: a check that ends the program, repeatable random numbers, buffers between guard bytes. */
+/* What the test programs share: a check that ends the program, repeatable random numbers, buffers between guards. */
 #ifndef SZ_TESTS_CHECK_H
 #define SZ_TESTS_CHECK_H
 #include <stdint.h>

@@ -19,7 +19,7 @@ static void check_box(int ndim, const ptrdiff_t *shape, size_t itemsize, int tra
 }
 
 static void test_random_boxes(void) {
-  for (long run = fuzz_runs(6000); run > 0; run--) {
+  for (long run = fuzz_runs(3000); run > 0; run--) {
     ptrdiff_t shape[MOST_AXES];
     const int ndim = random_shape(shape);
     const size_t itemsize = random_itemsize();
@@ -45,7 +45,7 @@ static void test_transposed(void) {
 
 /* The same box on both sides: contiguous, or with gaps. */
 static void test_in_place(void) {
-  for (long run = fuzz_runs(1000); run > 0; run--) {
+  for (long run = fuzz_runs(500); run > 0; run--) {
     ptrdiff_t shape[MOST_AXES];
     const int ndim = random_shape(shape);
     const size_t itemsize = random_itemsize();
@@ -55,7 +55,8 @@ static void test_in_place(void) {
     randomize(src.data, l.bytes);
     memcpy(data.data, src.data, l.bytes);
     memcpy(expected.data, src.data, l.bytes);
-    reference_copy(ndim, shape, expected.data + l.offset, l.strides, src.data + l.offset, l.strides, itemsize, transform);
+    reference_copy(ndim, shape, expected.data + l.offset, l.strides, src.data + l.offset, l.strides, itemsize,
+                   transform);
     sz_copy(ndim, shape, data.data + l.offset, l.strides, data.data + l.offset, l.strides, itemsize, transform);
     CHECK(memcmp(data.data, expected.data, l.bytes) == 0);
     guarded_free(data);
@@ -65,7 +66,7 @@ static void test_in_place(void) {
 }
 
 static void test_fill(void) {
-  for (long run = fuzz_runs(4000); run > 0; run--) {
+  for (long run = fuzz_runs(2000); run > 0; run--) {
     ptrdiff_t shape[MOST_AXES], none[MOST_AXES] = {0};
     const int ndim = random_shape(shape);
     const size_t itemsize = draw(50) == 0 ? 1500 : random_itemsize();
@@ -81,7 +82,7 @@ static void test_fill(void) {
   }
 }
 
-/* Cuts a chunk in runs at random and places each from a buffer of its own; together they must be the whole selection. */
+/* Cuts a chunk in runs at random and places each from a buffer of its own: together they are the whole selection. */
 static void check_runs(int ndim, const ptrdiff_t *chunk, const ptrdiff_t *start, const ptrdiff_t *step,
                        const ptrdiff_t *count, size_t itemsize, int transform) {
   ptrdiff_t total = 1, strides[MOST_AXES], first = 0;
@@ -100,7 +101,8 @@ static void check_runs(int ndim, const ptrdiff_t *chunk, const ptrdiff_t *start,
     if (n > total - at) n = total - at;
     guarded run = guarded_new((size_t)n * itemsize);
     memcpy(run.data, src.data + at * (ptrdiff_t)itemsize, run.n);
-    sz_copy_run(ndim, chunk, start, step, count, dst.data + to.offset, to.strides, at, n, run.data, itemsize, transform);
+    sz_copy_run(ndim, chunk, start, step, count, dst.data + to.offset, to.strides, at, n, run.data, itemsize,
+                transform);
     guarded_free(run);
   }
   CHECK(memcmp(dst.data, expected.data, dst.n) == 0);
@@ -110,7 +112,7 @@ static void check_runs(int ndim, const ptrdiff_t *chunk, const ptrdiff_t *start,
 }
 
 static void test_runs(void) {
-  for (long run = fuzz_runs(3000); run > 0; run--) {
+  for (long run = fuzz_runs(2000); run > 0; run--) {
     ptrdiff_t chunk[MOST_AXES], start[MOST_AXES], step[MOST_AXES], count[MOST_AXES];
     const int ndim = draw(5), whole = draw(3) == 0;
     for (int d = 0; d < ndim; d++) {

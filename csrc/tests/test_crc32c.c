@@ -19,8 +19,13 @@ static void check_both(uint32_t expected, const char *data, size_t n) {
 /* RFC 3720, B.4, and the usual check value. */
 static void test_vectors(void) {
   char zeros[32] = {0}, ones[32], rising[32], falling[32];
-  const unsigned char command[48] = {0x01, 0xc0, 0, 0, 0,    0, 0, 0, 0,    0, 0, 0, 0, 0, 0, 0, 0x14, 0, 0, 0, 0, 0, 4, 0,
-                                     0,    0,    0, 0x14, 0, 0, 0, 0x18, 0x28, 0, 0, 0, 0, 0, 0, 0, 2,    0, 0, 0, 0, 0, 0, 0};
+  char command[48] = {0x01, (char)0xc0};
+  command[16] = 0x14;
+  command[22] = 4;
+  command[27] = 0x14;
+  command[31] = 0x18;
+  command[32] = 0x28;
+  command[40] = 2;
   for (int i = 0; i < 32; i++) {
     ones[i] = (char)0xff;
     rising[i] = (char)i;
@@ -32,7 +37,7 @@ static void test_vectors(void) {
   check_both(0x62a8ab43u, ones, 32);
   check_both(0x46dd794eu, rising, 32);
   check_both(0x113fdb5cu, falling, 32);
-  check_both(0xd9963a56u, (const char *)command, 48);
+  check_both(0xd9963a56u, command, 48);
 }
 
 static void test_every_alignment_and_length(void) {

@@ -29,9 +29,9 @@ static int count_entries(const char *name) {
   DIR *d = opendir(path_of(name));
   CHECK(d != NULL);
   int n = 0;
-  for (const struct dirent *entry; (entry = readdir(d)) != NULL;) n += entry->d_name[0] != '.' || strlen(entry->d_name) > 2;
+  while (readdir(d) != NULL) n++;
   closedir(d);
-  return n;
+  return n - 2; /* "." and ".." */
 }
 
 static void check_content(const char *name, const char *expected, size_t n) {
@@ -84,7 +84,8 @@ static void test_ranges(void) {
   CHECK(sz_read(&file, g.data, 1, -1) == SZ_IO && errno == EINVAL);
   guarded_free(g);
   sz_close(&file);
-  CHECK(sz_read(&file, NULL, 1, 0) == SZ_IO && errno == EBADF);
+  char byte;
+  CHECK(sz_read(&file, &byte, 1, 0) == SZ_IO && errno == EBADF);
 }
 
 /* A replaced file is another one, and a reader that has the old one open keeps it. */
@@ -126,7 +127,7 @@ static void test_relative(void) {
 
 /* The longest name a file can have: the temporary name has to be cut, here within a character. */
 static void test_long_name(void) {
-  char name[300] = "long/";
+  char name[300] = "long/a";
   for (int i = 0; i < 84; i++) strcat(name, "\xe2\x82\xac");
   write_file(name, "euros", 5);
   check_content(name, "euros", 5);

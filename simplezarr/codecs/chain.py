@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from simplezarr._decode import decode_chunk
 from simplezarr._pipeline import CodecFailure, Pipeline
 from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
 from simplezarr.codecs.bytes import Bytes
@@ -115,7 +116,7 @@ class PythonChain:
             for codec, limit in zip(reversed(self.bytes_bytes), self.limits, strict=True):
                 data = codec.decode(data) if codec.kernel is None else codec.kernel.decode(data, limit)
             codec = self.array_bytes
-            array = self.shard.decode(data) if self.shard else codec.decode(data, self.specs[-1])
+            array = decode_chunk(self.shard, data) if self.shard else codec.decode(data, self.specs[-1])
             for codec, spec in zip(reversed(self.array_array), reversed(self.specs[:-1]), strict=True):
                 array = codec.decode(array, spec)
             spec = self.specs[0]

@@ -6,7 +6,7 @@
 ['b']
 """
 
-from simplezarr.stores.base import Store, check_key, check_prefix, clip_range, names_below
+from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, clip_range, names_below
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
 from simplezarr.stores.slow import SlowStore
@@ -18,6 +18,7 @@ __all__ = [
     "SlowStore",
     "Store",
     "WrapperStore",
+    "byte_view",
     "check_key",
     "check_prefix",
     "clip_range",

@@ -18,7 +18,7 @@ from simplezarr.errors import ReadOnlyError, UnsupportedError
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["Store", "check_key", "check_prefix", "clip_range", "names_below"]
+__all__ = ["Store", "byte_view", "check_key", "check_prefix", "clip_range", "names_below"]
 
 
 class Store(ABC):
@@ -153,6 +153,23 @@ def check_prefix(prefix: str) -> str:
     bare = prefix.removesuffix("/") if isinstance(prefix, str) else prefix
     check_key(bare)
     return f"{bare}/"
+
+
+def byte_view(value: "Buffer") -> memoryview:
+    """The bytes of a contiguous buffer, for a `set` to store.
+
+    >>> bytes(byte_view(memoryview(b"123")))
+    b'123'
+    """
+    view = memoryview(value)
+    if not view.c_contiguous:
+        raise ValueError("a value is a buffer in one piece, in C order; copy it first")
+    if not view.nbytes:
+        return memoryview(b"")  # an empty array can't be cast
+    try:
+        return view.cast("B")
+    except TypeError:  # nor can items in another than the native byte order
+        return memoryview(view.tobytes())
 
 
 def clip_range(size: int, start: int, length: int) -> tuple[int, int]:

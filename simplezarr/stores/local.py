@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from simplezarr.stores.base import Store, check_key, check_prefix, clip_range
+from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, clip_range
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -95,9 +95,7 @@ class LocalStore(Store):
     def set(self, key: str, value: "Buffer") -> None:
         self.check_writable(key)
         path = self._path(key, writing=True)
-        view = memoryview(value)
-        # An empty buffer can't be cast; that a buffer is not contiguous shows before anything is written.
-        view = view.cast("B") if view.nbytes else memoryview(b"")
+        view = byte_view(value)
         temporary = None
         try:
             temporary, fd = self._open_temporary(path)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from simplezarr.stores.base import Store, check_key, check_prefix, clip_range, names_below
+from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, clip_range, names_below
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -37,14 +37,14 @@ class MemoryStore(Store):
         if value is None:
             return None
         if type(value) is not bytes:
-            value = memoryview(value).cast("B")
+            value = byte_view(value)
         begin, end = clip_range(len(value), start, length)
         return bytes(value[begin:end])
 
     def set(self, key: str, value: "Buffer") -> None:
         check_key(key)
         self.check_writable(key)
-        self.values[key] = value if type(value) is bytes else bytes(memoryview(value))
+        self.values[key] = value if type(value) is bytes else bytes(byte_view(value))
 
     def delete(self, key: str) -> None:
         check_key(key)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from simplezarr.stores.base import Store
+from simplezarr.stores.base import Store, byte_view
 from simplezarr.stores.wrapper import WrapperStore
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class SlowStore(WrapperStore):
 
     def set(self, key: str, value: "Buffer") -> None:
         self.check_writable(key)
-        self.wait(memoryview(value).nbytes)
+        self.wait(byte_view(value).nbytes)
         self.store.set(key, value)
 
     def delete(self, key: str) -> None:

@@ -1,6 +1,10 @@
-"""Stores for tests: one that counts what is asked of it, one that fails, one that waits."""
+"""Stores for tests (one counts what is asked of it, one fails, one waits), time limits, and other processes."""
 
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import simplezarr as sz
 from simplezarr.stores import clip_range
@@ -95,3 +99,13 @@ def within(seconds, function, *args):
     if error is not None:
         raise error
     return result
+
+
+def python(code, *args, seconds, directory):
+    """What a new Python process prints, with the same simplezarr and these tests to import; it must end well."""
+    paths = [Path(sz.__file__).parents[1], Path(__file__).parents[1]]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    command = [sys.executable, "-c", code, *map(str, args)]
+    done = subprocess.run(command, cwd=directory, env=env, capture_output=True, text=True, timeout=seconds)
+    assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout

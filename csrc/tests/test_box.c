@@ -1,0 +1,85 @@
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE
+#endif
+#include "../box.h"
+
+#include <unistd.h>
+
+#include "../status.h"
+#include "boxes.h"
+
+/* A selection of a chunk that lies at `base` of the file whose bytes are `content`. */
+static void check_selection(const sz_file *file, const char *content, int64_t base, int ndim, const ptrdiff_t *chunk,
+                            size_t itemsize) {
+  ptrdiff_t start[MOST_AXES], step[MOST_AXES], count[MOST_AXES], strides[MOST_AXES], at = (ptrdiff_t)itemsize;
+  const int whole = draw(3) == 0, transform = random_transform(itemsize);
+  const char *src = content + base;
+  for (int d = ndim - 1; d >= 0; d--) {
+    start[d] = whole ? 0 : draw((int)chunk[d]);
+    step[d] = whole ? 1 : 1 + draw(3);
+    count[d] = (chunk[d] - start[d] - 1) / step[d] + 1;
+    if (!whole) count[d] -= draw((int)count[d] + (draw(8) == 0));
+    strides[d] = at * step[d];
+    src += at * start[d];
+    at *= chunk[d];
+  }
+  const layout to = random_layout(ndim, count, itemsize, 0);
+  const size_t piece = itemsize + (size_t)draw(2000);
+  guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes), scratch = guarded_new(piece);
+  CHECK(sz_read_box(file, base, ndim, chunk, start, step, count, dst.data + to.offset, to.strides, itemsize, transform,
+                    scratch.data, piece) == SZ_OK);
+  reference_copy(ndim, count, expected.data + to.offset, to.strides, src, strides, itemsize, transform);
+  CHECK(memcmp(dst.data, expected.data, dst.n) == 0);
+  guarded_free(dst);
+  guarded_free(expected);
+  guarded_free(scratch);
+}
+
+static void test_selections(const sz_file *file, const char *content) {
+  static const size_t ITEMSIZES[] = {1, 2, 4, 8, 16, 3, 100};
+  for (long run = fuzz_runs(1500); run > 0; run--) {
+    ptrdiff_t chunk[MOST_AXES], total = 1;
+    const int ndim = draw(5);
+    for (int d = 0; d < ndim; d++) {
+      chunk[d] = 1 + draw(draw(4) == 0 ? 100 : 6);
+      if (total * chunk[d] > 20000) chunk[d] = 1;
+      total *= chunk[d];
+    }
+    const size_t itemsize = ITEMSIZES[draw(7)];
+    const int64_t base = draw((int)(file->size - total * (ptrdiff_t)itemsize + 1));
+    check_selection(file, content, base, ndim, chunk, itemsize);
+  }
+}
+
+/* A file that ends within the chunk, and one that can't be read, are errors whatever the way of reading. */
+static void test_failures(const sz_file *file) {
+  const ptrdiff_t chunk[2] = {100, 100}, start[2] = {0, 0}, ones[2] = {1, 1}, strides[2] = {200, 2}, gaps[2] = {400, 4};
+  static char dst[40000], scratch[1000];
+  const sz_file closed = {.fd = -1};
+  const ptrdiff_t *const layouts[] = {strides, gaps};
+  for (int i = 0; i < 2; i++) {
+    CHECK(sz_read_box(file, file->size - 19999, 2, chunk, start, ones, chunk, dst, layouts[i], 2, SZ_AS_IS, scratch,
+                      sizeof scratch) == SZ_TRUNCATED);
+    CHECK(sz_read_box(&closed, 0, 2, chunk, start, ones, chunk, dst, layouts[i], 2, SZ_AS_IS, scratch,
+                      sizeof scratch) == SZ_IO);
+  }
+}
+
+int main(void) {
+  enum { BYTES = 2100000 };
+  char path[] = "/tmp/simplezarr-test-XXXXXX";
+  const int fd = mkstemp(path);
+  CHECK(fd >= 0);
+  close(fd);
+  guarded content = guarded_new(BYTES);
+  randomize(content.data, content.n);
+  CHECK(sz_write_atomic(path, content.data, content.n, 0) == SZ_OK);
+  sz_file file;
+  CHECK(sz_open(path, &file) == SZ_OK);
+  test_selections(&file, content.data);
+  test_failures(&file);
+  sz_close(&file);
+  unlink(path);
+  guarded_free(content);
+  return 0;
+}

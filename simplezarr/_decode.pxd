@@ -1,0 +1,26 @@
+from libc.stdint cimport int64_t, uint64_t
+
+from simplezarr._codecs cimport Worker
+from simplezarr._pipeline cimport Blob, Chain, Region, sz_file
+from simplezarr._plan cimport Span
+
+# Scratch of one level of nesting (SLOTS_PER_LEVEL of them): a shard in a shard is a level deeper.
+cdef enum:
+    RAW, STEP_A, STEP_B, DECODED, INDEX_RAW, INDEX, ENTRIES
+
+cdef int open_file(const char *path, sz_file *file) noexcept nogil
+cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
+cdef void close_file(sz_file *file) noexcept nogil
+cdef int read_raw(Worker *worker, const Chain *chain, const sz_file *file, int64_t base, const Region *region,
+                  int level) noexcept nogil
+cdef int decode_steps(Worker *worker, const Chain *chain, const char **src, size_t *n, int level, bint *done,
+                      const Region *region) noexcept nogil
+cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
+                       int level) noexcept nogil
+cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int level, const uint64_t **index) noexcept nogil
+cdef int decode_shard(Worker *worker, const Chain *chain, const Blob *blob, const Region *region, Py_ssize_t part,
+                      Py_ssize_t parts, int level) noexcept nogil
+cdef void inner_spans(const Chain *chain, const Region *region, Span *spans) noexcept nogil
+cdef Py_ssize_t inner_count(const Chain *chain, const Region *region) noexcept nogil
+cdef Py_ssize_t inner_region(const Chain *chain, const Span *spans, const Region *region, Py_ssize_t number,
+                             Region *sub) noexcept nogil

@@ -1,0 +1,12 @@
+"""Reading: each stored object that a plan touches, opened, decoded and placed."""
+
+import numpy as np
+
+from simplezarr._chunks import Job, Source
+from simplezarr._plan import Plan
+
+class Read(Job):
+    """A read under way."""
+
+def read(source: Source, plan: Plan, out: np.ndarray) -> None:
+    """Decodes what the plan selects into `out`, an array of the plan's shape and the pipeline's data type."""

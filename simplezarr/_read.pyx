@@ -1,0 +1,220 @@
+"""Reading: each stored object that a plan touches, opened, decoded and placed.
+
+For a local directory all of that happens without the GIL. Other stores are asked for bytes with the GIL held, and everything
+behind that is the same.
+"""
+
+from functools import partial
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.errno cimport errno
+from libc.stdint cimport uint64_t
+
+from simplezarr import executor
+from simplezarr._chunks cimport Job, ShardIndex, Source
+from simplezarr._codecs cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch
+from simplezarr._decode cimport (
+    close_file, decode_region, decode_shard, inner_count, open_file, read_file, read_raw, shard_index)
+from simplezarr._pipeline cimport (
+    Blob, Chain, Region, chain_is_raw, chain_is_shard, raised, region_extent, region_fill, region_offset, region_permute,
+    region_place, sz_file)
+from simplezarr._plan cimport Plan
+
+cdef enum:
+    SHARE_BYTES = 256 << 10     # decoded bytes that are worth waking another thread for
+    SHARE_CHUNKS = 32           # chunks, however small
+
+
+def read(Source source, Plan plan, out):
+    """Decodes what the plan selects into `out`, an array of the plan's shape and the pipeline's data type.
+
+    Raises ChunkError for a chunk that can't be decoded, OSError where the system refuses to read.
+    """
+    cdef Read job
+    if plan.n:
+        job = Read.__new__(Read)
+        job.source, job.plan, job.chain = source, plan, &source.pipeline.chain
+        job.data = plan.bind(out, job.strides)
+        job.run(job.share(executor.get_num_threads()))
+
+
+cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file, Blob *blob,
+                     PyObject **held) noexcept with gil:
+    """Points the blob to its shard's index where that is kept; *held is the reference to drop afterwards."""
+    cdef ShardIndex known
+    try:
+        known = source.kept_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.chain.ndim * 8), file)
+        if known is not None:
+            Py_INCREF(known)
+            held[0] = <PyObject *>known
+            blob.index = <const uint64_t *>PyBytes_AS_STRING(known.data)
+        return SZ_OK
+    except BaseException as error:
+        return raised(worker, error)
+
+
+cdef int learn_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file,
+                     const uint64_t *data) noexcept with gil:
+    try:
+        source.keep_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.chain.ndim * 8), data, file)
+        return SZ_OK
+    except BaseException as error:
+        return raised(worker, error)
+
+
+cdef void drop(PyObject *held) noexcept with gil:
+    Py_DECREF(<object>held)
+
+
+cdef int read_shard(Worker *worker, Source source, const Py_ssize_t *index, Blob *blob, const Region *region,
+                    Py_ssize_t part, Py_ssize_t parts, bint keep) noexcept nogil:
+    """Decodes the region from the shard behind the blob; `keep` says that its index may be kept for the next read."""
+    cdef const Chain *chain = &source.pipeline.chain
+    cdef Region permuted
+    cdef PyObject *held = NULL
+    cdef int status = SZ_OK
+    if chain.permuted:
+        region_permute(chain, region, &permuted)
+        region = &permuted
+    if keep:
+        status = known_index(worker, source, index, blob.file, blob, &held)
+    if status == SZ_OK and blob.index == NULL:
+        status = shard_index(worker, chain, blob, 0, &blob.index)
+        if status == SZ_OK and keep:
+            status = learn_index(worker, source, index, blob.file, blob.index)
+    if status == SZ_OK:
+        status = decode_shard(worker, chain, blob, region, part, parts, 0)
+    if held != NULL:
+        drop(held)
+    return status
+
+
+cdef class Read(Job):
+    """A read under way."""
+
+    cdef int share(self, int threads):
+        """Decides how the work is cut; the number of workers that it is worth."""
+        cdef Py_ssize_t touched = self.touched(), work
+        cdef bint local = self.source.local or self.source.in_memory
+        work = touched * (self.chain.inner.nbytes if self.chain.inner != NULL else self.chain.nbytes)
+        self.parts, self.n = 1, self.plan.n
+        if threads == 1 or touched == 1 or (local and work < SHARE_BYTES and touched < SHARE_CHUNKS):
+            return 1
+        if local and chain_is_shard(self.chain) and self.n < 4 * threads:
+            self.parts = max(1, min((4 * threads + self.n - 1) // self.n, work // self.n // SHARE_BYTES))
+            self.n *= self.parts
+        return <int>min(threads, self.n)
+
+    cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
+        cdef int status
+        if self.source.local:
+            status = self.read_local(worker, index, region, part)
+        else:
+            status = self.read_value(worker, index, region, part)
+        if status == SZ_MISSING:
+            region_fill(self.chain, region)
+            status = SZ_OK
+        return status
+
+    cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
+        """The short way: a chunk's file, opened, read and decoded right here."""
+        cdef sz_file file
+        cdef int status
+        cdef char *name = self.file_name(worker, index, 0)
+        if name == NULL:
+            return SZ_NO_MEMORY
+        status = open_file(name, &file)
+        if status != SZ_OK:
+            worker.os_error = errno
+            return status
+        status = self.read_open(worker, index, &file, region, part)
+        if status == SZ_IO:
+            worker.os_error = errno
+        close_file(&file)
+        return status
+
+    cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const Region *region,
+                       Py_ssize_t part) noexcept nogil:
+        cdef Blob blob
+        cdef char *raw
+        cdef int status
+        cdef size_t size = file.size
+        if chain_is_shard(self.chain):
+            blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = NULL, size, file, NULL, NULL
+            return read_shard(worker, self.source, index, &blob, region, part, self.parts, True)
+        if chain_is_raw(self.chain):
+            if size != self.chain.nbytes:
+                return SZ_TOO_SHORT if size < self.chain.nbytes else SZ_TOO_LONG
+            return read_raw(worker, self.chain, file, 0, region, 0)
+        if size > self.chain.most:
+            return SZ_TOO_LONG
+        raw = scratch(worker, 0, size)
+        if raw == NULL:
+            return SZ_NO_MEMORY
+        status = read_file(file, raw, size, 0)
+        return decode_region(worker, self.chain, raw, size, region, 0) if status == SZ_OK else status
+
+    cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const Region *region,
+                        Py_ssize_t part) noexcept with gil:
+        """A chunk through its store's methods: only the bytes that are needed, where that is less work."""
+        cdef Region stored = region[0]
+        cdef const Chain *chain = self.chain
+        store = self.source.store
+        try:
+            key = self.source.key(tuple([index[d] for d in range(self.plan.ndim)]))
+            if not self.source.in_memory:
+                if chain.permuted:
+                    region_permute(chain, region, &stored)
+                if chain_is_shard(chain) and inner_count(chain, &stored) * 10 < chain.ninner * 6:
+                    return self.read_ranges(worker, index, partial(store.get_ranges, key), region)
+                if chain_is_raw(chain) and region_extent(chain, &stored) * 2 < <Py_ssize_t>chain.nbytes:
+                    return self.read_extent(worker, partial(store.get_range, key), &stored)
+            value = store.get(key)
+            if value is None:
+                return SZ_MISSING
+            return self.decode_value(worker, index, value if type(value) is bytes else bytes(value), region, part)
+        except BaseException as error:
+            return raised(worker, error)
+
+    cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const Region *region,
+                          Py_ssize_t part) except? -1:
+        """A whole stored object that is in memory."""
+        cdef Blob blob
+        cdef int status
+        blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = (
+            PyBytes_AS_STRING(value), len(value), NULL, NULL, NULL)
+        with nogil:
+            if chain_is_shard(self.chain):
+                status = read_shard(worker, self.source, index, &blob, region, part, self.parts, False)
+            elif blob.size > self.chain.most:
+                status = SZ_TOO_LONG
+            else:
+                status = decode_region(worker, self.chain, blob.memory, blob.size, region, 0)
+        return status
+
+    cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, get_ranges, const Region *region) except? -1:
+        """Some inner chunks of a shard: its index, then the ranges that hold them."""
+        cdef Blob blob
+        cdef int status
+        cdef bint keep = self.source.store.immutable
+        blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = NULL, 0, NULL, <PyObject *>get_ranges, NULL
+        with nogil:
+            status = read_shard(worker, self.source, index, &blob, region, 0, 1, keep)
+        return status
+
+    cdef int read_extent(self, Worker *worker, get_range, const Region *stored) except? -1:
+        """The bytes of an uncompressed chunk from the first wanted element to the last."""
+        cdef Py_ssize_t start = region_offset(self.chain, stored), n = region_extent(self.chain, stored)
+        cdef const char *src
+        value = get_range(start, n)
+        if value is None:
+            return SZ_MISSING
+        if len(value) != n:
+            return SZ_TOO_SHORT
+        value = value if type(value) is bytes else bytes(value)
+        src = PyBytes_AS_STRING(value) - start
+        with nogil:
+            region_place(self.chain, stored, src)
+        return SZ_OK

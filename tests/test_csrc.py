@@ -1,0 +1,78 @@
+"""The C kernels, compiled with every warning an error and run under the address and undefined behaviour sanitizers.
+
+`SIMPLEZARR_FUZZ_RUNS` lengthens the random loops of the programs in csrc/tests: `SIMPLEZARR_FUZZ_RUNS=1000000`.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CSRC = Path(__file__).parents[1] / "csrc"
+TESTS = sorted(path.stem for path in (CSRC / "tests").glob("test_*.c"))
+WARNINGS = [
+    *("-Wall", "-Wextra", "-Werror", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wcast-qual"),
+    *("-Wstrict-prototypes", "-Wmissing-prototypes"),
+]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g"]
+COMPILER = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang") or ""
+
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="the sanitizers' flags are those of GCC and Clang"),
+    pytest.mark.skipif(not COMPILER, reason="there is no C compiler: set CC, or install gcc or clang"),
+]
+
+
+def compile_c(arguments: list[str], cwd: Path) -> None:
+    command = [*COMPILER.split(), "-std=c11", *WARNINGS, *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def run(program: Path, **environment: str) -> None:
+    everything = os.environ | {"ASAN_OPTIONS": "quarantine_size_mb=1"} | environment
+    done = subprocess.run([str(program)], env=everything, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def compressors() -> str:
+    """The archive of the blosc2 wheel that holds them."""
+    specification = importlib.util.find_spec("blosc2")
+    assert specification is not None, "the tests need the blosc2 wheel: pip install blosc2"
+    return str(Path(str(specification.origin)).parent / "lib" / "libblosc2.a")
+
+
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The object files of all kernels, sanitized."""
+    folder = tmp_path_factory.mktemp("kernels")
+    compile_c(["-O1", *SANITIZERS, "-c", *map(str, sorted(CSRC.glob("*.c")))], cwd=folder)
+    return [str(path) for path in sorted(folder.glob("*.o"))]
+
+
+def test_no_warnings(tmp_path: Path) -> None:
+    compile_c(["-O3", "-c", *map(str, sorted(CSRC.glob("*.c")))], cwd=tmp_path)
+
+
+@pytest.mark.parametrize("header", sorted(path.name for path in CSRC.glob("*.h")))
+def test_header_stands_alone(header: str, tmp_path: Path) -> None:
+    source = tmp_path / "alone.c"
+    source.write_text(f'#include "{header}"\nint main(void) {{ return 0; }}\n')
+    compile_c([f"-I{CSRC}", "-Wno-unused-function", "-c", str(source)], cwd=tmp_path)
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_kernel(name: str, kernels: list[str], tmp_path: Path) -> None:
+    sources = [str(CSRC / "tests" / f"{name}.c"), *kernels, compressors()]
+    compile_c(["-O1", *SANITIZERS, *sources, "-lpthread", "-lm", "-ldl", "-o", name], cwd=tmp_path)
+    run(tmp_path / name)
+
+
+def test_copy_without_vectors(tmp_path: Path) -> None:
+    """The loops for processors that have no vectors."""
+    sources = [str(CSRC / "tests" / "test_copy.c"), str(CSRC / "copy.c"), str(CSRC / "copy_run.c")]
+    compile_c(["-O1", "-DSZ_PORTABLE", *SANITIZERS, *sources, "-o", "portable"], cwd=tmp_path)
+    run(tmp_path / "portable", SIMPLEZARR_FUZZ_RUNS="300")

@@ -1,0 +1,259 @@
+"""The shape of the code: which module may import which, who may use threads, what an import costs, and how long things are.
+
+Needs the source tree: it reads the files.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import python
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "simplezarr"
+
+#: A module imports only from rows above its own; within a row, or a package, all may import each other.
+LAYERS = [
+    ["errors"],
+    ["extensions", "leniency"],
+    ["dtypes", "keys"],
+    ["_plan"],
+    ["_codecs"],
+    ["_pipeline"],
+    ["_decode"],
+    ["executor"],
+    ["codecs"],
+    ["stores"],
+    ["metadata_json"],
+    ["metadata"],
+    ["_chunks"],
+    ["_read"],
+    ["array", "group", "api", "__init__"],
+    ["testing", "utils"],
+]
+ROWS = {name: row for row, names in enumerate(LAYERS) for name in names}
+#: Roots of what only `executor` may import; locks for others are there to be had from it.
+THREADS = {"threading", "_thread", "concurrent", "queue", "multiprocessing", "asyncio", "selectors", "sched"}
+
+LONGEST_FILE, LONGEST_TEST, LONGEST_FUNCTION = 400, 600, 50
+#: What may be longer, and why.
+LONG_FILES: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {}
+
+
+def sources(*patterns):
+    files = [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+    return [
+        path for path in files if not (path.suffix == ".c" and path.with_suffix(".pyx").exists())
+    ]  # Cython's output
+
+
+def room(path):
+    """The name in the table: of the module, or of the package it is in."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+def imported(path):
+    """(module, names) of every import in a Python or Cython file, those inside functions too."""
+    text = path.read_text("utf-8")
+    if path.suffix in (".pyx", ".pxd"):
+        text = re.sub(r"\\\n", " ", text)
+        for module, names in re.findall(r"^\s*from\s+([\w.]+)\s+c?import\s+(\([^)]*\)|.*)", text, re.MULTILINE):
+            yield module, re.findall(r"\w+", re.sub(r"\bas\s+\w+|#.*", "", names))
+        for modules in re.findall(r"^\s*c?import\s+([\w., ]+)", text, re.MULTILINE):
+            for module in re.sub(r"\bas\s+\w+", "", modules).split(","):
+                yield module.strip(), []
+        return
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, []) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute here"
+            yield node.module, [alias.name for alias in node.names]
+
+
+def rooms_imported(path):
+    for module, names in imported(path):
+        parts = module.split(".")
+        if parts[0] == "simplezarr" and len(parts) > 1:
+            yield parts[1]
+        elif parts[0] == "simplezarr":
+            yield from (name if name in ROWS else "__init__" for name in names or ["__init__"])
+
+
+MODULES = sources("simplezarr/**/*.py", "simplezarr/**/*.pyx", "simplezarr/**/*.pxd")
+C_SOURCES = sources("csrc/*.c", "csrc/*.h")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path):
+    own = room(path)
+    assert own in ROWS, f"{own} has no row in the table: give it one, here and in docs/design.md"
+    for other in rooms_imported(path):
+        assert other in ROWS, f"{path.name} imports {other}, which has no row in the table"
+        assert other == own or ROWS[other] < ROWS[own] or other in LAYERS[ROWS[own]], (
+            f"{own} imports {other} from above it"
+        )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_threads_live_in_one_module(path):
+    if path.name != "executor.py":
+        assert not {module.split(".")[0] for module, _ in imported(path)} & THREADS
+
+
+def test_the_check_sees_imports(tmp_path):
+    path = tmp_path / "x.pyx"
+    path.write_text(
+        "from simplezarr._plan cimport (\n    Plan, Row as R)  # why\nfrom simplezarr import executor, Array\n"
+        "cimport numpy as cnp\ndef f():\n    import threading, os.path as p\n    from simplezarr.stores.base import Store\n"
+    )
+    assert sorted(rooms_imported(path)) == ["__init__", "_plan", "executor", "stores"]
+    assert {"numpy", "threading", "os.path"} < {module for module, _ in imported(path)}
+    path = tmp_path / "x.py"
+    path.write_text("import simplezarr\nif True:\n    from simplezarr import keys\n    import queue\n")
+    assert sorted(rooms_imported(path)) == ["__init__", "keys"]
+
+
+# ---------------------------------------------------------------- what an import does
+
+HEAVY = [
+    "asyncio",
+    "concurrent.futures",
+    "logging",
+    "urllib",
+    "pathlib",
+    "importlib.metadata",
+    "zipfile",
+    "http",
+    "ssl",
+]
+
+
+def test_import_is_light_and_starts_nothing(tmp_path):
+    code = f"""
+import sys, numpy
+before = set(sys.modules)
+import simplezarr
+print([name for name in {HEAVY} if name in set(sys.modules) - before], "asyncio" in sys.modules)
+import threading
+print([thread.name for thread in threading.enumerate()])
+"""
+    assert python(code, seconds=60, directory=tmp_path).split("\n") == ["[] False", "['MainThread']"]
+
+
+def test_reading_does_not_import_asyncio(tmp_path):
+    code = """
+import sys, json
+import simplezarr as sz
+document = {"zarr_format": 3, "node_type": "array", "shape": [4], "data_type": "uint8", "fill_value": 7, "codecs": ["bytes"],
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [1]}}, "chunk_key_encoding": "default"}
+a = sz.open({"zarr.json": json.dumps(document).encode(), "c/2": b"x"})
+print(a[...].tolist(), a.read_future().result(10).tolist(), "asyncio" in sys.modules)
+"""
+    assert python(code, seconds=60, directory=tmp_path) == "[7, 7, 120, 7] [7, 7, 120, 7] False"
+
+
+# ---------------------------------------------------------------- sizes
+
+
+@pytest.mark.parametrize(
+    "path", MODULES + C_SOURCES + sources("csrc/tests/*.c", "tests/*.py"), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_files_are_short(path):
+    limit = LONGEST_TEST if "tests" in path.parts else LONGEST_FILE
+    name = path.relative_to(ROOT).as_posix()
+    if name in LONG_FILES:
+        limit = 10**9
+    lines = len(path.read_text("utf-8").splitlines())
+    assert lines <= limit, f"{name} has {lines} lines; split it, or say in LONG_FILES why it is so long"
+
+
+@pytest.mark.parametrize("path", MODULES + C_SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_functions_are_short(path):
+    name = path.relative_to(ROOT).as_posix()
+    long = {f"{name}::{function}": n for function, n in functions(path) if n > LONGEST_FUNCTION}
+    assert not long.keys() - LONG_FUNCTIONS.keys(), f"more than {LONGEST_FUNCTION} lines: {long}"
+
+
+def test_the_median_function_is_short():
+    lengths = sorted(n for path in MODULES + C_SOURCES for _, n in functions(path))
+    assert lengths[len(lengths) // 2] < 12
+
+
+def test_allowances_are_needed():
+    for name, reason in (LONG_FILES | LONG_FUNCTIONS).items():
+        assert reason
+        path, _, function = name.partition("::")
+        assert (ROOT / path).exists()
+        if function:
+            assert dict(functions(ROOT / path)).get(function, 0) > LONGEST_FUNCTION, f"{name} needs no allowance"
+
+
+def functions(path):
+    """(name, lines) of each function."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".py":
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                yield node.name, node.end_lineno - node.lineno + 1
+    elif path.suffix in (".c", ".h"):
+        yield from c_functions(text.splitlines())
+    else:
+        yield from cython_functions(text.splitlines())
+
+
+def c_functions(lines):
+    begin = None
+    for i, line in enumerate(lines):
+        if begin is None and line.endswith("{") and ")" in line and not line.startswith((" ", "#")):
+            begin = i
+            while "(" not in lines[begin]:
+                begin -= 1
+        elif begin is not None and line == "}":
+            yield re.findall(r"(\w+)\s*\(", lines[begin])[0], i - begin + 1
+            begin = None
+
+
+def cython_functions(lines):
+    for i, line in enumerate(lines):
+        head = re.match(
+            r"( *)(?:c?p?def|cpdef)\s+(?!class\b|extern\b|enum\b|struct\b|union\b|packed\b)[^=(]*?(\w+)\(", line
+        )
+        if not head:
+            continue
+        end = i
+        while not re.search(r":\s*(#.*)?$", lines[end]) and end + 1 < len(lines) and ")" not in lines[end]:
+            end += 1  # a signature over several lines
+        if not re.search(r":\s*(#.*)?$", lines[end]):
+            continue  # a declaration
+        indent, last = len(head[1]), end
+        for j in range(end + 1, len(lines)):
+            if lines[j].strip():
+                if len(lines[j]) - len(lines[j].lstrip()) <= indent:
+                    break
+                last = j
+        yield head[2], last - i + 1
+
+
+def test_the_check_sees_functions(tmp_path):
+    cython = [
+        "cdef class A:", "    def f(self,", "          x):", "        pass", "", "        pass", "    cdef int g(self) except -1:",
+        "        cdef int y = h(3)", "        return 1", "cdef int h(int x) noexcept nogil", "def last(): ", "    pass",
+    ]  # fmt: skip
+    assert dict(cython_functions(cython)) == {"f": 5, "g": 3, "last": 2}
+    c = [
+        "static int f(int a,",
+        "             int b) {",
+        "  if (a) {",
+        "  }",
+        "}",
+        "struct s {",
+        "};",
+        "int g(void) {",
+        "}",
+    ]
+    assert dict(c_functions(c)) == {"f": 5, "g": 2}

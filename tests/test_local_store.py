@@ -1,0 +1,322 @@
+"""The store in a local directory: files, what stands in their place, what fails, links, and other writers."""
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from simplezarr.stores import LocalStore
+
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+unprivileged = pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs permissions that bind")
+
+
+def test_local_store_is_its_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = LocalStore("data.zarr")
+    assert store.root == store.local_root == str(tmp_path / "data.zarr")
+    assert store == LocalStore(tmp_path / "data.zarr") != LocalStore(tmp_path)
+    assert len({store, LocalStore(os.fsencode(tmp_path / "data.zarr"))}) == 1
+    assert not (tmp_path / "data.zarr").exists()
+    assert (store.get("a"), [*store.list()], store.list_dir()) == (None, [], [])
+    assert not store.in_memory
+    with pytest.raises(ValueError, match="empty"):
+        LocalStore("")
+
+
+def test_who_changes_local_store_is_not_passed_by(tmp_path):
+    class Counting(LocalStore):
+        pass
+
+    assert Counting(tmp_path).local_root is None
+    assert LocalStore(tmp_path, follow_symlinks=False).local_root is None
+
+
+def test_files_of_a_local_store(tmp_path):
+    store = LocalStore(tmp_path)
+    store.set("a/b/c", b"value")
+    assert (tmp_path / "a" / "b" / "c").read_bytes() == b"value"
+    (tmp_path / "a" / "d").write_bytes(b"other")
+    assert store.get("a/d") == b"other"
+    assert sorted(store.list()) == ["a/b/c", "a/d"]
+    store.delete("a/b/c")
+    assert sorted(os.listdir(tmp_path / "a")) == ["d"]
+    store.delete_prefix("a")
+    assert os.listdir(tmp_path) == []
+
+
+def test_directory_where_a_value_should_be(tmp_path):
+    store = LocalStore(tmp_path)
+    store.set("a/b", b"value")
+    assert (store.get("a"), store.get_range("a", 0, 1), store.size("a"), store.exists("a")) == (None, None, None, False)
+    store.delete("a")
+    with pytest.raises(IsADirectoryError, match="a directory stands where a file should be"):
+        store.set("a", b"new")
+    assert [*store.list()] == ["a/b"]
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_file_where_a_directory_should_be(tmp_path):
+    store = LocalStore(tmp_path)
+    store.set("a", b"value")
+    assert store.get("a/b/c") is None
+    assert [*store.list("a/b")] == store.list_dir("a") == []
+    for key in ("a/b", "a/b/c"):
+        with pytest.raises(NotADirectoryError, match="a file stands where a directory is needed"):
+            store.set(key, b"new")
+    store.delete("a/b")
+    store.delete_prefix("a/b")
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@posix
+def test_what_is_no_file_is_refused_quickly(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    store = LocalStore(tmp_path)
+    start = time.monotonic()
+    for call in (store.get, store.size, lambda key: store.get_range(key, 0, 1)):
+        with pytest.raises(OSError, match="neither a file nor a directory") as caught:
+            call("fifo")
+        assert caught.value.filename == str(tmp_path / "fifo")
+    assert time.monotonic() - start < 5
+    assert [*store.list()] == store.list_dir() == []
+
+
+def test_name_too_long(tmp_path):
+    store = LocalStore(tmp_path)
+    store.set("x" * 255, b"just fits")
+    for key in ("x" * 256, "new/" + "x" * 300):
+        with pytest.raises(OSError) as caught:
+            store.set(key, b"")
+        assert caught.value.errno in (errno.ENAMETOOLONG, errno.EINVAL)
+    assert os.listdir(tmp_path) == ["x" * 255]  # nothing half-made is left
+
+
+@unprivileged
+def test_other_errors_are_no_missing_keys(tmp_path):
+    store = LocalStore(tmp_path)
+    store.set("a/b", b"value")
+    (tmp_path / "a" / "b").chmod(0)
+    with pytest.raises(PermissionError, match="a/b"):
+        store.get("a/b")
+    (tmp_path / "a").chmod(0)
+    for call in (store.get, store.exists, store.delete, lambda key: store.set(key, b"")):
+        with pytest.raises(PermissionError):
+            call("a/b")
+    (tmp_path / "a").chmod(0o700)
+
+
+@posix
+def test_io_errors_name_the_file(tmp_path, monkeypatch):
+    store = LocalStore(tmp_path)
+    store.set("a", b"value")
+
+    def broken(*args):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "read", broken)
+    for call in (lambda: store.get("a"), lambda: store.get_range("a", -1, 1)):
+        with pytest.raises(OSError, match="Input/output") as caught:
+            call()
+        assert caught.value.filename == str(tmp_path / "a")
+
+
+@pytest.mark.parametrize("function", ["write", "replace", "fsync"])
+def test_failed_write_leaves_the_old_value(tmp_path, monkeypatch, function):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store = LocalStore(tmp_path, durable=True)
+    store.set("a/b", b"old")
+    monkeypatch.setattr(os, function, full)
+    for key in ("a/b", "new/directory/c"):
+        with pytest.raises(OSError, match="No space left"):
+            store.set(key, b"new")
+    monkeypatch.undo()
+    assert [*store.list()] == ["a/b"]
+    assert store.get("a/b") == b"old"
+    assert os.listdir(tmp_path) == ["a"]
+    assert os.listdir(tmp_path / "a") == ["b"]
+
+
+def test_short_reads_and_writes(tmp_path, monkeypatch):
+    read, write = os.read, os.write
+    monkeypatch.setattr(os, "read", lambda fd, n: read(fd, min(n, 7)))
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:5]))
+    store, value = LocalStore(tmp_path), bytes(range(100))
+    store.set("a", value)
+    assert store.get("a") == value
+    assert store.get_ranges("a", [(10, 50), (-60, 60), (0, 100)]) == [value[10:60], value[40:], value]
+
+
+def test_values_are_read_with_one_copy(tmp_path, monkeypatch):
+    """The bytes that the system gives are the value."""
+    store, given = LocalStore(tmp_path), []
+    store.set("a", bytes(10_000))
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda fd, n: given.append(read(fd, n)) or given[-1])
+    assert store.get("a") is given[0]
+    assert len(given) == 1
+
+
+def test_partial_values(tmp_path):
+    store = LocalStore(tmp_path)
+    store.set("a/b", b"value")
+    old, new = tmp_path / "a" / "b.1234.partial", tmp_path / "a" / "b.5678.partial"
+    for path in (old, new):
+        path.write_bytes(b"val")
+    os.utime(old, (0, 0))
+    assert [*store.list()] == ["a/b"]
+    assert store.list_dir("a") == ["b"]
+    with pytest.raises(ValueError, match="partial"):
+        store.set("a/c.partial", b"")
+    assert store.remove_partials() == 1
+    assert (old.exists(), new.exists()) == (False, True)
+    assert store.remove_partials("a/", older_than=-1) == 1
+    assert store.get("a/b") == b"value"
+    new.write_bytes(b"")
+    store.delete_prefix("a")
+    assert os.listdir(tmp_path) == []
+
+
+@posix
+def test_killed_writer(tmp_path):
+    """Readers of what a killed process was writing see whole values only."""
+    code = (
+        "import sys; from simplezarr.stores import LocalStore; store = LocalStore(sys.argv[1])\n"
+        "for i in range(10**9): store.set('a/b', bytes([i % 251]) * 3_000_000); i or print(flush=True)"
+    )
+    store = LocalStore(tmp_path)
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as child:
+            child.stdout.readline()
+            for _ in range(5):
+                assert len(set(store.get("a/b"))) == 1
+            child.send_signal(signal.SIGKILL)
+        assert store.size("a/b") == 3_000_000
+        assert len(set(store.get("a/b"))) == 1
+        assert [*store.list()] == ["a/b"]
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    LocalStore(tmp_path).set("a", b"")
+    (tmp_path / "plain").write_bytes(b"")
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+
+
+def test_durable_writes_are_synced(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(stat.S_ISDIR(os.fstat(fd).st_mode)))
+    LocalStore(tmp_path).set("x", b"")
+    assert synced == []
+    LocalStore(tmp_path, durable=True).set("a/b/c", b"")
+    if os.name == "posix":
+        assert synced == [True, True, False, True]  # the parents of a and b, the file, its directory
+
+
+def test_writers_and_deleters_of_one_directory(tmp_path):
+    """A directory that a `delete` finds empty may be just the one another `set` is about to use."""
+    store, errors = LocalStore(tmp_path), []
+
+    def work(name):
+        try:
+            for _ in range(300):
+                store.set(f"a/b/{name}", b"value")
+                store.delete(f"a/b/{name}")
+        except OSError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert os.listdir(tmp_path) == []
+
+
+# ---------------------------------------------------------------- symbolic links
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """A root with links that lead out of it, to a file and to a directory."""
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    outside.mkdir()
+    root.mkdir()
+    (outside / "value").write_bytes(b"outside")
+    try:
+        (root / "file").symlink_to(outside / "value")
+        (root / "directory").symlink_to(outside)
+    except OSError:
+        pytest.skip("no symbolic links here")
+    (root / "inside").write_bytes(b"inside")
+    (root / "link").symlink_to(root / "inside")
+    return root, outside
+
+
+def test_links_are_followed(linked):
+    store = LocalStore(linked[0])
+    assert (store.get("file"), store.get("directory/value"), store.get("link")) == (b"outside", b"outside", b"inside")
+    assert sorted(store.list()) == ["directory/value", "file", "inside", "link"]
+    assert store.list_dir() == ["directory", "file", "inside", "link"]
+
+
+def test_links_that_lead_out_are_not_followed(linked):
+    root, outside = linked
+    store = LocalStore(root, follow_symlinks=False)
+    assert (store.get("link"), store.get("inside")) == (b"inside", b"inside")
+    assert sorted(store.list()) == store.list_dir() == ["inside", "link"]
+    for call in (store.get, store.exists, lambda key: store.get_range(key, 0, 1)):
+        for key in ("file", "directory/value"):
+            with pytest.raises(PermissionError, match="symbolic links lead out"):
+                call(key)
+    for call in (lambda: store.set("directory/new", b""), lambda: store.delete("directory/value")):
+        with pytest.raises(PermissionError, match="symbolic links lead out"):
+            call()
+    store.set("file", b"new")  # in place of the link
+    assert (outside / "value").read_bytes() == b"outside"
+    assert (root / "file").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_deleting_removes_links_only(linked, follow):
+    root, outside = linked
+    store = LocalStore(root, follow_symlinks=follow)
+    store.delete("file")
+    store.delete("link")
+    assert sorted(os.listdir(root)) == ["directory", "inside"]
+    store.delete_prefix("directory")
+    assert os.listdir(root) == ["inside"]
+    (root / "sub").mkdir()
+    (root / "sub" / "directory").symlink_to(outside)
+    store.delete_prefix("sub")
+    (root / "directory").symlink_to(outside)
+    store.delete_prefix("")
+    assert os.listdir(root) == []
+    assert (outside / "value").read_bytes() == b"outside"
+
+
+def test_links_in_circles(tmp_path):
+    store = LocalStore(tmp_path / "root")
+    store.set("a/b/c", b"")
+    try:
+        (tmp_path / "root" / "a" / "b" / "up").symlink_to(tmp_path / "root" / "a")
+    except OSError:
+        pytest.skip("no symbolic links here")
+    (tmp_path / "root" / "a" / "other").symlink_to(tmp_path / "root" / "a" / "b")
+    (tmp_path / "root" / "itself").symlink_to("itself")
+    (tmp_path / "root" / "broken").symlink_to("nowhere")
+    assert sorted(store.list()) == ["a/b/c", "a/other/c"]
+    assert store.list_dir() == ["a"]
+    assert store.get("broken") is None
+    with pytest.raises(OSError, match="symbolic links"):
+        store.get("itself")
+    with pytest.raises(FileNotFoundError, match="symbolic link"):
+        store.set("broken/a", b"")
