@@ -217,7 +217,8 @@ def main() -> int:
     options = parse_arguments()
     rows = choose_rows(all_rows(options.size), options.only)
     if options.list:
-        print("rows:", *(row.name for row in rows), "\ncontenders:", *contenders.NAMES, sep="\n  ")
+        print("rows:", *(row.name for row in rows), sep="\n  ")
+        print("contenders:", *contenders.NAMES, sep="\n  ")
         return 0
     directory = (options.data or Path(tempfile.gettempdir()) / "simplezarr-compare").resolve() / str(options.size)
     references = [row for row in all_rows(options.size) if row.name in {r.like for r in rows}]

@@ -165,22 +165,25 @@ int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, i
 
 size_t sz_blosc1_bound(size_t nbytes) { return nbytes + HEADER; }
 
-/* Blocks that stay in the second-level cache while a reader decodes and places them; larger ones only for the slow
- * compressors at high levels, which find more in them. */
-static int32_t automatic_blocksize(int compressor, int level) {
+/* Blocks that stay in the second-level cache while a reader decodes and places them; larger ones only where much is
+ * gained: by the slow compressors at high levels, and by the fast ones whose blocks are split (in streams of less than
+ * 128 KiB they find matches that make the data hardly smaller and decoding slower). */
+static int32_t automatic_blocksize(int compressor, int level, int shuffle, int typesize) {
   static const unsigned char SHIFT[10] = {17, 15, 16, 16, 17, 17, 18, 18, 18, 18};
-  const int thorough = compressor == SZ_LZ4HC || compressor == SZ_ZLIB || compressor == SZ_ZSTD;
+  const int fast = compressor == SZ_LZ4 || compressor == SZ_BLOSCLZ;
   if (level < 0 || level > 9) level = 5;
-  return (int32_t)1 << (SHIFT[level] + (thorough && level != 0));
+  if (fast && shuffle != SZ_NOSHUFFLE && typesize <= MOST_STREAMS) return (int32_t)(typesize < 4 ? typesize : 4) << 17;
+  return (int32_t)1 << (SHIFT[level] + (!fast && level != 0));
 }
 
-/* A multiple of 8 elements, so that bits can be shuffled; where all fits in one block, a whole one. */
+/* A multiple of 8 elements, so that bits can be shuffled; where all elements fit in one block, of whole elements. */
 static int32_t choose_blocksize(size_t n, int compressor, int level, int shuffle, int typesize, int32_t wanted) {
   const int32_t step = 8 * typesize, total = (int32_t)n;
-  int32_t size = wanted > 0 ? wanted : automatic_blocksize(compressor, level);
+  int32_t size = wanted > 0 ? wanted : automatic_blocksize(compressor, level, shuffle, typesize);
   if (size < SMALLEST) size = SMALLEST;
   if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
-  if (size >= total && (shuffle != SZ_BITSHUFFLE || total < step)) return total;
+  if (size >= total && (shuffle != SZ_BITSHUFFLE || total < step))
+    return total > typesize ? total / typesize * typesize : total;
   if (size > total) size = total;
   if (size < step) size = step < total ? step : total;
   return size >= step ? size / step * step : size;
@@ -191,9 +194,17 @@ size_t sz_blosc1_scratch(size_t n, int level, int typesize, int compressor, int3
   return (size_t)choose_blocksize(n, compressor, level, SZ_SHUFFLE, typesize, blocksize);
 }
 
-/* What the streams of a container are made with. */
+/* One stream per byte of the type, as c-blosc 1 does it for all but zstd: shuffled bytes of one significance are much
+ * alike, and streams without order are given up soon. */
+static size_t choose_streams(int compressor, int shuffle, int typesize, int32_t blocksize) {
+  const int worth = compressor != SZ_ZSTD && shuffle != SZ_NOSHUFFLE;
+  return worth && typesize <= MOST_STREAMS && blocksize / typesize >= SMALLEST ? (size_t)typesize : 1;
+}
+
+/* What the streams of a container are made with: `streams` of them for a whole block. */
 typedef struct {
   int compressor, level, shuffle;
+  size_t streams;
   int32_t typesize;
   char *scratch;
   ZSTD_CCtx *zstd;
@@ -250,24 +261,29 @@ static int filter_block(const encoder *e, const char *src, int32_t n, const char
   return done < 0 ? SZ_NO_MEMORY : SZ_OK;
 }
 
-/* One block: its length and one stream, raw where that is shorter. *size 0 where `capacity` bytes are too few. */
-static int encode_block(const encoder *e, const char *src, int32_t n, char *dst, size_t capacity, size_t *size) {
-  const char *filtered;
-  const size_t raw = (size_t)n;
+/* n filtered bytes as streams of equal size, each behind its length, and raw where that is shorter. *size 0 where
+ * `capacity` bytes are too few. */
+static int encode_streams(const encoder *e, const char *src, size_t n, size_t streams, char *dst, size_t capacity,
+                          size_t *size) {
+  const size_t raw = n / streams;
+  size_t at = 0;
   *size = 0;
-  int status = filter_block(e, src, n, &filtered);
-  if (status != SZ_OK || capacity < 5) return status;
-  size_t length = 0;
-  const size_t room = capacity - 4 < raw ? capacity - 4 : raw - 1;
-  if (room > 0) status = encode_stream(e, filtered, raw, dst + 4, room, &length);
-  if (status != SZ_OK) return status;
-  if (length == 0) {
-    if (capacity - 4 < raw) return SZ_OK;
-    length = raw;
-    memcpy(dst + 4, filtered, raw);
+  for (size_t i = 0; i < streams; i++, src += raw) {
+    if (capacity - at < 5) return SZ_OK;
+    at += 4;
+    const size_t room = capacity - at < raw ? capacity - at : raw - 1;
+    size_t length = 0;
+    const int status = room > 0 ? encode_stream(e, src, raw, dst + at, room, &length) : SZ_OK;
+    if (status != SZ_OK) return status;
+    if (length == 0) {
+      if (capacity - at < raw) return SZ_OK;
+      length = raw;
+      memcpy(dst + at, src, raw);
+    }
+    store(dst + at - 4, length);
+    at += length;
   }
-  store(dst, length);
-  *size = 4 + length;
+  *size = at;
   return SZ_OK;
 }
 
@@ -278,10 +294,13 @@ static int encode_blocks(const encoder *e, const char *src, size_t n, int32_t bl
   *size = 0;
   for (size_t i = 0; i < blocks; i++) {
     const size_t left = n - i * step;
-    size_t written;
+    const size_t length = left < step ? left : step;
+    const char *filtered;
+    size_t written = 0;
     if (at >= limit) return SZ_OK;
-    const int32_t length = (int32_t)(left < step ? left : step);
-    const int status = encode_block(e, src + i * step, length, dst + at, limit - at, &written);
+    int status = filter_block(e, src + i * step, (int32_t)length, &filtered);
+    if (status == SZ_OK)
+      status = encode_streams(e, filtered, length, length == step ? e->streams : 1, dst + at, limit - at, &written);
     if (status != SZ_OK || written == 0) return status;
     store(dst + HEADER + 4 * i, at);
     at += written;
@@ -304,12 +323,13 @@ int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int s
   const int format = format_of(compressor);
   if (format < 0 || n > LARGEST_INPUT) return SZ_UNSUPPORTED;
   if (typesize < 1 || typesize > 255 || level < 0 || level > 9) return SZ_UNSUPPORTED;
-  int flags = format << 5 | NOT_SPLIT;
-  if (shuffle != SZ_NOSHUFFLE) flags |= shuffle == SZ_SHUFFLE ? SHUFFLED : BITSHUFFLED;
   const int32_t block = n == 0 ? 1 : choose_blocksize(n, compressor, level, shuffle, typesize, blocksize);
+  const size_t streams = choose_streams(compressor, shuffle, typesize, block);
+  int flags = format << 5 | (streams > 1 ? 0 : NOT_SPLIT);
+  if (shuffle != SZ_NOSHUFFLE) flags |= shuffle == SZ_SHUFFLE ? SHUFFLED : BITSHUFFLED;
   *size = 0;
   if (level > 0 && n >= SMALLEST) {
-    const encoder e = {compressor, level, shuffle, typesize, scratch, zstd};
+    const encoder e = {compressor, level, shuffle, streams, typesize, scratch, zstd};
     int status = compressor == SZ_ZSTD ? prepare_zstd(zstd, level) : SZ_OK;
     if (status == SZ_OK) status = encode_blocks(&e, src, n, block, dst, size);
     if (status != SZ_OK) return status;

@@ -1,9 +1,9 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from simplezarr._codecs cimport Worker
 from simplezarr._pipeline cimport Blob, Chain, Pipeline, Region, sz_file
 from simplezarr._plan cimport MAX_NDIM, Plan
+from simplezarr._worker cimport Worker
 
 
 # A shard's decoded index and the identity of the file it was read from.

@@ -16,12 +16,13 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
 from simplezarr import executor
-from simplezarr._codecs cimport (
-    PATH_SLOT, RAISED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, scratch, status_message, worker_acquire, worker_release)
 from simplezarr._decode cimport shard_index
 from simplezarr._pipeline cimport chain_is_shard, chain_outermost, raised, take_error
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport Row, Span, span_row, span_set
+from simplezarr._worker cimport (
+    PATH_SLOT, RAISED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, scratch, status_message, worker_acquire,
+    worker_release)
 from simplezarr.errors import ChunkError, UnsupportedError
 
 cdef extern from "atomic.h" nogil:

@@ -28,6 +28,3 @@ def blosc_kernel(
 
 def crc32c_kernel() -> Kernel:
     """CRC-32C (RFC 3720), 4 bytes little endian behind the data."""
-
-def status_message(status: int) -> str:
-    """The sentence for a kernel's status."""

@@ -1,13 +1,18 @@
 """The compressors and checksums as kernels behind one C function type; the only module that links the compression archive.
 
 Each kernel decodes into memory of a given capacity and never past it, so what an encoded chunk claims about its own size
-decides nothing. A worker holds the contexts and scratch buffers of one thread; idle workers wait in a list for the next.
+decides nothing.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdint cimport uint8_t, uint32_t
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
+
+from simplezarr._worker cimport (
+    BLOCK_SLOT, SZ_CHECKSUM, SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRAILING, SZ_TRUNCATED, ZSTD_CCtx, ZSTD_DCtx,
+    scratch, status_message, worker_acquire, worker_release, zng_stream)
 
 cdef extern from "vendor.h" nogil:
     enum:
@@ -51,65 +56,6 @@ cdef extern from "blosc1.h" nogil:
 cdef enum:
     GZIP_WINDOW = 31           # zlib's 15 bits of window, + 16 for the gzip header and trailer
     GZIP_PIECE = 1 << 30       # zlib counts its input and output in 32 bits
-    KEEP_BYTES = 32 << 20      # scratch that an idle worker keeps
-
-cdef dict MESSAGES = {
-    SZ_NO_MEMORY: "there is not enough memory",
-    SZ_MISSING: "there is no such key",
-    SZ_TRUNCATED: "the bytes end too early",
-    SZ_TOO_LONG: "the bytes decode to more than the chunk's size",
-    SZ_TOO_SHORT: "the bytes decode to less than the chunk's size",
-    SZ_CORRUPT: "the bytes are not of this format",
-    SZ_CHECKSUM: "the checksum does not match the bytes",
-    SZ_UNSUPPORTED: "the bytes are of a variant that is not supported",
-    SZ_TRAILING: "other bytes follow the end of the value",
-}
-
-
-cpdef str status_message(int status):
-    """The sentence for a kernel's status."""
-    return MESSAGES.get(status, f"status {status}")
-
-
-# ---------------------------------------------------------------- workers
-
-cdef list idle = []  # addresses of workers that wait for work; append and pop are atomic
-
-
-cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil:
-    """A buffer of at least n bytes, whose former content is lost; NULL when there is no memory."""
-    if worker.sizes[slot] < n or worker.buffers[slot] == NULL:
-        free(worker.buffers[slot])
-        worker.sizes[slot] = max(n + n // 8, <size_t>64)
-        worker.buffers[slot] = <char *>malloc(worker.sizes[slot])
-        if worker.buffers[slot] == NULL:
-            worker.sizes[slot] = 0
-    return worker.buffers[slot]
-
-
-cdef Worker *worker_acquire() except NULL:
-    cdef Worker *worker
-    try:
-        return <Worker *><size_t>idle.pop()
-    except IndexError:
-        worker = <Worker *>calloc(1, sizeof(Worker))
-        if worker == NULL:
-            raise MemoryError("no memory for a decoder")
-        return worker
-
-
-cdef void worker_release(Worker *worker) noexcept:
-    """Keeps the worker for the next read, but not more memory than an ordinary chunk needs."""
-    cdef size_t kept = 0
-    cdef int slot
-    for slot in range(SLOTS):
-        kept += worker.sizes[slot]
-        if kept > KEEP_BYTES:
-            kept -= worker.sizes[slot]
-            free(worker.buffers[slot])
-            worker.buffers[slot] = NULL
-            worker.sizes[slot] = 0
-    idle.append(<size_t>worker)
 
 
 # ---------------------------------------------------------------- zstd (RFC 8878)

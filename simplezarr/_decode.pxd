@@ -1,8 +1,8 @@
 from libc.stdint cimport int64_t, uint64_t
 
-from simplezarr._codecs cimport Worker
 from simplezarr._pipeline cimport Blob, Chain, Region, sz_file
 from simplezarr._plan cimport Span
+from simplezarr._worker cimport Worker
 
 # Scratch of one level of nesting (SLOTS_PER_LEVEL of them): a shard in a shard is a level deeper.
 cdef enum:

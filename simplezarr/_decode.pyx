@@ -14,13 +14,14 @@ from libc.string cimport memcpy
 
 import numpy as np
 
-from simplezarr._codecs cimport (
-    SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, SZ_TRUNCATED, Step,
-    Worker, blosc_block_size, blosc_decode_block, blosc_open, scratch, status_message, sz_blosc1, worker_acquire, worker_release)
+from simplezarr._codecs cimport Step, blosc_block_size, blosc_decode_block, blosc_open, sz_blosc1
 from simplezarr._pipeline cimport (
-    Blob, Chain, Pipeline, Region, chain_is_raw, raised, region_extent, region_fill, region_is_run, region_offset, region_permute, region_place,
-    take_error)
+    Blob, Chain, Pipeline, Region, chain_is_raw, raised, region_extent, region_fill, region_is_run, region_offset,
+    region_permute, region_place, take_error)
 from simplezarr._plan cimport MAX_NDIM, Row, Span, span_row, span_set
+from simplezarr._worker cimport (
+    SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, SZ_TRUNCATED, Worker,
+    scratch, status_message, worker_acquire, worker_release)
 
 cnp.import_array()
 
@@ -60,6 +61,7 @@ cdef enum:
     REMOTE_RUN = 8 << 20
     RAW_ALONE = 64 << 10    # an uncompressed inner chunk of this size is read by itself, straight into place
 
+cdef uint64_t LAST_BYTE = 0x7fffffffffffffff
 cdef uint64_t NOTHING = 0xffffffffffffffff  # offset and length of an inner chunk that is not stored
 
 cdef struct Entry:
@@ -100,7 +102,8 @@ cdef int read_raw(Worker *worker, const Chain *chain, const sz_file *file, int64
                        region.strides, chain.itemsize, chain.transform, buffer, piece)
 
 
-cdef int decode_python(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region) noexcept with gil:
+cdef int decode_python(Worker *worker, const Chain *chain, const char *src, size_t n,
+                       const Region *region) noexcept with gil:
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef const char *data
     cdef int i
@@ -247,7 +250,8 @@ cdef int fetch_index(Worker *worker, const Chain *chain, const Blob *blob, char 
         return raised(worker, error)
 
 
-cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int level, const uint64_t **index) noexcept nogil:
+cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int level,
+                     const uint64_t **index) noexcept nogil:
     """Reads and decodes a shard's index: offset and length of every inner chunk, in C order of the stored form."""
     cdef char *raw
     cdef const char *src
@@ -348,7 +352,7 @@ cdef int locate(Worker *worker, const Chain *chain, const Blob *blob, const Regi
         if offset == NOTHING and nbytes == NOTHING:
             region_fill(chain.inner, &sub)
             continue
-        if nbytes > chain.inner.most or offset > <uint64_t>0x7fffffffffffffff or nbytes > <uint64_t>0x7fffffffffffffff - offset or (
+        if nbytes > chain.inner.most or offset > LAST_BYTE - nbytes or (
                 blob.get_ranges == NULL and offset + nbytes > blob.size):
             if level == 0:
                 worker.inner = inner
@@ -376,7 +380,8 @@ cdef Py_ssize_t run_end(const Entry *entries, Py_ssize_t n, Py_ssize_t i, uint64
     return i
 
 
-cdef int fetch_runs(Worker *worker, const Blob *blob, const Entry *entries, Py_ssize_t n, PyObject **fetched) noexcept with gil:
+cdef int fetch_runs(Worker *worker, const Blob *blob, const Entry *entries, Py_ssize_t n,
+                    PyObject **fetched) noexcept with gil:
     """All runs through the store, in one call: a list of bytes."""
     cdef Py_ssize_t i = 0
     cdef uint64_t start, end

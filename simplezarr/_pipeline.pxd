@@ -1,8 +1,9 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
-from simplezarr._codecs cimport Step, Worker
+from simplezarr._codecs cimport Step
 from simplezarr._plan cimport MAX_NDIM
+from simplezarr._worker cimport Worker
 
 cdef extern from "files.h" nogil:
     ctypedef struct sz_file:

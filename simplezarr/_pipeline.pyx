@@ -9,7 +9,8 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 
-from simplezarr._codecs cimport RAISED, Kernel, Worker
+from simplezarr._codecs cimport Kernel
+from simplezarr._worker cimport RAISED, Worker
 
 cdef extern from "copy.h" nogil:
     void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
@@ -104,15 +105,17 @@ cdef void region_place(const Chain *chain, const Region *region, const char *src
 cdef class Pipeline:
     """A codec chain bound to a chunk's shape, data type and fill value (made by `codecs.chain.bind`).
 
-    shape: of the chunk; most: bytes that its encoded form may have; order: axis i of the stored form is axis order[i] of the chunk; dtype: of the elements, in native
-    byte order; transform: 0, 1 (truth values) or the size of the units to swap; fill: one element's bytes; kernels: the
-    bytes -> bytes codecs in decoding order; limits: the most bytes each may decode to; python: a callable that decodes
-    a chunk to an array where a codec has no kernel; inner, index: the pipelines of a shard's inner chunks and of its index,
-    whose encoded form has index_nbytes bytes and comes first when index_first.
+    shape: of the chunk; order: axis i of the stored form is axis order[i] of the chunk; dtype: of the elements, in native
+    byte order; transform: 0, 1 (truth values) or the size of the units to swap; fill: one element's bytes; most: bytes
+    that a chunk's encoded form may have; kernels: the bytes -> bytes codecs in decoding order; limits: the most bytes each
+    may decode to; python: a callable that decodes a chunk to an array where a codec has no kernel; inner, index: the
+    pipelines of a shard's inner chunks and of its index, whose encoded form has index_nbytes bytes and comes first when
+    index_first.
     """
 
-    def __init__(self, tuple shape, tuple order, dtype, int transform, bytes fill, size_t most, tuple kernels=(),
-                 tuple limits=(), python=None, Pipeline inner=None, Pipeline index=None, size_t index_nbytes=0, bint index_first=False):
+    def __init__(self, tuple shape, tuple order, dtype, int transform, bytes fill, size_t most,
+                 tuple kernels=(), tuple limits=(), python=None, Pipeline inner=None, Pipeline index=None,
+                 size_t index_nbytes=0, bint index_first=False):
         cdef Chain *chain = &self.chain
         cdef Py_ssize_t stride
         cdef int i

@@ -1,6 +1,6 @@
 from simplezarr._chunks cimport Job
-from simplezarr._codecs cimport Worker
 from simplezarr._pipeline cimport Region, sz_file
+from simplezarr._worker cimport Worker
 
 
 cdef class Read(Job):

@@ -1,7 +1,7 @@
 """Reading: each stored object that a plan touches, opened, decoded and placed.
 
-For a local directory all of that happens without the GIL. Other stores are asked for bytes with the GIL held, and everything
-behind that is the same.
+For a local directory all of that happens without the GIL. Other stores are asked for bytes with the GIL held, and
+everything behind that is the same.
 """
 
 from functools import partial
@@ -14,13 +14,13 @@ from libc.stdint cimport uint64_t
 
 from simplezarr import executor
 from simplezarr._chunks cimport Job, ShardIndex, Source
-from simplezarr._codecs cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch
 from simplezarr._decode cimport (
     close_file, decode_region, decode_shard, inner_count, open_file, read_file, read_raw, shard_index)
 from simplezarr._pipeline cimport (
     Blob, Chain, Region, chain_is_raw, chain_is_shard, raised, region_extent, region_fill, region_offset, region_permute,
     region_place, sz_file)
 from simplezarr._plan cimport Plan
+from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch
 
 cdef enum:
     SHARE_BYTES = 256 << 10     # decoded bytes that are worth waking another thread for
@@ -118,7 +118,8 @@ cdef class Read(Job):
             status = SZ_OK
         return status
 
-    cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
+    cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const Region *region,
+                        Py_ssize_t part) noexcept nogil:
         """The short way: a chunk's file, opened, read and decoded right here."""
         cdef sz_file file
         cdef int status

@@ -46,8 +46,8 @@ def open(store: StoreLike, path: str = "", *, mode: Literal["r", "r+"] = "r") ->
     """Opens the array or group at a path of a store.
 
     store: a Store, a local path, a file:// URL, or a dict of bytes (an in-memory store over it). mode: "r" for reading,
-    "r+" to change what is there. Raises NodeNotFoundError where there is no node, MetadataError for a document that is not
-    valid, UnsupportedError for one that uses what this library doesn't know.
+    "r+" to change what is there. Raises NodeNotFoundError where there is no node, MetadataError for a document that is
+    not valid, UnsupportedError for one that uses what this library doesn't know.
 
     >>> open({"zarr.json": b'{"zarr_format": 3, "node_type": "group"}'})
     <Group /: empty>

@@ -167,9 +167,9 @@ class Array:
     def read(self, selection: Any = ..., *, out: np.ndarray | None = None) -> Any:
         """What `a[selection]` gives: an array, or a scalar where integers select one element.
 
-        With `out`, an array of exactly that shape and data type (any strides), chunks are decoded straight into it and it
-        is returned. Raises IndexError for a bad selection, ValueError for an `out` that does not fit, ChunkError for a
-        chunk that can't be decoded, OSError where reading fails; `out` then has undefined content.
+        With `out`, an array of exactly that shape and data type (any strides), chunks are decoded straight into it, and
+        it is returned. Raises IndexError for a bad selection, ValueError for an `out` that does not fit, ChunkError for
+        a chunk that can't be decoded, OSError where reading fails; `out` then has undefined content.
         """
         if out is None:
             return self[selection]

@@ -228,7 +228,7 @@ class _Pool:
         self.size = size
         self.threads: list[Any] = []
         self.queue: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self.pending, self.lock = 0, allocate_lock()  # calls queued or running
+        self.pending, self.lock = 0, RLock()  # calls queued or running
 
     def put(self, call: Callable[[], object], limit: float) -> bool:
         with self.lock:

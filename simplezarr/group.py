@@ -62,7 +62,9 @@ class Group:
         node = find_node(self.store, full, read_only=self.read_only)
         if node is None:
             there = ", ".join(self) or "nothing"
-            raise NodeNotFoundError(f"there is no node {path!r} in group {self.name} of {self.store!r}; it holds {there}")
+            raise NodeNotFoundError(
+                f"there is no node {path!r} in group {self.name} of {self.store!r}; it holds {there}"
+            )
         return node
 
     def get(self, path: str, default: object = None) -> "Array | Group | object":
@@ -103,7 +105,9 @@ class Group:
         metadata = parse_node(json.dumps(document).encode(), join(path, DOCUMENT))
         if isinstance(metadata, GroupMetadata):
             everything = self.metadata.consolidated or {}
-            below = {key.removeprefix(f"{name}/"): value for key, value in everything.items() if key.startswith(f"{name}/")}
+            below = {
+                key.removeprefix(f"{name}/"): value for key, value in everything.items() if key.startswith(f"{name}/")
+            }
             metadata = replace(metadata, consolidated=below)
         return make_node(self.store, path, metadata, read_only=self.read_only)
 

@@ -1,8 +1,8 @@
 """A slow Zarr 3 reader and writer in plain NumPy, to compare the package with. It shares no code with the package.
 
-A store is a dict from keys to bytes. `write_array` puts garbage wherever the specification leaves bytes open (the part of a
-chunk that lies outside the array, gaps between the payloads of a shard, the order of these payloads), so that a reader that
-looks there fails. It leaves out what is all fill value, as the specification allows.
+A store is a dict from keys to bytes. `write_array` puts garbage wherever the specification leaves bytes open (the part
+of a chunk that lies outside the array, gaps between the payloads of a shard, the order of these payloads), so that a
+reader that looks there fails. It leaves out what is all fill value, as the specification allows.
 """
 
 import gzip

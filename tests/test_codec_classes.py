@@ -454,6 +454,15 @@ def test_unknown_codecs_are_skipped_where_they_need_not_be_understood():
     inner = {**SHARDING, "codecs": values}
     with pytest.warns(ZarrWarning, match="nope"):
         assert parse_codec(named("sharding_indexed", inner), "k").skipped == ("nope",)
+    outer = {**SHARDING, "codecs": [named("sharding_indexed", inner)]}
+    with pytest.warns(ZarrWarning, match="nope"):
+        assert parse_codec(named("sharding_indexed", outer), "k").skipped == ("nope",)
+
+
+def test_a_known_codec_is_not_skipped_for_an_unknown_one_in_it():
+    inner = {**SHARDING, "codecs": ["bytes", "nope"]}
+    known = {**named("sharding_indexed", inner), "must_understand": False}
+    assert "codecs[1]: unknown codec" in message_of(UnsupportedError, parse_codecs, [known], "k")
 
 
 @pytest.mark.parametrize("flag", [True, None, 0, "false"])

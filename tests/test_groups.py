@@ -109,7 +109,7 @@ def test_missing_node_says_what_there_is(root):
         assert isinstance(info.value, KeyError)
         assert path in str(info.value)
         assert not str(info.value).startswith(("'", '"'))
-    with pytest.raises(KeyError, match="a.*b.*é"):
+    with pytest.raises(KeyError, match=r"a.*b.*é"):
         root["c"]
 
 
@@ -122,13 +122,14 @@ def test_paths_that_name_nothing(root, path):
 
 def test_open_by_path_and_by_kind(tmp_path):
     directory = oracle.dump(TREE, tmp_path)
-    assert sz.open(directory, "b/x").shape == sz.open(tmp_path / "b/x").shape == sz.open(tmp_path / "b", "x").shape == (2, 3)
+    for arguments in [(directory, "b/x"), (tmp_path / "b/x",), (tmp_path / "b", "x")]:
+        assert sz.open(*arguments).shape == (2, 3)
     assert sz.open(f"file://{directory}/b")["x"].shape == (2, 3)
     assert sz.open_array(directory, "/b/x").path == "b/x"
     assert sz.open_group(directory, "b").path == "b"
-    with pytest.raises(sz.ZarrError, match="group.*open_group"):
+    with pytest.raises(sz.ZarrError, match=r"group.*open_group"):
         sz.open_array(directory, "b")
-    with pytest.raises(sz.ZarrError, match="array.*open_array"):
+    with pytest.raises(sz.ZarrError, match=r"array.*open_array"):
         sz.open_group(directory, "a")
     with pytest.raises(sz.NodeNotFoundError, match="no node"):
         sz.open(directory, "no node")
@@ -148,7 +149,7 @@ def test_open_takes_stores_paths_and_dicts_only():
         sz.open("gopher://somewhere/data.zarr")
 
 
-@pytest.mark.parametrize("document, error", [
+@pytest.mark.parametrize(("document", "error"), [
     (b"", sz.MetadataError),
     (b"{", sz.MetadataError),
     (b"[]", sz.MetadataError),
@@ -159,12 +160,13 @@ def test_open_takes_stores_paths_and_dicts_only():
     (group(surprise={"must_understand": True}), sz.UnsupportedError),
 ])  # fmt: skip
 def test_documents_that_are_none(document, error):
-    with pytest.raises(error, match="^g/zarr.json"):
+    with pytest.raises(error, match=r"^g/zarr\.json"):
         sz.open({"g/zarr.json": document}, "g")
 
 
 def test_members_that_may_be_ignored():
-    assert dict(sz.open({"zarr.json": group(surprise={"must_understand": False}, attributes={"a": 1})}).attrs) == {"a": 1}
+    document = group(surprise={"must_understand": False}, attributes={"a": 1})
+    assert dict(sz.open({"zarr.json": document}).attrs) == {"a": 1}
 
 
 def test_attributes_are_not_for_writing(root):

@@ -208,6 +208,9 @@ def test_layouts_are_not_confused():
                 assert repr(node.data_type.scalar(node.fill)) == repr(np.dtype(name).type(json.loads(text)))
         for text in ["true", "256"]:
             refused(MetadataError, text_array(data_type='"uint8"', fill_value=text), "fill_value")
+        for text, bits in (("1.000000059604644775390625", 0x3F800000), ("1.0000000596046447753906250001", 0x3F800001)):
+            node = opened(text_array(data_type='"float32"', fill_value=text))
+            assert int.from_bytes(node.fill, sys.byteorder) == bits
 
 
 def test_a_codec_that_changes_is_read_anew(monkeypatch):

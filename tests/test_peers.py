@@ -18,7 +18,7 @@ zstandard = pytest.importorskip("zstandard")
 blosc = pytest.importorskip("numcodecs.blosc")
 pytestmark = [pytest.mark.filterwarnings("ignore:.*:UserWarning"), pytest.mark.filterwarnings("ignore::FutureWarning")]
 
-NUMBERS = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
+NUMBERS = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()  # noqa: SIM905
 GZIP, ZSTD = codec("gzip", level=5), codec("zstd", level=0, checksum=False)
 CNAMES, SHUFFLES = ["blosclz", "lz4", "lz4hc", "zlib", "zstd"], ["noshuffle", "shuffle", "bitshuffle"]
 KEYS = [{"name": name, "configuration": {"separator": s}} for name in ("default", "v2") for s in "/."]
@@ -132,7 +132,7 @@ def test_chunk_keys(peer, keys, tmp_path):
 
 
 @pytest.mark.parametrize("peer", PEERS)
-@pytest.mark.parametrize("shape, chunks", [
+@pytest.mark.parametrize(("shape", "chunks"), [
     ((), ()), ((0,), (3,)), ((4, 0, 2), (1, 5, 2)), ((3, 2), (7, 9)), ((2,) * 6, (1,) * 6)
 ], ids=str)  # fmt: skip
 def test_shapes(peer, shape, chunks, tmp_path):
@@ -145,7 +145,7 @@ FILLS = [("u8", 2**64 - 1), ("i8", -(2**63)), ("?", True), ("f4", np.nan), ("f8"
          ("c8", complex(np.nan, -np.inf)), ("c16", complex(0.0, -0.0)), ("i1", -128)]  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype, fill", FILLS, ids=str)
+@pytest.mark.parametrize(("dtype", "fill"), FILLS, ids=str)
 @pytest.mark.parametrize("peer", PEERS)
 def test_fill_values_and_missing_chunks(peer, dtype, fill, tmp_path):
     data = np.full((6, 6), fill, dtype)
@@ -162,7 +162,7 @@ def test_fill_values_and_missing_chunks(peer, dtype, fill, tmp_path):
     {"chunks": (5, 4), "compressors": None},
     {"chunks": (5, 4), "shards": (10, 12), "fill_value": 3},
     {"chunks": (5, 4), "compressors": zarr.codecs.BloscCodec(cname="lz4", shuffle="shuffle"), "fill_value": 7},
-    {"chunks": (5, 4), "filters": zarr.codecs.TransposeCodec(order=(1, 0)), "compressors": zarr.codecs.GzipCodec(level=1)},
+    {"filters": zarr.codecs.TransposeCodec(order=(1, 0)), "compressors": zarr.codecs.GzipCodec(level=1)},
     {"serializer": zarr.codecs.BytesCodec(endian="big"), "chunk_key_encoding": {"name": "v2", "separator": "/"}},
     {"attributes": {"a": [1, None, "é"]}, "dimension_names": ["y", None]},
 ], ids=lambda options: ",".join(options) or "defaults")  # fmt: skip
@@ -228,7 +228,8 @@ def gzip_member(data, level=6, header=b"", flags=0):
     """A gzip member with optional header fields."""
     packer = zlib.compressobj(level, zlib.DEFLATED, -15)
     body = packer.compress(data) + packer.flush()
-    return struct.pack("<4BIBB", 31, 139, 8, flags, 0, 0, 3) + header + body + struct.pack("<II", zlib.crc32(data), len(data))
+    trailer = struct.pack("<II", zlib.crc32(data), len(data))
+    return struct.pack("<4BIBB", 31, 139, 8, flags, 0, 0, 3) + header + body + trailer
 
 
 def test_gzip_streams():

@@ -13,8 +13,8 @@ import pytest
 
 import simplezarr as sz
 from tests import oracle
-from tests.oracle import CRC32C, LITTLE, codec, sharding
 from tests.helpers import Counting, Failing, python, within
+from tests.oracle import CRC32C, LITTLE, codec, sharding
 
 REAL = Path(__file__).parent.parent / "examples" / "real.zarr"
 ZSTD, GZIP = codec("zstd", level=0, checksum=False), codec("gzip", level=5)
@@ -57,7 +57,7 @@ FOUR_VALUES = [[0, 1, 2, 10], [3, 4, 5, 13], [9, 9, 9, 20]]
 # ---------------------------------------------------------------- real data
 
 
-@pytest.mark.parametrize("name, shape, digest", [
+@pytest.mark.parametrize(("name", "shape", "digest"), [
     ("mri", (128, 96, 24, 2), "f7cb77e5fafc46b8e9f1a3f8c3448986ecd0aa2de0448ffe1a2a3bdab680d9ba"),
     ("photo", (512, 512, 3), "a8c429c18afa7b0fd5673e598d73a21225d94c864a71bbb3885126fdecb41071"),
 ])  # fmt: skip
@@ -162,7 +162,7 @@ def test_chunk_stored_later_is_seen():
     assert arr[0, 0] == 0
 
 
-@pytest.mark.parametrize("keys, names", [
+@pytest.mark.parametrize(("keys", "names"), [
     ({"name": "default"}, ["c/0/0", "c/1/1"]),
     ({"name": "default", "configuration": {"separator": "."}}, ["c.0.0", "c.1.1"]),
     ({"name": "v2"}, ["0.0", "1.1"]),
@@ -194,7 +194,7 @@ def test_inner_chunks_of_a_shard(kind, tmp_path):
 # ---------------------------------------------------------------- selections that can't be
 
 
-WRONG = [np.s_[3], np.s_[-4], np.s_[0, 4], np.s_[..., -5], np.s_[0, 0, 0], np.s_[..., ...], np.s_[:, :, :], np.s_[0, 2**40]]
+WRONG = [3, -4, (0, 4), np.s_[..., -5], (0, 0, 0), (..., ...), np.s_[:, :, :], (0, 2**40)]
 
 
 @pytest.mark.parametrize("selection", WRONG, ids=str)
@@ -210,7 +210,7 @@ def test_wrong_selection_gets_numpys_message(selection):
     assert not store.take()
 
 
-@pytest.mark.parametrize("selection, error", [
+@pytest.mark.parametrize(("selection", "error"), [
     (1.0, IndexError),
     (2**70, IndexError),
     ("a", IndexError),
@@ -246,7 +246,7 @@ def test_chunk_index_outside_the_grid(verb, index):
         getattr(sz.open_array(FOUR), verb)(index)
 
 
-@pytest.mark.parametrize("out, error", [
+@pytest.mark.parametrize(("out", "error"), [
     (np.empty((3, 3), "u1"), ValueError),
     (np.empty((4, 3), "u1").T[:2], ValueError),
     (np.empty((1, 3, 4), "u1"), ValueError),
@@ -268,7 +268,7 @@ def test_out_that_does_not_fit(out, error):
 def test_read_only_out():
     out = np.zeros((3, 4), "u1")
     out.flags.writeable = False
-    with pytest.raises(ValueError, match="read-only|writ"):
+    with pytest.raises(ValueError, match=r"read-only|writ"):
         sz.open_array(FOUR).read(out=out)
     assert not out.any()
 
@@ -356,7 +356,7 @@ def test_broken_shard_index_is_named(kind, damage, tmp_path):
 # ---------------------------------------------------------------- failures are never fill
 
 
-@pytest.mark.parametrize("error", [OSError(5, "cable cut"), TimeoutError("slow"), PermissionError(13, "no"), KeyError("k")])
+@pytest.mark.parametrize("error", [OSError(5, "cut"), TimeoutError("slow"), PermissionError(13, "no"), KeyError("k")])
 @pytest.mark.parametrize("codecs", [[LITTLE], [LITTLE, ZSTD], [sharding([1, 3])]], ids=["bytes", "zstd", "shard"])
 def test_error_of_a_store_is_raised(codecs, error):
     store = oracle.write_array({}, "a", np.ones((4, 6), "u2"), [2, 3], codecs=codecs)

@@ -1,4 +1,4 @@
-"""What simplezarr reads is what NumPy gives on the array that was stored: for any array, chain, store and basic selection."""
+"""What is read is what NumPy gives on the array that was stored: for any array, chain, store and basic selection."""
 
 import os
 import random
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import simplezarr as sz
 from tests import oracle
-from tests.oracle import same
-from tests.strategies import cases, make_case, make_selection, reads
+from tests.oracle import BIG, LITTLE, codec, same, sharding
+from tests.strategies import Case, cases, make_case, make_selection, reads, unit_of_reading
 
 KINDS = ["memory", "local", "slow memory", "slow local"]
 GUARD = 64
@@ -142,6 +142,59 @@ def test_missing_chunks_and_overhang_are_fill(case):
         assert arr.get_chunk(index).tobytes() == want.tobytes()
     sparse = sz.open_array({"zarr.json": plain["zarr.json"]})
     assert sparse[...].tobytes() == case.fill.tobytes() * case.array.size
+
+
+def blosc_of(blocksize, typesize, shuffle="shuffle"):
+    """The JSON of a blosc codec with blocks of some size."""
+    return codec("blosc", cname="lz4", clevel=1, shuffle=shuffle, typesize=typesize, blocksize=blocksize)
+
+
+FLIP, ZSTD = codec("transpose", order=[1, 0]), codec("zstd", level=1, checksum=False)
+PLANE, CHUNK = (1500, 1700), (700, 900)
+# Chunks too large to be read, decoded or placed at once: shape, chunks, data type, chain.
+LARGE = {
+    "bytes": (PLANE, CHUNK, "u2", [LITTLE]),
+    "swapped": (PLANE, CHUNK, "c8", [BIG]),
+    "odd size": (PLANE, CHUNK, "V3", [BIG]),
+    "bool": (PLANE, CHUNK, "?", [BIG]),
+    "transposed": (PLANE, CHUNK, "u4", [FLIP, BIG]),
+    "zstd": (PLANE, CHUNK, "u2", [BIG, ZSTD]),
+    "gzip": (PLANE, CHUNK, "u2", [FLIP, LITTLE, codec("gzip", level=1)]),
+    "blosc": (PLANE, CHUNK, "f8", [BIG, blosc_of(0, 8)]),
+    "small blocks": (PLANE, CHUNK, "u2", [LITTLE, blosc_of(4096, 2, "bitshuffle")]),
+    "blocks that cut elements": (PLANE, CHUNK, "V3", [LITTLE, blosc_of(65536, 1)]),
+    "transposed blocks": (PLANE, CHUNK, "i4", [FLIP, BIG, blosc_of(32768, 4)]),
+    "line": ((2_000_000,), (750_000,), "f8", [BIG]),
+    "pixels": ((600, 500, 3), (256, 256, 3), "u1", [LITTLE, blosc_of(0, 1)]),
+    "large inner chunks": (PLANE, (1400, 900), "u2", [sharding([350, 300], [BIG])]),
+    "small inner chunks": (PLANE, (1400, 1800), "u2", [sharding([70, 90], [LITTLE])]),
+    "inner zstd": (PLANE, (1400, 1800), "u2", [sharding([70, 900], [FLIP, LITTLE, ZSTD], [BIG], "start")]),
+    "shards of shards": (
+        PLANE,
+        (1400, 1800),
+        "u2",
+        [sharding([350, 900], [sharding([350, 30], [BIG, blosc_of(0, 2)])])],
+    ),
+    "transposed shards": (PLANE, (1400, 1800), "u4", [FLIP, sharding([900, 700], [LITTLE])]),
+    "compressed shards": (PLANE, (1400, 1800), "u2", [sharding([350, 300], [LITTLE]), ZSTD]),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", LARGE)
+def test_large_chunks(kind, name, pool):
+    shape, chunks, dtype, codecs = LARGE[name]
+    array = np.arange(np.prod(shape), dtype="u4") % 251
+    array = array.astype("V3" if dtype == "V3" else dtype).reshape(shape)
+    store = oracle.write_array({}, "", array, chunks, codecs=codecs, seed=None)
+    unit = unit_of_reading(codecs, chunks) or chunks
+    case, rand = Case(array, None, chunks, unit, None, codecs, store, ""), random.Random(name)
+    with opened(case, kind) as arr:
+        check_selection(arr, array, ...)
+        for _ in range(12):
+            check_selection(arr, array, make_selection(rand, shape))
+        chunk = arr.get_chunk((0,) * len(shape))
+        assert chunk.tobytes() == array[tuple(slice(n) for n in unit)].tobytes()
 
 
 @pytest.mark.campaign

@@ -11,8 +11,8 @@ import pytest
 import simplezarr as sz
 from simplezarr import executor
 from tests import oracle
-from tests.oracle import CRC32C, LITTLE, codec, sharding
 from tests.helpers import Counting, Failing, Waiting, within
+from tests.oracle import CRC32C, LITTLE, codec, sharding
 
 CHAIN = [LITTLE, codec("zstd", level=0, checksum=True)]
 VALUES = np.random.default_rng(0).integers(60000, size=(60, 80)).astype("u2")

@@ -1,4 +1,4 @@
-"""The byte vectors of the specification, each as the one chunk of a small array: the stated value, or a `ChunkError`."""
+"""The byte vectors of the specification, each the one chunk of a small array: the stated value, or `ChunkError`."""
 
 import struct
 
@@ -12,10 +12,25 @@ from tests.spec_vectors import V
 
 VECTORS = {name: (text, bytes.fromhex(data)) for name, text, data in V}
 # Data types and codecs beyond the core have tests of their own.
-BEYOND_CORE = (
-    "vlen- packbits- nc- scale_offset cast_value- bitround- reshape conditional- n5_ struct- utf32- v2- bytes-i4 "
-    "fill-bytes- fill-bfloat16- fill-numpy fill-string-"
-).split()
+BEYOND_CORE = [
+    "vlen-",
+    "packbits-",
+    "nc-",
+    "scale_offset",
+    "cast_value-",
+    "bitround-",
+    "reshape",
+    "conditional-",
+    "n5_",
+    "struct-",
+    "utf32-",
+    "v2-",
+    "bytes-i4",
+    "fill-bytes-",
+    "fill-bfloat16-",
+    "fill-numpy",
+    "fill-string-",
+]
 GZIP, ZSTD = codec("gzip", level=5), codec("zstd", level=0, checksum=False)
 BLOSC = codec("blosc", cname="lz4", clevel=5, shuffle="shuffle", typesize=2, blocksize=0)
 REJECT = "rejected"

@@ -8,13 +8,13 @@ import numpy as np
 
 import simplezarr as sz
 
-from .common import CODECS, CUBE_SHAPE, Stored
+from .common import CODECS, CUBE_SHAPE, FAST_CODECS, Stored
 
 
 class Read(Stored):
     """A read of ``selection`` from the array ``array``, for each codec. No suite itself."""
 
-    params: ClassVar = [CODECS]
+    params: ClassVar = [FAST_CODECS]
     param_names: ClassVar = ["codec"]
     array = "cube"
     selection: Any = ...
@@ -26,6 +26,8 @@ class Read(Stored):
 
 class ReadWhole(Read):
     """64 chunks of 64 KB."""
+
+    params: ClassVar = [CODECS]
 
     def time_read(self, root: str, codec: str) -> None:
         self.stored[...]
@@ -65,7 +67,7 @@ class ReadSlab(Read):
 class ReadStrided(Read):
     """Strides on the fastest axis too: elements are placed one by one."""
 
-    params: ClassVar = [["raw", "zstd"], ["forward", "backward", "sparse"]]
+    params: ClassVar = [FAST_CODECS, ["forward", "backward", "sparse"]]
     param_names: ClassVar = ["codec", "steps"]
     selections: ClassVar = {
         "forward": np.s_[10:100, ::2, ::3],
@@ -100,6 +102,7 @@ class ReadPoints(Read):
 class ReadManyTinyChunks(Read):
     """1024 chunks of 2 KB: overhead for each chunk, and next to nothing else."""
 
+    params: ClassVar = [CODECS]
     array = "tiny"
 
     def time_read(self, root: str, codec: str) -> None:

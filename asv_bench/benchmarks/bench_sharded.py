@@ -7,13 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from .common import CODECS, CUBE_SHAPE, SHARDS, Stored
+from .common import CUBE_SHAPE, FAST_CODECS, SHARDS, Stored
 
 
 class Sharded(Stored):
     """Opens the sharded cube of each codec. No suite itself."""
 
-    params: ClassVar = [CODECS]
+    params: ClassVar = [FAST_CODECS]
     param_names: ClassVar = ["codec"]
 
     def setup(self, root: str, codec: str) -> None:
@@ -46,7 +46,7 @@ class ReadSharded(Sharded):
 class ReadCrops(Sharded):
     """100 crops at random places: one by one, or in one call that decodes shared inner chunks once."""
 
-    params: ClassVar = [CODECS, ["one by one", "read_many"]]
+    params: ClassVar = [FAST_CODECS, ["one by one", "read_many"]]
     param_names: ClassVar = ["codec", "way"]
 
     def setup(self, root: str, codec: str, way: str) -> None:

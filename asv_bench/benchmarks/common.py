@@ -21,6 +21,7 @@ except ImportError:
 import simplezarr as sz
 
 CODECS = ["raw", "gzip", "zstd"]
+FAST_CODECS = ["raw", "zstd"]
 CUBE_SHAPE, CUBE_CHUNKS = (128, 128, 128), (32, 32, 32)
 SHARDS, INNER_CHUNKS = (64, 64, 64), (16, 16, 16)
 TINY_SHAPE, TINY_CHUNKS = (128, 64, 128), (8, 8, 16)  # 1024 chunks of 2 KB

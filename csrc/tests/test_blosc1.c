@@ -101,7 +101,8 @@ static void check_frame(const char *hex, int streams, int32_t nbytes, int diviso
     CHECK((unsigned char)back[2 * i] == (i / divisor & 255) && (unsigned char)back[2 * i + 1] == i / divisor >> 8);
 }
 
-/* Frames that c-blosc 1 wrote: two streams a block, the last block shorter; a stream stored raw; one stream. */
+/* Frames that c-blosc 1 wrote: two streams a block, the last block shorter; a stream stored raw; one stream; blocks whose
+ * bits were not shuffled, as their elements don't come in eights; stored data, nothing. */
 static void test_frames(void) {
   check_frame("02016102300200003002000057000000140000002e000000785e5dc14102801000003052210affff6c972e6d0be12f62"
               "43c28e0327320a2a2e3474dc783030b13e2f37e909090d000000785e63601805d8000001180001",
@@ -117,6 +118,12 @@ static void test_frames(void) {
   check_frame("0201110280000000800000003800000014000000200000002300000000e003030001e006000002e006000003e00600e0"
               "033be02901010000",
               1, 128, 16);
+  check_frame("020194021a0100000001000051000000180000003c0000002000000028b52ffd600000b50000200000ffff0600451c05"
+              "3339bc10b02290c2826547041100000028b52ffd201a4500001008000100810e0b",
+              1, 282, 16);
+  check_frame("02013402c8000000c80000003f00000014000000270000001f0001000c1f0102000c1f0202000c1f0302000c1f040200"
+              "0c1f0502000c800600060006000600",
+              1, 200, 16);
   check_frame("020103020800000008000000180000000000010002000300", 1, 8, 1);
   check_frame("02010201000000000000000010000000", 1, 0, 1);
 }
@@ -142,6 +149,24 @@ static void test_refused(void) {
   CHECK(open_hex("0201b102080000000800000018000000" "1400000003000400") == SZ_CORRUPT);
   CHECK(open_hex("02011102080000000800000018000000" "1500000003000400") == SZ_CORRUPT);
   CHECK(open_hex("02011102080000000800000018000000" "0f00000003000400") == SZ_CORRUPT);
+}
+
+/* A block of two streams of 128 raw bytes, of which the second is cut off: before, within or behind its length. */
+static void test_cut_stream(void) {
+  static const char START[] = "020121020001000000010000980000001400000080000000";
+  char frame[300] = {0};
+  sz_blosc1 header;
+  for (size_t cut = 0; cut <= 20; cut++) {
+    const size_t first = from_hex(START, frame), n = first + 128 + cut;
+    char *exact = malloc(n);
+    CHECK(exact != NULL);
+    memcpy(exact, frame, n);
+    exact[12] = (char)n;
+    if (cut > 0) exact[first + 128] = 127;
+    CHECK(sz_blosc1_open(exact, n, &header) == SZ_OK && header.split);
+    CHECK(decode(exact, n, &header, NULL) == SZ_CORRUPT);
+    free(exact);
+  }
 }
 
 static void test_arguments(void) {
@@ -207,6 +232,7 @@ int main(void) {
   test_round_trips();
   test_frames();
   test_refused();
+  test_cut_stream();
   test_arguments();
   test_damaged();
   ZSTD_freeCCtx(compressor);

@@ -13,7 +13,7 @@ one. A chain is any number of array -> array codecs, one array -> bytes codec, a
 
 import math
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -37,7 +37,6 @@ __all__ = [
     "split_chain",
 ]
 
-MAX_DECODED = 1 << 31  # for a caller who knows no better; a chunk's size is known where one is read
 Data = bytes | bytearray | memoryview
 
 
@@ -117,7 +116,7 @@ class Codec:
 
 
 def _check_members(cls: type[Codec], configuration: dict, where: str) -> None:
-    members = fields(cls) if is_dataclass(cls) else ()
+    members: tuple[Field, ...] = fields(cls) if is_dataclass(cls) else ()
     refuse_unknown(configuration, [field.name for field in members], where)
     for field in members:
         if field.name not in configuration and field.default is MISSING and field.default_factory is MISSING:
@@ -193,8 +192,8 @@ class NativeCodec(BytesBytesCodec):
     def encode(self, data: Data) -> bytes:
         return self.kernel.encode(data)
 
-    def decode(self, data: Data, limit: int = MAX_DECODED) -> bytes:
-        """Returns the bytes that were encoded; raises if they are more than `limit`, for which memory is reserved."""
+    def decode(self, data: Data, limit: int | None = None) -> bytes:
+        """Returns the bytes that were encoded; raises if they are more than `limit` (None: no matter how many)."""
         return self.kernel.decode(data, limit)
 
 

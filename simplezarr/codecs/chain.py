@@ -14,6 +14,7 @@ from simplezarr.codecs.transpose import Transpose
 
 SLACK = 1 << 20  # bytes that an encoded value may have beyond twice the decoded: frames, headers, padding
 SLACK_PER_CHUNK = 1 << 10  # the same for each inner chunk of a shard
+UNLIMITED = sys.maxsize // 4
 
 
 @lru_cache(maxsize=256)
@@ -80,24 +81,25 @@ def _shard_parts(codec: Sharding, spec: ChunkSpec, where: str) -> dict:
 
 
 def _size_limits(array_bytes: Codec, bytes_bytes: tuple, spec: ChunkSpec) -> tuple[tuple[int, ...], int]:
-    """For each bytes -> bytes codec, in decoding order, the most bytes that it may decode to; and the most stored bytes.
+    """The most bytes that each bytes -> bytes codec, in decoding order, may decode to; and the most stored bytes.
 
     A checksum has a size; what a compressor makes of n bytes is never much more than n.
     """
     size = array_bytes.resolve(spec)
-    most = size if size is not None else _loose(spec.nbytes)
+    most = size if size is not None else UNLIMITED
     if type(array_bytes) is Sharding:
-        most += array_bytes.index_spec(spec).nbytes * (1 + SLACK_PER_CHUNK // 16)
+        most = _loose(spec.nbytes) + array_bytes.index_spec(spec).nbytes * (1 + SLACK_PER_CHUNK // 16)
     limits = []
     for codec in bytes_bytes:
         limits.insert(0, most)
         size = codec.resolve(size)
-        most = size if size is not None else _loose(most)
+        loose = UNLIMITED if codec.kernel is None else _loose(most)  # nothing is known of other people's codecs
+        most = loose if size is None else size
     return tuple(limits), most
 
 
 def _loose(nbytes: int) -> int:
-    return min(2 * nbytes + SLACK, sys.maxsize // 4)
+    return min(2 * nbytes + SLACK, UNLIMITED)
 
 
 class PythonChain:
@@ -114,14 +116,17 @@ class PythonChain:
         codec = None
         try:
             for codec, limit in zip(reversed(self.bytes_bytes), self.limits, strict=True):
-                data = codec.decode(data) if codec.kernel is None else codec.kernel.decode(data, limit)
+                bounded = codec.kernel is not None and limit < UNLIMITED
+                data = codec.kernel.decode(data, limit) if bounded else codec.decode(data)
             codec = self.array_bytes
             array = decode_chunk(self.shard, data) if self.shard else codec.decode(data, self.specs[-1])
             for codec, spec in zip(reversed(self.array_array), reversed(self.specs[:-1]), strict=True):
                 array = codec.decode(array, spec)
             spec = self.specs[0]
             if not isinstance(array, np.ndarray) or array.shape != spec.shape or array.dtype != spec.dtype.numpy:
-                found = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+                found = (
+                    f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+                )
                 raise ValueError(f"decodes to {found} instead of {spec.dtype.numpy} of shape {spec.shape}")
             return array
         except Exception as error:

@@ -71,4 +71,4 @@ class MemoryStore(Store):
 
     def __repr__(self) -> str:
         n = len(self.values)
-        return f"MemoryStore({n} key{'' if n == 1 else 's'})"
+        return f"{type(self).__name__}({n} key{'' if n == 1 else 's'})"

@@ -82,4 +82,4 @@ class SlowStore(WrapperStore):
         return super().list_dir(prefix)
 
     def __repr__(self) -> str:
-        return f"SlowStore({self.store!r}, latency={self.latency}, bandwidth={self.bandwidth})"
+        return f"{type(self).__name__}({self.store!r}, latency={self.latency}, bandwidth={self.bandwidth})"

@@ -1,0 +1,44 @@
+from cpython.object cimport PyObject
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+cdef extern from "status.h" nogil:
+    enum:
+        SZ_OK, SZ_NO_MEMORY, SZ_MISSING, SZ_IO, SZ_TRUNCATED, SZ_TOO_LONG, SZ_TOO_SHORT, SZ_CORRUPT, SZ_CHECKSUM
+        SZ_UNSUPPORTED, SZ_TRAILING
+
+cdef extern from "vendor.h" nogil:
+    ctypedef struct ZSTD_DCtx:
+        pass
+    ctypedef struct ZSTD_CCtx:
+        pass
+    ctypedef struct zng_stream:
+        const uint8_t *next_in
+        uint32_t avail_in
+        uint8_t *next_out
+        uint32_t avail_out
+
+cdef enum:
+    RAISED = 1  # a status beside those of status.h: look at the worker's error
+    LEVELS = 9            # shards in shards, as deep as metadata may nest them, and the chunks inside
+    SLOTS_PER_LEVEL = 7
+    PATH_SLOT = LEVELS * SLOTS_PER_LEVEL
+    BLOCK_SLOT            # of the Blosc kernels
+    SLOTS                 # scratch buffers a worker can hold
+
+# What one thread needs while it decodes and encodes: contexts of the compressors and scratch memory, kept for the next
+# chunk and the next read. `culprit` names the codec that failed last.
+cdef struct Worker:
+    ZSTD_DCtx *zstd_decoder
+    ZSTD_CCtx *zstd_encoder
+    zng_stream *inflater
+    char *buffers[SLOTS]
+    size_t sizes[SLOTS]
+    const char *culprit
+    int64_t inner       # the number of the inner chunk, in its shard, that is being decoded; -1 outside shards
+    int os_error        # errno of a failed read
+    PyObject *error     # an exception that Python code raised; the status is then RAISED
+
+cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil
+cdef Worker *worker_acquire() except NULL
+cdef void worker_release(Worker *worker) noexcept
+cpdef str status_message(int status)

@@ -1,0 +1,4 @@
+"""Workers: what one thread needs while it decodes and encodes, kept in a list for the next chunk and the next read."""
+
+def status_message(status: int) -> str:
+    """The sentence for a kernel's status."""

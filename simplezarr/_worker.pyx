@@ -1,0 +1,65 @@
+"""Workers: what one thread needs while it decodes and encodes, kept in a list for the next chunk and the next read.
+
+Nothing here belongs to a thread for longer than one job, so there is nothing to clean up after a thread or a fork.
+"""
+
+from libc.stdlib cimport calloc, free, malloc
+
+cdef enum:
+    KEEP_BYTES = 32 << 20  # scratch that an idle worker keeps
+
+cdef dict MESSAGES = {
+    SZ_NO_MEMORY: "there is not enough memory",
+    SZ_MISSING: "there is no such key",
+    SZ_TRUNCATED: "the bytes end too early",
+    SZ_TOO_LONG: "the bytes decode to more than the chunk's size",
+    SZ_TOO_SHORT: "the bytes decode to less than the chunk's size",
+    SZ_CORRUPT: "the bytes are not of this format",
+    SZ_CHECKSUM: "the checksum does not match the bytes",
+    SZ_UNSUPPORTED: "the bytes are of a variant that is not supported",
+    SZ_TRAILING: "other bytes follow the end of the value",
+}
+
+
+cpdef str status_message(int status):
+    """The sentence for a kernel's status."""
+    return MESSAGES.get(status, f"status {status}")
+
+
+cdef list idle = []  # addresses of workers that wait for work; append and pop are atomic
+
+
+cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil:
+    """A buffer of at least n bytes, whose former content is lost; NULL when there is no memory."""
+    if worker.sizes[slot] < n or worker.buffers[slot] == NULL:
+        free(worker.buffers[slot])
+        worker.sizes[slot] = max(n + n // 8, <size_t>64)
+        worker.buffers[slot] = <char *>malloc(worker.sizes[slot])
+        if worker.buffers[slot] == NULL:
+            worker.sizes[slot] = 0
+    return worker.buffers[slot]
+
+
+cdef Worker *worker_acquire() except NULL:
+    cdef Worker *worker
+    try:
+        return <Worker *><size_t>idle.pop()
+    except IndexError:
+        worker = <Worker *>calloc(1, sizeof(Worker))
+        if worker == NULL:
+            raise MemoryError("no memory for a decoder")
+        return worker
+
+
+cdef void worker_release(Worker *worker) noexcept:
+    """Keeps the worker for the next read, but not more memory than an ordinary chunk needs."""
+    cdef size_t kept = 0
+    cdef int slot
+    for slot in range(SLOTS):
+        kept += worker.sizes[slot]
+        if kept > KEEP_BYTES:
+            kept -= worker.sizes[slot]
+            free(worker.buffers[slot])
+            worker.buffers[slot] = NULL
+            worker.sizes[slot] = 0
+    idle.append(<size_t>worker)

@@ -1,0 +1,10 @@
+"""Conformance suites for authors of stores and codecs: each raises an AssertionError at the first thing that is wrong.
+
+>>> from simplezarr.stores import MemoryStore
+>>> check_store(MemoryStore())
+"""
+
+from simplezarr.testing.codecs import check_codec
+from simplezarr.testing.stores import check_store
+
+__all__ = ["check_codec", "check_store"]

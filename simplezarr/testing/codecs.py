@@ -1,0 +1,160 @@
+"""The conformance suite for codecs."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec
+from simplezarr.dtypes import parse_dtype
+from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.executor import run
+from simplezarr.testing.common import cut, fail, failing
+
+__all__ = ["check_codec"]
+
+SHAPES = ((), (7,), (4, 6), (5, 1), (2, 3, 5), (2, 1, 3, 2))
+DTYPES = ("bool", "uint8", "int16", "uint32", "float32", "float64", "complex64", "r24")
+SIZES = (0, 1, 7, 64, 1000, 70_000)
+
+
+def check_codec(codec: Codec, specs: Sequence[ChunkSpec] | None = None, *, exact: bool = True) -> None:
+    """Check that a codec keeps the contract of its kind.
+
+    specs: the chunks to try it with, for a codec of arrays; without, a variety of shapes and data types. Those that its
+    `resolve` refuses are left out, as are, for a codec of bytes, sizes that it refuses. exact: whether decoding gives
+    back what was encoded; otherwise only shape and data type, or nothing, are compared.
+
+    >>> from simplezarr.codecs.bytes import Bytes
+    >>> check_codec(Bytes("big"))
+    """
+    with failing(codec):
+        if isinstance(codec, BytesBytesCodec):
+            fitted: Any = codec.fit(_spec((500,), "uint16"))
+            _check_configuration(fitted)
+            tried = [_check_bytes(fitted, size, exact) for size in SIZES]
+        elif isinstance(codec, ArrayArrayCodec | ArrayBytesCodec):
+            specs = specs or [_spec(shape, name) for shape in SHAPES for name in DTYPES]
+            tried = [_check_array(codec, spec, exact) for spec in specs]
+        else:
+            fail(codec, "derives from none of ArrayArrayCodec, ArrayBytesCodec and BytesBytesCodec")
+    if not any(tried):
+        fail(codec, "resolve refuses all that it was tried with; give `specs` that suit it")
+
+
+def _spec(shape: tuple[int, ...], name: str) -> ChunkSpec:
+    dtype = parse_dtype(name)
+    return ChunkSpec(shape, dtype, dtype.default_fill)
+
+
+def _check_configuration(codec: Codec) -> None:
+    document = json.loads(json.dumps(codec.to_json(), allow_nan=False))
+    if document.get("name") != codec.name or not document.keys() <= {"name", "configuration"}:
+        fail(codec, f"to_json() gave {document}, not its name and configuration")
+    configuration = document.get("configuration")
+    again = type(codec).from_configuration(configuration, "codecs[0]")
+    if again != codec:
+        fail(codec, f"its configuration {configuration} makes another codec, {again!r}")
+    try:
+        type(codec).from_configuration({**(configuration or {}), "no such member": 1}, "codecs[0]")
+    except MetadataError:
+        return
+    fail(codec, "from_configuration takes a member that does not exist, without a MetadataError")
+
+
+def _check_bytes(codec: BytesBytesCodec, size: int, exact: bool) -> bool:
+    try:
+        resolved = codec.resolve(size)
+    except (MetadataError, UnsupportedError):
+        return False
+    random = np.random.default_rng(size)
+    for data in (bytes(size), random.bytes(size), (b"0123456789" * (size // 10 + 1))[:size]):
+        encoded = _encode(codec, codec.encode, data, resolved)
+        for given in (encoded, bytearray(encoded), memoryview(encoded)):
+            decoded = codec.decode(given)
+            if type(decoded) is not bytes or (exact and decoded != data):
+                fail(codec, f"decode gave {cut(decoded)} for what was {cut(data)}")
+        for damaged in _damaged(encoded):
+            _survive(codec, damaged)
+    return True
+
+
+def _check_array(codec: Any, spec: ChunkSpec, exact: bool) -> bool:
+    try:
+        codec = codec.fit(spec)
+        resolved: Any = codec.resolve(spec)
+    except (MetadataError, UnsupportedError):
+        return False
+    _check_configuration(codec)
+    array = _sample(spec)
+    if isinstance(codec, ArrayArrayCodec):
+        encoded = codec.encode(array)
+        _expect_array(codec, encoded, resolved, "encode")
+        decoded = codec.decode(encoded, spec)
+    else:
+        data = _encode(codec, lambda given: codec.encode(given, spec), array, resolved)
+        strided = np.asfortranarray(np.repeat(array, 2, axis=-1))[..., ::2] if array.ndim else array
+        if codec.encode(strided, spec) != data:
+            fail(codec, "encode gave other bytes for an array with strides than for its copy")
+        for damaged in _damaged(data):
+            _survive(codec, damaged, spec)
+        decoded = codec.decode(memoryview(data), spec)
+    _expect_array(codec, decoded, spec, "decode")
+    if exact and np.asarray(decoded, spec.dtype.numpy).tobytes() != array.tobytes():
+        fail(codec, f"decode gave other elements than were encoded, for {spec}")
+    if array.tobytes() != _sample(spec).tobytes():
+        fail(codec, "encode or decode changed the array it was given")
+    return True
+
+
+def _encode(codec: Codec, encode: Callable[[Any], bytes], given: Any, resolved: int | None) -> bytes:
+    """The encoded bytes, after checks that they are the same from every thread and of the size that was promised."""
+    results: list[bytes] = [b""] * 8
+
+    def task(i: int) -> None:
+        results[i] = encode(given)
+
+    run(task, len(results))
+    if type(results[0]) is not bytes:
+        fail(codec, f"encode gave a {type(results[0]).__name__} instead of bytes")
+    if results.count(results[0]) != len(results):
+        fail(codec, "encode gave different bytes for the same data")
+    if resolved is not None and resolved != len(results[0]):
+        fail(codec, f"resolve promised {resolved} bytes, encode gave {len(results[0])}")
+    return results[0]
+
+
+def _sample(spec: ChunkSpec) -> np.ndarray:
+    bits = np.random.default_rng(spec.nbytes).bytes(spec.nbytes)
+    if spec.dtype.name == "bool":
+        bits = bytes(byte & 1 for byte in bits)
+    return np.frombuffer(bits, spec.dtype.numpy).reshape(spec.shape)
+
+
+def _expect_array(codec: Codec, result: Any, spec: ChunkSpec, method: str) -> None:
+    """Any byte order will do: the array is copied to its place in any case."""
+    shape, dtype = getattr(result, "shape", None), getattr(result, "dtype", None)
+    if shape != spec.shape or dtype is None or dtype.newbyteorder("=") != spec.dtype.numpy:
+        fail(codec, f"{method} gave {cut(result)} instead of an array of {spec.dtype.name} {spec.shape}")
+
+
+def _damaged(encoded: bytes) -> Iterator[bytes]:
+    n = len(encoded)
+    for end in {0, 1, n // 2, n - 1} - {n, -1}:
+        yield encoded[:end]
+    yield encoded + b"\0"
+    for i in {*range(min(n, 24)), *range(max(n - 12, 0), n), n // 2} - {n}:
+        yield encoded[:i] + bytes([encoded[i] ^ 0x81]) + encoded[i + 1 :]
+
+
+def _survive(codec: Any, damaged: bytes, spec: ChunkSpec | None = None) -> None:
+    """Damaged data raise an exception, or decode to something of the right kind."""
+    try:
+        result = codec.decode(damaged, spec) if spec else codec.decode(damaged)
+    except Exception:
+        return
+    if spec:
+        _expect_array(codec, result, spec, "decode")
+    elif type(result) is not bytes:
+        fail(codec, f"decode gave {cut(result)} for damaged data; raise an exception instead")

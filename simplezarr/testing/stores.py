@@ -1,0 +1,236 @@
+"""The conformance suite for stores."""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from simplezarr.errors import ReadOnlyError, UnsupportedError
+from simplezarr.executor import run
+from simplezarr.stores.base import Store
+from simplezarr.testing.common import cut, fail, failing
+
+__all__ = ["check_store"]
+
+KEYS = (
+    *("zarr.json", "a/zarr.json", "a/c/0/1", "a/c.0.1", "__hidden/.zattrs", "UPPER/lower", "d/e/e/p/l/y/nested"),
+    *("with space/100%25 #1+1&2@3~", "ünï/日本/☃", "long/" + 200 * "x"),
+)
+NO_KEYS = ("", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", "a\\b", "a\0b")
+VALUE = bytes(range(256)) * 40
+
+
+def check_store(store: Store) -> None:
+    """Check that a store keeps the contract of `simplezarr.Store`.
+
+    store: an empty one that can be written; it is empty again in the end, if all is well. What needs a listing is left
+    out for a store that has none.
+    """
+    with failing(store):
+        for check in (_check_missing, _check_values, _check_keys, _check_ranges, _check_replacing, _check_read_only):
+            check(store)
+            if _can_list(store):
+                _expect_listed(store, (), "")
+        _check_threads(store)
+        if _can_list(store):
+            _check_listing(store)
+            _check_delete_prefix(store)
+
+
+def _call(store: Store, method: str, *args: Any) -> Any:
+    try:
+        return getattr(store, method)(*args)
+    except Exception as error:
+        fail(store, f"{_show(method, args)} raised {error!r}", error)
+
+
+def _compare(store: Store, result: object, wanted: object, method: str, *args: Any) -> None:
+    if type(result) is not type(wanted) or result != wanted:
+        fail(store, f"{_show(method, args)} gave {cut(result)} instead of {cut(wanted)}")
+
+
+def _expect(store: Store, wanted: object, method: str, *args: Any) -> None:
+    _compare(store, _call(store, method, *args), wanted, method, *args)
+
+
+def _expect_listed(store: Store, wanted: Iterable[str], prefix: str) -> None:
+    _compare(store, sorted(_call(store, "list", prefix)), sorted(wanted), "list", prefix)
+
+
+def _expect_names(store: Store, wanted: list[str], prefix: str) -> None:
+    _compare(store, [*_call(store, "list_dir", prefix)], wanted, "list_dir", prefix)
+
+
+def _expect_error(store: Store, kind: type[Exception], method: str, *args: Any) -> None:
+    try:
+        result = getattr(store, method)(*args)
+    except kind:
+        return
+    except Exception as error:
+        fail(store, f"{_show(method, args)} raised {error!r} instead of a {kind.__name__}", error)
+    fail(store, f"{_show(method, args)} gave {cut(result)} instead of raising a {kind.__name__}")
+
+
+def _show(method: str, args: Sequence[Any]) -> str:
+    return f"{method}({', '.join(map(cut, args))})"
+
+
+def _can_list(store: Store) -> bool:
+    try:
+        store.list()
+    except UnsupportedError:
+        return False
+    return True
+
+
+def _fill(store: Store, *keys: str) -> None:
+    for key in keys:
+        _call(store, "set", key, key.encode())
+
+
+def _clear(store: Store, *keys: str) -> None:
+    for key in keys:
+        _call(store, "delete", key)
+        _expect(store, None, "get", key)
+
+
+def _check_missing(store: Store) -> None:
+    _fill(store, "there/key")
+    for key in ("missing", "there", "there/other", "no/such/key"):
+        for method, answer in (("get", None), ("exists", False), ("size", None), ("delete", None)):
+            _expect(store, answer, method, key)
+        _expect(store, None, "get_range", key, 0, 1)
+        _expect(store, None, "get_range", key, -1, 1)
+        _expect(store, None, "get_ranges", key, [(0, 1), (-1, 1)])
+    _clear(store, "there/key")
+
+
+def _check_values(store: Store) -> None:
+    for value in (b"\0", b"value", VALUE, bytes(3_000_000), b""):
+        for given in (value, bytearray(value), memoryview(value), np.frombuffer(value, np.uint8)):
+            _call(store, "set", "a/value", given)
+            _expect(store, value, "get", "a/value")
+        _expect(store, True, "exists", "a/value")
+        _expect(store, len(value), "size", "a/value")
+    buffer = bytearray(b"before")
+    _call(store, "set", "a/value", buffer)
+    buffer[:] = b"after!"
+    _expect(store, b"before", "get", "a/value")  # or the store keeps the caller's buffer
+    _clear(store, "a/value")
+
+
+def _check_keys(store: Store) -> None:
+    _fill(store, *KEYS)
+    for key in KEYS:
+        _expect(store, key.encode(), "get", key)
+    if _can_list(store):
+        _expect_listed(store, KEYS, "")
+    for key in NO_KEYS:  # `simplezarr.stores.check_key` refuses them
+        _expect_error(store, ValueError, "get", key)
+        _expect_error(store, ValueError, "set", key, b"")
+        _expect_error(store, ValueError, "delete", key)
+    _clear(store, *KEYS)
+
+
+def _check_ranges(store: Store) -> None:
+    n = len(VALUE)
+    _call(store, "set", "a/value", VALUE)
+    ranges = [(0, n), (0, 1), (5, 10), (n - 1, 1), (-1, 1), (-10, 4), (-n, n), (3, 0), (5, 10)]
+    past_the_end = [(n - 3, 10), (n, 1), (n + 9, 5), (0, n + 1), (-3, 10), (-n - 9, n + 9), (-n - 9, 10)]
+    for start, length in ranges + past_the_end:
+        begin = start + n if start < 0 else start
+        _expect(store, VALUE[max(begin, 0) : max(begin + length, 0)], "get_range", "a/value", start, length)
+    parts = _call(store, "get_ranges", "a/value", ranges)
+    if [*parts] != [VALUE[start % n : start % n + length] for start, length in ranges]:
+        fail(store, f"get_ranges gave other bytes than the ranges {ranges}, in this order")
+    _call(store, "set", "a/value", b"")
+    _expect(store, b"", "get_range", "a/value", 0, 1)
+    _expect(store, b"", "get_range", "a/value", -1, 1)
+    _clear(store, "a/value")
+
+
+def _check_replacing(store: Store) -> None:
+    for value in (b"first", 1000 * b"longer", b"short", b""):
+        _call(store, "set", "a/b/c", value)
+        _expect(store, value, "get", "a/b/c")
+        _expect(store, len(value), "size", "a/b/c")
+    _clear(store, "a/b/c", "a/b/c")
+    _expect(store, False, "exists", "a/b/c")
+    _expect(store, None, "get_range", "a/b/c", 0, 1)
+    _fill(store, "a/b")  # where there was a prefix there may now be a key
+    _expect(store, b"a/b", "get", "a/b")
+    _clear(store, "a/b")
+
+
+def _check_read_only(store: Store) -> None:
+    _fill(store, "a/key")
+    store.read_only = True
+    try:
+        _expect_error(store, ReadOnlyError, "set", "a/key", b"new")
+        _expect_error(store, ReadOnlyError, "delete", "a/key")
+        _expect_error(store, ReadOnlyError, "delete_prefix", "a/")
+        _expect(store, b"a/key", "get", "a/key")
+    finally:
+        store.read_only = False
+    _clear(store, "a/key")
+
+
+def _check_listing(store: Store) -> None:
+    keys = ("a/b", "a/c", "a/d/e", "a/f/g", "ab/h", "e/f/g", "e/f/g2", "top")
+    _fill(store, *keys)
+    _expect_listed(store, keys, "")
+    _expect_names(store, ["a", "ab", "e", "top"], "")
+    for prefix in ("a", "a/"):
+        _expect_listed(store, keys[:4], prefix)
+        _expect_names(store, ["b", "c", "d", "f"], prefix)
+    _expect_listed(store, ["e/f/g", "e/f/g2"], "e/")
+    for prefix in ("b/", "a/b/", "a/d/e/", "top/", "e/f/g/", "E/"):
+        _expect_listed(store, (), prefix)
+        _expect_names(store, [], prefix)
+    for key in _call(store, "list", "a/"):  # while it is being listed
+        _call(store, "delete", key)
+    _expect_names(store, ["ab", "e", "top"], "")  # or an empty prefix is left over
+    _clear(store, *keys[4:])
+    _expect_names(store, [], "")
+
+
+def _check_delete_prefix(store: Store) -> None:
+    keys = ("a/b", "a/c/d", "a/c/e/f", "ab/c", "b")
+    _fill(store, *keys)
+    for prefix in ("missing/", "a/b/", "b", "a/c/d"):
+        _call(store, "delete_prefix", prefix)
+        _expect_listed(store, keys, "")
+    _call(store, "delete_prefix", "a/c/")
+    _expect_listed(store, ["a/b", "ab/c", "b"], "")
+    _call(store, "delete_prefix", "a")
+    _expect_listed(store, ["ab/c", "b"], "")
+    _expect_names(store, ["ab", "b"], "")
+    _call(store, "delete_prefix", "")
+    _expect_listed(store, (), "")
+    _expect_names(store, [], "")
+
+
+def _check_threads(store: Store) -> None:
+    """Readers see the old value or the new one; writers of different keys are not in each other's way."""
+    values = (60_000 * b"old", 90_000 * b"new!")
+    can_list = _can_list(store)
+    _call(store, "set", "a/shared", values[0])
+
+    def task(i: int) -> None:
+        _call(store, "set", "a/shared", values[i % 2])
+        time.sleep(0.0007 * (i % 4))  # so that what others do comes in between
+        if _call(store, "get", "a/shared") not in values:
+            fail(store, "get gave neither the value before a set nor the one after it")
+        if _call(store, "size", "a/shared") not in map(len, values):
+            fail(store, "size gave that of a value that was only partly written")
+        own = f"a/own/{i % 7}/{i}"
+        _fill(store, own)
+        _expect(store, own.encode(), "get", own)
+        foreign = {key for key in _call(store, "list", "a") if key.count("/") not in (1, 3)} if can_list else ()
+        _call(store, "delete", own)
+        if foreign:
+            fail(store, f"list gave keys that nobody has set, while others were set: {foreign}")
+
+    run(task, 80)
+    _clear(store, "a/shared")
