@@ -54,6 +54,6 @@ setup(
     ext_modules=cythonize(
         [extension(name, *parts) for name, parts in EXTENSIONS.items()],
         compiler_directives=DIRECTIVES,
-        annotate=False,
+        build_dir=f"build/cython-numpy-{numpy.__version__}",  # what is generated follows the declarations of this NumPy
     )
 )

@@ -138,8 +138,33 @@ SZ_DEFINE_TRANSFORM(swap_2, uint16_t, sz_swapped_16)
 SZ_DEFINE_TRANSFORM(swap_4, uint32_t, sz_swapped_32)
 SZ_DEFINE_TRANSFORM(swap_8, uint64_t, sz_swapped_64)
 
+typedef void (*sz_run)(char *dst, const char *src, size_t n);
+
+/* Long pieces, changed on the way past the caches. */
+static void sz_pieces_changed_streamed(const sz_pieces *p, char *dst, const char *src, sz_run run) {
+  enum { STEP = 2048 }; /* a multiple of every unit */
+  const size_t length = p->length;
+  char buffer[STEP];
+  SZ_EACH_PIECE(p, dst, src, {
+    for (size_t at = 0; at < length; at += STEP) {
+      const size_t n = length - at < STEP ? length - at : STEP;
+      run(buffer, s + at, n);
+      sz_stream(d + at, buffer, n);
+    }
+  });
+}
+
 static void sz_copy_pieces(const sz_pieces *p, char *dst, const char *src, int transform) {
   enum { WORTH_STREAMING = 256 };
+  if (p->length >= WORTH_STREAMING) {
+    switch (transform) {
+      case SZ_TRUTH | SZ_STREAMED: sz_pieces_changed_streamed(p, dst, src, sz_run_truth); return;
+      case SZ_SWAP2 | SZ_STREAMED: sz_pieces_changed_streamed(p, dst, src, sz_run_swap_2); return;
+      case SZ_SWAP4 | SZ_STREAMED: sz_pieces_changed_streamed(p, dst, src, sz_run_swap_4); return;
+      case SZ_SWAP8 | SZ_STREAMED: sz_pieces_changed_streamed(p, dst, src, sz_run_swap_8); return;
+      default: break;
+    }
+  }
   switch (transform & ~SZ_STREAMED) {
     case SZ_TRUTH: sz_pieces_truth(p, dst, src); return;
     case SZ_SWAP2: sz_pieces_swap_2(p, dst, src); return;

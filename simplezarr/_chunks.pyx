@@ -19,7 +19,7 @@ from simplezarr import executor
 from simplezarr._decode cimport shard_index
 from simplezarr._pipeline cimport chain_is_shard, chain_outermost, raised, take_error
 from simplezarr._pipeline import CodecFailure
-from simplezarr._plan cimport Row, Span, span_row, span_set
+from simplezarr._plan cimport Row, product, Span, span_row, span_set
 from simplezarr._worker cimport (
     PATH_SLOT, RAISED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, scratch, status_message, worker_acquire,
     worker_release)
@@ -171,7 +171,7 @@ cdef class Job:
         for axis in range(self.plan.ndim):
             span = self.plan.spans[axis]
             span_set(&span, span.start, span.step, span.count, <Py_ssize_t>self.source.chunks[axis])
-            touched *= span.rows
+            touched = product(touched, span.rows)
         return touched
 
     cdef int run(self, int width) except -1:
@@ -212,7 +212,7 @@ cdef class Job:
         """Stored object number i of the plan: its index in the grid, and the region wanted of it."""
         cdef Row row
         cdef int d
-        region.data = self.data
+        region.data, region.streamed = self.data, self.streamed
         for d in range(self.plan.ndim - 1, -1, -1):
             span_row(&self.plan.spans[d], i % self.plan.spans[d].rows, &row)
             i //= self.plan.spans[d].rows

@@ -44,6 +44,7 @@ cdef extern from "crc32c.h" nogil:
 cdef extern from "blosc1.h" nogil:
     enum:
         SZ_BLOSCLZ, SZ_LZ4, SZ_LZ4HC, SZ_SNAPPY, SZ_ZLIB, SZ_ZSTD, SZ_NOSHUFFLE, SZ_SHUFFLE, SZ_BITSHUFFLE
+    void sz_blosc1_init()
     int sz_blosc1_open(const char *src, size_t n, sz_blosc1 *header)
     int32_t sz_blosc1_block_size(const sz_blosc1 *header, int32_t i)
     int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, int32_t i, char *dst, char *tmp,
@@ -203,6 +204,9 @@ cdef size_t gzip_bound(const Step *step, size_t n) noexcept nogil:
 
 
 # ---------------------------------------------------------------- Blosc 1
+
+sz_blosc1_init()  # the archive chooses its shuffles at the first use, and is not safe if several threads come first
+
 
 cdef int blosc_open(const char *src, size_t n, sz_blosc1 *header) noexcept nogil:
     return sz_blosc1_open(src, n, header)

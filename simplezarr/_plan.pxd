@@ -48,6 +48,9 @@ cdef inline void span_row(const Span *span, Py_ssize_t r, Row *row) noexcept nog
     row.count = min((span.size - 1 - row.src) // span.step + 1, span.count - row.dst)
 
 
+cdef Py_ssize_t product(Py_ssize_t a, Py_ssize_t b) noexcept
+
+
 cdef class Plan:
     cdef int ndim
     cdef Span spans[MAX_NDIM]

@@ -14,6 +14,8 @@ cdef extern from "Python.h":
     Py_ssize_t PySlice_AdjustIndices(Py_ssize_t length, Py_ssize_t *start, Py_ssize_t *stop, Py_ssize_t step)
     Py_ssize_t PyNumber_AsSsize_t(object, object) except? -1
     bint PyIndex_Check(object)
+    enum:
+        PY_SSIZE_T_MAX
 
 cdef slice ALL = slice(None)
 
@@ -26,6 +28,11 @@ cdef int check_integer(object item) except -1:
             "only integers, slices (`:`), ellipsis (`...`) and numpy.newaxis (`None`) are valid indices, not "
             f"{item!r} ({type(item).__name__}); index arrays, lists and boolean masks are not supported yet")
     return 0
+
+
+cdef Py_ssize_t product(Py_ssize_t a, Py_ssize_t b) noexcept:
+    """a * b, or the largest number where that would overflow: more chunks than any result has room for."""
+    return a * b if a == 0 or b <= PY_SSIZE_T_MAX // a else PY_SSIZE_T_MAX
 
 
 cdef class Plan:
@@ -58,15 +65,17 @@ cdef class Plan:
             else:
                 self.axes[axis] = -1
                 self.take_integer(axis, item, shape[axis], chunks[axis])
-            self.n *= self.spans[axis].rows
+            self.n = product(self.n, self.spans[axis].rows)
             axis += 1
+        if len(result) > MAX_NDIM:
+            raise IndexError(
+                f"number of dimensions must be within [0, {MAX_NDIM}], indexing result would have {len(result)}")
         self.shape = tuple(result)
 
     cdef tuple expand(self, object key):
         """The key as a tuple with one integer or slice for every axis; None stays where it was."""
         cdef Py_ssize_t used = 0, dots = 0
-        if type(key) is not tuple:
-            key = (key,)
+        key = tuple(key) if isinstance(key, tuple) else (key,)
         for item in key:
             if item is Ellipsis:
                 dots += 1

@@ -19,12 +19,17 @@ from simplezarr._decode cimport (
 from simplezarr._pipeline cimport (
     Blob, Chain, Region, chain_is_raw, chain_is_shard, raised, region_extent, region_fill, region_offset, region_permute,
     region_place, sz_file)
-from simplezarr._plan cimport Plan
+from simplezarr._plan cimport Plan, product
 from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch
+
+cdef extern from "copy.h" nogil:
+    enum:
+        SZ_STREAMED
 
 cdef enum:
     SHARE_BYTES = 256 << 10     # decoded bytes that are worth waking another thread for
     SHARE_CHUNKS = 32           # chunks, however small
+    STREAM_BYTES = 32 << 20     # a result that no cache holds is written past them
 
 
 def read(Source source, Plan plan, out):
@@ -37,6 +42,7 @@ def read(Source source, Plan plan, out):
         job = Read.__new__(Read)
         job.source, job.plan, job.chain = source, plan, &source.pipeline.chain
         job.data = plan.bind(out, job.strides)
+        job.streamed = SZ_STREAMED if out.nbytes >= STREAM_BYTES else 0
         job.run(job.share(executor.get_num_threads()))
 
 
@@ -98,7 +104,7 @@ cdef class Read(Job):
         """Decides how the work is cut; the number of workers that it is worth."""
         cdef Py_ssize_t touched = self.touched(), work
         cdef bint local = self.source.local or self.source.in_memory
-        work = touched * (self.chain.inner.nbytes if self.chain.inner != NULL else self.chain.nbytes)
+        work = product(touched, self.chain.inner.nbytes if self.chain.inner != NULL else self.chain.nbytes)
         self.parts, self.n = 1, self.plan.n
         if threads == 1 or touched == 1 or (local and work < SHARE_BYTES and touched < SHARE_CHUNKS):
             return 1

@@ -45,12 +45,12 @@ class Array:
     def __init__(self, store: Store, path: str, metadata: ArrayMetadata, *, read_only: bool = True):
         self.store, self.path, self.metadata, self.read_only = store, path, metadata, read_only
         self.shape = metadata.shape
-        self.chunks = _inner_shape(metadata)
         self._grid = metadata.chunk_shape  # of what is stored: chunks, or shards
         try:
             pipeline = bind(metadata.codecs, metadata.spec)
         except (MetadataError, UnsupportedError) as error:
             raise type(error)(f"{join(path, 'zarr.json')}: {error}") from None
+        self.chunks = _inner_shape(metadata)
         self._source = Source(pipeline, store, metadata.chunk_keys, path, self.chunks)
 
     # ------------------------------------------------------------ what it is

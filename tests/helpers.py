@@ -1,5 +1,6 @@
 """Stores for tests (one counts what is asked of it, one fails, one waits), time limits, and other processes."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -48,7 +49,7 @@ class Counting(sz.Store):
 
 
 class Failing(Counting):
-    """Raises `error` for each read of a key that has `part` in it."""
+    """Raises an error like `error` for each read of a key that has `part` in it."""
 
     def __init__(self, data, error, part="c/"):
         super().__init__(data)
@@ -56,12 +57,12 @@ class Failing(Counting):
 
     def get(self, key):
         if self.part in key:
-            raise self.error
+            raise copy.copy(self.error)
         return super().get(key)
 
     def get_range(self, key, start, length):
         if self.part in key:
-            raise self.error
+            raise copy.copy(self.error)
         return super().get_range(key, start, length)
 
 

@@ -132,7 +132,8 @@ def make_case(rand):
     how = {"codecs": chain, "fill_value": fill, "chunk_key_encoding": keys, "seed": seed}
     store = oracle.write_array({}, path, array, stored, **how)
     unit = unit_of_reading(chain, stored)
-    return Case(array, fill, stored, stored if unit is None else unit, None if unit is None else stored, chain, store, path)
+    chunks, shards = (stored, None) if unit is None else (unit, stored)
+    return Case(array, fill, stored, chunks, shards, chain, store, path)
 
 
 def pick_bound(rand, length):

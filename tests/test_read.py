@@ -6,7 +6,9 @@ import os
 import pickle
 import struct
 import sys
+from enum import IntEnum
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -48,6 +50,19 @@ def numpy_message(shape, selection):
     with pytest.raises((IndexError, ValueError, TypeError)) as info:
         np.empty(shape, "u1")[selection]
     return info
+
+
+class Place(NamedTuple):
+    """A tuple, and a bit more."""
+
+    row: object
+    column: object
+
+
+class Rank(IntEnum):
+    """An int, and a bit more."""
+
+    SECOND = 1
 
 
 FOUR = {"zarr.json": document(), "c/0/0": bytes(range(6)), "c/0/1": bytes(range(10, 16)), "c/1/1": bytes(range(20, 26))}
@@ -162,6 +177,44 @@ def test_chunk_stored_later_is_seen():
     assert arr[0, 0] == 0
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_shard_replaced_between_two_reads(kind, tmp_path):
+    data = oracle.write_array({}, "", np.arange(1, 9, dtype="u2"), [8], codecs=[sharding([2])], seed=1)
+    inner = sz.MemoryStore(data) if "memory" in kind else sz.LocalStore(oracle.dump(data, tmp_path))
+    arr = sz.open_array(sz.SlowStore(inner, latency=0) if "slow" in kind else inner)
+    for start in (1, 100, 1000):
+        values = np.arange(start, start + 8, dtype="u2")
+        data.update(oracle.write_array({}, "", values, [8], codecs=[sharding([2])], seed=start))
+        if "local" in kind:
+            (tmp_path / "new").write_bytes(data["c/0"])
+            os.replace(tmp_path / "new", tmp_path / "c/0")
+        assert arr[3:5].tolist() == values[3:5].tolist()
+        assert arr[...].tolist() == values.tolist()
+    if "local" in kind:
+        (tmp_path / "c/0").unlink()
+    else:
+        del data["c/0"]
+    assert not arr[3:5].any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("ndim", [1, 32, 62, 63, 64])
+def test_many_axes(kind, ndim, tmp_path):
+    ones, last = [1] * ndim, (*[0] * (ndim - 1), 1)
+    key = "/".join(["c", *map(str, last)])
+    chains = [(["bytes"], b"\5"), ([sharding(ones, ["bytes"], [LITTLE])], struct.pack("<B2Q", 5, 0, 1))]
+    for i, (codecs, chunk) in enumerate(chains):
+        metadata = document(shape=[*ones[1:], 3], chunks=ones, codecs=codecs)
+        try:
+            arr = opened(kind, tmp_path / str(i), {"zarr.json": metadata, key: chunk})
+        except sz.ZarrError:
+            assert ndim > 62  # a limit, if there is one, is told when the array is opened
+            continue
+        assert arr[last] == 5
+        assert arr[..., ::-1].ravel().tolist() == [9, 5, 9]
+        assert arr.get_chunk(last).ravel().tolist() == [5]
+
+
 @pytest.mark.parametrize(("keys", "names"), [
     ({"name": "default"}, ["c/0/0", "c/1/1"]),
     ({"name": "default", "configuration": {"separator": "."}}, ["c.0.0", "c.1.1"]),
@@ -213,6 +266,7 @@ def test_wrong_selection_gets_numpys_message(selection):
 @pytest.mark.parametrize(("selection", "error"), [
     (1.0, IndexError),
     (2**70, IndexError),
+    ((None,) * 64, IndexError),
     ("a", IndexError),
     (b"a", IndexError),
     (object(), IndexError),
@@ -227,6 +281,12 @@ def test_wrong_kind_of_index(selection, error):
     assert numpy_message((3, 4), selection).type is error
     with pytest.raises(error):
         sz.open_array(FOUR)[selection]
+
+
+def test_other_types_that_numpy_takes():
+    values, arr = np.array(FOUR_VALUES, "u1"), sz.open_array(FOUR)
+    for selection in [Place(1, 3), Place(slice(2), ...), np.array(1), (np.array(-1), np.array(2, "u1")), Rank.SECOND]:
+        assert oracle.same(arr[selection], values[selection])
 
 
 INDEX_ARRAYS = [[0, 1], [], np.array([0, 1]), np.array([True, False, True]), [True, False, False], True, np.True_,
@@ -518,3 +578,9 @@ def test_array_protocols(tmp_path):
     assert again[...].tolist() == FOUR_VALUES
     assert all(text in repr(arr) for text in ("(3, 4)", "uint8"))
     assert arr.read_only
+
+
+@pytest.mark.parametrize("inner", [[2], [2, 3, 1], []])
+def test_inner_chunks_of_another_rank(inner):
+    with pytest.raises(sz.MetadataError, match=r"^zarr\.json: codecs.*chunk_shape"):
+        sz.open_array({"zarr.json": document(codecs=[sharding(inner, ["bytes"])])})

@@ -11,10 +11,12 @@ from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
 from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
+from simplezarr.errors import MetadataError
 
 SLACK = 1 << 20  # bytes that an encoded value may have beyond twice the decoded: frames, headers, padding
 SLACK_PER_CHUNK = 1 << 10  # the same for each inner chunk of a shard
 UNLIMITED = sys.maxsize // 4
+MAX_NDIM = 64  # as NumPy; the index of a shard has one dimension more than the shard
 
 
 @lru_cache(maxsize=256)
@@ -72,6 +74,8 @@ def transform(codec: Bytes, spec: ChunkSpec) -> int:
 
 def _shard_parts(codec: Sharding, spec: ChunkSpec, where: str) -> dict:
     index = codec.index_spec(spec)
+    if len(index.shape) > MAX_NDIM:
+        raise MetadataError(f"{where}.chunk_shape: {len(spec.shape)} dimensions; the limit for shards is {MAX_NDIM - 1}")
     return {
         "inner": bind(codec.codecs, codec.inner_spec(spec), f"{where}.codecs"),
         "index": bind(codec.index_codecs, index, f"{where}.index_codecs"),
