@@ -1,7 +1,5 @@
 #include "box.h"
 
-#include <stdlib.h>
-
 #include "copy.h"
 #include "status.h"
 
@@ -57,38 +55,6 @@ static int read_axes(const box *b, int d, int64_t offset, char *dst) {
   return status;
 }
 
-/* The axis along which dst is densest. */
-static int densest_axis(const box *b) {
-  int best = -1;
-  for (int d = 0; d < b->ndim; d++)
-    if (b->count[d] > 1 && (best < 0 || llabs(b->dst_strides[d]) < llabs(b->dst_strides[best]))) best = d;
-  return best;
-}
-
-/* Where the file's outermost axis is dst's innermost (a reversed array), pieces along it would be scattered over all of
- * dst, a few elements each. So a piece is all of axis 0 with some rows of axis 1: many short reads, but long runs in dst. */
-static int read_columns(const box *b, int64_t offset, char *dst) {
-  ptrdiff_t shape[SZ_MAX_NDIM], strides[SZ_MAX_NDIM];
-  ptrdiff_t rows = 1 + (b->piece / b->count[0] - b->extent[2]) / b->src_strides[1];
-  for (int d = 0; d < b->ndim; d++) {
-    shape[d] = b->count[d];
-    strides[d] = b->src_strides[d];
-  }
-  for (ptrdiff_t k = 0; k < b->count[1]; k += rows) {
-    if (rows > b->count[1] - k) rows = b->count[1] - k;
-    shape[1] = rows;
-    strides[0] = (rows - 1) * b->src_strides[1] + b->extent[2];
-    for (ptrdiff_t i = 0; i < b->count[0]; i++) {
-      const int status = sz_read(b->file, b->scratch + i * strides[0], (size_t)strides[0],
-                                 offset + i * b->src_strides[0] + k * b->src_strides[1]);
-      if (status != SZ_OK) return status;
-    }
-    sz_copy(b->ndim, shape, dst + k * b->dst_strides[1], b->dst_strides, b->scratch, strides, (size_t)b->itemsize,
-            b->transform);
-  }
-  return SZ_OK;
-}
-
 int sz_read_box(const sz_file *file, int64_t base, int ndim, const ptrdiff_t *chunk_shape, const ptrdiff_t *start,
                 const ptrdiff_t *step, const ptrdiff_t *count, char *dst, const ptrdiff_t *dst_strides, size_t itemsize,
                 int transform, char *scratch, size_t piece) {
@@ -97,7 +63,7 @@ int sz_read_box(const sz_file *file, int64_t base, int ndim, const ptrdiff_t *ch
   ptrdiff_t stride = (ptrdiff_t)itemsize;
   int d;
   b.extent[ndim] = (ptrdiff_t)itemsize;
-  b.direct[ndim] = (transform & ~SZ_STREAMED) == SZ_AS_IS;
+  b.direct[ndim] = transform == SZ_AS_IS;
   for (d = ndim - 1; d >= 0; d--) {
     if (count[d] == 0) return SZ_OK;
     base += start[d] * stride;
@@ -107,7 +73,5 @@ int sz_read_box(const sz_file *file, int64_t base, int ndim, const ptrdiff_t *ch
                   (count[d] == 1 || (b.src_strides[d] == b.extent[d + 1] && dst_strides[d] == b.extent[d + 1]));
     stride *= chunk_shape[d];
   }
-  if (ndim > 1 && b.extent[0] > b.piece && b.piece / count[0] >= b.extent[2] && densest_axis(&b) == 0)
-    return read_columns(&b, base, dst);
   return read_axes(&b, 0, base, dst);
 }

@@ -9,9 +9,6 @@
 /* Bytes worth reading and placing at a time: they stay in the second-level cache between the two. */
 #define SZ_PIECE ((size_t)256 << 10)
 
-/* Bytes worth a read of their own, where many short ones are needed. */
-#define SZ_SHORT_READ ((size_t)2 << 10)
-
 /* The chunk lies in C order at `base` of the file. The selection and dst are those of sz_copy_run (copy.h). Runs that are
  * contiguous in the file and in dst are read straight into place; others through scratch, at most `piece` bytes (itemsize or
  * more) at a time, and bytes between selected elements are skipped where skipping is cheaper than reading.

@@ -37,7 +37,6 @@ cdef class Job:
     cdef const Chain *chain
     cdef char *data          # of the caller's buffer: the first element of the first unit
     cdef Py_ssize_t strides[MAX_NDIM]
-    cdef int streamed        # SZ_STREAMED of copy.h, or 0
     cdef Py_ssize_t parts    # pieces a shard's work is cut into
     cdef Py_ssize_t n
     cdef int64_t next

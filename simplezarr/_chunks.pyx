@@ -212,7 +212,7 @@ cdef class Job:
         """Stored object number i of the plan: its index in the grid, and the region wanted of it."""
         cdef Row row
         cdef int d
-        region.data, region.streamed = self.data, self.streamed
+        region.data = self.data
         for d in range(self.plan.ndim - 1, -1, -1):
             span_row(&self.plan.spans[d], i % self.plan.spans[d].rows, &row)
             i //= self.plan.spans[d].rows

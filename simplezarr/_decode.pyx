@@ -41,7 +41,7 @@ cdef extern from "files.h" nogil:
 
 cdef extern from "box.h" nogil:
     enum:
-        SZ_PIECE, SZ_SHORT_READ
+        SZ_PIECE
     int sz_read_box(const sz_file *file, int64_t base, int ndim, const Py_ssize_t *chunk_shape, const Py_ssize_t *start,
                     const Py_ssize_t *step, const Py_ssize_t *count, char *dst, const Py_ssize_t *dst_strides,
                     size_t itemsize, int transform, char *scratch, size_t piece)
@@ -91,15 +91,15 @@ cdef int read_raw(Worker *worker, const Chain *chain, const sz_file *file, int64
     cdef size_t piece = max(<size_t>SZ_PIECE, <size_t>chain.itemsize)
     cdef char *buffer
     worker.culprit = "bytes"
-    if chain.permuted:
+    if chain.permuted:  # a piece of the stored form would be scattered over all of the region, a few elements each
         region_permute(chain, region, &permuted)
         region = &permuted
-        piece = max(piece, region.count[0] * <size_t>SZ_SHORT_READ)
+        piece = max(piece, chain.nbytes)
     buffer = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, min(piece, chain.nbytes))
     if buffer == NULL:
         return SZ_NO_MEMORY
     return sz_read_box(file, base, chain.ndim, chain.shape, region.start, region.step, region.count, region.data,
-                       region.strides, chain.itemsize, chain.transform | region.streamed, buffer, piece)
+                       region.strides, chain.itemsize, chain.transform, buffer, piece)
 
 
 cdef int decode_python(Worker *worker, const Chain *chain, const char *src, size_t n,
@@ -144,7 +144,7 @@ cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, s
         at = <Py_ssize_t>i * header.blocksize
         size = blosc_block_size(&header, i)
         sz_copy_run(chain.ndim, chain.shape, region.start, region.step, region.count, region.data, region.strides,
-                    at // chain.itemsize, size // chain.itemsize, block, chain.itemsize, chain.transform | region.streamed)
+                    at // chain.itemsize, size // chain.itemsize, block, chain.itemsize, chain.transform)
     return SZ_OK
 
 
@@ -259,7 +259,7 @@ cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int l
     cdef int i, status = SZ_OK
     cdef Region region
     worker.culprit = "sharding_indexed"
-    region.data, region.streamed = scratch(worker, level * SLOTS_PER_LEVEL + INDEX, chain.index.nbytes), 0
+    region.data = scratch(worker, level * SLOTS_PER_LEVEL + INDEX, chain.index.nbytes)
     if region.data == NULL:
         return SZ_NO_MEMORY
     if blob.get_ranges == NULL and blob.size < n:
@@ -312,7 +312,7 @@ cdef Py_ssize_t inner_region(const Chain *chain, const Span *spans, const Region
     cdef Row row
     cdef int d
     cdef Py_ssize_t inner = 0, scale = 1
-    sub.data, sub.streamed = region.data, region.streamed
+    sub.data = region.data
     for d in range(chain.ndim - 1, -1, -1):
         span_row(&spans[d], number % spans[d].rows, &row)
         number //= spans[d].rows
@@ -496,7 +496,7 @@ def decode_chunk(Pipeline pipeline, data):
     cdef int i, status
     cdef Worker *worker
     out = np.empty(pipeline.shape, pipeline.dtype)
-    region.data, region.streamed = <char *>cnp.PyArray_DATA(out), 0
+    region.data = <char *>cnp.PyArray_DATA(out)
     for i in range(chain.ndim):
         region.start[i], region.step[i], region.count[i] = 0, 1, pipeline.shape[i]
         region.strides[i] = cnp.PyArray_STRIDES(out)[i]

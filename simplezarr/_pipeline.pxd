@@ -21,7 +21,6 @@ cdef struct Region:
     Py_ssize_t count[MAX_NDIM]
     Py_ssize_t strides[MAX_NDIM]  # bytes between neighbours, in the caller's buffer
     char *data                    # there: the place of the first
-    int streamed                  # SZ_STREAMED of copy.h where the buffer outgrows the caches, else 0
 
 # A codec chain, bound to a chunk's shape, data type and fill value. Everything that can be known before a chunk is.
 cdef struct Chain:

@@ -51,7 +51,7 @@ cdef object take_error(Worker *worker):
 
 cdef void region_permute(const Chain *chain, const Region *region, Region *permuted) noexcept nogil:
     cdef int i
-    permuted.data, permuted.streamed = region.data, region.streamed
+    permuted.data = region.data
     for i in range(chain.ndim):
         permuted.start[i] = region.start[chain.order[i]]
         permuted.step[i] = region.step[chain.order[i]]
@@ -97,8 +97,7 @@ cdef void region_place(const Chain *chain, const Region *region, const char *src
     for i in range(chain.ndim):
         src += region.start[i] * chain.strides[i]
         strides[i] = region.step[i] * chain.strides[i]
-    sz_copy(chain.ndim, region.count, region.data, region.strides, src, strides, chain.itemsize,
-            chain.transform | region.streamed)
+    sz_copy(chain.ndim, region.count, region.data, region.strides, src, strides, chain.itemsize, chain.transform)
 
 
 # ---------------------------------------------------------------- binding

@@ -22,14 +22,9 @@ from simplezarr._pipeline cimport (
 from simplezarr._plan cimport Plan, product
 from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch
 
-cdef extern from "copy.h" nogil:
-    enum:
-        SZ_STREAMED
-
 cdef enum:
     SHARE_BYTES = 256 << 10     # decoded bytes that are worth waking another thread for
     SHARE_CHUNKS = 32           # chunks, however small
-    STREAM_BYTES = 32 << 20     # a result that no cache holds is written past them
 
 
 def read(Source source, Plan plan, out):
@@ -42,7 +37,6 @@ def read(Source source, Plan plan, out):
         job = Read.__new__(Read)
         job.source, job.plan, job.chain = source, plan, &source.pipeline.chain
         job.data = plan.bind(out, job.strides)
-        job.streamed = SZ_STREAMED if out.nbytes >= STREAM_BYTES else 0
         job.run(job.share(executor.get_num_threads()))
 
 
