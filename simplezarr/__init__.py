@@ -1,26 +1,54 @@
-"""simplezarr: a simple, elegant and efficient Zarr implementation."""
+"""simplezarr: a simple, elegant and efficient Zarr implementation.
 
-from numpy import s_
+`import simplezarr` loads nothing else; each public name loads its module when it is first used.
+"""
 
-from simplezarr import codecs
-from simplezarr.api import open, open_array, open_group
-from simplezarr.array import Array
-from simplezarr.codecs.registry import register_codec
-from simplezarr.errors import (
-    ChunkError,
-    MetadataError,
-    NodeExistsError,
-    NodeNotFoundError,
-    ReadOnlyError,
-    UnsupportedError,
-    ZarrError,
-    ZarrWarning,
-)
-from simplezarr.executor import get_num_threads, set_num_threads
-from simplezarr.group import Group
-from simplezarr.stores import LocalStore, MemoryStore, SlowStore, Store, WrapperStore
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy import s_
+
+    from simplezarr import codecs
+    from simplezarr.api import open, open_array, open_group
+    from simplezarr.array import Array
+    from simplezarr.codecs.registry import register_codec
+    from simplezarr.errors import (
+        ChunkError,
+        MetadataError,
+        NodeExistsError,
+        NodeNotFoundError,
+        ReadOnlyError,
+        UnsupportedError,
+        ZarrError,
+        ZarrWarning,
+    )
+    from simplezarr.executor import get_num_threads, set_num_threads
+    from simplezarr.group import Group
+    from simplezarr.stores import LocalStore, MemoryStore, SlowStore, Store, WrapperStore
 
 __version__ = "0.1.0"
+
+_MODULES = {
+    "numpy": ("s_",),
+    "simplezarr.api": ("open", "open_array", "open_group"),
+    "simplezarr.array": ("Array",),
+    "simplezarr.codecs.registry": ("register_codec",),
+    "simplezarr.errors": (
+        "ChunkError",
+        "MetadataError",
+        "NodeExistsError",
+        "NodeNotFoundError",
+        "ReadOnlyError",
+        "UnsupportedError",
+        "ZarrError",
+        "ZarrWarning",
+    ),
+    "simplezarr.executor": ("get_num_threads", "set_num_threads"),
+    "simplezarr.group": ("Group",),
+    "simplezarr.stores": ("LocalStore", "MemoryStore", "SlowStore", "Store", "WrapperStore"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "Array",
@@ -47,3 +75,17 @@ __all__ = [
     "s_",
     "set_num_threads",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "codecs":
+        return importlib.import_module("simplezarr.codecs")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -133,7 +133,11 @@ class Group:
             yield from sorted((path, document) for path, document in consolidated.items() if "/" not in path)
             return
         for name in self.store.list_dir(f"{self.path}/" if self.path else ""):
-            if name != DOCUMENT and not name.startswith("__") and self.store.exists(join(join(self.path, name), DOCUMENT)):
+            if (
+                name != DOCUMENT
+                and not name.startswith("__")
+                and self.store.exists(join(join(self.path, name), DOCUMENT))
+            ):
                 yield name, None
 
     # ------------------------------------------------------------ showing

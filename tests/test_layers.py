@@ -146,11 +146,24 @@ def test_import_is_light_and_starts_nothing(tmp_path):
 import sys, numpy
 before = set(sys.modules)
 import simplezarr
+[getattr(simplezarr, name) for name in simplezarr.__all__]  # loads what each of them needs
 print([name for name in {HEAVY} if name in set(sys.modules) - before], "asyncio" in sys.modules)
 import threading
 print([thread.name for thread in threading.enumerate()])
 """
     assert python(code, seconds=60, directory=tmp_path).splitlines() == ["[] False", "['MainThread']"]
+
+
+def test_import_costs_little(tmp_path):
+    code = """
+import sys, numpy, time
+before, start = set(sys.modules), time.process_time()
+import simplezarr
+print((time.process_time() - start) * 1000, len(set(sys.modules) - before))
+"""
+    costs = [python(code, seconds=60, directory=tmp_path).split() for _ in range(3)]
+    assert min(float(milliseconds) for milliseconds, _ in costs) <= 25
+    assert {count for _, count in costs} == {"1"}
 
 
 def test_reading_does_not_import_asyncio(tmp_path):

@@ -75,7 +75,9 @@ def transform(codec: Bytes, spec: ChunkSpec) -> int:
 def _shard_parts(codec: Sharding, spec: ChunkSpec, where: str) -> dict:
     index = codec.index_spec(spec)
     if len(index.shape) > MAX_NDIM:
-        raise MetadataError(f"{where}.chunk_shape: {len(spec.shape)} dimensions; the limit for shards is {MAX_NDIM - 1}")
+        raise MetadataError(
+            f"{where}.chunk_shape: {len(spec.shape)} dimensions; the limit for shards is {MAX_NDIM - 1}"
+        )
     return {
         "inner": bind(codec.codecs, codec.inner_spec(spec), f"{where}.codecs"),
         "index": bind(codec.index_codecs, index, f"{where}.index_codecs"),
