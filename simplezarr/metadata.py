@@ -25,7 +25,7 @@ __all__ = ["ArrayMetadata", "GroupMetadata", "parse_node"]
 
 MAX_NDIM = 64  # as NumPy
 _MAX_LENGTH = 2**63 - 1
-_MAX_REMEMBERED = 256  # layouts, each of at most so many bytes
+_MAX_REMEMBERED = 256  # documents and layouts, each of at most so many bytes
 _MAX_REMEMBERED_SIZE = 4096
 _ZARR_FORMAT = 3
 
@@ -127,7 +127,11 @@ class GroupMetadata:
 
 def parse_node(document: bytes, key: str) -> ArrayMetadata | GroupMetadata:
     """Reads a `zarr.json`; `key` is where it is stored, for messages."""
+    known = remembered.get(document) if type(document) is bytes else None
+    if known is not None:  # the arrays of a time series, or one that is opened again
+        return known
     members = load(document, key)
+    before = tolerated()
     try:
         version = members.get("zarr_format")
         if type(version) is not int:
@@ -136,7 +140,10 @@ def parse_node(document: bytes, key: str) -> ArrayMetadata | GroupMetadata:
             raise UnsupportedError(f"{key}: zarr_format: {show(version)} is unknown; a zarr.json is of format 3")
         kind = members.get("node_type")
         if kind == "array":
-            return _parse_array(members, key, document)
+            metadata = _parse_array(members, key, document)
+            if tolerated() == before and not metadata.attributes and not metadata.extra:  # nothing in it can change
+                _remember(bytes(document), metadata)
+            return metadata
         if kind == "group":
             return _parse_group(members, key)
         shown = _missing_or_shown(members, "node_type")
@@ -196,11 +203,17 @@ def _layout(members: dict, key: str, document: bytes) -> Layout:
     if layout is None:
         before = tolerated()
         layout, may_repeat = _parse_layout(members, key, document)
-        if may_repeat and tolerated() == before and len(mark) <= _MAX_REMEMBERED_SIZE:
-            if len(remembered) >= _MAX_REMEMBERED:
-                remembered.clear()
-            remembered[mark] = layout
+        if may_repeat and tolerated() == before:
+            _remember(mark, layout)
     return layout
+
+
+def _remember(mark: bytes, what: object) -> None:
+    """Keeps what a document, or the mark of a layout (which no document is like), was read as."""
+    if len(mark) <= _MAX_REMEMBERED_SIZE:
+        if len(remembered) >= _MAX_REMEMBERED:
+            remembered.clear()
+        remembered[mark] = what
 
 
 def _parse_layout(members: dict, key: str, document: bytes) -> tuple[Layout, bool]:

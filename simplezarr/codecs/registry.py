@@ -33,7 +33,7 @@ BUILTIN = {
 _classes: dict[str, type[Codec]] = {}
 
 # What was read with these classes and may be used again; forgotten when one of them changes.
-remembered: dict[bytes, tuple] = {}
+remembered: dict[bytes, object] = {}
 
 
 def register_codec(cls: type[Codec]) -> type[Codec]:
