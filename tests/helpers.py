@@ -102,11 +102,19 @@ def within(seconds, function, *args):
     return result
 
 
+#: Starts a Python that does not take the package from the directory it is started in, which may be the source tree.
+PYTHON = [sys.executable, "-P"]
+
+
+def same_package():
+    """The environment of a process that imports the same simplezarr, and these tests."""
+    paths = [Path(sz.__file__).parents[1], Path(__file__).parents[1]]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+
+
 def python(code, *args, seconds, directory):
     """What a new Python process prints, with the same simplezarr and these tests to import; it must end well."""
-    paths = [Path(sz.__file__).parents[1], Path(__file__).parents[1]]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
-    command = [sys.executable, "-c", code, *map(str, args)]
-    done = subprocess.run(command, cwd=directory, env=env, capture_output=True, text=True, timeout=seconds)
+    command = [*PYTHON, "-c", code, *map(str, args)]
+    done = subprocess.run(command, cwd=directory, env=same_package(), capture_output=True, text=True, timeout=seconds)
     assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout

@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -13,7 +12,7 @@ from concurrent.futures import CancelledError, Future
 import pytest
 
 from simplezarr import executor
-from tests.helpers import within
+from tests.helpers import PYTHON, same_package, within
 
 pytestmark = pytest.mark.usefixtures("pool")
 
@@ -25,7 +24,7 @@ def in_pool():
 def python(code, **environment):
     """What a fresh interpreter prints."""
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60
+        [*PYTHON, "-c", code], env={**same_package(), **environment}, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

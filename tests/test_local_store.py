@@ -5,13 +5,13 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
 from simplezarr.stores import LocalStore
+from tests.helpers import PYTHON, same_package
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 unprivileged = pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs permissions that bind")
@@ -194,7 +194,9 @@ def test_killed_writer(tmp_path):
     )
     store = LocalStore(tmp_path)
     for _ in range(3):
-        with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as child:
+        with subprocess.Popen(
+            [*PYTHON, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, env=same_package()
+        ) as child:
             child.stdout.readline()
             for _ in range(5):
                 assert len(set(store.get("a/b"))) == 1
