@@ -1,7 +1,8 @@
 """The compressors and checksums as kernels behind one C function type."""
 
-from collections.abc import Buffer
 from typing import final
+
+from typing_extensions import Buffer
 
 @final
 class Kernel:

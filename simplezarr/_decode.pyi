@@ -1,8 +1,8 @@
 """Decoding through a pipeline: stored bytes to their places in the caller's buffer, without the GIL."""
 
-from collections.abc import Buffer
 
 import numpy as np
+from typing_extensions import Buffer
 
 from simplezarr._pipeline import Pipeline
 

@@ -60,6 +60,7 @@ cdef class Pipeline:
     cdef tuple parts            # keeps alive what the chain points to
     cdef readonly object dtype
     cdef readonly tuple shape
+    cdef int bind_shard(self, Pipeline inner, Pipeline index, size_t index_nbytes, bint index_first) except -1
 
 
 cdef inline bint chain_is_raw(const Chain *chain) noexcept nogil:

@@ -142,7 +142,7 @@ cdef class Pipeline:
         if inner is not None:
             self.bind_shard(inner, index, index_nbytes, index_first)
 
-    def bind_shard(self, Pipeline inner, Pipeline index, size_t index_nbytes, bint index_first):
+    cdef int bind_shard(self, Pipeline inner, Pipeline index, size_t index_nbytes, bint index_first) except -1:
         cdef Chain *chain = &self.chain
         cdef int i
         chain.inner, chain.index = &inner.chain, &index.chain
@@ -151,3 +151,4 @@ cdef class Pipeline:
         for i in range(chain.ndim):
             chain.grid[i] = chain.shape[i] // <Py_ssize_t>inner.shape[i]
             chain.ninner *= chain.grid[i]
+        return 0

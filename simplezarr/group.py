@@ -16,8 +16,9 @@ DOCUMENT = "zarr.json"
 
 def make_node(store: Store, path: str, metadata: ArrayMetadata | GroupMetadata, *, read_only: bool) -> "Array | Group":
     """The array or group that `metadata` describe."""
-    kind = Array if isinstance(metadata, ArrayMetadata) else Group
-    return kind(store, path, metadata, read_only=read_only)
+    if isinstance(metadata, ArrayMetadata):
+        return Array(store, path, metadata, read_only=read_only)
+    return Group(store, path, metadata, read_only=read_only)
 
 
 def find_node(store: Store, path: str, *, read_only: bool) -> "Array | Group | None":
@@ -113,11 +114,11 @@ class Group:
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
         """(name, array) pairs of the children that are arrays."""
-        return (item for item in self.items() if isinstance(item[1], Array))
+        return ((name, node) for name, node in self.items() if isinstance(node, Array))
 
     def groups(self) -> "Iterator[tuple[str, Group]]":
         """(name, group) pairs of the children that are groups."""
-        return (item for item in self.items() if isinstance(item[1], Group))
+        return ((name, node) for name, node in self.items() if isinstance(node, Group))
 
     def _full_path(self, path: str) -> str:
         below = normalize_path(path)

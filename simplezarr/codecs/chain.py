@@ -2,6 +2,7 @@
 
 import sys
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,8 @@ def bind(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> P
 
     Raises MetadataError, naming the member below `where`, for a chain that can't encode such chunks.
     """
-    array_array, array_bytes, bytes_bytes = split_chain(codecs, where)
+    chain: Any = split_chain(codecs, where)
+    array_array, array_bytes, bytes_bytes = chain
     specs, encoded = resolve_chain(codecs, spec, where)
     native = (
         all(type(codec) is Transpose for codec in array_array)
@@ -34,9 +36,9 @@ def bind(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> P
     )
     limits, most = _size_limits(array_bytes, bytes_bytes, specs[-1])
     if not native:
-        chain = PythonChain(array_array, array_bytes, bytes_bytes, specs, limits)
-        return Pipeline(spec.shape, identity(spec), spec.dtype.numpy, 0, spec.fill, most, python=chain)
-    shard = {}
+        python = PythonChain(array_array, array_bytes, bytes_bytes, specs, limits)
+        return Pipeline(spec.shape, identity(spec), spec.dtype.numpy, 0, spec.fill, most, python=python)
+    shard: dict[str, Any] = {}
     if type(array_bytes) is Sharding:
         shard = _shard_parts(array_bytes, specs[-1], f"{where}[{len(array_array)}].configuration")
     return Pipeline(
@@ -56,7 +58,7 @@ def identity(spec: ChunkSpec) -> tuple[int, ...]:
     return tuple(range(len(spec.shape)))
 
 
-def stored_order(transposes: tuple[Transpose, ...], spec: ChunkSpec) -> tuple[int, ...]:
+def stored_order(transposes: tuple[Any, ...], spec: ChunkSpec) -> tuple[int, ...]:
     """Axis i of what the transposes make is axis order[i] of the chunk."""
     order = identity(spec)
     for transpose in transposes:
@@ -86,7 +88,7 @@ def _shard_parts(codec: Sharding, spec: ChunkSpec, where: str) -> dict:
     }
 
 
-def _size_limits(array_bytes: Codec, bytes_bytes: tuple, spec: ChunkSpec) -> tuple[tuple[int, ...], int]:
+def _size_limits(array_bytes: Any, bytes_bytes: tuple, spec: ChunkSpec) -> tuple[tuple[int, ...], int]:
     """The most bytes that each bytes -> bytes codec, in decoding order, may decode to; and the most stored bytes.
 
     A checksum has a size; what a compressor makes of n bytes is never much more than n.
@@ -95,7 +97,7 @@ def _size_limits(array_bytes: Codec, bytes_bytes: tuple, spec: ChunkSpec) -> tup
     most = size if size is not None else UNLIMITED
     if type(array_bytes) is Sharding:
         most = _loose(spec.nbytes) + array_bytes.index_spec(spec).nbytes * (1 + SLACK_PER_CHUNK // 16)
-    limits = []
+    limits: list[int] = []
     for codec in bytes_bytes:
         limits.insert(0, most)
         size = codec.resolve(size)
@@ -111,7 +113,7 @@ def _loose(nbytes: int) -> int:
 class PythonChain:
     """A chain with at least one codec in plain Python: each codec in turn, on bytes and arrays."""
 
-    def __init__(self, array_array: tuple, array_bytes: Codec, bytes_bytes: tuple, specs: list, limits: tuple):
+    def __init__(self, array_array: tuple, array_bytes: Any, bytes_bytes: tuple, specs: list, limits: tuple):
         self.array_array, self.array_bytes, self.bytes_bytes = array_array, array_bytes, bytes_bytes
         self.specs, self.limits = specs, limits
         # a shard between codecs in Python is decoded as a whole

@@ -8,6 +8,7 @@ Gzip(level=5)
 """
 
 import importlib
+from typing import Any
 
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, Codec
 from simplezarr.errors import MetadataError, UnsupportedError
@@ -33,7 +34,7 @@ BUILTIN = {
 _classes: dict[str, type[Codec]] = {}
 
 # What was read with these classes and may be used again; forgotten when one of them changes.
-remembered: dict[bytes, object] = {}
+remembered: dict[bytes, Any] = {}
 
 
 def register_codec(cls: type[Codec]) -> type[Codec]:
