@@ -2,6 +2,8 @@
 
 from typing import final
 
+from typing_extensions import disjoint_base
+
 from simplezarr._pipeline import Pipeline
 from simplezarr.keys import ChunkKeys
 from simplezarr.stores.base import Store
@@ -22,6 +24,11 @@ class Source:
     def encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
         """The stored bytes of one unit of reading, or None where it is not stored."""
 
+@final
+class ShardIndex:
+    """A shard's decoded index and the identity of the file it was read from."""
+
+@disjoint_base
 class Job:
     """One read or write under way: what `drain` needs to do its share of it."""
 
