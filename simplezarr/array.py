@@ -40,11 +40,18 @@ class Array:
     array([2, 9], dtype=uint8)
     """
 
-    __slots__ = ("_grid", "_source", "chunks", "metadata", "path", "read_only", "shape", "store")
+    __slots__ = ("_grid", "_source", "chunks", "dtype", "metadata", "path", "read_only", "shape", "store")
+
+    #: Length along each dimension.
+    shape: tuple[int, ...]
+    #: Data type of the elements in memory, always in the machine's byte order.
+    dtype: np.dtype
+    #: Shape of the unit of reading: of a chunk, or of the inner chunks of a shard.
+    chunks: tuple[int, ...]
 
     def __init__(self, store: Store, path: str, metadata: ArrayMetadata, *, read_only: bool = True):
         self.store, self.path, self.metadata, self.read_only = store, path, metadata, read_only
-        self.shape = metadata.shape
+        self.shape, self.dtype = metadata.shape, metadata.data_type.numpy
         self._grid = metadata.chunk_shape  # of what is stored: chunks, or shards
         try:
             pipeline = bind(metadata.codecs, metadata.spec)
@@ -64,11 +71,6 @@ class Array:
     def size(self) -> int:
         """Number of elements."""
         return prod(self.shape)
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Data type of the elements in memory, always in the machine's byte order."""
-        return self.metadata.data_type.numpy
 
     @property
     def itemsize(self) -> int:
@@ -160,7 +162,7 @@ class Array:
 
     def __getitem__(self, selection: Any) -> Any:
         plan = Plan(selection, self.shape, self._grid)
-        out = np.empty(plan.shape, self.metadata.data_type.numpy)
+        out = np.empty(plan.shape, self.dtype)
         read(self._source, plan, out)
         return out[()] if plan.scalar else out
 
@@ -185,7 +187,11 @@ class Array:
         A chunk that is not stored is all fill value. Raises IndexError where the grid has no such chunk.
         """
         plan = chunk_plan(index, self.shape, self.chunks, self._grid)
-        return self._fill(plan, np.empty(plan.shape, self.dtype) if out is None else out)
+        if out is not None:
+            return self._fill(plan, out)
+        out = np.empty(self.chunks, self.dtype)
+        read(self._source, plan, out)
+        return out
 
     def get_chunk_future(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `get_chunk(index, out=out)`."""
