@@ -17,6 +17,9 @@ cdef int decode_steps(Worker *worker, const Chain *chain, const char **src, size
                       const Region *region) noexcept nogil
 cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
                        int level) noexcept nogil
+cdef int decode_native(Worker *worker, const Chain *chain, const char *src, size_t n, char *dst, int level) noexcept nogil
+cdef int read_native(Worker *worker, const Chain *chain, const sz_file *file, int64_t offset, size_t n, char *dst,
+                     int level) noexcept nogil
 cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int level, const uint64_t **index) noexcept nogil
 cdef int decode_shard(Worker *worker, const Chain *chain, const Blob *blob, const Region *region, Py_ssize_t part,
                       Py_ssize_t parts, int level) noexcept nogil

@@ -17,7 +17,7 @@ import numpy as np
 from simplezarr._codecs cimport Step, blosc_block_size, blosc_decode_block, blosc_open, sz_blosc1
 from simplezarr._pipeline cimport (
     Blob, Chain, Pipeline, Region, chain_is_raw, raised, region_extent, region_fill, region_is_run, region_offset,
-    region_permute, region_place, take_error)
+    region_permute, region_place, region_whole, take_error)
 from simplezarr._plan cimport MAX_NDIM, Row, Span, span_row, span_set
 from simplezarr._worker cimport (
     SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, SZ_TRUNCATED, Worker,
@@ -164,7 +164,7 @@ cdef int decode_whole(Worker *worker, const Chain *chain, const char *src, size_
     if status != SZ_OK:
         return status
     if not direct:
-        region_place(chain, region, dst)
+        region_place(chain, region, dst, chain.transform)
     elif chain.transform != SZ_AS_IS:  # in place
         sz_copy(chain.ndim, chain.shape, dst, chain.strides, dst, chain.strides, chain.itemsize, chain.transform)
     return SZ_OK
@@ -223,8 +223,36 @@ cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size
     worker.culprit = "bytes"
     if n != chain.nbytes:
         return SZ_TOO_SHORT if n < chain.nbytes else SZ_TOO_LONG
-    region_place(chain, region, src)
+    region_place(chain, region, src, chain.transform)
     return SZ_OK
+
+
+cdef int decode_native(Worker *worker, const Chain *chain, const char *src, size_t n, char *dst, int level) noexcept nogil:
+    """The whole chunk stored in the n bytes at src, in native form."""
+    cdef Region region
+    region_whole(chain, dst, &region)
+    return decode_region(worker, chain, src, n, &region, level)
+
+
+cdef int read_native(Worker *worker, const Chain *chain, const sz_file *file, int64_t offset, size_t n, char *dst,
+                     int level) noexcept nogil:
+    """The whole chunk stored in n bytes of a file, in native form."""
+    cdef Region region
+    cdef char *raw
+    cdef int status
+    if chain_is_raw(chain):
+        worker.culprit = "bytes"
+        if n != chain.nbytes:
+            return SZ_TOO_SHORT if n < chain.nbytes else SZ_TOO_LONG
+        region_whole(chain, dst, &region)
+        return read_raw(worker, chain, file, offset, &region, level)
+    if n > chain.most:
+        return SZ_TOO_LONG
+    raw = scratch(worker, level * SLOTS_PER_LEVEL + RAW, n)
+    if raw == NULL:
+        return SZ_NO_MEMORY
+    status = sz_read(file, raw, n, offset)
+    return decode_native(worker, chain, raw, n, dst, level) if status == SZ_OK else status
 
 
 # ---------------------------------------------------------------- shards

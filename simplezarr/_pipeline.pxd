@@ -83,7 +83,9 @@ cdef void region_permute(const Chain *chain, const Region *region, Region *permu
 cdef bint region_is_run(const Chain *chain, const Region *region) noexcept nogil
 cdef Py_ssize_t region_offset(const Chain *chain, const Region *stored) noexcept nogil
 cdef Py_ssize_t region_extent(const Chain *chain, const Region *stored) noexcept nogil
-cdef void region_place(const Chain *chain, const Region *region, const char *src) noexcept nogil
+cdef void region_whole(const Chain *chain, char *data, Region *region) noexcept nogil
+cdef void region_place(const Chain *chain, const Region *region, const char *src, int transform) noexcept nogil
+cdef void region_gather(const Chain *chain, const Region *region, char *dst, int transform) noexcept nogil
 cdef void region_fill(const Chain *chain, const Region *region) noexcept nogil
 cdef int raised(Worker *worker, object error) noexcept
 cdef object take_error(Worker *worker)

@@ -2,7 +2,8 @@
 
 `transpose` has become an order of axes and `bytes` a transform of elements, both for the one strided copy between a chunk
 and the caller's buffer. The stored form of a chunk is what the `bytes` codec makes or takes: its axes in stored order, its
-numbers in stored byte order. A region is some elements of a chunk and their places in the caller's buffer.
+numbers in stored byte order. Its native form has the same order of axes, but numbers in the machine's byte order. A region
+is some elements of a chunk and their places in the caller's buffer.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -90,14 +91,33 @@ cdef Py_ssize_t region_extent(const Chain *chain, const Region *stored) noexcept
     return extent
 
 
-cdef void region_place(const Chain *chain, const Region *region, const char *src) noexcept nogil:
-    """The one strided copy: from the decoded chunk at src to the region's places."""
+cdef void region_whole(const Chain *chain, char *data, Region *region) noexcept nogil:
+    """All of a chunk, placed at `data` in one run in the order of the stored form."""
+    cdef int i
+    region.data = data
+    for i in range(chain.ndim):
+        region.start[chain.order[i]], region.step[chain.order[i]] = 0, 1
+        region.count[chain.order[i]], region.strides[chain.order[i]] = chain.shape[i], chain.strides[i]
+
+
+cdef void region_place(const Chain *chain, const Region *region, const char *src, int transform) noexcept nogil:
+    """The one strided copy: from the chunk at src to the places of the region (in the order of the stored form)."""
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef int i
     for i in range(chain.ndim):
         src += region.start[i] * chain.strides[i]
         strides[i] = region.step[i] * chain.strides[i]
-    sz_copy(chain.ndim, region.count, region.data, region.strides, src, strides, chain.itemsize, chain.transform)
+    sz_copy(chain.ndim, region.count, region.data, region.strides, src, strides, chain.itemsize, transform)
+
+
+cdef void region_gather(const Chain *chain, const Region *region, char *dst, int transform) noexcept nogil:
+    """The same way back: from the places of the region into the chunk at dst."""
+    cdef Py_ssize_t strides[MAX_NDIM]
+    cdef int i
+    for i in range(chain.ndim):
+        dst += region.start[i] * chain.strides[i]
+        strides[i] = region.step[i] * chain.strides[i]
+    sz_copy(chain.ndim, region.count, dst, strides, region.data, region.strides, chain.itemsize, transform)
 
 
 # ---------------------------------------------------------------- binding

@@ -217,5 +217,5 @@ cdef class Read(Job):
         value = value if type(value) is bytes else bytes(value)
         src = PyBytes_AS_STRING(value) - start
         with nogil:
-            region_place(self.chain, stored, src)
+            region_place(self.chain, stored, src, self.chain.transform)
         return SZ_OK

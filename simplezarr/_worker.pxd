@@ -23,6 +23,7 @@ cdef enum:
     SLOTS_PER_LEVEL = 7
     PATH_SLOT = LEVELS * SLOTS_PER_LEVEL
     BLOCK_SLOT            # of the Blosc kernels
+    CHUNK_SLOT            # a whole chunk in native form, whose parts are placed or changed
     SLOTS                 # scratch buffers a worker can hold
 
 # What one thread needs while it decodes and encodes: contexts of the compressors and scratch memory, kept for the next
