@@ -18,7 +18,7 @@ LINK = ["-Wl,--exclude-libs,ALL"] if sys.platform == "linux" else []
 EXTENSIONS = {  # module: (C files, archives)
     "_plan": ([], []),
     "_worker": ([], []),
-    "_codecs": (["crc32c", "blosc1"], ARCHIVE),
+    "_codecs": (["crc32c", "blosc1", "zstd"], ARCHIVE),
     "_pipeline": (["copy"], []),
     "_decode": (["copy", "copy_run", "files", "box"], []),
     "_chunks": ([], []),

@@ -15,6 +15,10 @@ ZSTD_DCtx *ZSTD_createDCtx(void);
 size_t ZSTD_freeDCtx(ZSTD_DCtx *);
 size_t ZSTD_decompressDCtx(ZSTD_DCtx *, void *dst, size_t capacity, const void *src, size_t n);
 unsigned long long ZSTD_getFrameContentSize(const void *src, size_t n);
+size_t ZSTD_findFrameCompressedSize(const void *src, size_t n);
+size_t ZSTD_decompressBegin(ZSTD_DCtx *); /* this and the next two: a frame part by part, into one run of memory */
+size_t ZSTD_nextSrcSizeToDecompress(ZSTD_DCtx *);
+size_t ZSTD_decompressContinue(ZSTD_DCtx *, void *dst, size_t capacity, const void *src, size_t n);
 ZSTD_CCtx *ZSTD_createCCtx(void);
 size_t ZSTD_freeCCtx(ZSTD_CCtx *);
 size_t ZSTD_CCtx_reset(ZSTD_CCtx *, int directive);

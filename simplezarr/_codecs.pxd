@@ -6,6 +6,12 @@ cdef extern from "blosc1.h" nogil:
     ctypedef struct sz_blosc1:
         int32_t nbytes, blocksize, nblocks
 
+cdef extern from "zstd.h" nogil:
+    ctypedef struct sz_zstd_frame:
+        char *dst
+        size_t done, size
+        bint checked
+
 # One direction of a bytes -> bytes codec. *size holds dst's capacity, then the bytes written; more than the capacity is
 # SZ_TOO_LONG. A trimming codec (a checksum) only shortens its input when it decodes: dst is not used and may be NULL.
 ctypedef int (*kernel_t)(Worker *, const Step *, const char *src, size_t n, char *dst, size_t *size) noexcept nogil
@@ -17,7 +23,8 @@ cdef struct Step:
     kernel_t encode
     bound_t bound     # the most bytes that n bytes are encoded to
     bint trims
-    bint in_blocks    # Blosc: can be decoded block by block
+    bint in_blocks    # Blosc: any block can be decoded by itself
+    bint in_order     # zstd: block after block, so the end of a chunk need not be decoded
     int level
     int checksum      # zstd
     int compressor    # Blosc: as in blosc1.h
@@ -29,6 +36,8 @@ cdef class Kernel:
     cdef Step step
     cdef bytes run(self, data, size_t limit, kernel_t kernel, bint may_fail)
 
+cdef bint zstd_open(Worker *worker, const char *src, size_t n, size_t size, sz_zstd_frame *frame) noexcept nogil
+cdef int zstd_decode_more(Worker *worker, sz_zstd_frame *frame) noexcept nogil
 cdef int blosc_open(const char *src, size_t n, sz_blosc1 *header) noexcept nogil
 cdef int32_t blosc_block_size(const sz_blosc1 *header, int32_t i) noexcept nogil
 cdef int blosc_decode_block(Worker *worker, const char *src, size_t n, const sz_blosc1 *header, int32_t i,

@@ -16,12 +16,10 @@ from simplezarr._worker cimport (
 
 cdef extern from "vendor.h" nogil:
     enum:
-        SZ_ZSTD_COMPRESSION_LEVEL, SZ_ZSTD_CHECKSUM_FLAG, SZ_ZSTD_ERROR_DST_TOO_SMALL, SZ_ZSTD_ERROR_CHECKSUM
-        SZ_ZSTD_ERROR_SRC_SIZE, SZ_ZSTD_ERROR_MEMORY
+        SZ_ZSTD_COMPRESSION_LEVEL, SZ_ZSTD_CHECKSUM_FLAG, SZ_ZSTD_ERROR_MEMORY
         SZ_Z_NO_FLUSH, SZ_Z_FINISH, SZ_Z_OK, SZ_Z_STREAM_END, SZ_Z_DATA_ERROR, SZ_Z_MEM_ERROR, SZ_Z_BUF_ERROR
     ZSTD_DCtx *ZSTD_createDCtx()
     size_t ZSTD_freeDCtx(ZSTD_DCtx *)
-    size_t ZSTD_decompressDCtx(ZSTD_DCtx *, void *dst, size_t capacity, const void *src, size_t n)
     ZSTD_CCtx *ZSTD_createCCtx()
     size_t ZSTD_freeCCtx(ZSTD_CCtx *)
     size_t ZSTD_CCtx_setParameter(ZSTD_CCtx *, int parameter, int value)
@@ -37,6 +35,11 @@ cdef extern from "vendor.h" nogil:
                              int32_t strategy)
     int32_t zng_deflate(zng_stream *, int32_t flush)
     int32_t zng_deflateEnd(zng_stream *)
+
+cdef extern from "zstd.h" nogil:
+    int sz_zstd_decode(ZSTD_DCtx *, const char *src, size_t n, char *dst, size_t *size)
+    int sz_zstd_open(ZSTD_DCtx *, const char *src, size_t n, size_t size, sz_zstd_frame *)
+    int sz_zstd_more(ZSTD_DCtx *, sz_zstd_frame *)
 
 cdef extern from "crc32c.h" nogil:
     uint32_t sz_crc32c(uint32_t crc, const char *data, size_t n)
@@ -61,28 +64,23 @@ cdef enum:
 
 # ---------------------------------------------------------------- zstd (RFC 8878)
 
-cdef int zstd_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
-    """All frames of src, also those without a content size; skippable frames are skipped."""
-    cdef size_t got
-    cdef unsigned code
+cdef ZSTD_DCtx *zstd_decoder(Worker *worker) noexcept nogil:
+    """The worker's decoding context; NULL when there is no memory for one."""
     if worker.zstd_decoder == NULL:
         worker.zstd_decoder = ZSTD_createDCtx()
-        if worker.zstd_decoder == NULL:
-            return SZ_NO_MEMORY
-    if n == 0:
-        return SZ_TRUNCATED
-    got = ZSTD_decompressDCtx(worker.zstd_decoder, dst, size[0], src, n)
-    if not ZSTD_isError(got):
-        size[0] = got
-        return SZ_OK
-    code = ZSTD_getErrorCode(got)
-    if code == SZ_ZSTD_ERROR_DST_TOO_SMALL:
-        return SZ_TOO_LONG
-    if code == SZ_ZSTD_ERROR_CHECKSUM:
-        return SZ_CHECKSUM
-    if code == SZ_ZSTD_ERROR_SRC_SIZE:
-        return SZ_TRUNCATED
-    return SZ_NO_MEMORY if code == SZ_ZSTD_ERROR_MEMORY else SZ_CORRUPT
+    return worker.zstd_decoder
+
+
+cdef int zstd_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    return sz_zstd_decode(worker.zstd_decoder, src, n, dst, size) if zstd_decoder(worker) != NULL else SZ_NO_MEMORY
+
+
+cdef bint zstd_open(Worker *worker, const char *src, size_t n, size_t size, sz_zstd_frame *frame) noexcept nogil:
+    return zstd_decoder(worker) != NULL and sz_zstd_open(worker.zstd_decoder, src, n, size, frame)
+
+
+cdef int zstd_decode_more(Worker *worker, sz_zstd_frame *frame) noexcept nogil:
+    return sz_zstd_more(worker.zstd_decoder, frame)
 
 
 cdef int zstd_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
@@ -219,9 +217,7 @@ cdef int32_t blosc_block_size(const sz_blosc1 *header, int32_t i) noexcept nogil
 cdef int blosc_decode_block(Worker *worker, const char *src, size_t n, const sz_blosc1 *header, int32_t i,
                             char *dst) noexcept nogil:
     cdef char *tmp = scratch(worker, BLOCK_SLOT, header.blocksize)
-    if worker.zstd_decoder == NULL:
-        worker.zstd_decoder = ZSTD_createDCtx()
-    if tmp == NULL or worker.zstd_decoder == NULL:
+    if tmp == NULL or zstd_decoder(worker) == NULL:
         return SZ_NO_MEMORY
     return sz_blosc1_decode_block(src, n, header, i, dst, tmp, worker.zstd_decoder)
 
@@ -363,6 +359,7 @@ def zstd_kernel(int level=0, bint checksum=False) -> Kernel:
     cdef Kernel kernel = new_kernel("zstd", zstd_decode, zstd_encode, zstd_bound)
     kernel.step.level = level
     kernel.step.checksum = checksum
+    kernel.step.in_order = True
     return kernel
 
 

@@ -14,7 +14,8 @@ from libc.string cimport memcpy
 
 import numpy as np
 
-from simplezarr._codecs cimport Step, blosc_block_size, blosc_decode_block, blosc_open, sz_blosc1
+from simplezarr._codecs cimport (
+    Step, blosc_block_size, blosc_decode_block, blosc_open, sz_blosc1, sz_zstd_frame, zstd_decode_more, zstd_open)
 from simplezarr._pipeline cimport (
     Blob, Chain, Pipeline, Region, chain_is_raw, raised, region_extent, region_fill, region_is_run, region_offset,
     region_permute, region_place, region_whole, take_error)
@@ -59,6 +60,7 @@ cdef enum:
     REMOTE_GAP = 256 << 10
     LOCAL_RUN = 1 << 20     # bytes read at a time
     REMOTE_RUN = 8 << 20
+    ZSTD_BLOCKS = 256 << 10 # a zstd chunk of at least this size has several blocks
     RAW_ALONE = 64 << 10    # an uncompressed inner chunk of this size is read by itself, straight into place
 
 cdef uint64_t LAST_BYTE = 0x7fffffffffffffff
@@ -148,6 +150,32 @@ cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, s
     return SZ_OK
 
 
+cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
+                         int level) noexcept nogil:
+    """A zstd chunk block after block: each is placed while it is in cache, and those behind the last wanted one stay."""
+    cdef sz_zstd_frame frame
+    cdef size_t first = region_offset(chain, region), last = first + region_extent(chain, region)
+    cdef Py_ssize_t placed = first // chain.itemsize, whole
+    cdef int status
+    if chain.nbytes < ZSTD_BLOCKS or not zstd_open(worker, src, n, chain.nbytes, &frame):
+        return decode_whole(worker, chain, src, n, region, level)
+    frame.dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, chain.nbytes)
+    if frame.dst == NULL:
+        return SZ_NO_MEMORY
+    if frame.checked:
+        last = chain.nbytes
+    while frame.done < last:
+        status = zstd_decode_more(worker, &frame)
+        if status != SZ_OK:
+            return status
+        whole = frame.done // chain.itemsize
+        if whole > placed:
+            sz_copy_run(chain.ndim, chain.shape, region.start, region.step, region.count, region.data, region.strides,
+                        placed, whole - placed, frame.dst + placed * chain.itemsize, chain.itemsize, chain.transform)
+            placed = whole
+    return SZ_OK
+
+
 cdef int decode_whole(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
                       int level) noexcept nogil:
     """The last codec's output, all of it: straight into place, or through scratch."""
@@ -186,6 +214,8 @@ cdef int decode_steps(Worker *worker, const Chain *chain, const char **src, size
             done[0] = True
             if step.in_blocks and not region_is_run(chain, region):
                 return decode_in_blocks(worker, chain, src[0], n[0], region, level)
+            if step.in_order and not region_is_run(chain, region):
+                return decode_in_order(worker, chain, src[0], n[0], region, level)
             return decode_whole(worker, chain, src[0], n[0], region, level)
         size = chain.limits[i]
         if not step.trims:
