@@ -7,7 +7,7 @@ import zstandard
 import simplezarr as sz
 
 SHAPE = (64, 128, 64)  # 1 MiB of uint16 in blocks of 128 KiB
-DATA = (np.arange(np.prod(SHAPE)).reshape(SHAPE) ** 2 % 65521).astype("<u2")
+DATA = np.random.default_rng(0).integers(0, 50, SHAPE, "<u2")
 RAW = DATA.tobytes()
 DOCUMENT = b"""{"zarr_format": 3, "node_type": "array", "shape": [64, 128, 64], "data_type": "uint16",
     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [64, 128, 64]}},
