@@ -21,7 +21,7 @@ EXTENSIONS = {  # module: (C files, archives)
     "_codecs": (["crc32c", "blosc1", "zstd"], ARCHIVE),
     "_pipeline": (["copy"], []),
     "_decode": (["copy", "copy_run", "files", "box"], []),
-    "_chunks": ([], []),
+    "_chunks": (["files"], []),
     "_read": ([], []),
 }
 

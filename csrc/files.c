@@ -40,11 +40,30 @@ static int fail(int fd, int error) {
   return SZ_IO;
 }
 
-int sz_open(const char *path, sz_file *file) {
+int sz_open_directory(const char *path) {
   int fd;
-  do fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  do fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
   while (fd < 0 && errno == EINTR);
-  if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? SZ_MISSING : SZ_IO;
+  return fd < 0 ? SZ_NO_DIRECTORY : fd;
+}
+
+void sz_close_directory(int directory) {
+  if (directory != SZ_NO_DIRECTORY) close_quietly(directory);
+}
+
+/* SZ_OK and a descriptor, SZ_MISSING or SZ_IO. */
+static int open_at(int directory, const char *path, int *fd) {
+  if (directory == SZ_NO_DIRECTORY) directory = AT_FDCWD;
+  do *fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  while (*fd < 0 && errno == EINTR);
+  if (*fd >= 0) return SZ_OK;
+  return errno == ENOENT || errno == ENOTDIR ? SZ_MISSING : SZ_IO;
+}
+
+int sz_open(int directory, const char *path, sz_file *file) {
+  int fd;
+  const int opened = open_at(directory, path, &fd);
+  if (opened != SZ_OK) return opened;
   struct stat status;
   if (fstat(fd, &status) != 0) return fail(fd, errno);
   if (S_ISDIR(status.st_mode)) {
@@ -77,6 +96,19 @@ int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset) {
 void sz_close(sz_file *file) {
   if (file->fd >= 0) close_quietly(file->fd);
   file->fd = -1;
+}
+
+int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size) {
+  int fd;
+  const int opened = open_at(directory, path, &fd);
+  if (opened != SZ_OK) return opened;
+  ssize_t got;
+  do got = pread(fd, dst, room, 0);
+  while (got < 0 && errno == EINTR);
+  close_quietly(fd);
+  if (got < 0) return errno == EISDIR ? SZ_MISSING : SZ_IO;
+  *size = (size_t)got;
+  return SZ_OK;
 }
 
 /* Syncs the directory that holds path[0 .. length); path is changed for the moment only. */

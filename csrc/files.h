@@ -18,15 +18,25 @@ typedef struct {
   int64_t mtime_ns;
 } sz_file;
 
+/* A directory that names are looked up from, which costs less than absolute names do: its descriptor, or
+ * SZ_NO_DIRECTORY where it can't be opened; names must then be absolute. */
+#define SZ_NO_DIRECTORY (-100)
+int sz_open_directory(const char *path);
+void sz_close_directory(int directory);
+
 /* Opens for reading. SZ_OK; SZ_MISSING where there is no such file (ENOENT, ENOTDIR, or a directory stands there);
  * SZ_IO with errno set for anything else, also for what is no regular file (errno EINVAL; a FIFO must not block). */
-int sz_open(const char *path, sz_file *file);
+int sz_open(int directory, const char *path, sz_file *file);
 
 /* Reads exactly n bytes from offset (retrying EINTR and short reads). SZ_OK; SZ_TRUNCATED where the file ends early;
  * SZ_IO. */
 int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset);
 
 void sz_close(sz_file *file);
+
+/* What one read gives of a file, at most `room` bytes: all of a small one, in as few calls as can be, but a file system may
+ * also give less. *size says how much. SZ_OK, SZ_MISSING or SZ_IO. */
+int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size);
 
 /* Writes n bytes to path so that a reader (and a crash) sees the old file or the new one, never a part: a temporary
  * file "<name>.<unique>.partial" in the same directory, renamed; a long name is cut in it. Missing parent directories

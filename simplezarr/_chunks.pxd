@@ -22,6 +22,8 @@ cdef class Source:
     cdef bint local          # chunks are files that we may open ourselves
     cdef bytes prefix        # of their names
     cdef const char *prefix_bytes
+    cdef bytes folder        # of the array, with a slash: how the prefix begins
+    cdef size_t folder_nbytes
     cdef size_t prefix_nbytes
     cdef char separator
     cdef bint bare           # no "c" in front of a key's numbers
@@ -39,6 +41,7 @@ cdef class Job:
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef Py_ssize_t parts    # pieces a shard's work is cut into
     cdef Py_ssize_t n
+    cdef int directory       # the array's, where names are looked up from it
     cdef int64_t next
     cdef int32_t failed
     # of the first failure

@@ -32,10 +32,13 @@ cdef extern from "atomic.h" nogil:
 
 cdef extern from "files.h" nogil:
     enum:
-        SZ_HAVE_FILES
+        SZ_HAVE_FILES, SZ_NO_DIRECTORY
+    int sz_open_directory(const char *path)
+    void sz_close_directory(int directory)
 
 cdef enum:
     SIGNAL_BYTES = 16 << 20     # decoded bytes between two looks for Ctrl-C
+    MANY_FILES = 8              # worth opening their directory for
     INDEX_BYTES = 16 << 20      # shard indexes kept for one array
     DIGITS = 21
 
@@ -60,7 +63,9 @@ cdef class Source:
         self.indexes = OrderedDict()
         self.local = SZ_HAVE_FILES and store.local_root is not None
         if self.local:
-            self.prefix = os.fsencode(os.path.join(store.local_root, path, "" if self.bare else "c"))
+            self.folder = os.fsencode(os.path.join(store.local_root, path, ""))
+            self.prefix = self.folder + (b"" if self.bare else b"c")
+            self.folder_nbytes = len(self.folder)
             self.prefix_bytes, self.prefix_nbytes = PyBytes_AS_STRING(self.prefix), len(self.prefix)
 
     def key(self, tuple index) -> str:
@@ -176,10 +181,16 @@ cdef class Job:
 
     cdef int run(self, int width) except -1:
         """Does all units, in the calling thread and width - 1 others; raises what the first failure was."""
-        if width > 1:
-            executor.drain(self.drain, width)
-        else:
-            self.drain()
+        self.directory = SZ_NO_DIRECTORY
+        if self.source.local and self.n >= MANY_FILES:
+            self.directory = sz_open_directory(PyBytes_AS_STRING(self.source.folder))
+        try:
+            if width > 1:
+                executor.drain(self.drain, width)
+            else:
+                self.drain()
+        finally:
+            sz_close_directory(self.directory)
         if self.failed:
             self.throw()
         return 0
@@ -224,7 +235,7 @@ cdef class Job:
             region.data += row.dst * self.strides[d]
 
     cdef char *file_name(self, Worker *worker, const Py_ssize_t *index, size_t extra) noexcept nogil:
-        """The name of a stored object's file, with room for `extra` more bytes."""
+        """The name of a stored object's file, from the job's directory, with room for `extra` more bytes."""
         cdef size_t n = self.source.prefix_nbytes
         cdef char *name = scratch(worker, PATH_SLOT, n + self.plan.ndim * DIGITS + 2 + extra)
         cdef char *at = name + n
@@ -240,7 +251,7 @@ cdef class Job:
         if self.plan.ndim == 0 and self.source.bare:
             at = put_number(at, 0)
         at[0] = 0
-        return name
+        return name + (0 if self.directory == SZ_NO_DIRECTORY else self.source.folder_nbytes)
 
     cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil:
         """Notes the first failure, which ends the read."""

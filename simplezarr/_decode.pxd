@@ -8,7 +8,8 @@ from simplezarr._worker cimport Worker
 cdef enum:
     RAW, STEP_A, STEP_B, DECODED, INDEX_RAW, INDEX, ENTRIES
 
-cdef int open_file(const char *path, sz_file *file) noexcept nogil
+cdef int open_file(int directory, const char *path, sz_file *file) noexcept nogil
+cdef int read_once(int directory, const char *path, char *dst, size_t room, size_t *size) noexcept nogil
 cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
 cdef void close_file(sz_file *file) noexcept nogil
 cdef int read_raw(Worker *worker, const Chain *chain, const sz_file *file, int64_t base, const Region *region,

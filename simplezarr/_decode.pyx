@@ -36,7 +36,8 @@ cdef extern from "copy.h" nogil:
                      const char *src, size_t itemsize, int transform)
 
 cdef extern from "files.h" nogil:
-    int sz_open(const char *path, sz_file *file)
+    int sz_open(int directory, const char *path, sz_file *file)
+    int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size)
     int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset)
     void sz_close(sz_file *file)
 
@@ -72,8 +73,12 @@ cdef struct Entry:
     Py_ssize_t number  # in the product of the selection's rows
 
 
-cdef int open_file(const char *path, sz_file *file) noexcept nogil:
-    return sz_open(path, file)
+cdef int open_file(int directory, const char *path, sz_file *file) noexcept nogil:
+    return sz_open(directory, path, file)
+
+
+cdef int read_once(int directory, const char *path, char *dst, size_t room, size_t *size) noexcept nogil:
+    return sz_read_once(directory, path, dst, room, size)
 
 
 cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil:

@@ -6,6 +6,7 @@ from simplezarr._worker cimport Worker
 cdef class Read(Job):
     cdef int share(self, int threads)
     cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil
+    cdef int read_small(self, Worker *worker, const char *name, const Region *region) noexcept nogil
     cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const Region *region,
                        Py_ssize_t part) noexcept nogil
     cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const Region *region,

@@ -15,7 +15,8 @@ from libc.stdint cimport uint64_t
 from simplezarr import executor
 from simplezarr._chunks cimport Job, ShardIndex, Source
 from simplezarr._decode cimport (
-    close_file, decode_region, decode_shard, inner_count, open_file, read_file, read_raw, shard_index)
+    close_file, decode_region, decode_shard, inner_count, open_file, read_file, read_once, read_raw,
+    shard_index)
 from simplezarr._pipeline cimport (
     Blob, Chain, Region, chain_is_raw, chain_is_shard, raised, region_extent, region_fill, region_offset, region_permute,
     region_place, sz_file)
@@ -25,6 +26,7 @@ from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_L
 cdef enum:
     SHARE_BYTES = 256 << 10     # decoded bytes that are worth waking another thread for
     SHARE_CHUNKS = 32           # chunks, however small
+    SMALL_BYTES = 32 << 10      # a chunk of fewer is read in one call
 
 
 def read(Source source, Plan plan, out):
@@ -126,7 +128,11 @@ cdef class Read(Job):
         cdef char *name = self.file_name(worker, index, 0)
         if name == NULL:
             return SZ_NO_MEMORY
-        status = open_file(name, &file)
+        if self.chain.nbytes < SMALL_BYTES and self.chain.inner == NULL and self.chain.python == NULL:
+            status = self.read_small(worker, name, region)
+            if status == SZ_OK or status == SZ_MISSING:
+                return status
+        status = open_file(self.directory, name, &file)
         if status != SZ_OK:
             worker.os_error = errno
             return status
@@ -135,6 +141,20 @@ cdef class Read(Job):
             worker.os_error = errno
         close_file(&file)
         return status
+
+    cdef int read_small(self, Worker *worker, const char *name, const Region *region) noexcept nogil:
+        """A small chunk by one read. What is wrong with it is for the long way to say, which also copes with short reads."""
+        cdef size_t size
+        cdef int status
+        cdef char *raw = scratch(worker, 0, SMALL_BYTES)
+        if raw == NULL:
+            return SZ_NO_MEMORY
+        status = read_once(self.directory, name, raw, SMALL_BYTES, &size)
+        if status != SZ_OK:
+            return status
+        if size == SMALL_BYTES:
+            return SZ_TOO_LONG
+        return decode_region(worker, self.chain, raw, size, region, 0)
 
     cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const Region *region,
                        Py_ssize_t part) noexcept nogil:

@@ -36,7 +36,7 @@ static int count_entries(const char *name) {
 
 static void check_content(const char *name, const char *expected, size_t n) {
   sz_file file;
-  CHECK(sz_open(path_of(name), &file) == SZ_OK);
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of(name), &file) == SZ_OK);
   CHECK(file.size == (int64_t)n);
   guarded g = guarded_new(n);
   CHECK(sz_read(&file, g.data, n, 0) == SZ_OK);
@@ -49,11 +49,11 @@ static void check_content(const char *name, const char *expected, size_t n) {
 
 static void test_missing(void) {
   sz_file file;
-  CHECK(sz_open(path_of("nothing"), &file) == SZ_MISSING);
-  CHECK(sz_open(path_of("nothing/below"), &file) == SZ_MISSING);
-  CHECK(sz_open(directory, &file) == SZ_MISSING);
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of("nothing"), &file) == SZ_MISSING);
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of("nothing/below"), &file) == SZ_MISSING);
+  CHECK(sz_open(SZ_NO_DIRECTORY, directory, &file) == SZ_MISSING);
   write_file("plain", "x", 1);
-  CHECK(sz_open(path_of("plain/below"), &file) == SZ_MISSING);
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of("plain/below"), &file) == SZ_MISSING);
 }
 
 /* Errors are no missing files: a loop of links, a name that is too long, a FIFO without a writer. */
@@ -63,17 +63,41 @@ static void test_refused(void) {
   memset(name, 'n', sizeof name);
   name[sizeof name - 1] = '\0';
   CHECK(symlink("loop", path_of("loop")) == 0);
-  CHECK(sz_open(path_of("loop"), &file) == SZ_IO && errno == ELOOP);
-  CHECK(sz_open(path_of(name), &file) == SZ_IO && errno == ENAMETOOLONG);
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of("loop"), &file) == SZ_IO && errno == ELOOP);
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of(name), &file) == SZ_IO && errno == ENAMETOOLONG);
   CHECK(mkfifo(path_of("fifo"), 0600) == 0);
-  CHECK(sz_open(path_of("fifo"), &file) == SZ_IO && errno == EINVAL);
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of("fifo"), &file) == SZ_IO && errno == EINVAL);
+}
+
+/* Names are looked up from a directory; one read gives a small file whole. */
+static void test_from_a_directory(void) {
+  char data[16];
+  size_t size = 0;
+  sz_file file;
+  const int from = sz_open_directory(directory);
+  CHECK(from != SZ_NO_DIRECTORY);
+  write_file("relative", "0123456789", 10);
+  CHECK(sz_open(from, "relative", &file) == SZ_OK && file.size == 10);
+  sz_close(&file);
+  CHECK(sz_open(from, path_of("relative"), &file) == SZ_OK); /* an absolute name stays one */
+  sz_close(&file);
+  CHECK(sz_read_once(from, "relative", data, sizeof data, &size) == SZ_OK && size == 10);
+  CHECK(memcmp(data, "0123456789", 10) == 0);
+  CHECK(sz_read_once(from, "relative", data, 4, &size) == SZ_OK && size == 4);
+  CHECK(sz_read_once(SZ_NO_DIRECTORY, path_of("relative"), data, sizeof data, &size) == SZ_OK && size == 10);
+  CHECK(sz_read_once(from, "none", data, sizeof data, &size) == SZ_MISSING);
+  CHECK(sz_read_once(from, ".", data, sizeof data, &size) == SZ_MISSING);
+  CHECK(sz_read_once(from, "fifo", data, sizeof data, &size) == SZ_IO);
+  sz_close_directory(from);
+  CHECK(sz_open_directory(path_of("relative")) == SZ_NO_DIRECTORY);
+  sz_close_directory(SZ_NO_DIRECTORY);
 }
 
 static void test_ranges(void) {
   const char data[] = "0123456789";
   sz_file file;
   write_file("ranges", data, 10);
-  CHECK(sz_open(path_of("ranges"), &file) == SZ_OK);
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of("ranges"), &file) == SZ_OK);
   guarded g = guarded_new(4);
   CHECK(sz_read(&file, g.data, 4, 3) == SZ_OK && memcmp(g.data, "3456", 4) == 0);
   CHECK(sz_read(&file, g.data, 4, 6) == SZ_OK && memcmp(g.data, "6789", 4) == 0);
@@ -93,9 +117,9 @@ static void test_replaced(void) {
   sz_file before, after;
   char data[3];
   write_file("replaced", "old", 3);
-  CHECK(sz_open(path_of("replaced"), &before) == SZ_OK);
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of("replaced"), &before) == SZ_OK);
   write_file("replaced", "new, and longer", 15);
-  CHECK(sz_open(path_of("replaced"), &after) == SZ_OK);
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of("replaced"), &after) == SZ_OK);
   CHECK(before.device == after.device && before.inode != after.inode && before.size == 3 && after.size == 15);
   CHECK(after.mtime_ns >= before.mtime_ns && before.mtime_ns > 1500000000 * (int64_t)1000000000);
   CHECK(sz_read(&before, data, 3, 0) == SZ_OK && memcmp(data, "old", 3) == 0);
@@ -159,6 +183,7 @@ int main(void) {
   CHECK(mkdtemp(directory) != NULL);
   test_missing();
   test_refused();
+  test_from_a_directory();
   test_ranges();
   test_replaced();
   test_write();
