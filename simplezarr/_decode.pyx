@@ -61,7 +61,7 @@ cdef enum:
     REMOTE_GAP = 256 << 10
     LOCAL_RUN = 1 << 20     # bytes read at a time
     REMOTE_RUN = 8 << 20
-    ZSTD_BLOCKS = 256 << 10 # a zstd chunk of at least this size has several blocks
+    ZSTD_BLOCKS = 256 << 10  # a zstd chunk of at least this size has several blocks
     RAW_ALONE = 64 << 10    # an uncompressed inner chunk of this size is read by itself, straight into place
 
 cdef uint64_t LAST_BYTE = 0x7fffffffffffffff

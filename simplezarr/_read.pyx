@@ -143,7 +143,7 @@ cdef class Read(Job):
         return status
 
     cdef int read_small(self, Worker *worker, const char *name, const Region *region) noexcept nogil:
-        """A small chunk by one read. What is wrong with it is for the long way to say, which also copes with short reads."""
+        """A small chunk by one read. What is wrong with it the long way says, which also copes with short reads."""
         cdef size_t size
         cdef int status
         cdef char *raw = scratch(worker, 0, SMALL_BYTES)
