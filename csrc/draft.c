@@ -116,20 +116,21 @@ static int prune(const sz_draft *draft, char *path, int sync) {
 
 /* ------------------------------------------------------------ the lock */
 
-/* Opens the draft, for reading only where it is another user's: enough to lock it. Another writer may take the empty
- * directory away in between: hence the attempts. */
+/* Opens the draft, for reading only where it is another user's: enough to lock it. Another writer may take the draft away
+ * in between, or the empty directory: hence the attempts. */
 static int open_file(const sz_draft *draft, char *path, int *writable) {
   const int flags = O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK;
   for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
     int fd = open(path, O_RDWR | O_CREAT | flags, 0666);
     *writable = fd >= 0;
-    if (fd < 0 && errno == EACCES) fd = open(path, O_RDONLY | flags);
+    const int refused = fd < 0 && errno == EACCES;
+    if (refused) fd = open(path, O_RDONLY | flags);
     if (fd >= 0) return fd;
     if (errno == EINTR) continue;
     const size_t above = directory_of(path, strlen(path));
     if (errno != ENOENT || above == 0) return -1;
-    if (make_directory(path, above, draft->durable) != SZ_OK && errno != ENOENT) return -1;
-    errno = ENOENT;
+    if (!refused && make_directory(path, above, draft->durable) != SZ_OK && errno != ENOENT) return -1;
+    errno = refused ? EACCES : ENOENT;
   }
   return -1;
 }
