@@ -10,14 +10,15 @@ is paid by every read of more than one chunk.
 
 import atexit
 import os
-from _thread import RLock, allocate_lock  # `threading` and what builds on it cost 8 ms: imported at first need
+from _thread import RLock, allocate_lock, get_ident  # `threading` costs 8 ms: imported at first need
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from concurrent.futures import Future as Future
 
-__all__ = ["drain", "get_num_threads", "run", "set_num_threads", "submit"]
+#: The last three serve `locks`.
+__all__ = ["drain", "get_num_threads", "run", "set_num_threads", "submit", "RLock", "allocate_lock", "get_ident"]
 
 #: With so many calls for each thread, queued or running, no more help is called for: it would come too late. That also
 #: bounds the calls for help that came to nothing, which stay queued while long-running futures keep the pool busy.

@@ -11,7 +11,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr import executor
-from simplezarr.stores import LocalStore
+from simplezarr.stores import LocalStore, MemoryStore
 from tests import oracle
 from tests.helpers import python, within
 
@@ -184,6 +184,49 @@ def test_stores_in_a_child(tmp_path):
     in_child(write)
     for who in ("parent", "child"):
         assert [store.get(f"{who}/{i}") for i in range(50)] == [str(i).encode() for i in range(50)]
+
+
+def forked_inside_a_lock(store):
+    """A child that leaves the `with` of its parent, then takes the locks that its parent and a thread there hold."""
+    with store.lock("own"):
+        child = os.fork()
+        if child:
+            time.sleep(0.3)  # meanwhile the child waits, if the parent's lock is one for it too
+            store.set("own", b"parent")
+    if child:
+        return child
+    try:
+        for key in ("own", "other"):
+            with store.lock(key):
+                store.set(key, b"child")
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_a_child_holds_no_lock_of_its_parent(local, tmp_path):
+    """And takes none away from it."""
+    store = LocalStore(tmp_path) if local else MemoryStore()
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with store.lock("other"):
+            held.set()
+            done.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(30)
+    child = forked_inside_a_lock(store)
+    done.set()
+    thread.join(30)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert store.get("own") == (b"child" if local else b"parent")
+    assert store.get("other") == (b"child" if local else None)
+    assert sorted(os.listdir(tmp_path)) == (["other", "own"] if local else [])
 
 
 def test_a_child_that_ends_as_a_program_does(tmp_path):

@@ -26,6 +26,7 @@ LAYERS = [
     ["_pipeline"],
     ["_decode"],
     ["executor"],
+    ["locks"],
     ["codecs"],
     ["stores"],
     ["metadata_json"],

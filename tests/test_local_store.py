@@ -11,6 +11,7 @@ import time
 import pytest
 
 from simplezarr.stores import LocalStore
+from simplezarr.testing import check_store
 from tests.helpers import PYTHON, same_package
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
@@ -165,45 +166,151 @@ def test_values_are_read_with_one_copy(tmp_path, monkeypatch):
     assert len(given) == 1
 
 
-def test_partial_values(tmp_path):
+def test_left_overs_are_never_listed_and_go_with_the_next_write(tmp_path):
+    store = LocalStore(tmp_path)
+    left = tmp_path / "a" / "b.partial"
+    for change in (lambda: store.set("a/b", b"new"), lambda: store.delete("a/b"), lambda: store.delete_prefix("a")):
+        for content in (b"longer than the next value", b""):
+            store.set("a/b", b"value")
+            store.set("a/c", b"other")
+            left.write_bytes(content)
+            assert sorted(store.list()) == ["a/b", "a/c"]
+            assert store.list_dir("a") == ["b", "c"]
+            assert store.get("a/b") == b"value"
+            change()
+            assert not left.exists()
+            assert store.get("a/b") in (b"new", None)
+    left.parent.mkdir()
+    left.write_bytes(b"of a first write")
+    store.delete("a/b")
+    assert os.listdir(tmp_path) == []
+
+
+def test_remove_partials(tmp_path):
     store = LocalStore(tmp_path)
     store.set("a/b", b"value")
-    old, new = tmp_path / "a" / "b.1234.partial", tmp_path / "a" / "b.5678.partial"
+    old, new = tmp_path / "a" / "c" / "d.partial", tmp_path / "a" / "b.1234.partial"
+    old.parent.mkdir()
     for path in (old, new):
         path.write_bytes(b"val")
     os.utime(old, (0, 0))
-    assert [*store.list()] == ["a/b"]
-    assert store.list_dir("a") == ["b"]
     with pytest.raises(ValueError, match="partial"):
         store.set("a/c.partial", b"")
     assert store.remove_partials() == 1
-    assert (old.exists(), new.exists()) == (False, True)
+    assert (old.parent.exists(), new.exists()) == (False, True)
     assert store.remove_partials("a/", older_than=-1) == 1
     assert store.get("a/b") == b"value"
-    new.write_bytes(b"")
-    store.delete_prefix("a")
+    assert store.remove_partials(older_than=-1) == 0
+
+
+@posix
+def test_drafts_of_live_writers_stay(tmp_path):
+    """`remove_partials` passes them by, `delete_prefix` waits for them; who holds a lock does not wait for himself."""
+    store = LocalStore(tmp_path)
+    with store.lock("a/b"):
+        assert (tmp_path / "a" / "b.partial").exists()
+        assert store.remove_partials(older_than=-1) == 0
+        thread = threading.Thread(target=store.delete_prefix, args=("a",))
+        thread.start()
+        thread.join(0.1)
+        assert thread.is_alive()
+        store.set("a/b", b"value")
+    thread.join(30)
+    assert os.listdir(tmp_path) == []
+    with store.lock("a/b"):
+        store.delete_prefix("")
+        store.set("a/b", b"value")
+        store.delete_prefix("a")
+        assert store.get("a/b") is None
     assert os.listdir(tmp_path) == []
 
 
 @posix
-def test_killed_writer(tmp_path):
-    """Readers of what a killed process was writing see whole values only."""
-    code = (
-        "import sys; from simplezarr.stores import LocalStore; store = LocalStore(sys.argv[1])\n"
-        "for i in range(10**9): store.set('a/b', bytes([i % 251]) * 3_000_000); i or print(flush=True)"
-    )
+def test_names_of_drafts_are_cut(tmp_path):
+    """As csrc/draft.c cuts them: csrc/tests/test_draft.c has the same name."""
+    store, name = LocalStore(tmp_path), "a" + 84 * "€"
+    with store.lock(name):
+        assert os.listdir(tmp_path) == ["a" + 66 * "€" + ".62a1f2a7e64aca8c.partial"]
+    for n in range(245, 256):
+        with store.lock(n * "x"):
+            assert len(os.listdir(tmp_path)[0]) == (n + 8 if n <= 247 else 225)
+            store.set(n * "x", b"")
+        store.delete(n * "x")
+    assert os.listdir(tmp_path) == []
+
+
+@posix
+def test_what_stands_in_place_of_a_draft(tmp_path):
     store = LocalStore(tmp_path)
-    for _ in range(3):
-        with subprocess.Popen(
-            [*PYTHON, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, env=same_package()
-        ) as child:
-            child.stdout.readline()
-            for _ in range(5):
-                assert len(set(store.get("a/b"))) == 1
-            child.send_signal(signal.SIGKILL)
-        assert store.size("a/b") == 3_000_000
-        assert len(set(store.get("a/b"))) == 1
-        assert [*store.list()] == ["a/b"]
+    store.set("kept", b"value")
+    (tmp_path / "a.partial").symlink_to("kept")
+    os.mkfifo(tmp_path / "b.partial")
+    (tmp_path / "c.partial").mkdir()
+    for key in "abc":
+        with pytest.raises(OSError, match=f"{key}.partial"):
+            store.set(key, b"new")
+    assert store.get("kept") == b"value"
+    assert len(os.listdir(tmp_path)) == 4
+    store.delete_prefix("")
+    assert os.listdir(tmp_path) == []
+
+
+@posix
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks(tmp_path, monkeypatch, code):
+    import fcntl
+
+    def refuse(*args):
+        raise OSError(code, os.strerror(code))
+
+    store = LocalStore(tmp_path)
+    store.set("a", b"old")
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OSError, match="has no locks") as caught:
+        store.set("a", b"new")
+    assert caught.value.filename == str(tmp_path / "a.partial")
+    assert store.get("a") == b"old"
+
+
+@pytest.mark.usefixtures("pool")
+def test_without_fcntl(tmp_path, monkeypatch):
+    """As on Windows: drafts have names of their own, threads wait for each other all the same."""
+    from simplezarr.stores import draft
+
+    monkeypatch.setattr(draft, "fcntl", None)
+    store = LocalStore(tmp_path)
+    check_store(store)
+    store.set(255 * "x", b"value")
+    store.set("a/b", b"value")
+    with pytest.raises(IsADirectoryError):
+        store.set("a", b"")
+    assert sorted(os.listdir(tmp_path)) == ["a", 255 * "x"]
+    assert os.listdir(tmp_path / "a") == ["b"]
+
+
+@posix
+def test_interrupted_while_it_waits(tmp_path):
+    """Ctrl-C ends the waiting for a lock whose holder has stopped."""
+    code = """
+import signal, sys, time
+from simplezarr.stores import LocalStore
+store = LocalStore(sys.argv[1])
+with store.lock("a"):
+    print(flush=True)
+    time.sleep(1000)
+"""
+    store = LocalStore(tmp_path)
+    with subprocess.Popen([*PYTHON, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, env=same_package()) as child:
+        child.stdout.readline()
+        child.send_signal(signal.SIGSTOP)
+        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            store.set("a", b"value")
+        timer.join()
+        child.kill()
+    store.set("a", b"value")
+    assert os.listdir(tmp_path) == ["a"]
 
 
 def test_permissions_are_those_of_any_new_file(tmp_path):
@@ -220,6 +327,8 @@ def test_durable_writes_are_synced(tmp_path, monkeypatch):
     LocalStore(tmp_path, durable=True).set("a/b/c", b"")
     if os.name == "posix":
         assert synced == [True, True, False, True]  # the parents of a and b, the file, its directory
+        LocalStore(tmp_path, durable=True).delete("a/b/c")
+        assert synced[4:] == [True]  # the root, which a has gone from
 
 
 def test_writers_and_deleters_of_one_directory(tmp_path):

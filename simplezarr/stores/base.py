@@ -11,9 +11,11 @@ the same prefix, it holds `a/b` but neither `a` nor `ab`, and `""` holds every k
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from simplezarr.errors import ReadOnlyError, UnsupportedError
+from simplezarr.locks import KeyLock
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -86,6 +88,26 @@ class Store(ABC):
         """Remove all keys below a prefix; that there are none is no error."""
         for key in [*self.list(prefix)]:
             self.delete(key)
+
+    def lock(self, key: str) -> AbstractContextManager[object]:
+        """`with store.lock(key)`: read one value, change it and write it back, with no other writer in between.
+
+        All who take the lock of a key wait for each other: threads here; also those of other processes where a store
+        says so, as `LocalStore` does. One `set` or `delete` of the key, by the thread that is inside, belongs to it;
+        with that the lock may be given up already. It is not reentrant; take
+        one at a time. A `set` without the lock is atomic, but may come between another writer's `get` and `set` (in a
+        `LocalStore` it waits).
+
+        >>> from simplezarr.stores import MemoryStore
+        >>> store = MemoryStore()
+        >>> with store.lock("count"):
+        ...     store.set("count", str(int(store.get("count") or 0) + 1).encode())
+        >>> store.get("count")
+        b'1'
+        """
+        check_key(key)
+        self.check_writable(key)
+        return KeyLock(self, key)
 
     def exists(self, key: str) -> bool:
         """Whether there is such a key."""

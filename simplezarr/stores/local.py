@@ -5,31 +5,31 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
+from simplezarr.locks import KeyLock
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, clip_range
+from simplezarr.stores.draft import PARTIAL, Draft, discard, draft_of, prune, unlink
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = ["LocalStore"]
 
-#: The end of the names of temporary files; the engine's native writer uses it too.
-PARTIAL = ".partial"
-
 # A FIFO or a device under a key must not block, so that it can be refused. (Windows knows neither flag but has others.)
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-_ATTEMPTS = 16  # to write into a directory that other writers, when they delete, take away as empty
 _MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class LocalStore(Store):
     """Files below a directory, which is made when the first value is written.
 
-    Writes go to a temporary file beside the final one, `name.<unique>.partial`, that is then renamed: readers see the
-    old value or the new one. Keys that end in `.partial` are therefore refused. What a killed process leaves behind is
-    never listed, and goes with `delete_prefix` or `remove_partials`.
+    Writes go to a draft beside the file, `name.partial`, that is then renamed: readers see the old value or the new.
+    A lock on the draft makes the writers of a key wait for each other, threads and processes (on Windows, threads); a
+    file system that has no such locks can't be written to. Keys that end in `.partial` are refused. What a killed
+    process leaves behind is never listed and holds no lock; it goes with the next write of that key, with
+    `delete_prefix`, or with `remove_partials`.
 
     durable: sync files and directories to the disk, so that a value survives a power cut once `set` has returned.
     follow_symlinks: whether symbolic links may lead out of the directory; if not, the keys behind them raise a
@@ -94,74 +94,44 @@ class LocalStore(Store):
 
     def set(self, key: str, value: "Buffer") -> None:
         self.check_writable(key)
-        path = self._path(key, writing=True)
-        view = byte_view(value)
-        temporary = None
-        try:
-            temporary, fd = self._open_temporary(path)
-            self._fill(fd, view)
-            os.replace(temporary, path)
-        except BaseException as error:
-            if temporary is not None:
-                _unlink(temporary)
-            self._prune(path)
-            if isinstance(error, OSError) and os.path.isdir(path):
-                raise IsADirectoryError(errno.EISDIR, "a directory stands where a file should be", path) from None
-            raise
-        if self.durable:
-            _sync_directory(os.path.dirname(path))
-
-    def _open_temporary(self, path: str) -> tuple[str, int]:
-        """A new file beside `path`: its name and an open descriptor."""
-        directory, name = os.path.split(path)
-        for _ in range(_ATTEMPTS):
-            # Unique among all writers, on other hosts too. A long name is cut, as the suffix must fit in as well.
-            temporary = os.path.join(directory, f"{name[:40]}.{os.urandom(8).hex()}{PARTIAL}")
-            try:
-                return temporary, os.open(temporary, _WRITE, 0o666)
-            except FileNotFoundError:
-                _make_directory(directory, self.durable)
-            except NotADirectoryError:
-                raise NotADirectoryError(errno.ENOTDIR, "a file stands where a directory is needed", path) from None
-        raise FileNotFoundError(errno.ENOENT, "its directory can't be made (is there a broken symbolic link?)", path)
-
-    def _fill(self, fd: int, view: memoryview) -> None:
-        try:
-            while view:
-                view = view[os.write(fd, view) :]
-            if self.durable:
-                os.fsync(fd)
-        finally:
-            os.close(fd)
+        path, view = self._path(key, writing=True), byte_view(value)
+        with self._draft(path) as draft:
+            draft.publish(view)
 
     def delete(self, key: str) -> None:
         self.check_writable(key)
         path = self._path(key, writing=True)
-        if _unlink(path):
-            self._prune(path)
+        if _is_there(path) or _is_there(draft_of(path)):  # or else there is no directory to make a draft in
+            with self._draft(path) as draft:
+                draft.delete()
+
+    def lock(self, key: str) -> AbstractContextManager[object]:
+        """As `Store.lock`; threads and processes wait for each other, also for those that `set` or `delete` the key."""
+        self.check_writable(key)
+        return Draft(self._path(key, writing=True), self.root, self.durable)
+
+    def _draft(self, path: str) -> AbstractContextManager[Draft]:
+        """The right to write a file: that of a `lock` that this thread is inside of, or a new one."""
+        held = KeyLock.mine(None, draft_of(path))
+        return nullcontext(held) if isinstance(held, Draft) else Draft(path, self.root, self.durable)
 
     def delete_prefix(self, prefix: str) -> None:
+        """Remove all keys below a prefix; waits for those that are being written."""
         self.check_writable(prefix)
         path = self._directory(check_prefix(prefix), writing=True)
         if path == self.root:
-            for entry in _entries(path):
-                _remove_tree(entry.path) if entry.is_dir(follow_symlinks=False) else _unlink(entry.path)
+            _empty(path)
         elif os.path.islink(path) and os.path.isdir(path):
-            _unlink(path)
+            unlink(path)
         else:
             _remove_tree(path)
-        self._prune(path)
-
-    def _prune(self, path: str) -> None:
-        """Remove the directories above `path` that are empty, up to the root, which stays: an empty prefix is none."""
-        directory = os.path.dirname(path)
-        while len(directory) > len(self.root) and _remove_directory(directory):
-            directory = os.path.dirname(directory)
+        prune(path, self.root)
 
     def remove_partials(self, prefix: str = "", older_than: float = 3600.0) -> int:
-        """Remove temporary files that killed processes have left behind, and return how many there were.
+        """Remove the drafts that killed processes have left behind, and return how many there were.
 
-        Files changed in the last `older_than` seconds may belong to a writer at work, and stay.
+        Those that a writer holds stay. So do those changed in the last `older_than` seconds, as there are file systems
+        whose locks do not reach the writers on other hosts.
         """
         self.check_writable(prefix)
         before, count = time.time() - older_than, 0
@@ -170,7 +140,9 @@ class LocalStore(Store):
                 old = entry.stat(follow_symlinks=False).st_mtime <= before
             except FileNotFoundError:  # its writer has finished
                 continue
-            count += old and _unlink(entry.path)
+            if old and discard(entry.path, wait=False):
+                count += 1
+                prune(entry.path, self.root)
         return count
 
     # ------------------------------------------------------------ listing
@@ -214,7 +186,7 @@ class LocalStore(Store):
     def _path(self, key: str, *, writing: bool = False) -> str:
         check_key(key)
         if key.endswith(PARTIAL):
-            raise ValueError(f"{key!r} is no key of a LocalStore: names ending in {PARTIAL!r} are its temporary files")
+            raise ValueError(f"{key!r} is no key of a LocalStore: names ending in {PARTIAL!r} are its drafts")
         return self._checked(f"{self.root}/{key}", writing)
 
     def _directory(self, prefix: str, *, writing: bool = False) -> str:
@@ -257,6 +229,15 @@ def _open_for_reading(path: str) -> int | None:
         raise
 
 
+def _is_there(path: str) -> bool:
+    """Whether there is anything under a path, a broken link too."""
+    try:
+        os.lstat(path)
+    except _MISSING:
+        return False
+    return True
+
+
 def _size_of_file(status: os.stat_result, path: str) -> int | None:
     """The size of a file, None for a directory; what is neither, as a FIFO, can't hold a value."""
     if stat.S_ISREG(status.st_mode):
@@ -281,44 +262,33 @@ def _read_on(fd: int, length: int, begin: int | None = None) -> bytes:
     return b"".join(parts)
 
 
-def _unlink(path: str) -> bool:
-    """Remove a file or a link; False where there is none, or a directory."""
-    try:
-        os.unlink(path)
-    except _MISSING:
-        return False
-    except PermissionError:
-        if os.path.isdir(path) and not os.path.islink(path):  # what macOS and Windows say of directories
-            return False
-        raise
-    return True
-
-
-def _remove_directory(path: str) -> bool:
-    """Remove a directory if it is empty; whether it is gone now."""
-    try:
-        os.rmdir(path)
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return True
-
-
 def _remove_tree(path: str) -> None:
-    """Remove a directory with all below it, links but not what they point to.
+    """Remove a directory with all below it, links but not what they point to; not what others write meanwhile."""
+    _empty(path)
+    with suppress(OSError):
+        os.rmdir(path)
 
-    Files first: without its metadata document a node is gone at once, nobody reads one with half the chunks missing.
+
+def _empty(path: str) -> None:
+    """Files first: without its metadata document a node is gone at once, nobody reads one with half the chunks missing.
+
+    Drafts before all: what is being written is published first, and then removed.
     """
     directories = []
     for entry in _entries(path):
+        if _is_draft(entry) and KeyLock.mine(None, entry.path) is None:
+            discard(entry.path, wait=True)
+    for entry in _entries(path):
         if entry.is_dir(follow_symlinks=False):
             directories.append(entry.path)
-        else:
-            _unlink(entry.path)
+        elif not _is_draft(entry):
+            unlink(entry.path)
     for directory in directories:
         _remove_tree(directory)
-    _remove_directory(path)
+
+
+def _is_draft(entry: "os.DirEntry[str]") -> bool:
+    return entry.name.endswith(PARTIAL) and not entry.is_dir(follow_symlinks=False)
 
 
 def _entries(path: str) -> "Sequence[os.DirEntry[str]]":
@@ -338,30 +308,3 @@ def _kind(entry: "os.DirEntry[str]") -> int:
         if error.errno == errno.ELOOP:
             return 0
         raise
-
-
-def _make_directory(path: str, durable: bool) -> None:
-    """Make a directory and, where they are missing, those above it."""
-    parent = os.path.dirname(path)
-    try:
-        os.mkdir(path)
-    except FileExistsError:
-        return
-    except FileNotFoundError:
-        _make_directory(parent, durable)
-        try:
-            os.mkdir(path)
-        except (FileExistsError, FileNotFoundError):
-            return  # someone else has made it, or has taken the parent away: the caller tries again
-    if durable:
-        _sync_directory(parent)
-
-
-def _sync_directory(path: str) -> None:
-    if os.name == "nt":
-        return  # directories can't be opened there
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

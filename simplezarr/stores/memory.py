@@ -1,8 +1,10 @@
 """A store in memory, over a dict."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from simplezarr.locks import KeyLock
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, clip_range, names_below
 
 if TYPE_CHECKING:
@@ -55,6 +57,11 @@ class MemoryStore(Store):
         self.check_writable(prefix)
         for key in self.list(prefix):
             self.values.pop(key, None)
+
+    def lock(self, key: str) -> AbstractContextManager[object]:
+        check_key(key)
+        self.check_writable(key)
+        return KeyLock(self.values, key)  # of all stores over this dict
 
     def size(self, key: str) -> int | None:
         check_key(key)

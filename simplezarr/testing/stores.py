@@ -33,6 +33,7 @@ def check_store(store: Store) -> None:
             if _can_list(store):
                 _expect_listed(store, (), "")
         _check_threads(store)
+        _check_lock(store)
         if _can_list(store):
             _check_listing(store)
             _check_delete_prefix(store)
@@ -234,3 +235,34 @@ def _check_threads(store: Store) -> None:
 
     run(task, 80)
     _clear(store, "a/shared")
+
+
+def _check_lock(store: Store) -> None:
+    """Who reads, changes and writes a value inside `lock` loses no change of others who do."""
+    rounds, key = 20, "a/count"
+
+    def task(i: int) -> None:
+        with store.lock(key):
+            count = int(_call(store, "get", key) or 0)
+            _set_inside(store, key, b"%d" % (count + 1))
+
+    run(task, rounds)
+    count = int(_call(store, "get", key))
+    if count != rounds:
+        fail(store, f"lost {rounds - count} of the {rounds} changes made inside `lock`")
+    for _ in range(2):  # the second time there is nothing to delete
+        with store.lock(key):
+            _call(store, "delete", key)
+        _expect(store, None, "get", key)
+    store.read_only = True
+    try:
+        _expect_error(store, ReadOnlyError, "lock", key)
+    finally:
+        store.read_only = False
+
+
+def _set_inside(store: Store, key: str, value: bytes) -> None:
+    try:
+        store.set(key, value)
+    except Exception as error:
+        fail(store, f"`set` inside `lock` raised {error!r}", error)
