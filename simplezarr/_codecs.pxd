@@ -19,6 +19,7 @@ cdef struct Step:
     bint trims
     bint in_blocks    # Blosc: can be decoded block by block
     int level
+    int window        # gzip and zlib: bits
     int checksum      # zstd
     int compressor    # Blosc: as in blosc1.h
     int shuffle
@@ -29,6 +30,7 @@ cdef class Kernel:
     cdef Step step
     cdef bytes run(self, data, size_t limit, kernel_t kernel, bint may_fail)
 
+cdef Kernel new_kernel(const char *name, kernel_t decode, kernel_t encode, bound_t bound)
 cdef int blosc_open(const char *src, size_t n, sz_blosc1 *header) noexcept nogil
 cdef int32_t blosc_block_size(const sz_blosc1 *header, int32_t i) noexcept nogil
 cdef int blosc_decode_block(Worker *worker, const char *src, size_t n, const sz_blosc1 *header, int32_t i,
