@@ -19,7 +19,7 @@ cdef struct Step:
     bint trims
     bint in_blocks    # Blosc: can be decoded block by block
     int level
-    int window        # gzip and zlib: bits
+    int window        # gzip: bits, 15 for a zlib stream
     int checksum      # zstd
     int compressor    # Blosc: as in blosc1.h
     int shuffle

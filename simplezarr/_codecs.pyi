@@ -22,9 +22,6 @@ def zstd_kernel(level: int = 0, checksum: bool = False) -> Kernel:
 def gzip_kernel(level: int = 5) -> Kernel:
     """gzip (RFC 1952), level 0 to 9."""
 
-def zlib_kernel(level: int = 1) -> Kernel:
-    """zlib (RFC 1950), level -1 to 9."""
-
 def blosc_kernel(
     cname: str = "zstd", clevel: int = 5, shuffle: str = "noshuffle", typesize: int = 1, blocksize: int = 0
 ) -> Kernel:

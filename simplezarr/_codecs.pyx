@@ -55,8 +55,7 @@ cdef extern from "blosc1.h" nogil:
                          int32_t blocksize, char *scratch, void *zstd, char *dst, size_t *size)
 
 cdef enum:
-    ZLIB_WINDOW = 15           # bits, with the header and trailer of zlib
-    GZIP_WINDOW = 31           # the same + 16 for those of gzip
+    GZIP_WINDOW = 31           # zlib's 15 bits of window, + 16 for the gzip header and trailer
     GZIP_PIECE = 1 << 30       # zlib counts its input and output in 32 bits
 
 
@@ -170,7 +169,7 @@ cdef int gzip_decode(Worker *worker, const Step *step, const char *src, size_t n
         if n == 0 or only_zeros(src, n):
             size[0] -= room
             return SZ_OK
-        if step.window == ZLIB_WINDOW or n < 2 or <uint8_t>src[0] != 0x1f or <uint8_t>src[1] != 0x8b:
+        if step.window != GZIP_WINDOW or n < 2 or <uint8_t>src[0] != 0x1f or <uint8_t>src[1] != 0x8b:
             return SZ_TRAILING
 
 
@@ -372,14 +371,6 @@ def gzip_kernel(int level=5) -> Kernel:
     cdef Kernel kernel = new_kernel("gzip", gzip_decode, gzip_encode, gzip_bound)
     kernel.step.level = level
     kernel.step.window = GZIP_WINDOW
-    return kernel
-
-
-def zlib_kernel(int level=1) -> Kernel:
-    """zlib (RFC 1950), level -1 to 9."""
-    cdef Kernel kernel = new_kernel("numcodecs.zlib", gzip_decode, gzip_encode, gzip_bound)
-    kernel.step.level = level
-    kernel.step.window = ZLIB_WINDOW
     return kernel
 
 

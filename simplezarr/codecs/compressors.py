@@ -41,9 +41,9 @@ class Zlib(NativeCodec):
 
     @property
     def kernel(self) -> "Kernel":
-        from simplezarr import _codecs
+        from simplezarr import _filters
 
-        return _codecs.zlib_kernel(self.level)
+        return _filters.zlib_kernel(self.level)
 
 
 @register_codec

@@ -50,7 +50,7 @@ class Reshape(ArrayArrayCodec):
         if items.count(-1) > 1:
             raise MetadataError(f"shape: {show(self.shape)} has -1 more than once")
         axes = [axis for item in items if type(item) is tuple for axis in item]
-        if any(axis >= after for axis, after in zip(axes, axes[1:], strict=False)):
+        if axes != sorted(set(axes)):
             raise MetadataError(f"shape: {show(self.shape)} does not name axes in increasing order")
         object.__setattr__(self, "shape", tuple(items))
 
@@ -62,11 +62,14 @@ class Reshape(ArrayArrayCodec):
         return ChunkSpec(self._encoded(spec.shape), spec.dtype, spec.fill)
 
     def _encoded(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        lengths = []
+        lengths: list[int] = []
         for i, item in enumerate(self.shape):
-            if type(item) is tuple and item and item[-1] >= len(shape):
+            if isinstance(item, int):
+                lengths.append(item)
+                continue
+            if item and item[-1] >= len(shape):
                 raise MetadataError(f"configuration.shape[{i}]: axis {item[-1]} of {len(shape)} dimensions")
-            lengths.append(math.prod(shape[axis] for axis in item) if type(item) is tuple else item)
+            lengths.append(math.prod(shape[axis] for axis in item))
         size = math.prod(shape)
         if -1 in lengths:
             rest = -math.prod(lengths)

@@ -86,7 +86,8 @@ class ScaleOffset(ArrayArrayCodec):
                 raise ValueError(f"values that the scale {scale} does not divide")
             low, high = _bounds(array.dtype)
             least, most = max(low, low - int(offset)), min(high, high - int(offset))
-            _check(array, *sorted((least * int(scale), most * int(scale))), "decoded")
+            ends = least * int(scale), most * int(scale)
+            _check(array, min(ends), max(ends), "decoded")
             return array // scale + offset
 
 
