@@ -216,6 +216,9 @@ class NumcodecsPackBits(ArrayArrayCodec):
 
     name: ClassVar[str] = "numcodecs.packbits"
 
+    def to_json(self) -> dict:
+        return {"name": self.name, "configuration": {}}  # zarr-python wants it even if empty
+
     def resolve(self, spec: ChunkSpec) -> ChunkSpec:
         if spec.dtype.name != "bool":
             raise MetadataError(f"{self.name} takes bool, not {spec.dtype.name}")
