@@ -19,6 +19,7 @@ EXTENSIONS = {  # module: (C files, archives)
     "_plan": ([], []),
     "_worker": ([], []),
     "_codecs": (["crc32c", "blosc1", "zstd"], ARCHIVE),
+    "_filters": (["filters"], ARCHIVE),
     "_pipeline": (["copy"], []),
     "_decode": (["copy", "copy_run", "files", "box"], []),
     "_chunks": (["files"], []),

@@ -26,6 +26,7 @@ cdef struct Step:
     bint in_blocks    # Blosc: any block can be decoded by itself
     bint in_order     # zstd: block after block, so the end of a chunk need not be decoded
     int level
+    int window        # gzip: bits, 15 for a zlib stream
     int checksum      # zstd
     int compressor    # Blosc: as in blosc1.h
     int shuffle
@@ -36,6 +37,7 @@ cdef class Kernel:
     cdef Step step
     cdef bytes run(self, data, size_t limit, kernel_t kernel, bint may_fail)
 
+cdef Kernel new_kernel(const char *name, kernel_t decode, kernel_t encode, bound_t bound)
 cdef bint zstd_open(Worker *worker, const char *src, size_t n, size_t size, sz_zstd_frame *frame) noexcept nogil
 cdef int zstd_decode_more(Worker *worker, sz_zstd_frame *frame) noexcept nogil
 cdef int blosc_open(const char *src, size_t n, sz_blosc1 *header) noexcept nogil

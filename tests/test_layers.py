@@ -23,6 +23,7 @@ LAYERS = [
     ["_plan"],
     ["_worker"],
     ["_codecs"],
+    ["_filters"],
     ["_pipeline"],
     ["_decode"],
     ["executor"],
