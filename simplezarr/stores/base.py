@@ -11,14 +11,19 @@ the same prefix, it holds `a/b` but neither `a` nor `ab`, and `""` holds every k
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from simplezarr.errors import ReadOnlyError, UnsupportedError
+from simplezarr.executor import RLock
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = ["Store", "byte_view", "check_key", "check_prefix", "clip_range", "names_below"]
+
+
+_lock = RLock()
 
 
 class Store(ABC):
@@ -86,6 +91,11 @@ class Store(ABC):
         """Remove all keys below a prefix; that there are none is no error."""
         for key in [*self.list(prefix)]:
             self.delete(key)
+
+    def lock(self, key: str) -> AbstractContextManager[object]:
+        """`with store.lock(key)`: read one value, change it and write it back, with no other writer in between."""
+        self.check_writable(key)
+        return _lock
 
     def exists(self, key: str) -> bool:
         """Whether there is such a key."""
