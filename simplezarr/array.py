@@ -10,17 +10,23 @@ from simplezarr import executor
 from simplezarr._chunks import Source
 from simplezarr._plan import Plan, chunk_plan
 from simplezarr._read import read
+<<<<<<< HEAD
 from simplezarr.attributes import Attributes
+=======
+from simplezarr._write import write
+>>>>>>> 2379127
 from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import bind, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.hierarchy import check_writable
 from simplezarr.keys import join
 from simplezarr.metadata import ArrayMetadata
 from simplezarr.resize import append, resize
 from simplezarr.stored import count_chunks, grid, stored_bytes, summary
 from simplezarr.stores.base import Store
+from simplezarr.values import as_values
 
 if TYPE_CHECKING:
     from simplezarr.executor import Future
@@ -43,7 +49,19 @@ class Array:
     """
 
     __slots__ = (
+<<<<<<< HEAD
         *("_grid", "_source", "chunks", "dtype", "metadata", "path", "read_only", "shape", "store"),
+=======
+        "_grid",
+        "_source",
+        "chunks",
+        "dtype",
+        "metadata",
+        "path",
+        "read_only",
+        "shape",
+        "store",
+>>>>>>> 2379127
         "write_empty_chunks",
     )
 
@@ -56,6 +74,12 @@ class Array:
     #: Whether chunks that are all fill value are stored like others. If not, they are deleted: missing means fill value.
     write_empty_chunks: bool
 
+<<<<<<< HEAD
+=======
+    #: Whether chunks that are all fill value are stored; else they are deleted.
+    write_empty_chunks: bool
+
+>>>>>>> 2379127
     def __init__(
         self,
         store: Store,
@@ -187,7 +211,7 @@ class Array:
         return self.read() if dtype is None else self.read().astype(dtype, copy=False)
 
     def __reduce__(self) -> tuple:
-        return _reopen, (self.store, self.path, self.read_only)
+        return _reopen, (self.store, self.path, self.read_only, self.write_empty_chunks)
 
     # ------------------------------------------------------------ reading
 
@@ -233,6 +257,7 @@ class Array:
         chunk_plan(index, self.shape, self.chunks, self._grid)
         return self._source.encoded_chunk(tuple(index))
 
+<<<<<<< HEAD
     # ------------------------------------------------------------ changing the shape
 
     def resize(self, shape: tuple[int, ...] | int) -> None:
@@ -262,6 +287,57 @@ class Array:
 
     def _reshape(self, metadata: ArrayMetadata) -> None:
         self.metadata, self.shape = metadata, metadata.shape
+=======
+    # ------------------------------------------------------------ writing
+
+    def __setitem__(self, selection: Any, value: Any) -> None:
+        self._check_writable()
+        plan = Plan(selection, self.shape, self._grid)
+        write(self._source, plan, as_values(value, self.dtype, plan.shape), self.shape, self.write_empty_chunks)
+
+    def write(self, selection: Any, value: Any) -> None:
+        """What `a[selection] = value` does: NumPy's assignment, with its broadcasting and casting.
+
+        The shape is checked before anything is written. A chunk (or shard) is replaced as a whole or not at all, and what
+        others write to other parts of it at the same time is kept. Raises IndexError for a bad selection, ValueError for a
+        value that does not fit, ReadOnlyError, ChunkError for a chunk that can't be decoded to be changed, OSError where
+        reading or writing fails; chunks then are as before or as they should be.
+        """
+        self[selection] = value
+
+    def write_future(self, selection: Any, value: Any) -> "Future[None]":
+        """A Future of `write(selection, value)`; the value must stay as it is until then."""
+        return executor.submit(self.write, selection, value)
+
+    def set_chunk(self, index: tuple[int, ...], data: Any) -> None:
+        """Replaces chunk `index` of the grid.
+
+        data: of the full `chunks` shape, of which nothing is stored that lies outside the array; or of the shape of the
+        part inside. Raises IndexError where the grid has no such chunk, ValueError for any other shape.
+        """
+        self._check_writable()
+        chunk_plan(index, self.shape, self.chunks, self._grid)
+        box = tuple([
+            slice(i * size, min((i + 1) * size, length))
+            for i, size, length in zip(index, self.chunks, self.shape, strict=True)
+        ])
+        inside = tuple([part.stop - part.start for part in box])
+        data = np.asarray(data)
+        if data.shape not in (self.chunks, inside):
+            part = f", or {inside} without what lies outside the array" if inside != self.chunks else ""
+            raise ValueError(f"data for chunk {tuple(index)} has shape {data.shape}; it must have {self.chunks}{part}")
+        self[box] = data[tuple([slice(length) for length in inside])]
+
+    def set_chunk_future(self, index: tuple[int, ...], data: Any) -> "Future[None]":
+        """A Future of `set_chunk(index, data)`."""
+        return executor.submit(self.set_chunk, index, data)
+
+    def _check_writable(self) -> None:
+        check_writable(self)
+        unknown = [*self.metadata.skipped, *[codec.name for codec in self.codecs if codec.decodes_only]]
+        if unknown:
+            raise UnsupportedError(f"array {self.name} can only be read: {', '.join(unknown)} can't be written")
+>>>>>>> 2379127
 
     def _fill(self, plan: Plan, out: np.ndarray) -> np.ndarray:
         if not isinstance(out, np.ndarray):
@@ -298,7 +374,9 @@ def _inner_shape(metadata: ArrayMetadata) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _reopen(store: Store, path: str, read_only: bool) -> Array:
+def _reopen(store: Store, path: str, read_only: bool, write_empty_chunks: bool) -> Array:
     from simplezarr.api import open_array
 
-    return open_array(store, path, mode="r" if read_only else "r+")
+    array = open_array(store, path, mode="r" if read_only else "r+")
+    array.write_empty_chunks = write_empty_chunks
+    return array

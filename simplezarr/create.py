@@ -167,6 +167,9 @@ def _as_chain(codecs: Any) -> tuple[Codec, ...]:
     if len(codecs) > MAX_CODECS:
         raise MetadataError(f"codecs: {len(codecs)} codecs; the limit is {MAX_CODECS}")
     chain = [as_codec(codec, f"codecs[{i}]") for i, codec in enumerate(codecs)]
+    for i, codec in enumerate(chain):
+        if codec.decodes_only:
+            raise UnsupportedError(f"codecs[{i}]: {codec.name} can be read but not written")
     if not any(isinstance(codec, ArrayBytesCodec) for codec in chain):
         heads = sum(isinstance(codec, ArrayArrayCodec) for codec in chain)
         chain.insert(heads, Bytes("little"))

@@ -31,6 +31,7 @@ def find_node(store: Store, path: str, *, read_only: bool) -> "Array | Group | N
 
 def new_group(store: Store, path: str, *, attributes: Any = None, overwrite: bool = False) -> "Group":
     """Stores a new group at a normalized path."""
+    path = normalize_path(path, new=True)
     metadata = GroupMetadata(as_attributes(attributes))
     create_node(store, path, metadata, overwrite=overwrite)
     return Group(store, path, metadata, read_only=False)

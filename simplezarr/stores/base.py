@@ -14,16 +14,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from simplezarr import executor
 from simplezarr.errors import ReadOnlyError, UnsupportedError
-from simplezarr.executor import RLock
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = ["Store", "byte_view", "check_key", "check_prefix", "clip_range", "names_below"]
 
-
-_lock = RLock()
+_locks = executor.KeyedLocks()
 
 
 class Store(ABC):
@@ -92,11 +91,6 @@ class Store(ABC):
         for key in [*self.list(prefix)]:
             self.delete(key)
 
-    def lock(self, key: str) -> AbstractContextManager[object]:
-        """`with store.lock(key)`: read one value, change it and write it back, with no other writer in between."""
-        self.check_writable(key)
-        return _lock
-
     def exists(self, key: str) -> bool:
         """Whether there is such a key."""
         return self.size(key) is not None
@@ -113,6 +107,10 @@ class Store(ABC):
     def list_dir(self, prefix: str = "") -> Sequence[str]:
         """The names right below a prefix, sorted and without slashes: of keys, and of prefixes that hold keys."""
         return names_below(self.list(prefix), check_prefix(prefix))
+
+    def lock(self, key: str) -> AbstractContextManager[None]:
+        """A context in which no other writer of this store changes the value of a key, for a change of a part of it."""
+        return _locks.hold((id(self), key))
 
     def check_writable(self, key: str) -> None:
         """Raise a `ReadOnlyError` if `read_only` is set; the first line of every method that writes."""
