@@ -10,11 +10,8 @@ from simplezarr import executor
 from simplezarr._chunks import Source
 from simplezarr._plan import Plan, chunk_plan
 from simplezarr._read import read
-<<<<<<< HEAD
-from simplezarr.attributes import Attributes
-=======
 from simplezarr._write import write
->>>>>>> 2379127
+from simplezarr.attributes import Attributes
 from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import bind, stored_order
 from simplezarr.codecs.sharding import Sharding
@@ -49,9 +46,6 @@ class Array:
     """
 
     __slots__ = (
-<<<<<<< HEAD
-        *("_grid", "_source", "chunks", "dtype", "metadata", "path", "read_only", "shape", "store"),
-=======
         "_grid",
         "_source",
         "chunks",
@@ -61,7 +55,6 @@ class Array:
         "read_only",
         "shape",
         "store",
->>>>>>> 2379127
         "write_empty_chunks",
     )
 
@@ -74,12 +67,6 @@ class Array:
     #: Whether chunks that are all fill value are stored like others. If not, they are deleted: missing means fill value.
     write_empty_chunks: bool
 
-<<<<<<< HEAD
-=======
-    #: Whether chunks that are all fill value are stored; else they are deleted.
-    write_empty_chunks: bool
-
->>>>>>> 2379127
     def __init__(
         self,
         store: Store,
@@ -257,37 +244,6 @@ class Array:
         chunk_plan(index, self.shape, self.chunks, self._grid)
         return self._source.encoded_chunk(tuple(index))
 
-<<<<<<< HEAD
-    # ------------------------------------------------------------ changing the shape
-
-    def resize(self, shape: tuple[int, ...] | int) -> None:
-        """Change the shape, in place. What is cut off is gone; what is added shows the fill value.
-
-        shape: as many lengths as the array has dimensions; a number alone for one. Costs no walk over the grid: chunks
-        are counted off or listed, whichever are fewer. Other handles of the array keep the shape they were opened
-        with. Raises ReadOnlyError, MetadataError for a shape that is none.
-
-        >>> import simplezarr as sz
-        >>> a = sz.create_array({}, shape=4, dtype="u1", fill_value=9)
-        >>> a.resize(6)
-        >>> a[...]
-        array([9, 9, 9, 9, 9, 9], dtype=uint8)
-        """
-        self._reshape(resize(self, shape))
-
-    def append(self, data: Any, axis: int = 0) -> tuple[int, ...]:
-        """Write data behind the end along an axis; returns the new shape.
-
-        data: anything that NumPy takes for an array, as long as the array along all other axes. Data are written
-        first and the shape is changed then: nobody sees a part. Of several appends at the same time none is lost,
-        also from several processes where the store's locks reach these. Raises ValueError for data that don't fit.
-        """
-        self._reshape(append(self, data, axis))
-        return self.shape
-
-    def _reshape(self, metadata: ArrayMetadata) -> None:
-        self.metadata, self.shape = metadata, metadata.shape
-=======
     # ------------------------------------------------------------ writing
 
     def __setitem__(self, selection: Any, value: Any) -> None:
@@ -337,7 +293,36 @@ class Array:
         unknown = [*self.metadata.skipped, *[codec.name for codec in self.codecs if codec.decodes_only]]
         if unknown:
             raise UnsupportedError(f"array {self.name} can only be read: {', '.join(unknown)} can't be written")
->>>>>>> 2379127
+
+    # ------------------------------------------------------------ changing the shape
+
+    def resize(self, shape: tuple[int, ...] | int) -> None:
+        """Change the shape, in place. What is cut off is gone; what is added shows the fill value.
+
+        shape: as many lengths as the array has dimensions; a number alone for one. Costs no walk over the grid: chunks
+        are counted off or listed, whichever are fewer. Other handles of the array keep the shape they were opened
+        with. Raises ReadOnlyError, MetadataError for a shape that is none.
+
+        >>> import simplezarr as sz
+        >>> a = sz.create_array({}, shape=4, dtype="u1", fill_value=9)
+        >>> a.resize(6)
+        >>> a[...]
+        array([9, 9, 9, 9, 9, 9], dtype=uint8)
+        """
+        self._reshape(resize(self, shape))
+
+    def append(self, data: Any, axis: int = 0) -> tuple[int, ...]:
+        """Write data behind the end along an axis; returns the new shape.
+
+        data: anything that NumPy takes for an array, as long as the array along all other axes. Data are written
+        first and the shape is changed then: nobody sees a part. Of several appends at the same time none is lost,
+        also from several processes where the store's locks reach these. Raises ValueError for data that don't fit.
+        """
+        self._reshape(append(self, data, axis))
+        return self.shape
+
+    def _reshape(self, metadata: ArrayMetadata) -> None:
+        self.metadata, self.shape = metadata, metadata.shape
 
     def _fill(self, plan: Plan, out: np.ndarray) -> np.ndarray:
         if not isinstance(out, np.ndarray):
