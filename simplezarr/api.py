@@ -1,6 +1,7 @@
 """Opening and creating nodes: from a path, a URL, a dict or a store to an Array or a Group."""
 
 import os
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from simplezarr.keys import join, normalize_path
 from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
+from simplezarr.values import as_values
 
 StoreLike = Store | str | os.PathLike | dict
 
@@ -139,7 +141,10 @@ def create_array(
         attributes=attributes,
     )
     array = Array(store, path, metadata, read_only=False, write_empty_chunks=write_empty_chunks)
-    fill = None if data is None else lambda: array.write(..., data)
+    fill = None
+    if data is not None:
+        values = as_values(data, array.dtype, array.shape)  # raises what is wrong with them before anything is written
+        fill = partial(array.write, ..., values)
     create_node(store, path, metadata, overwrite=overwrite, fill=fill)
     return array
 

@@ -88,17 +88,14 @@ def as_attributes(attributes: Any) -> dict:
 
 def as_data(data: Any, shape: Any, dtype: Any) -> tuple[np.ndarray, Any, Any]:
     """Returns `data` as an array, and shape and dtype as given or else as the data have them."""
+    if dtype is not None and not hasattr(data, "dtype"):
+        data = np.asarray(data, _as_data_type(dtype).numpy)  # raises for numbers that don't fit; arrays are cast
     data = np.asarray(data)
     if shape is None:
         shape = data.shape
     elif as_lengths(shape, None, 0, "shape") != data.shape:
         raise MetadataError(f"shape: {show(shape)}, but data have the shape {show(data.shape)}; give one of them")
-    if dtype is None:
-        return data, shape, data.dtype
-    target = _as_data_type(dtype).numpy
-    if not np.can_cast(data.dtype, target, "unsafe"):
-        raise TypeError(f"dtype: data of type {data.dtype} can't become {target}")
-    return data, shape, dtype
+    return data, shape, data.dtype if dtype is None else dtype
 
 
 def _as_data_type(dtype: Any) -> DataType:

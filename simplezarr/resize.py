@@ -56,8 +56,6 @@ def append(array: Any, data: Any, axis: int) -> ArrayMetadata:
     data = np.asarray(data)
     axis = _check_axis(array, axis)
     _grown(array.shape, data, axis)  # raises where it can't be
-    if not np.can_cast(data.dtype, array.dtype, "unsafe"):
-        raise TypeError(f"data: type {data.dtype} can't become {array.dtype}")
 
     def change(stored: Any) -> ArrayMetadata:
         _check_same_layout(array, stored)

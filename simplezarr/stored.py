@@ -1,6 +1,7 @@
 """What is stored of an array: which chunks or shards, how many chunks that is, and their bytes. The store is listed."""
 
 import math
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -34,7 +35,8 @@ def grid(shape: tuple[int, ...], unit: tuple[int, ...]) -> tuple[int, ...]:
 
 def stored_indexes(store: Store, path: str, metadata: ArrayMetadata, at_most: int | None = None) -> list[Index] | None:
     """Indexes of the stored chunks or shards, also of those outside the array; None if they are more than `at_most`."""
-    indexes = [*islice(_walk(store, path, metadata), None if at_most is None else at_most + 1)]
+    stop = None if at_most is None or at_most >= sys.maxsize else at_most + 1
+    indexes = [*islice(_walk(store, path, metadata), stop)]
     return None if at_most is not None and len(indexes) > at_most else indexes
 
 
