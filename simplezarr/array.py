@@ -64,7 +64,7 @@ class Array:
     dtype: np.dtype
     #: Shape of the unit of reading: of a chunk, or of the inner chunks of a shard.
     chunks: tuple[int, ...]
-    #: Whether chunks that are all fill value are stored like others. If not, they are deleted: missing means fill value.
+    #: Whether chunks that are all fill value are stored; else they are deleted.
     write_empty_chunks: bool
 
     def __init__(

@@ -54,8 +54,8 @@ def array_metadata(
         chain = _fitted((Sharding(inner, chain),), ChunkSpec(outer, data_type, fill), "shards")
     names = None
     if dimension_names is not None:
-        names = [*dimension_names] if isinstance(dimension_names, (list, tuple)) else dimension_names
-        names = check_dimension_names(names, len(shape), "dimension_names")
+        given = list(dimension_names) if isinstance(dimension_names, tuple) else dimension_names
+        names = check_dimension_names(given, len(shape), "dimension_names")
     return ArrayMetadata(
         shape,
         data_type,
@@ -191,11 +191,10 @@ def _shapes(shape: tuple[int, ...], itemsize: int, chunks: Any, shards: Any, cha
     auto = isinstance(chunks, str)
     if auto and chunks != "auto":
         raise MetadataError(f'chunks: {show(chunks)} is neither "auto" nor a tuple of lengths')
-    if any(isinstance(codec, Sharding) for codec in chain):
-        if auto or shards is not None:
-            raise MetadataError(
-                "codecs: with sharding_indexed among them, chunks is the shape of the shards and shards is left out"
-            )
+    if any(isinstance(codec, Sharding) for codec in chain) and (auto or shards is not None):
+        raise MetadataError(
+            "codecs: with sharding_indexed among them, chunks is the shape of the shards and shards is left out"
+        )
     if shards is None:
         return auto_chunks(shape, ratio * CHUNK_NBYTES, itemsize) if auto else whole_axes(chunks, shape, "chunks"), None
     if isinstance(shards, str):

@@ -192,7 +192,7 @@ class Group:
         remove_node(self.store, self._child_path(path))
 
     def consolidate_metadata(self) -> None:
-        """Store a copy of all metadata below this group in its own, so that readers can list it without asking for more.
+        """Store a copy of all metadata below this group in its own, so that readers list it without asking for more.
 
         The copy is dropped by any later change that this library makes to what is below: nodes made or deleted,
         attributes, shapes. What other software changes it doesn't know of, nor what happens while it is made.

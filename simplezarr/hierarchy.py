@@ -32,7 +32,9 @@ Metadata = ArrayMetadata | GroupMetadata
 def check_writable(node: Any) -> None:
     """Raises a `ReadOnlyError` for an array or group that was opened for reading, or whose store is read-only."""
     if node.read_only:
-        raise ReadOnlyError(f'{node.name} of {node.store!r} was opened for reading; open it with mode="r+" to change it')
+        raise ReadOnlyError(
+            f'{node.name} of {node.store!r} was opened for reading; open it with mode="r+" to change it'
+        )
     node.store.check_writable(node.path)
 
 

@@ -87,7 +87,9 @@ def _check_axis(array: Any, axis: Any) -> int:
 
 def _grown(shape: Shape, data: np.ndarray, axis: int) -> Shape:
     """The shape with the data appended."""
-    if data.ndim != len(shape) or any(i != axis and a != b for i, (a, b) in enumerate(zip(data.shape, shape, strict=True))):
+    if data.ndim != len(shape) or any(
+        i != axis and a != b for i, (a, b) in enumerate(zip(data.shape, shape, strict=True))
+    ):
         raise ValueError(f"data: shape {data.shape} can't be appended to {shape} along axis {axis}")
     return as_lengths((*shape[:axis], shape[axis] + data.shape[axis], *shape[axis + 1 :]), None, 0, "shape")
 
@@ -114,7 +116,8 @@ def _clear(array: Any, stored: ArrayMetadata, shape: Shape) -> None:
     high = tuple(map(max, stored.shape, shape))
     unit = stored.chunk_shape
     kept = grid(low, unit)
-    gone, edges = [], []
+    gone: list[Index] = []
+    edges: list[Index] = []
     for index in _candidates(array, stored, low, high):
         inside = all(i < n for i, n in zip(index, kept, strict=True))
         (edges if inside else gone).append(index)

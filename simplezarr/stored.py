@@ -102,7 +102,7 @@ def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple
     index_spec = middle.index_spec(spec)
     pipeline = bind(middle.index_codecs, index_spec)
     nbytes = resolve_chain(middle.index_codecs, index_spec, "index_codecs")[1] or 0
-    order = np.argsort(stored_order(heads, metadata.spec)) if chunks else []
+    order = np.argsort(stored_order(heads, metadata.spec)).tolist()
     bounds = grid(metadata.shape, chunks)
     per_shard = grid(metadata.chunk_shape, chunks)
 

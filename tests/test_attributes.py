@@ -95,8 +95,8 @@ CYCLE.append(CYCLE)
 
 
 @pytest.mark.parametrize("value", [
-    float("nan"), [np.float32("inf")], np.array([1, np.nan]), 1j, np.complex64(1), b"bytes", {1: 2}, {"a": {None: 1}}, {1, 2},
-    object(), datetime.date(2020, 1, 1), np.datetime64("2020-01-01"), np.array([object()]), CYCLE, sz,
+    float("nan"), [np.float32("inf")], np.array([1, np.nan]), 1j, np.complex64(1), b"bytes", {1: 2}, {"a": {None: 1}},
+    {1, 2}, object(), datetime.date(2020, 1, 1), np.datetime64("2020-01-01"), np.array([object()]), CYCLE, sz,
 ], ids=repr)  # fmt: skip
 def test_what_is_refused(node, value):
     before = stored(node)
@@ -128,7 +128,12 @@ def test_nodes_opened_for_reading():
 
 def test_the_rest_of_the_document_is_kept():
     document = json.loads(TREE["a/zarr.json"])
-    document |= {"surprise": {"must_understand": False, "a": [1]}, "chunk_key_encoding": KEYS, "dimension_names": ["x"], "attributes": {"n": 1}}
+    document |= {
+        "surprise": {"must_understand": False, "a": [1]},
+        "chunk_key_encoding": KEYS,
+        "dimension_names": ["x"],
+        "attributes": {"n": 1},
+    }
     store = {"zarr.json": json.dumps(document).encode()}
     sz.open(store, mode="r+").attrs["a"] = 1
     assert json.loads(store["zarr.json"]) == document | {"attributes": {"n": 1, "a": 1}}
@@ -157,7 +162,11 @@ def test_node_that_is_gone():
 
 @pytest.mark.parametrize("kind", ["memory", "local", "slow"])
 def test_threads_lose_nothing(kind, tmp_path):
-    store = {"memory": sz.MemoryStore(), "local": sz.LocalStore(tmp_path), "slow": sz.SlowStore(sz.MemoryStore(), 0.0001)}[kind]
+    store = {
+        "memory": sz.MemoryStore(),
+        "local": sz.LocalStore(tmp_path),
+        "slow": sz.SlowStore(sz.MemoryStore(), 0.0001),
+    }[kind]
     sz.create_array(store, shape=3, dtype="u1")
 
     def work(number):

@@ -12,7 +12,7 @@ NEW = np.arange(1, 13, dtype="f4").reshape(3, 4) / 2
 ATTRIBUTES = {"n": 1}
 
 
-class Broken(OSError):
+class BrokenError(OSError):
     """What the store raises."""
 
 
@@ -26,7 +26,7 @@ class FailingAt(sz.WrapperStore):
     def _count(self):
         self.left -= 1
         if self.left == -1 or (self.left < 0 and not self.once):
-            raise Broken("no more")
+            raise BrokenError("no more")
 
     in_memory = False
 
@@ -103,7 +103,7 @@ def faults(change, values):
             store = FailingAt(sz.MemoryStore(now), n, once)
             try:
                 change(store)
-            except Broken:
+            except BrokenError:
                 yield now, store
             else:
                 if store.left >= 0:  # otherwise a failure of what need not succeed was passed over
@@ -155,12 +155,12 @@ def test_arrays_appear_complete_or_not_at_all(change, path):
 def test_failed_creation_cleans_up():
     def full_disk(key, value, put=sz.MemoryStore.set):
         if len(store.values) > 3:
-            raise Broken
+            raise BrokenError
         put(store, key, value)
 
     store = sz.MemoryStore()
     store.set = full_disk
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         sz.create_array(store, "a", data=np.ones(100), chunks=10)
     assert [*store.values] == ["zarr.json"]
 

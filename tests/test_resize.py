@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import simplezarr as sz
@@ -28,7 +28,10 @@ def bounded(store):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@given(steps=st.lists(st.tuples(st.integers(0, 13), st.integers(0, 13)), min_size=1, max_size=5), fill=st.integers(0, 3))
+@settings(max_examples=60)
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 13), st.integers(0, 13)), min_size=1, max_size=5), fill=st.integers(0, 3)
+)
 def test_any_sequence_of_shapes(layout, steps, fill):
     store = {}
     data = np.arange(1, 91, dtype="u2").reshape(9, 10)
@@ -128,7 +131,7 @@ def test_shapes_that_are_none(shape):
     store = {}
     a = sz.create_array(store, data=np.ones((4, 4)))
     before = dict(store)
-    with pytest.raises(sz.MetadataError, match="^shape"):
+    with pytest.raises(sz.MetadataError, match=r"^shape"):
         a.resize(shape)
     assert store == before
     assert a.shape == (4, 4)
@@ -138,7 +141,8 @@ def test_node_that_was_replaced():
     store = {}
     a = sz.create_array(store, "a", data=np.ones(4))
     for replace in (
-        lambda: sz.create_array(store, "a", data=[1, 2], overwrite=True), lambda: sz.create_group(store, "a", overwrite=True)
+        lambda: sz.create_array(store, "a", data=[1, 2], overwrite=True),
+        lambda: sz.create_group(store, "a", overwrite=True),
     ):  # fmt: skip
         replace()
         for change in (lambda: a.resize(9), lambda: a.append([1.0])):
@@ -180,10 +184,10 @@ def test_what_can_not_be_appended():
     a = sz.create_array(store, data=np.ones((4, 3)))
     before = dict(store)
     for data, axis in [([1, 2, 3], 0), (np.ones((2, 4)), 0), (np.ones((3, 3)), 1), (1, 0), (np.ones((1, 4, 3)), 0)]:
-        with pytest.raises(ValueError, match="^data: shape"):
+        with pytest.raises(ValueError, match=r"^data: shape"):
             a.append(data, axis)
     for axis in (2, -3):
-        with pytest.raises(IndexError, match="^axis"):
+        with pytest.raises(IndexError, match=r"^axis"):
             a.append([[1, 2, 3]], axis)
     with pytest.raises(TypeError):
         a.append([[1, 2, 3]], 0.0)
