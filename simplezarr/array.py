@@ -249,7 +249,8 @@ class Array:
     def __setitem__(self, selection: Any, value: Any) -> None:
         self._check_writable()
         plan = Plan(selection, self.shape, self._grid)
-        write(self._source, plan, as_values(value, self.dtype, plan.shape), self.shape, self.write_empty_chunks)
+        values = as_values(value, self.dtype, plan.shape, element=plan.scalar)
+        write(self._source, plan, values, self.shape, self.write_empty_chunks)
 
     def write(self, selection: Any, value: Any) -> None:
         """What `a[selection] = value` does: NumPy's assignment, with its broadcasting and casting.
