@@ -22,8 +22,10 @@ EXTENSIONS = {  # module: (C files, archives)
     "_filters": (["filters"], ARCHIVE),
     "_pipeline": (["copy"], []),
     "_decode": (["copy", "copy_run", "files", "box"], []),
-    "_chunks": (["files"], []),
-    "_read": ([], []),
+    "_encode": (["copy", "equal"], []),
+    "_chunks": ([], []),
+    "_read": (["files"], []),
+    "_write": (["draft"], []),
 }
 
 DIRECTIVES = {

@@ -21,7 +21,7 @@ from simplezarr._pipeline cimport chain_is_shard, chain_outermost, raised, take_
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport Row, product, Span, span_row, span_set
 from simplezarr._worker cimport (
-    PATH_SLOT, RAISED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, scratch, status_message, worker_acquire,
+    PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, scratch, status_message, worker_acquire,
     worker_release)
 from simplezarr.errors import ChunkError, UnsupportedError
 
@@ -33,12 +33,10 @@ cdef extern from "atomic.h" nogil:
 cdef extern from "files.h" nogil:
     enum:
         SZ_HAVE_FILES, SZ_NO_DIRECTORY
-    int sz_open_directory(const char *path)
-    void sz_close_directory(int directory)
 
 cdef enum:
     SIGNAL_BYTES = 16 << 20     # decoded bytes between two looks for Ctrl-C
-    MANY_FILES = 8              # worth opening their directory for
+    UNIT_BYTES = 16 << 10       # what a unit counts for besides its bytes
     INDEX_BYTES = 16 << 20      # shard indexes kept for one array
     DIGITS = 21
 
@@ -67,6 +65,7 @@ cdef class Source:
             self.prefix = self.folder + (b"" if self.bare else b"c")
             self.folder_nbytes = len(self.folder)
             self.prefix_bytes, self.prefix_nbytes = PyBytes_AS_STRING(self.prefix), len(self.prefix)
+            self.root_nbytes = len(os.fsencode(store.local_root))
 
     def key(self, tuple index) -> str:
         """The store's key of a stored chunk (a shard where there are shards)."""
@@ -132,6 +131,10 @@ cdef class Source:
         self.indexes[name] = index
         return 0
 
+    cdef int forget_index(self, bytes name) except -1:
+        self.indexes.pop(name, None)
+        return 0
+
 
 cdef char *put_number(char *at, Py_ssize_t number) noexcept nogil:
     """Writes the number in decimal; returns the place behind it."""
@@ -164,6 +167,9 @@ cdef int check_signals(Worker *worker) noexcept with gil:
 cdef class Job:
     """One read or write under way: what `drain` needs to do its share of it."""
 
+    def __cinit__(self):
+        self.directory = SZ_NO_DIRECTORY
+
     cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
         """What is done with one unit; subclasses say."""
         return SZ_OK
@@ -181,16 +187,10 @@ cdef class Job:
 
     cdef int run(self, int width) except -1:
         """Does all units, in the calling thread and width - 1 others; raises what the first failure was."""
-        self.directory = SZ_NO_DIRECTORY
-        if self.source.local and self.n >= MANY_FILES:
-            self.directory = sz_open_directory(PyBytes_AS_STRING(self.source.folder))
-        try:
-            if width > 1:
-                executor.drain(self.drain, width)
-            else:
-                self.drain()
-        finally:
-            sz_close_directory(self.directory)
+        if width > 1:
+            executor.drain(self.drain, width)
+        else:
+            self.drain()
         if self.failed:
             self.throw()
         return 0
@@ -211,7 +211,7 @@ cdef class Job:
                 worker.inner = -1
                 worker.culprit = chain_outermost(self.chain)
                 status = self.work(worker, index, &region, i % self.parts)
-                bytes_done += self.chain.nbytes
+                bytes_done += self.chain.nbytes // self.parts + UNIT_BYTES
                 if status == SZ_OK and bytes_done >= SIGNAL_BYTES:
                     bytes_done = 0
                     status = check_signals(worker)
@@ -254,7 +254,7 @@ cdef class Job:
         return name + (0 if self.directory == SZ_NO_DIRECTORY else self.source.folder_nbytes)
 
     cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil:
-        """Notes the first failure, which ends the read."""
+        """Notes the first failure, which ends the job."""
         cdef int d
         if sz_claim(&self.failed):
             self.status, self.os_error, self.inner, self.culprit = status, worker.os_error, worker.inner, worker.culprit
@@ -264,6 +264,10 @@ cdef class Job:
         elif worker.error != NULL:
             drop(worker.error)
         worker.error = NULL
+
+    cdef str task(self):
+        """What the job does, for messages; subclasses say."""
+        return "working on"
 
     cdef tuple failed_chunk(self):
         """The index of the chunk that failed, in the grid of the units of reading."""
@@ -293,11 +297,14 @@ cdef class Job:
             if isinstance(error, CodecFailure):
                 raise ChunkError(f"{place}: {error}", path=self.source.path, index=index, key=key,
                                  codec=error.codec) from error.__cause__
-            error.add_note(f"while reading {place}")
+            error.add_note(f"while {self.task()} {place}")
             raise error
         if self.status == SZ_NO_MEMORY:
             raise MemoryError(f"{place}: {status_message(self.status)}")
         if self.status == SZ_IO:
-            raise OSError(self.os_error, f"{os.strerror(self.os_error)} ({place})", os.fspath(self.source.store.local_root))
-        raise ChunkError(f"{place}: {codec}: {status_message(self.status)}; the stored object is damaged or not what the "
-                         "array's metadata say", path=self.source.path, index=index, key=key, codec=codec)
+            raise OSError(self.os_error, f"{os.strerror(self.os_error)} (while {self.task()} {place})",
+                          os.fspath(self.source.store.local_root))
+        damaged = "" if self.status == REFUSED else (
+            "; the stored object is damaged or not what the array's metadata say")
+        raise ChunkError(f"{place}: {codec}: {status_message(self.status)}{damaged}",
+                         path=self.source.path, index=index, key=key, codec=codec)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from math import prod
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +10,20 @@ from simplezarr import executor
 from simplezarr._chunks import Source
 from simplezarr._plan import Plan, chunk_plan
 from simplezarr._read import read
+from simplezarr._write import write
+from simplezarr.attributes import Attributes
 from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import bind, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.hierarchy import check_writable
 from simplezarr.keys import join
 from simplezarr.metadata import ArrayMetadata
+from simplezarr.resize import append, resize
+from simplezarr.stored import count_chunks, grid, stored_bytes, summary
 from simplezarr.stores.base import Store
+from simplezarr.values import as_values
 
 if TYPE_CHECKING:
     from simplezarr.executor import Future
@@ -40,7 +45,18 @@ class Array:
     array([2, 9], dtype=uint8)
     """
 
-    __slots__ = ("_grid", "_source", "chunks", "dtype", "metadata", "path", "read_only", "shape", "store")
+    __slots__ = (
+        "_grid",
+        "_source",
+        "chunks",
+        "dtype",
+        "metadata",
+        "path",
+        "read_only",
+        "shape",
+        "store",
+        "write_empty_chunks",
+    )
 
     #: Length along each dimension.
     shape: tuple[int, ...]
@@ -48,9 +64,20 @@ class Array:
     dtype: np.dtype
     #: Shape of the unit of reading: of a chunk, or of the inner chunks of a shard.
     chunks: tuple[int, ...]
+    #: Whether chunks that are all fill value are stored; else they are deleted.
+    write_empty_chunks: bool
 
-    def __init__(self, store: Store, path: str, metadata: ArrayMetadata, *, read_only: bool = True):
+    def __init__(
+        self,
+        store: Store,
+        path: str,
+        metadata: ArrayMetadata,
+        *,
+        read_only: bool = True,
+        write_empty_chunks: bool = False,
+    ):
         self.store, self.path, self.metadata, self.read_only = store, path, metadata, read_only
+        self.write_empty_chunks = write_empty_chunks
         self.shape, self.dtype = metadata.shape, metadata.data_type.numpy
         self._grid = metadata.chunk_shape  # of what is stored: chunks, or shards
         try:
@@ -88,9 +115,9 @@ class Array:
         return self.metadata.data_type.scalar(self.metadata.fill)
 
     @property
-    def attrs(self) -> MappingProxyType:
-        """The user's attributes, read-only."""
-        return MappingProxyType(self.metadata.attributes)
+    def attrs(self) -> Attributes:
+        """The user's attributes, a mapping; changes are stored if the array was opened with mode "r+"."""
+        return Attributes(self)
 
     @property
     def dimension_names(self) -> tuple[str | None, ...] | None:
@@ -115,7 +142,7 @@ class Array:
     @property
     def grid_shape(self) -> tuple[int, ...]:
         """Number of chunks along each dimension."""
-        return tuple(-(-length // chunk) for length, chunk in zip(self.shape, self.chunks, strict=True))
+        return grid(self.shape, self.chunks)
 
     @property
     def nchunks(self) -> int:
@@ -123,8 +150,21 @@ class Array:
         return prod(self.grid_shape)
 
     @property
+    def nchunks_stored(self) -> int:
+        """Number of chunks that are stored, inner chunks where there are shards: never more than `nchunks`.
+
+        Lists the store, and reads the index of every shard. Raises UnsupportedError where a store can't be listed.
+        """
+        return count_chunks(self.store, self.path, self.metadata, self.chunks)
+
+    @property
+    def nbytes_stored(self) -> int:
+        """Bytes of the stored chunks or shards, without the metadata. Lists the store."""
+        return stored_bytes(self.store, self.path, self.metadata)
+
+    @property
     def info(self) -> str:
-        """What the array is, in a few lines."""
+        """What the array is, in a few lines; the store is listed for what is stored of it."""
         rows = [
             ("array", f"{self.name} in {self.store!r}"),
             ("shape", f"{self.shape} {self.dtype}, {self.nbytes:,} bytes"),
@@ -133,6 +173,8 @@ class Array:
             ("codecs", ", ".join(str(codec) for codec in self.codecs)),
             ("fill value", repr(self.fill_value)),
             ("dimensions", self.dimension_names),
+            ("attributes", ", ".join(self.attrs) or None),
+            ("stored", summary(self.store, self.path, self.metadata)),
         ]
         return "\n".join(f"{label:10}  {value}" for label, value in rows if value is not None)
 
@@ -156,7 +198,7 @@ class Array:
         return self.read() if dtype is None else self.read().astype(dtype, copy=False)
 
     def __reduce__(self) -> tuple:
-        return _reopen, (self.store, self.path, self.read_only)
+        return _reopen, (self.store, self.path, self.read_only, self.write_empty_chunks)
 
     # ------------------------------------------------------------ reading
 
@@ -202,6 +244,87 @@ class Array:
         chunk_plan(index, self.shape, self.chunks, self._grid)
         return self._source.encoded_chunk(tuple(index))
 
+    # ------------------------------------------------------------ writing
+
+    def __setitem__(self, selection: Any, value: Any) -> None:
+        self._check_writable()
+        plan = Plan(selection, self.shape, self._grid)
+        values = as_values(value, self.dtype, plan.shape, element=plan.scalar)
+        write(self._source, plan, values, self.shape, self.write_empty_chunks)
+
+    def write(self, selection: Any, value: Any) -> None:
+        """What `a[selection] = value` does: NumPy's assignment, with its broadcasting and casting.
+
+        The shape is checked before anything is written. A chunk (or shard) is replaced as a whole or not at all, and what
+        others write to other parts of it at the same time is kept. Raises IndexError for a bad selection, ValueError for a
+        value that does not fit, ReadOnlyError, ChunkError for a chunk that can't be decoded to be changed, OSError where
+        reading or writing fails; chunks then are as before or as they should be.
+        """
+        self[selection] = value
+
+    def write_future(self, selection: Any, value: Any) -> "Future[None]":
+        """A Future of `write(selection, value)`; the value must stay as it is until then."""
+        return executor.submit(self.write, selection, value)
+
+    def set_chunk(self, index: tuple[int, ...], data: Any) -> None:
+        """Replaces chunk `index` of the grid.
+
+        data: of the full `chunks` shape, of which nothing is stored that lies outside the array; or of the shape of the
+        part inside. Raises IndexError where the grid has no such chunk, ValueError for any other shape.
+        """
+        self._check_writable()
+        chunk_plan(index, self.shape, self.chunks, self._grid)
+        box = tuple([
+            slice(i * size, min((i + 1) * size, length))
+            for i, size, length in zip(index, self.chunks, self.shape, strict=True)
+        ])
+        inside = tuple([part.stop - part.start for part in box])
+        data = np.asarray(data)
+        if data.shape not in (self.chunks, inside):
+            part = f", or {inside} without what lies outside the array" if inside != self.chunks else ""
+            raise ValueError(f"data for chunk {tuple(index)} has shape {data.shape}; it must have {self.chunks}{part}")
+        self[box] = data[tuple([slice(length) for length in inside])]
+
+    def set_chunk_future(self, index: tuple[int, ...], data: Any) -> "Future[None]":
+        """A Future of `set_chunk(index, data)`."""
+        return executor.submit(self.set_chunk, index, data)
+
+    def _check_writable(self) -> None:
+        check_writable(self)
+        unknown = [*self.metadata.skipped, *[codec.name for codec in self.codecs if codec.decodes_only]]
+        if unknown:
+            raise UnsupportedError(f"array {self.name} can only be read: {', '.join(unknown)} can't be written")
+
+    # ------------------------------------------------------------ changing the shape
+
+    def resize(self, shape: tuple[int, ...] | int) -> None:
+        """Change the shape, in place. What is cut off is gone; what is added shows the fill value.
+
+        shape: as many lengths as the array has dimensions; a number alone for one. Costs no walk over the grid: chunks
+        are counted off or listed, whichever are fewer. Other handles of the array keep the shape they were opened
+        with. Raises ReadOnlyError, MetadataError for a shape that is none.
+
+        >>> import simplezarr as sz
+        >>> a = sz.create_array({}, shape=4, dtype="u1", fill_value=9)
+        >>> a.resize(6)
+        >>> a[...]
+        array([9, 9, 9, 9, 9, 9], dtype=uint8)
+        """
+        self._reshape(resize(self, shape))
+
+    def append(self, data: Any, axis: int = 0) -> tuple[int, ...]:
+        """Write data behind the end along an axis; returns the new shape.
+
+        data: anything that NumPy takes for an array, as long as the array along all other axes. Data are written
+        first and the shape is changed then: nobody sees a part. Of several appends at the same time none is lost,
+        also from several processes where the store's locks reach these. Raises ValueError for data that don't fit.
+        """
+        self._reshape(append(self, data, axis))
+        return self.shape
+
+    def _reshape(self, metadata: ArrayMetadata) -> None:
+        self.metadata, self.shape = metadata, metadata.shape
+
     def _fill(self, plan: Plan, out: np.ndarray) -> np.ndarray:
         if not isinstance(out, np.ndarray):
             raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
@@ -237,7 +360,9 @@ def _inner_shape(metadata: ArrayMetadata) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _reopen(store: Store, path: str, read_only: bool) -> Array:
+def _reopen(store: Store, path: str, read_only: bool, write_empty_chunks: bool) -> Array:
     from simplezarr.api import open_array
 
-    return open_array(store, path, mode="r" if read_only else "r+")
+    array = open_array(store, path, mode="r" if read_only else "r+")
+    array.write_empty_chunks = write_empty_chunks
+    return array
