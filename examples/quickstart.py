@@ -1,10 +1,27 @@
-"""Opens two real arrays that another library wrote, slices them, and shows the blocking and the future forms."""
+"""Makes, writes, reads and grows an array; then opens two real ones that another library wrote, and slices them."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
 import simplezarr as sz
+
+with tempfile.TemporaryDirectory() as directory:
+    # An array in a group. What is left out is chosen: chunks of about 1 MiB, zstd.
+    data = sz.create_group(f"{directory}/new.zarr", attributes={"title": "made here"})
+    sea = data.create_array("sea/level", shape=(365, 180, 360), dtype="float32", dimension_names=("day", "lat", "lon"))
+
+    # Written and read as in NumPy. Only the chunks that are touched are stored; the rest is fill value.
+    sea[:31] = np.sin(np.arange(31))[:, None, None]
+    sea[31, 90, ::2] = 5
+    print(f"sea[30:33, 90, 0]            {sea[30:33, 90, 0]}")
+
+    # Grown by a year, and by data; attributes are stored at once.
+    sea.resize((730, 180, 360))
+    sea.append(np.ones((1, 180, 360)))
+    sea.attrs.update(unit="m", offset=np.float32(0.5))
+    print(f"sea after growing            {sea[0, 0, 0]}, {sea[-1, 0, 0]}\n\n{sea.info}\n")
 
 root = sz.open(Path(__file__).parent / "real.zarr")
 print(root.tree())

@@ -44,5 +44,6 @@ def test_readme(monkeypatch):
 def test_quickstart(capsys):
     runpy.run_path(str(ROOT / "examples" / "quickstart.py"), run_name="__main__")
     printed = capsys.readouterr().out
+    assert "(731, 180, 360) float32" in printed
     assert "mri (128, 96, 24, 2) int16" in printed
     assert "NodeNotFoundError: there is no node 'nothing'" in printed
