@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import simplezarr as sz
 from tests import oracle
-from tests.oracle import BIG, CRC32C, LITTLE, codec, sharding
+from tests.oracle import BIG, LITTLE, codec, sharding
 from tests.strategies import make_case, make_selection, randoms
 
 KINDS = ["memory", "local", "slow memory", "slow local"]
@@ -134,12 +134,14 @@ def check_case(rand, case, kind, n):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=50)
 @given(rand=randoms)
 def test_assignment_is_numpys(kind, rand, pool):
     check_case(rand, make_case(rand), kind, 3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=50)
 @given(rand=randoms)
 def test_chunks_are_set(kind, rand):
     case = make_case(rand)
@@ -169,13 +171,13 @@ PLANE, CHUNK = (1500, 1700), (700, 900)
 #: Chunks that are worth several threads: chunk or shard shape, data type, chain.
 LARGE = {
     "bytes": (CHUNK, "u2", [LITTLE]),
-    "swapped": (CHUNK, "c8", [BIG, CRC32C]),
+    "swapped": (CHUNK, "c8", [BIG]),
     "bool": (CHUNK, "?", [BIG]),
-    "zstd": (CHUNK, "u2", [FLIP, BIG, ZSTD, CRC32C]),
+    "zstd": (CHUNK, "u2", [FLIP, BIG, ZSTD]),
     "blosc": (CHUNK, "f8", [BIG, blosc_of("lz4", 8)]),
     "one shard": ((1500, 1800), "u2", [sharding([150, 300], [BIG, ZSTD])]),
     "few shards": ((1400, 900), "u4", [sharding([350, 300], [FLIP, LITTLE])]),
-    "index first": ((1400, 1800), "u2", [sharding([70, 90], [LITTLE, CRC32C], index_location="start")]),
+    "index first": ((1400, 1800), "u2", [sharding([70, 90], [LITTLE], index_location="start")]),
     "shards of shards": ((1400, 1800), "u2", [FLIP, sharding([900, 700], [sharding([90, 350], [BIG, blosc_of("zstd", 2)])])]),
     "compressed shards": ((1400, 1800), "u2", [sharding([350, 300], [LITTLE]), ZSTD]),
     "many shards": ((140, 180), "u2", [sharding([70, 60], [LITTLE, ZSTD])]),
