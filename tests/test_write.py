@@ -196,7 +196,9 @@ def test_untouched_inner_chunks_keep_their_bytes(kind, location, tmp_path):
     array[8:16, :32] = 0
     store = {"memory": None, "local": tmp_path, "store": Writable}[kind]
     # another encoder's bytes, in random order, with junk in between
-    arr = make(array, (64, 64), store, codecs=[sharding((8, 16), [LITTLE, codec("gzip", level=9)], index_location=location)])
+    arr = make(
+        array, (64, 64), store, codecs=[sharding((8, 16), [LITTLE, codec("gzip", level=9)], index_location=location)]
+    )
     grid = [(i, j) for i in range(8) for j in range(4)]
     before = {index: arr.get_encoded_chunk(index) for index in grid}
     arr[20:30, 15:20] = array[20:30, 15:20] = 5
@@ -204,7 +206,9 @@ def test_untouched_inner_chunks_keep_their_bytes(kind, location, tmp_path):
     assert {index for index in grid if arr.get_encoded_chunk(index) != before[index]} == touched
     assert (arr[...] == array).all()
     arr[16:32, :32] = array[16:32, :32] = 0
-    assert {index for index in grid if arr.get_encoded_chunk(index) is None} == {(i, j) for i in (1, 2, 3) for j in (0, 1)}
+    assert {index for index in grid if arr.get_encoded_chunk(index) is None} == {
+        (i, j) for i in (1, 2, 3) for j in (0, 1)
+    }
     assert (arr[...] == array).all()
 
 
@@ -397,7 +401,9 @@ def update_rows(arr, row, rounds):
 @pytest.mark.parametrize("codecs", [[LITTLE, ZSTD], [sharding((8, 25), [LITTLE])]], ids=["chunk", "shard"])
 @pytest.mark.parametrize("kind", ["memory", "local", "store"])
 def test_threads_lose_no_update(kind, codecs, tmp_path):
-    store = {"memory": None, "local": tmp_path, "store": lambda data: sz.SlowStore(sz.MemoryStore(data), latency=0)}[kind]
+    store = {"memory": None, "local": tmp_path, "store": lambda data: sz.SlowStore(sz.MemoryStore(data), latency=0)}[
+        kind
+    ]
     arr = make(np.zeros((8, 100), "i4"), (8, 100), store, codecs=codecs)
     threads = [threading.Thread(target=update_rows, args=(arr, row, 100)) for row in range(8)]
     for thread in threads:
