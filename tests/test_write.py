@@ -1,4 +1,4 @@
-"""Writing, said case by case: what is stored, what is left alone, what is refused, and what happens when something fails."""
+"""Writing, case by case: what is stored, what is left alone, what is refused, and what happens when something fails."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def test_shapes_are_checked_before_anything_is_written(shape, selection, value):
     with pytest.raises(ValueError) as info:
         arr[selection] = value
     assert str(info.value) == str(numpys.value)
-    assert keys_of(arr.store.take(), "get", "set", "delete") == ["zarr.json"][:0]
+    assert arr.store.take() == []
     assert (arr[...] == 1).all()
 
 
@@ -196,7 +196,9 @@ def test_untouched_inner_chunks_keep_their_bytes(kind, location, tmp_path):
     array[8:16, :32] = 0
     store = {"memory": None, "local": tmp_path, "store": Writable}[kind]
     # another encoder's bytes, in random order, with junk in between
-    arr = make(array, (64, 64), store, codecs=[sharding((8, 16), [LITTLE, codec("gzip", level=9)], index_location=location)])
+    arr = make(
+        array, (64, 64), store, codecs=[sharding((8, 16), [LITTLE, codec("gzip", level=9)], index_location=location)]
+    )
     grid = [(i, j) for i in range(8) for j in range(4)]
     before = {index: arr.get_encoded_chunk(index) for index in grid}
     arr[20:30, 15:20] = array[20:30, 15:20] = 5
@@ -204,7 +206,9 @@ def test_untouched_inner_chunks_keep_their_bytes(kind, location, tmp_path):
     assert {index for index in grid if arr.get_encoded_chunk(index) != before[index]} == touched
     assert (arr[...] == array).all()
     arr[16:32, :32] = array[16:32, :32] = 0
-    assert {index for index in grid if arr.get_encoded_chunk(index) is None} == {(i, j) for i in (1, 2, 3) for j in (0, 1)}
+    assert {index for index in grid if arr.get_encoded_chunk(index) is None} == {
+        (i, j) for i in (1, 2, 3) for j in (0, 1)
+    }
     assert (arr[...] == array).all()
 
 
@@ -311,8 +315,7 @@ def test_each_chunk_is_as_before_or_as_after(codecs, n, pool):
     new[8:13] = -1
     selections = [(np.s_[3:, 5:], 0), (np.s_[8:13], -1)]
     with pytest.raises(OSError, match="the line is cut") as info:
-        for selection, value in selections:
-            arr[selection] = value
+        [arr.write(selection, value) for selection, value in selections]
     assert "while writing array '/', chunk (" in info.value.__notes__[0]
     assert "key 'c/" in info.value.__notes__[0]
     stored = oracle.read_array(arr.store.data)
@@ -372,18 +375,16 @@ def test_a_full_disk_leaves_the_old_chunk(tmp_path):
 
 def test_ctrl_c_ends_a_long_write(tmp_path):
     code = """
-import os, signal, sys, threading, time, numpy as np, simplezarr as sz
+import os, signal, sys, threading, numpy as np, simplezarr as sz
 arr = sz.open_array(sys.argv[1], mode="r+")
-threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-start = time.monotonic()
+threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
-    while True:
-        arr[...] = 1
-except KeyboardInterrupt:
-    print(time.monotonic() - start < 20)
+    arr[...] = 1
+except KeyboardInterrupt as error:
+    print(error.__notes__[0][:20], len(os.listdir(sys.argv[1] + "/c")) < arr.size)
 """
-    make(np.zeros(100_000, "u1"), (1,), tmp_path / "data")
-    assert python(code, tmp_path / "data", seconds=120, directory=tmp_path).strip() == "True"
+    make(np.zeros(10_000, "u1"), (1,), tmp_path / "data")
+    assert python(code, tmp_path / "data", seconds=120, directory=tmp_path).strip() == "while writing array  True"
 
 
 # ---------------------------------------------------------------- many writers
@@ -397,7 +398,9 @@ def update_rows(arr, row, rounds):
 @pytest.mark.parametrize("codecs", [[LITTLE, ZSTD], [sharding((8, 25), [LITTLE])]], ids=["chunk", "shard"])
 @pytest.mark.parametrize("kind", ["memory", "local", "store"])
 def test_threads_lose_no_update(kind, codecs, tmp_path):
-    store = {"memory": None, "local": tmp_path, "store": lambda data: sz.SlowStore(sz.MemoryStore(data), latency=0)}[kind]
+    store = {"memory": None, "local": tmp_path, "store": lambda data: sz.SlowStore(sz.MemoryStore(data), latency=0)}[
+        kind
+    ]
     arr = make(np.zeros((8, 100), "i4"), (8, 100), store, codecs=codecs)
     threads = [threading.Thread(target=update_rows, args=(arr, row, 100)) for row in range(8)]
     for thread in threads:
@@ -410,7 +413,8 @@ def test_threads_lose_no_update(kind, codecs, tmp_path):
 PROCESSES = """
 import subprocess, sys, simplezarr as sz
 if len(sys.argv) == 2:
-    children = [subprocess.Popen([*{python}, "-c", open(sys.argv[1] + ".py").read(), sys.argv[1], str(row)]) for row in range(4)]
+    command = [*{python}, "-c", open(sys.argv[1] + ".py").read(), sys.argv[1]]
+    children = [subprocess.Popen([*command, str(row)]) for row in range(4)]
     print([child.wait(60) for child in children])
 else:
     arr = sz.open_array(sys.argv[1], mode="r+")
