@@ -61,6 +61,7 @@ cdef class Job:
     cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil
     cdef tuple failed_chunk(self)
     cdef str task(self)
+    cdef str outcome(self)
 
 
 cdef int check_signals(Worker *worker) noexcept with gil

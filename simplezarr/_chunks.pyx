@@ -269,6 +269,10 @@ cdef class Job:
         """What the job does, for messages; subclasses say."""
         return "working on"
 
+    cdef str outcome(self):
+        """What a failure leaves behind, for messages; with a separator in front."""
+        return ""
+
     cdef tuple failed_chunk(self):
         """The index of the chunk that failed, in the grid of the units of reading."""
         cdef const Chain *chain = self.chain
@@ -295,16 +299,16 @@ cdef class Job:
             self.raised = NULL
         if self.status == RAISED:
             if isinstance(error, CodecFailure):
-                raise ChunkError(f"{place}: {error}", path=self.source.path, index=index, key=key,
+                raise ChunkError(f"{place}: {error}{self.outcome()}", path=self.source.path, index=index, key=key,
                                  codec=error.codec) from error.__cause__
             error.add_note(f"while {self.task()} {place}")
             raise error
         if self.status == SZ_NO_MEMORY:
             raise MemoryError(f"{place}: {status_message(self.status)}")
         if self.status == SZ_IO:
-            raise OSError(self.os_error, f"{os.strerror(self.os_error)} (while {self.task()} {place})",
+            raise OSError(self.os_error, f"{os.strerror(self.os_error)} (while {self.task()} {place}{self.outcome()})",
                           os.fspath(self.source.store.local_root))
         damaged = "" if self.status == REFUSED else (
             "; the stored object is damaged or not what the array's metadata say")
-        raise ChunkError(f"{place}: {codec}: {status_message(self.status)}{damaged}",
+        raise ChunkError(f"{place}: {codec}: {status_message(self.status)}{damaged}{self.outcome()}",
                          path=self.source.path, index=index, key=key, codec=codec)

@@ -98,7 +98,8 @@ cdef int encode_stored(Worker *worker, const Chain *chain, const char *src, bint
 
 cdef object view(object dtype, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides, char *data):
     Py_INCREF(dtype)
-    return PyArray_NewFromDescr(&PyArray_Type, <PyArray_Descr *>dtype, ndim, shape, strides, data, cnp.NPY_ARRAY_WRITEABLE, NULL)
+    return PyArray_NewFromDescr(&PyArray_Type, <PyArray_Descr *>dtype, ndim, shape, strides, data,
+                                cnp.NPY_ARRAY_WRITEABLE, NULL)
 
 
 cdef int cast(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,

@@ -182,9 +182,9 @@ cdef class Pipeline:
     shape: of the chunk; order: axis i of the stored form is axis order[i] of the chunk; dtype: of the elements, in native
     byte order; transform: 0, 1 (truth values) or the size of the units to swap; fill: one element's bytes; most: bytes
     that a chunk's encoded form may have; kernels: the bytes -> bytes codecs in decoding order; limits: the most bytes each
-    may decode to; python: decodes a chunk to an array when called, and has `encode`, where a codec has no kernel; inner, index: the
-    pipelines of a shard's inner chunks and of its index, whose encoded form has index_nbytes bytes and comes first when
-    index_first.
+    may decode to; python: where a codec has no kernel, what decodes a chunk to an array when called, and has `encode`;
+    inner, index: the pipelines of a shard's inner chunks and of its index, whose encoded form has index_nbytes bytes and
+    comes first when index_first.
     """
 
     def __init__(self, tuple shape, tuple order, dtype, int transform, bytes fill, size_t most,

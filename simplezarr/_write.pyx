@@ -68,6 +68,9 @@ cdef class Write(Make):
     cdef str task(self):
         return "writing"
 
+    cdef str outcome(self):
+        return "" if self.durable else "; what was stored there stays"  # durable: syncing comes last and may fail
+
     cdef int share(self, int threads):
         """Decides how the work is cut; the number of workers that it is worth."""
         cdef Py_ssize_t touched = self.touched(), work

@@ -255,10 +255,20 @@ class Array:
     def write(self, selection: Any, value: Any) -> None:
         """What `a[selection] = value` does: NumPy's assignment, with its broadcasting and casting.
 
-        The shape is checked before anything is written. A chunk (or shard) is replaced as a whole or not at all, and what
-        others write to other parts of it at the same time is kept. Raises IndexError for a bad selection, ValueError for a
-        value that does not fit, ReadOnlyError, ChunkError for a chunk that can't be decoded to be changed, OSError where
-        reading or writing fails; chunks then are as before or as they should be.
+        The shape is checked before anything is written. A chunk (or shard) is replaced as a whole or not at all, and
+        what others write to other parts of it at the same time is kept. Raises IndexError for a bad selection,
+        ValueError for a value that does not fit, ReadOnlyError, ChunkError for a chunk that can't be decoded to be
+        changed, OSError where reading or writing fails; each chunk then is as before or as it should be.
+
+        >>> import simplezarr as sz
+        >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [4], "data_type": "uint8",
+        ...     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2]}},
+        ...     "chunk_key_encoding": {"name": "default"}, "fill_value": 9, "codecs": [{"name": "bytes"}]}'''}
+        >>> a = sz.open(store, mode="r+")
+        >>> a.write(sz.s_[:3], 1)
+        >>> a[3] = 2
+        >>> store["c/0"], store["c/1"]
+        (b'\\x01\\x01', b'\\x01\\x02')
         """
         self[selection] = value
 

@@ -1,4 +1,4 @@
-"""What is assigned to a selection, as NumPy's assignment takes it: a view of the selection's shape, checked before use."""
+"""What is assigned to a selection, as NumPy's assignment takes it: a view of the selection's shape, checked first."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Writing, said case by case: what is stored, what is left alone, what is refused, and what happens when something fails."""
+"""Writing, case by case: what is stored, what is left alone, what is refused, and what happens when something fails."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def test_shapes_are_checked_before_anything_is_written(shape, selection, value):
     with pytest.raises(ValueError) as info:
         arr[selection] = value
     assert str(info.value) == str(numpys.value)
-    assert keys_of(arr.store.take(), "get", "set", "delete") == ["zarr.json"][:0]
+    assert arr.store.take() == []
     assert (arr[...] == 1).all()
 
 
@@ -315,8 +315,7 @@ def test_each_chunk_is_as_before_or_as_after(codecs, n, pool):
     new[8:13] = -1
     selections = [(np.s_[3:, 5:], 0), (np.s_[8:13], -1)]
     with pytest.raises(OSError, match="the line is cut") as info:
-        for selection, value in selections:
-            arr[selection] = value
+        [arr.write(selection, value) for selection, value in selections]
     assert "while writing array '/', chunk (" in info.value.__notes__[0]
     assert "key 'c/" in info.value.__notes__[0]
     stored = oracle.read_array(arr.store.data)
@@ -333,7 +332,7 @@ def test_a_damaged_chunk_is_not_changed(kind, codecs, tmp_path):
     content = arr.store.get("c/1/0")
     damaged = content[:2] + b"?" + content[3:-1]
     arr.store.set("c/1/0", damaged)
-    with pytest.raises(sz.ChunkError, match=r"key 'c/1/0'") as info:
+    with pytest.raises(sz.ChunkError, match=r"key 'c/1/0'.* what was stored there stays") as info:
         arr[5:7, 1:3] = 5
     assert (info.value.key, info.value.path) == ("c/1/0", "")
     assert arr.store.get("c/1/0") == damaged
@@ -369,25 +368,23 @@ def test_a_full_disk_leaves_the_old_chunk(tmp_path):
     arr = make(np.arange(10_000), (10_000,), tmp_path / "data")
     lines = python(FULL, tmp_path / "data", seconds=60, directory=tmp_path).splitlines()
     assert len(lines) == 2
-    assert all("while writing array '/', chunk (0,), key 'c/0'" in line for line in lines)
+    assert all("while writing array '/', chunk (0,), key 'c/0'; what was stored there stays" in line for line in lines)
     assert (arr[...] == np.arange(10_000)).all()
     assert os.listdir(tmp_path / "data/c") == ["0"]
 
 
 def test_ctrl_c_ends_a_long_write(tmp_path):
     code = """
-import os, signal, sys, threading, time, numpy as np, simplezarr as sz
+import os, signal, sys, threading, numpy as np, simplezarr as sz
 arr = sz.open_array(sys.argv[1], mode="r+")
-threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-start = time.monotonic()
+threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
-    while True:
-        arr[...] = 1
-except KeyboardInterrupt:
-    print(time.monotonic() - start < 20)
+    arr[...] = 1
+except KeyboardInterrupt as error:
+    print(error.__notes__[0][:20], len(os.listdir(sys.argv[1] + "/c")) < arr.size)
 """
-    make(np.zeros(100_000, "u1"), (1,), tmp_path / "data")
-    assert python(code, tmp_path / "data", seconds=120, directory=tmp_path).strip() == "True"
+    make(np.zeros(10_000, "u1"), (1,), tmp_path / "data")
+    assert python(code, tmp_path / "data", seconds=120, directory=tmp_path).strip() == "while writing array  True"
 
 
 # ---------------------------------------------------------------- many writers
@@ -416,7 +413,8 @@ def test_threads_lose_no_update(kind, codecs, tmp_path):
 PROCESSES = """
 import subprocess, sys, simplezarr as sz
 if len(sys.argv) == 2:
-    children = [subprocess.Popen([*{python}, "-c", open(sys.argv[1] + ".py").read(), sys.argv[1], str(row)]) for row in range(4)]
+    command = [*{python}, "-c", open(sys.argv[1] + ".py").read(), sys.argv[1]]
+    children = [subprocess.Popen([*command, str(row)]) for row in range(4)]
     print([child.wait(60) for child in children])
 else:
     arr = sz.open_array(sys.argv[1], mode="r+")
