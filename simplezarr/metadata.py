@@ -13,10 +13,10 @@ import warnings
 from dataclasses import dataclass, field, replace
 
 from simplezarr.codecs.base import ChunkSpec, Codec, fit_chain
-from simplezarr.codecs.registry import parse_codecs, remembered
+from simplezarr.codecs.registry import parse_codecs
 from simplezarr.dtypes import DataType, parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
-from simplezarr.extensions import check_integers, parse_extension, refuse_unknown, show
+from simplezarr.extensions import check_integers, parse_extension, refuse_unknown, remembered, show
 from simplezarr.keys import ChunkKeys, normalize_path
 from simplezarr.leniency import tolerate, tolerated
 from simplezarr.metadata_json import check_attributes, dump, load, load_exact_fill
