@@ -12,12 +12,13 @@ from simplezarr._chunks import Source
 from simplezarr._plan import Plan, chunk_plan
 from simplezarr._read import read
 from simplezarr.codecs.base import Codec
-from simplezarr.codecs.chain import bind, stored_order
+from simplezarr.codecs.chain import bind, python_chain, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.keys import join
 from simplezarr.metadata import ArrayMetadata
+from simplezarr.objects import read_objects
 from simplezarr.stores.base import Store
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class Array:
     def __getitem__(self, selection: Any) -> Any:
         plan = Plan(selection, self.shape, self._grid)
         out = np.empty(plan.shape, self.dtype)
-        read(self._source, plan, out)
+        self._read(plan, out)
         return out[()] if plan.scalar else out
 
     def read(self, selection: Any = ..., *, out: np.ndarray | None = None) -> Any:
@@ -190,7 +191,7 @@ class Array:
         if out is not None:
             return self._fill(plan, out)
         out = np.empty(self.chunks, self.dtype)
-        read(self._source, plan, out)
+        self._read(plan, out)
         return out
 
     def get_chunk_future(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> "Future[Any]":
@@ -211,8 +212,14 @@ class Array:
             )
         if not out.flags.writeable:
             raise ValueError("out is read-only")
-        read(self._source, plan, out)
+        self._read(plan, out)
         return out
+
+    def _read(self, plan: Plan, out: np.ndarray) -> None:
+        if self.metadata.data_type.is_variable:
+            read_objects(self._source, python_chain(self.metadata.codecs, self.metadata.spec), plan, out)
+        else:
+            read(self._source, plan, out)
 
 
 def _sharding(metadata: ArrayMetadata) -> Sharding | None:

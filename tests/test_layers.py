@@ -31,7 +31,7 @@ LAYERS = [
     ["metadata_json"],
     ["metadata"],
     ["_chunks"],
-    ["_read"],
+    ["_read", "objects"],
     ["array", "group", "api", "__init__"],
     ["testing", "utils"],
 ]
