@@ -22,8 +22,10 @@ EXTENSIONS = {  # module: (C files, archives)
     "_vlen": (["vlen"], []),
     "_pipeline": (["copy"], []),
     "_decode": (["copy", "copy_run", "files", "box"], []),
+    "_encode": (["copy", "equal"], []),
     "_chunks": ([], []),
     "_read": ([], []),
+    "_write": (["draft"], []),
 }
 
 DIRECTIVES = {
