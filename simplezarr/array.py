@@ -261,10 +261,12 @@ class Array:
         """
         self._check_writable()
         chunk_plan(index, self.shape, self.chunks, self._grid)
-        box = tuple([
-            slice(i * size, min((i + 1) * size, length))
-            for i, size, length in zip(index, self.chunks, self.shape, strict=True)
-        ])
+        box = tuple(
+            [
+                slice(i * size, min((i + 1) * size, length))
+                for i, size, length in zip(index, self.chunks, self.shape, strict=True)
+            ]
+        )
         inside = tuple([part.stop - part.start for part in box])
         data = np.asarray(data)
         if data.shape not in (self.chunks, inside):
