@@ -250,7 +250,7 @@ def test_fill_values_both_ways(data_type, value, element, written):
 ], ids=str)  # fmt: skip
 def test_wrong_fill_values(data_type, values):
     for value in values:
-        with pytest.raises(MetadataError, match="^w"):
+        with pytest.raises(MetadataError, match=r"^w"):
             parse_dtype(data_type).fill_from_json(value, "w")
 
 
@@ -273,7 +273,7 @@ def test_small_floats_come_back_bit_by_bit(name):
     """Every element: its fill value is the number that ml_dtypes says it is, and comes back as the same bits."""
     found = parse_dtype(name)
     bits = int(name.partition("_")[0].removeprefix("bfloat").removeprefix("float"))
-    elements = np.arange(1 << bits).astype(f"u{found.itemsize}")
+    elements = np.arange(0, 1 << bits, 1 if bits <= 8 else 7).astype(f"u{found.itemsize}")
     with np.errstate(invalid="ignore"):  # signalling NaN
         numbers = elements.view(found.numpy).astype(np.float64).tolist()
     for element, number in zip(elements, numbers, strict=True):
@@ -304,8 +304,8 @@ def test_small_floats_are_rounded_as_ml_dtypes_does(name, bits, step):
     with np.errstate(invalid="ignore"):
         low, high = elements.astype(np.float64).tolist()
     number = (low + high) / 2 * (1 + step)
-    if not np.isfinite([low, high]).all() or low * high < 0:
-        return
+    if not np.isfinite([low, high]).all() or low * high < 0 or (name == "float8_e8m0fnu" and low < 2.0**-126):
+        return  # (near 2**-127, float32 has no more bits to spare for this)
     wanted = to_odd(number).astype(found.numpy)
     try:
         element = found.fill_from_json(number, "fill_value")
@@ -324,7 +324,8 @@ def test_small_floats_are_rounded_once():
 
 @pytest.mark.parametrize(("dtype", "element"), [
     ("M8[s]", struct.pack("q", -(2**63))), ("m8[D]", struct.pack("q", -(2**63))), ("U2", bytes(8)),
-    (np.dtypes.StringDType(), b""), (object, b""), ([("t", "M8[s]"), ("i", "u1", 2)], struct.pack("=q2B", -(2**63), 0, 0)),
+    (np.dtypes.StringDType(), b""), (object, b""),
+    ([("t", "M8[s]"), ("i", "u1", 2)], struct.pack("=q2B", -(2**63), 0, 0)),
 ], ids=str)  # fmt: skip
 def test_default_fill(dtype, element):
     assert of_numpy(np.dtype(dtype)).default_fill == element
