@@ -12,10 +12,12 @@ import tensorstore
 import zarr
 
 import simplezarr as sz
+from simplezarr import executor
 from simplezarr.codecs import Bytes, VLenBytes, VLenUtf8
 from simplezarr.codecs.base import ChunkSpec
 from simplezarr.dtypes import of_numpy, parse_dtype
 from simplezarr.testing import check_codec
+from tests.helpers import Counting, Failing, within
 from tests.oracle import BIG, CRC32C, LITTLE, codec, dump, sharding
 from tests.test_dtypes_extension import SMALL_FLOATS, fields, of
 from tests.test_vectors import VECTORS
@@ -35,7 +37,7 @@ def document(data_type, shape, chunks, codecs, fill_value):
     """A `zarr.json`."""
     return json.dumps({
         "zarr_format": 3, "node_type": "array", "shape": shape, "data_type": data_type, "fill_value": fill_value,
-        "chunk_grid": of("regular", chunk_shape=chunks), "chunk_key_encoding": "default", "codecs": codecs,
+        "chunk_grid": of("regular", chunk_shape=chunks), "chunk_key_encoding": of("default", separator="/"), "codecs": codecs,
     }).encode()  # fmt: skip
 
 
@@ -66,7 +68,7 @@ def sample(dtype, shape, seed=0):
         elif dtype.kind == "V" and dtype.isbuiltin != 2:
             data[i] = np.void(rng.bytes(dtype.itemsize))
         else:
-            data[i] = n - (2 if dtype.kind in "iMmf" else 0)
+            data[i] = np.array(n - 2, "i8").view(dtype) if dtype.kind in "mM" else n - (dtype.kind in "if")
     return data
 
 
@@ -340,8 +342,6 @@ def test_into_a_callers_array():
 
 
 def test_only_the_wanted_inner_chunks_are_fetched():
-    from tests.helpers import Counting
-
     store = empty(STRING, [8], [8], [sharding([2], [codec("vlen-utf8")])])
     sz.open_array(store, mode="r+")[:6] = "text"
     counting = Counting(store)
@@ -404,9 +404,26 @@ def test_scalars_and_arrays_of_no_axes():
     assert store["c"] == numcodecs.VLenBytes().encode(np.array([b"a\0"], object))
 
 
-def test_failures_of_the_store_name_the_chunk():
-    from tests.helpers import Failing
+def test_many_threads():
+    """Threads that take the strings of one array, and put them into one: they wait for its lock, not for each other."""
+    store = empty(STRING, [400], [4], ["vlen-utf8"])
+    arr = sz.open_array(store, mode="r+")
+    text = np.array(["x" * (i % 50) + "é" for i in range(400)], STRING)
+    before = sz.get_num_threads()
+    sz.set_num_threads(8)
+    try:
+        for _ in range(20):
+            arr[...] = text
+            assert same(within(60, arr.read), text)
+        spec = ChunkSpec((400,), parse_dtype("string"), b"")
+        encoded = VLenUtf8().encode(text, spec)
+        futures = [executor.submit(VLenUtf8().encode, text, spec) for _ in range(200)]
+        assert {within(60, future.result) for future in futures} == {encoded}
+    finally:
+        sz.set_num_threads(before)
 
+
+def test_failures_of_the_store_name_the_chunk():
     arr = sz.open_array(Failing(empty(STRING, [4], [2], ["vlen-utf8"]), OSError("gone")))
     with pytest.raises(OSError, match="gone") as info:
         arr[3]
@@ -421,7 +438,7 @@ def test_older_records_without_byte_order():
     store = {"zarr.json": document(structured, [2], [1], ["bytes"], "AQAAAAID"), "c/1": bytes([2, 0, 0, 0, 4, 5])}
     with pytest.warns(sz.ZarrWarning, match="read in little endian"):
         arr = sz.open_array(store)
-    assert arr[...].tolist() == [(1, ([2, 3],)), (2, ([4, 5],))]
+    assert (arr[...]["a"].tolist(), arr[...]["n"]["b"].tolist()) == ([1, 2], [[2, 3], [4, 5]])
     assert arr.codecs == (Bytes("little"),)
 
 

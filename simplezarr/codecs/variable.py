@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ __all__ = ["VariableShard", "filled", "is_fill"]
 # Offset and length of an inner chunk that is not stored.
 NOTHING = 2**64 - 1
 
-Slices = tuple[slice, ...]
+Slices = tuple[Any, ...]
 
 
 def filled(spec: ChunkSpec) -> np.ndarray:
@@ -68,7 +69,7 @@ class VariableShard:
         sizes = self.inner_spec.shape
         for parts in product(*[_split(item, size) for item, size in zip(source, sizes, strict=True)]):
             numbers, within, places = zip(*parts, strict=True) if parts else ((), (), ())
-            yield numbers, within, places
+            yield numbers, (*within, ...), (*places, ...)  # where there are no axes, still an array
 
     def split(self, data: Data) -> dict[tuple[int, ...], bytes]:
         """The encoded inner chunks of a shard. CodecFailure where its index is damaged."""
