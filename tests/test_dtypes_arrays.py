@@ -1,4 +1,4 @@
-"""Arrays of data types beyond the core: the specification's bytes, both byte orders, shards, and what the peers write."""
+"""Arrays of data types beyond the core: the specification's bytes, byte orders, shards, and what the peers write."""
 
 import base64
 import json
@@ -37,7 +37,8 @@ def document(data_type, shape, chunks, codecs, fill_value):
     """A `zarr.json`."""
     return json.dumps({
         "zarr_format": 3, "node_type": "array", "shape": shape, "data_type": data_type, "fill_value": fill_value,
-        "chunk_grid": of("regular", chunk_shape=chunks), "chunk_key_encoding": of("default", separator="/"), "codecs": codecs,
+        "chunk_grid": of("regular", chunk_shape=chunks), "chunk_key_encoding": of("default", separator="/"),
+        "codecs": codecs,
     }).encode()  # fmt: skip
 
 
@@ -312,7 +313,8 @@ def test_damaged_shards_of_text(changes, message):
 
 
 @pytest.mark.parametrize(("dtype", "value", "error"), [
-    ("bytes", "text", "str is not bytes"), ("bytes", [b"a", 1], "int is not bytes"), ("bytes", np.array(["a"]), "not bytes"),
+    ("bytes", "text", "str is not bytes"), ("bytes", [b"a", 1], "int is not bytes"),
+    ("bytes", np.array(["a"]), "str is not bytes"),
 ])  # fmt: skip
 def test_wrong_values_are_refused_before_anything_is_written(dtype, value, error):
     store = empty(DTYPES[dtype], [4, 2], [1, 2], [array_bytes(DTYPES[dtype], "little")])
