@@ -155,7 +155,7 @@ cdef class Plan:
         Both end with an ellipsis: also where there are no axes they select arrays, not elements.
 
         >>> Plan((slice(10, 90, 2), -1), (100, 50), (30, 50)).block(1)
-        ((1, 0), (slice(0, 30, 2), slice(49, 50, 1), Ellipsis), (slice(10, 25, None), slice(0, 1, None), Ellipsis))
+        ((1, 0), (slice(0, 29, 2), slice(49, 50, 1), Ellipsis), (slice(10, 25, None), slice(0, 1, None), Ellipsis))
         """
         cdef Row row
         cdef int axis

@@ -35,10 +35,10 @@ static void test_items(void) {
     }
     CHECK(at == chunk.data + chunk.n);
     for (size_t n = 0; n < chunk.n; n++) { /* in memory that ends there, for the sanitizer */
-      guarded cut = guarded_new(n);
-      memcpy(cut.data, chunk.data, n);
-      CHECK(sz_vlen_check(cut.data, n, count) == SZ_TRUNCATED);
-      guarded_free(cut);
+      char *cut = malloc(n);
+      if (n) memcpy(cut, chunk.data, n);
+      CHECK(sz_vlen_check(cut, n, count) == SZ_TRUNCATED);
+      free(cut);
     }
     if (count) { /* whatever is damaged, what passes the check has its items within the chunk */
       chunk.data[4 + draw((int)chunk.n - 4)] ^= (char)(1 << draw(8));
