@@ -124,8 +124,10 @@ def _loose(nbytes: int) -> int:
 def python_chain(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> "PythonChain":
     """The chain that decodes chunks of `spec` which `codecs` have encoded, codec by codec; raises as `bind`."""
     chain: Any = split_chain(codecs, where)
+    array_array, array_bytes, bytes_bytes = chain
     specs = resolve_chain(codecs, spec, where)[0]
-    return PythonChain(*chain, specs, _size_limits(*chain[1:], specs[-1])[0])
+    limits, _ = _size_limits(array_bytes, bytes_bytes, specs[-1])
+    return PythonChain(array_array, array_bytes, bytes_bytes, specs, limits)
 
 
 class PythonChain:

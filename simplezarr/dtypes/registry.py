@@ -16,7 +16,7 @@ from simplezarr.extensions import parse_extension, remembered, show
 __all__ = ["of_numpy", "parse_dtype", "register_dtype"]
 
 # Module below simplezarr.dtypes: class: the names it goes by in metadata.
-_BUILTIN = {
+_BUILTIN: dict[str, dict[str, tuple[str, ...]]] = {
     "variable": {"String": ("string",), "ByteString": ("bytes", "variable_length_bytes", "binary")},
     "fixed": {
         "Utf32": ("fixed_length_utf32",),

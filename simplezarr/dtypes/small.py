@@ -116,8 +116,9 @@ class SmallFloat(_Small):
         if form.infinity is not None:
             named["-Infinity"] = form.infinity | self._sign_bit
         if type(value) is str:
-            if named.get(value) is not None:
-                return named[value]
+            found = named.get(value)
+            if found is not None:
+                return found
             if value.startswith("0x") and len(value) == 2 + digits and HEX_DIGITS.issuperset(value[2:]):
                 bits = int(value, 16)
                 if bits < 2 * self._sign_bit:
