@@ -13,13 +13,14 @@ from simplezarr._read import read
 from simplezarr._write import write
 from simplezarr.attributes import Attributes
 from simplezarr.codecs.base import Codec
-from simplezarr.codecs.chain import bind, stored_order
+from simplezarr.codecs.chain import PythonChain, bind, python_chain, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.hierarchy import check_writable
 from simplezarr.keys import join
 from simplezarr.metadata import ArrayMetadata
+from simplezarr.objects import read_objects, write_objects
 from simplezarr.resize import append, resize
 from simplezarr.stored import count_chunks, grid, stored_bytes, summary
 from simplezarr.stores.base import Store
@@ -205,7 +206,7 @@ class Array:
     def __getitem__(self, selection: Any) -> Any:
         plan = Plan(selection, self.shape, self._grid)
         out = np.empty(plan.shape, self.dtype)
-        read(self._source, plan, out)
+        self._read(plan, out)
         return out[()] if plan.scalar else out
 
     def read(self, selection: Any = ..., *, out: np.ndarray | None = None) -> Any:
@@ -232,7 +233,7 @@ class Array:
         if out is not None:
             return self._fill(plan, out)
         out = np.empty(self.chunks, self.dtype)
-        read(self._source, plan, out)
+        self._read(plan, out)
         return out
 
     def get_chunk_future(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> "Future[Any]":
@@ -250,7 +251,10 @@ class Array:
         self._check_writable()
         plan = Plan(selection, self.shape, self._grid)
         values = as_values(value, self.dtype, plan.shape, element=plan.scalar)
-        write(self._source, plan, values, self.shape, self.write_empty_chunks)
+        if self.metadata.data_type.is_variable:
+            write_objects(self._source, self._chain, plan, values, self.shape, self.write_empty_chunks)
+        else:
+            write(self._source, plan, values, self.shape, self.write_empty_chunks)
 
     def write(self, selection: Any, value: Any) -> None:
         """What `a[selection] = value` does: NumPy's assignment, with its broadcasting and casting.
@@ -346,8 +350,18 @@ class Array:
             )
         if not out.flags.writeable:
             raise ValueError("out is read-only")
-        read(self._source, plan, out)
+        self._read(plan, out)
         return out
+
+    def _read(self, plan: Plan, out: np.ndarray) -> None:
+        if self.metadata.data_type.is_variable:
+            read_objects(self._source, self._chain, plan, out)
+        else:
+            read(self._source, plan, out)
+
+    @property
+    def _chain(self) -> PythonChain:
+        return python_chain(self.metadata.codecs, self.metadata.spec)
 
 
 def _sharding(metadata: ArrayMetadata) -> Sharding | None:

@@ -12,11 +12,14 @@ import marshal
 import warnings
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from simplezarr.codecs.base import ChunkSpec, Codec, fit_chain
-from simplezarr.codecs.registry import parse_codecs, remembered
+from simplezarr.codecs.bytes import is_big_endian
+from simplezarr.codecs.registry import parse_codecs
 from simplezarr.dtypes import DataType, parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
-from simplezarr.extensions import check_integers, parse_extension, refuse_unknown, show
+from simplezarr.extensions import check_integers, parse_extension, refuse_unknown, remembered, show
 from simplezarr.keys import ChunkKeys, normalize_path
 from simplezarr.leniency import tolerate, tolerated
 from simplezarr.metadata_json import check_attributes, dump, load, load_exact_fill
@@ -232,6 +235,8 @@ def _parse_layout(members: dict, key: str, document: bytes) -> tuple[Layout, boo
         fill = data_type.default_fill
     else:
         fill = data_type.fill_from_json(load_exact_fill(document, key) if is_rounded else fill, f"{key}: fill_value")
+        if data_type.name == "structured" and type(members["fill_value"]) is str and is_big_endian(codecs):
+            fill = data_type.swapped(np.frombuffer(fill, data_type.numpy)).tobytes()
     spec = ChunkSpec(chunk_shape, data_type, fill)
     if spec.nbytes > _MAX_LENGTH:
         raise MetadataError(f"{key}: {_CHUNK_SHAPE}: chunks of {spec.nbytes} bytes; the limit is {_MAX_LENGTH}")

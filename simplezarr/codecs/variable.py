@@ -1,0 +1,134 @@
+"""Shards of elements that vary in size: NumPy holds references to them, so the engine can't place them."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from simplezarr._decode import decode_chunk
+from simplezarr._encode import encode_chunk
+from simplezarr._pipeline import CodecFailure
+from simplezarr.codecs.base import ChunkSpec, Data, resolve_chain
+from simplezarr.codecs.chain import bind, python_chain
+from simplezarr.codecs.sharding import Sharding
+
+__all__ = ["VariableShard", "filled", "is_fill"]
+
+# Offset and length of an inner chunk that is not stored.
+NOTHING = 2**64 - 1
+
+Slices = tuple[Any, ...]
+
+
+def filled(spec: ChunkSpec) -> np.ndarray:
+    """An array that is all fill value."""
+    array = np.empty(spec.shape, spec.dtype.numpy)
+    array[...] = spec.dtype.scalar(spec.fill)
+    return array
+
+
+def is_fill(array: np.ndarray, spec: ChunkSpec) -> bool:
+    """Whether all elements are the fill value."""
+    return array.reshape(-1).tolist().count(spec.dtype.scalar(spec.fill)) == array.size
+
+
+class VariableShard:
+    """Shards of shape and data type `spec`: their index, and their inner chunks one by one through `inner`."""
+
+    def __init__(self, codec: Sharding, spec: ChunkSpec):
+        self.spec, self.inner_spec = spec, codec.inner_spec(spec)
+        self.inner = python_chain(codec.codecs, self.inner_spec, "configuration.codecs")
+        index = codec.index_spec(spec)
+        self.index = bind(codec.index_codecs, index, "configuration.index_codecs")
+        self.index_nbytes: int = resolve_chain(codec.index_codecs, index, "configuration.index_codecs")[1] or 0
+        self.index_first = codec.index_location == "start"
+        self.grid = index.shape[:-1]
+        self.whole = tuple([slice(0, length, 1) for length in spec.shape])
+
+    def entries(self, raw: Data) -> np.ndarray:
+        """Offset and length of each inner chunk: an array of unsigned integers of shape (*grid, 2)."""
+        if len(raw) != self.index_nbytes:
+            raise _failure(f"{len(raw)} bytes of an index that has {self.index_nbytes}")
+        try:
+            return decode_chunk(self.index, raw)
+        except ValueError as error:
+            raise _failure(str(error)) from error
+
+    def entry(self, entries: np.ndarray, index: tuple[int, ...]) -> tuple[int, int] | None:
+        """Offset and length of one inner chunk, `None` if it is not stored."""
+        offset, nbytes = entries[index].tolist()
+        if offset == nbytes == NOTHING:
+            return None
+        if offset + nbytes > NOTHING >> 1:
+            raise _failure(f"the index places inner chunk {index} at {offset}, {nbytes} bytes long")
+        return offset, nbytes
+
+    def parts(self, source: Slices) -> Iterator[tuple[tuple[int, ...], Slices, Slices]]:
+        """The inner chunks that a selection touches: index, the selection within, and its places in the selection."""
+        sizes = self.inner_spec.shape
+        for parts in product(*[_split(item, size) for item, size in zip(source, sizes, strict=True)]):
+            numbers, within, places = zip(*parts, strict=True) if parts else ((), (), ())
+            yield numbers, (*within, ...), (*places, ...)  # where there are no axes, still an array
+
+    def split(self, data: Data) -> dict[tuple[int, ...], bytes]:
+        """The encoded inner chunks of a shard. CodecFailure where its index is damaged."""
+        n = self.index_nbytes
+        entries = self.entries(data[:n] if self.index_first else data[max(0, len(data) - n) :])
+        chunks = {}
+        for index in np.ndindex(self.grid):
+            entry = self.entry(entries, index)
+            if entry is not None:
+                chunks[index] = self.part(data[entry[0] : sum(entry)], entry)
+        return chunks
+
+    def part(self, data: Data, entry: tuple[int, int]) -> bytes:
+        """`data`, which was read where an entry places an inner chunk, if it is all of that."""
+        if len(data) != entry[1]:
+            raise _failure(f"{entry[1]} bytes at {entry[0]} end behind the shard's end")
+        return bytes(data)
+
+    def decode(self, data: Data) -> np.ndarray:
+        """All of a shard. CodecFailure where it can't be decoded."""
+        chunks = self.split(data)
+        array = filled(self.spec)
+        for index, _, place in self.parts(self.whole):
+            if index in chunks:
+                array[place] = self.inner(chunks[index])
+        return array
+
+    def encode(self, array: np.ndarray) -> bytes:
+        """A shard of an array of its shape; inner chunks that are all fill value are left out."""
+        chunks: dict[tuple[int, ...], bytes] = {}
+        for index, _, place in self.parts(self.whole):
+            if not is_fill(array[place], self.inner_spec):
+                chunks[index] = self.inner.encode(array[place])
+        return self.joined(chunks)
+
+    def joined(self, chunks: dict[tuple[int, ...], bytes]) -> bytes:
+        """The shard that holds these encoded inner chunks."""
+        entries = np.full((*self.grid, 2), NOTHING, np.uint64)
+        offset = self.index_nbytes if self.index_first else 0
+        for index, data in chunks.items():
+            entries[index] = offset, len(data)
+            offset += len(data)
+        parts = [*chunks.values()]
+        parts.insert(0 if self.index_first else len(parts), encode_chunk(self.index, entries))
+        return b"".join(parts)
+
+
+def _failure(message: str) -> CodecFailure:
+    return CodecFailure(f"sharding_indexed: {message}", "sharding_indexed")
+
+
+def _split(source: slice, size: int) -> list[tuple[int, slice, slice]]:
+    """The parts of a selection along one axis, by inner chunks of `size`: number, part of it, places."""
+    parts = []
+    start, stop, step = source.start, source.stop, source.step
+    for number in range(start // size, (stop - 1) // size + 1):
+        first = max(0, -((start - number * size) // step))  # selected elements before this inner chunk
+        last = (min(stop, (number + 1) * size) - 1 - start) // step
+        if first <= last:
+            begin = start + first * step - number * size
+            parts.append((number, slice(begin, begin + (last - first) * step + 1, step), slice(first, last + 1)))
+    return parts

@@ -1,0 +1,200 @@
+"""Arrays whose elements vary in size, text and bytes: chunk by chunk in Python.
+
+What the engine does with memory (copy, swap, fill) means nothing for elements that are references. The compressors and
+the loops over a chunk's elements are compiled here too, and work without the GIL where they touch no Python object.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from simplezarr import executor
+from simplezarr._chunks import Source
+from simplezarr._pipeline import CodecFailure
+from simplezarr._plan import Plan
+from simplezarr.codecs.base import ChunkSpec
+from simplezarr.codecs.chain import PythonChain, stored_order
+from simplezarr.codecs.transpose import Transpose
+from simplezarr.codecs.variable import filled, is_fill
+from simplezarr.errors import ChunkError
+
+__all__ = ["read_objects", "write_objects"]
+
+Slices = tuple[Any, ...]
+Encode = Callable[[np.ndarray], bytes]
+
+
+def read_objects(source: Source, chain: PythonChain, plan: Plan, out: np.ndarray) -> None:
+    """Decodes what the plan selects into `out`, an array of the plan's shape and the chain's data type.
+
+    Raises ChunkError for a chunk that can't be decoded, and what the store raises.
+    """
+    if plan.n:
+        executor.run(_Read(source, chain, plan, out).block, plan.n)
+
+
+def write_objects(
+    source: Source, chain: PythonChain, plan: Plan, value: np.ndarray, shape: tuple[int, ...], keep_empty: bool
+) -> None:
+    """Stores `value` where the plan selects.
+
+    value: an array of the plan's shape, in any data type that NumPy can cast; shape: of the array that is written to;
+    keep_empty: whether chunks that are all fill value are stored. Raises TypeError for elements that are not `bytes`
+    where those are stored, ChunkError for a chunk that must be read first and can't be decoded, and what the store
+    raises. Each chunk then is as it was before or as it should be after.
+    """
+    dtype = chain.specs[0].dtype
+    array = np.empty(value.shape, dtype.numpy)
+    array[...] = value
+    if dtype.numpy.kind == "O":
+        for item in array.reshape(-1).tolist():
+            if not isinstance(item, bytes):
+                raise TypeError(f"{type(item).__name__} is not bytes; for text, the data type is StringDType()")
+    if plan.n:
+        executor.run(_Write(source, chain, plan, array, shape, keep_empty).block, plan.n)
+
+
+class _Work:
+    """A read or write under way."""
+
+    verb = "reading"
+
+    def __init__(self, source: Source, chain: PythonChain, plan: Plan, out: np.ndarray):
+        self.source, self.chain, self.plan, self.view = source, chain, plan, plan.view(out)
+        self.spec = chain.specs[0]
+        self.fill = self.spec.dtype.scalar(self.spec.fill)
+        self.order = stored_order(chain.array_array, self.spec) if chain.shard else ()
+        walks = not chain.bytes_bytes and all(type(codec) is Transpose for codec in chain.array_array)
+        self.shard: Any = chain.shard if walks else None  # its inner chunks are chunks of the array
+
+    @contextmanager
+    def located(self, index: tuple[int, ...], key: str) -> Iterator[None]:
+        """Gives what is raised the name of the chunk."""
+        where = f"array '/{self.source.path}', chunk {index}, key {key!r}"
+        try:
+            yield
+        except ChunkError:
+            raise
+        except CodecFailure as error:
+            raise ChunkError(
+                f"{where}: {error}", path=self.source.path, index=index, key=key, codec=error.codec
+            ) from error.__cause__
+        except Exception as error:
+            error.add_note(f"while {self.verb} {where}")
+            raise
+
+    def stored(self, items: tuple) -> tuple:
+        """What there is for each axis, in the order of the stored form."""
+        return tuple([items[axis] for axis in self.order])
+
+    def chunk(self, index: tuple[int, ...], inner: tuple[int, ...]) -> tuple[int, ...]:
+        """The index of a shard's inner chunk in the array's grid."""
+        chunk = list(index)
+        for axis, length, number in zip(self.order, self.shard.grid, inner, strict=True):
+            chunk[axis] = index[axis] * length + number
+        return tuple(chunk)
+
+
+class _Read(_Work):
+    def block(self, i: int) -> None:
+        """Reads one stored object."""
+        index, selection, places = self.plan.block(i)
+        key = self.source.key(index)
+        place = self.view[places]
+        with self.located(index, key):
+            if self.shard is not None:
+                self.place_shard(index, key, selection, place)
+                return
+            data = self.source.store.get(key)
+            place[...] = self.fill if data is None else self.chain(data)[selection]
+
+    def place_shard(self, index: tuple[int, ...], key: str, selection: Slices, place: np.ndarray) -> None:
+        """Only the inner chunks that are wanted, in one request behind that for the index."""
+        shard, store = self.shard, self.source.store
+        raw = store.get_range(key, 0 if shard.index_first else -shard.index_nbytes, shard.index_nbytes)
+        if raw is None:
+            place[...] = self.fill
+            return
+        place = place.transpose(self.order)
+        entries = shard.entries(raw)
+        found = []
+        for inner, part, at in shard.parts(self.stored(selection)):
+            with self.located(self.chunk(index, inner), key):
+                entry = shard.entry(entries, inner)
+            if entry is None:
+                place[at] = self.fill
+            else:
+                found.append((inner, part, at, entry))
+        values = store.get_ranges(key, [entry for *_, entry in found])
+        if values is None:  # deleted since
+            place[...] = self.fill
+            return
+        for (inner, part, at, entry), value in zip(found, values, strict=True):
+            with self.located(self.chunk(index, inner), key):
+                place[at] = shard.inner(shard.part(value, entry))[part]
+
+
+class _Write(_Work):
+    verb = "writing"
+
+    def __init__(
+        self,
+        source: Source,
+        chain: PythonChain,
+        plan: Plan,
+        value: np.ndarray,
+        shape: tuple[int, ...],
+        keep_empty: bool,
+    ):
+        super().__init__(source, chain, plan, value)
+        self.shape, self.keep_empty = shape, keep_empty
+
+    def block(self, i: int) -> None:
+        """Writes one stored object: made from the values alone where they cover it, as far as it lies in the array."""
+        index, selection, places = self.plan.block(i)
+        key, store = self.source.key(index), self.source.store
+        value = self.view[places]
+        inside = tuple(
+            [
+                min(size, length - number * size)
+                for number, size, length in zip(index, self.spec.shape, self.shape, strict=True)
+            ]
+        )
+        covered = value.shape == inside
+        with self.located(index, key), store.lock(key):
+            data = None if covered else store.get(key)
+            if self.shard is not None:
+                new = self.changed_shard(index, key, data, selection, value)
+            else:
+                old = None if data is None else self.chain(bytes(data))
+                new = self.changed(old, selection, value, self.spec, self.chain.encode)
+            if new is None:
+                store.delete(key)
+            else:
+                store.set(key, new)
+
+    def changed(
+        self, chunk: np.ndarray | None, selection: Slices, value: np.ndarray, spec: ChunkSpec, encode: Encode
+    ) -> bytes | None:
+        """A chunk with new values in it, encoded; None where it is to be deleted."""
+        if chunk is None:
+            chunk = filled(spec)
+        chunk[selection] = value
+        return encode(chunk) if self.keep_empty or not is_fill(chunk, spec) else None
+
+    def changed_shard(
+        self, index: tuple[int, ...], key: str, data: bytes | None, selection: Slices, value: np.ndarray
+    ) -> bytes | None:
+        """A shard in which the bytes of the inner chunks that are not touched stay as they are."""
+        chunks = self.shard.split(data) if data is not None else {}
+        value = value.transpose(self.order)
+        for inner, part, at in self.shard.parts(self.stored(selection)):
+            with self.located(self.chunk(index, inner), key):
+                old = chunks.pop(inner, None)
+                decoded = None if old is None else self.shard.inner(old)
+                new = self.changed(decoded, part, value[at], self.shard.inner_spec, self.shard.inner.encode)
+                if new is not None:
+                    chunks[inner] = new
+        return self.shard.joined(dict(sorted(chunks.items()))) if chunks else None
