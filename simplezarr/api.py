@@ -4,8 +4,9 @@ import os
 from typing import Literal
 
 from simplezarr.array import Array
+from simplezarr.documents import NAMES, has_metadata, write_metadata
 from simplezarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
-from simplezarr.group import DOCUMENT, Group, find_node
+from simplezarr.group import Group, find_node
 from simplezarr.keys import join, normalize_path
 from simplezarr.metadata import GroupMetadata
 from simplezarr.stores.base import Store
@@ -68,8 +69,8 @@ def open_group(store: StoreLike, path: str = "", *, mode: Literal["r", "r+", "a"
     """Opens a group; as `open`, but an array raises MetadataError, and mode "a" makes the group where it is missing."""
     _check_mode(mode, ("r", "r+", "a"))
     store, path = as_store(store), normalize_path(path)
-    if mode == "a" and not store.exists(join(path, DOCUMENT)):
-        store.set(join(path, DOCUMENT), GroupMetadata().to_bytes())
+    if mode == "a" and not has_metadata(store, path):
+        write_metadata(store, path, GroupMetadata())
     node = _open(store, path, mode)
     if not isinstance(node, Group):
         raise MetadataError(f"{node.name} of {node.store!r} is an array, not a group; open_array opens it")
@@ -79,16 +80,9 @@ def open_group(store: StoreLike, path: str = "", *, mode: Literal["r", "r+", "a"
 def _open(store: Store, path: str, mode: str) -> Array | Group:
     node = find_node(store, path, read_only=mode == "r")
     if node is None:
-        raise NodeNotFoundError(_missing(store, path))
+        keys = ", ".join(repr(join(path, name)) for name in NAMES)
+        raise NodeNotFoundError(f"there is no array or group at /{path} of {store!r}: it has none of the keys {keys}")
     return node
-
-
-def _missing(store: Store, path: str) -> str:
-    """Why there is nothing to open, as helpful as can be."""
-    for name in (".zarray", ".zgroup"):
-        if store.exists(join(path, name)):
-            return f"/{path} of {store!r} is Zarr 2 ({join(path, name)!r} is there); only Zarr 3 is read"
-    return f"there is no array or group at /{path} of {store!r}: it has no key {join(path, DOCUMENT)!r}"
 
 
 def _check_mode(mode: str, known: tuple[str, ...]) -> None:

@@ -56,7 +56,7 @@ class Array:
         try:
             pipeline = bind(metadata.codecs, metadata.spec)
         except (MetadataError, UnsupportedError) as error:
-            raise type(error)(f"{join(path, 'zarr.json')}: {error}") from None
+            raise type(error)(f"{join(path, metadata.document)}: {error}") from None
         self.chunks = _inner_shape(metadata)
         self._source = Source(pipeline, store, metadata.chunk_keys, path, self.chunks)
 

@@ -1,17 +1,15 @@
 """A group as its user sees it: a mapping of its children, which are listed and opened only when asked for."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from types import MappingProxyType
 
 from simplezarr.array import Array
+from simplezarr.documents import NAMES, has_metadata, parse_copy, read_metadata
 from simplezarr.errors import NodeNotFoundError
 from simplezarr.keys import join, normalize_path
-from simplezarr.metadata import ArrayMetadata, GroupMetadata, parse_node
+from simplezarr.metadata import ArrayMetadata, GroupMetadata
 from simplezarr.stores.base import Store
-
-DOCUMENT = "zarr.json"
 
 
 def make_node(store: Store, path: str, metadata: ArrayMetadata | GroupMetadata, *, read_only: bool) -> "Array | Group":
@@ -23,9 +21,8 @@ def make_node(store: Store, path: str, metadata: ArrayMetadata | GroupMetadata, 
 
 def find_node(store: Store, path: str, *, read_only: bool) -> "Array | Group | None":
     """The node at a normalized path, or None (Zarr 3 core specification, "Determine if a node exists")."""
-    key = join(path, DOCUMENT)
-    document = store.get(key)
-    return None if document is None else make_node(store, path, parse_node(document, key), read_only=read_only)
+    metadata = read_metadata(store, path)
+    return None if metadata is None else make_node(store, path, metadata, read_only=read_only)
 
 
 class Group:
@@ -74,7 +71,7 @@ class Group:
         return default if node is None else node
 
     def __contains__(self, path: object) -> bool:
-        return isinstance(path, str) and self.store.exists(join(self._full_path(path), DOCUMENT))
+        return isinstance(path, str) and self._has_node(self._full_path(path))
 
     def __iter__(self) -> Iterator[str]:
         return (name for name, _ in self._children())
@@ -103,7 +100,7 @@ class Group:
     def _consolidated_child(self, name: str, document: dict) -> "Array | Group":
         """A child as the consolidated metadata have it, together with what they have below it."""
         path = join(self.path, name)
-        metadata = parse_node(json.dumps(document).encode(), join(path, DOCUMENT))
+        metadata = parse_copy(document, path)
         if isinstance(metadata, GroupMetadata):
             everything = self.metadata.consolidated or {}
             below = {
@@ -120,6 +117,9 @@ class Group:
         """(name, group) pairs of the children that are groups."""
         return ((name, node) for name, node in self.items() if isinstance(node, Group))
 
+    def _has_node(self, path: str) -> bool:
+        return has_metadata(self.store, path, self.metadata.zarr_format)
+
     def _full_path(self, path: str) -> str:
         below = normalize_path(path)
         return join(self.path, below) if below else self.path
@@ -134,11 +134,7 @@ class Group:
             yield from sorted((path, document) for path, document in consolidated.items() if "/" not in path)
             return
         for name in self.store.list_dir(f"{self.path}/" if self.path else ""):
-            if (
-                name != DOCUMENT
-                and not name.startswith("__")
-                and self.store.exists(join(join(self.path, name), DOCUMENT))
-            ):
+            if name not in NAMES and not name.startswith("__") and self._has_node(join(self.path, name)):
                 yield name, None
 
     # ------------------------------------------------------------ showing
