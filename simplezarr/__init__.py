@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from simplezarr.api import open, open_array, open_group
     from simplezarr.array import Array
     from simplezarr.codecs.registry import register_codec
+    from simplezarr.dtypes import register_dtype
     from simplezarr.errors import (
         ChunkError,
         MetadataError,
@@ -34,6 +35,7 @@ _MODULES = {
     "simplezarr.api": ("open", "open_array", "open_group"),
     "simplezarr.array": ("Array",),
     "simplezarr.codecs.registry": ("register_codec",),
+    "simplezarr.dtypes": ("register_dtype",),
     "simplezarr.errors": (
         "ChunkError",
         "MetadataError",
@@ -72,6 +74,7 @@ __all__ = [
     "open_array",
     "open_group",
     "register_codec",
+    "register_dtype",
     "s_",
     "set_num_threads",
 ]

@@ -9,13 +9,25 @@
 import json
 import operator
 from collections.abc import Collection
+from typing import Any
 
 from simplezarr.errors import MetadataError
 
-__all__ = ["check_choice", "check_flag", "check_integer", "check_integers", "parse_extension", "refuse_unknown", "show"]
+__all__ = [
+    "check_choice",
+    "check_flag",
+    "check_integer",
+    "check_integers",
+    "parse_extension",
+    "refuse_unknown",
+    "remembered",
+    "show",
+]
 
 _EXTENSION_MEMBERS = frozenset(("name", "configuration", "must_understand"))
 _NO_CONFIGURATION: dict = {}
+# What was read from documents and may be used again; forgotten when a codec or a data type is registered.
+remembered: dict[bytes, Any] = {}
 _SHOWN = 60  # characters of a wrong value that a message quotes
 
 

@@ -15,10 +15,12 @@ __all__ = ["CODEC_ALIASES", "tolerate", "tolerated"]
 
 CASES = {
     "null-member": "null is read as if the member were absent",
-    "null-fill": "null is read as zero",
+    "null-fill": "null is read as zero, an empty string or NaT",
     "integral-fill": "a number with a fraction or an exponent part is read as the integer that it equals",
     "empty-chunk": "a chunk length of 0 is read as 1 or more where the array's length is 0",
     "codec-alias": "the codec goes by an old name",
+    "dtype-alias": "the data type goes by an old name",
+    "structured-endian": "missing; records of this older form are read in little endian",
     "null-endian": "null is read as if the member were absent",
     "transpose-letter": 'the letters "C" and "F" are read as the permutations 0, 1, ... and ..., 1, 0',
     "blosc-typesize": "missing; chunks can be read, and are written with the data type's item size",

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from simplezarr.codecs.base import ChunkSpec, Codec, fit_chain
-from simplezarr.codecs.registry import parse_codecs, remembered
+from simplezarr.codecs.registry import parse_codecs
 from simplezarr.dtypes import DataType, parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
-from simplezarr.extensions import check_integers, parse_extension, show
+from simplezarr.extensions import check_integers, parse_extension, remembered, show
 from simplezarr.grids import CHUNK_SHAPE, MAX_LENGTH, parse_grid, without_zeros
 from simplezarr.keys import ChunkKeys, normalize_path
 from simplezarr.leniency import tolerate, tolerated

@@ -22,7 +22,7 @@ LAYERS = [
     ["dtypes", "keys"],
     ["_plan"],
     ["_worker"],
-    ["_codecs"],
+    ["_codecs", "_vlen"],
     ["_pipeline"],
     ["_decode"],
     ["executor"],

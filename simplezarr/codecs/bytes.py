@@ -7,6 +7,7 @@
 '00010002'
 """
 
+import sys
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -43,20 +44,34 @@ class Bytes(ArrayBytesCodec):
             tolerate("null-endian", f"{where}.configuration.endian")
         return configuration
 
+    @property
+    def unfitted(self) -> bool:
+        return self.endian is None
+
+    @property
+    def swaps(self) -> bool:
+        """Whether numbers are stored in the other byte order than the machine's."""
+        return self.endian is not None and self.endian != sys.byteorder
+
     def fit(self, spec: ChunkSpec) -> "Bytes":
-        return Bytes(None) if spec.dtype.swap_unit == 1 else self
+        if spec.dtype.swap_unit == 1:
+            return Bytes(None)
+        if self.endian is None and spec.dtype.name == "structured":
+            tolerate("structured-endian", "codecs: bytes.configuration.endian")
+            return Bytes("little")
+        return self
 
     def resolve(self, spec: ChunkSpec) -> int:
-        if self.endian is None and spec.dtype.swap_unit > 1:
-            raise MetadataError(f'configuration.endian: missing; {spec.dtype.name} needs "little" or "big"')
+        dtype = spec.dtype
+        if dtype.is_variable:
+            raise MetadataError(f"{dtype.name} varies in size, which bytes can't store; {dtype.array_bytes} can")
+        if self.endian is None and dtype.swap_unit != 1:
+            raise MetadataError(f'configuration.endian: missing; {dtype.name} needs "little" or "big"')
         return spec.nbytes
 
-    def _stored(self, spec: ChunkSpec) -> np.dtype:
-        dtype = spec.dtype.numpy
-        return dtype.newbyteorder("<" if self.endian == "little" else ">") if self.endian else dtype
-
     def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
-        return array.astype(self._stored(spec), copy=False).tobytes()
+        data = np.ascontiguousarray(array, spec.dtype.numpy).reshape(-1)
+        return (spec.dtype.swapped(data) if self.swaps else data).tobytes()
 
     def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
         size = len(memoryview(data).cast("B"))
@@ -65,7 +80,7 @@ class Bytes(ArrayBytesCodec):
                 f"{size} bytes, but a chunk of shape {spec.shape} and type {spec.dtype.name} has {spec.nbytes}",
                 codec=self.name,
             )
-        if spec.dtype.name == "bool":
-            # A bool of NumPy must be 0 or 1; other bytes would be undefined behaviour there.
-            return (np.frombuffer(data, np.uint8) != 0).reshape(spec.shape)
-        return np.frombuffer(data, self._stored(spec)).reshape(spec.shape)
+        array = np.frombuffer(data, spec.dtype.numpy)
+        if self.swaps:
+            array = spec.dtype.swapped(array)
+        return spec.dtype.checked(array).reshape(spec.shape)

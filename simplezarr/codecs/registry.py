@@ -8,11 +8,10 @@ Gzip(level=5)
 """
 
 import importlib
-from typing import Any
 
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, Codec
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.extensions import parse_extension, show
+from simplezarr.extensions import parse_extension, remembered, show
 from simplezarr.leniency import CODEC_ALIASES, tolerate
 
 __all__ = ["BUILTIN", "as_codec", "codec_class", "parse_codec", "parse_codecs", "register_codec"]
@@ -29,12 +28,11 @@ BUILTIN = {
     "blosc": ("blosc", "Blosc"),
     "crc32c": ("crc32c", "Crc32c"),
     "sharding_indexed": ("sharding", "Sharding"),
+    "vlen-utf8": ("vlen", "VLenUtf8"),
+    "vlen-bytes": ("vlen", "VLenBytes"),
 }
 
 _classes: dict[str, type[Codec]] = {}
-
-# What was read with these classes and may be used again; forgotten when one of them changes.
-remembered: dict[bytes, Any] = {}
 
 
 def register_codec(cls: type[Codec]) -> type[Codec]:

@@ -1,0 +1,65 @@
+"""The codecs `vlen-utf8` and `vlen-bytes`: the number of elements, then the size and the bytes of each.
+
+>>> from simplezarr.dtypes import parse_dtype
+>>> spec = ChunkSpec((2,), parse_dtype("string"), b"")
+>>> VLenUtf8().encode(np.array(["a", "hé"], spec.dtype.numpy), spec).hex(" ", 4)
+'02000000 01000000 61030000 0068c3a9'
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
+from simplezarr.codecs.registry import register_codec
+from simplezarr.errors import MetadataError
+
+__all__ = ["VLenBytes", "VLenUtf8"]
+
+
+class _VLen(ArrayBytesCodec):
+    __slots__ = ()
+    data_type: ClassVar[str]
+
+    def resolve(self, spec: ChunkSpec) -> None:
+        if spec.dtype.name != self.data_type:
+            raise MetadataError(f"{self.name} stores {self.data_type}, not {spec.dtype.name}")
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class VLenUtf8(_VLen):
+    """Text of any length, in UTF-8."""
+
+    name: ClassVar[str] = "vlen-utf8"
+    data_type: ClassVar[str] = "string"
+
+    def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
+        from simplezarr import _vlen
+
+        return _vlen.encode_text(np.ascontiguousarray(array, spec.dtype.numpy).reshape(-1))
+
+    def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
+        from simplezarr import _vlen
+
+        return _vlen.decode_text(data, spec.size).reshape(spec.shape)
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class VLenBytes(_VLen):
+    """Bytes of any length."""
+
+    name: ClassVar[str] = "vlen-bytes"
+    data_type: ClassVar[str] = "bytes"
+
+    def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
+        from simplezarr import _vlen
+
+        return _vlen.encode_bytes(array.reshape(-1).tolist())
+
+    def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
+        from simplezarr import _vlen
+
+        return _vlen.decode_bytes(data, spec.size).reshape(spec.shape)

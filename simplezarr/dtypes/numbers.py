@@ -1,0 +1,122 @@
+"""Booleans, integers, floats and complex numbers: the data types of the core specification.
+
+>>> Float.from_numpy(np.dtype(">f4")).fill_from_json("NaN", "fill_value") == np.float32("nan").tobytes()
+True
+"""
+
+import sys
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from simplezarr.dtypes.base import DataType
+from simplezarr.dtypes.floats import NumberText, float_from_json, float_to_json, may_tie
+from simplezarr.errors import MetadataError
+from simplezarr.extensions import refuse_unknown, show
+from simplezarr.leniency import tolerate
+
+__all__ = ["Bool", "Complex", "Float", "Integer", "integer_from_json"]
+
+
+class _Number(DataType):
+    __slots__ = ()
+
+    @classmethod
+    def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
+        refuse_unknown(configuration, (), f"{where}.configuration")
+        dtype = np.dtype(_ALIASES.get(name, name))
+        return cls(dtype.name, dtype, dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize)
+
+    @classmethod
+    def from_numpy(cls, dtype: np.dtype) -> Self | None:
+        return cls.from_configuration(dtype.name, {}, "dtype") if dtype.name in cls.names else None
+
+
+class Bool(_Number):
+    """Truth values, a byte each."""
+
+    __slots__ = ()
+    names: ClassVar[tuple[str, ...]] = ("bool",)
+    needs_check: ClassVar[bool] = True
+
+    def checked(self, array: np.ndarray) -> np.ndarray:
+        return array.view(np.uint8) != 0  # anything but 0 and 1 would be undefined behaviour in NumPy
+
+    def fill_from_json(self, value: Any, where: str) -> bytes:
+        if type(value) is not bool:
+            raise MetadataError(f"{where}: {show(value)} is neither true nor false, as a fill value of bool must be")
+        return b"\1" if value else b"\0"
+
+    def fill_to_json(self, element: bytes) -> bool:
+        return element != b"\0"
+
+
+class Integer(_Number):
+    """Integers in two's complement, and unsigned ones."""
+
+    __slots__ = ()
+    names: ClassVar[tuple[str, ...]] = (
+        *("int8", "int16", "int32", "int64"),
+        *("uint8", "uint16", "uint32", "uint64"),
+    )
+
+    def fill_from_json(self, value: Any, where: str) -> bytes:
+        bounds = np.iinfo(self.numpy)
+        number = integer_from_json(value, int(bounds.min), int(bounds.max), where, self.name)
+        return number.to_bytes(self.numpy.itemsize, sys.byteorder, signed=self.numpy.kind == "i")
+
+    def fill_to_json(self, element: bytes) -> int:
+        return int.from_bytes(element, sys.byteorder, signed=self.numpy.kind == "i")
+
+
+class Float(_Number):
+    """Floating point of IEEE 754."""
+
+    __slots__ = ()
+    names: ClassVar[tuple[str, ...]] = ("float16", "float32", "float64")
+
+    def needs_text(self, value: Any) -> bool:
+        return may_tie(value, self.numpy.itemsize)
+
+    def fill_from_json(self, value: Any, where: str) -> bytes:
+        return float_from_json(value, self.numpy.itemsize, where)
+
+    def fill_to_json(self, element: bytes) -> float | str:
+        return float_to_json(element)
+
+
+class Complex(_Number):
+    """A real and an imaginary part, each a float."""
+
+    __slots__ = ()
+    names: ClassVar[tuple[str, ...]] = ("complex64", "complex128", "complex_float32", "complex_float64")
+
+    def needs_text(self, value: Any) -> bool:
+        return type(value) is list and any(may_tie(part, self.swap_unit) for part in value)
+
+    def fill_from_json(self, value: Any, where: str) -> bytes:
+        if type(value) is not list or len(value) != 2:
+            raise MetadataError(f"{where}: {show(value)} is not a list of a real and an imaginary part ({self.name})")
+        return b"".join(float_from_json(part, self.swap_unit, f"{where}[{i}]") for i, part in enumerate(value))
+
+    def fill_to_json(self, element: bytes) -> list:
+        unit = self.swap_unit
+        return [float_to_json(element[:unit]), float_to_json(element[unit:])]
+
+
+_ALIASES = {"complex_float32": "complex64", "complex_float64": "complex128"}
+
+
+def integer_from_json(value: Any, low: int, high: int, where: str, name: str) -> int:
+    """Returns an integer from `low` to `high`; one that is spelled with a fraction or an exponent is tolerated."""
+    if type(value) is NumberText:  # next to a fraction in the same fill value
+        value = float(value)
+    # Above 2**53 a double may stand for a neighbour of the number that was written.
+    if type(value) is float and value.is_integer() and abs(value) < 2**53:
+        tolerate("integral-fill", where, f"{value!r} as a fill value of {name}")
+        value = int(value)
+    if type(value) is int and low <= value <= high:
+        return value
+    raise MetadataError(
+        f"{where}: {show(value)} is not an integer from {low} to {high}, as a fill value of {name} must be"
+    )

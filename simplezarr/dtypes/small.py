@@ -1,0 +1,168 @@
+"""Numbers of 16 bits and less that NumPy lacks: `bfloat16`, `float8_*`, `float6_*`, `float4_*`, `int4` and its like.
+
+In memory they are what the package `ml_dtypes` has; without it these types are an error that says so. Their fill values
+are converted here, from the bits of each format.
+
+>>> SmallFloat.from_configuration("bfloat16", {}, "data_type").fill_from_json(1.0, "fill_value").hex()
+'803f'
+"""
+
+import math
+import sys
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+
+from simplezarr.dtypes.base import DataType
+from simplezarr.dtypes.floats import HEX_DIGITS, NumberText, round_to_odd
+from simplezarr.dtypes.numbers import integer_from_json
+from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.extensions import refuse_unknown, show
+
+__all__ = ["SmallFloat", "SmallInteger"]
+
+
+class _Format(NamedTuple):
+    """Bits of sign, exponent and fraction; the exponent's bias; the bits of the largest number, infinity and NaN."""
+
+    sign: int
+    exponent: int
+    fraction: int
+    bias: int
+    largest: int
+    infinity: int | None = None
+    nan: int | None = None
+
+
+_FORMATS = {
+    "bfloat16": _Format(1, 8, 7, 127, 0x7F7F, 0x7F80, 0x7FC0),
+    "float8_e3m4": _Format(1, 3, 4, 3, 0x6F, 0x70, 0x78),
+    "float8_e4m3": _Format(1, 4, 3, 7, 0x77, 0x78, 0x7C),
+    "float8_e5m2": _Format(1, 5, 2, 15, 0x7B, 0x7C, 0x7E),
+    "float8_e4m3fn": _Format(1, 4, 3, 7, 0x7E, None, 0x7F),
+    "float8_e4m3b11fnuz": _Format(1, 4, 3, 11, 0x7F, None, 0x80),
+    "float8_e4m3fnuz": _Format(1, 4, 3, 8, 0x7F, None, 0x80),
+    "float8_e5m2fnuz": _Format(1, 5, 2, 16, 0x7F, None, 0x80),
+    "float8_e8m0fnu": _Format(0, 8, 0, 127, 0xFE, None, 0xFF),
+    "float6_e2m3fn": _Format(1, 2, 3, 1, 0x1F),
+    "float6_e3m2fn": _Format(1, 3, 2, 3, 0x1F),
+    "float4_e2m1fn": _Format(1, 2, 1, 1, 0x7),
+}
+
+
+class _Small(DataType):
+    __slots__ = ()
+
+    @classmethod
+    def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
+        refuse_unknown(configuration, (), f"{where}.configuration")
+        try:
+            import ml_dtypes
+        except ImportError:
+            raise UnsupportedError(
+                f"{where}: {name} needs the package ml_dtypes: pip install 'simplezarr[ml_dtypes]'"
+            ) from None
+        if not hasattr(ml_dtypes, name):
+            raise UnsupportedError(f"{where}: {name} is not in ml_dtypes {ml_dtypes.__version__}; install a newer one")
+        dtype = np.dtype(getattr(ml_dtypes, name))
+        return cls(name, dtype, dtype.itemsize)
+
+    @classmethod
+    def from_numpy(cls, dtype: np.dtype) -> Self | None:
+        return cls.from_configuration(dtype.name, {}, "dtype") if dtype.name in cls.names else None
+
+
+class SmallInteger(_Small):
+    """Integers of 2 and 4 bits, a byte each; the upper bits mean nothing."""
+
+    __slots__ = ()
+    names: ClassVar[tuple[str, ...]] = ("int2", "int4", "uint2", "uint4")
+
+    @property
+    def _bits(self) -> int:
+        return int(self.name[-1])
+
+    def fill_from_json(self, value: Any, where: str) -> bytes:
+        bits = self._bits
+        low, high = (0, (1 << bits) - 1) if self.name[0] == "u" else (-(1 << bits - 1), (1 << bits - 1) - 1)
+        return bytes([integer_from_json(value, low, high, where, self.name) & ((1 << bits) - 1)])
+
+    def fill_to_json(self, element: bytes) -> int:
+        bits = self._bits
+        number = element[0] & ((1 << bits) - 1)
+        return number - (1 << bits) if self.name[0] == "i" and number >> (bits - 1) else number
+
+
+class SmallFloat(_Small):
+    """Floating point with few bits, some formats without infinity, NaN, zero or sign."""
+
+    __slots__ = ()
+    names: ClassVar[tuple[str, ...]] = tuple(_FORMATS)
+
+    def needs_text(self, value: Any) -> bool:
+        # A point halfway between two values has one bit more than the format. See `floats.may_tie`.
+        bits = _FORMATS[self.name].fraction + 2
+        return type(value) is float and value != 0 and math.ldexp(math.frexp(value)[0], bits).is_integer()
+
+    def fill_from_json(self, value: Any, where: str) -> bytes:
+        return self._bits_from_json(value, where).to_bytes(self.itemsize, sys.byteorder)
+
+    def _bits_from_json(self, value: Any, where: str) -> int:
+        form = _FORMATS[self.name]
+        digits = 2 * self.itemsize
+        if type(value) in (int, float, NumberText):
+            return self._round(round_to_odd(value), value, where)
+        named = {"NaN": form.nan, "Infinity": form.infinity}
+        if form.infinity is not None:
+            named["-Infinity"] = form.infinity | self._sign_bit
+        if type(value) is str:
+            if named.get(value) is not None:
+                return named[value]
+            if value.startswith("0x") and len(value) == 2 + digits and HEX_DIGITS.issuperset(value[2:]):
+                bits = int(value, 16)
+                if bits < 2 * self._sign_bit:
+                    return bits
+        known = ", ".join([f'"{name}"' for name, bits in named.items() if bits is not None])
+        raise MetadataError(
+            f"{where}: {show(value)} is neither a number nor one of {known or 'the strings'} and "
+            f'"0x" with {digits} hexadecimal digits for the bits of {self.name}'
+        )
+
+    @property
+    def _sign_bit(self) -> int:
+        """The highest bit, which is the sign in all formats but one."""
+        form = _FORMATS[self.name]
+        return 1 << (form.sign + form.exponent + form.fraction - 1)
+
+    def _round(self, number: float, value: Any, where: str) -> int:
+        """The bits of the nearest number, ties to even. `number` is on the right side of every halfway point."""
+        form = _FORMATS[self.name]
+        sign = self._sign_bit if math.copysign(1.0, number) < 0 else 0
+        size = abs(number)
+        bits = form.largest + 1
+        if size < math.inf:
+            lowest = (1 if form.fraction else 0) - form.bias
+            exponent = max(math.frexp(size)[1] - 1, lowest) if size else lowest
+            bits = ((exponent + form.bias - 1) << form.fraction) + round(math.ldexp(size, form.fraction - exponent))
+        if bits > form.largest and form.infinity is not None:
+            bits = form.infinity
+        elif not 0 <= bits <= form.largest or (sign and not form.sign):
+            raise MetadataError(f"{where}: {show(value)} is beyond the numbers that {self.name} has")
+        return bits if bits | sign == form.nan else bits | sign  # what would be -0 may be the one NaN
+
+    def fill_to_json(self, element: bytes) -> float | str:
+        form = _FORMATS[self.name]
+        bits = int.from_bytes(element, sys.byteorder) & (2 * self._sign_bit - 1)
+        magnitude = bits & (self._sign_bit - 1) if form.sign else bits
+        if bits == form.nan:
+            return "NaN"
+        if magnitude == form.infinity:
+            return "Infinity" if bits == magnitude else "-Infinity"
+        if magnitude > form.largest:
+            return f"0x{bits:0{2 * self.itemsize}x}"
+        exponent, fraction = magnitude >> form.fraction, magnitude & ((1 << form.fraction) - 1)
+        if form.fraction and not exponent:
+            number = math.ldexp(fraction, 1 - form.bias - form.fraction)
+        else:
+            number = math.ldexp((1 << form.fraction) + fraction, exponent - form.bias - form.fraction)
+        return number if bits == magnitude else -number
