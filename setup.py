@@ -20,6 +20,7 @@ EXTENSIONS = {  # module: (C files, archives)
     "_worker": ([], []),
     "_codecs": (["crc32c", "blosc1", "zstd"], ARCHIVE),
     "_vlen": (["vlen"], []),
+    "_filters": (["filters"], ARCHIVE),
     "_pipeline": (["copy"], []),
     "_decode": (["copy", "copy_run", "files", "box"], []),
     "_chunks": ([], []),

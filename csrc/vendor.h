@@ -50,7 +50,7 @@ enum { SZ_Z_OK = 0, SZ_Z_STREAM_END = 1, SZ_Z_NEED_DICT = 2, SZ_Z_DATA_ERROR = -
        SZ_Z_BUF_ERROR = -5 };
 int32_t zng_inflateInit2(zng_stream *, int32_t window_bits);
 int32_t zng_inflate(zng_stream *, int32_t flush);
-int32_t zng_inflateReset(zng_stream *);
+int32_t zng_inflateReset2(zng_stream *, int32_t window_bits);
 int32_t zng_inflateEnd(zng_stream *);
 int32_t zng_deflateInit2(zng_stream *, int32_t level, int32_t method, int32_t window_bits, int32_t mem_level,
                          int32_t strategy);

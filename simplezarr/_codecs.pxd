@@ -26,6 +26,7 @@ cdef struct Step:
     bint in_blocks    # Blosc: any block can be decoded by itself
     bint in_order     # zstd: block after block, so the end of a chunk need not be decoded
     int level
+    int window        # gzip: bits, 15 for a zlib stream
     int checksum      # zstd
     int compressor    # Blosc: as in blosc1.h
     int shuffle
@@ -38,6 +39,7 @@ cdef class Kernel:
 
 cdef bint zstd_open(Worker *worker, const char *src, size_t n, size_t size, sz_zstd_frame *frame) noexcept nogil
 cdef int zstd_decode_more(Worker *worker, sz_zstd_frame *frame) noexcept nogil
+cdef Kernel new_kernel(const char *name, kernel_t decode, kernel_t encode, bound_t bound)
 cdef int blosc_open(const char *src, size_t n, sz_blosc1 *header) noexcept nogil
 cdef int32_t blosc_block_size(const sz_blosc1 *header, int32_t i) noexcept nogil
 cdef int blosc_decode_block(Worker *worker, const char *src, size_t n, const sz_blosc1 *header, int32_t i,

@@ -29,7 +29,7 @@ cdef extern from "vendor.h" nogil:
     unsigned ZSTD_getErrorCode(size_t code)
     int32_t zng_inflateInit2(zng_stream *, int32_t window_bits)
     int32_t zng_inflate(zng_stream *, int32_t flush)
-    int32_t zng_inflateReset(zng_stream *)
+    int32_t zng_inflateReset2(zng_stream *, int32_t window_bits)
     int32_t zng_inflateEnd(zng_stream *)
     int32_t zng_deflateInit2(zng_stream *, int32_t level, int32_t method, int32_t window_bits, int32_t mem_level,
                              int32_t strategy)
@@ -103,7 +103,7 @@ cdef size_t zstd_bound(const Step *step, size_t n) noexcept nogil:
     return ZSTD_compressBound(n)
 
 
-# ---------------------------------------------------------------- gzip (RFC 1952)
+# ---------------------------------------------------------------- gzip (RFC 1952) and zlib (RFC 1950)
 
 cdef int inflate_status(int32_t code) noexcept nogil:
     if code == SZ_Z_DATA_ERROR:
@@ -148,7 +148,7 @@ cdef int inflate_member(zng_stream *stream, const char **src, size_t *n, char **
 
 
 cdef int gzip_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
-    """All members of src (RFC 1952, 2.2), zero padding behind them allowed."""
+    """All members of src (RFC 1952, 2.2; zlib has one), zero padding behind them allowed."""
     cdef size_t room = size[0]
     cdef int status
     if worker.inflater == NULL:
@@ -160,14 +160,14 @@ cdef int gzip_decode(Worker *worker, const Step *step, const char *src, size_t n
             worker.inflater = NULL
             return SZ_NO_MEMORY
     while True:
-        zng_inflateReset(worker.inflater)
+        zng_inflateReset2(worker.inflater, step.window)
         status = inflate_member(worker.inflater, &src, &n, &dst, &room)
         if status != SZ_OK:
             return status
         if n == 0 or only_zeros(src, n):
             size[0] -= room
             return SZ_OK
-        if n < 2 or <uint8_t>src[0] != 0x1f or <uint8_t>src[1] != 0x8b:
+        if step.window != GZIP_WINDOW or n < 2 or <uint8_t>src[0] != 0x1f or <uint8_t>src[1] != 0x8b:
             return SZ_TRAILING
 
 
@@ -178,7 +178,7 @@ cdef int gzip_encode(Worker *worker, const Step *step, const char *src, size_t n
     cdef size_t room = size[0]
     cdef uint32_t given, space
     memset(&stream, 0, sizeof(stream))
-    if zng_deflateInit2(&stream, step.level, 8, GZIP_WINDOW, 8, 0) != SZ_Z_OK:
+    if zng_deflateInit2(&stream, step.level, 8, step.window, 8, 0) != SZ_Z_OK:
         return SZ_NO_MEMORY
     while code == SZ_Z_OK:
         given = <uint32_t>min(n, <size_t>GZIP_PIECE)
@@ -367,6 +367,7 @@ def gzip_kernel(int level=5) -> Kernel:
     """gzip (RFC 1952), level 0 to 9."""
     cdef Kernel kernel = new_kernel("gzip", gzip_decode, gzip_encode, gzip_bound)
     kernel.step.level = level
+    kernel.step.window = GZIP_WINDOW
     return kernel
 
 

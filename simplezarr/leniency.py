@@ -18,7 +18,7 @@ CASES = {
     "null-fill": "null is read as zero, an empty string or NaT",
     "integral-fill": "a number with a fraction or an exponent part is read as the integer that it equals",
     "empty-chunk": "a chunk length of 0 is read as 1 or more where the array's length is 0",
-    "codec-alias": "the codec goes by an old name",
+    "codec-alias": "the codec goes by an old or unregistered name",
     "dtype-alias": "the data type goes by an old name",
     "structured-endian": "missing; records of this older form are read in little endian",
     "null-endian": "null is read as if the member were absent",
@@ -35,8 +35,30 @@ CASES = {
     "bad-consolidated": "not usable, and ignored; write it again with consolidate_metadata()",
 }
 
+# Codecs of numcodecs go by its own names too, and by addresses that were written before there was a registry.
+_NUMCODECS = (
+    *("adler32", "astype", "bz2", "crc32", "delta", "fixedscaleoffset", "fletcher32", "jenkins_lookup3", "lz4", "lzma"),
+    *("pcodec", "quantize", "shuffle", "zfpy", "zlib"),
+)
+_SHARED = ("bitround", "blosc", "crc32c", "gzip", "packbits", "zstd")  # these names mean something else without prefix
+_ZARRS = "https://codec.zarrs.dev"
+
 # The codec `bytes` was called `endian` before 2023.
-CODEC_ALIASES = {"endian": "bytes"}
+CODEC_ALIASES = {
+    "endian": "bytes",
+    **{name: f"numcodecs.{name}" for name in _NUMCODECS},
+    **{f"https://zarr.dev/numcodecs/{name}": f"numcodecs.{name}" for name in _NUMCODECS + _SHARED},
+    "squeeze": "zarrs.squeeze",
+    "zarrs.reshape": "reshape",
+    "zarrs.zfp": "zfp",
+    f"{_ZARRS}/array_to_array/bitround": "bitround",
+    f"{_ZARRS}/array_to_bytes/bitround": "bitround",  # as zarrs has it
+    f"{_ZARRS}/array_to_bytes/pcodec": "numcodecs.pcodec",
+    f"{_ZARRS}/array_to_bytes/zfp": "zfp",
+    f"{_ZARRS}/array_to_bytes/zfpy": "numcodecs.zfpy",
+    f"{_ZARRS}/bytes_to_bytes/bz2": "numcodecs.bz2",
+    f"{_ZARRS}/bytes_to_bytes/fletcher32": "numcodecs.fletcher32",
+}
 
 if sys.version_info >= (3, 12):
     _PLACE = {"skip_file_prefixes": (os.path.dirname(__file__),)}

@@ -23,6 +23,7 @@ LAYERS = [
     ["_plan"],
     ["_worker"],
     ["_codecs", "_vlen"],
+    ["_filters"],
     ["_pipeline"],
     ["_decode"],
     ["executor"],

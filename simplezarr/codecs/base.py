@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArrayArrayCodec",
     "ArrayBytesCodec",
+    "BoundedCodec",
     "BytesBytesCodec",
     "ChunkSpec",
     "Codec",
@@ -180,7 +181,21 @@ class BytesBytesCodec(Codec):
         raise NotImplementedError(f"codec {self.name} does not decode")
 
 
-class NativeCodec(BytesBytesCodec):
+class BoundedCodec(BytesBytesCodec):
+    """A bytes -> bytes codec whose `decode` takes a limit, and makes nothing that is larger.
+
+    Deriving from it says that the encoded form of n bytes is never much larger than n: a chain then has limits for the
+    codecs before it too.
+    """
+
+    __slots__ = ()
+
+    def decode(self, data: Data, limit: int | None = None) -> bytes:
+        """Returns the bytes that were encoded; raises if they are more than `limit` (None: no matter how many)."""
+        raise NotImplementedError(f"codec {self.name} does not decode")
+
+
+class NativeCodec(BoundedCodec):
     """A bytes -> bytes codec whose work is done by its `kernel`."""
 
     __slots__ = ()
@@ -193,7 +208,6 @@ class NativeCodec(BytesBytesCodec):
         return self.kernel.encode(data)
 
     def decode(self, data: Data, limit: int | None = None) -> bytes:
-        """Returns the bytes that were encoded; raises if they are more than `limit` (None: no matter how many)."""
         return self.kernel.decode(data, limit)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from simplezarr._decode import decode_chunk
 from simplezarr._pipeline import CodecFailure, Pipeline
-from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
+from simplezarr.codecs.base import BoundedCodec, ChunkSpec, Codec, resolve_chain, split_chain
 from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
@@ -101,7 +101,7 @@ def _size_limits(array_bytes: Any, bytes_bytes: tuple, spec: ChunkSpec) -> tuple
     for codec in bytes_bytes:
         limits.insert(0, most)
         size = codec.resolve(size)
-        loose = UNLIMITED if codec.kernel is None else _loose(most)  # nothing is known of other people's codecs
+        loose = _loose(most) if isinstance(codec, BoundedCodec) else UNLIMITED  # nothing is known of the others
         most = loose if size is None else size
     return tuple(limits), most
 
@@ -124,8 +124,8 @@ class PythonChain:
         codec = None
         try:
             for codec, limit in zip(reversed(self.bytes_bytes), self.limits, strict=True):
-                bounded = codec.kernel is not None and limit < UNLIMITED
-                data = codec.kernel.decode(data, limit) if bounded else codec.decode(data)
+                bounded = isinstance(codec, BoundedCodec) and limit < UNLIMITED
+                data = codec.decode(data, limit) if bounded else codec.decode(data)
             codec = self.array_bytes
             array = decode_chunk(self.shard, data) if self.shard else codec.decode(data, self.specs[-1])
             for codec, spec in zip(reversed(self.array_array), reversed(self.specs[:-1]), strict=True):

@@ -30,6 +30,34 @@ BUILTIN = {
     "sharding_indexed": ("sharding", "Sharding"),
     "vlen-utf8": ("vlen", "VLenUtf8"),
     "vlen-bytes": ("vlen", "VLenBytes"),
+    "bitround": ("bitround", "BitRound"),
+    "cast_value": ("cast_value", "CastValue"),
+    "packbits": ("packbits", "PackBits"),
+    "reshape": ("reshape", "Reshape"),
+    "scale_offset": ("scale_offset", "ScaleOffset"),
+    "zfp": ("zfp", "Zfp"),
+    "zarrs.squeeze": ("reshape", "Squeeze"),
+    "numcodecs.adler32": ("checksums", "Adler32"),
+    "numcodecs.astype": ("filters", "AsType"),
+    "numcodecs.bitround": ("bitround", "NumcodecsBitRound"),
+    "numcodecs.blosc": ("numcodecs", "NumcodecsBlosc"),
+    "numcodecs.bz2": ("compressors", "Bz2"),
+    "numcodecs.crc32": ("checksums", "Crc32"),
+    "numcodecs.crc32c": ("numcodecs", "NumcodecsCrc32c"),
+    "numcodecs.delta": ("filters", "Delta"),
+    "numcodecs.fixedscaleoffset": ("filters", "FixedScaleOffset"),
+    "numcodecs.fletcher32": ("checksums", "Fletcher32"),
+    "numcodecs.gzip": ("numcodecs", "NumcodecsGzip"),
+    "numcodecs.jenkins_lookup3": ("checksums", "JenkinsLookup3"),
+    "numcodecs.lz4": ("compressors", "Lz4"),
+    "numcodecs.lzma": ("compressors", "Lzma"),
+    "numcodecs.packbits": ("filters", "NumcodecsPackBits"),
+    "numcodecs.pcodec": ("pcodec", "Pcodec"),
+    "numcodecs.quantize": ("filters", "Quantize"),
+    "numcodecs.shuffle": ("shuffle", "Shuffle"),
+    "numcodecs.zfpy": ("zfp", "Zfpy"),
+    "numcodecs.zlib": ("compressors", "Zlib"),
+    "numcodecs.zstd": ("numcodecs", "NumcodecsZstd"),
 }
 
 _classes: dict[str, type[Codec]] = {}
@@ -128,7 +156,7 @@ def as_codec(value: object, where: str) -> Codec:
         return value
     if not isinstance(value, str):
         return parse_codec(value, where)
-    found = codec_class(value)
+    found = codec_class(CODEC_ALIASES.get(value, value))
     try:
         return found()
     except TypeError as error:

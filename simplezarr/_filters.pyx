@@ -1,0 +1,149 @@
+"""Kernels of codecs that come from numcodecs: zlib, lz4, shuffle, fletcher32."""
+
+from libc.stdint cimport uint8_t, uint32_t
+from libc.string cimport memcpy
+
+from simplezarr._codecs cimport Kernel, Step, new_kernel
+from simplezarr._codecs import gzip_kernel
+from simplezarr._worker cimport SZ_CHECKSUM, SZ_CORRUPT, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, Worker
+
+cdef extern from "vendor.h" nogil:
+    int LZ4_decompress_safe(const char *src, char *dst, int n, int capacity)
+    int LZ4_compress_fast(const char *src, char *dst, int n, int capacity, int acceleration)
+
+cdef extern from "filters.h" nogil:
+    void sz_shuffle(size_t size, size_t count, const char *src, char *dst)
+    void sz_unshuffle(size_t size, size_t count, const char *src, char *dst)
+    uint32_t sz_fletcher32(const char *data, size_t n)
+
+cdef enum:
+    LZ4_MOST = 0x7E000000   # bytes that LZ4 takes
+    CHECKSUM_SIZE = 4
+    ZLIB_WINDOW = 15        # bits, with the header and trailer of zlib
+
+
+cdef inline uint32_t get_little(const char *src) noexcept nogil:
+    cdef const uint8_t *b = <const uint8_t *>src
+    return b[0] | <uint32_t>b[1] << 8 | <uint32_t>b[2] << 16 | <uint32_t>b[3] << 24
+
+
+cdef inline void put_little(char *dst, uint32_t value) noexcept nogil:
+    cdef int i
+    for i in range(4):
+        dst[i] = <char>(value >> 8 * i & 0xff)
+
+
+# ---------------------------------------------------------------- lz4: the size in four bytes, then one block
+
+cdef int lz4_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef uint32_t nbytes
+    if n < 4:
+        return SZ_TRUNCATED
+    nbytes = get_little(src)
+    if nbytes > LZ4_MOST or n - 4 > 0x7fffffff:
+        return SZ_CORRUPT
+    if nbytes > size[0]:
+        return SZ_TOO_LONG
+    if LZ4_decompress_safe(src + 4, dst, <int>(n - 4), <int>nbytes) != <int>nbytes:
+        return SZ_CORRUPT
+    size[0] = nbytes
+    return SZ_OK
+
+
+cdef int lz4_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef int got
+    if n > LZ4_MOST:
+        return SZ_TOO_LONG
+    put_little(dst, <uint32_t>n)
+    got = LZ4_compress_fast(src, dst + 4, <int>n, <int>min(size[0] - 4, <size_t>0x7fffffff), step.level)
+    size[0] = <size_t>got + 4
+    return SZ_OK if got > 0 else SZ_TOO_LONG
+
+
+cdef size_t lz4_bound(const Step *step, size_t n) noexcept nogil:
+    return n + n // 255 + 16 + 4
+
+
+# ---------------------------------------------------------------- shuffle
+
+cdef int unshuffle(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    if n > size[0]:
+        return SZ_TOO_LONG
+    if n % step.typesize:
+        return SZ_TRUNCATED
+    sz_unshuffle(step.typesize, n // step.typesize, src, dst)
+    size[0] = n
+    return SZ_OK
+
+
+cdef int shuffle(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    if n % step.typesize:
+        return SZ_TRUNCATED
+    sz_shuffle(step.typesize, n // step.typesize, src, dst)
+    size[0] = n
+    return SZ_OK
+
+
+cdef size_t shuffle_bound(const Step *step, size_t n) noexcept nogil:
+    return n
+
+
+# ---------------------------------------------------------------- fletcher32, behind the data
+
+cdef int fletcher32_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst,
+                           size_t *size) noexcept nogil:
+    if n < CHECKSUM_SIZE:
+        return SZ_TRUNCATED
+    if sz_fletcher32(src, n - CHECKSUM_SIZE) != get_little(src + n - CHECKSUM_SIZE):
+        return SZ_CHECKSUM
+    size[0] = n - CHECKSUM_SIZE
+    return SZ_OK
+
+
+cdef int fletcher32_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst,
+                           size_t *size) noexcept nogil:
+    cdef uint32_t checksum = sz_fletcher32(src, n)
+    if src != dst:
+        memcpy(dst, src, n)
+    put_little(dst + n, checksum)
+    size[0] = n + CHECKSUM_SIZE
+    return SZ_OK
+
+
+cdef size_t fletcher32_bound(const Step *step, size_t n) noexcept nogil:
+    return n + CHECKSUM_SIZE
+
+
+# ---------------------------------------------------------------- kernels for Python
+
+def zlib_kernel(int level=1) -> Kernel:
+    """zlib (RFC 1950), level -1 to 9."""
+    cdef Kernel kernel = gzip_kernel(level)
+    kernel.step.name = "numcodecs.zlib"
+    kernel.step.window = ZLIB_WINDOW
+    return kernel
+
+
+def lz4_kernel(int acceleration=1) -> Kernel:
+    """The number of bytes in four bytes, little endian, and one block of LZ4."""
+    cdef Kernel kernel = new_kernel("numcodecs.lz4", lz4_decode, lz4_encode, lz4_bound)
+    kernel.step.level = acceleration
+    return kernel
+
+
+def shuffle_kernel(int elementsize) -> Kernel:
+    """The bytes of elements of `elementsize` bytes, at least 1, by significance.
+
+    >>> shuffle_kernel(4).encode(bytes(range(8))).hex()
+    '0004010502060307'
+    """
+    cdef Kernel kernel = new_kernel("numcodecs.shuffle", unshuffle, shuffle, shuffle_bound)
+    kernel.step.typesize = elementsize
+    return kernel
+
+
+def fletcher32_kernel() -> Kernel:
+    """Fletcher's checksum as in HDF5, 4 bytes little endian behind the data."""
+    cdef Kernel kernel = new_kernel("numcodecs.fletcher32", fletcher32_decode, fletcher32_encode, fletcher32_bound)
+    kernel.step.trims = True
+    return kernel

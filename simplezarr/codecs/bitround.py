@@ -1,0 +1,96 @@
+"""The codec `bitround`: numbers with fewer significant bits, which compress better.
+
+See https://github.com/zarr-developers/zarr-extensions/tree/main/codecs/bitround.
+
+>>> BitRound(keepbits=3).encode(np.array([0.1, 1.2, 1234.5], "float32")).tolist()
+[0.1015625, 1.25, 1280.0]
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from simplezarr.codecs.base import ArrayArrayCodec, ChunkSpec
+from simplezarr.codecs.registry import register_codec
+from simplezarr.errors import MetadataError
+from simplezarr.extensions import check_integer
+
+__all__ = ["BitRound", "NumcodecsBitRound"]
+
+_MAX_BITS = 64
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class BitRound(ArrayArrayCodec):
+    """Keeps `keepbits` bits of the fraction of floating-point numbers, or of an integer from its highest set bit on.
+
+    Rounds to the nearest such number, ties to even; NaN stays as it is. Decoding changes nothing.
+    """
+
+    name: ClassVar[str] = "bitround"
+    fewest: ClassVar[int] = 1
+    keepbits: int
+
+    def __post_init__(self) -> None:
+        check_integer(self.keepbits, self.fewest, _MAX_BITS, "keepbits")
+
+    def resolve(self, spec: ChunkSpec) -> ChunkSpec:
+        dtype = spec.dtype.numpy
+        if dtype.kind not in "iufcmM" and spec.dtype.name != "bfloat16":
+            raise MetadataError(f"{self.name} can't take {spec.dtype.name}")
+        fill = self.encode(np.frombuffer(spec.fill, dtype))
+        return ChunkSpec(spec.shape, spec.dtype, fill.tobytes())
+
+    def encode(self, array: np.ndarray) -> np.ndarray:
+        native = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+        if native.dtype.kind in "iumM":
+            bits = native.view(f"u{native.itemsize}")
+            rounded = _round(bits, _bit_lengths(bits), self.keepbits)
+            return rounded.view(native.dtype).reshape(array.shape)
+        part = native.itemsize // 2 if native.dtype.kind == "c" else native.itemsize
+        fraction = {2: 10, 4: 23, 8: 52}[part] if native.dtype.kind in "fc" else 7
+        bits = native.reshape(-1).view(f"u{part}")
+        magnitude = bits & ~bits.dtype.type(1 << (8 * part - 1))
+        infinity = (1 << (8 * part - 1)) - (1 << fraction)
+        # rounding would carry a NaN into infinity and beyond
+        rounded = np.where(magnitude > infinity, bits, _round(bits, np.full_like(bits, fraction), self.keepbits))
+        return rounded.view(native.dtype).reshape(array.shape)
+
+    def decode(self, array: np.ndarray, spec: ChunkSpec) -> np.ndarray:
+        return array
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class NumcodecsBitRound(BitRound):
+    """`bitround`, by the name `numcodecs.bitround`, under which `keepbits` may be 0 too."""
+
+    name: ClassVar[str] = "numcodecs.bitround"
+    fewest: ClassVar[int] = 0
+
+
+def _bit_lengths(bits: np.ndarray) -> np.ndarray:
+    lengths = np.zeros_like(bits)
+    rest = bits.copy()
+    for shift in (32, 16, 8, 4, 2, 1):
+        if shift < 8 * bits.itemsize:
+            high = rest >> bits.dtype.type(shift)
+            more = high != 0
+            lengths += more.astype(bits.dtype) * bits.dtype.type(shift)
+            rest = np.where(more, high, rest)
+    return lengths + (rest != 0)
+
+
+def _round(bits: np.ndarray, lengths: np.ndarray, keep: int) -> np.ndarray:
+    """Clears all but `keep` of the lowest `length` bits of each number, after rounding to even; no carry leaves it."""
+    one = bits.dtype.type(1)
+    dropped = np.where(lengths > keep, lengths - np.minimum(lengths, keep).astype(bits.dtype), 0).astype(bits.dtype)
+    # half of what is dropped, less one where the lowest bit kept is even
+    half = np.where(dropped > 0, one << np.maximum(dropped, one) - one, 0).astype(bits.dtype)
+    odd = bits >> dropped & one
+    summand = np.where(dropped > 0, half - one + odd, 0).astype(bits.dtype)
+    total = bits + summand
+    total = np.where(total < bits, ~bits.dtype.type(0), total)
+    return total >> dropped << dropped

@@ -1,0 +1,135 @@
+"""Checksums of numcodecs beside `crc32c`: `numcodecs.crc32`, `adler32`, `fletcher32` and `jenkins_lookup3`.
+
+Each adds four bytes, a little-endian number. They are described at
+https://numcodecs.readthedocs.io/en/stable/checksum32.html.
+
+>>> Adler32().encode(bytes(range(8))).hex()
+'1d005c000001020304050607'
+"""
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from simplezarr.codecs.base import BoundedCodec, Data, NativeCodec
+from simplezarr.codecs.extras import extra
+from simplezarr.codecs.registry import register_codec
+from simplezarr.extensions import check_choice, check_integer
+
+if TYPE_CHECKING:
+    from simplezarr._codecs import Kernel
+
+__all__ = ["Adler32", "Checksum", "Crc32", "Fletcher32", "JenkinsLookup3"]
+
+_CHECKSUM_SIZE = 4
+_LOCATIONS = ("start", "end")
+
+
+class Checksum(BoundedCodec):
+    """Base of checksums of four bytes before or behind the data; verified when a chunk is read."""
+
+    __slots__ = ()
+
+    def checksum(self, data: Data) -> int:
+        """Returns the checksum of `data`."""
+        raise NotImplementedError(f"codec {self.name} has no checksum")
+
+    @property
+    def first(self) -> bool:
+        """Whether the checksum stands before the data."""
+        return getattr(self, "location", "end") == "start"
+
+    def resolve(self, nbytes: int | None) -> int | None:
+        return None if nbytes is None else nbytes + _CHECKSUM_SIZE
+
+    def encode(self, data: Data) -> bytes:
+        stored = self.checksum(data).to_bytes(_CHECKSUM_SIZE, "little")
+        return stored + bytes(data) if self.first else bytes(data) + stored
+
+    def decode(self, data: Data, limit: int | None = None) -> bytes:
+        view = memoryview(data).cast("B")
+        if len(view) < _CHECKSUM_SIZE:
+            raise ValueError(f"{len(view)} bytes are too few for a checksum")
+        stored, rest = view[-_CHECKSUM_SIZE:], view[:-_CHECKSUM_SIZE]
+        if self.first:
+            stored, rest = view[:_CHECKSUM_SIZE], view[_CHECKSUM_SIZE:]
+        if limit is not None and len(rest) > limit:
+            raise ValueError(f"decodes to {len(rest)} bytes instead of at most {limit}")
+        found, expected = self.checksum(rest), int.from_bytes(stored, "little")
+        if found != expected:
+            raise ValueError(f"checksum {expected:#010x} is stored, but the data have {found:#010x}")
+        return bytes(rest)
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Crc32(Checksum):
+    """CRC-32 (as in gzip), at the `location` `"start"` or `"end"` of the data."""
+
+    name: ClassVar[str] = "numcodecs.crc32"
+    location: str = "start"
+
+    def __post_init__(self) -> None:
+        check_choice(self.location, _LOCATIONS, "location")
+
+    def checksum(self, data: Data) -> int:
+        return zlib.crc32(data)
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Adler32(Checksum):
+    """Adler-32 (RFC 1950), at the `location` `"start"` or `"end"` of the data."""
+
+    name: ClassVar[str] = "numcodecs.adler32"
+    location: str = "start"
+
+    def __post_init__(self) -> None:
+        check_choice(self.location, _LOCATIONS, "location")
+
+    def checksum(self, data: Data) -> int:
+        return zlib.adler32(data)
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Fletcher32(NativeCodec):
+    """Fletcher's checksum as in HDF5, behind the data.
+
+    >>> Fletcher32().encode(bytes(range(8)))[8:].hex()
+    '100c1e14'
+    """
+
+    name: ClassVar[str] = "numcodecs.fletcher32"
+
+    def resolve(self, nbytes: int | None) -> int | None:
+        return None if nbytes is None else nbytes + _CHECKSUM_SIZE
+
+    @property
+    def kernel(self) -> "Kernel":
+        from simplezarr import _filters
+
+        return _filters.fletcher32_kernel()
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class JenkinsLookup3(Checksum):
+    """Bob Jenkins' lookup3 as in HDF5, begun with `initval`, behind the data; computed by the package numcodecs."""
+
+    name: ClassVar[str] = "numcodecs.jenkins_lookup3"
+    initval: int = 0
+
+    def __post_init__(self) -> None:
+        check_integer(self.initval, 0, 2**32 - 1, "initval")
+
+    @classmethod
+    def adapt(cls, configuration: dict, where: str) -> dict:
+        # numcodecs lists a prefix of bytes, which JSON has no form for
+        return {member: value for member, value in configuration.items() if (member, value) != ("prefix", None)}
+
+    def checksum(self, data: Data) -> int:
+        lookup = extra("numcodecs", "jenkins_lookup3 checksums", "numcodecs.checksum32")
+        return int(lookup.jenkins_lookup3(np.frombuffer(data, np.uint8), self.initval))

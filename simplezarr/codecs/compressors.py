@@ -1,0 +1,172 @@
+"""Compressors of numcodecs that are no part of the specification: `numcodecs.zlib`, `bz2`, `lzma` and `lz4`.
+
+Their formats are described at https://numcodecs.readthedocs.io/en/stable/compression/index.html.
+
+>>> codec = Bz2(level=9)
+>>> codec.decode(codec.encode(b"zarr" * 1000), limit=4000) == b"zarr" * 1000
+True
+"""
+
+import bz2
+import lzma
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from simplezarr.codecs.base import BoundedCodec, Data, NativeCodec
+from simplezarr.codecs.registry import register_codec
+from simplezarr.errors import MetadataError
+from simplezarr.extensions import check_integer, show
+
+if TYPE_CHECKING:
+    from simplezarr._codecs import Kernel
+
+__all__ = ["Bz2", "Lz4", "Lzma", "Zlib"]
+
+_MAX_INT32 = 2**31 - 1
+_LZ4_MAX_NBYTES = 0x7E000000
+_DECODER_MEMORY = 1 << 28  # for the window of an LZMA stream, whatever size of it the stream demands
+_MAX_FILTERS = 4
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Zlib(NativeCodec):
+    """A zlib stream (RFC 1950); `level` goes from -1, zlib's default, and 0, stored as it is, to 9, smallest."""
+
+    name: ClassVar[str] = "numcodecs.zlib"
+    level: int = 1
+
+    def __post_init__(self) -> None:
+        check_integer(self.level, -1, 9, "level")
+
+    @property
+    def kernel(self) -> "Kernel":
+        from simplezarr import _filters
+
+        return _filters.zlib_kernel(self.level)
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Bz2(BoundedCodec):
+    """bzip2 streams; `level` goes from 1, blocks of 100 kB, to 9, blocks of 900 kB."""
+
+    name: ClassVar[str] = "numcodecs.bz2"
+    level: int = 1
+
+    def __post_init__(self) -> None:
+        check_integer(self.level, 1, 9, "level")
+
+    def encode(self, data: Data) -> bytes:
+        return bz2.compress(data, self.level)
+
+    def decode(self, data: Data, limit: int | None = None) -> bytes:
+        return _decompress(bz2.BZ2Decompressor, data, limit)
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Lzma(BoundedCodec):
+    """LZMA in the container `format`: 1 xz, 2 alone (.lzma), 3 raw, which needs `filters`.
+
+    `check` is the integrity check of xz (-1: CRC64), `preset` from 0 to 9 the level; numbers and filters as in Python's
+    module `lzma`.
+    """
+
+    name: ClassVar[str] = "numcodecs.lzma"
+    format: int = lzma.FORMAT_XZ
+    check: int = -1
+    preset: int | None = None
+    filters: tuple | None = None
+
+    def __post_init__(self) -> None:
+        check_integer(self.format, lzma.FORMAT_XZ, lzma.FORMAT_RAW, "format")
+        check_integer(self.check, -1, lzma.CHECK_ID_MAX, "check")
+        if self.preset is not None:
+            check_integer(self.preset, 0, 9 | lzma.PRESET_EXTREME, "preset")
+        if self.filters is not None:
+            object.__setattr__(self, "filters", _as_filters(self.filters))
+            if self.preset is not None:
+                raise MetadataError("preset: must be null where there are filters")
+        elif self.format == lzma.FORMAT_RAW:
+            raise MetadataError("filters: missing; format 3, raw, needs them")
+
+    def to_json(self) -> dict:
+        configuration: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        configuration["filters"] = self._filters
+        return {"name": self.name, "configuration": configuration}
+
+    @property
+    def _filters(self) -> list[dict] | None:
+        return None if self.filters is None else [dict(item) for item in self.filters]
+
+    def encode(self, data: Data) -> bytes:
+        return lzma.compress(data, self.format, self.check, self.preset, self._filters)
+
+    def decode(self, data: Data, limit: int | None = None) -> bytes:
+        return _decompress(self._decoder, data, limit)
+
+    def _decoder(self) -> lzma.LZMADecompressor:
+        if self.format == lzma.FORMAT_RAW:
+            return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=self._filters)
+        return lzma.LZMADecompressor(self.format, memlimit=_DECODER_MEMORY)
+
+
+def _as_filters(value: object) -> tuple:
+    if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= _MAX_FILTERS:
+        raise MetadataError(f"filters: {show(value)} is not a list of 1 to {_MAX_FILTERS} filters")
+    filters = []
+    for i, item in enumerate(value):
+        try:
+            members = dict(item)
+        except (TypeError, ValueError):
+            raise MetadataError(f"filters[{i}]: {show(item)} is not an object") from None
+        for member, number in members.items():
+            most = _DECODER_MEMORY if member == "dict_size" else 2**63 - 1
+            check_integer(number, 0, most, f"filters[{i}].{member}")
+        filters.append(tuple(members.items()))
+    try:
+        lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[dict(item) for item in filters])
+    except (ValueError, TypeError, lzma.LZMAError) as error:
+        raise MetadataError(f"filters: {error}") from None
+    return tuple(filters)
+
+
+def _decompress(start: Any, data: Data, limit: int | None) -> bytes:
+    """What the streams in `data`, one behind the other, decompress to; no more than `limit` + 1 bytes are ever made."""
+    pieces: list[bytes] = []
+    size = 0
+    rest = bytes(data)
+    while rest or not pieces:
+        decoder = start()
+        pieces.append(decoder.decompress(rest, -1 if limit is None else limit - size + 1))
+        size += len(pieces[-1])
+        if limit is not None and size > limit:
+            raise ValueError(f"decodes to more than {limit} bytes")
+        if not decoder.eof:
+            raise ValueError("the compressed data end too early")
+        # the padding that xz allows between streams
+        rest = decoder.unused_data if decoder.unused_data.strip(b"\0") else b""
+    return b"".join(pieces)
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Lz4(NativeCodec):
+    """The number of bytes in four bytes, little endian, then one block of LZ4; more `acceleration` compresses less."""
+
+    name: ClassVar[str] = "numcodecs.lz4"
+    acceleration: int = 1
+
+    def __post_init__(self) -> None:
+        check_integer(self.acceleration, -_MAX_INT32, _MAX_INT32, "acceleration")
+
+    def resolve(self, nbytes: int | None) -> None:
+        if nbytes is not None and nbytes > _LZ4_MAX_NBYTES:
+            raise MetadataError(f"chunks of {nbytes} bytes; lz4 takes at most {_LZ4_MAX_NBYTES}, choose smaller chunks")
+
+    @property
+    def kernel(self) -> "Kernel":
+        from simplezarr import _filters
+
+        return _filters.lz4_kernel(self.acceleration)

@@ -1,0 +1,22 @@
+"""Packages that some codecs need and that are not installed with simplezarr.
+
+>>> extra("math", "nothing at all").pi > 3
+True
+"""
+
+import importlib
+from types import ModuleType
+
+from simplezarr.errors import UnsupportedError
+
+__all__ = ["extra"]
+
+
+def extra(name: str, purpose: str, module: str | None = None) -> ModuleType:
+    """Returns the package of an extra, or a module in it; raises `UnsupportedError` that names the extra."""
+    try:
+        return importlib.import_module(module or name)
+    except ImportError as error:
+        raise UnsupportedError(
+            f"{purpose} need the package {name!r}: pip install 'simplezarr[{name}]' ({error})"
+        ) from None

@@ -1,0 +1,230 @@
+"""Array -> array codecs of numcodecs: `numcodecs.delta`, `fixedscaleoffset`, `quantize`, `astype` and `packbits`.
+
+Described at https://numcodecs.readthedocs.io/en/stable/filter/index.html. Their data types are NumPy's; the byte order of
+these counts for nothing here, since the elements that the codecs get and give are numbers.
+
+>>> Delta("<i2").encode(np.array([10, 12, 9], "int16"))
+array([10,  2, -3], dtype=int16)
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from simplezarr.codecs.base import ArrayArrayCodec, ChunkSpec
+from simplezarr.codecs.registry import register_codec
+from simplezarr.dtypes import of_numpy, parse_dtype
+from simplezarr.errors import MetadataError
+from simplezarr.extensions import check_integer, show
+
+__all__ = ["AsType", "Delta", "FixedScaleOffset", "NumcodecsPackBits", "Quantize"]
+
+_LONGEST_NAME = 16
+_DIGITS = 300  # decimal digits that doubles reach
+_UINT8 = parse_dtype("uint8")
+
+
+def _check_dtype(value: object, kinds: str, where: str) -> None:
+    try:
+        known = type(value) is str and len(value) <= _LONGEST_NAME and np.dtype(value).kind in kinds
+    except (TypeError, ValueError, SyntaxError):
+        known = False
+    if not known:
+        raise MetadataError(f"{where}: {show(value)} is not a NumPy data type that this codec takes")
+
+
+def _native(name: str | None) -> np.dtype:
+    return np.dtype(name).newbyteorder("=")
+
+
+class _Filter(ArrayArrayCodec):
+    """Base of filters from elements of one NumPy data type, `decoded`, to as many of another, `encoded`."""
+
+    __slots__ = ()
+
+    @property
+    def decoded(self) -> np.dtype:
+        return _native(self.dtype)  # type: ignore[attr-defined]
+
+    @property
+    def encoded(self) -> np.dtype:
+        return _native(self.astype or self.dtype)  # type: ignore[attr-defined]
+
+    @property
+    def unfitted(self) -> bool:
+        return self.dtype is None  # type: ignore[attr-defined]
+
+    def fit(self, spec: ChunkSpec) -> Self:
+        return replace(self, dtype=spec.dtype.numpy.str) if self.unfitted else self  # type: ignore[type-var]
+
+    def resolve(self, spec: ChunkSpec) -> ChunkSpec:
+        given, decoded = spec.dtype.numpy, self.decoded
+        same_kind = given.kind in "iufc" if decoded.kind in "iufc" else given.kind == decoded.kind
+        if not same_kind or given.itemsize != decoded.itemsize:
+            raise MetadataError(f"{self.name} for {decoded} can't take {spec.dtype.name}")
+        if decoded.kind == "c" and self.encoded.kind != "c":
+            raise MetadataError(f"{self.name} can't make {self.encoded} of {decoded}")
+        fill = self.convert(np.frombuffer(spec.fill, self.decoded))
+        return ChunkSpec(spec.shape, of_numpy(self.encoded), fill.astype(self.encoded).tobytes())
+
+    def convert(self, elements: np.ndarray) -> np.ndarray:
+        """Returns what elements are encoded to one by one; `encoded` after a cast."""
+        with np.errstate(all="ignore"):
+            return elements.astype(self.encoded)
+
+    def restore(self, elements: np.ndarray) -> np.ndarray:
+        """Returns what encoded elements are decoded to; `decoded` after a cast."""
+        return elements
+
+    def encode(self, array: np.ndarray) -> np.ndarray:
+        elements = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).view(self.decoded)
+        with np.errstate(all="ignore"):
+            return self.convert(elements).astype(self.encoded, copy=False).reshape(array.shape)
+
+    def decode(self, array: np.ndarray, spec: ChunkSpec) -> np.ndarray:
+        elements = np.ascontiguousarray(array, self.encoded)
+        with np.errstate(all="ignore"):
+            decoded = self.restore(elements).astype(self.decoded, copy=False)
+        return decoded.view(spec.dtype.numpy).reshape(spec.shape)
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Delta(_Filter):
+    """Differences between neighbours in C order, computed in `dtype` and stored as `astype` (None: the same).
+
+    `dtype` `None` stands for the data type of the array.
+    """
+
+    name: ClassVar[str] = "numcodecs.delta"
+    dtype: str | None = None
+    astype: str | None = None
+
+    def __post_init__(self) -> None:
+        for member in ("dtype", "astype"):
+            if getattr(self, member) is not None:
+                _check_dtype(getattr(self, member), "iufc", member)
+
+    def convert(self, elements: np.ndarray) -> np.ndarray:
+        flat = elements.reshape(-1)
+        encoded = np.empty(flat.shape, self.encoded)
+        encoded[:1] = flat[:1]
+        encoded[1:] = np.diff(flat)
+        return encoded
+
+    def restore(self, elements: np.ndarray) -> np.ndarray:
+        decoded = np.empty(elements.size, self.decoded)
+        np.cumsum(elements.reshape(-1), out=decoded)
+        return decoded
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class FixedScaleOffset(_Filter):
+    """(x - `offset`) · `scale` of numbers of type `dtype`, rounded to integers and stored as `astype`.
+
+    `dtype` `None` stands for the data type of the array, `astype` `None` for `dtype`.
+    """
+
+    name: ClassVar[str] = "numcodecs.fixedscaleoffset"
+    offset: float
+    scale: float
+    dtype: str | None = None
+    astype: str | None = None
+
+    def __post_init__(self) -> None:
+        for member in ("offset", "scale"):
+            value = getattr(self, member)
+            if type(value) not in (int, float) or abs(value) >= 2**1023 or value != value:
+                raise MetadataError(f"{member}: {show(value)} is not a number that a double can hold")
+        if self.scale == 0:
+            raise MetadataError("scale: 0 leaves nothing of the data")
+        for member in ("dtype", "astype"):
+            if getattr(self, member) is not None:
+                _check_dtype(getattr(self, member), "iuf", member)
+
+    def convert(self, elements: np.ndarray) -> np.ndarray:
+        return np.around((elements - float(self.offset)) * float(self.scale))
+
+    def restore(self, elements: np.ndarray) -> np.ndarray:
+        return elements / float(self.scale) + float(self.offset)
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Quantize(_Filter):
+    """Floating-point numbers rounded to a power of two that keeps `digits` decimal digits behind the point."""
+
+    name: ClassVar[str] = "numcodecs.quantize"
+    digits: int
+    dtype: str | None = None
+    astype: str | None = None
+
+    def __post_init__(self) -> None:
+        check_integer(self.digits, -_DIGITS, _DIGITS, "digits")
+        for member in ("dtype", "astype"):
+            if getattr(self, member) is not None:
+                _check_dtype(getattr(self, member), "f", member)
+
+    def convert(self, elements: np.ndarray) -> np.ndarray:
+        exponent = math.log10(10.0**-self.digits)
+        exponent = math.floor(exponent) if exponent < 0 else math.ceil(exponent)
+        scale = 2.0 ** math.ceil(math.log2(10.0**-exponent))
+        return np.around(scale * elements) / scale
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class AsType(_Filter):
+    """Numbers of type `decode_dtype`, `None` for that of the array, stored as `encode_dtype` by NumPy's casts."""
+
+    name: ClassVar[str] = "numcodecs.astype"
+    encode_dtype: str
+    decode_dtype: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_dtype(self.encode_dtype, "biufc", "encode_dtype")
+        if self.decode_dtype is not None:
+            _check_dtype(self.decode_dtype, "biufc", "decode_dtype")
+
+    @property
+    def decoded(self) -> np.dtype:
+        return _native(self.decode_dtype)
+
+    @property
+    def encoded(self) -> np.dtype:
+        return _native(self.encode_dtype)
+
+    @property
+    def unfitted(self) -> bool:
+        return self.decode_dtype is None
+
+    def fit(self, spec: ChunkSpec) -> "AsType":
+        return AsType(self.encode_dtype, spec.dtype.numpy.str) if self.unfitted else self
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class NumcodecsPackBits(ArrayArrayCodec):
+    """Truth values as bits, the most significant first, behind a byte that says how many bits of the last are padding.
+
+    >>> NumcodecsPackBits().encode(np.array([1, 0, 1, 1, 0, 0, 0, 0, 1], bool)).tobytes().hex()
+    '07b080'
+    """
+
+    name: ClassVar[str] = "numcodecs.packbits"
+
+    def resolve(self, spec: ChunkSpec) -> ChunkSpec:
+        if spec.dtype.name != "bool":
+            raise MetadataError(f"{self.name} takes bool, not {spec.dtype.name}")
+        return ChunkSpec((1 + (spec.size + 7) // 8,), _UINT8, b"\0")
+
+    def encode(self, array: np.ndarray) -> np.ndarray:
+        return np.append(np.uint8(-array.size % 8), np.packbits(array.reshape(-1)))
+
+    def decode(self, array: np.ndarray, spec: ChunkSpec) -> np.ndarray:
+        if array[0] != -spec.size % 8:
+            raise ValueError(f"{array[0]} bits of padding for {spec.size} elements")
+        return np.unpackbits(array[1:], count=spec.size).astype(bool).reshape(spec.shape)

@@ -1,0 +1,91 @@
+"""Codecs of the specification under the names and with the settings of numcodecs; the same bytes, the same kernels.
+
+>>> NumcodecsBlosc(shuffle="bitshuffle").to_json()["configuration"]["shuffle"]
+2
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from simplezarr.codecs.blosc import Blosc
+from simplezarr.codecs.checksums import Checksum
+from simplezarr.codecs.gzip import Gzip
+from simplezarr.codecs.registry import register_codec
+from simplezarr.codecs.zstd import Zstd
+from simplezarr.errors import MetadataError
+from simplezarr.extensions import check_choice, show
+
+if TYPE_CHECKING:
+    from simplezarr._codecs import Kernel
+    from simplezarr.codecs.base import Data
+
+__all__ = ["NumcodecsBlosc", "NumcodecsCrc32c", "NumcodecsGzip", "NumcodecsZstd"]
+
+_SHUFFLES = {0: "noshuffle", 1: "shuffle", 2: "bitshuffle", -1: "shuffle"}  # -1: by bits where the items are bytes
+_NUMBERS = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class NumcodecsZstd(Zstd):
+    """`zstd`, by the name `numcodecs.zstd`."""
+
+    name: ClassVar[str] = "numcodecs.zstd"
+    required: ClassVar[tuple[str, ...]] = ()
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class NumcodecsGzip(Gzip):
+    """`gzip`, by the name `numcodecs.gzip`."""
+
+    name: ClassVar[str] = "numcodecs.gzip"
+    required: ClassVar[tuple[str, ...]] = ()
+    level: int = 1
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class NumcodecsBlosc(Blosc):
+    """`blosc`, by the name `numcodecs.blosc`; in the metadata `shuffle` is a number."""
+
+    name: ClassVar[str] = "numcodecs.blosc"
+    required: ClassVar[tuple[str, ...]] = ()
+    cname: str = "lz4"
+
+    @classmethod
+    def adapt(cls, configuration: dict, where: str) -> dict:
+        shuffle = configuration.get("shuffle", 1)
+        if type(shuffle) is not int or shuffle not in _SHUFFLES:
+            raise MetadataError(f"{where}.configuration.shuffle: {show(shuffle)} is not one of -1, 0, 1, 2")
+        return {**configuration, "shuffle": _SHUFFLES[shuffle]}
+
+    def to_json(self) -> dict:
+        document = Blosc.to_json(self)
+        document["configuration"]["shuffle"] = _NUMBERS[self.shuffle]
+        return document
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class NumcodecsCrc32c(Checksum):
+    """`crc32c`, by the name `numcodecs.crc32c`, and at the `location` `"start"` or `"end"` of the data."""
+
+    name: ClassVar[str] = "numcodecs.crc32c"
+    location: str = "end"
+
+    def __post_init__(self) -> None:
+        check_choice(self.location, ("start", "end"), "location")
+
+    @property
+    def kernel(self) -> "Kernel | None":
+        return None if self.first else _crc32c()
+
+    def checksum(self, data: "Data") -> int:
+        return int.from_bytes(_crc32c().encode(data)[-4:], "little")
+
+
+def _crc32c() -> "Kernel":
+    from simplezarr import _codecs
+
+    return _codecs.crc32c_kernel()

@@ -1,0 +1,102 @@
+"""The codec `packbits`: elements of a few bits each, without the space between them.
+
+See https://github.com/zarr-developers/zarr-extensions/tree/main/codecs/packbits. Not what `numcodecs.packbits` makes,
+whose bits come in the other order.
+
+>>> from simplezarr.dtypes import parse_dtype
+>>> spec = ChunkSpec((9,), parse_dtype("bool"), b"\\0")
+>>> PackBits().encode(np.array([1, 0, 1, 1, 0, 0, 0, 0, 1], bool), spec).hex()
+'0d01'
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
+from simplezarr.codecs.registry import register_codec
+from simplezarr.errors import MetadataError
+from simplezarr.extensions import check_choice, check_integer
+
+__all__ = ["PackBits"]
+
+_PADDINGS = ("none", "first_byte", "last_byte")
+_NARROW = {
+    **dict.fromkeys(("bool",), 1),
+    **dict.fromkeys(("int2", "uint2"), 2),
+    **dict.fromkeys(("int4", "uint4", "float4_e2m1fn", "complex_float4_e2m1fn"), 4),
+    **dict.fromkeys(("float6_e2m3fn", "float6_e3m2fn", "complex_float6_e2m3fn", "complex_float6_e3m2fn"), 6),
+}
+_MAX_BIT = 63
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class PackBits(ArrayBytesCodec):
+    """Bits `first_bit` to `last_bit` (None: all) of each number, the least significant first.
+
+    `padding_encoding` says where a byte with the number of bits of padding stands: `"first_byte"`, `"last_byte"`, or
+    `"none"`, nowhere.
+    """
+
+    name: ClassVar[str] = "packbits"
+    padding_encoding: str = "none"
+    first_bit: int | None = None
+    last_bit: int | None = None
+
+    def __post_init__(self) -> None:
+        check_choice(self.padding_encoding, _PADDINGS, "padding_encoding")
+        for member in ("first_bit", "last_bit"):
+            if getattr(self, member) is not None:
+                check_integer(getattr(self, member), 0, _MAX_BIT, member)
+        if self.last_bit is not None and self.last_bit < (self.first_bit or 0):
+            raise MetadataError(f"last_bit: {self.last_bit} is less than first_bit")
+
+    def resolve(self, spec: ChunkSpec) -> int:
+        parts, _, first, last = self._layout(spec)
+        return (spec.size * parts * (last - first + 1) + 7) // 8 + (self.padding_encoding != "none")
+
+    def _layout(self, spec: ChunkSpec) -> tuple[int, int, int, int]:
+        """Numbers per element, bytes of each, and which of its bits are stored."""
+        dtype = spec.dtype
+        parts = 2 if dtype.name.startswith("complex") else 1
+        size = dtype.itemsize // parts
+        numeric = dtype.numpy.kind in "biufc" or dtype.name in _NARROW or "float" in dtype.name
+        if not numeric or size not in (1, 2, 4, 8):
+            raise MetadataError(f"{self.name} can't take {dtype.name}")
+        most = _NARROW.get(dtype.name, 8 * size) - 1
+        for member in ("first_bit", "last_bit"):
+            if (getattr(self, member) or 0) > most:
+                raise MetadataError(f"configuration.{member}: {dtype.name} has bits 0 to {most}")
+        return parts, size, self.first_bit or 0, most if self.last_bit is None else self.last_bit
+
+    def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
+        _, size, first, last = self._layout(spec)
+        numbers = np.ascontiguousarray(array, spec.dtype.numpy.newbyteorder("<")).reshape(-1).view(np.uint8)
+        bits = np.unpackbits(numbers.reshape(-1, size), axis=1, bitorder="little")[:, first : last + 1]
+        packed = np.packbits(bits.reshape(-1), bitorder="little").tobytes()
+        padding = bytes([-bits.size % 8])
+        if self.padding_encoding == "none":
+            return packed
+        return padding + packed if self.padding_encoding == "first_byte" else packed + padding
+
+    def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
+        parts, size, first, last = self._layout(spec)
+        stored = np.frombuffer(data, np.uint8)
+        expected, width = self.resolve(spec), last - first + 1
+        if stored.size != expected:
+            raise ValueError(f"{stored.size} bytes instead of {expected}")
+        count = spec.size * parts
+        if self.padding_encoding != "none":
+            at = 0 if self.padding_encoding == "first_byte" else -1
+            if stored[at] != -count * width % 8:
+                raise ValueError(f"{stored[at]} bits of padding for {count} numbers of {width} bits")
+            stored = stored[1:] if at == 0 else stored[:-1]
+        bits = np.zeros((count, 8 * size), np.uint8)
+        bits[:, first : last + 1] = np.unpackbits(stored, count=count * width, bitorder="little").reshape(-1, width)
+        if spec.dtype.name.startswith("int"):
+            bits[:, last + 1 :] = bits[:, last : last + 1]  # the sign
+        numbers = np.packbits(bits, axis=1, bitorder="little")
+        stored_type = spec.dtype.numpy.newbyteorder("<")
+        return numbers.reshape(-1).view(stored_type).astype(spec.dtype.numpy, copy=False).reshape(spec.shape)

@@ -1,0 +1,85 @@
+"""The codec `numcodecs.pcodec`: a standalone file of pcodec (https://github.com/pcodec/pcodec), by the package pcodec.
+
+Described at https://numcodecs.readthedocs.io/en/stable/compression/pcodec.html.
+
+>>> Pcodec(level=4).to_json()["configuration"]["level"]
+4
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
+from simplezarr.codecs.extras import extra
+from simplezarr.codecs.registry import register_codec
+from simplezarr.errors import MetadataError
+from simplezarr.extensions import check_choice, check_integer
+
+__all__ = ["Pcodec"]
+
+_TYPES = frozenset(("int16", "int32", "int64", "uint16", "uint32", "uint64", "float16", "float32", "float64"))
+_DELTAS = ("auto", "none", "try_consecutive", "try_lookback")
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Pcodec(ArrayBytesCodec):
+    """`level` from 0 to 12; what the other settings mean is said in the documentation of numcodecs and pcodec.
+
+    `delta_encoding_order`, 0 to 7, goes with `delta_spec` `"auto"` or `"try_consecutive"`.
+    """
+
+    name: ClassVar[str] = "numcodecs.pcodec"
+    level: int = 8
+    mode_spec: str = "auto"
+    delta_spec: str = "auto"
+    paging_spec: str = "equal_pages_up_to"
+    delta_encoding_order: int | None = None
+    equal_pages_up_to: int = 262144
+
+    def __post_init__(self) -> None:
+        check_integer(self.level, 0, 12, "level")
+        check_choice(self.mode_spec, ("auto", "classic"), "mode_spec")
+        check_choice(self.delta_spec, _DELTAS, "delta_spec")
+        check_choice(self.paging_spec, ("equal_pages_up_to",), "paging_spec")
+        if self.delta_encoding_order is not None:
+            check_integer(self.delta_encoding_order, 0, 7, "delta_encoding_order")
+            if self.delta_spec not in ("auto", "try_consecutive"):
+                raise MetadataError(f'delta_encoding_order: not for delta_spec "{self.delta_spec}"')
+        check_integer(self.equal_pages_up_to, 1, 2**24, "equal_pages_up_to")
+
+    def resolve(self, spec: ChunkSpec) -> None:
+        if spec.dtype.name not in _TYPES:
+            raise MetadataError(f"{self.name} can't take {spec.dtype.name}")
+
+    def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
+        package, standalone = _packages()
+        numbers = np.ascontiguousarray(array, spec.dtype.numpy).reshape(-1)
+        return standalone.simple_compress(numbers, self._settings(package))
+
+    def _settings(self, package: Any) -> Any:
+        deltas, modes = package.DeltaSpec, package.ModeSpec
+        if self.delta_encoding_order is not None:
+            delta = deltas.try_consecutive(self.delta_encoding_order)
+        else:
+            delta = deltas.try_consecutive(None) if self.delta_spec == "try_consecutive" else None
+            delta = delta or getattr(deltas, self.delta_spec)()
+        return package.ChunkConfig(
+            compression_level=self.level,
+            delta_spec=delta,
+            mode_spec=getattr(modes, self.mode_spec)(),
+            paging_spec=package.PagingSpec.equal_pages_up_to(self.equal_pages_up_to),
+        )
+
+    def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
+        decoded = np.empty(spec.size, spec.dtype.numpy)
+        progress = _packages()[1].simple_decompress_into(bytes(data), decoded)
+        if progress.n_processed != spec.size or not progress.finished:
+            raise ValueError(f"not exactly the {spec.size} numbers of a chunk")
+        return decoded.reshape(spec.shape)
+
+
+def _packages() -> tuple[Any, Any]:
+    return extra("pcodec", "chunks by pcodec"), extra("pcodec", "chunks by pcodec", "pcodec.standalone")

@@ -1,0 +1,115 @@
+"""The codecs `reshape` and `zarrs.squeeze`: a chunk's elements, in C order, as an array of another shape.
+
+See https://github.com/zarr-developers/zarr-extensions/tree/main/codecs/reshape.
+
+>>> from simplezarr.dtypes import parse_dtype
+>>> spec = ChunkSpec((100, 50, 64, 3), parse_dtype("uint8"), b"\\0")
+>>> Reshape([[0, 1], [2], 3]).resolve(spec).shape
+(5000, 64, 3)
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from simplezarr.codecs.base import ArrayArrayCodec, ChunkSpec
+from simplezarr.codecs.registry import register_codec
+from simplezarr.errors import MetadataError
+from simplezarr.extensions import check_integer, check_integers, show
+
+__all__ = ["Reshape", "Squeeze"]
+
+_MAX_LENGTH = 2**63 - 1
+_MAX_AXES = 64
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Reshape(ArrayArrayCodec):
+    """`shape` has an item for each axis of the encoded chunk.
+
+    A length, a list of the axes of the chunk whose lengths are multiplied, or once -1 for the length that is left.
+    """
+
+    name: ClassVar[str] = "reshape"
+    shape: tuple[int | tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.shape, (list, tuple)) or len(self.shape) > _MAX_AXES:
+            raise MetadataError(f"shape: {show(self.shape)} is not a list of at most {_MAX_AXES} items")
+        items: list[int | tuple[int, ...]] = []
+        for i, item in enumerate(self.shape):
+            if isinstance(item, (list, tuple)):
+                items.append(check_integers(item, 0, _MAX_AXES, f"shape[{i}]"))
+            else:
+                if item != -1 or type(item) is not int:
+                    check_integer(item, 1, _MAX_LENGTH, f"shape[{i}]")
+                items.append(item)
+        if items.count(-1) > 1:
+            raise MetadataError(f"shape: {show(self.shape)} has -1 more than once")
+        axes = [axis for item in items if type(item) is tuple for axis in item]
+        if axes != sorted(set(axes)):
+            raise MetadataError(f"shape: {show(self.shape)} does not name axes in increasing order")
+        object.__setattr__(self, "shape", tuple(items))
+
+    def to_json(self) -> dict:
+        shape = [list(item) if type(item) is tuple else item for item in self.shape]
+        return {"name": self.name, "configuration": {"shape": shape}}
+
+    def resolve(self, spec: ChunkSpec) -> ChunkSpec:
+        return ChunkSpec(self._encoded(spec.shape), spec.dtype, spec.fill)
+
+    def _encoded(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        lengths: list[int] = []
+        for i, item in enumerate(self.shape):
+            if isinstance(item, int):
+                lengths.append(item)
+                continue
+            if item and item[-1] >= len(shape):
+                raise MetadataError(f"configuration.shape[{i}]: axis {item[-1]} of {len(shape)} dimensions")
+            lengths.append(math.prod(shape[axis] for axis in item))
+        size = math.prod(shape)
+        if -1 in lengths:
+            rest = -math.prod(lengths)
+            lengths[lengths.index(-1)] = size // rest if rest and size % rest == 0 else 0
+        if math.prod(lengths) != size:
+            raise MetadataError(f"configuration.shape: {show(self.to_json()['configuration']['shape'])} for {shape}")
+        for i, item in enumerate(self.shape):
+            if type(item) is tuple and item:
+                before, after = math.prod(shape[: item[0]]), math.prod(shape[item[-1] + 1 :])
+                if math.prod(lengths[:i]) != before or math.prod(lengths[i + 1 :]) != after:
+                    raise MetadataError(f"configuration.shape[{i}]: does not keep the axes {list(item)} in their place")
+        return tuple(lengths)
+
+    def encode(self, array: np.ndarray) -> np.ndarray:
+        return array.reshape(self._encoded(array.shape))
+
+    def decode(self, array: np.ndarray, spec: ChunkSpec) -> np.ndarray:
+        return array.reshape(spec.shape)
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Squeeze(ArrayArrayCodec):
+    """The chunk without its axes of length 1, of which one stays if there are no others; from before `reshape`.
+
+    >>> Squeeze().encode(np.zeros((4, 1, 3, 1))).shape
+    (4, 3)
+    """
+
+    name: ClassVar[str] = "zarrs.squeeze"
+
+    def resolve(self, spec: ChunkSpec) -> ChunkSpec:
+        return ChunkSpec(_squeezed(spec.shape), spec.dtype, spec.fill)
+
+    def encode(self, array: np.ndarray) -> np.ndarray:
+        return array.reshape(_squeezed(array.shape))
+
+    def decode(self, array: np.ndarray, spec: ChunkSpec) -> np.ndarray:
+        return array.reshape(spec.shape)
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple([length for length in shape if length != 1]) or (1,)

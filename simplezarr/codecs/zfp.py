@@ -1,0 +1,159 @@
+"""The codecs `zfp` and `numcodecs.zfpy`: streams of zfp (https://zfp.readthedocs.io), by the package zfpy.
+
+See https://github.com/zarr-developers/zarr-extensions/tree/main/codecs/zfp.
+
+>>> Zfp("fixed_rate", rate=8.0).to_json()
+{'name': 'zfp', 'configuration': {'mode': 'fixed_rate', 'rate': 8.0}}
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
+from simplezarr.codecs.extras import extra
+from simplezarr.codecs.registry import register_codec
+from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.extensions import check_choice, check_integer, show
+
+__all__ = ["Zfp", "Zfpy"]
+
+_TYPES = ("int32", "int64", "float32", "float64")
+_PARAMETERS = {
+    "reversible": (),
+    "expert": ("minbits", "maxbits", "maxprec", "minexp"),
+    "fixed_accuracy": ("tolerance",),
+    "fixed_rate": ("rate",),
+    "fixed_precision": ("precision",),
+}
+_MODES = {2: "rate", 3: "precision", 4: "tolerance"}  # zfpy's numbers, and their parameters
+_MAX_AXES = 4
+_BLOCK_BITS = 16658  # the most that zfp ever uses for a block, ZFP_MAX_BITS
+_QUIET_BITS = 192  # the most that a block of zero bits takes where blocks have no fixed size
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Zfp(ArrayBytesCodec):
+    """A stream without header. `mode` is reversible, fixed_accuracy, fixed_rate, fixed_precision or expert.
+
+    The other settings are those of the mode; the mode expert can't be used, as zfpy has no access to it.
+    """
+
+    name: ClassVar[str] = "zfp"
+    mode: str
+    tolerance: float | None = None
+    rate: float | None = None
+    precision: int | None = None
+    minbits: int | None = None
+    maxbits: int | None = None
+    maxprec: int | None = None
+    minexp: int | None = None
+
+    def __post_init__(self) -> None:
+        check_choice(self.mode, tuple(_PARAMETERS), "mode")
+        for member in (name for names in _PARAMETERS.values() for name in names):
+            value = getattr(self, member)
+            if (value is not None) != (member in _PARAMETERS[self.mode]):
+                state = "missing; needed for" if value is None else "unknown in"
+                raise MetadataError(f"{member}: {state} mode {self.mode}")
+            if value is None:
+                continue
+            if member not in ("tolerance", "rate"):
+                check_integer(value, -(2**15) if member == "minexp" else 0, 2**15, member)
+            elif type(value) not in (int, float) or not 0 <= value < math.inf:
+                raise MetadataError(f"{member}: {show(value)} is not a number from 0 on")
+
+    def resolve(self, spec: ChunkSpec) -> None:
+        _check(self.name, spec)
+        if self.mode == "expert":
+            raise UnsupportedError("configuration.mode: the package zfpy can't read or write mode expert")
+
+    @property
+    def _setting(self) -> dict:
+        return {member: getattr(self, member) for member in _PARAMETERS[self.mode]}
+
+    def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
+        return _zfpy().compress_numpy(_field(array, spec), write_header=False, **self._setting)
+
+    def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
+        zfpy = _zfpy()
+        shape = spec.shape or (1,)
+        padded = _padded(data, shape, self.rate)
+        decoded = zfpy._decompress(padded, zfpy.dtype_to_ztype(spec.dtype.numpy), shape, **self._setting)
+        return np.asarray(decoded).reshape(spec.shape)
+
+
+@register_codec
+@dataclass(frozen=True, slots=True)
+class Zfpy(ArrayBytesCodec):
+    """A stream with header, as numcodecs writes it; `mode` 2 is by `rate`, 3 by `precision`, 4 by `tolerance`.
+
+    A tolerance below 0 is reversible.
+    """
+
+    name: ClassVar[str] = "numcodecs.zfpy"
+    mode: int = 4
+    tolerance: float = -1
+    rate: float = -1
+    precision: int = -1
+
+    def __post_init__(self) -> None:
+        if self.mode not in _MODES or type(self.mode) is not int:
+            raise MetadataError(f"mode: {show(self.mode)} is not one of 2, 3, 4")
+        for member in ("tolerance", "rate"):
+            value = getattr(self, member)
+            if type(value) not in (int, float) or not abs(value) < math.inf:
+                raise MetadataError(f"{member}: {show(value)} is not a number")
+        check_integer(self.precision, -1, 64, "precision")
+
+    @classmethod
+    def adapt(cls, configuration: dict, where: str) -> dict:
+        # what numcodecs derives from the other members, and lists in some versions
+        return {member: value for member, value in configuration.items() if member != "compression_kwargs"}
+
+    def resolve(self, spec: ChunkSpec) -> None:
+        _check(self.name, spec)
+
+    def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
+        setting = {_MODES[self.mode]: getattr(self, _MODES[self.mode])}
+        return _zfpy().compress_numpy(_field(array, spec), write_header=True, **setting)
+
+    def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
+        zfpy = _zfpy()
+        shape = spec.shape or (1,)
+        if len(data) < _HEADER_SIZE:
+            raise ValueError(f"{len(data)} bytes are too few for a header")
+        header = zfpy.header(bytes(data[:_HEADER_SIZE]) + bytes(_HEADER_SIZE))
+        found = tuple([header[axis] for axis in ("nw", "nz", "ny", "nx") if header[axis]])
+        if found != shape or np.dtype(header["type"]) != spec.dtype.numpy:
+            raise ValueError(f"a field of {np.dtype(header['type'])} {found} instead of {spec.dtype.name} {shape}")
+        expert = header["config"]["expert"]
+        return np.asarray(zfpy.decompress_numpy(_padded(data, shape, None, expert["minbits"]))).reshape(spec.shape)
+
+
+_HEADER_SIZE = 24  # its 148 bits, and what is left of the last word of 64
+
+
+def _zfpy() -> Any:
+    return extra("zfpy", "chunks by zfp")
+
+
+def _check(name: str, spec: ChunkSpec) -> None:
+    if spec.dtype.name not in _TYPES:
+        raise MetadataError(f"{name} takes {', '.join(_TYPES)}, not {spec.dtype.name}")
+    if len(spec.shape) > _MAX_AXES:
+        raise MetadataError(f"{name} takes at most {_MAX_AXES} dimensions, not {len(spec.shape)}")
+
+
+def _field(array: np.ndarray, spec: ChunkSpec) -> np.ndarray:
+    return np.ascontiguousarray(array, spec.dtype.numpy).reshape(spec.shape or (1,))
+
+
+def _padded(data: Data, shape: tuple[int, ...], rate: float | None, minbits: int = 0) -> bytes:
+    """The stream and so many zero bytes that zfp, which reads on without looking for the end, ends within them."""
+    blocks = math.prod([(length + 3) // 4 for length in shape])
+    bits = max(_QUIET_BITS, minbits, math.ceil((rate or 0) * 4 ** len(shape)) + 64)
+    return bytes(data) + bytes(blocks * min(bits, _BLOCK_BITS) // 8 + _BLOCK_BITS // 8 + 64)
