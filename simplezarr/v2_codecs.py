@@ -62,7 +62,8 @@ class MixedBytes(ArrayBytesCodec):
         size = len(memoryview(data).cast("B"))
         if size != spec.nbytes:
             raise ChunkError(f"{size} bytes instead of {spec.nbytes}", codec=self.name)
-        return np.frombuffer(data, self.stored).astype(spec.dtype.numpy).reshape(spec.shape)
+        elements = np.frombuffer(data, self.stored).astype(spec.dtype.numpy)
+        return spec.dtype.checked(elements).reshape(spec.shape)
 
 
 # ---- reading ----

@@ -7,8 +7,6 @@
 '000000000000f83f'
 """
 
-import base64
-import binascii
 import math
 import re
 import sys
@@ -17,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr.dtypes import DataType, of_numpy, parse_dtype
+from simplezarr.dtypes.base import MAX_ITEMSIZE, base64_of, bytes_of
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.extensions import check_integers, show
 from simplezarr.leniency import tolerate
@@ -24,7 +23,6 @@ from simplezarr.leniency import tolerate
 __all__ = ["OBJECT", "byte_order", "fill_from_json", "fill_to_json", "parse_type", "type_to_json"]
 
 OBJECT = "|O"  # elements that vary in size; a filter says what they are
-_MAX_ITEMSIZE = 1 << 30
 _MAX_DEPTH = 16
 
 _SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "c": (8, 16), "M": (8,), "m": (8,)}
@@ -72,8 +70,8 @@ def _parse_numpy(value: Any, where: str, depth: int) -> np.dtype:
     order, kind, size, factor, unit = match.groups()
     if kind in _SIZES and int(size) not in _SIZES[kind]:
         raise UnsupportedError(f"{where}: {show(value)} has a size that is not known; known are {_SIZES[kind]}")
-    if int(size) * (4 if kind == "U" else 1) > _MAX_ITEMSIZE:
-        raise MetadataError(f"{where}: {show(value)} is larger than {_MAX_ITEMSIZE} bytes")
+    if int(size) * (4 if kind == "U" else 1) > MAX_ITEMSIZE:
+        raise MetadataError(f"{where}: {show(value)} is larger than {MAX_ITEMSIZE} bytes")
     if order == "|" and kind not in "bSV" and not (kind in "iu" and size == "1"):
         raise MetadataError(f'{where}: {show(value)} has no byte order; it must begin with "<" or ">"')
     if unit is not None and (kind not in "Mm" or unit not in _TIME_UNITS or (unit == "generic" and factor)):
@@ -91,14 +89,14 @@ def _parse_fields(fields: list, where: str, depth: int) -> np.dtype:
         if type(item) is not list or len(item) not in (2, 3) or type(item[0]) is not str or not item[0]:
             raise MetadataError(f"{place}: {show(item)} is not a list of a field's name, its type and maybe its shape")
         dtype = _parse_numpy(item[1], place, depth + 1)
-        shape = check_integers(item[2] if len(item) == 3 else [], 1, _MAX_ITEMSIZE, f"{place}[2]")
-        if len(shape) > _MAX_DEPTH or math.prod(shape) * dtype.itemsize > _MAX_ITEMSIZE:
-            raise MetadataError(f"{place}: {show(item)} is larger than {_MAX_ITEMSIZE} bytes")
+        shape = check_integers(item[2] if len(item) == 3 else [], 1, MAX_ITEMSIZE, f"{place}[2]")
+        if len(shape) > _MAX_DEPTH or math.prod(shape) * dtype.itemsize > MAX_ITEMSIZE:
+            raise MetadataError(f"{place}: {show(item)} is larger than {MAX_ITEMSIZE} bytes")
         parsed.append((item[0], dtype, shape))
     if len({name for name, _, _ in parsed}) < len(parsed):
         raise MetadataError(f"{where}: {show(fields)} has a name twice")
-    if sum(dtype.itemsize * math.prod(shape) for _, dtype, shape in parsed) > _MAX_ITEMSIZE:
-        raise MetadataError(f"{where}: {show(fields)} is larger than {_MAX_ITEMSIZE} bytes")
+    if sum(dtype.itemsize * math.prod(shape) for _, dtype, shape in parsed) > MAX_ITEMSIZE:
+        raise MetadataError(f"{where}: {show(fields)} is larger than {MAX_ITEMSIZE} bytes")
     return np.dtype(parsed)
 
 
@@ -147,10 +145,8 @@ def fill_from_json(value: Any, data_type: DataType, stored: np.dtype, where: str
     if type(value) is int and value == 0 and kind in "SUVTO":
         tolerate("zero-fill", where)
         return data_type.default_fill
-    if kind in "SV" and not _PLAIN_NAMES(data_type.name):
-        return _element(_from_base64(value, stored.itemsize, kind == "S", where), stored)
-    if kind == "c" and type(value) is str:
-        return _element(_from_base64(value, stored.itemsize, False, where), stored)
+    if (kind in "SV" and not _PLAIN_NAMES(data_type.name)) or (kind == "c" and type(value) is str):
+        return _from_base64(value, data_type, stored, where)
     if kind == "c" and type(value) is list:
         value = [_number(part, f"{where}[{i}]") for i, part in enumerate(value)]
     elif kind == "f" or _PLAIN_NAMES(data_type.name):
@@ -177,25 +173,23 @@ def _number(value: Any, where: str) -> Any:
     return value
 
 
-def _from_base64(value: Any, size: int, may_be_short: bool, where: str) -> bytes:
+def _from_base64(value: Any, data_type: DataType, stored: np.dtype, where: str) -> bytes:
+    data, size = bytes_of(value, where, data_type.name), stored.itemsize
+    if len(data) > size or (len(data) < size and stored.kind != "S"):
+        raise MetadataError(f"{where}: {len(data)} bytes in base64; an element has {size}")
+    elements = np.frombuffer(data.ljust(size, b"\0"), stored)
     try:
-        data = base64.b64decode(value, validate=True) if type(value) is str else None
-    except (binascii.Error, ValueError):
-        data = None
-    if data is None or len(data) > size or (len(data) < size and not may_be_short):
-        raise MetadataError(f"{where}: {show(value)} is not a string in base64 of {size} bytes")
-    return data.ljust(size, b"\0")
-
-
-def _element(data: bytes, stored: np.dtype) -> bytes:
-    return np.frombuffer(data, stored).astype(stored.newbyteorder("=")).tobytes()
+        return data_type.checked(elements.astype(data_type.numpy)).tobytes()
+    except ValueError as error:
+        raise MetadataError(f"{where}: {error}") from None
 
 
 def fill_to_json(element: bytes, data_type: DataType, stored: np.dtype) -> Any:
     """Returns the fill value that stands for exactly this element."""
     if stored.kind in "SV" and not _PLAIN_NAMES(data_type.name):
-        data = np.frombuffer(element, stored.newbyteorder("=")).astype(stored).tobytes()
-        return base64.b64encode(data).decode()
+        return base64_of(np.frombuffer(element, data_type.numpy).astype(stored).tobytes())
+    if stored.kind in "Mm":  # not every reader knows "NaT"
+        return int.from_bytes(element, sys.byteorder, signed=True)
     value = data_type.fill_to_json(element)
     for part in value if type(value) is list else [value]:
         if stored.kind in "fc" and type(part) is str and part.startswith("0x"):
