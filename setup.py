@@ -23,8 +23,10 @@ EXTENSIONS = {  # module: (C files, archives)
     "_filters": (["filters"], ARCHIVE),
     "_pipeline": (["copy"], []),
     "_decode": (["copy", "copy_run", "files", "box"], []),
+    "_encode": (["copy", "equal"], []),
     "_chunks": ([], []),
     "_read": ([], []),
+    "_write": (["draft"], []),
 }
 
 DIRECTIVES = {

@@ -29,6 +29,7 @@ cdef class Source:
     cdef object indexes      # decoded shard indexes, the longest unused first
     cdef ShardIndex kept_index(self, bytes name, const sz_file *file)
     cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1
+    cdef int forget_index(self, bytes name) except -1
 
 
 cdef class Job:
@@ -55,3 +56,4 @@ cdef class Job:
     cdef char *file_name(self, Worker *worker, const Py_ssize_t *index, size_t extra) noexcept nogil
     cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil
     cdef tuple failed_chunk(self)
+    cdef str task(self)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, final
 
+import numpy as np
+
 @final
 class Plan:
     """What the basic selection `key` of an array of `shape`, stored in `chunks`, asks for and where it goes."""
@@ -19,6 +21,10 @@ class Plan:
     def __init__(self, key: Any, shape: tuple[int, ...], chunks: tuple[int, ...]) -> None: ...
     def rows(self, axis: int) -> list[tuple[int, int, int, int]]:
         """[(chunk, first element in the chunk, first element of the result, count)] along one axis."""
+    def view(self, out: np.ndarray) -> np.ndarray:
+        """The result with one axis for each axis of the array, along which elements come in the array's order."""
+    def block(self, i: int) -> tuple[tuple[int, ...], tuple[slice, ...], tuple[slice, ...]]:
+        """Chunk number i of the product: its index, the slices of its selected elements, and those of their places."""
 
 def chunk_plan(
     index: Iterable[int], shape: tuple[int, ...], chunks: tuple[int, ...], stored: tuple[int, ...]

@@ -139,6 +139,35 @@ cdef class Plan:
             result.append((row.chunk, row.src, row.dst, row.count))
         return result
 
+    def view(self, out):
+        """The result with one axis for each axis of the array, along which elements come in the array's order."""
+        cdef int axis
+        cdef list kept = [0] * len(self.shape), spread = []
+        for axis in range(self.ndim):
+            spread.append(None if self.axes[axis] < 0 else ALL)
+            if self.axes[axis] >= 0:
+                kept[self.axes[axis]] = slice(None, None, -1) if self.flipped[axis] else ALL
+        return out[(*kept, ...)][(*spread, ...)]
+
+    def block(self, Py_ssize_t i):
+        """Chunk number i of the product: its index, the slices of its selected elements, and those of their places.
+
+        >>> Plan((slice(10, 90, 2), -1), (100, 50), (30, 50)).block(1)
+        ((1, 0), (slice(0, 30, 2), slice(49, 50, 1)), (slice(10, 25, None), slice(0, 1, None)))
+        """
+        cdef Row row
+        cdef int axis
+        cdef Py_ssize_t step
+        cdef list index = [0] * self.ndim, source = [ALL] * self.ndim, place = [ALL] * self.ndim
+        for axis in range(self.ndim - 1, -1, -1):
+            span_row(&self.spans[axis], i % self.spans[axis].rows, &row)
+            i //= self.spans[axis].rows
+            step = self.spans[axis].step
+            index[axis] = row.chunk
+            source[axis] = slice(row.src, row.src + (row.count - 1) * step + 1, step)
+            place[axis] = slice(row.dst, row.dst + row.count)
+        return tuple(index), tuple(source), tuple(place)
+
 
 def chunk_plan(index, tuple shape, tuple chunks, tuple stored):
     """The plan of one whole chunk, also where it sticks out of the array.

@@ -36,7 +36,7 @@ LAYERS = [
     ["metadata_v2"],
     ["documents"],
     ["_chunks"],
-    ["_read"],
+    ["_read", "objects"],
     ["array", "group", "api", "__init__"],
     ["testing", "utils"],
 ]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr._decode import decode_chunk
+from simplezarr._encode import encode_chunk
 from simplezarr._pipeline import CodecFailure, Pipeline
 from simplezarr.codecs.base import BoundedCodec, ChunkSpec, Codec, resolve_chain, split_chain
 from simplezarr.codecs.bytes import Bytes
@@ -31,13 +32,16 @@ def bind(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> P
     specs, encoded = resolve_chain(codecs, spec, where)
     native = (
         all(type(codec) is Transpose for codec in array_array)
-        and type(array_bytes) in (Bytes, Sharding)
+        and (type(array_bytes) is Sharding or (type(array_bytes) is Bytes and has_transform(array_bytes, specs[-1])))
         and all(codec.kernel is not None for codec in bytes_bytes)
     )
     limits, most = _size_limits(array_bytes, bytes_bytes, specs[-1])
+    fill = spec.fill
+    if spec.dtype.is_variable:  # such arrays go the way of `objects`; the pipeline knows where inner chunks lie
+        fill = bytes(spec.dtype.itemsize)
     if not native:
-        python = PythonChain(array_array, array_bytes, bytes_bytes, specs, limits)
-        return Pipeline(spec.shape, identity(spec), spec.dtype.numpy, 0, spec.fill, most, python=python)
+        python = python_chain(codecs, spec, where)
+        return Pipeline(spec.shape, identity(spec), spec.dtype.numpy, 0, fill, most, python=python)
     shard: dict[str, Any] = {}
     if type(array_bytes) is Sharding:
         shard = _shard_parts(array_bytes, specs[-1], f"{where}[{len(array_array)}].configuration")
@@ -46,7 +50,7 @@ def bind(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> P
         stored_order(array_array, spec),
         spec.dtype.numpy,
         0 if shard else transform(array_bytes, spec),
-        spec.fill,
+        fill,
         most if encoded is None else encoded,
         kernels=tuple([codec.kernel for codec in reversed(bytes_bytes)]),
         limits=limits,
@@ -66,12 +70,18 @@ def stored_order(transposes: tuple[Any, ...], spec: ChunkSpec) -> tuple[int, ...
     return order
 
 
+def has_transform(codec: Bytes, spec: ChunkSpec) -> bool:
+    """Whether one of the transforms of csrc/copy.h makes elements of what is stored."""
+    if spec.dtype.numpy == np.bool_:
+        return True
+    return not spec.dtype.needs_check and (not codec.swaps or spec.dtype.swap_unit > 0)
+
+
 def transform(codec: Bytes, spec: ChunkSpec) -> int:
     """What happens to elements while they are copied, as csrc/copy.h numbers it: nothing, truth values, or a swap."""
     if spec.dtype.numpy == np.bool_:
         return 1
-    unit = spec.dtype.swap_unit
-    return unit if unit > 1 and codec.endian != sys.byteorder else 0
+    return spec.dtype.swap_unit if spec.dtype.swap_unit > 1 and codec.swaps else 0
 
 
 def _shard_parts(codec: Sharding, spec: ChunkSpec, where: str) -> dict:
@@ -95,7 +105,7 @@ def _size_limits(array_bytes: Any, bytes_bytes: tuple, spec: ChunkSpec) -> tuple
     """
     size = array_bytes.resolve(spec)
     most = size if size is not None else UNLIMITED
-    if type(array_bytes) is Sharding:
+    if type(array_bytes) is Sharding and not spec.dtype.is_variable:
         most = _loose(spec.nbytes) + array_bytes.index_spec(spec).nbytes * (1 + SLACK_PER_CHUNK // 16)
     limits: list[int] = []
     for codec in bytes_bytes:
@@ -110,14 +120,21 @@ def _loose(nbytes: int) -> int:
     return min(2 * nbytes + SLACK, UNLIMITED)
 
 
+@lru_cache(maxsize=256)
+def python_chain(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> "PythonChain":
+    """The chain that decodes chunks of `spec` which `codecs` have encoded, codec by codec; raises as `bind`."""
+    chain: Any = split_chain(codecs, where)
+    specs = resolve_chain(codecs, spec, where)[0]
+    return PythonChain(*chain, specs, _size_limits(*chain[1:], specs[-1])[0])
+
+
 class PythonChain:
     """A chain with at least one codec in plain Python: each codec in turn, on bytes and arrays."""
 
     def __init__(self, array_array: tuple, array_bytes: Any, bytes_bytes: tuple, specs: list, limits: tuple):
         self.array_array, self.array_bytes, self.bytes_bytes = array_array, array_bytes, bytes_bytes
         self.specs, self.limits = specs, limits
-        # a shard between codecs in Python is decoded as a whole
-        self.shard = bind((array_bytes,), specs[-1]) if type(array_bytes) is Sharding else None
+        self.shard = _whole_shard(array_bytes, specs[-1]) if type(array_bytes) is Sharding else None
 
     def __call__(self, data: bytes) -> np.ndarray:
         """The decoded chunk, of the first spec's shape and data type. CodecFailure where a codec raises."""
@@ -127,17 +144,57 @@ class PythonChain:
                 bounded = isinstance(codec, BoundedCodec) and limit < UNLIMITED
                 data = codec.decode(data, limit) if bounded else codec.decode(data)
             codec = self.array_bytes
-            array = decode_chunk(self.shard, data) if self.shard else codec.decode(data, self.specs[-1])
+            array = self.shard.decode(data) if self.shard else codec.decode(data, self.specs[-1])
             for codec, spec in zip(reversed(self.array_array), reversed(self.specs[:-1]), strict=True):
                 array = codec.decode(array, spec)
-            spec = self.specs[0]
-            if not isinstance(array, np.ndarray) or array.shape != spec.shape or array.dtype != spec.dtype.numpy:
-                found = (
-                    f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-                )
-                raise ValueError(f"decodes to {found} instead of {spec.dtype.numpy} of shape {spec.shape}")
-            return array
+            return _checked(array, self.specs[0], "decodes")
         except Exception as error:
-            name = getattr(codec, "name", type(codec).__name__)
-            text = str(error)
-            raise CodecFailure(text if text.startswith(f"{name}:") else f"{name}: {text}", name) from error
+            raise _failure(codec, error) from error
+
+    def encode(self, array: np.ndarray) -> bytes:
+        """The encoded chunk; `array` is the codecs' to keep. CodecFailure where one of them raises."""
+        codec = None
+        try:
+            for codec, spec in zip(self.array_array, self.specs[1:], strict=True):
+                array = _checked(codec.encode(array), spec, "encodes")
+            codec = self.array_bytes
+            data = self.shard.encode(array) if self.shard else codec.encode(array, self.specs[-1])
+            for codec in self.bytes_bytes:
+                data = codec.encode(data)
+            return data if type(data) is bytes else bytes(data)
+        except Exception as error:
+            raise _failure(codec, error) from error
+
+
+def _checked(array: Any, spec: ChunkSpec, verb: str) -> np.ndarray:
+    if isinstance(array, np.ndarray) and array.shape == spec.shape and array.dtype == spec.dtype.numpy:
+        return array
+    found = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+    raise ValueError(f"{verb} to {found} instead of {spec.dtype.numpy} of shape {spec.shape}")
+
+
+def _failure(codec: Any, error: Exception) -> CodecFailure:
+    name = getattr(codec, "name", type(codec).__name__)
+    text = str(error)
+    return CodecFailure(text if text.startswith(f"{name}:") else f"{name}: {text}", name)
+
+
+class _NativeShard:
+    """A shard between codecs in Python, decoded and encoded as a whole by the engine."""
+
+    def __init__(self, codec: Sharding, spec: ChunkSpec):
+        self.pipeline = bind((codec,), spec)
+
+    def decode(self, data: bytes) -> np.ndarray:
+        return decode_chunk(self.pipeline, data)
+
+    def encode(self, array: np.ndarray) -> bytes:
+        return encode_chunk(self.pipeline, array)
+
+
+def _whole_shard(codec: Sharding, spec: ChunkSpec) -> Any:
+    if not spec.dtype.is_variable:
+        return _NativeShard(codec, spec)
+    from simplezarr.codecs.variable import VariableShard
+
+    return VariableShard(codec, spec)

@@ -1,0 +1,98 @@
+"""Shards of elements that vary in size: NumPy holds references to them, so the engine can't place them."""
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+
+from simplezarr._decode import decode_chunk
+from simplezarr._pipeline import CodecFailure
+from simplezarr.codecs.base import ChunkSpec, Data, resolve_chain
+from simplezarr.codecs.chain import bind, python_chain
+from simplezarr.codecs.sharding import Sharding
+
+__all__ = ["NOTHING", "VariableShard", "filled"]
+
+#: Offset and length of an inner chunk that is not stored.
+NOTHING = 2**64 - 1
+
+Slices = tuple[slice, ...]
+
+
+def filled(spec: ChunkSpec) -> np.ndarray:
+    """An array that is all fill value."""
+    array = np.empty(spec.shape, spec.dtype.numpy)
+    array[...] = spec.dtype.scalar(spec.fill)
+    return array
+
+
+class VariableShard:
+    """Shards of shape and data type `spec`: their index, and their inner chunks one by one through `inner`."""
+
+    def __init__(self, codec: Sharding, spec: ChunkSpec):
+        self.spec, self.inner_spec = spec, codec.inner_spec(spec)
+        self.inner = python_chain(codec.codecs, self.inner_spec, "configuration.codecs")
+        index = codec.index_spec(spec)
+        self.index = bind(codec.index_codecs, index, "configuration.index_codecs")
+        self.index_nbytes: int = resolve_chain(codec.index_codecs, index, "configuration.index_codecs")[1] or 0
+        self.index_first = codec.index_location == "start"
+        self.grid = index.shape[:-1]
+
+    def entries(self, raw: Data) -> np.ndarray:
+        """Offset and length of each inner chunk: an array of unsigned integers of shape (*grid, 2)."""
+        if len(raw) != self.index_nbytes:
+            raise _failure(f"{len(raw)} bytes of an index that has {self.index_nbytes}")
+        try:
+            return decode_chunk(self.index, raw)
+        except ValueError as error:
+            raise _failure(str(error)) from error
+
+    def entry(self, entries: np.ndarray, index: tuple[int, ...]) -> tuple[int, int] | None:
+        """Offset and length of one inner chunk, `None` if it is not stored."""
+        offset, nbytes = entries[index].tolist()
+        if offset == nbytes == NOTHING:
+            return None
+        if offset + nbytes > NOTHING >> 1:
+            raise _failure(f"the index places inner chunk {index} at {offset}, {nbytes} bytes long")
+        return offset, nbytes
+
+    def parts(self, source: Slices) -> Iterator[tuple[tuple[int, ...], Slices, Slices]]:
+        """The inner chunks that a selection touches: index, the selection within, and its places in the selection."""
+        sizes = self.inner_spec.shape
+        for parts in product(*[_split(item, size) for item, size in zip(source, sizes, strict=True)]):
+            numbers, within, places = zip(*parts, strict=True) if parts else ((), (), ())
+            yield numbers, within, places
+
+    def decode(self, data: Data) -> np.ndarray:
+        """All of a shard. CodecFailure where it can't be decoded."""
+        n = self.index_nbytes
+        entries = self.entries(data[:n] if self.index_first else data[max(0, len(data) - n) :])
+        array = filled(self.spec)
+        for index, _, place in self.parts(tuple([slice(0, length, 1) for length in self.spec.shape])):
+            entry = self.entry(entries, index)
+            if entry is not None:
+                array[place] = self.decode_inner(data[entry[0] : entry[0] + entry[1]], entry)
+        return array
+
+    def decode_inner(self, data: Data, entry: tuple[int, int]) -> np.ndarray:
+        """The inner chunk that its entry places where `data` was."""
+        if len(data) != entry[1]:
+            raise _failure(f"{entry[1]} bytes at {entry[0]} end behind the shard's end")
+        return self.inner(bytes(data))
+
+
+def _failure(message: str) -> CodecFailure:
+    return CodecFailure(f"sharding_indexed: {message}", "sharding_indexed")
+
+
+def _split(source: slice, size: int) -> list[tuple[int, slice, slice]]:
+    """The parts of a selection along one axis, by inner chunks of `size`: number, part of it, places."""
+    parts = []
+    start, stop, step = source.start, source.stop, source.step
+    for number in range(start // size, (stop - 1) // size + 1):
+        first = max(0, -((start - number * size) // step))  # selected elements before this inner chunk
+        last = (min(stop, (number + 1) * size) - 1 - start) // step
+        if first <= last:
+            begin = start + first * step - number * size
+            parts.append((number, slice(begin, begin + (last - first) * step + 1, step), slice(first, last + 1)))
+    return parts
