@@ -23,6 +23,7 @@ cdef class Source:
     cdef bytes prefix        # of their names
     cdef const char *prefix_bytes
     cdef size_t prefix_nbytes
+    cdef size_t root_nbytes  # of these, for the store's directory
     cdef char separator
     cdef bint bare           # no "c" in front of a key's numbers
     cdef bint in_memory
@@ -57,3 +58,6 @@ cdef class Job:
     cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil
     cdef tuple failed_chunk(self)
     cdef str task(self)
+
+
+cdef int check_signals(Worker *worker) noexcept with gil

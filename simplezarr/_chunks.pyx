@@ -63,6 +63,7 @@ cdef class Source:
         if self.local:
             self.prefix = os.fsencode(os.path.join(store.local_root, path, "" if self.bare else "c"))
             self.prefix_bytes, self.prefix_nbytes = PyBytes_AS_STRING(self.prefix), len(self.prefix)
+            self.root_nbytes = len(os.fsencode(store.local_root))
 
     def key(self, tuple index) -> str:
         """The store's key of a stored chunk (a shard where there are shards)."""

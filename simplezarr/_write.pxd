@@ -6,6 +6,12 @@ from simplezarr._pipeline cimport Blob, Chain, Region
 from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._worker cimport Worker
 
+cdef extern from "draft.h" nogil:
+    ctypedef struct sz_draft:
+        const char *object
+        size_t root
+        int durable
+
 cdef enum:
     STAMPS = 16
 
@@ -36,7 +42,7 @@ cdef class Write(Job):
     cdef tuple held                     # what the values need to stay alive
     cdef bint constant                  # one element for all places
     cdef Py_ssize_t lengths[MAX_NDIM]   # of the array
-    cdef int durable
+    cdef bint durable
     cdef int crew                       # workers for the inner chunks of one shard; 1: a shard is one worker's work
     cdef Unit *shared                   # the shard whose inner chunks are being encoded by several
     cdef Stamp stamps[STAMPS]
@@ -45,7 +51,9 @@ cdef class Write(Job):
     cdef int take(self, object value, bint keep_empty) except -1
     cdef int run_shards(self) except -1
     cdef int write_local(self, Worker *worker, Unit *unit) noexcept nogil
-    cdef int change_local(self, Worker *worker, Unit *unit, char *draft, const sz_part **parts, size_t *n) noexcept nogil
+    cdef int begin(self, Worker *worker, sz_draft *draft, int (*function)(sz_draft *) noexcept nogil) noexcept nogil
+    cdef int change_local(self, Worker *worker, Unit *unit, const char *name, const sz_part **parts,
+                          size_t *n) noexcept nogil
     cdef int write_value(self, Worker *worker, Unit *unit) noexcept with gil
     cdef int make(self, Worker *worker, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil
     cdef int make_shard(self, Worker *worker, Unit *unit) noexcept nogil

@@ -7,16 +7,16 @@ before the old one is read until the new one stands. For a local directory all o
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
-from libc.errno cimport errno
+from libc.errno cimport EINTR, errno
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset, strlen
+from libc.string cimport memcpy
 
 cimport numpy as cnp
 
 import numpy as np
 
 from simplezarr import executor
-from simplezarr._chunks cimport Job, Source
+from simplezarr._chunks cimport Job, Source, check_signals
 from simplezarr._decode cimport (
     close_file, decode_native, inner_count, inner_region, inner_spans, open_file, read_file, read_native, shard_index)
 from simplezarr._encode cimport (
@@ -34,16 +34,16 @@ cdef extern from "copy.h" nogil:
         SZ_AS_IS
 
 cdef extern from "draft.h" nogil:
-    ctypedef struct sz_draft:
-        char *path
     int sz_draft_open(sz_draft *draft)
-    int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n, int durable)
-    int sz_draft_delete(sz_draft *draft, int durable)
+    int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n)
+    int sz_draft_delete(sz_draft *draft)
     void sz_draft_drop(sz_draft *draft)
+    int sz_remove(sz_draft *draft)
 
 cdef extern from "atomic.h" nogil:
     int64_t sz_add(int64_t *counter, int64_t n)
     int sz_claim(int32_t *flag)
+    int32_t sz_peek(const int32_t *flag)
     int32_t sz_is_ready(int32_t *flag)
     void sz_make_ready(int32_t *flag)
 
@@ -51,7 +51,6 @@ cdef enum:
     SHARE_BYTES = 256 << 10  # decoded bytes that are worth waking another thread for
     SHARE_OBJECTS = 8        # stored objects, however small
     STAMP_BYTES = 16 << 20   # encoded constants kept for the chunks still to come
-    SUFFIX_BYTES = 8         # ".partial"
 
 cdef uint64_t LAST_BYTE = 0x7fffffffffffffff
 
@@ -142,8 +141,7 @@ cdef class Write(Job):
             self.held = (value, dtype, errors)
         self.held = self.held or (value,)
         self.data = self.plan.bind(value, self.strides)
-        if self.source.local and self.source.store.durable:  # the directories that may be new, and the one they are in
-            self.durable = 1 + (self.plan.ndim if self.source.separator == ord("/") else 0)
+        self.durable = self.source.local and self.source.store.durable
         return 0
 
     cdef int share(self, int threads):
@@ -213,58 +211,57 @@ cdef class Write(Job):
     cdef int write_local(self, Worker *worker, Unit *unit) noexcept nogil:
         """The short way: into a file, right here."""
         cdef sz_draft draft
-        cdef sz_file file
         cdef const sz_part *parts = NULL
         cdef size_t n = 0
         cdef int status = SZ_OK
-        draft.path = self.file_name(worker, unit.index, SUFFIX_BYTES)
-        if draft.path == NULL:
+        draft.object, draft.root = self.file_name(worker, unit.index, 0), self.source.root_nbytes
+        draft.durable = self.durable
+        if draft.object == NULL:
             return SZ_NO_MEMORY
         if unit.covered:  # made first: the lock is held no longer than needed
             status = self.make(worker, unit, &parts, &n)
-            if status == SZ_OK and n == 0:
-                status = open_file(draft.path, &file)
-                if status == SZ_OK:
-                    close_file(&file)
-                elif status == SZ_MISSING:  # nothing to delete
-                    return SZ_OK
-                else:
-                    worker.os_error = errno
+            if status == SZ_OK:
+                status = self.begin(worker, &draft, sz_draft_open if n else sz_remove)
+            if status != SZ_OK or n == 0:
+                return status
+        else:
+            status = self.begin(worker, &draft, sz_draft_open)
+            if status == SZ_OK:
+                status = self.change_local(worker, unit, draft.object, &parts, &n)
+                if status != SZ_OK:
+                    sz_draft_drop(&draft)
             if status != SZ_OK:
                 return status
-        memcpy(draft.path + strlen(draft.path), b".partial", SUFFIX_BYTES + 1)
-        status = sz_draft_open(&draft)
-        if status != SZ_OK:
-            worker.os_error = errno
-            return status
-        if not unit.covered:
-            status = self.change_local(worker, unit, draft.path, &parts, &n)
-            if status != SZ_OK:
-                sz_draft_drop(&draft)
-                return status
-        status = sz_draft_publish(&draft, parts, n, self.durable) if n else sz_draft_delete(&draft, self.durable)
-        if status == SZ_IO:
-            worker.os_error = errno
+        status = sz_draft_publish(&draft, parts, n) if n else sz_draft_delete(&draft)
+        worker.os_error = errno
         return status
 
-    cdef int change_local(self, Worker *worker, Unit *unit, char *draft, const sz_part **parts, size_t *n) noexcept nogil:
+    cdef int begin(self, Worker *worker, sz_draft *draft, int (*function)(sz_draft *) noexcept nogil) noexcept nogil:
+        """Calls what waits for the lock, again and again while somebody else has it and the write is still wanted."""
+        cdef int status
+        while True:
+            status = function(draft)
+            worker.os_error = errno
+            if status != SZ_IO or worker.os_error != EINTR or sz_peek(&self.failed):
+                return status
+            status = check_signals(worker)
+            if status != SZ_OK:
+                return status
+
+    cdef int change_local(self, Worker *worker, Unit *unit, const char *name, const sz_part **parts,
+                          size_t *n) noexcept nogil:
         """Makes the new object from the file of the old one."""
         cdef sz_file file
-        cdef size_t length = strlen(draft) - SUFFIX_BYTES
-        cdef int status
-        draft[length] = 0
-        status = open_file(draft, &file)
-        draft[length] = ord(".")
+        cdef int status = open_file(name, &file)
+        if status == SZ_MISSING:
+            return self.make(worker, unit, parts, n)
         if status == SZ_OK:
             unit.old.file, unit.old.size = &file, file.size
             status = self.make(worker, unit, parts, n)
-            if status == SZ_IO:
-                worker.os_error = errno
+            worker.os_error = errno
             close_file(&file)
-            return status
-        if status == SZ_MISSING:
-            return self.make(worker, unit, parts, n)
-        worker.os_error = errno
+        else:
+            worker.os_error = errno
         return status
 
     cdef int write_value(self, Worker *worker, Unit *unit) noexcept with gil:
