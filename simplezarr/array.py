@@ -13,13 +13,13 @@ from simplezarr._plan import Plan, chunk_plan
 from simplezarr._read import read
 from simplezarr._write import write
 from simplezarr.codecs.base import Codec
-from simplezarr.codecs.chain import bind, python_chain, stored_order
+from simplezarr.codecs.chain import PythonChain, bind, python_chain, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.errors import MetadataError, ReadOnlyError, UnsupportedError
 from simplezarr.keys import join
 from simplezarr.metadata import ArrayMetadata
-from simplezarr.objects import read_objects
+from simplezarr.objects import read_objects, write_objects
 from simplezarr.stores.base import Store
 from simplezarr.values import as_values
 
@@ -233,7 +233,11 @@ class Array:
     def __setitem__(self, selection: Any, value: Any) -> None:
         self._check_writable()
         plan = Plan(selection, self.shape, self._grid)
-        write(self._source, plan, as_values(value, self.dtype, plan.shape), self.shape, self.write_empty_chunks)
+        values = as_values(value, self.dtype, plan.shape)
+        if self.metadata.data_type.is_variable:
+            write_objects(self._source, self._chain, plan, values, self.shape, self.write_empty_chunks)
+        else:
+            write(self._source, plan, values, self.shape, self.write_empty_chunks)
 
     def write(self, selection: Any, value: Any) -> None:
         """What `a[selection] = value` does: NumPy's assignment, with its broadcasting and casting.
@@ -295,9 +299,13 @@ class Array:
 
     def _read(self, plan: Plan, out: np.ndarray) -> None:
         if self.metadata.data_type.is_variable:
-            read_objects(self._source, python_chain(self.metadata.codecs, self.metadata.spec), plan, out)
+            read_objects(self._source, self._chain, plan, out)
         else:
             read(self._source, plan, out)
+
+    @property
+    def _chain(self) -> PythonChain:
+        return python_chain(self.metadata.codecs, self.metadata.spec)
 
 
 def _sharding(metadata: ArrayMetadata) -> Sharding | None:

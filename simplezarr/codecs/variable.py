@@ -6,14 +6,15 @@ from itertools import product
 import numpy as np
 
 from simplezarr._decode import decode_chunk
+from simplezarr._encode import encode_chunk
 from simplezarr._pipeline import CodecFailure
 from simplezarr.codecs.base import ChunkSpec, Data, resolve_chain
 from simplezarr.codecs.chain import bind, python_chain
 from simplezarr.codecs.sharding import Sharding
 
-__all__ = ["NOTHING", "VariableShard", "filled"]
+__all__ = ["VariableShard", "filled", "is_fill"]
 
-#: Offset and length of an inner chunk that is not stored.
+# Offset and length of an inner chunk that is not stored.
 NOTHING = 2**64 - 1
 
 Slices = tuple[slice, ...]
@@ -24,6 +25,11 @@ def filled(spec: ChunkSpec) -> np.ndarray:
     array = np.empty(spec.shape, spec.dtype.numpy)
     array[...] = spec.dtype.scalar(spec.fill)
     return array
+
+
+def is_fill(array: np.ndarray, spec: ChunkSpec) -> bool:
+    """Whether all elements are the fill value."""
+    return array.reshape(-1).tolist().count(spec.dtype.scalar(spec.fill)) == array.size
 
 
 class VariableShard:
@@ -73,6 +79,25 @@ class VariableShard:
             if entry is not None:
                 array[place] = self.decode_inner(data[entry[0] : entry[0] + entry[1]], entry)
         return array
+
+    def encode(self, array: np.ndarray) -> bytes:
+        """A shard of an array of its shape; inner chunks that are all fill value are left out."""
+        chunks: dict[tuple[int, ...], bytes] = {}
+        for index, _, place in self.parts(tuple([slice(0, length, 1) for length in self.spec.shape])):
+            if not is_fill(array[place], self.inner_spec):
+                chunks[index] = self.inner.encode(array[place])
+        return self.joined(chunks)
+
+    def joined(self, chunks: dict[tuple[int, ...], bytes]) -> bytes:
+        """The shard that holds these encoded inner chunks."""
+        entries = np.full((*self.grid, 2), NOTHING, np.uint64)
+        offset = self.index_nbytes if self.index_first else 0
+        for index, data in chunks.items():
+            entries[index] = offset, len(data)
+            offset += len(data)
+        parts = [*chunks.values()]
+        parts.insert(0 if self.index_first else len(parts), encode_chunk(self.index, entries))
+        return b"".join(parts)
 
     def decode_inner(self, data: Data, entry: tuple[int, int]) -> np.ndarray:
         """The inner chunk that its entry places where `data` was."""
