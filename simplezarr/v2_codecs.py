@@ -20,6 +20,7 @@ import numpy as np
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec, Data
 from simplezarr.codecs.blosc import Blosc
 from simplezarr.codecs.bytes import Bytes
+from simplezarr.codecs.checksums import Checksum
 from simplezarr.codecs.registry import MAX_CODECS, codec_class
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.zstd import Zstd
@@ -31,8 +32,8 @@ from simplezarr.v2_types import byte_order
 __all__ = ["MixedBytes", "chain_to_json", "object_filter", "parse_chain"]
 
 PREFIX = "numcodecs."
-# Ids that are not names with the prefix before them.
-_NAMES = {id: id for id in ("blosc", "zstd", "gzip", "crc32c", "vlen-utf8", "vlen-bytes")}
+# Ids that stand for codecs of Zarr 3; the others are names with the prefix before them.
+_IDS = ("blosc", "zstd", "gzip", "vlen-utf8", "vlen-bytes")
 _OBJECT_FILTERS = ("vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2", "pickle", "categorize")
 _COMPRESSORS = ("blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4", "pcodec", "zfpy")
 _MAX_TYPESIZE = 255
@@ -123,7 +124,7 @@ def _parse_codec(value: Any, stored: np.dtype, where: str) -> Codec:
     if id == "pickle":
         raise UnsupportedError(f'{where}: "pickle" is never read: unpickling runs code that the data bring along')
     try:
-        found = codec_class(_NAMES.get(id, PREFIX + id))
+        found = codec_class(id if id in _IDS else PREFIX + id)
     except UnsupportedError as error:
         raise UnsupportedError(f"{where}: id {show(id)}: {error}") from error.__cause__
     configuration = {member: item for member, item in value.items() if member != "id"}
@@ -181,14 +182,15 @@ def _elements_to_bytes(order: str | None, stored: np.dtype) -> Codec:
 def chain_to_json(codecs: tuple[Codec, ...], stored: np.dtype) -> dict:
     """Returns the members `order`, `filters` and `compressor`; raises UnsupportedError for what they can't say."""
     rest = list(codecs)
-    order = _order_to_json(rest.pop(0)) if rest and isinstance(rest[0], Transpose) else "C"
+    order = "C"
+    if rest and isinstance(rest[0], Transpose):
+        order = _order_to_json(rest.pop(0).to_json()["configuration"]["order"])
     listed = [_codec_to_json(codec, stored) for codec in rest if not isinstance(codec, (Bytes, MixedBytes))]
     last = listed.pop() if listed and listed[-1]["id"] in _COMPRESSORS else None
     return {"compressor": last, "order": order, "filters": listed or None}
 
 
-def _order_to_json(transpose: Transpose) -> str:
-    order = list(transpose.order)
+def _order_to_json(order: list[int]) -> str:
     if order == sorted(order):
         return "C"
     if order == sorted(order, reverse=True):
@@ -199,25 +201,18 @@ def _order_to_json(transpose: Transpose) -> str:
 def _codec_to_json(codec: Codec, stored: np.dtype) -> dict:
     document = codec.to_json()
     name, configuration = document["name"], document.get("configuration", {})
+    id = name.removeprefix(PREFIX)
+    if name == id and id not in (*_IDS, "crc32c"):
+        raise UnsupportedError(f"Zarr 2 has no codec {show(name)}")
     if isinstance(codec, Blosc):
-        shuffle = configuration["shuffle"]
-        numbers = {name: number for number, name in _SHUFFLES.items()}
-        level = {member: configuration[member] for member in ("cname", "clevel")}
         # numcodecs takes the item size from the array, and `typesize` is a member that others refuse
-        return {
-            "id": "blosc",
-            **level,
-            "shuffle": numbers.get(shuffle, shuffle),
-            "blocksize": configuration["blocksize"],
-        }
-    if isinstance(codec, Zstd):  # others refuse the member `checksum`
-        return {"id": "zstd", **{m: v for m, v in configuration.items() if (m, v) != ("checksum", False)}}
-    if name in _NAMES:
-        return {"id": name, **configuration}
-    if name.startswith(PREFIX):
-        marked = {m: _marked(v, stored) if m in _GIVEN + _MADE else v for m, v in configuration.items()}
-        return {"id": name.removeprefix(PREFIX), **marked}
-    raise UnsupportedError(f"Zarr 2 has no codec {show(name)}")
+        kept = {member: configuration[member] for member in ("cname", "clevel", "shuffle", "blocksize")}
+        return {"id": id, **kept, "shuffle": _SHUFFLE_NUMBERS[codec.shuffle]}
+    if isinstance(codec, Zstd | Checksum):  # others refuse a member that says what goes without saying
+        usual = {"checksum": False, "location": getattr(type(codec)(), "location", None)}
+        configuration = {m: v for m, v in configuration.items() if m not in usual or v != usual[m]}
+    marked = {m: _marked(v, stored) if m in _GIVEN + _MADE else v for m, v in configuration.items()}
+    return {"id": id, **marked}
 
 
 def _marked(dtype: str, stored: np.dtype) -> str:

@@ -221,7 +221,7 @@ def test_bytes_codecs_against_numcodecs(name, configuration):
     theirs = numcodecs.get_codec({"id": name, **configuration})
     ours = parse_codec(numcodecs_name(name, **configuration), "codecs[1]")
     for data in RAW:
-        if name == "shuffle" and len(data) % configuration["elementsize"] or not data:
+        if (name == "shuffle" and len(data) % configuration["elementsize"]) or not data:
             continue  # numcodecs can't take these
         encoded = bytes(theirs.encode(data))
         assert ours.decode(encoded) == data
