@@ -10,7 +10,7 @@ https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html. Reading ignores member
 ['.zarray', '.zattrs']
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,6 +37,7 @@ __all__ = [
     "parse_array",
     "parse_group",
     "parse_members",
+    "read_members",
 ]
 
 ARRAY, GROUP, ATTRIBUTES, CONSOLIDATED = ".zarray", ".zgroup", ".zattrs", ".zmetadata"
@@ -68,10 +69,9 @@ class ArrayMetadataV2(ArrayMetadata):
         """Returns `.zarray`."""
         return dump(self._members())
 
-    def to_documents(self) -> dict[str, bytes]:
-        """Returns `.zattrs` and `.zarray`."""
-        check_attributes(self.attributes)
-        return {ATTRIBUTES: dump(self.attributes), ARRAY: self.to_bytes()}
+    def to_documents(self, before: object = None) -> dict[str, bytes]:
+        """Returns `.zattrs` and `.zarray`, or what changes of them."""
+        return {**_attributes_to_documents(self, before), **_own_to_documents(self, before)}
 
     def _members(self) -> dict:
         if self.chunk_keys.name != "v2":
@@ -117,13 +117,10 @@ class GroupMetadataV2(GroupMetadata):
         """Returns `.zgroup`."""
         return dump(self._members())
 
-    def to_documents(self) -> dict[str, bytes]:
-        """Returns `.zattrs`, `.zgroup` and, where there are consolidated metadata, `.zmetadata`."""
-        check_attributes(self.attributes)
-        documents = {ATTRIBUTES: dump(self.attributes)}
-        if self.consolidated is not None:
-            documents[CONSOLIDATED] = self._consolidated_to_bytes(self.consolidated)
-        return {**documents, GROUP: self.to_bytes()}
+    def to_documents(self, before: object = None) -> dict[str, bytes]:
+        """Returns `.zattrs`, `.zgroup` and, where there are consolidated metadata, `.zmetadata`; or what changes."""
+        copies = {} if self.consolidated is None else {CONSOLIDATED: self._consolidated_to_bytes(self.consolidated)}
+        return {**_attributes_to_documents(self, before), **copies, **_own_to_documents(self, before)}
 
     def _members(self) -> dict:
         return {"zarr_format": _ZARR_FORMAT, **self.extra}
@@ -139,6 +136,20 @@ class GroupMetadataV2(GroupMetadata):
         return dump({"zarr_consolidated_format": _CONSOLIDATED_FORMAT, "metadata": documents})
 
 
+def _attributes_to_documents(metadata: Any, before: Any) -> dict[str, bytes]:
+    if before is not None and metadata.attributes == before.attributes:
+        return {}
+    check_attributes(metadata.attributes)
+    return {ATTRIBUTES: dump(metadata.attributes)}
+
+
+def _own_to_documents(metadata: Any, before: Any) -> dict[str, bytes]:
+    elsewhere = {"attributes": {}} | ({"consolidated": None} if isinstance(metadata, GroupMetadata) else {})
+    if before is not None and replace(metadata, **elsewhere) == replace(before, **elsewhere):
+        return {}
+    return {metadata.document: metadata.to_bytes()}
+
+
 # ---- reading ----
 
 
@@ -151,6 +162,13 @@ def parse_group(document: bytes, attributes: bytes | None, consolidated: bytes |
     """Reads a `.zgroup`, stored at `key`, and the `.zattrs` and `.zmetadata` beside it, if there are such."""
     nodes = None if consolidated is None else _parse_consolidated(consolidated, key.removesuffix(GROUP) + CONSOLIDATED)
     return _parse_group(load(document, key), _parse_attributes(attributes, key), nodes, key)
+
+
+def read_members(document: bytes, attributes: bytes | None, key: str) -> dict:
+    """Returns the members of a `.zarray` or `.zgroup` and the `.zattrs` beside it in the form of `to_json`."""
+    kind = "array" if key.endswith(ARRAY) else "group"
+    members = load(document, key, ("fill_value",))
+    return {**members, "node_type": kind, "attributes": _parse_attributes(attributes, key)}
 
 
 def parse_members(members: dict, key: str) -> ArrayMetadataV2 | GroupMetadataV2:

@@ -4,7 +4,7 @@ What the engine does with memory (copy, swap, fill) means nothing for elements t
 the loops over a chunk's elements are compiled here too, and work without the GIL where they touch no Python object.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from simplezarr import executor
 from simplezarr._chunks import Source
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan import Plan
+from simplezarr.codecs.base import ChunkSpec
 from simplezarr.codecs.chain import PythonChain, stored_order
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.variable import filled, is_fill
@@ -22,6 +23,7 @@ from simplezarr.errors import ChunkError
 __all__ = ["read_objects", "write_objects"]
 
 Slices = tuple[slice, ...]
+Encode = Callable[[np.ndarray], bytes]
 
 
 def read_objects(source: Source, chain: PythonChain, plan: Plan, out: np.ndarray) -> None:
@@ -46,12 +48,10 @@ def write_objects(
     dtype = chain.specs[0].dtype
     array = np.empty(value.shape, dtype.numpy)
     array[...] = value
-    if dtype.numpy.hasobject and dtype.numpy.kind == "O":
+    if dtype.numpy.kind == "O":
         for item in array.reshape(-1).tolist():
             if not isinstance(item, bytes):
-                raise TypeError(
-                    f"{item!r} is {type(item).__name__}, not bytes; for text, use the data type numpy.dtypes.StringDType()"
-                )
+                raise TypeError(f"{type(item).__name__} is not bytes; for text, the data type is StringDType()")
     if plan.n:
         executor.run(_Write(source, chain, plan, array, shape, keep_empty).block, plan.n)
 
@@ -65,6 +65,9 @@ class _Work:
         self.source, self.chain, self.plan, self.view = source, chain, plan, plan.view(out)
         self.spec = chain.specs[0]
         self.fill = self.spec.dtype.scalar(self.spec.fill)
+        self.order = stored_order(chain.array_array, self.spec) if chain.shard else ()
+        walks = not chain.bytes_bytes and all(type(codec) is Transpose for codec in chain.array_array)
+        self.shard: Any = chain.shard if walks else None  # its inner chunks are chunks of the array
 
     @contextmanager
     def located(self, index: tuple[int, ...], key: str) -> Iterator[None]:
@@ -82,13 +85,19 @@ class _Work:
             error.add_note(f"while {self.verb} {where}")
             raise
 
+    def stored(self, items: tuple) -> tuple:
+        """What there is for each axis, in the order of the stored form."""
+        return tuple([items[axis] for axis in self.order])
+
+    def chunk(self, index: tuple[int, ...], inner: tuple[int, ...]) -> tuple[int, ...]:
+        """The index of a shard's inner chunk in the array's grid."""
+        chunk = list(index)
+        for axis, length, number in zip(self.order, self.shard.grid, inner, strict=True):
+            chunk[axis] = index[axis] * length + number
+        return tuple(chunk)
+
 
 class _Read(_Work):
-    def __init__(self, source: Source, chain: PythonChain, plan: Plan, out: np.ndarray):
-        super().__init__(source, chain, plan, out)
-        walks = not chain.bytes_bytes and all(type(codec) is Transpose for codec in chain.array_array)
-        self.shard: Any = chain.shard if walks else None  # its inner chunks are chunks of the array
-
     def block(self, i: int) -> None:
         """Reads one stored object."""
         index, selection, places = self.plan.block(i)
@@ -108,28 +117,23 @@ class _Read(_Work):
         if raw is None:
             place[...] = self.fill
             return
-        order = stored_order(self.chain.array_array, self.chain.specs[0])
-        place = place.transpose(order)
+        place = place.transpose(self.order)
         entries = shard.entries(raw)
-        stored = []
-        for inner, part, at in shard.parts(tuple([selection[axis] for axis in order])):
-            with self.located(self.chunk(index, inner, order), key):
+        found = []
+        for inner, part, at in shard.parts(self.stored(selection)):
+            with self.located(self.chunk(index, inner), key):
                 entry = shard.entry(entries, inner)
             if entry is None:
                 place[at] = self.fill
             else:
-                stored.append((inner, part, at, entry))
-        values = store.get_ranges(key, [entry for *_, entry in stored]) or ()
-        for (inner, part, at, entry), value in zip(stored, values, strict=True):
-            with self.located(self.chunk(index, inner, order), key):
-                place[at] = shard.decode_inner(value, entry)[part]
-
-    def chunk(self, index: tuple[int, ...], inner: tuple[int, ...], order: tuple[int, ...]) -> tuple[int, ...]:
-        """The index of a shard's inner chunk in the array's grid."""
-        chunk = list(index)
-        for axis, length, number in zip(order, self.shard.grid, inner, strict=True):
-            chunk[axis] = index[axis] * length + number
-        return tuple(chunk)
+                found.append((inner, part, at, entry))
+        values = store.get_ranges(key, [entry for *_, entry in found])
+        if values is None:  # deleted since
+            place[...] = self.fill
+            return
+        for (inner, part, at, entry), value in zip(found, values, strict=True):
+            with self.located(self.chunk(index, inner), key):
+                place[at] = shard.inner(shard.part(value, entry))[part]
 
 
 class _Write(_Work):
@@ -152,18 +156,45 @@ class _Write(_Work):
         index, selection, places = self.plan.block(i)
         key, store = self.source.key(index), self.source.store
         value = self.view[places]
-        inside = tuple([
-            min(size, length - number * size)
-            for number, size, length in zip(index, self.spec.shape, self.shape, strict=True)
-        ])
+        inside = tuple(
+            [
+                min(size, length - number * size)
+                for number, size, length in zip(index, self.spec.shape, self.shape, strict=True)
+            ]
+        )
+        covered = value.shape == inside
         with self.located(index, key), store.lock(key):
-            chunk = filled(self.spec)
-            data = None if value.shape == inside else store.get(key)
-            if data is not None:
-                kept = tuple([slice(length) for length in inside])
-                chunk[kept] = self.chain(bytes(data))[kept]
-            chunk[selection] = value
-            if is_fill(chunk, self.spec) and not self.keep_empty:
+            data = None if covered else store.get(key)
+            if self.shard is not None:
+                new = self.changed_shard(index, key, data, selection, value)
+            else:
+                old = None if data is None else self.chain(bytes(data))
+                new = self.changed(old, selection, value, self.spec, self.chain.encode)
+            if new is None:
                 store.delete(key)
             else:
-                store.set(key, self.chain.encode(chunk))
+                store.set(key, new)
+
+    def changed(
+        self, chunk: np.ndarray | None, selection: Slices, value: np.ndarray, spec: ChunkSpec, encode: Encode
+    ) -> bytes | None:
+        """A chunk with new values in it, encoded; None where it is to be deleted."""
+        if chunk is None:
+            chunk = filled(spec)
+        chunk[selection] = value
+        return encode(chunk) if self.keep_empty or not is_fill(chunk, spec) else None
+
+    def changed_shard(
+        self, index: tuple[int, ...], key: str, data: bytes | None, selection: Slices, value: np.ndarray
+    ) -> bytes | None:
+        """A shard in which the bytes of the inner chunks that are not touched stay as they are."""
+        chunks = self.shard.split(data) if data is not None else {}
+        value = value.transpose(self.order)
+        for inner, part, at in self.shard.parts(self.stored(selection)):
+            with self.located(self.chunk(index, inner), key):
+                old = chunks.pop(inner, None)
+                decoded = None if old is None else self.shard.inner(old)
+                new = self.changed(decoded, part, value[at], self.shard.inner_spec, self.shard.inner.encode)
+                if new is not None:
+                    chunks[inner] = new
+        return self.shard.joined(dict(sorted(chunks.items()))) if chunks else None

@@ -170,7 +170,7 @@ def test_members_that_may_be_ignored():
 
 
 def test_attributes_are_not_for_writing(root):
-    with pytest.raises(TypeError):
+    with pytest.raises(sz.ReadOnlyError):
         root.attrs["title"] = "x"
 
 
