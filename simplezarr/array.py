@@ -332,14 +332,7 @@ class Array:
         self.metadata, self.shape = metadata, metadata.shape
 
     def _fill(self, plan: Plan, out: np.ndarray) -> np.ndarray:
-        if not isinstance(out, np.ndarray):
-            raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
-        if out.shape != plan.shape or out.dtype != self.dtype:
-            raise ValueError(
-                f"out is {out.dtype} of shape {out.shape}, but {self.dtype} of shape {plan.shape} is selected"
-            )
-        if not out.flags.writeable:
-            raise ValueError("out is read-only")
+        check_out(out, self.dtype, plan.shape)
         self._read(plan, out)
         return out
 
@@ -352,6 +345,16 @@ class Array:
     @property
     def _chain(self) -> PythonChain:
         return python_chain(self.metadata.codecs, self.metadata.spec)
+
+
+def check_out(out: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    """Raises unless `out` is a writable NumPy array of exactly this data type and shape."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(f"out is {out.dtype} of shape {out.shape}, but {dtype} of shape {shape} is selected")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
 
 
 def _sharding(metadata: ArrayMetadata) -> Sharding | None:

@@ -18,6 +18,10 @@ from simplezarr.stores.base import Store
 def make_node(store: Store, path: str, metadata: ArrayMetadata | GroupMetadata, *, read_only: bool) -> "Array | Group":
     """The array or group that `metadata` describe."""
     if isinstance(metadata, ArrayMetadata):
+        if metadata.grid is not None:
+            from simplezarr.rectilinear import RectilinearArray  # such arrays are rare
+
+            return RectilinearArray(store, path, metadata, read_only=read_only)
         return Array(store, path, metadata, read_only=read_only)
     return Group(store, path, metadata, read_only=read_only)
 

@@ -18,7 +18,7 @@ from simplezarr.codecs.registry import parse_codecs
 from simplezarr.dtypes import DataType, parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
 from simplezarr.extensions import check_integers, parse_extension, remembered, show
-from simplezarr.grids import CHUNK_SHAPE, MAX_LENGTH, parse_grid, without_zeros
+from simplezarr.grids import CHUNK_SHAPE, MAX_LENGTH, Rectilinear, parse_grid, regular_to_json, without_zeros
 from simplezarr.keys import ChunkKeys, normalize_path
 from simplezarr.leniency import tolerate, tolerated
 from simplezarr.metadata_json import check_attributes, dump, load, load_exact_fill
@@ -43,6 +43,7 @@ class ArrayMetadata:
     `chunk_shape` is that of the stored unit, a shard where there are shards. `fill` is an element in native byte order.
     `extra` holds members that need not be understood; they are kept when the document is written again. `skipped` names
     codecs and storage transformers that were unknown and need not be understood; with any, nothing can be written.
+    `grid` is there where chunks are not all of one shape; `chunk_shape` then has the largest lengths.
     """
 
     zarr_format: ClassVar[int] = 3
@@ -59,6 +60,14 @@ class ArrayMetadata:
     dimension_names: tuple[str | None, ...] | None = None
     extra: dict = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+    grid: Rectilinear | None = None
+
+    @property
+    def grid_shape(self) -> tuple[int, ...]:
+        """Number of stored units along each axis."""
+        if self.grid is not None:
+            return self.grid.grid_shape(self.shape)
+        return tuple([-(-length // part) for length, part in zip(self.shape, self.chunk_shape, strict=True)])
 
     @property
     def spec(self) -> ChunkSpec:
@@ -76,7 +85,7 @@ class ArrayMetadata:
             "node_type": "array",
             "shape": list(self.shape),
             "data_type": self.data_type.to_json(),
-            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(self.chunk_shape)}},
+            "chunk_grid": self.grid.to_json() if self.grid else regular_to_json(self.chunk_shape),
             "chunk_key_encoding": self.chunk_keys.to_json(),
             "fill_value": self.data_type.fill_to_json(self.fill),
             "codecs": [codec.to_json() for codec in codecs],
@@ -185,11 +194,14 @@ def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
     shape = check_integers(members["shape"], 0, MAX_LENGTH, f"{key}: shape")
     if len(shape) > MAX_NDIM:
         raise MetadataError(f"{key}: shape: {len(shape)} dimensions; the limit is {MAX_NDIM}")
-    data_type, chunk_shape, chunk_keys, fill, codecs, skipped = _layout(members, key, document)
-    if len(chunk_shape) != len(shape):
+    data_type, grid, chunk_keys, fill, codecs, skipped = _layout(members, key, document)
+    rectilinear, chunk_shape = (grid, grid.largest) if isinstance(grid, Rectilinear) else (None, grid)
+    if rectilinear is not None:
+        rectilinear.check(shape, f"{key}: chunk_grid.configuration.chunk_shapes")
+    elif len(chunk_shape) != len(shape):
         entries = f"{show(chunk_shape)} has {len(chunk_shape)} entries for {len(shape)} dimensions"
         raise MetadataError(f"{key}: {CHUNK_SHAPE}: {entries}")
-    if 0 in shape or 0 in chunk_shape:
+    if rectilinear is None and (0 in shape or 0 in chunk_shape):
         chunk_shape, codecs = without_zeros(shape, chunk_shape, codecs, f"{key}: {CHUNK_SHAPE}")
     if members.get("storage_transformers") != []:
         skipped += _parse_transformers(members, key)
@@ -204,14 +216,15 @@ def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
         _parse_dimension_names(members, len(shape), key),
         extra,
         skipped,
+        rectilinear,
     )
 
 
-Layout = tuple[DataType, tuple[int, ...], ChunkKeys, bytes, tuple[Codec, ...], tuple[str, ...]]
+Layout = tuple[DataType, tuple[int, ...] | Rectilinear, ChunkKeys, bytes, tuple[Codec, ...], tuple[str, ...]]
 
 
 def _layout(members: dict, key: str, document: bytes) -> Layout:
-    """Returns data type, chunk shape, chunk keys, fill value, codecs and names of skipped codecs.
+    """Returns data type, grid, chunk keys, fill value, codecs and names of skipped codecs.
 
     Most arrays of a store share these, and an array is opened more than once: they are read anew only if they are new.
     """
@@ -240,7 +253,7 @@ def _remember(mark: bytes, what: object) -> None:
 def _parse_layout(members: dict, key: str, document: bytes) -> tuple[Layout, bool]:
     """Returns the layout, and whether the same members will always give the same."""
     data_type = parse_dtype(members["data_type"], f"{key}: data_type")
-    chunk_shape = parse_grid(members["chunk_grid"], f"{key}: chunk_grid")
+    grid = parse_grid(members["chunk_grid"], f"{key}: chunk_grid")
     chunk_keys = ChunkKeys.from_json(members["chunk_key_encoding"], f"{key}: chunk_key_encoding")
     skipped: list[str] = []
     codecs = parse_codecs(members["codecs"], f"{key}: codecs", skipped)
@@ -253,12 +266,12 @@ def _parse_layout(members: dict, key: str, document: bytes) -> tuple[Layout, boo
         fill = data_type.default_fill
     else:
         fill = data_type.fill_from_json(load_exact_fill(document, key) if is_rounded else fill, f"{key}: fill_value")
-    spec = ChunkSpec(chunk_shape, data_type, fill)
+    spec = ChunkSpec(grid.largest if isinstance(grid, Rectilinear) else grid, data_type, fill)
     if spec.nbytes > MAX_LENGTH:
         raise MetadataError(f"{key}: {CHUNK_SHAPE}: chunks of {spec.nbytes} bytes; the limit is {MAX_LENGTH}")
     if any(codec.unfitted for codec in codecs):
         codecs = fit_chain(codecs, spec, f"{key}: codecs")
-    return (data_type, chunk_shape, chunk_keys, fill, codecs, tuple(skipped)), not is_rounded
+    return (data_type, grid, chunk_keys, fill, codecs, tuple(skipped)), not is_rounded
 
 
 def _parse_group(members: dict, key: str) -> GroupMetadata:

@@ -40,7 +40,7 @@ LAYERS = [
     ["resize"],
     ["_chunks"],
     ["_read", "objects"],
-    ["array", "group", "api", "__init__"],
+    ["array", "rectilinear", "group", "api", "__init__"],
     ["testing", "utils"],
 ]
 ROWS = {name: row for row, names in enumerate(LAYERS) for name in names}
