@@ -23,8 +23,8 @@ class Plan:
         """[(chunk, first element in the chunk, first element of the result, count)] along one axis."""
     def view(self, out: np.ndarray) -> np.ndarray:
         """The result with one axis for each axis of the array, along which elements come in the array's order."""
-    def block(self, i: int) -> tuple[tuple[int, ...], tuple[slice, ...], tuple[slice, ...]]:
-        """Chunk number i of the product: its index, the slices of its selected elements, and those of their places."""
+    def block(self, i: int) -> tuple[tuple[int, ...], tuple[Any, ...], tuple[Any, ...]]:
+        """Chunk number i of the product: its index, the selection of its elements, and that of their places in `view`."""
 
 def chunk_plan(
     index: Iterable[int], shape: tuple[int, ...], chunks: tuple[int, ...], stored: tuple[int, ...]

@@ -150,10 +150,12 @@ cdef class Plan:
         return out[(*kept, ...)][(*spread, ...)]
 
     def block(self, Py_ssize_t i):
-        """Chunk number i of the product: its index, the slices of its selected elements, and those of their places.
+        """Chunk number i of the product: its index, the selection of its elements, and that of their places in `view`.
+
+        Both end with an ellipsis: also where there are no axes they select arrays, not elements.
 
         >>> Plan((slice(10, 90, 2), -1), (100, 50), (30, 50)).block(1)
-        ((1, 0), (slice(0, 30, 2), slice(49, 50, 1)), (slice(10, 25, None), slice(0, 1, None)))
+        ((1, 0), (slice(0, 30, 2), slice(49, 50, 1), Ellipsis), (slice(10, 25, None), slice(0, 1, None), Ellipsis))
         """
         cdef Row row
         cdef int axis
@@ -166,7 +168,7 @@ cdef class Plan:
             index[axis] = row.chunk
             source[axis] = slice(row.src, row.src + (row.count - 1) * step + 1, step)
             place[axis] = slice(row.dst, row.dst + row.count)
-        return tuple(index), tuple(source), tuple(place)
+        return tuple(index), (*source, ...), (*place, ...)
 
 
 def chunk_plan(index, tuple shape, tuple chunks, tuple stored):

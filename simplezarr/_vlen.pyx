@@ -1,6 +1,7 @@
 """Text and bytes of any length between chunks of `vlen-utf8` and `vlen-bytes` and arrays of NumPy.
 
-A chunk is checked as a whole before an array is made for it, so a size in it is never believed.
+A chunk is checked as a whole before an array is made for it, so a size in it is never believed. An array's strings are
+behind a lock of NumPy, for which others may wait with the GIL held: whoever holds it must not wait for the GIL.
 """
 
 cimport numpy as cnp
@@ -30,7 +31,7 @@ cdef extern from "numpy/arrayobject.h":
         const char *buf
     ctypedef struct PyArray_StringDTypeObject:
         pass
-    npy_string_allocator *NpyString_acquire_allocator(const PyArray_StringDTypeObject *descr)
+    npy_string_allocator *NpyString_acquire_allocator(const PyArray_StringDTypeObject *descr) nogil
     void NpyString_release_allocator(npy_string_allocator *allocator) nogil
     int NpyString_load(npy_string_allocator *allocator, const npy_packed_static_string *packed,
                        npy_static_string *unpacked) nogil
@@ -62,14 +63,16 @@ def decode_text(const uint8_t[::1] data, Py_ssize_t count) -> np.ndarray:
     cdef const char *at = <const char *>&data[0] if n else NULL
     cdef const char *item
     cdef char *place
+    cdef PyArray_StringDTypeObject *dtype
     cdef npy_string_allocator *allocator
     cdef Py_ssize_t i
     cdef int failed = 0
     check(at, n, count)
     strings = np.empty(count, np.dtypes.StringDType())
     place = <char *>cnp.PyArray_DATA(strings)
-    allocator = NpyString_acquire_allocator(<PyArray_StringDTypeObject *>PyArray_DESCR(strings))
+    dtype = <PyArray_StringDTypeObject *>PyArray_DESCR(strings)
     with nogil:
+        allocator = NpyString_acquire_allocator(dtype)
         at += 4
         for i in range(count):
             at = sz_vlen_item(at, &item, &size)
@@ -87,38 +90,65 @@ def decode_text(const uint8_t[::1] data, Py_ssize_t count) -> np.ndarray:
     return strings
 
 
+cdef Py_ssize_t text_size(PyArray_StringDTypeObject *dtype, const char *place, Py_ssize_t count) noexcept nogil:
+    """Bytes of the encoded strings; -1 where one is missing, -2 where one is too long."""
+    cdef npy_static_string text
+    cdef Py_ssize_t i, total = 4
+    cdef npy_string_allocator *allocator = NpyString_acquire_allocator(dtype)
+    for i in range(count):
+        if NpyString_load(allocator, <const npy_packed_static_string *>(place + 16 * i), &text):
+            total = -1
+            break
+        if text.size > MAX_SIZE:
+            total = -2
+            break
+        total += 4 + text.size
+    NpyString_release_allocator(allocator)
+    return total
+
+
+cdef bint put_text(PyArray_StringDTypeObject *dtype, const char *place, Py_ssize_t count, char *at,
+                   Py_ssize_t room) noexcept nogil:
+    """Encodes the strings; False where they are not of the size any more that they were."""
+    cdef npy_static_string text
+    cdef Py_ssize_t i
+    cdef npy_string_allocator *allocator = NpyString_acquire_allocator(dtype)
+    at = sz_vlen_put(at, <uint32_t>count)
+    room -= 4
+    for i in range(count):
+        if NpyString_load(allocator, <const npy_packed_static_string *>(place + 16 * i), &text):
+            break
+        room -= 4 + text.size
+        if room < 0:
+            break
+        at = sz_vlen_put(at, <uint32_t>text.size)
+        memcpy(at, text.buf, text.size)
+        at += text.size
+    NpyString_release_allocator(allocator)
+    return room == 0
+
+
 def encode_text(cnp.ndarray strings) -> bytes:
     """The vlen-utf8 chunk of a contiguous one-dimensional StringDType array. ValueError for missing or too long ones."""
-    cdef Py_ssize_t count = cnp.PyArray_SIZE(strings), i
+    cdef Py_ssize_t count = cnp.PyArray_SIZE(strings), total
     cdef const char *place = <const char *>cnp.PyArray_DATA(strings)
-    cdef npy_string_allocator *allocator
-    cdef npy_static_string text
-    cdef size_t total = 4
-    cdef int failed = 0
+    cdef PyArray_StringDTypeObject *dtype = <PyArray_StringDTypeObject *>PyArray_DESCR(strings)
     cdef char *at
+    cdef bint done
     if strings.dtype.kind != "T" or not cnp.PyArray_IS_C_CONTIGUOUS(strings):
         raise TypeError(f"{strings.dtype} is not a contiguous array of StringDType")
-    allocator = NpyString_acquire_allocator(<PyArray_StringDTypeObject *>PyArray_DESCR(strings))
+    if count > MAX_SIZE:
+        raise ValueError(f"{count} strings; a chunk has room for {MAX_SIZE}")
     with nogil:
-        for i in range(count):
-            failed = NpyString_load(allocator, <const npy_packed_static_string *>(place + 16 * i), &text)
-            if failed or text.size > MAX_SIZE:
-                break
-            total += 4 + text.size
-    if failed or count > MAX_SIZE or (count and text.size > MAX_SIZE):
-        NpyString_release_allocator(allocator)
-        raise ValueError(f"string {i} is missing" if failed else f"a string, or their number, is above {MAX_SIZE}")
-    try:
-        encoded = PyBytes_FromStringAndSize(NULL, total)
-        at = sz_vlen_put(PyBytes_AS_STRING(encoded), <uint32_t>count)
-        with nogil:
-            for i in range(count):
-                NpyString_load(allocator, <const npy_packed_static_string *>(place + 16 * i), &text)
-                at = sz_vlen_put(at, <uint32_t>text.size)
-                memcpy(at, text.buf, text.size)
-                at += text.size
-    finally:
-        NpyString_release_allocator(allocator)
+        total = text_size(dtype, place, count)
+    if total < 0:
+        raise ValueError("a string is missing" if total == -1 else f"a string has more than {MAX_SIZE} bytes")
+    encoded = PyBytes_FromStringAndSize(NULL, total)
+    at = PyBytes_AS_STRING(encoded)
+    with nogil:
+        done = put_text(dtype, place, count, at, total)
+    if not done:
+        raise ValueError("the strings were changed while they were encoded")
     return encoded
 
 

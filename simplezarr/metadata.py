@@ -13,7 +13,10 @@ import warnings
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from simplezarr.codecs.base import ChunkSpec, Codec, fit_chain
+from simplezarr.codecs.bytes import is_big_endian
 from simplezarr.codecs.registry import parse_codecs
 from simplezarr.dtypes import DataType, parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
@@ -266,6 +269,8 @@ def _parse_layout(members: dict, key: str, document: bytes) -> tuple[Layout, boo
         fill = data_type.default_fill
     else:
         fill = data_type.fill_from_json(load_exact_fill(document, key) if is_rounded else fill, f"{key}: fill_value")
+        if data_type.name == "structured" and type(members["fill_value"]) is str and is_big_endian(codecs):
+            fill = data_type.swapped(np.frombuffer(fill, data_type.numpy)).tobytes()
     spec = ChunkSpec(grid.largest if isinstance(grid, Rectilinear) else grid, data_type, fill)
     if spec.nbytes > MAX_LENGTH:
         raise MetadataError(f"{key}: {CHUNK_SHAPE}: chunks of {spec.nbytes} bytes; the limit is {MAX_LENGTH}")

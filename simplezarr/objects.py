@@ -22,7 +22,7 @@ from simplezarr.errors import ChunkError
 
 __all__ = ["read_objects", "write_objects"]
 
-Slices = tuple[slice, ...]
+Slices = tuple[Any, ...]
 Encode = Callable[[np.ndarray], bytes]
 
 

@@ -56,9 +56,9 @@ def test_raw_types(name, size):
 
 @pytest.mark.parametrize(("value", "error"), [
     *((name, MetadataError) for name in ("r7", "r0", "r", "r-8", "r8.0", "r08", "r9", f"r{2**40}", "r" + "8" * 99)),
-    *((name, UnsupportedError) for name in ("float128", "Int8", "string", "rx", "", "|u1", "numpy.datetime64", "r٨")),
+    *((name, UnsupportedError) for name in ("float128", "Int8", "text", "rx", "", "|u1", "datetime64", "r٨", "<f8")),
     *((value, MetadataError) for value in (None, 8, [], ["int8"], {}, {"name": None}, {"name": "int8", "x": 1})),
-    ({"name": "bfloat16", "must_understand": False}, UnsupportedError),
+    ({"name": "os.system", "must_understand": False}, UnsupportedError),
     ({"name": "int8", "configuration": {"endian": "little"}}, MetadataError),
     ({"name": "int8", "configuration": None}, MetadataError),
 ])  # fmt: skip
@@ -67,7 +67,7 @@ def test_wrong_types(value, error):
         parse_dtype(value, "somewhere")
 
 
-@pytest.mark.parametrize("dtype", ["O", "U3", "S3", "M8[s]", "V0", [("a", "u1")], ("V2", (2,)), "longdouble"])
+@pytest.mark.parametrize("dtype", ["U0", "S0", "V0", ("V2", (2,)), "longdouble", "clongdouble"])
 def test_numpy_types_without_a_data_type(dtype):
     with pytest.raises(UnsupportedError, match="NumPy dtype"):
         of_numpy(np.dtype(dtype))
@@ -121,7 +121,7 @@ def test_more_fill_values(name, text, data):
                  "0x+7fc0000", "", True, None, [1], {}]),
     ("float16", ["0x7fc00000"]),
     ("complex64", [1, "NaN", [1], [1, 2, 3], [1, None], [True, 1], {"re": 1}]),
-    ("r16", [[1], [1, 2, 3], [1, 256], [1, -1], [1, True], [1, 2.0], "AQI=", 1, None]),
+    ("r16", [[1], [1, 2, 3], [1, 256], [1, -1], [1, True], [1, 2.0], "AQ==", "AQ I=", 1, None]),
 ])  # fmt: skip
 def test_wrong_fill_values(name, values):
     for value in values:

@@ -299,7 +299,7 @@ WRONG = [
                [10**30, 20]], MetadataError, "shape"),
     ("shape", [[1] * 65], MetadataError, "shape: 65 dimensions"),
     ("shape", [[], [10], [10, 20, 1]], MetadataError, "chunk_grid.configuration.chunk_shape: "),
-    ("data_type", ["string", "float128", {"name": "bfloat16", "must_understand": False}], UnsupportedError,
+    ("data_type", ["text", "float128", {"name": "os.system", "must_understand": False}], UnsupportedError,
      "data_type: "),
     ("data_type", ["r7", "r0", None, ["uint16"], {}, {"name": "uint16", "configuration": {"x": 1}}], MetadataError,
      "data_type"),

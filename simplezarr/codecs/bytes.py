@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
+from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Codec, Data
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import ChunkError, MetadataError
 from simplezarr.extensions import check_choice
@@ -84,3 +84,11 @@ class Bytes(ArrayBytesCodec):
         if self.swaps:
             array = spec.dtype.swapped(array)
         return spec.dtype.checked(array).reshape(spec.shape)
+
+
+def is_big_endian(codecs: tuple[Codec, ...]) -> bool:
+    """Whether a chain stores numbers in big endian, itself or in the chunks of its shards."""
+    return any(
+        codec.endian == "big" if type(codec) is Bytes else is_big_endian(getattr(codec, "codecs", ()))
+        for codec in codecs
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ __all__ = ["VariableShard", "filled", "is_fill"]
 # Offset and length of an inner chunk that is not stored.
 NOTHING = 2**64 - 1
 
-Slices = tuple[slice, ...]
+Slices = tuple[Any, ...]
 
 
 def filled(spec: ChunkSpec) -> np.ndarray:
@@ -43,6 +44,7 @@ class VariableShard:
         self.index_nbytes: int = resolve_chain(codec.index_codecs, index, "configuration.index_codecs")[1] or 0
         self.index_first = codec.index_location == "start"
         self.grid = index.shape[:-1]
+        self.whole = tuple([slice(0, length, 1) for length in spec.shape])
 
     def entries(self, raw: Data) -> np.ndarray:
         """Offset and length of each inner chunk: an array of unsigned integers of shape (*grid, 2)."""
@@ -67,23 +69,38 @@ class VariableShard:
         sizes = self.inner_spec.shape
         for parts in product(*[_split(item, size) for item, size in zip(source, sizes, strict=True)]):
             numbers, within, places = zip(*parts, strict=True) if parts else ((), (), ())
-            yield numbers, within, places
+            yield numbers, (*within, ...), (*places, ...)  # where there are no axes, still an array
+
+    def split(self, data: Data) -> dict[tuple[int, ...], bytes]:
+        """The encoded inner chunks of a shard. CodecFailure where its index is damaged."""
+        n = self.index_nbytes
+        entries = self.entries(data[:n] if self.index_first else data[max(0, len(data) - n) :])
+        chunks = {}
+        for index in np.ndindex(self.grid):
+            entry = self.entry(entries, index)
+            if entry is not None:
+                chunks[index] = self.part(data[entry[0] : sum(entry)], entry)
+        return chunks
+
+    def part(self, data: Data, entry: tuple[int, int]) -> bytes:
+        """`data`, which was read where an entry places an inner chunk, if it is all of that."""
+        if len(data) != entry[1]:
+            raise _failure(f"{entry[1]} bytes at {entry[0]} end behind the shard's end")
+        return bytes(data)
 
     def decode(self, data: Data) -> np.ndarray:
         """All of a shard. CodecFailure where it can't be decoded."""
-        n = self.index_nbytes
-        entries = self.entries(data[:n] if self.index_first else data[max(0, len(data) - n) :])
+        chunks = self.split(data)
         array = filled(self.spec)
-        for index, _, place in self.parts(tuple([slice(0, length, 1) for length in self.spec.shape])):
-            entry = self.entry(entries, index)
-            if entry is not None:
-                array[place] = self.decode_inner(data[entry[0] : entry[0] + entry[1]], entry)
+        for index, _, place in self.parts(self.whole):
+            if index in chunks:
+                array[place] = self.inner(chunks[index])
         return array
 
     def encode(self, array: np.ndarray) -> bytes:
         """A shard of an array of its shape; inner chunks that are all fill value are left out."""
         chunks: dict[tuple[int, ...], bytes] = {}
-        for index, _, place in self.parts(tuple([slice(0, length, 1) for length in self.spec.shape])):
+        for index, _, place in self.parts(self.whole):
             if not is_fill(array[place], self.inner_spec):
                 chunks[index] = self.inner.encode(array[place])
         return self.joined(chunks)
@@ -98,12 +115,6 @@ class VariableShard:
         parts = [*chunks.values()]
         parts.insert(0 if self.index_first else len(parts), encode_chunk(self.index, entries))
         return b"".join(parts)
-
-    def decode_inner(self, data: Data, entry: tuple[int, int]) -> np.ndarray:
-        """The inner chunk that its entry places where `data` was."""
-        if len(data) != entry[1]:
-            raise _failure(f"{entry[1]} bytes at {entry[0]} end behind the shard's end")
-        return self.inner(bytes(data))
 
 
 def _failure(message: str) -> CodecFailure:

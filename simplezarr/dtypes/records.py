@@ -170,7 +170,7 @@ class Structured(Struct):
     @classmethod
     def _field(cls, item: Any, where: str) -> Field:
         if type(item) is dict:
-            return super(Structured, cls)._field(item, where)
+            return super()._field(item, where)
         if type(item) is not list or len(item) not in (2, 3):
             raise MetadataError(f"{where}: {show(item)} is not a list of name and data type")
         shape = check_integers(item[2], 1, MAX_ITEMSIZE, f"{where}[2]") if len(item) == 3 else ()
@@ -185,7 +185,7 @@ class Structured(Struct):
     def fill_from_json(self, value: Any, where: str) -> bytes:
         """Takes an object, or the element's bytes in base64, in little endian."""
         if type(value) is dict:
-            return super(Structured, self).fill_from_json(value, where)
+            return super().fill_from_json(value, where)
         element = bytes_of(value, where, self.name)
         if len(element) != self.numpy.itemsize:
             raise MetadataError(f"{where}: {len(element)} bytes in base64; {self.name} has {self.numpy.itemsize}")
