@@ -1,4 +1,4 @@
-"""The compressors and checksums as kernels behind one C function type; the only module that links the compression archive.
+"""The compressors and checksums as kernels behind one C function type, from the compression archive.
 
 Each kernel decodes into memory of a given capacity and never past it, so what an encoded chunk claims about its own size
 decides nothing.

@@ -1,4 +1,4 @@
-"""Codecs beyond the core: the registered ones and those of numcodecs, against stated bytes, numcodecs and zarr-python."""
+"""Codecs beyond the core, registered or of numcodecs, against stated bytes, numcodecs and zarr-python."""
 
 import itertools
 import json
@@ -19,7 +19,7 @@ from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import ChunkError, MetadataError, UnsupportedError, ZarrWarning
 from simplezarr.leniency import CODEC_ALIASES
 from simplezarr.testing import check_codec
-from tests.oracle import LITTLE, codec, sharding
+from tests.oracle import LITTLE, codec, dump, sharding
 from tests.spec_vectors import V
 
 VECTORS = {name: bytes.fromhex(data) for name, _, data in V}
@@ -179,9 +179,32 @@ def test_contract_of_casts(value, dtypes, pool):
     )
 
 
-def test_contract_of_packages(pool):
+def test_contract_of_jenkins(pool):
     pytest.importorskip("numcodecs.checksum32")
     check_codec(codecs.JenkinsLookup3(7))
+
+
+@pytest.mark.parametrize("value", [
+    codecs.Pcodec(), codecs.Pcodec(0, "classic", "none"), codecs.Pcodec(4, delta_encoding_order=2),
+    codecs.Pcodec(delta_spec="try_lookback", equal_pages_up_to=5),
+], ids=repr)  # fmt: skip
+def test_contract_of_pcodec(value, pool):
+    pytest.importorskip("pcodec")
+    check_codec(value, [spec_of(shape, dtype) for shape in ((), (7,), (4, 6)) for dtype in ("int32", "float16")])
+
+
+@pytest.mark.parametrize("value", [
+    codecs.Zfp("reversible"), codecs.Zfp("fixed_rate", rate=8), codecs.Zfp("fixed_precision", precision=9),
+    codecs.Zfp("fixed_accuracy", tolerance=0.1), codecs.Zfpy(), codecs.Zfpy(2, rate=16), codecs.Zfpy(3, precision=12),
+], ids=repr)  # fmt: skip
+def test_contract_of_zfp(value, pool):
+    pytest.importorskip("zfpy")
+    shapes = ((), (7,), (4, 6), (3, 4, 5), (2, 3, 2, 5))
+    check_codec(value, [spec_of(shape, dtype) for shape in shapes for dtype in ("int32", "float64")], exact=False)
+    if value in (codecs.Zfp("reversible"), codecs.Zfp("fixed_accuracy", tolerance=0.1)):
+        array = np.random.default_rng(0).normal(size=(20, 30))
+        spec = spec_of(array.shape, "float64")
+        assert np.allclose(value.decode(value.encode(array, spec), spec), array, rtol=0, atol=value.tolerance or 0)
 
 
 @pytest.mark.parametrize("name", ["numcodecs.jenkins_lookup3", "numcodecs.pcodec", "numcodecs.zfpy", "zfp"])
@@ -221,7 +244,7 @@ def test_bytes_codecs_against_numcodecs(name, configuration):
     theirs = numcodecs.get_codec({"id": name, **configuration})
     ours = parse_codec(numcodecs_name(name, **configuration), "codecs[1]")
     for data in RAW:
-        if (name == "shuffle" and len(data) % configuration["elementsize"]) or not data:
+        if not data or (name == "shuffle" and len(data) % configuration["elementsize"]):
             continue  # numcodecs can't take these
         encoded = bytes(theirs.encode(data))
         assert ours.decode(encoded) == data
@@ -286,7 +309,8 @@ ZARR_CASES = [
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "configuration", "array"), ZARR_CASES, ids=lambda item: str(item)[:40])
-def test_zarr_python_writes(name, configuration, array, tmp_path):
+def test_zarr_python(name, configuration, array, tmp_path):
+    """It writes and we read; we write the same and it reads."""
     zarr = pytest.importorskip("zarr")
     numcodecs = pytest.importorskip("zarr.codecs.numcodecs")
     if name in ("PCodec", "ZFPY"):
@@ -301,6 +325,10 @@ def test_zarr_python_writes(name, configuration, array, tmp_path):
     written[...] = array
     assert np.array_equal(sz.open(tmp_path / "a")[...], written[...])
     assert np.array_equal(sz.open(tmp_path / "a")[3:17:5, ::-4], written[...][3:17:5, ::-4])
+    chain = [item.to_json() for item in sz.open(tmp_path / "a").metadata.codecs]
+    fill = False if array.dtype == bool else 0
+    dump(one_chunk(str(array.dtype), array.shape, chain, encode(chain, array), fill=fill), tmp_path / "b")
+    assert np.array_equal(zarr.open_array(tmp_path / "b", mode="r")[...], sz.open(tmp_path / "b")[...])
 
 
 @pytest.mark.filterwarnings("ignore")

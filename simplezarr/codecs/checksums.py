@@ -104,6 +104,9 @@ class Fletcher32(NativeCodec):
 
     name: ClassVar[str] = "numcodecs.fletcher32"
 
+    def to_json(self) -> dict:
+        return {"name": self.name, "configuration": {}}  # zarr-python wants it even if empty
+
     def resolve(self, nbytes: int | None) -> int | None:
         return None if nbytes is None else nbytes + _CHECKSUM_SIZE
 

@@ -1,7 +1,7 @@
 """Array -> array codecs of numcodecs: `numcodecs.delta`, `fixedscaleoffset`, `quantize`, `astype` and `packbits`.
 
-Described at https://numcodecs.readthedocs.io/en/stable/filter/index.html. Their data types are NumPy's, whose byte order
-counts for nothing here: the elements that the codecs get and give are numbers.
+Described at https://numcodecs.readthedocs.io/en/stable/filter/index.html. Their data types are NumPy's, of which
+the byte order counts for nothing: the elements that the codecs get and give are numbers.
 
 >>> Delta("<i2").encode(np.array([10, 12, 9], "int16"))
 array([10,  2, -3], dtype=int16)
@@ -215,6 +215,9 @@ class NumcodecsPackBits(ArrayArrayCodec):
     """
 
     name: ClassVar[str] = "numcodecs.packbits"
+
+    def to_json(self) -> dict:
+        return {"name": self.name, "configuration": {}}  # zarr-python wants it even if empty
 
     def resolve(self, spec: ChunkSpec) -> ChunkSpec:
         if spec.dtype.name != "bool":

@@ -60,16 +60,17 @@ class Pcodec(ArrayBytesCodec):
         return standalone.simple_compress(numbers, self._settings(package))
 
     def _settings(self, package: Any) -> Any:
-        deltas, modes = package.DeltaSpec, package.ModeSpec
-        if self.delta_encoding_order is not None:
-            delta = deltas.try_consecutive(self.delta_encoding_order)
+        deltas, order = package.DeltaSpec, self.delta_encoding_order
+        if order is not None:
+            delta = deltas.try_consecutive(order)
+        elif self.delta_spec == "try_consecutive":
+            raise ValueError("delta_encoding_order must be set to write with delta_spec try_consecutive")
         else:
-            delta = deltas.try_consecutive(None) if self.delta_spec == "try_consecutive" else None
-            delta = delta or getattr(deltas, self.delta_spec)()
+            delta = getattr(deltas, "no_op" if self.delta_spec == "none" else self.delta_spec)()
         return package.ChunkConfig(
             compression_level=self.level,
             delta_spec=delta,
-            mode_spec=getattr(modes, self.mode_spec)(),
+            mode_spec=getattr(package.ModeSpec, self.mode_spec)(),
             paging_spec=package.PagingSpec.equal_pages_up_to(self.equal_pages_up_to),
         )
 

@@ -30,7 +30,7 @@ _PARAMETERS = {
 }
 _MODES = {2: "rate", 3: "precision", 4: "tolerance"}  # zfpy's numbers, and their parameters
 _MAX_AXES = 4
-_BLOCK_BITS = 16658  # the most that zfp ever uses for a block, ZFP_MAX_BITS
+_BLOCK_BITS = 1 << 15  # more than zfp ever uses for a block
 _QUIET_BITS = 192  # the most that a block of zero bits takes where blocks have no fixed size
 
 
@@ -81,7 +81,7 @@ class Zfp(ArrayBytesCodec):
     def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
         zfpy = _zfpy()
         shape = spec.shape or (1,)
-        padded = _padded(data, shape, self.rate)
+        padded = _padded(data, shape, math.floor((self.rate or 0) * 4 ** len(shape)))
         decoded = zfpy._decompress(padded, zfpy.dtype_to_ztype(spec.dtype.numpy), shape, **self._setting)
         return np.asarray(decoded).reshape(spec.shape)
 
@@ -130,8 +130,8 @@ class Zfpy(ArrayBytesCodec):
         found = tuple([header[axis] for axis in ("nw", "nz", "ny", "nx") if header[axis]])
         if found != shape or np.dtype(header["type"]) != spec.dtype.numpy:
             raise ValueError(f"a field of {np.dtype(header['type'])} {found} instead of {spec.dtype.name} {shape}")
-        expert = header["config"]["expert"]
-        return np.asarray(zfpy.decompress_numpy(_padded(data, shape, None, expert["minbits"]))).reshape(spec.shape)
+        padded = _padded(data, shape, header["config"]["expert"]["minbits"])
+        return np.asarray(zfpy.decompress_numpy(padded)).reshape(spec.shape)
 
 
 _HEADER_SIZE = 24  # its 148 bits, and what is left of the last word of 64
@@ -152,8 +152,12 @@ def _field(array: np.ndarray, spec: ChunkSpec) -> np.ndarray:
     return np.ascontiguousarray(array, spec.dtype.numpy).reshape(spec.shape or (1,))
 
 
-def _padded(data: Data, shape: tuple[int, ...], rate: float | None, minbits: int = 0) -> bytes:
-    """The stream and so many zero bytes that zfp, which reads on without looking for the end, ends within them."""
+def _padded(data: Data, shape: tuple[int, ...], block_bits: int) -> bytes:
+    """The stream and so many zero bytes that zfp, which reads on without looking for the end, ends within them.
+
+    `block_bits` is the fixed size of a block, 0 if blocks have none.
+    """
     blocks = math.prod([(length + 3) // 4 for length in shape])
-    bits = max(_QUIET_BITS, minbits, math.ceil((rate or 0) * 4 ** len(shape)) + 64)
-    return bytes(data) + bytes(blocks * min(bits, _BLOCK_BITS) // 8 + _BLOCK_BITS // 8 + 64)
+    if len(data) < blocks * block_bits // 8:
+        raise ValueError(f"{len(data)} bytes are too few for {blocks} blocks of {block_bits} bits")
+    return bytes(data) + bytes((blocks * _QUIET_BITS + _BLOCK_BITS) // 8 + 64)
