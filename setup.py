@@ -26,6 +26,7 @@ EXTENSIONS = {  # module: (C files, archives)
     "_encode": (["copy", "equal"], []),
     "_chunks": ([], []),
     "_read": ([], []),
+    "_make": ([], []),
     "_write": (["draft"], []),
 }
 

@@ -26,10 +26,7 @@ cdef struct Shard:
     uint64_t *entries
 
 cdef uint64_t NOTHING
-cdef size_t UNBOUNDED
 
-cdef size_t native_room(const Chain *chain) noexcept nogil
-cdef size_t encoded_bound(const Chain *chain) noexcept nogil
 cdef int gather(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
                 int transform) noexcept nogil
 cdef int encode_region(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,

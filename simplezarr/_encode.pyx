@@ -16,7 +16,8 @@ from simplezarr._codecs cimport Step
 from simplezarr._decode cimport (
     BODY, DECODED, NEW_INDEX, PARTS, STEP_A, index_region, inner_count, inner_region, inner_spans)
 from simplezarr._pipeline cimport (
-    Pipeline, raised, region_gather, region_is_run, region_permute, region_whole, take_error)
+    Pipeline, UNBOUNDED, appended, encoded_bound, raised, region_gather, region_is_run, region_permute, region_whole,
+    take_error)
 from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._worker cimport (
     REFUSED, SLOTS_PER_LEVEL, SZ_NO_MEMORY, SZ_OK, scratch, scratch_grown, status_message, worker_acquire, worker_release)
@@ -45,39 +46,6 @@ cdef extern from "atomic.h" nogil:
     int64_t sz_add(int64_t *counter, int64_t n)
 
 cdef uint64_t NOTHING = 0xffffffffffffffff  # offset and length of an inner chunk that is not stored
-cdef size_t UNBOUNDED = <size_t>-1          # nothing is known of what codecs in Python make
-
-
-# ---------------------------------------------------------------- sizes
-
-cdef size_t appended(const Chain *chain, int i) noexcept nogil:
-    """Bytes that checksums put right behind what step i makes; behind the stored form, for i = nsteps."""
-    cdef size_t n = 0
-    while i > 0 and chain.steps[i - 1].trims:
-        i -= 1
-        n += chain.steps[i].bound(chain.steps[i], 0)
-    return n
-
-
-cdef size_t native_room(const Chain *chain) noexcept nogil:
-    """Bytes that `encode_native` needs of its chunk's memory: the chunk, and what may be put behind it."""
-    return chain.nbytes + appended(chain, chain.nsteps)
-
-
-cdef size_t encoded_bound(const Chain *chain) noexcept nogil:
-    """The most bytes that a chunk is encoded to; UNBOUNDED where nobody knows."""
-    cdef size_t n = chain.nbytes
-    cdef int i
-    if chain.python != NULL:
-        return UNBOUNDED
-    if chain.inner != NULL:
-        n = encoded_bound(chain.inner)
-        if n == UNBOUNDED:
-            return UNBOUNDED
-        n = n * chain.ninner + chain.index_nbytes
-    for i in range(chain.nsteps - 1, -1, -1):
-        n = chain.steps[i].bound(chain.steps[i], n)
-    return n
 
 
 # ---------------------------------------------------------------- chunks

@@ -28,6 +28,9 @@ class CodecFailure(Exception):
         self.codec = codec
 
 
+cdef size_t UNBOUNDED = <size_t>-1  # nothing is known of what codecs in Python make
+
+
 # ---------------------------------------------------------------- exceptions of Python code
 
 cdef int raised(Worker *worker, object error) noexcept:
@@ -137,6 +140,38 @@ cdef void fill_outside(const Chain *chain, char *native, const Py_ssize_t *insid
                 shape[d] = chain.shape[d]
             shape[i] -= first
             sz_fill(chain.ndim, shape, native + first * chain.strides[i], chain.strides, chain.fill, chain.itemsize)
+
+
+# ---------------------------------------------------------------- sizes of what is encoded
+
+cdef size_t appended(const Chain *chain, int i) noexcept nogil:
+    """Bytes that checksums put right behind what step i makes; behind the stored form, for i = nsteps."""
+    cdef size_t n = 0
+    while i > 0 and chain.steps[i - 1].trims:
+        i -= 1
+        n += chain.steps[i].bound(chain.steps[i], 0)
+    return n
+
+
+cdef size_t native_room(const Chain *chain) noexcept nogil:
+    """Bytes that `encode_native` needs of its chunk's memory: the chunk, and what may be put behind it."""
+    return chain.nbytes + appended(chain, chain.nsteps)
+
+
+cdef size_t encoded_bound(const Chain *chain) noexcept nogil:
+    """The most bytes that a chunk is encoded to; UNBOUNDED where nobody knows."""
+    cdef size_t n = chain.nbytes
+    cdef int i
+    if chain.python != NULL:
+        return UNBOUNDED
+    if chain.inner != NULL:
+        n = encoded_bound(chain.inner)
+        if n == UNBOUNDED:
+            return UNBOUNDED
+        n = n * chain.ninner + chain.index_nbytes
+    for i in range(chain.nsteps - 1, -1, -1):
+        n = chain.steps[i].bound(chain.steps[i], n)
+    return n
 
 
 # ---------------------------------------------------------------- binding

@@ -3,11 +3,12 @@
 import numpy as np
 from typing_extensions import disjoint_base
 
-from simplezarr._chunks import Job, Source
+from simplezarr._chunks import Source
+from simplezarr._make import Make
 from simplezarr._plan import Plan
 
 @disjoint_base
-class Write(Job):
+class Write(Make):
     """A write under way."""
 
     def start(self, threads: int) -> None:

@@ -250,7 +250,7 @@ class Array:
     def __setitem__(self, selection: Any, value: Any) -> None:
         self._check_writable()
         plan = Plan(selection, self.shape, self._grid)
-        values = as_values(value, self.dtype, plan.shape)
+        values = as_values(value, self.dtype, plan.shape, element=plan.scalar)
         if self.metadata.data_type.is_variable:
             write_objects(self._source, self._chain, plan, values, self.shape, self.write_empty_chunks)
         else:

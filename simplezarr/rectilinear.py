@@ -72,7 +72,8 @@ class RectilinearArray(Array):
 
     def __setitem__(self, selection: Any, value: Any) -> None:
         self._check_writable()
-        values, tasks = self._split(selection, as_values(value, self.dtype, self._plan(selection).shape))
+        plan = self._plan(selection)
+        values, tasks = self._split(selection, as_values(value, self.dtype, plan.shape, element=plan.scalar))
 
         def write(i: int) -> None:
             self._box(tasks[i]).write(_keys(tasks[i]), values[_places(tasks[i])])

@@ -12,8 +12,10 @@ _PLAIN = (bool, int, float, complex, str, bytes, list, tuple)
 _SMALL = 64 << 10  # bytes: such values are cast at once, larger ones chunk by chunk
 
 
-def as_values(value: Any, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+def as_values(value: Any, dtype: np.dtype, shape: tuple[int, ...], *, element: bool = False) -> np.ndarray:
     """A view of `shape` of the value, in `dtype` or one that is still to be cast to it; large arrays are not copied.
+
+    element: integers select one element, for which NumPy takes other values than for a part of shape ().
 
     Raises ValueError where the value can't be broadcast to the shape, and what NumPy raises for values that the data
     type can't hold.
@@ -26,6 +28,10 @@ def as_values(value: Any, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray
         ...
     OverflowError: Python integer 300 out of bounds for uint8
     """
+    if element:
+        single = np.empty((), dtype)
+        single[()] = value
+        return single
     array = np.asarray(value, dtype) if isinstance(value, _PLAIN) and not isinstance(value, np.generic) else value
     array = np.asarray(array)
     view = _broadcast(array, shape)
