@@ -190,6 +190,9 @@ def _missing_or_shown(members: dict, name: str) -> str:
 
 
 def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
+    if "codecs" not in members:
+        tolerate("no-codecs", f"{key}: codecs")
+        members = {**members, "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}]}
     if not members.keys() >= _MANDATORY:
         missing = next(name for name in sorted(_MANDATORY) if name not in members)
         raise MetadataError(f"{key}: {missing}: missing; an array needs it")

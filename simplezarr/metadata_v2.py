@@ -144,7 +144,9 @@ def _attributes_to_documents(metadata: Any, before: Any) -> dict[str, bytes]:
 
 
 def _own_to_documents(metadata: Any, before: Any) -> dict[str, bytes]:
-    elsewhere = {"attributes": {}} | ({"consolidated": None} if isinstance(metadata, GroupMetadata) else {})
+    elsewhere: dict[str, Any] = {"attributes": {}} | (
+        {"consolidated": None} if isinstance(metadata, GroupMetadata) else {}
+    )
     if before is not None and replace(metadata, **elsewhere) == replace(before, **elsewhere):
         return {}
     return {metadata.document: metadata.to_bytes()}

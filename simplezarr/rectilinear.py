@@ -120,7 +120,8 @@ class RectilinearArray(Array):
 
     def _split(self, selection: Any, array: np.ndarray) -> tuple[np.ndarray, list[tuple[_Part, ...]]]:
         """What each combination of runs holds of a selection, and the array of its shape in the order of elements."""
-        axes, view = [], []
+        axes: list[list[_Part]] = []
+        view: list[Any] = []
         key = list(selection) if isinstance(selection, tuple) else [selection]
         missing = self.ndim - sum(item is not None and item is not Ellipsis for item in key)
         at = next((i for i, item in enumerate(key) if item is Ellipsis), len(key))
