@@ -16,9 +16,11 @@ from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import PythonChain, bind, python_chain, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
-from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.cropped import whole_source
+from simplezarr.errors import ChunkError, MetadataError, UnsupportedError
 from simplezarr.hierarchy import check_writable
 from simplezarr.keys import join
+from simplezarr.leniency import tolerate
 from simplezarr.metadata import ArrayMetadata
 from simplezarr.objects import read_objects, write_objects
 from simplezarr.resize import append, resize
@@ -340,7 +342,14 @@ class Array:
         if self.metadata.data_type.is_variable:
             read_objects(self._source, self._chain, plan, out)
         else:
-            read(self._source, plan, out)
+            try:
+                read(self._source, plan, out)
+            except ChunkError as error:
+                whole = whole_source(self.store, self.path, self.metadata, error)
+                if whole is None:
+                    raise
+                read(whole, plan, out)
+                tolerate("cropped-chunk", f"array {self.name}, chunk {error.index}")
 
     @property
     def _chain(self) -> PythonChain:

@@ -27,6 +27,7 @@ CASES = {
     "blosc-blocksize": "missing; read as 0, automatic",
     "nonfinite-attributes": "NaN and Infinity are not JSON; they are read as floats",
     "skipped-extension": "unknown, and skipped because must_understand is false; the array can't be written",
+    "cropped-chunk": "stored without its part outside the array; it is read as if it had been stored as a whole",
     "no-codecs": "missing; chunks are read as plain elements in little endian",
     "no-filters": "an empty list is read as null",
     "text-fill": "a number in a string is read as that number",

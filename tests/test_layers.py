@@ -41,7 +41,7 @@ LAYERS = [
     ["resize"],
     ["_chunks"],
     ["_read", "_make"],
-    ["_write", "objects"],
+    ["_write", "objects", "cropped"],
     ["array", "rectilinear", "group", "api", "__init__"],
     ["testing", "utils"],
 ]
