@@ -7,10 +7,10 @@ from typing import Any, Literal
 import numpy as np
 
 from simplezarr.array import Array
-from simplezarr.create import array_metadata, as_data, check_format
+from simplezarr.create import array_metadata, as_data
 from simplezarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
 from simplezarr.group import Group, find_node, new_group, require_group
-from simplezarr.hierarchy import DOCUMENT, create_node
+from simplezarr.hierarchy import create_node
 from simplezarr.keys import join, normalize_path
 from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
@@ -112,6 +112,7 @@ def create_array(
     fill_value: a number that the dtype has (floats are rounded), or as Zarr's JSON spells it; None: zero.
     chunk_key_encoding: "default", "v2", or a Zarr JSON object, for the separator.
     dimension_names: a str or None for each dimension. attributes: a mapping, as in `Attributes`.
+    zarr_format: 3, or 2 for an array without shards and names of dimensions, its chunk keys being those of "v2".
     write_empty_chunks: store chunks that are all fill value, now and through the array that is returned.
     overwrite: remove the node that is there, and all below it, once all arguments are known to be valid.
 
@@ -124,7 +125,6 @@ def create_array(
     (<Array /a/b (2, 3) int64 chunks=(1, 3)>, array([5, 4, 3]))
     """
     store, path = as_store(store), normalize_path(path, new=True)
-    check_format(zarr_format)
     if data is not None:
         data, shape, dtype = as_data(data, shape, dtype)
     if shape is None or dtype is None:
@@ -139,6 +139,7 @@ def create_array(
         chunk_key_encoding=chunk_key_encoding,
         dimension_names=dimension_names,
         attributes=attributes,
+        zarr_format=zarr_format,
     )
     array = Array(store, path, metadata, read_only=False, write_empty_chunks=write_empty_chunks)
     fill = None
@@ -149,13 +150,16 @@ def create_array(
     return array
 
 
-def create_group(store: StoreLike, path: str = "", *, attributes: Any = None, overwrite: bool = False) -> Group:
+def create_group(
+    store: StoreLike, path: str = "", *, attributes: Any = None, zarr_format: int = 3, overwrite: bool = False
+) -> Group:
     """Creates a group, and those above it that are missing. NodeExistsError if there is a node, unless `overwrite`.
 
     >>> create_group({}, "a/b", attributes={"title": "new"}).attrs
     {'title': 'new'}
     """
-    return new_group(as_store(store), normalize_path(path, new=True), attributes=attributes, overwrite=overwrite)
+    store, path = as_store(store), normalize_path(path, new=True)
+    return new_group(store, path, attributes=attributes, zarr_format=zarr_format, overwrite=overwrite)
 
 
 def save(store: StoreLike, data: Any, path: str = "", **arguments: Any) -> None:
@@ -179,16 +183,9 @@ def load(store: StoreLike, path: str = "") -> np.ndarray:
 def _open(store: Store, path: str, mode: str) -> Array | Group:
     node = find_node(store, path, read_only=mode == "r")
     if node is None:
-        raise NodeNotFoundError(_missing(store, path))
+        keys = ", ".join(repr(join(path, name)) for name in ("zarr.json", ".zarray", ".zgroup"))
+        raise NodeNotFoundError(f"there is no array or group at /{path} of {store!r}: it has none of the keys {keys}")
     return node
-
-
-def _missing(store: Store, path: str) -> str:
-    """Why there is nothing to open, as helpful as can be."""
-    for name in (".zarray", ".zgroup"):
-        if store.exists(join(path, name)):
-            return f"/{path} of {store!r} is Zarr 2 ({join(path, name)!r} is there); only Zarr 3 is read"
-    return f"there is no array or group at /{path} of {store!r}: it has no key {join(path, DOCUMENT)!r}"
 
 
 def _check_mode(mode: str, known: tuple[str, ...]) -> None:

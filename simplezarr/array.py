@@ -16,9 +16,11 @@ from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import PythonChain, bind, python_chain, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
-from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.cropped import whole_source
+from simplezarr.errors import ChunkError, MetadataError, UnsupportedError
 from simplezarr.hierarchy import check_writable
 from simplezarr.keys import join
+from simplezarr.leniency import tolerate
 from simplezarr.metadata import ArrayMetadata
 from simplezarr.objects import read_objects, write_objects
 from simplezarr.resize import append, resize
@@ -84,7 +86,7 @@ class Array:
         try:
             pipeline = bind(metadata.codecs, metadata.spec)
         except (MetadataError, UnsupportedError) as error:
-            raise type(error)(f"{join(path, 'zarr.json')}: {error}") from None
+            raise type(error)(f"{join(path, metadata.document)}: {error}") from None
         self.chunks = _inner_shape(metadata)
         self._source = Source(pipeline, store, metadata.chunk_keys, path, self.chunks)
 
@@ -342,14 +344,7 @@ class Array:
         self.metadata, self.shape = metadata, metadata.shape
 
     def _fill(self, plan: Plan, out: np.ndarray) -> np.ndarray:
-        if not isinstance(out, np.ndarray):
-            raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
-        if out.shape != plan.shape or out.dtype != self.dtype:
-            raise ValueError(
-                f"out is {out.dtype} of shape {out.shape}, but {self.dtype} of shape {plan.shape} is selected"
-            )
-        if not out.flags.writeable:
-            raise ValueError("out is read-only")
+        check_out(out, self.dtype, plan.shape)
         self._read(plan, out)
         return out
 
@@ -357,11 +352,28 @@ class Array:
         if self.metadata.data_type.is_variable:
             read_objects(self._source, self._chain, plan, out)
         else:
-            read(self._source, plan, out)
+            try:
+                read(self._source, plan, out)
+            except ChunkError as error:
+                whole = whole_source(self.store, self.path, self.metadata, error)
+                if whole is None:
+                    raise
+                read(whole, plan, out)
+                tolerate("cropped-chunk", f"array {self.name}, chunk {error.index}")
 
     @property
     def _chain(self) -> PythonChain:
         return python_chain(self.metadata.codecs, self.metadata.spec)
+
+
+def check_out(out: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    """Raises unless `out` is a writable NumPy array of exactly this data type and shape."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(f"out is {out.dtype} of shape {out.shape}, but {dtype} of shape {shape} is selected")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
 
 
 def _sharding(metadata: ArrayMetadata) -> Sharding | None:

@@ -10,7 +10,6 @@ import numpy as np
 
 from simplezarr.chunking import as_lengths, auto_chunks, auto_shards, dividing_chunks, whole_axes
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec, fit_chain
-from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.chain import bind
 from simplezarr.codecs.registry import MAX_CODECS, as_codec
 from simplezarr.codecs.sharding import Sharding
@@ -21,6 +20,7 @@ from simplezarr.extensions import show
 from simplezarr.keys import ChunkKeys
 from simplezarr.metadata import MAX_NDIM, ArrayMetadata, check_dimension_names
 from simplezarr.metadata_json import plain_attributes
+from simplezarr.metadata_v2 import ArrayMetadataV2
 
 __all__ = ["array_metadata", "as_attributes", "as_data", "check_format"]
 
@@ -40,23 +40,30 @@ def array_metadata(
     chunk_key_encoding: Any,
     dimension_names: Any,
     attributes: Any,
+    zarr_format: int,
 ) -> ArrayMetadata:
     """Returns the metadata that the arguments of `create_array` ask for."""
+    check_format(zarr_format)
     shape = as_lengths(shape, None, 0, "shape")
     if len(shape) > MAX_NDIM:
         raise MetadataError(f"shape: {len(shape)} dimensions; the limit is {MAX_NDIM}")
     data_type = _as_data_type(dtype)
     fill = _as_element(fill_value, data_type)
-    chain = _as_chain(codecs)
+    chain = _as_chain(codecs, data_type)
     inner, outer = _shapes(shape, data_type.itemsize, chunks, shards, chain)
     chain = _fitted(chain, ChunkSpec(inner, data_type, fill), "chunks")
     if outer is not None:
         chain = _fitted((Sharding(inner, chain),), ChunkSpec(outer, data_type, fill), "shards")
     names = None
     if dimension_names is not None:
-        given = list(dimension_names) if isinstance(dimension_names, tuple) else dimension_names
-        names = check_dimension_names(given, len(shape), "dimension_names")
-    return ArrayMetadata(
+        names = [*dimension_names] if isinstance(dimension_names, (list, tuple)) else dimension_names
+        names = check_dimension_names(names, len(shape), "dimension_names")
+    cls: type[ArrayMetadata] = ArrayMetadata
+    if zarr_format == ArrayMetadataV2.zarr_format:
+        cls = ArrayMetadataV2
+        _check_for_v2(names, shards)
+        chunk_key_encoding = "v2" if chunk_key_encoding == "default" else chunk_key_encoding
+    return cls(
         shape,
         data_type,
         outer or inner,
@@ -70,8 +77,15 @@ def array_metadata(
 
 def check_format(zarr_format: object) -> None:
     """Raises unless `zarr_format` is one that can be written."""
-    if type(zarr_format) is not int or zarr_format != 3:
-        raise UnsupportedError(f"zarr_format: {show(zarr_format)} can't be written; 3 can")
+    if type(zarr_format) is not int or zarr_format not in (ArrayMetadata.zarr_format, ArrayMetadataV2.zarr_format):
+        raise UnsupportedError(f"zarr_format: {show(zarr_format)} can't be written; 2 and 3 can")
+
+
+def _check_for_v2(names: object, shards: object) -> None:
+    if names is not None:
+        raise UnsupportedError('dimension_names: Zarr 2 has none; xarray reads the attribute "_ARRAY_DIMENSIONS"')
+    if shards is not None:
+        raise UnsupportedError("shards: Zarr 2 has none; take zarr_format=3")
 
 
 def as_attributes(attributes: Any) -> dict:
@@ -155,10 +169,11 @@ def _converted(value: Any, dtype: np.dtype) -> np.ndarray | None:
 # ---- codecs and chunks ----
 
 
-def _as_chain(codecs: Any) -> tuple[Codec, ...]:
-    """The codecs of a chain, with one from arrays to bytes put in where it is missing."""
+def _as_chain(codecs: Any, data_type: DataType) -> tuple[Codec, ...]:
+    """The codecs of a chain, with the one that makes bytes of the data type put in where there is none."""
+    array_bytes = as_codec(data_type.array_bytes, "codecs")
     if isinstance(codecs, str) and codecs == "auto":
-        return Bytes("little"), Zstd()
+        return array_bytes, Zstd()
     if not isinstance(codecs, Sequence) or isinstance(codecs, (str, bytes)):
         raise MetadataError(f'codecs: {show(codecs)} is neither "auto" nor a list of codecs')
     if len(codecs) > MAX_CODECS:
@@ -169,7 +184,7 @@ def _as_chain(codecs: Any) -> tuple[Codec, ...]:
             raise UnsupportedError(f"codecs[{i}]: {codec.name} can be read but not written")
     if not any(isinstance(codec, ArrayBytesCodec) for codec in chain):
         heads = sum(isinstance(codec, ArrayArrayCodec) for codec in chain)
-        chain.insert(heads, Bytes("little"))
+        chain.insert(heads, array_bytes)
     return tuple(chain)
 
 

@@ -1,48 +1,54 @@
 """A group as its user sees it: a mapping of its children, which are listed and opened only when asked for."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from simplezarr.array import Array
 from simplezarr.attributes import Attributes
-from simplezarr.create import as_attributes
+from simplezarr.create import as_attributes, check_format
+from simplezarr.documents import group_of_format, has_metadata, parse_copy, read_metadata
 from simplezarr.errors import NodeExistsError, NodeNotFoundError
-from simplezarr.hierarchy import DOCUMENT, check_writable, child_names, consolidate, create_node, remove_node
+from simplezarr.hierarchy import check_writable, child_names, consolidate, create_node, remove_node
 from simplezarr.keys import join, normalize_path
-from simplezarr.metadata import ArrayMetadata, GroupMetadata, parse_node
+from simplezarr.metadata import ArrayMetadata, GroupMetadata
 from simplezarr.stores.base import Store
 
 
 def make_node(store: Store, path: str, metadata: ArrayMetadata | GroupMetadata, *, read_only: bool) -> "Array | Group":
     """The array or group that `metadata` describe."""
     if isinstance(metadata, ArrayMetadata):
+        if metadata.grid is not None:
+            from simplezarr.rectilinear import RectilinearArray  # such arrays are rare
+
+            return RectilinearArray(store, path, metadata, read_only=read_only)
         return Array(store, path, metadata, read_only=read_only)
     return Group(store, path, metadata, read_only=read_only)
 
 
 def find_node(store: Store, path: str, *, read_only: bool) -> "Array | Group | None":
     """The node at a normalized path, or None (Zarr 3 core specification, "Determine if a node exists")."""
-    key = join(path, DOCUMENT)
-    document = store.get(key)
-    return None if document is None else make_node(store, path, parse_node(document, key), read_only=read_only)
+    metadata = read_metadata(store, path)
+    return None if metadata is None else make_node(store, path, metadata, read_only=read_only)
 
 
-def new_group(store: Store, path: str, *, attributes: Any = None, overwrite: bool = False) -> "Group":
+def new_group(
+    store: Store, path: str, *, attributes: Any = None, zarr_format: int = 3, overwrite: bool = False
+) -> "Group":
     """Stores a new group at a normalized path."""
     path = normalize_path(path, new=True)
-    metadata = GroupMetadata(as_attributes(attributes))
+    check_format(zarr_format)
+    metadata = group_of_format(zarr_format, as_attributes(attributes))
     create_node(store, path, metadata, overwrite=overwrite)
     return Group(store, path, metadata, read_only=False)
 
 
-def require_group(store: Store, path: str) -> "Group":
-    """The group at a normalized path, which is made if it is missing."""
+def require_group(store: Store, path: str, zarr_format: int = 3) -> "Group":
+    """The group at a normalized path, which is made, of a format, if it is missing."""
     node = find_node(store, path, read_only=False)
     if node is None:
         try:
-            return new_group(store, path)
+            return new_group(store, path, zarr_format=zarr_format)
         except NodeExistsError:  # someone else has made it at the same time
             node = find_node(store, path, read_only=False)
             if node is None:  # it was something else that is in the way
@@ -98,7 +104,7 @@ class Group:
         return default if node is None else node
 
     def __contains__(self, path: object) -> bool:
-        return isinstance(path, str) and self.store.exists(join(self._full_path(path), DOCUMENT))
+        return isinstance(path, str) and self._has_node(self._full_path(path))
 
     def __iter__(self) -> Iterator[str]:
         return (name for name, _ in self._children())
@@ -127,7 +133,7 @@ class Group:
     def _consolidated_child(self, name: str, document: dict) -> "Array | Group":
         """A child as the consolidated metadata have it, together with what they have below it."""
         path = join(self.path, name)
-        metadata = parse_node(json.dumps(document).encode(), join(path, DOCUMENT))
+        metadata = parse_copy(document, path)
         if isinstance(metadata, GroupMetadata):
             everything = self.metadata.consolidated or {}
             below = {
@@ -144,6 +150,9 @@ class Group:
         """(name, group) pairs of the children that are groups."""
         return ((name, node) for name, node in self.items() if isinstance(node, Group))
 
+    def _has_node(self, path: str) -> bool:
+        return has_metadata(self.store, path, self.metadata.zarr_format)
+
     def _full_path(self, path: str) -> str:
         below = normalize_path(path)
         return join(self.path, below) if below else self.path
@@ -159,13 +168,13 @@ class Group:
             yield from sorted((path, document) for path, document in consolidated.items() if "/" not in path)
             return
         for name in child_names(self.store, self.path):
-            if self.store.exists(join(join(self.path, name), DOCUMENT)):
+            if self._has_node(join(self.path, name)):
                 yield name, None
 
     # ------------------------------------------------------------ changing what is below
 
     def create_array(self, name: str, **arguments: Any) -> Array:
-        """A new array at a path below this group; the arguments are those of `simplezarr.create_array`.
+        """A new array at a path below this group, of its format; the arguments are those of `simplezarr.create_array`.
 
         >>> import simplezarr as sz
         >>> sz.create_group({}).create_array("a/b", shape=(4, 6), dtype="f4", chunks=(2, -1))
@@ -174,17 +183,20 @@ class Group:
         from simplezarr.api import create_array
 
         check_writable(self)
-        return create_array(self.store, self._child_path(name), **arguments)
+        return create_array(self.store, self._child_path(name), **self._in_format(arguments))
 
-    def create_group(self, name: str, *, attributes: Any = None, overwrite: bool = False) -> "Group":
-        """A new group at a path below this one, as `simplezarr.create_group` makes it."""
+    def create_group(self, name: str, **arguments: Any) -> "Group":
+        """A new group at a path below this one, of its format; the arguments are those of `simplezarr.create_group`."""
         check_writable(self)
-        return new_group(self.store, self._child_path(name), attributes=attributes, overwrite=overwrite)
+        return new_group(self.store, self._child_path(name), **self._in_format(arguments))
+
+    def _in_format(self, arguments: dict) -> dict:
+        return {"zarr_format": self.metadata.zarr_format, **arguments}
 
     def require_group(self, name: str) -> "Group":
         """The group at a path below this one, made where it is missing. NodeExistsError where an array is."""
         check_writable(self)
-        return require_group(self.store, self._child_path(name))
+        return require_group(self.store, self._child_path(name), self.metadata.zarr_format)
 
     def __delitem__(self, path: str) -> None:
         """Delete a node and all below it. NodeNotFoundError, a KeyError, where there is none."""

@@ -2,31 +2,42 @@
 
 What holds at every moment, also if the process ends or the store fails in between:
 
-- A node appears with its document, which is written last: the groups above it and its chunks are there before.
-- A node disappears with its document, which is deleted first.
+- A node appears with its own document, which is written last: the groups above it and its chunks are there before.
+- A node disappears with its own document, which is deleted first.
 - A document is changed under its lock: read, changed, written, so that two writers lose nothing of each other.
 - A copy of documents, as `consolidate_metadata` makes it, is dropped from the groups above before what it is a copy of
   changes. It is worth one `get` for each group above, without parsing where there is no copy.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
 from simplezarr import executor
-from simplezarr.errors import MetadataError, NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError
+from simplezarr.documents import (
+    OWN,
+    RESERVED,
+    Metadata,
+    encode_metadata,
+    find_document,
+    group_of_format,
+    has_metadata,
+    parse_metadata,
+    read_members,
+)
+from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError
 from simplezarr.keys import ChunkKeys, join, normalize_path
 from simplezarr.metadata import ArrayMetadata, GroupMetadata, parse_node
-from simplezarr.metadata_json import MAX_SIZE, dump, load
+from simplezarr.metadata_json import dump, load
+from simplezarr.metadata_v2 import CONSOLIDATED, GROUP
 from simplezarr.stores.base import Store
 
-__all__ = ["DOCUMENT", "change_node", "check_writable", "child_names", "consolidate", "create_node", "remove_node"]
+__all__ = ["change_node", "check_writable", "child_names", "consolidate", "create_node", "remove_node"]
 
-DOCUMENT = "zarr.json"
 COPIES = "consolidated_metadata"
 
-Metadata = ArrayMetadata | GroupMetadata
+Found = tuple[str, bytes] | None
 
 
 def check_writable(node: Any) -> None:
@@ -45,12 +56,11 @@ def create_node(
 
     With `overwrite`, what is there is removed; but nothing is touched before all that can be known to fail is checked.
     """
-    key = join(path, DOCUMENT)
-    document = _encode(metadata, key)
-    store.check_writable(key)
-    above = {group: store.get(join(group, DOCUMENT)) for group in _ancestors(path)}
+    documents = encode_metadata(path, metadata)
+    store.check_writable(join(path, metadata.document))
+    above = _documents_above(store, path)
     for group, stored in above.items():
-        if stored is not None and not isinstance(parse_node(stored, join(group, DOCUMENT)), GroupMetadata):
+        if stored is not None and not _is_group(*stored):
             raise NodeExistsError(f"/{group} of {store!r} is an array; /{path} can't be made below it")
     keys = metadata.chunk_keys if isinstance(metadata, ArrayMetadata) else None
     old = _check_place(store, path, keys, overwrite)
@@ -62,11 +72,11 @@ def create_node(
     for group, stored in above.items():
         if stored is None:
             with suppress(NodeExistsError):  # someone else has made it meanwhile
-                _put_new(store, join(group, DOCUMENT), GroupMetadata().to_bytes())
+                _put_new(store, group, encode_metadata(group, group_of_format(metadata.zarr_format)))
     try:
         if fill is not None:
             fill()
-        _put_new(store, key, document)
+        _put_new(store, path, documents)
     except BaseException:
         if fill is not None and keys is not None:
             with suppress(Exception):  # what has failed is raised, not what then fails as well
@@ -79,7 +89,7 @@ def _check_place(store: Store, path: str, keys: ChunkKeys | None, overwrite: boo
 
     A new array would show left-over chunks as its own.
     """
-    if store.exists(join(path, DOCUMENT)):
+    if has_metadata(store, path):
         if not overwrite:
             raise NodeExistsError(
                 f"there is a node at /{path} of {store!r} already; overwrite=True removes it, with all below it"
@@ -114,49 +124,47 @@ def _remove_names(store: Store, path: str, names: Sequence[str]) -> None:
 
 def _erase(store: Store, path: str) -> None:
     """Deletes a node, its document first: what is left if this fails is no node, never an array that lacks chunks."""
-    store.delete(join(path, DOCUMENT))
+    for name in OWN:
+        store.delete(join(path, name))
     store.delete_prefix(f"{path}/" if path else "")
 
 
-def _put_new(store: Store, key: str, document: bytes) -> None:
-    with store.lock(key):
-        if store.exists(key):
-            raise NodeExistsError(f"{key!r} of {store!r} was made by someone else at the same time")
-        store.set(key, document)
+def _put_new(store: Store, path: str, documents: dict[str, bytes]) -> None:
+    own = [*documents][-1]
+    with store.lock(own):
+        if has_metadata(store, path):
+            raise NodeExistsError(f"{own!r} of {store!r} was made by someone else at the same time")
+        for key, document in documents.items():
+            store.set(key, document)
 
 
 def remove_node(store: Store, path: str) -> None:
     """Deletes a node and all below it; NodeNotFoundError if there is none."""
-    key = join(path, DOCUMENT)
-    if not store.exists(key):
+    if not has_metadata(store, path):
         raise NodeNotFoundError(f"there is no node at /{path} of {store!r}")
     store.list_dir(path)  # raises if the store can't find what is below
-    _drop_copies(store, _copies_above(store, path))
+    _drop_copies(store, _documents_above(store, path))
     _erase(store, path)
 
 
 def change_node(store: Store, path: str, change: Callable[[Any], Metadata]) -> Any:
     """Replaces the metadata of a node by what `change` makes of them, under the document's lock; returns them."""
-    _drop_copies(store, _copies_above(store, path))
+    _drop_copies(store, _documents_above(store, path))
     return _change_document(store, path, change)
 
 
 def _change_document(store: Store, path: str, change: Callable[[Any], Metadata]) -> Any:
-    key = join(path, DOCUMENT)
-    with store.lock(key):
-        document = store.get(key)
+    found = find_document(store, path)
+    own = found[0] if found else ""
+    with store.lock(own) if found else nullcontext():
+        document = store.get(own) if found else None
         if document is None:
             raise NodeNotFoundError(f"there is no node at /{path} of {store!r} any more")
-        metadata = change(parse_node(document, key))
-        store.set(key, _encode(metadata, key))
+        before = parse_metadata(store, path, own, document)
+        metadata = change(before)
+        for key, content in encode_metadata(path, metadata, before).items():
+            store.set(key, content)
     return metadata
-
-
-def _encode(metadata: Metadata, key: str) -> bytes:
-    document = metadata.to_bytes()
-    if len(document) > MAX_SIZE:
-        raise MetadataError(f"{key}: would have {len(document)} bytes; the limit is {MAX_SIZE}")
-    return document
 
 
 # ---- consolidated metadata ----
@@ -172,15 +180,25 @@ def _ancestors(path: str) -> list[str]:
     return ["/".join(names[:depth]) for depth in range(len(names))]
 
 
-def _copies_above(store: Store, path: str) -> dict[str, bytes | None]:
-    return {group: store.get(join(group, DOCUMENT)) for group in _ancestors(path)}
+def _documents_above(store: Store, path: str) -> dict[str, Found]:
+    return {group: find_document(store, group) for group in _ancestors(path)}
 
 
-def _drop_copies(store: Store, documents: dict[str, bytes | None]) -> None:
-    """Removes consolidated metadata from those of these groups' documents that have any."""
-    for group, document in documents.items():
-        if document is not None and COPIES.encode() in document:
-            key = join(group, DOCUMENT)
+def _is_group(key: str, document: bytes) -> bool:
+    if key.endswith(ArrayMetadata.document):
+        return isinstance(parse_node(document, key), GroupMetadata)
+    return key.endswith(GROUP)
+
+
+def _drop_copies(store: Store, groups: dict[str, Found]) -> None:
+    """Removes consolidated metadata from those of these groups that have any."""
+    for group, found in groups.items():
+        if found is None:
+            continue
+        key, document = found
+        if key.endswith(GROUP):
+            store.delete(join(group, CONSOLIDATED))
+        elif COPIES.encode() in document:
             with store.lock(key):
                 members = load(store.get(key) or b"{}", key)
                 if members.pop(COPIES, None) is not None:
@@ -197,16 +215,24 @@ def consolidate(store: Store, path: str) -> GroupMetadata:
     while level:
         names = _gather(lambda group: child_names(store, group), level)
         paths = [join(group, name) for group, below in zip(level, names, strict=True) for name in below]
-        documents = _gather(lambda node: store.get(join(node, DOCUMENT)), paths)
+        documents = _gather(lambda node: read_members(store, node), paths)
         level = []
-        for node, document in zip(paths, documents, strict=True):
-            if document is not None:
-                members = load(document, join(node, DOCUMENT))
+        for node, members in zip(paths, documents, strict=True):
+            if members is not None:
                 members.pop(COPIES, None)
                 found[node[len(path) :].lstrip("/")] = members
                 if members.get("node_type") == "group":
                     level.append(node)
-    return _change_document(store, path, lambda metadata: replace(metadata, consolidated=found))
+
+    def change(metadata: GroupMetadata) -> GroupMetadata:
+        for node, members in found.items():
+            if members.get("zarr_format") != metadata.zarr_format:
+                raise UnsupportedError(
+                    f"/{join(path, node)} is of another format than the group /{path}; a copy can't be of both"
+                )
+        return replace(metadata, consolidated=found)
+
+    return _change_document(store, path, change)
 
 
 def _gather(ask: Callable[[str], Any], paths: Sequence[str]) -> list[Any]:
@@ -221,7 +247,7 @@ def _gather(ask: Callable[[str], Any], paths: Sequence[str]) -> list[Any]:
 
 def child_names(store: Store, path: str) -> list[str]:
     """Names right below a group that a node may have, sorted; whether there is a document is not asked."""
-    return [name for name in store.list_dir(f"{path}/" if path else "") if name != DOCUMENT and _may_be_node(name)]
+    return [name for name in store.list_dir(f"{path}/" if path else "") if name not in RESERVED and _may_be_node(name)]
 
 
 def _may_be_node(name: str) -> bool:

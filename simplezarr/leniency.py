@@ -27,6 +27,13 @@ CASES = {
     "blosc-blocksize": "missing; read as 0, automatic",
     "nonfinite-attributes": "NaN and Infinity are not JSON; they are read as floats",
     "skipped-extension": "unknown, and skipped because must_understand is false; the array can't be written",
+    "cropped-chunk": "stored without its part outside the array; it is read as if it had been stored as a whole",
+    "no-codecs": "missing; chunks are read as plain elements in little endian",
+    "no-filters": "an empty list is read as null",
+    "text-fill": "a number in a string is read as that number",
+    "zero-fill": "0 is read as an element of zero bytes",
+    "integer-bool": "0 and 1 are read as false and true",
+    "bad-attributes": "not usable; the node is read as if it had none",
     "bad-consolidated": "not usable, and ignored; write it again with consolidate_metadata()",
 }
 

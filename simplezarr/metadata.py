@@ -10,7 +10,8 @@ codecs can't do with the chunks is for `codecs.base.resolve_chain` to find when 
 
 import marshal
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,15 +20,15 @@ from simplezarr.codecs.bytes import is_big_endian
 from simplezarr.codecs.registry import parse_codecs
 from simplezarr.dtypes import DataType, parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
-from simplezarr.extensions import check_integers, parse_extension, refuse_unknown, remembered, show
+from simplezarr.extensions import check_integers, parse_extension, remembered, show
+from simplezarr.grids import CHUNK_SHAPE, MAX_LENGTH, Rectilinear, parse_grid, regular_to_json, without_zeros
 from simplezarr.keys import ChunkKeys, normalize_path
 from simplezarr.leniency import tolerate, tolerated
 from simplezarr.metadata_json import check_attributes, dump, load, load_exact_fill
 
-__all__ = ["ArrayMetadata", "GroupMetadata", "check_dimension_names", "parse_node"]
+__all__ = ["ArrayMetadata", "GroupMetadata", "check_dimension_names", "parse_consolidated", "parse_node"]
 
 MAX_NDIM = 64  # as NumPy
-_MAX_LENGTH = 2**63 - 1
 _MAX_REMEMBERED = 256  # documents and layouts, each of at most so many bytes
 _MAX_REMEMBERED_SIZE = 4096
 _ZARR_FORMAT = 3
@@ -35,18 +36,22 @@ _ZARR_FORMAT = 3
 _LAYOUT_MEMBERS = ("data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs")
 _MANDATORY = frozenset(("zarr_format", "node_type", "shape", *_LAYOUT_MEMBERS))
 _ARRAY_MEMBERS = _MANDATORY | {"attributes", "storage_transformers", "dimension_names"}
-_CHUNK_SHAPE = "chunk_grid.configuration.chunk_shape"
 _GROUP_MEMBERS = frozenset(("zarr_format", "node_type", "attributes", "consolidated_metadata"))
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayMetadata:
-    """The metadata of an array.
+    """The metadata of an array, in the form that Zarr 3 gives them; `zarr_format` says which one they are stored in.
 
     `chunk_shape` is that of the stored unit, a shard where there are shards. `fill` is an element in native byte order.
     `extra` holds members that need not be understood; they are kept when the document is written again. `skipped` names
     codecs and storage transformers that were unknown and need not be understood; with any, nothing can be written.
+    `grid` is there where chunks are not all of one shape; `chunk_shape` then has the largest lengths.
     """
+
+    zarr_format: ClassVar[int] = 3
+    #: Name of the document that makes a node of a path.
+    document: ClassVar[str] = "zarr.json"
 
     shape: tuple[int, ...]
     data_type: DataType
@@ -58,6 +63,14 @@ class ArrayMetadata:
     dimension_names: tuple[str | None, ...] | None = None
     extra: dict = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+    grid: Rectilinear | None = None
+
+    @property
+    def grid_shape(self) -> tuple[int, ...]:
+        """Number of stored units along each axis."""
+        if self.grid is not None:
+            return self.grid.grid_shape(self.shape)
+        return tuple([-(-length // part) for length, part in zip(self.shape, self.chunk_shape, strict=True)])
 
     @property
     def spec(self) -> ChunkSpec:
@@ -75,7 +88,7 @@ class ArrayMetadata:
             "node_type": "array",
             "shape": list(self.shape),
             "data_type": self.data_type.to_json(),
-            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(self.chunk_shape)}},
+            "chunk_grid": self.grid.to_json() if self.grid else regular_to_json(self.chunk_shape),
             "chunk_key_encoding": self.chunk_keys.to_json(),
             "fill_value": self.data_type.fill_to_json(self.fill),
             "codecs": [codec.to_json() for codec in codecs],
@@ -91,6 +104,13 @@ class ArrayMetadata:
         """Returns the document."""
         return dump(self.to_json())
 
+    def to_documents(self, before: object = None) -> dict[str, bytes]:
+        """Returns the node's documents by their names below its path, the one that makes it a node last.
+
+        With the metadata as they were `before`, documents in which nothing changes may be left out.
+        """
+        return {self.document: self.to_bytes()}
+
 
 def _warn_of_duplicates(names: tuple[str | None, ...]) -> None:
     present = [name for name in names if name is not None]
@@ -104,8 +124,11 @@ class GroupMetadata:
     """The metadata of a group.
 
     `consolidated` maps relative paths of nodes below the group to the members of their documents, as they were once:
-    a copy that may be stale. `extra` is as in `ArrayMetadata`.
+    a copy that may be stale. `extra`, `zarr_format` and `document` are as in `ArrayMetadata`.
     """
+
+    zarr_format: ClassVar[int] = 3
+    document: ClassVar[str] = "zarr.json"
 
     attributes: dict = field(default_factory=dict)
     consolidated: dict[str, dict] | None = None
@@ -126,6 +149,13 @@ class GroupMetadata:
     def to_bytes(self) -> bytes:
         """Returns the document."""
         return dump(self.to_json())
+
+    def to_documents(self, before: object = None) -> dict[str, bytes]:
+        """Returns the node's documents by their names below its path, the one that makes it a node last.
+
+        With the metadata as they were `before`, documents in which nothing changes may be left out.
+        """
+        return {self.document: self.to_bytes()}
 
 
 def parse_node(document: bytes, key: str) -> ArrayMetadata | GroupMetadata:
@@ -160,19 +190,25 @@ def _missing_or_shown(members: dict, name: str) -> str:
 
 
 def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
+    if "codecs" not in members:
+        tolerate("no-codecs", f"{key}: codecs")
+        members = {**members, "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}]}
     if not members.keys() >= _MANDATORY:
         missing = next(name for name in sorted(_MANDATORY) if name not in members)
         raise MetadataError(f"{key}: {missing}: missing; an array needs it")
     extra = {} if members.keys() <= _ARRAY_MEMBERS else _parse_extra(members, _ARRAY_MEMBERS, key)
-    shape = check_integers(members["shape"], 0, _MAX_LENGTH, f"{key}: shape")
+    shape = check_integers(members["shape"], 0, MAX_LENGTH, f"{key}: shape")
     if len(shape) > MAX_NDIM:
         raise MetadataError(f"{key}: shape: {len(shape)} dimensions; the limit is {MAX_NDIM}")
-    data_type, chunk_shape, chunk_keys, fill, codecs, skipped = _layout(members, key, document)
-    if len(chunk_shape) != len(shape):
+    data_type, grid, chunk_keys, fill, codecs, skipped = _layout(members, key, document)
+    rectilinear, chunk_shape = (grid, grid.largest) if isinstance(grid, Rectilinear) else (None, grid)
+    if rectilinear is not None:
+        rectilinear.check(shape, f"{key}: chunk_grid.configuration.chunk_shapes")
+    elif len(chunk_shape) != len(shape):
         entries = f"{show(chunk_shape)} has {len(chunk_shape)} entries for {len(shape)} dimensions"
-        raise MetadataError(f"{key}: {_CHUNK_SHAPE}: {entries}")
-    if 0 in shape or 0 in chunk_shape:
-        chunk_shape, codecs = _without_zeros(shape, chunk_shape, codecs, f"{key}: {_CHUNK_SHAPE}")
+        raise MetadataError(f"{key}: {CHUNK_SHAPE}: {entries}")
+    if rectilinear is None and (0 in shape or 0 in chunk_shape):
+        chunk_shape, codecs = without_zeros(shape, chunk_shape, codecs, f"{key}: {CHUNK_SHAPE}")
     if members.get("storage_transformers") != []:
         skipped += _parse_transformers(members, key)
     return ArrayMetadata(
@@ -186,14 +222,15 @@ def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
         _parse_dimension_names(members, len(shape), key),
         extra,
         skipped,
+        rectilinear,
     )
 
 
-Layout = tuple[DataType, tuple[int, ...], ChunkKeys, bytes, tuple[Codec, ...], tuple[str, ...]]
+Layout = tuple[DataType, tuple[int, ...] | Rectilinear, ChunkKeys, bytes, tuple[Codec, ...], tuple[str, ...]]
 
 
 def _layout(members: dict, key: str, document: bytes) -> Layout:
-    """Returns data type, chunk shape, chunk keys, fill value, codecs and names of skipped codecs.
+    """Returns data type, grid, chunk keys, fill value, codecs and names of skipped codecs.
 
     Most arrays of a store share these, and an array is opened more than once: they are read anew only if they are new.
     """
@@ -222,7 +259,7 @@ def _remember(mark: bytes, what: object) -> None:
 def _parse_layout(members: dict, key: str, document: bytes) -> tuple[Layout, bool]:
     """Returns the layout, and whether the same members will always give the same."""
     data_type = parse_dtype(members["data_type"], f"{key}: data_type")
-    chunk_shape = _parse_grid(members["chunk_grid"], f"{key}: chunk_grid")
+    grid = parse_grid(members["chunk_grid"], f"{key}: chunk_grid")
     chunk_keys = ChunkKeys.from_json(members["chunk_key_encoding"], f"{key}: chunk_key_encoding")
     skipped: list[str] = []
     codecs = parse_codecs(members["codecs"], f"{key}: codecs", skipped)
@@ -237,18 +274,18 @@ def _parse_layout(members: dict, key: str, document: bytes) -> tuple[Layout, boo
         fill = data_type.fill_from_json(load_exact_fill(document, key) if is_rounded else fill, f"{key}: fill_value")
         if data_type.name == "structured" and type(members["fill_value"]) is str and is_big_endian(codecs):
             fill = data_type.swapped(np.frombuffer(fill, data_type.numpy)).tobytes()
-    spec = ChunkSpec(chunk_shape, data_type, fill)
-    if spec.nbytes > _MAX_LENGTH:
-        raise MetadataError(f"{key}: {_CHUNK_SHAPE}: chunks of {spec.nbytes} bytes; the limit is {_MAX_LENGTH}")
+    spec = ChunkSpec(grid.largest if isinstance(grid, Rectilinear) else grid, data_type, fill)
+    if spec.nbytes > MAX_LENGTH:
+        raise MetadataError(f"{key}: {CHUNK_SHAPE}: chunks of {spec.nbytes} bytes; the limit is {MAX_LENGTH}")
     if any(codec.unfitted for codec in codecs):
         codecs = fit_chain(codecs, spec, f"{key}: codecs")
-    return (data_type, chunk_shape, chunk_keys, fill, codecs, tuple(skipped)), not is_rounded
+    return (data_type, grid, chunk_keys, fill, codecs, tuple(skipped)), not is_rounded
 
 
 def _parse_group(members: dict, key: str) -> GroupMetadata:
     extra = {} if members.keys() <= _GROUP_MEMBERS else _parse_extra(members, _GROUP_MEMBERS, key)
     block = members.get("consolidated_metadata")
-    consolidated = None if block is None else _parse_consolidated(block, f"{key}: consolidated_metadata")
+    consolidated = None if block is None else parse_consolidated(block, f"{key}: consolidated_metadata")
     return GroupMetadata(_parse_attributes(members, key), consolidated, extra)
 
 
@@ -262,42 +299,6 @@ def _parse_extra(members: dict, known: frozenset[str], key: str) -> dict:
             raise UnsupportedError(f"{key}: {show(name)}: unknown member, and not an object with must_understand false")
         extra[name] = value
     return extra
-
-
-def _parse_grid(value: object, where: str) -> tuple[int, ...]:
-    name, configuration, _ = parse_extension(value, where)
-    if name != "regular":
-        raise UnsupportedError(f"{where}: unknown chunk grid {show(name)}; known is 'regular'")
-    if "chunk_shape" not in configuration:
-        raise MetadataError(f"{where}.configuration.chunk_shape: missing; a regular grid needs it")
-    refuse_unknown(configuration, ("chunk_shape",), f"{where}.configuration")
-    return check_integers(configuration["chunk_shape"], 0, _MAX_LENGTH, f"{where}.configuration.chunk_shape")
-
-
-Unit = tuple[tuple[int, ...], tuple[Codec, ...]]
-
-
-def _without_zeros(shape: tuple[int, ...], chunk_shape: tuple[int, ...], codecs: tuple[Codec, ...], where: str) -> Unit:
-    """Returns chunk shape and codecs with the chunk lengths of 0 replaced, which empty arrays may have."""
-    for i, length in enumerate(chunk_shape):
-        if length == 0 and shape[i]:
-            raise MetadataError(f"{where}[{i}]: 0 is not an integer from 1 to {_MAX_LENGTH}")
-    replaced = _positive(shape, chunk_shape, codecs)
-    if replaced != (chunk_shape, codecs):
-        tolerate("empty-chunk", where)
-    return replaced
-
-
-def _positive(shape: tuple[int, ...], chunk_shape: tuple[int, ...], codecs: tuple[Codec, ...]) -> Unit:
-    from simplezarr.codecs.sharding import Sharding  # imported with the first shard otherwise
-
-    least = tuple([0 if length else 1 for length in shape])
-    head = codecs[0] if codecs else None
-    if type(head) is Sharding and len(head.chunk_shape) == len(shape):
-        inner, inner_codecs = _positive(shape, head.chunk_shape, head.codecs)
-        codecs = (replace(head, chunk_shape=inner, codecs=inner_codecs), *codecs[1:])
-        least = inner
-    return tuple([length or other for length, other in zip(chunk_shape, least, strict=True)]), codecs
 
 
 def _parse_transformers(members: dict, key: str) -> tuple[str, ...]:
@@ -361,7 +362,7 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _parse_consolidated(block: object, where: str) -> dict[str, dict] | None:
+def parse_consolidated(block: object, where: str) -> dict[str, dict] | None:
     """Returns the documents by path; `None`, with a warning, if they are not usable: they are never the only copy."""
     problem = _consolidated_problem(block)
     if problem:

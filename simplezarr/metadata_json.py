@@ -11,7 +11,8 @@ Infinity are read within attributes only, where some writers put them; and a fil
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,10 +55,13 @@ _lenient = json.JSONDecoder().raw_decode
 _exact = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=NumberText).raw_decode
 
 
-def load(document: bytes, key: str) -> dict:
-    """Returns the top-level members of a document; errors begin with `key`."""
+def load(document: bytes, key: str, lenient: Container[str] | None = _LENIENT_MEMBERS) -> dict:
+    """Returns the top-level members of a document; errors begin with `key`.
+
+    The members `lenient` (None: all) may have what is unusual in them.
+    """
     try:
-        return _load(_text(document, key), key)
+        return _load(_text(document, key), key, lenient)
     except json.JSONDecodeError as error:
         raise MetadataError(f"{key}: not a JSON document: {error}") from None
     except UnicodeDecodeError as error:
@@ -86,17 +90,17 @@ def _text(document: bytes, key: str) -> str:
     return text
 
 
-def _load(text: str, key: str) -> dict:
+def _load(text: str, key: str, lenient: Container[str] | None) -> dict:
     # Copies of other documents are large and may have what is unusual: rather once with care than twice.
     if len(text) < _LARGE or '"consolidated_metadata"' not in text:
         try:
             members, end = _strict(text)
         except _UnusualError:
-            return _walk(text, key, _decode_member)
+            return _walk(text, key, partial(_decode_member, lenient))
         if end != len(text):
             _check_end(text, end)
         return members
-    return _walk(text, key, _decode_member)
+    return _walk(text, key, partial(_decode_member, lenient))
 
 
 def _check_end(text: str, end: int) -> None:
@@ -136,8 +140,8 @@ def _after(text: str, at: int) -> int:
     return _skip_whitespace(text, at).end()  # type: ignore[union-attr]
 
 
-def _decode_member(name: str, text: str, at: int, key: str) -> tuple[object, int]:
-    if name not in _LENIENT_MEMBERS:
+def _decode_member(lenient: Container[str] | None, name: str, text: str, at: int, key: str) -> tuple[object, int]:
+    if lenient is not None and name not in lenient:
         try:
             return _strict(text, at)
         except _UnusualError as error:

@@ -52,7 +52,7 @@ def _walk(store: Store, path: str, metadata: ArrayMetadata) -> Iterator[Index]:
 
 def _inside(store: Store, path: str, metadata: ArrayMetadata) -> list[Index]:
     """Indexes of the stored chunks or shards that the array's grid has."""
-    bounds = grid(metadata.shape, metadata.chunk_shape)
+    bounds = metadata.grid_shape
     indexes = stored_indexes(store, path, metadata) or []
     return [index for index in indexes if all(i < n for i, n in zip(index, bounds, strict=True))]
 
@@ -84,7 +84,7 @@ def summary(store: Store, path: str, metadata: ArrayMetadata) -> str | None:
     except UnsupportedError:
         return None
     sharded = any(type(codec) is Sharding for codec in metadata.codecs)
-    total = math.prod(grid(metadata.shape, metadata.chunk_shape))
+    total = math.prod(metadata.grid_shape)
     nbytes = _total(store, path, metadata, indexes)
     return f"{len(indexes):,} of {total:,} {'shards' if sharded else 'chunks'}, {nbytes:,} bytes"
 
@@ -98,6 +98,8 @@ def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple
     heads, middle, tails = split_chain(metadata.codecs, "codecs")
     if type(middle) is not Sharding or chunks == metadata.chunk_shape:
         return len(indexes)
+    if metadata.grid is not None:
+        raise UnsupportedError(f"array '/{path}': chunks in shards of different shapes can't be counted")
     spec = resolve_chain(metadata.codecs, metadata.spec, "codecs")[0][-1]
     index_spec = middle.index_spec(spec)
     pipeline = bind(middle.index_codecs, index_spec)

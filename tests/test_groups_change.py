@@ -79,7 +79,7 @@ def test_overwrite(store):
 
 @pytest.mark.parametrize("wrong", [
     {"chunks": 0}, {"codecs": ["nope"]}, {"data": [1, 2]}, {"attributes": {"a": 1j}},
-    {"fill_value": 300}, {"zarr_format": 2}, {"data": [[1, 2, 3, 400]], "shape": (1, 4)},
+    {"fill_value": 300}, {"zarr_format": 1}, {"data": [[1, 2, 3, 400]], "shape": (1, 4)},
 ])  # fmt: skip
 def test_overwrite_destroys_nothing_for_arguments_that_are_wrong(store, wrong):
     sz.create_array(store, "a", data=[1, 2, 3])

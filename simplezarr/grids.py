@@ -1,0 +1,164 @@
+"""Chunk grids: how an array is cut into chunks.
+
+>>> parse_grid({"name": "regular", "configuration": {"chunk_shape": [2, 3]}}, "chunk_grid")
+(2, 3)
+"""
+
+from dataclasses import dataclass, replace
+
+from simplezarr.codecs.base import Codec
+from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.extensions import check_choice, check_integers, parse_extension, refuse_unknown, show
+from simplezarr.leniency import tolerate
+
+__all__ = ["CHUNK_SHAPE", "MAX_LENGTH", "Axis", "Rectilinear", "parse_grid", "regular_to_json", "without_zeros"]
+
+MAX_LENGTH = 2**63 - 1
+CHUNK_SHAPE = "chunk_grid.configuration.chunk_shape"
+
+
+MAX_RUNS = 1 << 20  # of an axis
+
+Run = tuple[int, int]  # the length of chunks, and how many of them follow each other
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis of a rectilinear grid, as far as the array reaches.
+
+    Run i has chunks of length `edges[i]`, its first element is `starts[i]` and its first chunk `firsts[i]`; behind the
+    last run these are the ends.
+    """
+
+    edges: tuple[int, ...]
+    starts: tuple[int, ...]
+    firsts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rectilinear:
+    """A grid whose chunks may be of any length along each axis: for an axis runs, or a number that is repeated.
+
+    Runs are never expanded: a chunk is found by bisection.
+
+    >>> grid = Rectilinear((3, ((1, 3), (4, 1))))
+    >>> grid.largest, grid.grid_shape((10, 6))
+    ((3, 4), (4, 4))
+    >>> grid.axis(1, 6)
+    Axis(edges=(1, 4), starts=(0, 3, 7), firsts=(0, 3, 4))
+    """
+
+    axes: tuple[int | tuple[Run, ...], ...]
+
+    @property
+    def largest(self) -> tuple[int, ...]:
+        """The largest length of a chunk along each axis."""
+        return tuple([runs if isinstance(runs, int) else max((n for n, _ in runs), default=1) for runs in self.axes])
+
+    def axis(self, number: int, length: int) -> Axis:
+        """The axis `number` of an array that is of `length` there."""
+        runs = self.axes[number]
+        edges, starts, firsts = [], [0], [0]
+        for edge, count in ((runs, length),) if isinstance(runs, int) else runs:
+            if starts[-1] >= length:
+                break
+            used = min(count, -(-(length - starts[-1]) // edge))
+            edges.append(edge)
+            starts.append(starts[-1] + used * edge)
+            firsts.append(firsts[-1] + used)
+        return Axis(tuple(edges), tuple(starts), tuple(firsts))
+
+    def grid_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Number of chunks along each axis of an array of `shape`."""
+        return tuple([self.axis(i, length).firsts[-1] for i, length in enumerate(shape)])
+
+    def check(self, shape: tuple[int, ...], where: str) -> None:
+        """Raises unless the grid is one for arrays of `shape`."""
+        if len(self.axes) != len(shape):
+            raise MetadataError(f"{where}: {len(self.axes)} entries for {len(shape)} dimensions")
+        for i, length in enumerate(shape):
+            axis = self.axis(i, length)
+            if axis.starts[-1] < length:
+                raise MetadataError(f"{where}[{i}]: the lengths add up to {axis.starts[-1]}; the array has {length}")
+            if any(edge * end > MAX_LENGTH for edge, end in zip(axis.edges, axis.firsts[1:], strict=True)):
+                raise UnsupportedError(f"{where}[{i}]: long chunks behind so many short ones can't be read")
+
+    def to_json(self) -> dict:
+        """Returns the member `chunk_grid`."""
+        shapes = [
+            runs if isinstance(runs, int) else [edge if count == 1 else [edge, count] for edge, count in runs]
+            for runs in self.axes
+        ]
+        return {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": shapes}}
+
+
+def regular_to_json(chunk_shape: tuple[int, ...]) -> dict:
+    """Returns the member `chunk_grid` of a regular grid."""
+    return {"name": "regular", "configuration": {"chunk_shape": list(chunk_shape)}}
+
+
+def parse_grid(value: object, where: str) -> tuple[int, ...] | Rectilinear:
+    """Reads the member `chunk_grid`; of a regular grid, returns the shape of its chunks."""
+    name, configuration, _ = parse_extension(value, where)
+    known = _MEMBERS.get(name)
+    if known is None:
+        raise UnsupportedError(f"{where}: unknown chunk grid {show(name)}; known are {', '.join(map(repr, _MEMBERS))}")
+    for member in known:
+        if member not in configuration:
+            raise MetadataError(f"{where}.configuration.{member}: missing; a {name} grid needs it")
+    refuse_unknown(configuration, known, f"{where}.configuration")
+    place = f"{where}.configuration.{known[-1]}"
+    if name == "regular":
+        return check_integers(configuration["chunk_shape"], 0, MAX_LENGTH, place)
+    check_choice(configuration["kind"], ("inline",), f"{where}.configuration.kind")
+    shapes = configuration["chunk_shapes"]
+    if type(shapes) is not list:
+        raise MetadataError(f"{place}: {show(shapes)} is not a list")
+    return Rectilinear(tuple([_parse_runs(item, f"{place}[{i}]") for i, item in enumerate(shapes)]))
+
+
+_MEMBERS = {"regular": ("chunk_shape",), "rectilinear": ("kind", "chunk_shapes")}
+
+
+def _parse_runs(value: object, where: str) -> int | tuple[Run, ...]:
+    if type(value) is not list:
+        return check_integers([value], 1, MAX_LENGTH, where)[0]
+    if len(value) > MAX_RUNS:
+        raise MetadataError(f"{where}: {len(value)} entries; the limit is {MAX_RUNS}")
+    runs: list[Run] = []
+    for i, item in enumerate(value):
+        place = f"{where}[{i}]"
+        pair = check_integers(item if type(item) is list else [item, 1], 1, MAX_LENGTH, place)
+        if len(pair) != 2:
+            raise MetadataError(f"{place}: {show(item)} is neither a length nor a pair of a length and a count")
+        if runs and runs[-1][0] == pair[0]:
+            runs[-1] = (pair[0], runs[-1][1] + pair[1])
+        else:
+            runs.append((pair[0], pair[1]))
+    return tuple(runs)
+
+
+Unit = tuple[tuple[int, ...], tuple[Codec, ...]]
+
+
+def without_zeros(shape: tuple[int, ...], chunk_shape: tuple[int, ...], codecs: tuple[Codec, ...], where: str) -> Unit:
+    """Returns chunk shape and codecs with the chunk lengths of 0 replaced, which empty arrays may have."""
+    for i, length in enumerate(chunk_shape):
+        if length == 0 and shape[i]:
+            raise MetadataError(f"{where}[{i}]: 0 is not an integer from 1 to {MAX_LENGTH}")
+    replaced = _positive(shape, chunk_shape, codecs)
+    if replaced != (chunk_shape, codecs):
+        tolerate("empty-chunk", where)
+    return replaced
+
+
+def _positive(shape: tuple[int, ...], chunk_shape: tuple[int, ...], codecs: tuple[Codec, ...]) -> Unit:
+    from simplezarr.codecs.sharding import Sharding  # imported with the first shard otherwise
+
+    least = tuple([0 if length else 1 for length in shape])
+    head = codecs[0] if codecs else None
+    if type(head) is Sharding and len(head.chunk_shape) == len(shape):
+        inner, inner_codecs = _positive(shape, head.chunk_shape, head.codecs)
+        codecs = (replace(head, chunk_shape=inner, codecs=inner_codecs), *codecs[1:])
+        least = inner
+    return tuple([length or other for length, other in zip(chunk_shape, least, strict=True)]), codecs

@@ -1,0 +1,220 @@
+"""Codecs as Zarr 2 lists them, `order`, `filters` and `compressor`, to a chain of codecs and back.
+
+Elements are put in `order`, go through the filters and then through the compressor. What turns them into bytes is not
+listed: it stands before the first filter that takes bytes, or behind all of them.
+
+>>> from simplezarr.dtypes import parse_dtype
+>>> members = {"order": "F", "filters": None, "compressor": {"id": "zstd", "level": 3}}
+>>> chain = parse_chain(members, (4, 5), np.dtype(">u2"), "a/.zarray")
+>>> [codec.name for codec in chain]
+['transpose', 'bytes', 'zstd']
+>>> chain_to_json(chain, np.dtype(">u2"))
+{'compressor': {'id': 'zstd', 'level': 3}, 'order': 'F', 'filters': None}
+"""
+
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec, Data
+from simplezarr.codecs.blosc import Blosc
+from simplezarr.codecs.bytes import Bytes
+from simplezarr.codecs.checksums import Checksum
+from simplezarr.codecs.registry import MAX_CODECS, codec_class
+from simplezarr.codecs.transpose import Transpose
+from simplezarr.codecs.zstd import Zstd
+from simplezarr.errors import ChunkError, MetadataError, UnsupportedError
+from simplezarr.extensions import show
+from simplezarr.leniency import tolerate
+from simplezarr.v2_types import byte_order
+
+__all__ = ["MixedBytes", "chain_to_json", "object_filter", "parse_chain"]
+
+PREFIX = "numcodecs."
+# Ids that stand for codecs of Zarr 3; the others are names with the prefix before them.
+_IDS = ("blosc", "zstd", "gzip", "vlen-utf8", "vlen-bytes")
+_OBJECT_FILTERS = ("vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2", "pickle", "categorize")
+_COMPRESSORS = ("blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4", "pcodec", "zfpy")
+_MAX_TYPESIZE = 255
+_SHUFFLES = {0: "noshuffle", 1: "shuffle", 2: "bitshuffle"}
+_SHUFFLE_NUMBERS = {name: number for number, name in _SHUFFLES.items()}
+# Members that say in which type, and byte order, a filter takes and gives elements.
+_GIVEN, _MADE = ("dtype", "decode_dtype"), ("astype", "encode_dtype")
+
+
+@dataclass(frozen=True, slots=True)
+class MixedBytes(ArrayBytesCodec):
+    """Structures whose fields are of different byte orders, which Zarr 3 has no codec for."""
+
+    name: ClassVar[str] = "bytes of mixed order"
+    stored: np.dtype
+
+    def to_json(self) -> dict:
+        raise UnsupportedError(f"Zarr 3 has no form for fields of different byte orders: {self.stored}")
+
+    def resolve(self, spec: ChunkSpec) -> int:
+        return spec.nbytes
+
+    def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
+        return array.astype(self.stored).tobytes()
+
+    def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
+        size = len(memoryview(data).cast("B"))
+        if size != spec.nbytes:
+            raise ChunkError(f"{size} bytes instead of {spec.nbytes}", codec=self.name)
+        elements = np.frombuffer(data, self.stored).astype(spec.dtype.numpy)
+        return spec.dtype.checked(elements).reshape(spec.shape)
+
+
+# ---- reading ----
+
+
+def parse_chain(members: dict, shape: tuple[int, ...], stored: np.dtype, key: str) -> tuple[Codec, ...]:
+    """Returns the chain of an array of `shape`, whose elements are stored as `stored`."""
+    codecs: list[Codec] = [Transpose(tuple(reversed(range(len(shape)))))] if _is_reversed(members, shape, key) else []
+    order = byte_order(stored)
+    found = False
+    for value, where in _listed(members, key):
+        codec = _parse_codec(value, stored, where)
+        if isinstance(codec, ArrayArrayCodec):
+            order = _order_behind(value, order, where)
+        if isinstance(codec, BytesBytesCodec) and not found:
+            codecs.append(_elements_to_bytes(order, stored))
+        found = found or not isinstance(codec, ArrayArrayCodec)
+        codecs.append(codec)
+    return tuple(codecs if found else [*codecs, _elements_to_bytes(order, stored)])
+
+
+def object_filter(members: dict) -> str | None:
+    """Returns the id of the filter, or compressor, that says what objects are."""
+    filters = members.get("filters")
+    for value in [*(filters if type(filters) is list else ()), members.get("compressor")]:
+        if type(value) is dict and value.get("id") in _OBJECT_FILTERS:
+            return value["id"]
+    return None
+
+
+def _is_reversed(members: dict, shape: tuple[int, ...], key: str) -> bool:
+    order = members["order"]
+    if order != "C" and order != "F":
+        raise MetadataError(f'{key}: order: {show(order)} is neither "C" nor "F"')
+    return order == "F" and len(shape) > 1
+
+
+def _listed(members: dict, key: str) -> list[tuple[Any, str]]:
+    """The filters and the compressor, each with its place."""
+    filters, compressor = members.get("filters"), members.get("compressor")
+    if filters is not None and type(filters) is not list:
+        raise MetadataError(f"{key}: filters: {show(filters)} is neither a list nor null")
+    if filters == []:
+        tolerate("no-filters", f"{key}: filters")
+    listed = [(value, f"{key}: filters[{i}]") for i, value in enumerate(filters or ())]
+    if compressor is not None:
+        listed.append((compressor, f"{key}: compressor"))
+    if len(listed) > MAX_CODECS:
+        raise MetadataError(f"{key}: filters: {len(listed)} codecs; the limit is {MAX_CODECS}")
+    return listed
+
+
+def _parse_codec(value: Any, stored: np.dtype, where: str) -> Codec:
+    if type(value) is not dict or type(value.get("id")) is not str:
+        raise MetadataError(f'{where}: {show(value)} is not an object with a string "id"')
+    id = value["id"]
+    if id == "pickle":
+        raise UnsupportedError(f'{where}: "pickle" is never read: unpickling runs code that the data bring along')
+    try:
+        found = codec_class(id if id in _IDS else PREFIX + id)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{where}: id {show(id)}: {error}") from error.__cause__
+    configuration = {member: item for member, item in value.items() if member != "id"}
+    if is_dataclass(found):  # numcodecs adds members now and then
+        known = {field.name for field in fields(found)}
+        configuration = {member: item for member, item in configuration.items() if member in known}
+    try:
+        return found.from_configuration(_adapted(id, configuration, stored, where), where)
+    except MetadataError as error:  # Zarr 2 has no member `configuration`
+        raise MetadataError(str(error).replace(f"{where}.configuration", where, 1)) from None
+
+
+def _adapted(id: str, configuration: dict, stored: np.dtype, where: str) -> dict:
+    """Returns the configuration of a codec that goes by the same id in both formats as Zarr 3 has it."""
+    if id == "blosc":
+        shuffle = configuration.get("shuffle", 1)
+        if shuffle == -1:
+            shuffle = 2 if stored.itemsize == 1 else 1
+        if type(shuffle) is not int or shuffle not in _SHUFFLES:
+            raise MetadataError(f"{where}.shuffle: {show(shuffle)} is not one of -1, 0, 1, 2")
+        typesize = stored.itemsize if stored.itemsize <= _MAX_TYPESIZE and stored.kind not in "OT" else 1
+        defaults = {"cname": "lz4", "clevel": 5, "blocksize": 0, "typesize": typesize}
+        return {**defaults, **configuration, "shuffle": _SHUFFLES[shuffle]}
+    if id == "zstd":
+        level = configuration.get("level", 0)
+        return {**configuration, "level": int(level) if type(level) is str and level.lstrip("-").isdecimal() else level}
+    return {"level": 1, **configuration} if id == "gzip" else configuration
+
+
+def _order_behind(value: dict, order: str | None, where: str) -> str | None:
+    """Returns the byte order of what a filter makes of elements of the byte order `order`."""
+    taken = _named_order(value, _GIVEN)
+    if taken is not None and order is not None and taken != order:
+        raise UnsupportedError(
+            f"{where}: takes elements in {taken}-endian order, but gets them in {order}-endian order"
+        )
+    named = next((member for member in _MADE if value.get(member) is not None), None)
+    return _named_order(value, _MADE) if named else order
+
+
+def _named_order(value: dict, members: tuple[str, ...]) -> str | None:
+    for member in members:
+        if type(value.get(member)) is str:
+            return {"<": "little", ">": "big"}.get(value[member][:1])
+    return None
+
+
+def _elements_to_bytes(order: str | None, stored: np.dtype) -> Codec:
+    return MixedBytes(stored) if order == "mixed" else Bytes(order)
+
+
+# ---- writing ----
+
+
+def chain_to_json(codecs: tuple[Codec, ...], stored: np.dtype) -> dict:
+    """Returns the members `order`, `filters` and `compressor`; raises UnsupportedError for what they can't say."""
+    rest = list(codecs)
+    order = "C"
+    if rest and isinstance(rest[0], Transpose):
+        order = _order_to_json(rest.pop(0).to_json()["configuration"]["order"])
+    listed = [_codec_to_json(codec, stored) for codec in rest if not isinstance(codec, (Bytes, MixedBytes))]
+    last = listed.pop() if listed and listed[-1]["id"] in _COMPRESSORS else None
+    return {"compressor": last, "order": order, "filters": listed or None}
+
+
+def _order_to_json(order: list[int]) -> str:
+    if order == sorted(order):
+        return "C"
+    if order == sorted(order, reverse=True):
+        return "F"
+    raise UnsupportedError(f"Zarr 2 stores axes in their order or reversed, not in the order {order}")
+
+
+def _codec_to_json(codec: Codec, stored: np.dtype) -> dict:
+    document = codec.to_json()
+    name, configuration = document["name"], document.get("configuration", {})
+    id = name.removeprefix(PREFIX)
+    if name == id and id not in (*_IDS, "crc32c"):
+        raise UnsupportedError(f"Zarr 2 has no codec {show(name)}")
+    if isinstance(codec, Blosc):
+        # numcodecs takes the item size from the array, and `typesize` is a member that others refuse
+        kept = {member: configuration[member] for member in ("cname", "clevel", "shuffle", "blocksize")}
+        return {"id": id, **kept, "shuffle": _SHUFFLE_NUMBERS[codec.shuffle]}
+    if isinstance(codec, Zstd | Checksum):  # others refuse a member that says what goes without saying
+        usual = {"checksum": False, "location": getattr(type(codec)(), "location", None)}
+        configuration = {m: v for m, v in configuration.items() if m not in usual or v != usual[m]}
+    marked = {m: _marked(v, stored) if m in _GIVEN + _MADE else v for m, v in configuration.items()}
+    return {"id": id, **marked}
+
+
+def _marked(dtype: str, stored: np.dtype) -> str:
+    """Returns a filter's type in the byte order of the array: a chain has one, where its elements become bytes."""
+    return np.dtype(dtype).newbyteorder(">" if byte_order(stored) == "big" else "<").str
