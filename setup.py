@@ -21,8 +21,10 @@ EXTENSIONS = {  # module: (C files, archives)
     "_codecs": (["crc32c", "blosc1", "zstd"], ARCHIVE),
     "_pipeline": (["copy"], []),
     "_decode": (["copy", "copy_run", "files", "box"], []),
+    "_encode": (["copy", "equal"], []),
     "_chunks": ([], []),
     "_read": ([], []),
+    "_write": (["draft"], []),
 }
 
 DIRECTIVES = {

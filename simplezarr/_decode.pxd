@@ -7,6 +7,7 @@ from simplezarr._worker cimport Worker
 # Scratch of one level of nesting (SLOTS_PER_LEVEL of them): a shard in a shard is a level deeper.
 cdef enum:
     RAW, STEP_A, STEP_B, DECODED, INDEX_RAW, INDEX, ENTRIES
+    BODY, NEW_INDEX, PARTS  # of a shard that is being made
 
 cdef int open_file(const char *path, sz_file *file) noexcept nogil
 cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
@@ -20,6 +21,7 @@ cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size
 cdef int decode_native(Worker *worker, const Chain *chain, const char *src, size_t n, char *dst, int level) noexcept nogil
 cdef int read_native(Worker *worker, const Chain *chain, const sz_file *file, int64_t offset, size_t n, char *dst,
                      int level) noexcept nogil
+cdef void index_region(const Chain *chain, const void *index, Region *region) noexcept nogil
 cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int level, const uint64_t **index) noexcept nogil
 cdef int decode_shard(Worker *worker, const Chain *chain, const Blob *blob, const Region *region, Py_ssize_t part,
                       Py_ssize_t parts, int level) noexcept nogil

@@ -6,7 +6,7 @@ numbers in stored byte order. Its native form has the same order of axes, but nu
 is some elements of a chunk and their places in the caller's buffer.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 
@@ -120,6 +120,25 @@ cdef void region_gather(const Chain *chain, const Region *region, char *dst, int
     sz_copy(chain.ndim, region.count, dst, strides, region.data, region.strides, chain.itemsize, transform)
 
 
+cdef void fill_native(const Chain *chain, char *native) noexcept nogil:
+    """A whole chunk of fill value, in native form."""
+    sz_fill(chain.ndim, chain.shape, native, chain.strides, chain.fill, chain.itemsize)
+
+
+cdef void fill_outside(const Chain *chain, char *native, const Py_ssize_t *inside) noexcept nogil:
+    """Fills a chunk in native form but for its first inside[axis] elements along each axis of the chunk."""
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef Py_ssize_t first
+    cdef int i, d
+    for i in range(chain.ndim):
+        first = inside[chain.order[i]]
+        if first < chain.shape[i]:
+            for d in range(chain.ndim):
+                shape[d] = chain.shape[d]
+            shape[i] -= first
+            sz_fill(chain.ndim, shape, native + first * chain.strides[i], chain.strides, chain.fill, chain.itemsize)
+
+
 # ---------------------------------------------------------------- binding
 
 cdef class Pipeline:
@@ -128,7 +147,7 @@ cdef class Pipeline:
     shape: of the chunk; order: axis i of the stored form is axis order[i] of the chunk; dtype: of the elements, in native
     byte order; transform: 0, 1 (truth values) or the size of the units to swap; fill: one element's bytes; most: bytes
     that a chunk's encoded form may have; kernels: the bytes -> bytes codecs in decoding order; limits: the most bytes each
-    may decode to; python: a callable that decodes a chunk to an array where a codec has no kernel; inner, index: the
+    may decode to; python: decodes a chunk to an array when called, and has `encode`, where a codec has no kernel; inner, index: the
     pipelines of a shard's inner chunks and of its index, whose encoded form has index_nbytes bytes and comes first when
     index_first.
     """
@@ -140,12 +159,14 @@ cdef class Pipeline:
         cdef Py_ssize_t stride
         cdef int i
         self.shape, self.dtype = shape, dtype
-        self.parts = (fill, kernels, python, inner, index)
+        stored_fill = PyBytes_FromStringAndSize(PyBytes_AS_STRING(fill), len(fill))
+        self.parts = (fill, stored_fill, kernels, python, inner, index)
         chain.ndim = <int>len(shape)
         chain.itemsize = dtype.itemsize
         chain.most = most
         chain.transform = transform
-        chain.fill = PyBytes_AS_STRING(fill)
+        chain.fill, chain.stored_fill = PyBytes_AS_STRING(fill), PyBytes_AS_STRING(stored_fill)
+        sz_copy(0, NULL, PyBytes_AS_STRING(stored_fill), NULL, chain.fill, NULL, chain.itemsize, transform)
         stride = chain.itemsize
         for i in range(chain.ndim - 1, -1, -1):
             chain.order[i] = order[i]

@@ -94,6 +94,9 @@ cdef int read_shard(Worker *worker, Source source, const Py_ssize_t *index, Blob
 cdef class Read(Job):
     """A read under way."""
 
+    cdef str task(self):
+        return "reading"
+
     cdef int share(self, int threads):
         """Decides how the work is cut; the number of workers that it is worth."""
         cdef Py_ssize_t touched = self.touched(), work
