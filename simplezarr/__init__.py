@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy import s_
 
     from simplezarr import codecs
-    from simplezarr.api import open, open_array, open_group
+    from simplezarr.api import create_array, create_group, load, open, open_array, open_group, save
     from simplezarr.array import Array
     from simplezarr.codecs.registry import register_codec
     from simplezarr.errors import (
@@ -31,7 +31,7 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "numpy": ("s_",),
-    "simplezarr.api": ("open", "open_array", "open_group"),
+    "simplezarr.api": ("create_array", "create_group", "load", "open", "open_array", "open_group", "save"),
     "simplezarr.array": ("Array",),
     "simplezarr.codecs.registry": ("register_codec",),
     "simplezarr.errors": (
@@ -67,12 +67,16 @@ __all__ = [
     "ZarrError",
     "ZarrWarning",
     "codecs",
+    "create_array",
+    "create_group",
     "get_num_threads",
+    "load",
     "open",
     "open_array",
     "open_group",
     "register_codec",
     "s_",
+    "save",
     "set_num_threads",
 ]
 

@@ -1,13 +1,16 @@
-"""Opening nodes: from a path, a URL, a dict or a store to an Array or a Group."""
+"""Opening and creating nodes: from a path, a URL, a dict or a store to an Array or a Group."""
 
 import os
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from simplezarr.array import Array
+from simplezarr.create import array_metadata, as_data, check_format
 from simplezarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
-from simplezarr.group import DOCUMENT, Group, find_node
+from simplezarr.group import Group, find_node, new_group, require_group
+from simplezarr.hierarchy import DOCUMENT, create_node
 from simplezarr.keys import join, normalize_path
-from simplezarr.metadata import GroupMetadata
 from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
@@ -68,12 +71,104 @@ def open_group(store: StoreLike, path: str = "", *, mode: Literal["r", "r+", "a"
     """Opens a group; as `open`, but an array raises MetadataError, and mode "a" makes the group where it is missing."""
     _check_mode(mode, ("r", "r+", "a"))
     store, path = as_store(store), normalize_path(path)
-    if mode == "a" and not store.exists(join(path, DOCUMENT)):
-        store.set(join(path, DOCUMENT), GroupMetadata().to_bytes())
+    if mode == "a":
+        return require_group(store, path)
     node = _open(store, path, mode)
     if not isinstance(node, Group):
         raise MetadataError(f"{node.name} of {node.store!r} is an array, not a group; open_array opens it")
     return node
+
+
+def create_array(
+    store: StoreLike,
+    path: str = "",
+    *,
+    shape: Any = None,
+    dtype: Any = None,
+    data: Any = None,
+    chunks: Any = "auto",
+    shards: Any = None,
+    codecs: Any = "auto",
+    fill_value: Any = None,
+    chunk_key_encoding: Any = "default",
+    dimension_names: Any = None,
+    attributes: Any = None,
+    zarr_format: int = 3,
+    write_empty_chunks: bool = False,
+    overwrite: bool = False,
+) -> Array:
+    """Creates an array, and the groups above it that are missing.
+
+    shape, dtype: lengths (a number for one dimension) and a NumPy dtype or the name of a Zarr data type; or
+    data: anything that NumPy takes for an array, which is written; shape and dtype are its own unless they are given.
+    chunks: the unit of reading, in elements along each axis; -1, or nothing at the end, is the whole axis. "auto" aims
+    at 1 MiB stored, taking compressors to halve the data.
+    shards: the unit of writing, a multiple of chunks; None stores each chunk by itself, "auto" aims at 64 MiB.
+    codecs: "auto", for bytes (little-endian) and zstd, or a list in the order of encoding, of codec objects
+    (`sz.codecs.Zstd(level=3)`), Zarr JSON objects and names. `bytes` is put in if nothing else makes bytes of arrays.
+    With shards, the list is for the chunks in them.
+    fill_value: a number that the dtype has (floats are rounded), or as Zarr's JSON spells it; None: zero.
+    chunk_key_encoding: "default", "v2", or a Zarr JSON object, for the separator.
+    dimension_names: a str or None for each dimension. attributes: a mapping, as in `Attributes`.
+    write_empty_chunks: store chunks that are all fill value, now and through the array that is returned.
+    overwrite: remove the node that is there, and all below it, once all arguments are known to be valid.
+
+    The array appears with its document, which is written last, when the data are complete. Raises NodeExistsError,
+    ReadOnlyError, MetadataError or UnsupportedError naming the argument; nothing is written then.
+
+    >>> import numpy as np
+    >>> a = create_array({}, "a/b", data=np.arange(6).reshape(2, 3), chunks=(1, -1), codecs=["gzip", "crc32c"])
+    >>> a, a[1, ::-1]
+    (<Array /a/b (2, 3) int64 chunks=(1, 3)>, array([5, 4, 3]))
+    """
+    store, path = as_store(store), normalize_path(path, new=True)
+    check_format(zarr_format)
+    if data is not None:
+        data, shape, dtype = as_data(data, shape, dtype)
+    if shape is None or dtype is None:
+        raise TypeError("create_array needs shape and dtype, or data")
+    metadata = array_metadata(
+        shape=shape,
+        dtype=dtype,
+        chunks=chunks,
+        shards=shards,
+        codecs=codecs,
+        fill_value=fill_value,
+        chunk_key_encoding=chunk_key_encoding,
+        dimension_names=dimension_names,
+        attributes=attributes,
+    )
+    array = Array(store, path, metadata, read_only=False, write_empty_chunks=write_empty_chunks)
+    fill = None if data is None else lambda: array.write(..., data)
+    create_node(store, path, metadata, overwrite=overwrite, fill=fill)
+    return array
+
+
+def create_group(store: StoreLike, path: str = "", *, attributes: Any = None, overwrite: bool = False) -> Group:
+    """Creates a group, and those above it that are missing. NodeExistsError if there is a node, unless `overwrite`.
+
+    >>> create_group({}, "a/b", attributes={"title": "new"}).attrs
+    {'title': 'new'}
+    """
+    return new_group(as_store(store), normalize_path(path, new=True), attributes=attributes, overwrite=overwrite)
+
+
+def save(store: StoreLike, data: Any, path: str = "", **arguments: Any) -> None:
+    """Stores a NumPy array, or what NumPy takes for one; the other arguments are those of `create_array`.
+
+    >>> store = {}
+    >>> save(store, [1.5, 2.5])
+    >>> load(store)
+    array([1.5, 2.5])
+    """
+    if data is None:
+        raise TypeError("save needs data, an array")
+    create_array(store, path, data=data, **arguments)
+
+
+def load(store: StoreLike, path: str = "") -> np.ndarray:
+    """Reads a whole array into memory."""
+    return open_array(store, path).read()
 
 
 def _open(store: Store, path: str, mode: str) -> Array | Group:

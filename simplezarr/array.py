@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from math import prod
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +11,17 @@ from simplezarr._chunks import Source
 from simplezarr._plan import Plan, chunk_plan
 from simplezarr._read import read
 from simplezarr._write import write
+from simplezarr.attributes import Attributes
 from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import bind, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
-from simplezarr.errors import MetadataError, ReadOnlyError, UnsupportedError
+from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.hierarchy import check_writable
 from simplezarr.keys import join
 from simplezarr.metadata import ArrayMetadata
+from simplezarr.resize import append, resize
+from simplezarr.stored import count_chunks, grid, stored_bytes, summary
 from simplezarr.stores.base import Store
 from simplezarr.values import as_values
 
@@ -61,8 +64,7 @@ class Array:
     dtype: np.dtype
     #: Shape of the unit of reading: of a chunk, or of the inner chunks of a shard.
     chunks: tuple[int, ...]
-
-    #: Whether chunks that are all fill value are stored; else they are deleted.
+    #: Whether chunks that are all fill value are stored like others. If not, they are deleted: missing means fill value.
     write_empty_chunks: bool
 
     def __init__(
@@ -113,9 +115,9 @@ class Array:
         return self.metadata.data_type.scalar(self.metadata.fill)
 
     @property
-    def attrs(self) -> MappingProxyType:
-        """The user's attributes, read-only."""
-        return MappingProxyType(self.metadata.attributes)
+    def attrs(self) -> Attributes:
+        """The user's attributes, a mapping; changes are stored if the array was opened with mode "r+"."""
+        return Attributes(self)
 
     @property
     def dimension_names(self) -> tuple[str | None, ...] | None:
@@ -140,7 +142,7 @@ class Array:
     @property
     def grid_shape(self) -> tuple[int, ...]:
         """Number of chunks along each dimension."""
-        return tuple(-(-length // chunk) for length, chunk in zip(self.shape, self.chunks, strict=True))
+        return grid(self.shape, self.chunks)
 
     @property
     def nchunks(self) -> int:
@@ -148,8 +150,21 @@ class Array:
         return prod(self.grid_shape)
 
     @property
+    def nchunks_stored(self) -> int:
+        """Number of chunks that are stored, inner chunks where there are shards: never more than `nchunks`.
+
+        Lists the store, and reads the index of every shard. Raises UnsupportedError where a store can't be listed.
+        """
+        return count_chunks(self.store, self.path, self.metadata, self.chunks)
+
+    @property
+    def nbytes_stored(self) -> int:
+        """Bytes of the stored chunks or shards, without the metadata. Lists the store."""
+        return stored_bytes(self.store, self.path, self.metadata)
+
+    @property
     def info(self) -> str:
-        """What the array is, in a few lines."""
+        """What the array is, in a few lines; the store is listed for what is stored of it."""
         rows = [
             ("array", f"{self.name} in {self.store!r}"),
             ("shape", f"{self.shape} {self.dtype}, {self.nbytes:,} bytes"),
@@ -158,6 +173,8 @@ class Array:
             ("codecs", ", ".join(str(codec) for codec in self.codecs)),
             ("fill value", repr(self.fill_value)),
             ("dimensions", self.dimension_names),
+            ("attributes", ", ".join(self.attrs) or None),
+            ("stored", summary(self.store, self.path, self.metadata)),
         ]
         return "\n".join(f"{label:10}  {value}" for label, value in rows if value is not None)
 
@@ -272,13 +289,40 @@ class Array:
         return executor.submit(self.set_chunk, index, data)
 
     def _check_writable(self) -> None:
-        if self.read_only:
-            raise ReadOnlyError(f"array {self.name} of {self.store!r} was opened for reading; open it with mode='r+'")
-        if self.store.read_only:
-            raise ReadOnlyError(f"array {self.name}: {self.store!r} is read-only (its attribute `read_only` is set)")
+        check_writable(self)
         unknown = [*self.metadata.skipped, *[codec.name for codec in self.codecs if codec.decodes_only]]
         if unknown:
             raise UnsupportedError(f"array {self.name} can only be read: {', '.join(unknown)} can't be written")
+
+    # ------------------------------------------------------------ changing the shape
+
+    def resize(self, shape: tuple[int, ...] | int) -> None:
+        """Change the shape, in place. What is cut off is gone; what is added shows the fill value.
+
+        shape: as many lengths as the array has dimensions; a number alone for one. Costs no walk over the grid: chunks
+        are counted off or listed, whichever are fewer. Other handles of the array keep the shape they were opened
+        with. Raises ReadOnlyError, MetadataError for a shape that is none.
+
+        >>> import simplezarr as sz
+        >>> a = sz.create_array({}, shape=4, dtype="u1", fill_value=9)
+        >>> a.resize(6)
+        >>> a[...]
+        array([9, 9, 9, 9, 9, 9], dtype=uint8)
+        """
+        self._reshape(resize(self, shape))
+
+    def append(self, data: Any, axis: int = 0) -> tuple[int, ...]:
+        """Write data behind the end along an axis; returns the new shape.
+
+        data: anything that NumPy takes for an array, as long as the array along all other axes. Data are written
+        first and the shape is changed then: nobody sees a part. Of several appends at the same time none is lost,
+        also from several processes where the store's locks reach these. Raises ValueError for data that don't fit.
+        """
+        self._reshape(append(self, data, axis))
+        return self.shape
+
+    def _reshape(self, metadata: ArrayMetadata) -> None:
+        self.metadata, self.shape = metadata, metadata.shape
 
     def _fill(self, plan: Plan, out: np.ndarray) -> np.ndarray:
         if not isinstance(out, np.ndarray):

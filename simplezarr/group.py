@@ -3,15 +3,16 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from types import MappingProxyType
+from typing import Any
 
 from simplezarr.array import Array
-from simplezarr.errors import NodeNotFoundError
+from simplezarr.attributes import Attributes
+from simplezarr.create import as_attributes
+from simplezarr.errors import NodeExistsError, NodeNotFoundError
+from simplezarr.hierarchy import DOCUMENT, check_writable, child_names, consolidate, create_node, remove_node
 from simplezarr.keys import join, normalize_path
 from simplezarr.metadata import ArrayMetadata, GroupMetadata, parse_node
 from simplezarr.stores.base import Store
-
-DOCUMENT = "zarr.json"
 
 
 def make_node(store: Store, path: str, metadata: ArrayMetadata | GroupMetadata, *, read_only: bool) -> "Array | Group":
@@ -26,6 +27,29 @@ def find_node(store: Store, path: str, *, read_only: bool) -> "Array | Group | N
     key = join(path, DOCUMENT)
     document = store.get(key)
     return None if document is None else make_node(store, path, parse_node(document, key), read_only=read_only)
+
+
+def new_group(store: Store, path: str, *, attributes: Any = None, overwrite: bool = False) -> "Group":
+    """Stores a new group at a normalized path."""
+    path = normalize_path(path, new=True)
+    metadata = GroupMetadata(as_attributes(attributes))
+    create_node(store, path, metadata, overwrite=overwrite)
+    return Group(store, path, metadata, read_only=False)
+
+
+def require_group(store: Store, path: str) -> "Group":
+    """The group at a normalized path, which is made if it is missing."""
+    node = find_node(store, path, read_only=False)
+    if node is None:
+        try:
+            return new_group(store, path)
+        except NodeExistsError:  # someone else has made it at the same time
+            node = find_node(store, path, read_only=False)
+            if node is None:  # it was something else that is in the way
+                raise
+    if not isinstance(node, Group):
+        raise NodeExistsError(f"{node.name} of {store!r} is an array, not a group")
+    return node
 
 
 class Group:
@@ -51,9 +75,9 @@ class Group:
         return f"/{self.path}"
 
     @property
-    def attrs(self) -> MappingProxyType:
-        """The user's attributes, read-only."""
-        return MappingProxyType(self.metadata.attributes)
+    def attrs(self) -> Attributes:
+        """The user's attributes, a mapping; changes are stored if the group was opened with mode "r+"."""
+        return Attributes(self)
 
     # ------------------------------------------------------------ the mapping of children
 
@@ -127,19 +151,68 @@ class Group:
     def _children(self) -> Iterator[tuple[str, dict | None]]:
         """Names of the children, and their documents where the consolidated metadata have them.
 
-        Consolidated metadata are a copy that may be stale: they serve for listing, opening by name asks the store.
+        Consolidated metadata are a copy that may be stale: they serve for listing by those who only read; opening by
+        name asks the store.
         """
         consolidated = self.metadata.consolidated
-        if consolidated is not None:
+        if consolidated is not None and self.read_only:
             yield from sorted((path, document) for path, document in consolidated.items() if "/" not in path)
             return
-        for name in self.store.list_dir(f"{self.path}/" if self.path else ""):
-            if (
-                name != DOCUMENT
-                and not name.startswith("__")
-                and self.store.exists(join(join(self.path, name), DOCUMENT))
-            ):
+        for name in child_names(self.store, self.path):
+            if self.store.exists(join(join(self.path, name), DOCUMENT)):
                 yield name, None
+
+    # ------------------------------------------------------------ changing what is below
+
+    def create_array(self, name: str, **arguments: Any) -> Array:
+        """A new array at a path below this group; the arguments are those of `simplezarr.create_array`.
+
+        >>> import simplezarr as sz
+        >>> sz.create_group({}).create_array("a/b", shape=(4, 6), dtype="f4", chunks=(2, -1))
+        <Array /a/b (4, 6) float32 chunks=(2, 6)>
+        """
+        from simplezarr.api import create_array
+
+        check_writable(self)
+        return create_array(self.store, self._child_path(name), **arguments)
+
+    def create_group(self, name: str, *, attributes: Any = None, overwrite: bool = False) -> "Group":
+        """A new group at a path below this one, as `simplezarr.create_group` makes it."""
+        check_writable(self)
+        return new_group(self.store, self._child_path(name), attributes=attributes, overwrite=overwrite)
+
+    def require_group(self, name: str) -> "Group":
+        """The group at a path below this one, made where it is missing. NodeExistsError where an array is."""
+        check_writable(self)
+        return require_group(self.store, self._child_path(name))
+
+    def __delitem__(self, path: str) -> None:
+        """Delete a node and all below it. NodeNotFoundError, a KeyError, where there is none."""
+        check_writable(self)
+        remove_node(self.store, self._child_path(path))
+
+    def consolidate_metadata(self) -> None:
+        """Store a copy of all metadata below this group in its own, so that readers can list it without asking for more.
+
+        The copy is dropped by any later change that this library makes to what is below: nodes made or deleted,
+        attributes, shapes. What other software changes it doesn't know of, nor what happens while it is made.
+
+        >>> import simplezarr as sz
+        >>> store = {}
+        >>> group = sz.create_group(store)
+        >>> _ = group.create_array("a/b", shape=3, dtype="u1")
+        >>> group.consolidate_metadata()
+        >>> print(*sz.open_group(store).metadata.consolidated)
+        a a/b
+        """
+        check_writable(self)
+        self.metadata = consolidate(self.store, self.path)
+
+    def _child_path(self, path: str) -> str:
+        below = normalize_path(path, new=True)
+        if not below:
+            raise ValueError(f"path: {path!r} is the group {self.name} itself; a path below it is needed")
+        return join(self.path, below)
 
     # ------------------------------------------------------------ showing
 

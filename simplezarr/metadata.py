@@ -21,7 +21,7 @@ from simplezarr.keys import ChunkKeys, normalize_path
 from simplezarr.leniency import tolerate, tolerated
 from simplezarr.metadata_json import check_attributes, dump, load, load_exact_fill
 
-__all__ = ["ArrayMetadata", "GroupMetadata", "parse_node"]
+__all__ = ["ArrayMetadata", "GroupMetadata", "check_dimension_names", "parse_node"]
 
 MAX_NDIM = 64  # as NumPy
 _MAX_LENGTH = 2**63 - 1
@@ -333,7 +333,11 @@ def _parse_dimension_names(members: dict, ndim: int, key: str) -> tuple[str | No
         if "dimension_names" in members:
             tolerate("null-member", f"{key}: dimension_names")
         return None
-    where = f"{key}: dimension_names"
+    return check_dimension_names(names, ndim, f"{key}: dimension_names")
+
+
+def check_dimension_names(names: object, ndim: int, where: str) -> tuple[str | None, ...]:
+    """Returns a list with a name or None for each dimension as a tuple."""
     if type(names) is not list or len(names) != ndim:
         raise MetadataError(f"{where}: {show(names)} is not a list of {ndim} names, one for each dimension")
     for i, name in enumerate(names):

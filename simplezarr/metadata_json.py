@@ -11,14 +11,17 @@ Infinity are read within attributes only, where some writers put them; and a fil
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
 
 from simplezarr.dtypes import NumberText
 from simplezarr.errors import MetadataError
 from simplezarr.extensions import show
 from simplezarr.leniency import tolerate
 
-__all__ = ["check_attributes", "dump", "load", "load_exact_fill"]
+__all__ = ["check_attributes", "dump", "load", "load_exact_fill", "plain_attributes"]
 
 MAX_SIZE = 64 << 20
 _LARGE = 1 << 16
@@ -204,3 +207,27 @@ def _check_json(value: object, where: str) -> None:
     else:
         kind = type(value).__name__
         raise TypeError(f"{where}: {kind} is not JSON; convert it, NumPy values with .item() or .tolist()")
+
+
+def plain_attributes(attributes: Mapping) -> dict:
+    """Returns attributes as strict JSON, in containers of their own: NumPy scalars and arrays as numbers and lists.
+
+    >>> plain_attributes({"scale": np.float32(0.5), "range": (np.int8(0), np.array([1, 2]))})
+    {'scale': 0.5, 'range': [0, [1, 2]]}
+    """
+    try:
+        plain = _plain(attributes)
+    except RecursionError:
+        raise ValueError("attributes: nested too deeply, or a value contains itself") from None
+    check_attributes(plain)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "simplezarr"
 LAYERS = [
     ["errors"],
     ["extensions", "leniency"],
-    ["dtypes", "keys"],
+    ["dtypes", "keys", "chunking"],
     ["_plan"],
     ["_worker"],
     ["_codecs"],
@@ -30,6 +30,9 @@ LAYERS = [
     ["stores"],
     ["metadata_json"],
     ["metadata"],
+    ["hierarchy"],
+    ["attributes", "create", "stored"],
+    ["resize"],
     ["_chunks"],
     ["_read"],
     ["array", "group", "api", "__init__"],

@@ -130,8 +130,9 @@ def as_codec(value: object, where: str) -> Codec:
         return value
     if not isinstance(value, str):
         return parse_codec(value, where)
-    found = codec_class(value)
     try:
-        return found()
+        return codec_class(value)()
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{where}: {error}") from error.__cause__
     except TypeError as error:
         raise MetadataError(f"{where}: {value!r} has no default settings; give them in an object: {error}") from None

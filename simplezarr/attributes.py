@@ -1,0 +1,79 @@
+"""The user's attributes of a node, as a mapping that stores what is changed."""
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+from simplezarr.hierarchy import change_node, check_writable
+from simplezarr.metadata_json import plain_attributes
+
+__all__ = ["Attributes"]
+
+
+class Attributes(MutableMapping):
+    """The attributes of an array or group: reading gives them as they were when the node was opened, or last changed
+    through it; each change writes the node's document, `update` once for all.
+
+    A change is made to the document as it is stored at that moment, under its lock: two writers of different names lose
+    nothing. Values are JSON. NumPy scalars and arrays are stored as the numbers and lists they hold, tuples as lists;
+    what JSON doesn't have raises TypeError or ValueError before anything is written: NaN and infinity, complex numbers,
+    dates, keys that are not strings. Values that are read are copies: to change a list, assign the changed list.
+    A node that was opened to be read raises ReadOnlyError.
+
+    >>> import numpy as np
+    >>> import simplezarr as sz
+    >>> attrs = sz.create_group({}).attrs
+    >>> attrs.update(scale=np.float32(0.5), range=np.array([0, 255]))
+    >>> attrs
+    {'scale': 0.5, 'range': [0, 255]}
+    """
+
+    __slots__ = ("_node",)
+
+    def __init__(self, node: Any):
+        self._node = node
+
+    def __getitem__(self, name: str) -> Any:
+        return deepcopy(self._node.metadata.attributes[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._node.metadata.attributes])
+
+    def __len__(self) -> int:
+        return len(self._node.metadata.attributes)
+
+    def __repr__(self) -> str:
+        return repr(self._node.metadata.attributes)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.update({name: value})
+
+    def __delitem__(self, name: str) -> None:
+        def without(stored: dict) -> dict:
+            if name not in stored:
+                raise KeyError(name)
+            return {other: value for other, value in stored.items() if other != name}
+
+        self._change(without)
+
+    def update(self, other: Any = (), /, **values: Any) -> None:
+        """Sets many attributes with one write."""
+        check_writable(self._node)
+        new = plain_attributes({**(other if isinstance(other, Mapping) else dict(other)), **values})
+        if new:
+            self._change(lambda stored: {**stored, **new})
+
+    def clear(self) -> None:
+        """Removes all attributes with one write."""
+        self._change(lambda stored: {})
+
+    def _change(self, change: Callable[[dict], dict]) -> None:
+        node = self._node
+        check_writable(node)
+        stored = change_node(node.store, node.path, lambda metadata: _changed(metadata, change))
+        node.metadata = replace(node.metadata, attributes=stored.attributes)
+
+
+def _changed(metadata: Any, change: Callable[[dict], dict]) -> Any:
+    return replace(metadata, attributes=change(metadata.attributes))

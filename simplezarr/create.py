@@ -1,0 +1,219 @@
+"""What the arguments of `create_array` mean: from shapes, dtypes and codecs as callers write them to `ArrayMetadata`.
+
+Everything is checked here, before anything is written; errors begin with the name of the argument.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from simplezarr.chunking import as_lengths, auto_chunks, auto_shards, dividing_chunks, whole_axes
+from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec, fit_chain
+from simplezarr.codecs.bytes import Bytes
+from simplezarr.codecs.chain import bind
+from simplezarr.codecs.registry import MAX_CODECS, as_codec
+from simplezarr.codecs.sharding import Sharding
+from simplezarr.codecs.zstd import Zstd
+from simplezarr.dtypes import DataType, of_numpy, parse_dtype
+from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.extensions import show
+from simplezarr.keys import ChunkKeys
+from simplezarr.metadata import MAX_NDIM, ArrayMetadata, check_dimension_names
+from simplezarr.metadata_json import plain_attributes
+
+__all__ = ["array_metadata", "as_attributes", "as_data", "check_format"]
+
+CHUNK_NBYTES = 1 << 20  # stored bytes that chunks="auto" aims at
+SHARD_NBYTES = 64 << 20  # the same for shards="auto"
+RATIO = 2  # what compressors are taken to make of data of which nothing is known
+
+
+def array_metadata(
+    *,
+    shape: Any,
+    dtype: Any,
+    chunks: Any,
+    shards: Any,
+    codecs: Any,
+    fill_value: Any,
+    chunk_key_encoding: Any,
+    dimension_names: Any,
+    attributes: Any,
+) -> ArrayMetadata:
+    """Returns the metadata that the arguments of `create_array` ask for."""
+    shape = as_lengths(shape, None, 0, "shape")
+    if len(shape) > MAX_NDIM:
+        raise MetadataError(f"shape: {len(shape)} dimensions; the limit is {MAX_NDIM}")
+    data_type = _as_data_type(dtype)
+    fill = _as_element(fill_value, data_type)
+    chain = _as_chain(codecs)
+    inner, outer = _shapes(shape, data_type.itemsize, chunks, shards, chain)
+    chain = _fitted(chain, ChunkSpec(inner, data_type, fill), "chunks")
+    if outer is not None:
+        chain = _fitted((Sharding(inner, chain),), ChunkSpec(outer, data_type, fill), "shards")
+    names = None
+    if dimension_names is not None:
+        names = [*dimension_names] if isinstance(dimension_names, (list, tuple)) else dimension_names
+        names = check_dimension_names(names, len(shape), "dimension_names")
+    return ArrayMetadata(
+        shape,
+        data_type,
+        outer or inner,
+        ChunkKeys.from_json(chunk_key_encoding, "chunk_key_encoding"),
+        fill,
+        chain,
+        as_attributes(attributes),
+        names,
+    )
+
+
+def check_format(zarr_format: object) -> None:
+    """Raises unless `zarr_format` is one that can be written."""
+    if type(zarr_format) is not int or zarr_format != 3:
+        raise UnsupportedError(f"zarr_format: {show(zarr_format)} can't be written; 3 can")
+
+
+def as_attributes(attributes: Any) -> dict:
+    """Returns the argument `attributes` as JSON."""
+    if attributes is None:
+        return {}
+    if not isinstance(attributes, Mapping):
+        raise TypeError(f"attributes: a mapping is needed, not {type(attributes).__name__}")
+    return plain_attributes(attributes)
+
+
+# ---- data, data type, fill value ----
+
+
+def as_data(data: Any, shape: Any, dtype: Any) -> tuple[np.ndarray, Any, Any]:
+    """Returns `data` as an array, and shape and dtype as given or else as the data have them."""
+    data = np.asarray(data)
+    if shape is None:
+        shape = data.shape
+    elif as_lengths(shape, None, 0, "shape") != data.shape:
+        raise MetadataError(f"shape: {show(shape)}, but data have the shape {show(data.shape)}; give one of them")
+    if dtype is None:
+        return data, shape, data.dtype
+    target = _as_data_type(dtype).numpy
+    if not np.can_cast(data.dtype, target, "unsafe"):
+        raise TypeError(f"dtype: data of type {data.dtype} can't become {target}")
+    return data, shape, dtype
+
+
+def _as_data_type(dtype: Any) -> DataType:
+    """The data type that a NumPy dtype, or anything that NumPy takes for one, or a Zarr name or object means."""
+    if isinstance(dtype, DataType):
+        return dtype
+    if isinstance(dtype, (str, dict)):
+        try:
+            return parse_dtype(dtype, "dtype")
+        except UnsupportedError:
+            if isinstance(dtype, dict):
+                raise
+    try:
+        return of_numpy(np.dtype(dtype))
+    except UnsupportedError as error:
+        raise UnsupportedError(f"dtype: {error}") from None
+    except (TypeError, ValueError) as error:
+        raise UnsupportedError(f"dtype: {dtype!r} is neither a NumPy dtype nor the name of a data type") from error
+
+
+def _as_element(value: Any, data_type: DataType) -> bytes:
+    """The fill value as an element; raises unless the data type has such a value (floats are rounded)."""
+    if value is None:
+        return data_type.default_fill
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, np.generic) and value.dtype == data_type.numpy:
+        return value.tobytes()  # bit for bit, as a NaN may carry a payload
+    if isinstance(value, (str, list, dict)):
+        return data_type.fill_from_json(value, "fill_value")
+    dtype = data_type.numpy
+    if dtype.kind == "V" and isinstance(value, bytes) and len(value) == dtype.itemsize:
+        return value
+    element = None
+    if dtype.kind in "biufc" and isinstance(value, (bool, int, float, complex, np.number, np.bool_)):
+        element = _converted(value, dtype)
+    if element is None:
+        raise MetadataError(f"fill_value: {value!r} is not a value of {data_type.name}")
+    return element.tobytes()
+
+
+def _converted(value: Any, dtype: np.dtype) -> np.ndarray | None:
+    """A number as an array of one element, None if the type can't hold it."""
+    value = value.item() if isinstance(value, np.generic) else value
+    try:
+        with np.errstate(all="ignore"):
+            element = np.array(value).astype(dtype) if dtype.kind == "c" or type(value) is not complex else None
+    except OverflowError:
+        return None
+    if element is None:
+        return element
+    if dtype.kind in "biu":
+        return element if element.item() == value else None
+    return element if np.isfinite(element) or not np.isfinite(value) else None
+
+
+# ---- codecs and chunks ----
+
+
+def _as_chain(codecs: Any) -> tuple[Codec, ...]:
+    """The codecs of a chain, with one from arrays to bytes put in where it is missing."""
+    if isinstance(codecs, str) and codecs == "auto":
+        return Bytes("little"), Zstd()
+    if not isinstance(codecs, Sequence) or isinstance(codecs, (str, bytes)):
+        raise MetadataError(f'codecs: {show(codecs)} is neither "auto" nor a list of codecs')
+    if len(codecs) > MAX_CODECS:
+        raise MetadataError(f"codecs: {len(codecs)} codecs; the limit is {MAX_CODECS}")
+    chain = [as_codec(codec, f"codecs[{i}]") for i, codec in enumerate(codecs)]
+    for i, codec in enumerate(chain):
+        if codec.decodes_only:
+            raise UnsupportedError(f"codecs[{i}]: {codec.name} can be read but not written")
+    if not any(isinstance(codec, ArrayBytesCodec) for codec in chain):
+        heads = sum(isinstance(codec, ArrayArrayCodec) for codec in chain)
+        chain.insert(heads, Bytes("little"))
+    return tuple(chain)
+
+
+def _fitted(chain: tuple[Codec, ...], spec: ChunkSpec, chunks: str) -> tuple[Codec, ...]:
+    """The chain as it is stored; raises if it can't encode such chunks, which the argument `chunks` has made."""
+    if spec.nbytes > 2**63 - 1:
+        raise MetadataError(f"{chunks}: {show(spec.shape)} has {spec.nbytes} bytes; the limit is 2**63 - 1")
+    chain = fit_chain(chain, spec, "codecs")
+    bind(chain, spec)
+    return chain
+
+
+Shapes = tuple[tuple[int, ...], tuple[int, ...] | None]
+
+
+def _shapes(shape: tuple[int, ...], itemsize: int, chunks: Any, shards: Any, chain: tuple[Codec, ...]) -> Shapes:
+    """The shape of the chunks, and of the shards if there are any."""
+    ratio = RATIO if any(isinstance(codec, BytesBytesCodec) and codec.resolve(1) is None for codec in chain) else 1
+    auto = isinstance(chunks, str)
+    if auto and chunks != "auto":
+        raise MetadataError(f'chunks: {show(chunks)} is neither "auto" nor a tuple of lengths')
+    if any(isinstance(codec, Sharding) for codec in chain):
+        if auto or shards is not None:
+            raise MetadataError(
+                "codecs: with sharding_indexed among them, chunks is the shape of the shards and shards is left out"
+            )
+    if shards is None:
+        return auto_chunks(shape, ratio * CHUNK_NBYTES, itemsize) if auto else whole_axes(chunks, shape, "chunks"), None
+    if isinstance(shards, str):
+        if shards != "auto":
+            raise MetadataError(f'shards: {show(shards)} is neither None, "auto" nor a tuple of lengths')
+        inner = auto_chunks(shape, ratio * CHUNK_NBYTES, itemsize) if auto else whole_axes(chunks, shape, "chunks")
+        return inner, auto_shards(shape, inner, ratio * SHARD_NBYTES, itemsize)
+    if auto:
+        outer = whole_axes(shards, shape, "shards")
+        return dividing_chunks(outer, ratio * CHUNK_NBYTES, itemsize), outer
+    inner = whole_axes(chunks, shape, "chunks")
+    # the whole axis, in shards, is so many whole chunks
+    padded = tuple([-(-length // chunk) * chunk for length, chunk in zip(shape, inner, strict=True)])
+    outer = whole_axes(shards, tuple(map(max, padded, inner)), "shards")
+    for i, (length, chunk) in enumerate(zip(outer, inner, strict=True)):
+        if length % chunk:
+            raise MetadataError(f"shards[{i}]: {length} is not a multiple of chunks[{i}], which is {chunk}")
+    return inner, outer

@@ -1,0 +1,229 @@
+"""The documents of a hierarchy in a store: nodes are made, changed, removed and consolidated here.
+
+What holds at every moment, also if the process ends or the store fails in between:
+
+- A node appears with its document, which is written last: the groups above it and its chunks are there before.
+- A node disappears with its document, which is deleted first.
+- A document is changed under its lock: read, changed, written, so that two writers lose nothing of each other.
+- A copy of documents, as `consolidate_metadata` makes it, is dropped from the groups above before what it is a copy of
+  changes. It is worth one `get` for each group above, without parsing where there is no copy.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from simplezarr import executor
+from simplezarr.errors import MetadataError, NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError
+from simplezarr.keys import ChunkKeys, join, normalize_path
+from simplezarr.metadata import ArrayMetadata, GroupMetadata, parse_node
+from simplezarr.metadata_json import MAX_SIZE, dump, load
+from simplezarr.stores.base import Store
+
+__all__ = ["DOCUMENT", "change_node", "check_writable", "child_names", "consolidate", "create_node", "remove_node"]
+
+DOCUMENT = "zarr.json"
+COPIES = "consolidated_metadata"
+
+Metadata = ArrayMetadata | GroupMetadata
+
+
+def check_writable(node: Any) -> None:
+    """Raises a `ReadOnlyError` for an array or group that was opened for reading, or whose store is read-only."""
+    if node.read_only:
+        raise ReadOnlyError(f'{node.name} of {node.store!r} was opened for reading; open it with mode="r+" to change it')
+    node.store.check_writable(node.path)
+
+
+def create_node(
+    store: Store, path: str, metadata: Metadata, *, overwrite: bool = False, fill: Callable[[], object] | None = None
+) -> None:
+    """Stores a new node, and the groups above it that are missing; `fill` writes the chunks of an array.
+
+    With `overwrite`, what is there is removed; but nothing is touched before all that can be known to fail is checked.
+    """
+    key = join(path, DOCUMENT)
+    document = _encode(metadata, key)
+    store.check_writable(key)
+    above = {group: store.get(join(group, DOCUMENT)) for group in _ancestors(path)}
+    for group, stored in above.items():
+        if stored is not None and not isinstance(parse_node(stored, join(group, DOCUMENT)), GroupMetadata):
+            raise NodeExistsError(f"/{group} of {store!r} is an array; /{path} can't be made below it")
+    keys = metadata.chunk_keys if isinstance(metadata, ArrayMetadata) else None
+    old = _check_place(store, path, keys, overwrite)
+    _drop_copies(store, above)
+    if old is None:
+        _erase(store, path)
+    else:
+        _remove_names(store, path, old)
+    for group, stored in above.items():
+        if stored is None:
+            with suppress(NodeExistsError):  # someone else has made it meanwhile
+                _put_new(store, join(group, DOCUMENT), GroupMetadata().to_bytes())
+    try:
+        if fill is not None:
+            fill()
+        _put_new(store, key, document)
+    except BaseException:
+        if fill is not None and keys is not None:
+            with suppress(Exception):  # what has failed is raised, not what then fails as well
+                _remove_names(store, path, _chunk_names(store, path, keys))
+        raise
+
+
+def _check_place(store: Store, path: str, keys: ChunkKeys | None, overwrite: bool) -> Sequence[str] | None:
+    """What is to be removed to make room: left-over names, or None for a node. Raises if that is not allowed.
+
+    A new array would show left-over chunks as its own.
+    """
+    if store.exists(join(path, DOCUMENT)):
+        if not overwrite:
+            raise NodeExistsError(
+                f"there is a node at /{path} of {store!r} already; overwrite=True removes it, with all below it"
+            )
+        store.list_dir(f"{path}/" if path else "")  # raises if the store can't find what is below, before it matters
+        return None
+    try:
+        names = _chunk_names(store, path, keys) if keys is not None else []
+    except UnsupportedError:  # can't be listed
+        return []
+    if names and not overwrite:
+        raise NodeExistsError(
+            f"there is no node at /{path} of {store!r}, but {names[0]!r} is there: chunks of an array that was not "
+            "completely written or deleted; overwrite=True removes them"
+        )
+    return names
+
+
+def _chunk_names(store: Store, path: str, keys: ChunkKeys) -> list[str]:
+    """Names right below a path that chunks, or directories of chunks, of such keys have."""
+    names = store.list_dir(f"{path}/" if path else "")
+    if keys.name == "default":
+        return [name for name in names if name == "c" or (name.startswith("c.") and keys.separator == ".")]
+    return [name for name in names if keys.parse(name) is not None]
+
+
+def _remove_names(store: Store, path: str, names: Sequence[str]) -> None:
+    for name in names:
+        store.delete(join(path, name))
+        store.delete_prefix(join(path, name))
+
+
+def _erase(store: Store, path: str) -> None:
+    """Deletes a node, its document first: what is left if this fails is no node, never an array that lacks chunks."""
+    store.delete(join(path, DOCUMENT))
+    store.delete_prefix(f"{path}/" if path else "")
+
+
+def _put_new(store: Store, key: str, document: bytes) -> None:
+    with store.lock(key):
+        if store.exists(key):
+            raise NodeExistsError(f"{key!r} of {store!r} was made by someone else at the same time")
+        store.set(key, document)
+
+
+def remove_node(store: Store, path: str) -> None:
+    """Deletes a node and all below it; NodeNotFoundError if there is none."""
+    key = join(path, DOCUMENT)
+    if not store.exists(key):
+        raise NodeNotFoundError(f"there is no node at /{path} of {store!r}")
+    store.list_dir(path)  # raises if the store can't find what is below
+    _drop_copies(store, _copies_above(store, path))
+    _erase(store, path)
+
+
+def change_node(store: Store, path: str, change: Callable[[Any], Metadata]) -> Any:
+    """Replaces the metadata of a node by what `change` makes of them, under the document's lock; returns them."""
+    _drop_copies(store, _copies_above(store, path))
+    return _change_document(store, path, change)
+
+
+def _change_document(store: Store, path: str, change: Callable[[Any], Metadata]) -> Any:
+    key = join(path, DOCUMENT)
+    with store.lock(key):
+        document = store.get(key)
+        if document is None:
+            raise NodeNotFoundError(f"there is no node at /{path} of {store!r} any more")
+        metadata = change(parse_node(document, key))
+        store.set(key, _encode(metadata, key))
+    return metadata
+
+
+def _encode(metadata: Metadata, key: str) -> bytes:
+    document = metadata.to_bytes()
+    if len(document) > MAX_SIZE:
+        raise MetadataError(f"{key}: would have {len(document)} bytes; the limit is {MAX_SIZE}")
+    return document
+
+
+# ---- consolidated metadata ----
+
+
+def _ancestors(path: str) -> list[str]:
+    """The paths of the groups above a node, the root first.
+
+    >>> _ancestors("a/b/c"), _ancestors("")
+    (['', 'a', 'a/b'], [])
+    """
+    names = path.split("/") if path else []
+    return ["/".join(names[:depth]) for depth in range(len(names))]
+
+
+def _copies_above(store: Store, path: str) -> dict[str, bytes | None]:
+    return {group: store.get(join(group, DOCUMENT)) for group in _ancestors(path)}
+
+
+def _drop_copies(store: Store, documents: dict[str, bytes | None]) -> None:
+    """Removes consolidated metadata from those of these groups' documents that have any."""
+    for group, document in documents.items():
+        if document is not None and COPIES.encode() in document:
+            key = join(group, DOCUMENT)
+            with store.lock(key):
+                members = load(store.get(key) or b"{}", key)
+                if members.pop(COPIES, None) is not None:
+                    store.set(key, dump(members))
+
+
+def consolidate(store: Store, path: str) -> GroupMetadata:
+    """Stores copies of all documents below a group in the group's own; returns its metadata.
+
+    The documents are copied as they are, sorted by depth and name. All of one depth are fetched at once.
+    """
+    found: dict[str, dict] = {}
+    level = [path]
+    while level:
+        names = _gather(lambda group: child_names(store, group), level)
+        paths = [join(group, name) for group, below in zip(level, names, strict=True) for name in below]
+        documents = _gather(lambda node: store.get(join(node, DOCUMENT)), paths)
+        level = []
+        for node, document in zip(paths, documents, strict=True):
+            if document is not None:
+                members = load(document, join(node, DOCUMENT))
+                members.pop(COPIES, None)
+                found[node[len(path) :].lstrip("/")] = members
+                if members.get("node_type") == "group":
+                    level.append(node)
+    return _change_document(store, path, lambda metadata: replace(metadata, consolidated=found))
+
+
+def _gather(ask: Callable[[str], Any], paths: Sequence[str]) -> list[Any]:
+    answers: list[Any] = [None] * len(paths)
+
+    def task(i: int) -> None:
+        answers[i] = ask(paths[i])
+
+    executor.run(task, len(paths))
+    return answers
+
+
+def child_names(store: Store, path: str) -> list[str]:
+    """Names right below a group that a node may have, sorted; whether there is a document is not asked."""
+    return [name for name in store.list_dir(f"{path}/" if path else "") if name != DOCUMENT and _may_be_node(name)]
+
+
+def _may_be_node(name: str) -> bool:
+    try:
+        return normalize_path(name, new=True) == name
+    except ValueError:
+        return False

@@ -1,0 +1,132 @@
+"""What is stored of an array: which chunks or shards, how many chunks that is, and their bytes. The store is listed."""
+
+import math
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from simplezarr import executor
+from simplezarr._decode import decode_chunk
+from simplezarr.codecs.base import BytesBytesCodec, resolve_chain, split_chain
+from simplezarr.codecs.chain import bind, stored_order
+from simplezarr.codecs.sharding import Sharding
+from simplezarr.errors import ChunkError, UnsupportedError
+from simplezarr.keys import join
+from simplezarr.metadata import ArrayMetadata
+from simplezarr.stores.base import Store
+
+__all__ = ["Index", "count_chunks", "grid", "stored_bytes", "stored_indexes", "summary"]
+
+Index = tuple[int, ...]
+_EMPTY = 2**64 - 1  # offset and size of an inner chunk that is not stored
+
+
+def grid(shape: tuple[int, ...], unit: tuple[int, ...]) -> tuple[int, ...]:
+    """Number of units along each axis.
+
+    >>> grid((10, 0), (4, 4))
+    (3, 0)
+    """
+    return tuple([-(-length // part) for length, part in zip(shape, unit, strict=True)])
+
+
+def stored_indexes(store: Store, path: str, metadata: ArrayMetadata, at_most: int | None = None) -> list[Index] | None:
+    """Indexes of the stored chunks or shards, also of those outside the array; None if they are more than `at_most`."""
+    indexes = [*islice(_walk(store, path, metadata), None if at_most is None else at_most + 1)]
+    return None if at_most is not None and len(indexes) > at_most else indexes
+
+
+def _walk(store: Store, path: str, metadata: ArrayMetadata) -> Iterator[Index]:
+    keys, ndim = metadata.chunk_keys, len(metadata.shape)
+    if not ndim:
+        return iter([()] if store.exists(join(path, keys.key(()))) else [])
+    skip = len(path) + 1 if path else 0
+    below = join(path, "c") if keys.prefix == "c/" else path
+    found = (keys.parse(key[skip:], ndim) for key in store.list(f"{below}/" if below else ""))
+    return (index for index in found if index is not None)
+
+
+def _inside(store: Store, path: str, metadata: ArrayMetadata) -> list[Index]:
+    """Indexes of the stored chunks or shards that the array's grid has."""
+    bounds = grid(metadata.shape, metadata.chunk_shape)
+    indexes = stored_indexes(store, path, metadata) or []
+    return [index for index in indexes if all(i < n for i, n in zip(index, bounds, strict=True))]
+
+
+def stored_bytes(store: Store, path: str, metadata: ArrayMetadata) -> int:
+    """Bytes of the stored chunks or shards; the document is not counted."""
+    return _total(store, path, metadata, _inside(store, path, metadata))
+
+
+def _total(store: Store, path: str, metadata: ArrayMetadata, indexes: list[Index]) -> int:
+    keys = metadata.chunk_keys
+    return _sum(lambda index: store.size(join(path, keys.key(index))) or 0, indexes)
+
+
+def _sum(measure: Any, indexes: list[Index]) -> int:
+    counts = [0] * len(indexes)
+
+    def task(i: int) -> None:
+        counts[i] = measure(indexes[i])
+
+    executor.run(task, len(indexes))
+    return sum(counts)
+
+
+def summary(store: Store, path: str, metadata: ArrayMetadata) -> str | None:
+    """How many objects are stored, and their bytes; None where the store can't be listed."""
+    try:
+        indexes = _inside(store, path, metadata)
+    except UnsupportedError:
+        return None
+    sharded = any(type(codec) is Sharding for codec in metadata.codecs)
+    total = math.prod(grid(metadata.shape, metadata.chunk_shape))
+    nbytes = _total(store, path, metadata, indexes)
+    return f"{len(indexes):,} of {total:,} {'shards' if sharded else 'chunks'}, {nbytes:,} bytes"
+
+
+# ---- chunks within shards ----
+
+
+def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple[int, ...]) -> int:
+    """Number of stored chunks; of shards, the inner chunks that their indexes have."""
+    indexes = _inside(store, path, metadata)
+    heads, middle, tails = split_chain(metadata.codecs, "codecs")
+    if type(middle) is not Sharding or chunks == metadata.chunk_shape:
+        return len(indexes)
+    spec = resolve_chain(metadata.codecs, metadata.spec, "codecs")[0][-1]
+    index_spec = middle.index_spec(spec)
+    pipeline = bind(middle.index_codecs, index_spec)
+    nbytes = resolve_chain(middle.index_codecs, index_spec, "index_codecs")[1] or 0
+    order = np.argsort(stored_order(heads, metadata.spec)) if chunks else []
+    bounds = grid(metadata.shape, chunks)
+    per_shard = grid(metadata.chunk_shape, chunks)
+
+    def measure(index: Index) -> int:
+        key = join(path, metadata.chunk_keys.key(index))
+        raw = _index_bytes(store, key, tails, nbytes, middle.index_location == "start")
+        if raw is None:
+            return 0  # deleted meanwhile
+        if len(raw) != nbytes:
+            raise ChunkError(f"array '/{path}', key {key!r}: sharding_indexed: too short for its index", key=key)
+        present = (decode_chunk(pipeline, raw) != _EMPTY).any(-1).transpose(order)
+        sides = zip(index, per_shard, bounds, strict=True)
+        return int(present[tuple([slice(max(0, bound - i * n)) for i, n, bound in sides])].sum())
+
+    return _sum(measure, indexes)
+
+
+def _index_bytes(
+    store: Store, key: str, tails: tuple[BytesBytesCodec, ...], nbytes: int, at_start: bool
+) -> bytes | None:
+    """The encoded index of a shard, which codecs after the sharding may have wrapped up with the rest."""
+    if not tails:
+        return store.get_range(key, 0 if at_start else -nbytes, nbytes)
+    data = store.get(key)
+    if data is None:
+        return None
+    for codec in reversed(tails):
+        data = codec.decode(data)
+    return data[:nbytes] if at_start else data[-nbytes:]
