@@ -96,7 +96,7 @@ class Comparison:
 
     def _prepare(self, result: RowResult, worker: Worker, request: dict[str, Any]) -> str | None:
         try:
-            prepared = worker.ask("prepare", row=request)
+            prepared = worker.ask("prepare", row=request, tune=self.options.tune)
             if "refused" in prepared:
                 return prepared["refused"]
             result.settings[worker.name] = prepared["setting"]
@@ -218,7 +218,7 @@ def parse_arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--only", action="append", metavar="ROW", help="rows by name or shell pattern (repeatable)")
     add("--large", action="store_true", help="also the rows of 100,000 chunks")
-    add("--quick", action="store_true", help="a look: --size small --rounds 3 --no-memory")
+    add("--quick", action="store_true", help="a look: --size small --rounds 2 --no-memory --no-tuning")
     add("--contenders", type=parse_names, default=list(contenders.NAMES), metavar="NAME,…", help="default: all")
     add("--rounds", type=int, default=7)
     add("--threads", type=int, default=2, help="for everybody; also the processors left to them (default 2)")
@@ -231,13 +231,15 @@ def parse_arguments() -> argparse.Namespace:
     add("--plot", type=Path, metavar="FILE", help="a picture (.svg, .png, .pdf); needs matplotlib")
     add("--targets", action="store_true", help="prints each row's targets and whether they are met")
     add("--no-memory", dest="memory", action="store_false", help="leaves out peak memory")
+    add("--no-tuning", dest="tune", action="store_false", help="peers with the first of the settings worth trying")
     add("--verbose", action="store_true", help="why a cell is empty, and the settings that were fastest")
     add("--timeout", type=float, default=300.0, help="seconds that a contender may take for one request")
     add("--seed", type=int, default=0, help="of the order within the rounds")
     add("--list", action="store_true", help="lists rows and contenders")
     options = parser.parse_args()
     if options.quick:
-        options.size, options.rounds, options.memory = SIZES["small"], 3, False
+        options.size, options.rounds = SIZES["small"], 2
+        options.memory = options.tune = False
     return options
 
 

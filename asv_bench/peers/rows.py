@@ -143,7 +143,7 @@ def _singles() -> list[Row]:
 
 
 def _writes(size: int) -> list[Row]:
-    cut = (slice(1, -1),) * 3
+    cut = (slice(1, size // 2 - 1),) * 3
     side = size // 16
     inner = (slice(side, 2 * side),) * 3
     return [

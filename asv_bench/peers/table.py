@@ -64,7 +64,13 @@ def times(results: list[RowResult], names: list[str], markdown: bool) -> str:
 
 def live(names: list[str]) -> tuple[str, Callable[[RowResult], str]]:
     """A head, and what makes the line of a row, of columns wide enough for what is to come."""
-    head = ["row".ljust(ROW_WIDTH), "unit", *(name.rjust(COLUMN_WIDTH) for name in names), "best peer".rjust(20), *HEAD[1:]]
+    head = [
+        "row".ljust(ROW_WIDTH),
+        "unit",
+        *(name.rjust(COLUMN_WIDTH) for name in names),
+        "best peer".rjust(20),
+        *HEAD[1:],
+    ]
     widths = [len(cell) for cell in head]
 
     def line(result: RowResult) -> str:

@@ -106,9 +106,9 @@ class Session:
         task.open()
         return task
 
-    def prepare(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Opens a row's arrays in the way that is fastest of those that the contender offers."""
-        settings = self.contender.settings(row["task"])
+    def prepare(self, row: dict[str, Any], tune: bool) -> dict[str, Any]:
+        """Opens a row's arrays in the way that is fastest of those that the contender offers, or in the first."""
+        settings = self.contender.settings(row["task"])[: None if tune else 1]
         chosen, fastest = settings[0], float("inf")
         for setting in settings:
             task = self._opened(row, setting)
