@@ -36,7 +36,6 @@ from peers.process import HOME, Worker, WorkerGoneError, pin
 from peers.results import RowResult, result_from_json
 from peers.rows import SIZES, Row, all_rows, choose_rows
 
-
 VERIFIERS = ("tensorstore", "zarr")  # who reads back what others have written; the second what the first has
 
 

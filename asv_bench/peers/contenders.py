@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from peers.contender import Box, Contender, RefusedError
+from peers.contender import Box, Contender, RefusedError, Setting
 from peers.floor import Floor
 from peers.peer_tensorstore import TensorStore, TensorStoreDefault
 from peers.peer_zarr import Zarr, ZarrFused, Zarrs
 from peers.peer_zarrista import Zarrista
 from peers.rows import Axis
+
+REQUESTS = 32  # to a slow store at a time
 
 
 class SimpleZarr(Contender):
@@ -24,7 +26,12 @@ class SimpleZarr(Contender):
         import simplezarr
 
         self.library = simplezarr
-        simplezarr.set_num_threads(threads)
+
+    def settings(self, task: str) -> list[Setting]:
+        return [{"threads": REQUESTS if task == "read-slow" else self.threads}]
+
+    def configure(self, setting: Setting) -> None:
+        self.library.set_num_threads(setting["threads"])
 
     def version(self) -> str:
         return f"{getattr(self.library, '__version__', '')} ({os.path.dirname(self.library.__file__)})".strip()

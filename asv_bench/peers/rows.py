@@ -38,7 +38,6 @@ class Row:
     like: str | None = None
     count: int = 0  # how many boxes, rows or points are drawn, or how often is appended
     box: tuple[int, ...] = ()  # shape of a crop
-    store: str = "local"  # or "memory" or "slow"
     large: bool = False  # only when asked for
 
     @property
@@ -52,7 +51,7 @@ class Row:
     def to_json(self) -> dict[str, Any]:
         """What a worker has to know."""
         selection = [[axis.start, axis.stop, axis.step] if isinstance(axis, slice) else axis for axis in self.selection]
-        known = ("name", "array", "task", "count", "box", "store")
+        known = ("name", "array", "task", "count", "box")
         return {**{name: getattr(self, name) for name in known}, "selection": selection}
 
 
@@ -111,10 +110,10 @@ def _reads(size: int) -> list[Row]:
         Row("strided-zstd", "cube-zstd", PARTIAL, selection=strided),
         Row("plane-first-shards", "cube-shards", PARTIAL, selection=_scaled(size, 100)),
         Row("plane-last-shards", "cube-shards", PARTIAL, selection=_scaled(size, every, every, 100)),
-        Row("memory-raw", "block-raw", PEER, store="memory"),
-        Row("memory-zstd", "block-zstd", PEER, store="memory"),
-        Row("memory-tiny-zstd", "tiny-zstd", PEER, store="memory"),
-        Row("slow-blocks-zstd", "blocks-zstd", PEER, store="slow"),
+        Row("memory-raw", "block-raw", PEER, task="read-memory"),
+        Row("memory-zstd", "block-zstd", PEER, task="read-memory"),
+        Row("memory-tiny-zstd", "tiny-zstd", PEER, task="read-memory"),
+        Row("slow-blocks-zstd", "blocks-zstd", PEER, task="read-slow"),
     ]
 
 

@@ -68,20 +68,26 @@ class Task:
 
 
 class ReadTask(Task):
-    def open(self) -> None:
-        if self.row["store"] == "memory":
-            files = {p.relative_to(self.top).as_posix(): p.read_bytes() for p in self.top.rglob("*") if p.is_file()}
-            self.array = self.contender.open_memory(files)
-        elif self.row["store"] == "slow":
-            self.array = self.contender.open_slow(self.paths[0], LATENCY)
-        else:
-            super().open()
-
     def once(self) -> np.ndarray:
         return self.contender.read(self.array, self.selection)
 
     def answers(self) -> Sequence[Answer]:
         return [(self.once(), self.values()[self.selection])]
+
+
+class ReadMemoryTask(ReadTask):
+    """From the library's own store in memory."""
+
+    def open(self) -> None:
+        files = {p.relative_to(self.top).as_posix(): p.read_bytes() for p in self.top.rglob("*") if p.is_file()}
+        self.array = self.contender.open_memory(files)
+
+
+class ReadSlowTask(ReadTask):
+    """From a local store each of whose requests takes LATENCY; requests may wait side by side."""
+
+    def open(self) -> None:
+        self.array = self.contender.open_slow(self.paths[0], LATENCY)
 
 
 # ---- Many places in one call ----

@@ -13,8 +13,8 @@ import gc
 import json
 import os
 import resource
-import statistics
 import shutil
+import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +33,8 @@ MOST_REPEATS = 50
 
 TASKS: dict[str, type[Task]] = {
     "read": tasks.ReadTask,
+    "read-memory": tasks.ReadMemoryTask,
+    "read-slow": tasks.ReadSlowTask,
     "crops": tasks.CropsTask,
     "rows": tasks.RowsTask,
     "points": tasks.PointsTask,
