@@ -253,6 +253,11 @@ def write_files(directory: Path, rows: list[Row], size: int) -> None:
         data.warm(directory, name)
 
 
+def _conditions(facts: dict[str, Any]) -> dict[str, Any]:
+    """What must be the same for rows to stand in one table."""
+    return {**facts["machine"], "load": None, "size": facts["size"], "threads": facts["threads"]}
+
+
 class Record:
     """What is known: the facts of the run and its results, in a file after each row if there is to be one."""
 
@@ -263,9 +268,8 @@ class Record:
             self._take(json.loads(path.read_text(encoding="utf-8")), path)
 
     def _take(self, document: dict[str, Any], path: Path) -> None:
-        same = ("size", "threads")
-        if any(document[name] != self.facts.get(name, document[name]) for name in same):
-            raise SystemExit(f"{path} is of another size or number of threads: give another file")
+        if self.facts and _conditions(document) != _conditions(self.facts):
+            raise SystemExit(f"{path} is of another size, number of threads, machine or file system: give another file")
         self.facts = {**document, **self.facts}
         kept = {row["row"]["name"]: row for row in self.facts.pop("rows")}
         rows = all_rows(document["size"])

@@ -3,9 +3,9 @@
     python asv_bench/instructions.py            # all tasks
     python asv_bench/instructions.py read-raw   # one
 
-Each task runs in one thread over an array in memory, once with few chunks and once with many: the difference, divided by
-the difference in chunks, is the price of a chunk without that of a call. It is the same on every run but for some
-hundred instructions, and so can be compared from commit to commit. Needs valgrind.
+Each task runs in one thread over an array in memory, with few chunks and with many: the difference, divided by that in
+chunks, is the price of a chunk without that of a call. It hardly changes from run to run, and so can be compared from
+commit to commit. Needs valgrind, and about a minute for each task.
 """
 
 from __future__ import annotations

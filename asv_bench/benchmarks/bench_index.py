@@ -32,9 +32,6 @@ class ReadPlaces(Stored):
     def time_read(self, root: str, array: str, places: str) -> None:
         self.stored[self.places]
 
-    def peakmem_read(self, root: str, array: str, places: str) -> None:
-        self.stored[self.places]
-
 
 class ReadScalars(Stored):
     """300 elements one by one."""

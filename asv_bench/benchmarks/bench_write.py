@@ -68,11 +68,6 @@ class WriteWhole(Written):
     def peakmem_write(self, kind: str) -> None:
         self.stored[...] = self.values
 
-    def track_bytes_stored(self, kind: str) -> int:
-        return self.stored.nbytes_stored
-
-    track_bytes_stored.unit = "bytes"
-
 
 class WriteManyTinyChunks(Written):
     """1024 chunks of 2 KB."""

@@ -46,5 +46,5 @@ def plot(results: list[RowResult], names: list[str], title: str, path: Path) -> 
     axes.grid(axis="y", linewidth=0.4)
     axes.set_xlabel("time as a multiple of simplezarr's (right of the line: slower)")
     axes.set_title(title, fontsize="small", loc="left", wrap=True)
-    axes.legend(fontsize="small", loc="lower right", ncols=2)
+    figure.legend(fontsize="small", loc="outside lower center", ncols=4)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)

@@ -40,7 +40,7 @@ class RowResult:
         return min(times)[1] if times else None
 
     def ratio(self, against: str) -> float | None:
-        """Our median over that of the "floor", the best "peer" (or "atomic" peer) or our own at the "row" of reference."""
+        """Our median over that of the "floor", the best "peer" (or "atomic" peer) or our own at the other "row"."""
         ours, other = self.median(OURS), None
         if against == "floor":
             other = self.median(FLOOR)

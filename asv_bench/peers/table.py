@@ -64,13 +64,8 @@ def times(results: list[RowResult], names: list[str], markdown: bool) -> str:
 
 def live(names: list[str]) -> tuple[str, Callable[[RowResult], str]]:
     """A head, and what makes the line of a row, of columns wide enough for what is to come."""
-    head = [
-        "row".ljust(ROW_WIDTH),
-        "unit",
-        *(name.rjust(COLUMN_WIDTH) for name in names),
-        "best peer".rjust(20),
-        *HEAD[1:],
-    ]
+    columns = [name.rjust(COLUMN_WIDTH) for name in names]
+    head = ["row".ljust(ROW_WIDTH), "unit", *columns, HEAD[0].rjust(2 * COLUMN_WIDTH), *HEAD[1:]]
     widths = [len(cell) for cell in head]
 
     def line(result: RowResult) -> str:
@@ -113,12 +108,13 @@ def stored(results: list[RowResult]) -> str:
 
 def facts(machine: dict[str, Any], versions: dict[str, str | None], size: int, threads: int) -> str:
     """What ran, and where."""
-    known = ", ".join(f"{name} {version}" for name, version in versions.items() if version and name != FLOOR)
+    known = {name: version.partition(" (")[0] for name, version in versions.items() if version and name != FLOOR}
+    software = {"Python": machine["python"], "NumPy": machine["numpy"], **known}
     load = ", ".join(f"{figure:.1f}" for figure in machine["load"])
     return (
-        f"{machine['processor']}, {machine['processors']} processors, {machine['platform']}, Python {machine['python']}, "
-        f"NumPy {machine['numpy']}; cubes of {size}, {threads} threads; writes on {machine['scratch']}, not synced; "
-        f"load at the start {load}.\n{known}."
+        f"{machine['processor']}, {machine['processors']} processors, {machine['platform']}; load at the start {load}.\n"
+        f"Cubes of {size}, {threads} threads; writes on {machine['scratch']}, not synced.\n"
+        + "; ".join(f"{name} {version}" for name, version in software.items())
     )
 
 

@@ -1,6 +1,7 @@
 """The tasks that write. Metadata documents are the same for everybody, there before the timer starts, as is the array.
 
-What is written is read back by somebody else: ``answer_files`` tells where it is, and where the values that it must have.
+What is written is read back by somebody else: ``answer_files`` tells where it is, and where the values that it must
+have.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class UpdateTask(WritingTask):
 
 
 class AppendTask(WritingTask):
-    """An array that grows from nothing, by equal slabs; every other one ends within a chunk."""
+    """An array that grows from nothing, by equal slabs, most of which end within a chunk."""
 
     def open(self) -> None:
         super().open()
