@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -22,18 +23,20 @@ READS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 def count_calls(do: Callable[[], Any]) -> int:
-    """Calls of Python functions and, from Python, of compiled ones in this thread, while ``do`` runs."""
-    calls = 0
+    """Calls of Python functions and, from Python, of compiled ones, while ``do`` runs in this thread alone."""
+    calls, threads = 0, sz.get_num_threads()
 
     def note(frame: Any, event: str, argument: Any) -> None:
         nonlocal calls
         calls += event in ("call", "c_call")
 
+    sz.set_num_threads(1)  # or chance says which thread does what
     sys.setprofile(note)
     try:
         do()
     finally:
         sys.setprofile(None)
+        sz.set_num_threads(threads)
     return calls - 2  # do itself, and the call that ends the count
 
 
@@ -60,7 +63,8 @@ class PythonCallsOfWrite:
         if not hasattr(sz, "create_array"):
             raise NotImplementedError("this version writes no arrays")
         given = np.arange(chunks * 1000, dtype="uint16")
-        stored = sz.create_array(sz.MemoryStore(), data=given, chunks=(1000,), codecs=[])
-        return count_calls(lambda: stored.write(np.s_[...], given))
+        with tempfile.TemporaryDirectory() as place:
+            stored = sz.create_array(place, data=given, chunks=(1000,), codecs=[], overwrite=True)
+            return count_calls(lambda: stored.write(np.s_[...], given))
 
     track_calls.unit = "calls"

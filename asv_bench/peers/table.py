@@ -112,7 +112,8 @@ def facts(machine: dict[str, Any], versions: dict[str, str | None], size: int, t
     software = {"Python": machine["python"], "NumPy": machine["numpy"], **known}
     load = ", ".join(f"{figure:.1f}" for figure in machine["load"])
     return (
-        f"{machine['processor']}, {machine['processors']} processors, {machine['platform']}; load at the start {load}.\n"
+        f"{machine['processor']}, {machine['processors']} processors, {machine['platform']}; "
+        f"load at the start {load}.\n"
         f"Cubes of {size}, {threads} threads; writes on {machine['scratch']}, not synced.\n"
         + "; ".join(f"{name} {version}" for name, version in software.items())
     )
