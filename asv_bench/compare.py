@@ -1,11 +1,13 @@
 """Times simplezarr side by side with other Zarr libraries, and with a floor in C, on the same files.
 
 Each contender lives in a process of its own; in every round all of them do the task once, in random order. Answers are
-checked, files are in the page cache, results are freshly allocated, arrays are opened outside of the timer.
+checked, files are in the page cache, results are freshly allocated, arrays are opened outside of the timer. What is
+written goes to fresh directories, is not synced by anybody, and is read back by another library.
 
-    python asv_bench/compare.py --size small --rounds 3 --no-memory    # a first look
+    python asv_bench/compare.py --quick                                # a first look
     python asv_bench/compare.py --targets --json result.json           # the real thing: 512-cubes, 7 rounds
-    python asv_bench/compare.py --only 'read-*' --contenders simplezarr,tensorstore,floor
+    python asv_bench/compare.py --only 'write-*' --json result.json    # some rows once more, into the same file
+    python asv_bench/compare.py --from result.json --markdown --plot result.svg    # nothing measured, only told
 
 Exit status: 0; 1 when simplezarr gave a wrong answer or failed; 3 when --targets were missed, or nothing of
 simplezarr could be timed against them.
@@ -18,6 +20,7 @@ import json
 import os
 import platform
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,9 +31,12 @@ from typing import Any
 import numpy as np
 from peers import contenders, data, table
 from peers.contenders import OURS
+from peers.plot import plot
 from peers.process import HOME, Worker, WorkerGoneError, pin
-from peers.results import RowResult
+from peers.results import RowResult, result_from_json
 from peers.rows import SIZES, Row, all_rows, choose_rows
+
+VERIFIERS = ("tensorstore", "zarr")  # who reads back what others have written; the second what the first has
 
 
 @dataclass
@@ -46,17 +52,18 @@ class Lane:
 class Comparison:
     """The worker processes, and what to do with them for each row."""
 
-    def __init__(self, names: list[str], options: argparse.Namespace, directory: Path) -> None:
-        self.options, self.directory = options, directory
+    def __init__(self, names: list[str], options: argparse.Namespace, places: tuple[Path, Path]) -> None:
+        self.options, self.places = options, places
         self.rng = random.Random(options.seed)
         self.rows = {row.name: row for row in all_rows(options.size)}
         self.workers = {name: self._worker(name) for name in names}
+        self.readers: dict[str, Worker] = {}
 
     def _worker(self, name: str) -> Worker:
-        return Worker(name, self.options.threads, self.directory, self.options.timeout)
+        return Worker(name, self.options.threads, self.places, self.options.timeout)
 
     def close(self) -> None:
-        for worker in self.workers.values():
+        for worker in (*self.workers.values(), *self.readers.values()):
             worker.close()
 
     def measure(self, row: Row) -> RowResult:
@@ -88,14 +95,31 @@ class Comparison:
 
     def _prepare(self, result: RowResult, worker: Worker, request: dict[str, Any]) -> str | None:
         try:
-            prepared = worker.ask("prepare", row=request)
+            prepared = worker.ask("prepare", row=request, tune=self.options.tune)
             if "refused" in prepared:
                 return prepared["refused"]
             result.settings[worker.name] = prepared["setting"]
             checked = worker.ask("check", row=request)
-            return checked.get("refused") or checked["wrong"]
         except WorkerGoneError as gone:
             return self._lose(result, worker, str(gone))
+        if "written" in checked:
+            checked = self._verify(result, worker.name, checked)
+        return checked.get("refused") or checked["wrong"]
+
+    def _verify(self, result: RowResult, writer: str, files: dict[str, str]) -> dict[str, Any]:
+        """What another library reads of what one has written."""
+        name = VERIFIERS[writer.startswith(VERIFIERS[0])]
+        reader = self.readers.get(name) or self.readers.setdefault(name, self._worker(name))
+        try:
+            verified = {"refused": reader.refused} if reader.refused else reader.ask("verify", **files)
+        except WorkerGoneError as gone:
+            reader.close()
+            del self.readers[name]
+            verified = {"refused": str(gone)}
+        if "bytes" in verified:
+            result.stored[writer] = verified["bytes"]
+            return verified
+        return {"refused": f"{name} could not read it back: {verified['refused']}"}
 
     def _lose(self, result: RowResult, worker: Worker, reason: str) -> str:
         """A process that is gone is replaced: the next row is another matter."""
@@ -143,9 +167,29 @@ class Comparison:
                 worker.close()
 
 
-def machine() -> dict[str, Any]:
+def processor() -> str:
+    """The processor's name, where Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def file_system(directory: Path) -> str:
+    """The kind of file system that a directory is on, where Linux tells it."""
+    try:
+        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+    except OSError:
+        return "unknown"
+    return max((mount, kind) for mount, kind in mounts if directory.is_relative_to(mount))[1]
+
+
+def machine(scratch: Path) -> dict[str, Any]:
     return {
         "platform": platform.platform(),
+        "processor": processor(),
+        "scratch": file_system(scratch),
         "python": platform.python_version(),
         "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "load": os.getloadavg(),
@@ -172,20 +216,30 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--only", action="append", metavar="ROW", help="rows by name or shell pattern (repeatable)")
+    add("--large", action="store_true", help="also the rows of 100,000 chunks")
+    add("--quick", action="store_true", help="a look: --size small --rounds 2 --no-memory --no-tuning")
     add("--contenders", type=parse_names, default=list(contenders.NAMES), metavar="NAME,…", help="default: all")
     add("--rounds", type=int, default=7)
     add("--threads", type=int, default=2, help="for everybody; also the processors left to them (default 2)")
     add("--size", type=parse_size, default=SIZES["full"], help="side of the cubes: small, medium, full or a number")
     add("--data", type=Path, help="where the files are kept between runs (default: in the temporary directory)")
-    add("--json", type=Path, metavar="FILE", help="writes every sample")
+    add("--scratch", type=Path, help="where to write, for a while (default: beside the files that are read)")
+    add("--json", type=Path, metavar="FILE", help="every sample, after each row; rows that are there already are kept")
+    add("--from", type=Path, dest="told", metavar="FILE", help="measures nothing, but tells of the rows in this file")
     add("--markdown", action="store_true", help="tables in Markdown")
+    add("--plot", type=Path, metavar="FILE", help="a picture (.svg, .png, .pdf); needs matplotlib")
     add("--targets", action="store_true", help="prints each row's targets and whether they are met")
     add("--no-memory", dest="memory", action="store_false", help="leaves out peak memory")
+    add("--no-tuning", dest="tune", action="store_false", help="peers with the first of the settings worth trying")
     add("--verbose", action="store_true", help="why a cell is empty, and the settings that were fastest")
     add("--timeout", type=float, default=300.0, help="seconds that a contender may take for one request")
     add("--seed", type=int, default=0, help="of the order within the rounds")
     add("--list", action="store_true", help="lists rows and contenders")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.quick:
+        options.size, options.rounds = SIZES["small"], 2
+        options.memory = options.tune = False
+    return options
 
 
 def write_files(directory: Path, rows: list[Row], size: int) -> None:
@@ -199,7 +253,48 @@ def write_files(directory: Path, rows: list[Row], size: int) -> None:
         data.warm(directory, name)
 
 
-def report(results: list[RowResult], options: argparse.Namespace, versions: dict[str, str | None]) -> None:
+def _conditions(facts: dict[str, Any]) -> dict[str, Any]:
+    """What must be the same for rows to stand in one table."""
+    return {**facts["machine"], "load": None, "size": facts["size"], "threads": facts["threads"]}
+
+
+class Record:
+    """What is known: the facts of the run and its results, in a file after each row if there is to be one."""
+
+    def __init__(self, facts: dict[str, Any], path: Path | None) -> None:
+        self.facts, self.path = facts, path
+        self.results: dict[str, RowResult] = {}
+        if path and path.exists():
+            self._take(json.loads(path.read_text(encoding="utf-8")), path)
+
+    def _take(self, document: dict[str, Any], path: Path) -> None:
+        if self.facts and _conditions(document) != _conditions(self.facts):
+            raise SystemExit(f"{path} is of another size, number of threads, machine or file system: give another file")
+        self.facts = {**document, **self.facts}
+        kept = {row["row"]["name"]: row for row in self.facts.pop("rows")}
+        rows = all_rows(document["size"])
+        self.results = {row.name: result_from_json(row, kept[row.name]) for row in rows if row.name in kept}
+
+    def add(self, result: RowResult, versions: dict[str, str | None]) -> None:
+        self.facts["versions"] = versions
+        self.results[result.row.name] = result
+        if self.path:
+            rows = [known.to_json() for known in self.results.values()]
+            part = self.path.with_name(f"{self.path.name}.part")
+            part.write_text(json.dumps({**self.facts, "rows": rows}, indent=1), encoding="utf-8")
+            os.replace(part, self.path)
+
+    def described(self) -> str:
+        return table.facts(*(self.facts[name] for name in ("machine", "versions", "size", "threads")))
+
+    def in_order(self) -> list[RowResult]:
+        order = [row.name for row in all_rows(self.facts["size"])]
+        return sorted(self.results.values(), key=lambda result: order.index(result.row.name))
+
+
+def report(record: Record, options: argparse.Namespace) -> None:
+    results = record.in_order()
+    print("\n" + record.described())
     print("\n" + table.times(results, options.contenders, options.markdown))
     if any(result.memory for result in results):
         print("\n" + table.memory(results, options.contenders, options.markdown))
@@ -209,38 +304,50 @@ def report(results: list[RowResult], options: argparse.Namespace, versions: dict
     if failures:
         print("\n" + table.reasons(failures))
     if options.verbose:
-        print("\n".join(["", *(f"{name}: {version or 'absent'}" for name, version in versions.items())]))
-        print("\n" + table.reasons(results) + "\n\n" + table.settings(results))
+        print("\n" + "\n\n".join([table.reasons(results), table.settings(results), table.stored(results)]))
+    if options.plot:
+        plot(results, options.contenders, record.described(), options.plot)
 
 
-def main() -> int:
-    options = parse_arguments()
-    rows = choose_rows(all_rows(options.size), options.only)
-    if options.list:
-        print("rows:", *(row.name for row in rows), sep="\n  ")
-        print("contenders:", *contenders.NAMES, sep="\n  ")
-        return 0
+def measure(options: argparse.Namespace, rows: list[Row]) -> tuple[Record, list[RowResult]]:
+    """All rows, each told and kept as soon as it is done. Gives also those of this run."""
     directory = (options.data or Path(tempfile.gettempdir()) / "simplezarr-compare").resolve() / str(options.size)
     references = [row for row in all_rows(options.size) if row.name in {r.like for r in rows}]
     write_files(directory, rows + references, options.size)
     pin(options.threads)
-    before = machine()
+    scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=(options.scratch or directory).resolve()))
+    before = machine(scratch)
     if before["load"][0] > 0.5:
         print(f"load average {before['load'][0]:.1f}: not a quiet machine, do not trust the figures", file=sys.stderr)
-    comparison = Comparison(options.contenders, options, directory)
-    results = []
+    record = Record({"machine": before, "size": options.size, "threads": options.threads}, options.json)
+    comparison = Comparison(options.contenders, options, (directory, scratch))
+    head, line = table.live(options.contenders)
+    print(head, flush=True)
+    measured = []
     try:
         for row in rows:
-            print(f"{row.name} …", file=sys.stderr)
-            results.append(comparison.measure(row))
+            measured.append(comparison.measure(row))
+            print(line(measured[-1]), flush=True)
+            record.add(measured[-1], {name: worker.version for name, worker in comparison.workers.items()})
     finally:
         comparison.close()
-    versions = {name: worker.version for name, worker in comparison.workers.items()}
-    report(results, options, versions)
-    if options.json:
-        facts = {"machine": before, "versions": versions, "size": options.size, "threads": options.threads}
-        report_json = json.dumps({**facts, "rows": [result.to_json() for result in results]}, indent=1)
-        options.json.write_text(report_json, encoding="utf-8")
+        shutil.rmtree(scratch, ignore_errors=True)
+    return record, measured
+
+
+def main() -> int:
+    options = parse_arguments()
+    rows = choose_rows(all_rows(options.size), options.only, options.large)
+    if options.list:
+        print("rows:", *(row.name for row in rows), sep="\n  ")
+        print("contenders:", *contenders.NAMES, sep="\n  ")
+        return 0
+    if options.told:
+        record = Record({}, options.told)
+        results = record.in_order()
+    else:
+        record, results = measure(options, rows)
+    report(record, options)
     if any(result.failed for result in results):
         return 1
     return 3 if options.targets and any(result.missed() for result in results) else 0

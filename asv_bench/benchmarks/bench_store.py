@@ -9,8 +9,9 @@ import numpy as np
 
 import simplezarr as sz
 
-from .common import Stored
+from .common import CUBE_SHAPE, Stored
 
+POINTS = tuple(np.random.default_rng(2).integers(n, size=200) for n in CUBE_SHAPE)
 READS: dict[str, tuple[str, Any]] = {
     "whole": ("cube-gzip", np.s_[...]),
     "slab": ("cube-gzip", np.s_[10:100, ::2]),
@@ -20,15 +21,21 @@ READS: dict[str, tuple[str, Any]] = {
     "all shards": ("sharded-gzip", np.s_[...]),
     "plane of shards": ("sharded-gzip", np.s_[:, :, 100]),
     "crop of a shard": ("sharded-gzip", np.s_[10:30, 40:60, 70:90]),
+    "points": ("cube-gzip", POINTS),
+    "points of shards": ("sharded-gzip", POINTS),
 }
 
 
 class CountingStore(sz.WrapperStore):
-    """Notes the bytes that each call gives; appending to a list needs no lock."""
+    """Notes the bytes that each call gives or takes; appending to a list needs no lock."""
 
     def __init__(self, store: sz.Store) -> None:
         super().__init__(store)
+        self.forget()
+
+    def forget(self) -> None:
         self.fetched: list[int] = []
+        self.written: list[int] = []
 
     def _note(self, data: bytes | None) -> bytes | None:
         self.fetched.append(0 if data is None else len(data))
@@ -44,6 +51,14 @@ class CountingStore(sz.WrapperStore):
         parts = super().get_ranges(key, ranges)
         self.fetched.append(sum(map(len, parts or ())))
         return parts
+
+    def set(self, key: str, value: Any) -> None:
+        self.written.append(memoryview(value).nbytes)
+        super().set(key, value)
+
+    def delete(self, key: str) -> None:
+        self.written.append(0)
+        super().delete(key)
 
     def exists(self, key: str) -> bool:
         self.fetched.append(0)
@@ -64,6 +79,8 @@ class StoreCalls(Stored):
         name, self.selection = READS[read]
         self.store = CountingStore(sz.LocalStore(self.path(root, name)))
         self.stored = sz.open(self.store)
+        if self.selection is POINTS and not hasattr(self.stored, "vindex"):
+            raise NotImplementedError("this version has no index arrays")
 
     def read(self) -> int:
         """Bytes that the selection has."""

@@ -19,6 +19,9 @@ import numpy as np
 SEED = 20250601
 TINY_SHAPE = (128, 128, 256)
 MANY = 256  # arrays for the "open" row
+MEMBERS = 1000  # arrays of the groups
+LARGE_SHAPE = (320, 320, 512)  # 102,400 chunks of 1 KB
+TABLE_SHAPE = (20000, 1024)
 SLAB = 16  # planes made at a time
 
 
@@ -31,6 +34,7 @@ class ArraySpec:
     chunks: Callable[[int], tuple[int, ...]]
     shards: Callable[[int], tuple[int, ...]] | None = None
     layout: dict[str, Any] = field(default_factory=dict)
+    group: bool = False  # a group of MEMBERS such arrays
 
 
 def _cubes(divisor: int, factor: int = 1) -> Callable[[int], tuple[int, ...]]:
@@ -50,8 +54,21 @@ SPECS = {
     "labels-shards": ArraySpec("labels", "zstd", _cubes(16), _cubes(8, 3)),
     "tiny-raw": ArraySpec("tiny", "raw", lambda size: (8, 8, 16)),
     "tiny-zstd": ArraySpec("tiny", "zstd", lambda size: (8, 8, 16)),
+    "cube-gzip": ArraySpec("cube", "gzip", _cubes(4)),
+    "cube-crc32c": ArraySpec("cube", "crc32c", _cubes(4)),
+    "block-raw": ArraySpec("block", "raw", _cubes(8)),
+    "block-zstd": ArraySpec("block", "zstd", _cubes(8)),
+    "block-blosc": ArraySpec("block", "blosc", _cubes(8)),
+    "block-shards": ArraySpec("block", "zstd", _cubes(16), _cubes(4)),
+    "block-one-shard": ArraySpec("block", "zstd", _cubes(16), _cubes(2)),
+    "block-wide-raw": ArraySpec("block", "raw", _cubes(4)),
+    "block-wide-zstd": ArraySpec("block", "zstd", _cubes(4)),
+    "table": ArraySpec("table", "zstd", lambda size: (64, 1024)),
+    "large": ArraySpec("large", "zstd", lambda size: (8, 8, 8)),
     "blocks-zstd": ArraySpec("tiny", "zstd", lambda size: (16, 16, 32)),
     "many": ArraySpec("few", "zstd", lambda size: (16, 16, 16)),
+    "group": ArraySpec("few", "zstd", lambda size: (16, 16, 16), group=True),
+    "group-consolidated": ArraySpec("few", "zstd", lambda size: (16, 16, 16), group=True),
 }
 
 
@@ -108,8 +125,27 @@ def _segmentation(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[
         yield np.where(hole.planes(start, stop) > 0.62, np.uint32(0), label)
 
 
+def _table(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+    """Rows of features: float32 of which the mantissa is noise but for its first bits."""
+    for start in range(0, shape[0], 500):
+        rows = rng.standard_normal((min(500, shape[0] - start), shape[1]), dtype="float32")
+        yield np.round(rows * 64) / 64
+
+
+MAKERS = {"labels": _segmentation, "table": _table}
+DTYPES = {"labels": "uint32", "table": "float32"}  # the others are uint16
+
+
 def source_shape(source: str, size: int) -> tuple[int, ...]:
-    return {"cube": (size,) * 3, "labels": (size * 3 // 4,) * 3, "tiny": TINY_SHAPE, "few": (16, 16, 16)}[source]
+    return {
+        "cube": (size,) * 3,
+        "block": (size // 2,) * 3,
+        "labels": (size * 3 // 4,) * 3,
+        "tiny": TINY_SHAPE,
+        "few": (16, 16, 16),
+        "large": LARGE_SHAPE,
+        "table": TABLE_SHAPE,
+    }[source]
 
 
 def source_path(directory: Path, source: str) -> Path:
@@ -121,10 +157,9 @@ def make_source(directory: Path, source: str, size: int) -> np.ndarray:
     path = source_path(directory, source)
     if not path.exists():
         shape, rng = source_shape(source, size), np.random.default_rng([SEED, size, *source.encode()])
-        slabs = _segmentation(rng, shape) if source == "labels" else _microscopy(rng, shape)
+        slabs = MAKERS.get(source, _microscopy)(rng, shape)
         part = path.with_suffix(".part")
-        dtype = "uint32" if source == "labels" else "uint16"
-        values = np.lib.format.open_memmap(part, "w+", dtype, shape)
+        values = np.lib.format.open_memmap(part, "w+", DTYPES.get(source, "uint16"), shape)
         start = 0
         for slab in slabs:
             values[start : start + len(slab)] = slab
@@ -139,10 +174,12 @@ def make_source(directory: Path, source: str, size: int) -> np.ndarray:
 
 def _write(path: Path, values: np.ndarray, spec: ArraySpec, size: int) -> None:
     import zarr
-    from zarr.codecs import BloscCodec, BytesCodec, TransposeCodec, ZstdCodec
+    from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, TransposeCodec, ZstdCodec
 
     compressor = {
         "raw": None,
+        "gzip": GzipCodec(level=5),
+        "crc32c": Crc32cCodec(),
         "zstd": ZstdCodec(level=3),
         "blosc": BloscCodec(cname="lz4", clevel=5, shuffle="shuffle", typesize=values.dtype.itemsize),
     }[spec.codec]
@@ -162,8 +199,18 @@ def _write(path: Path, values: np.ndarray, spec: ArraySpec, size: int) -> None:
 
 
 def array_paths(directory: Path, name: str) -> list[Path]:
-    """Where an array is stored; the "many" are many."""
+    """Where an array is stored; the "many" are many, and so are those of a group."""
+    if SPECS[name].group:
+        return [directory / name / f"{i:04d}" for i in range(MEMBERS)]
     return [directory / name / f"{i:03d}" for i in range(MANY)] if name == "many" else [directory / name]
+
+
+def _write_group(path: Path, consolidated: bool) -> None:
+    import zarr
+
+    zarr.create_group(str(path), zarr_format=3)
+    if consolidated:
+        zarr.consolidate_metadata(str(path))
 
 
 def make_array(directory: Path, name: str, size: int) -> None:
@@ -176,6 +223,8 @@ def make_array(directory: Path, name: str, size: int) -> None:
     shutil.rmtree(part, ignore_errors=True)
     for target in array_paths(directory, name):
         _write(part / target.relative_to(path), values, spec, size)
+    if spec.group:
+        _write_group(part, name.endswith("-consolidated"))
     os.replace(part, path)
 
 

@@ -1,4 +1,4 @@
-"""The floor: ``floor.c``, built on demand, behind the face of a contender."""
+"""The floor: the C files in ``floor/``, built on demand, behind the face of a contender."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from peers.contenders import Contender, RefusedError
+from peers.contender import Box, Contender, RefusedError
 from peers.rows import Axis
 
-SOURCE = Path(__file__).resolve().parent.parent / "floor.c"
+SOURCES = Path(__file__).resolve().parent.parent / "floor"
 CODECS = {"raw": 0, "zstd": 1, "blosc": 2}
 BYTE = ctypes.c_char  # byref(BYTE.from_buffer(array)) is the cheapest way to pass an array
 
@@ -37,33 +37,36 @@ def build() -> Path:
     """The shared library, compiled unless there is one from the same source and the same wheel."""
     blosc2 = _blosc2()
     archive = blosc2 / "lib" / "libblosc2.a"
-    identity = SOURCE.read_bytes() + f"{archive} {archive.stat().st_mtime_ns}".encode()
+    texts = [path.read_bytes() for path in sorted(SOURCES.glob("*.[ch]"))]
+    identity = b"".join(texts) + f"{archive} {archive.stat().st_mtime_ns}".encode()
     place = Path(tempfile.gettempdir()) / f"simplezarr-floor-{os.getuid()}"
     place.mkdir(mode=0o700, exist_ok=True)
     library = place / f"floor-{hashlib.sha256(identity).hexdigest()[:16]}.so"
     if not library.exists():
         part = library.with_suffix(f".{os.getpid()}")
-        sources = [f"-I{blosc2 / 'include'}", str(SOURCE), str(archive), "-lpthread", "-lm", "-ldl"]
+        files = [str(path) for path in sorted(SOURCES.glob("*.c"))]
+        sources = [f"-I{blosc2 / 'include'}", *files, str(archive), "-lpthread", "-lm", "-ldl"]
         command = [os.environ.get("CC", "cc"), "-O3", "-shared", "-fPIC", *sources, "-o", str(part)]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True)
         except OSError as error:
             raise RefusedError(f"no C compiler for the floor: {error}") from error
         except subprocess.CalledProcessError as error:
-            raise RefusedError(f"floor.c does not compile: {error.stderr.strip()}") from error
+            raise RefusedError(f"the floor does not compile: {error.stderr.strip()}") from error
         os.replace(part, library)
     return library
 
 
-def _chain(codecs: list[dict[str, Any]]) -> str:
-    """The one codec of a chain that the floor knows."""
+def _chain(codecs: list[dict[str, Any]]) -> tuple[str, int]:
+    """The one codec of a chain that the floor knows, and its level."""
     names = [codec["name"] for codec in codecs]
     if names[:1] != ["bytes"] or codecs[0].get("configuration", {}).get("endian", "little") != "little":
         raise RefusedError("the floor knows little-endian chunks in C order only")
     codec = names[1] if len(names) == 2 else "raw"
     if len(names) > 2 or codec not in CODECS:
         raise RefusedError(f"the floor does not know the codecs {names}")
-    return codec
+    settings = codecs[-1].get("configuration", {})
+    return codec, settings.get("level", settings.get("clevel", 0))
 
 
 class FloorArray:
@@ -79,11 +82,12 @@ class FloorArray:
             shard = codecs[0]["configuration"]
             inner = self.chunks = tuple(shard["chunk_shape"])
             codecs = shard["codecs"]
+        codec, level = _chain(codecs)
         self._sides = sides = ctypes.c_int64 * len(stored)
         self._library = library
         self._handle = library.floor_open(
             os.fsencode(path), len(stored), sides(*stored), sides(*inner) if inner else None, self.dtype.itemsize,
-            CODECS[_chain(codecs)],
+            CODECS[codec], level,
         )  # fmt: skip
         if not self._handle:
             raise OSError(f"the floor can't open {path}")
@@ -92,11 +96,37 @@ class FloorArray:
         if getattr(self, "_handle", None):
             self._library.floor_close(self._handle)
 
-    def read(self, start: list[int], count: list[int], step: list[int], threads: int) -> np.ndarray:
+    def _bounds(self, selection: tuple[Axis, ...]) -> tuple[list[int], list[int], list[int]]:
+        """Start, count and step for each axis."""
+        axes = [slice(a, a + 1) if isinstance(a, int) else a for a in selection]
+        axes += [slice(None)] * (len(self.shape) - len(axes))
+        bounds = [axis.indices(n) for axis, n in zip(axes, self.shape, strict=True)]
+        counts = [math.ceil((stop - start) / step) for start, stop, step in bounds]
+        return [b[0] for b in bounds], counts, [b[2] for b in bounds]
+
+    def read(self, selection: tuple[Axis, ...], threads: int) -> np.ndarray:
+        start, count, step = self._bounds(selection)
         out, sides = np.empty(count, self.dtype), self._sides
         address = out.ctypes.data
         if self._library.floor_read(self._handle, sides(*start), sides(*count), sides(*step), threads, address):
             raise OSError("the floor failed to read")
+        return out[tuple(0 if isinstance(a, int) else slice(None) for a in selection)]
+
+    def write(self, selection: tuple[Axis, ...], values: np.ndarray, threads: int) -> None:
+        start, count, step = self._bounds(selection)
+        values, sides = np.ascontiguousarray(values), self._sides
+        address = values.ctypes.data
+        if self._library.floor_write(self._handle, sides(*start), sides(*count), sides(*step), threads, address):
+            raise OSError("the floor failed to write")
+
+    def many(self, starts: np.ndarray, count: list[int], threads: int) -> np.ndarray:
+        """Boxes of one shape, stacked; ``starts`` has a row for each."""
+        out, sides = np.empty((len(starts), *count), self.dtype), self._sides
+        starts = np.ascontiguousarray(starts, "int64")
+        if self._library.floor_many(
+            self._handle, sides(*self.shape), len(starts), starts.ctypes.data, sides(*count), threads, out.ctypes.data
+        ):
+            raise OSError("the floor failed to read many boxes")
         return out
 
     def chunk(self, index: tuple[int, ...]) -> np.ndarray:
@@ -118,34 +148,47 @@ class Floor(Contender):
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
         self.library = ctypes.CDLL(str(build()))
-        pointer, integer = ctypes.c_void_p, ctypes.c_int
+        pointer, integer, big = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
         self.library.floor_open.restype = pointer
-        self.library.floor_open.argtypes = [ctypes.c_char_p, integer, pointer, pointer, ctypes.c_int64, integer]
-        self.library.floor_read.argtypes = [pointer, pointer, pointer, pointer, integer, pointer]
+        self.library.floor_open.argtypes = [ctypes.c_char_p, integer, pointer, pointer, big, integer, integer]
+        for move in self.library.floor_read, self.library.floor_write:
+            move.argtypes = [pointer, pointer, pointer, pointer, integer, pointer]
+        self.library.floor_many.argtypes = [pointer, pointer, big, pointer, pointer, integer, pointer]
         self.library.floor_chunk.argtypes = self.library.floor_scalar.argtypes = [pointer, pointer, pointer]
         self.library.floor_close.argtypes = [pointer]
 
     def version(self) -> str:
-        return "floor.c"
+        return "floor/*.c"
 
     def settings(self, task: str) -> list[dict[str, Any]]:
-        if task == "open":
-            raise RefusedError("opening has no floor: it is all metadata")
+        if task in ("open", "members", "append"):
+            raise RefusedError(f"{task} has no floor: it is all metadata, or much of it")
         return [{}]
 
-    def open(self, path: str) -> FloorArray:
+    def open(self, path: str, write: bool = False) -> FloorArray:
         return FloorArray(self.library, path)
 
     def read(self, array: FloorArray, selection: tuple[Axis, ...]) -> np.ndarray:
-        axes = [slice(a, a + 1) if isinstance(a, int) else a for a in selection]
-        axes += [slice(None)] * (len(array.shape) - len(axes))
-        bounds = [axis.indices(n) for axis, n in zip(axes, array.shape, strict=True)]
-        counts = [math.ceil((stop - start) / step) for start, stop, step in bounds]
-        out = array.read([b[0] for b in bounds], counts, [b[2] for b in bounds], self.threads)
-        return out[tuple(0 if isinstance(a, int) else slice(None) for a in selection)]
+        return array.read(selection, self.threads)
 
     def chunk(self, array: FloorArray, index: tuple[int, ...]) -> np.ndarray:
         return array.chunk(index)
 
     def scalar(self, array: FloorArray, index: tuple[int, ...]) -> Any:
         return array.scalar(index)
+
+    def crops(self, array: FloorArray, boxes: list[Box]) -> np.ndarray:
+        starts = np.array([[axis.start for axis in box] for box in boxes])
+        return array.many(starts, [axis.stop - axis.start for axis in boxes[0]], self.threads)
+
+    def rows(self, array: FloorArray, indexes: np.ndarray) -> np.ndarray:
+        rest = array.shape[1:]
+        starts = np.zeros((len(indexes), len(array.shape)), "int64")
+        starts[:, 0] = indexes
+        return array.many(starts, [1, *rest], self.threads).reshape(len(indexes), *rest)
+
+    def points(self, array: FloorArray, indexes: tuple[np.ndarray, ...]) -> np.ndarray:
+        return array.many(np.stack(indexes, axis=1), [1] * len(indexes), self.threads).ravel()
+
+    def write(self, array: FloorArray, selection: tuple[Axis, ...], values: np.ndarray) -> None:
+        array.write(selection, values, self.threads)

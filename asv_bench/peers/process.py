@@ -21,13 +21,16 @@ class WorkerGoneError(Exception):
 
 
 class Worker:
-    """The process of one contender. ``refused`` says why there is none, when there is none."""
+    """The process of one contender. ``refused`` says why there is none, when there is none.
 
-    def __init__(self, name: str, threads: int, directory: Path, timeout: float) -> None:
+    places: the directory of the files that are read, and that of what is written.
+    """
+
+    def __init__(self, name: str, threads: int, places: tuple[Path, Path], timeout: float) -> None:
         self.name, self.timeout = name, timeout
         self._unread = b""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the worker)
-        command = [sys.executable, "-m", "peers.worker", name, str(threads), str(directory)]
+        command = [sys.executable, "-m", "peers.worker", name, str(threads), *map(str, places)]
         limits = {"RAYON_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
         self._process = subprocess.Popen(
             command,

@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import Any
 
-from peers.contenders import FLOOR, NAMES, OURS, PEER_NAMES
+from peers.contenders import ATOMIC_NAMES, FLOOR, NAMES, OURS, PEER_NAMES
 from peers.rows import Row, Target, targets_to_json
 
 
@@ -18,6 +18,7 @@ class RowResult:
     samples: dict[str, list[float]] = field(default_factory=dict)
     like: list[float] = field(default_factory=list)  # simplezarr at the row ``row.like``, in the same rounds
     memory: dict[str, int] = field(default_factory=dict)
+    stored: dict[str, int] = field(default_factory=dict)  # bytes that each has written, metadata apart
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     failed: bool = False  # simplezarr gave a wrong answer, or none
@@ -34,19 +35,19 @@ class RowResult:
         low, median, high = statistics.quantiles(samples, n=4, method="inclusive")
         return (high - low) / median
 
-    def best_peer(self) -> str | None:
-        times = [(time, name) for name in NAMES if name in PEER_NAMES and (time := self.median(name)) is not None]
+    def best_peer(self, among: frozenset[str] = PEER_NAMES) -> str | None:
+        times = [(time, name) for name in NAMES if name in among and (time := self.median(name)) is not None]
         return min(times)[1] if times else None
 
     def ratio(self, against: str) -> float | None:
-        """Our median over that of the "floor", the best "peer" or our own at the "row" compared with."""
+        """Our median over that of the "floor", the best "peer" (or "atomic" peer) or our own at the other "row"."""
         ours, other = self.median(OURS), None
         if against == "floor":
             other = self.median(FLOOR)
         elif against == "row":
             other = statistics.median(self.like) if self.like else None
         else:
-            best = self.best_peer()
+            best = self.best_peer(ATOMIC_NAMES if against == "atomic" else PEER_NAMES)
             other = self.median(best) if best else None
         return ours / other if ours is not None and other else None
 
@@ -68,9 +69,16 @@ class RowResult:
             "spreads": {name: self.spread(name) for name in self.samples},
             "like": {"row": self.row.like, "samples": self.like} if self.like else None,
             "best_peer": self.best_peer(),
-            "ratios": {against: self.ratio(against) for against in ("floor", "peer", "row")},
+            "ratios": {against: self.ratio(against) for against in ("floor", "peer", "atomic", "row")},
             "memory": self.memory,
+            "stored": self.stored,
             "settings": self.settings,
             "reasons": self.reasons,
             "failed": self.failed,
         }
+
+
+def result_from_json(row: Row, document: dict[str, Any]) -> RowResult:
+    """What ``RowResult.to_json`` told, of the row of that name."""
+    kept = {name: document[name] for name in ("samples", "memory", "stored", "settings", "reasons", "failed")}
+    return RowResult(row, like=(document["like"] or {}).get("samples", []), **kept)

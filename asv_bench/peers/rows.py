@@ -15,15 +15,20 @@ SIZES = {"small": 128, "medium": 256, "full": FULL_SIZE}
 
 @dataclass(frozen=True)
 class Target:
-    """At most ``ratio`` times the time of the floor, of the best peer, or of simplezarr's own row ``Row.like``."""
+    """At most ``ratio`` times the time of the floor, of the best peer, of the best of the peers that replace what is
+    stored as a whole, or of simplezarr's own row ``Row.like``."""
 
-    against: str  # "floor", "peer" or "row"
+    against: str  # "floor", "peer", "atomic" or "row"
     ratio: float
+
+
+MICRO = ("chunk", "scalar", "open")  # small operations, many of which are timed together
+WRITING = ("write", "update", "append", "copy")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One task. ``task`` is "read", "chunk", "scalar" or "open"; all but the first are timed per operation."""
+    """One task (``peers/tasks.py``, ``peers/write_tasks.py``); those in MICRO are timed per operation."""
 
     name: str
     array: str
@@ -31,15 +36,23 @@ class Row:
     task: str = "read"
     selection: tuple[Axis, ...] = ()
     like: str | None = None
+    count: int = 0  # how many boxes, rows or points are drawn, or how often is appended
+    box: tuple[int, ...] = ()  # shape of a crop
+    large: bool = False  # only when asked for
 
     @property
     def micro(self) -> bool:
-        return self.task != "read"
+        return self.task in MICRO
+
+    @property
+    def writing(self) -> bool:
+        return self.task in WRITING
 
     def to_json(self) -> dict[str, Any]:
         """What a worker has to know."""
         selection = [[axis.start, axis.stop, axis.step] if isinstance(axis, slice) else axis for axis in self.selection]
-        return {"name": self.name, "array": self.array, "task": self.task, "selection": selection}
+        known = ("name", "array", "task", "count", "box")
+        return {**{name: getattr(self, name) for name in known}, "selection": selection}
 
 
 def selection_from_json(selection: Iterable[int | list[int | None]]) -> tuple[Axis, ...]:
@@ -55,6 +68,8 @@ PARTIAL = _at_most(floor=1.25, peer=1.0)
 TINY = _at_most(floor=1.50, peer=1.0)
 ORDERED = _at_most(row=1.20, peer=1.0)
 PEER = _at_most(peer=1.0)
+WRITE = _at_most(floor=1.15, atomic=1.0)
+BATCH = _at_most(floor=1.20, peer=1.0)
 
 
 def _scaled(size: int, *axes: Axis) -> tuple[Axis, ...]:
@@ -69,7 +84,7 @@ def _scaled(size: int, *axes: Axis) -> tuple[Axis, ...]:
     )
 
 
-def all_rows(size: int) -> list[Row]:
+def _reads(size: int) -> list[Row]:
     every = slice(None)
     slab = _scaled(size, slice(10, 200), slice(None, None, 2))
     strided = _scaled(size, slice(10, 200), slice(None, None, 2), slice(None, None, 3))
@@ -77,6 +92,8 @@ def all_rows(size: int) -> list[Row]:
         Row("read-raw", "cube-raw", WHOLE),
         Row("read-zstd", "cube-zstd", WHOLE),
         Row("read-blosc", "cube-blosc", WHOLE),
+        Row("read-gzip", "cube-gzip", PEER),
+        Row("read-crc32c", "cube-crc32c", PEER),
         Row("read-shards", "cube-shards", WHOLE),
         Row("read-labels", "labels-zstd", WHOLE),
         Row("read-labels-shards", "labels-shards", WHOLE),
@@ -86,27 +103,81 @@ def all_rows(size: int) -> list[Row]:
         Row("read-transposed-zstd", "cube-transposed-zstd", ORDERED, like="read-zstd"),
         Row("read-tiny-raw", "tiny-raw", TINY),
         Row("read-tiny-zstd", "tiny-zstd", TINY),
+        Row("read-100k", "large", TINY, large=True),
         Row("slab-raw", "cube-raw", PARTIAL, selection=slab),
         Row("slab-zstd", "cube-zstd", PARTIAL, selection=slab),
         Row("strided-raw", "cube-raw", PARTIAL, selection=strided),
         Row("strided-zstd", "cube-zstd", PARTIAL, selection=strided),
         Row("plane-first-shards", "cube-shards", PARTIAL, selection=_scaled(size, 100)),
         Row("plane-last-shards", "cube-shards", PARTIAL, selection=_scaled(size, every, every, 100)),
+        Row("memory-raw", "block-raw", PEER, task="read-memory"),
+        Row("memory-zstd", "block-zstd", PEER, task="read-memory"),
+        Row("memory-tiny-zstd", "tiny-zstd", PEER, task="read-memory"),
+        Row("slow-blocks-zstd", "blocks-zstd", PEER, task="read-slow"),
+    ]
+
+
+def _batches(size: int) -> list[Row]:
+    crop = (size // 8,) * 3
+    return [
+        Row("crops-zstd", "cube-zstd", BATCH, task="crops", count=64, box=crop),
+        Row("crops-shards", "cube-shards", BATCH, task="crops", count=64, box=crop),
+        Row("rows-table", "table", BATCH, task="rows", count=256),
+        Row("points-shards", "cube-shards", PEER, task="points", count=10_000),
+        Row("mask-zstd", "block-zstd", PEER, task="mask"),
+    ]
+
+
+def _singles() -> list[Row]:
+    return [
         Row("chunk-2k-raw", "tiny-raw", PEER, task="chunk"),
         Row("chunk-2k-zstd", "tiny-zstd", PEER, task="chunk"),
         Row("chunk-16k-zstd", "blocks-zstd", PEER, task="chunk"),
         Row("scalar", "tiny-zstd", PEER, task="scalar"),
+        Row("scalar-shards", "block-shards", PEER, task="scalar"),
         Row("open", "many", PEER, task="open"),
+        Row("open-group", "group", PEER, task="members"),
+        Row("open-group-consolidated", "group-consolidated", PEER, task="members"),
     ]
 
 
-def choose_rows(rows: list[Row], patterns: list[str] | None) -> list[Row]:
-    """The rows whose name matches one of the shell patterns; all of them without patterns."""
-    if not patterns:
-        return rows
-    chosen = [row for row in rows if any(fnmatch.fnmatch(row.name, pattern) for pattern in patterns)]
+def _writes(size: int) -> list[Row]:
+    cut = (slice(1, size // 2 - 1),) * 3
+    side = size // 16
+    inner = (slice(side, 2 * side),) * 3
+    return [
+        Row("write-raw", "block-raw", WRITE, task="write"),
+        Row("write-zstd", "block-zstd", WRITE, task="write"),
+        Row("write-blosc", "block-blosc", WRITE, task="write"),
+        Row("write-shards", "block-shards", WRITE, task="write"),
+        Row("write-tiny-raw", "tiny-raw", WRITE, task="write"),
+        Row("write-tiny-zstd", "tiny-zstd", WRITE, task="write"),
+        Row("write-100k", "large", WRITE, task="write", large=True),
+        Row("update-cut-raw", "block-wide-raw", PEER, task="update", selection=cut),
+        Row("update-cut-zstd", "block-wide-zstd", PEER, task="update", selection=cut),
+        Row("update-strided-zstd", "block-zstd", PEER, task="update", selection=(slice(None), slice(1, None, 2))),
+        Row("update-cut-shards", "block-one-shard", PEER, task="update", selection=cut),
+        Row("update-inner-chunk", "block-one-shard", PEER, task="update", selection=inner),
+        Row("append-zstd", "block-zstd", PEER, task="append", count=16),
+        Row("copy-zstd", "block-zstd", PEER, task="copy"),
+    ]
+
+
+def all_rows(size: int) -> list[Row]:
+    return [*_reads(size), *_batches(size), *_singles(), *_writes(size)]
+
+
+def choose_rows(rows: list[Row], patterns: list[str] | None, large: bool) -> list[Row]:
+    """The rows whose name matches one of the shell patterns (none: all); large ones if asked for, or by their name."""
+    wanted = patterns or ["*"]
+    chosen = [
+        row
+        for row in rows
+        if row.name in wanted
+        or ((large or not row.large) and any(fnmatch.fnmatch(row.name, pattern) for pattern in wanted))
+    ]
     if not chosen:
-        raise SystemExit(f"no row is called {' or '.join(patterns)}; there are: {', '.join(row.name for row in rows)}")
+        raise SystemExit(f"no row is called {' or '.join(wanted)}; there are: {', '.join(row.name for row in rows)}")
     return chosen
 
 

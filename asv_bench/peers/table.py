@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from peers.contenders import OURS
+from collections.abc import Callable
+from typing import Any
+
+from peers.contenders import ATOMIC_NAMES, FLOOR, OURS, PEER_NAMES
 from peers.results import RowResult
 
 NOTHING = "-"
 MIB = 1 << 20
-AGAINST = {"floor": "the floor", "peer": "the best peer"}
+ROW_WIDTH, COLUMN_WIDTH = 24, 10
+AGAINST = {"floor": "the floor", "peer": "the best peer", "atomic": "the best atomic peer"}
+HEAD = ["best peer", "/peer", "/floor", "spread", "peak MiB"]
+TORN = "°"  # marks the time of a writer that does not replace what is stored as a whole
 
 
 def draw(rows: list[list[str]], markdown: bool) -> str:
@@ -40,16 +46,33 @@ def _mebibytes(nbytes: int | None) -> str:
     return NOTHING if nbytes is None else f"{nbytes / MIB:.1f}"
 
 
+def _cells(result: RowResult, names: list[str]) -> list[str]:
+    micro, cells = result.row.micro, []
+    for name in names:
+        torn = result.row.writing and name in PEER_NAMES - ATOMIC_NAMES and name in result.samples
+        cells.append(_time(result.median(name), micro) + (TORN if torn else ""))
+    ratios = [_ratio(result.ratio("peer")), _ratio(result.ratio("floor"))]
+    ends = [_percent(result.spread(OURS)), _mebibytes(result.memory.get(OURS))]
+    return [result.row.name, "us" if micro else "ms", *cells, result.best_peer() or NOTHING, *ratios, *ends]
+
+
 def times(results: list[RowResult], names: list[str], markdown: bool) -> str:
     """Medians for each row, our ratios to the best peer and to the floor, our spread over rounds, our peak memory."""
-    table = [["row", "unit", *names, "best peer", "/peer", "/floor", "spread", "peak MiB"]]
-    for result in results:
-        micro = result.row.micro
-        cells = [_time(result.median(name), micro) for name in names]
-        ratios = [_ratio(result.ratio("peer")), _ratio(result.ratio("floor"))]
-        ends = [_percent(result.spread(OURS)), _mebibytes(result.memory.get(OURS))]
-        table.append([result.row.name, "us" if micro else "ms", *cells, result.best_peer() or NOTHING, *ratios, *ends])
-    return draw(table, markdown)
+    table = draw([["row", "unit", *names, *HEAD], *(_cells(result, names) for result in results)], markdown)
+    return f"{table}\n\n{TORN} not atomic: overwrites in place" if TORN in table else table
+
+
+def live(names: list[str]) -> tuple[str, Callable[[RowResult], str]]:
+    """A head, and what makes the line of a row, of columns wide enough for what is to come."""
+    columns = [name.rjust(COLUMN_WIDTH) for name in names]
+    head = ["row".ljust(ROW_WIDTH), "unit", *columns, HEAD[0].rjust(2 * COLUMN_WIDTH), *HEAD[1:]]
+    widths = [len(cell) for cell in head]
+
+    def line(result: RowResult) -> str:
+        row, *cells = _cells(result, names)
+        return "  ".join([row.ljust(ROW_WIDTH), *map(str.rjust, cells, widths[1:])])
+
+    return "  ".join(head), line
 
 
 def memory(results: list[RowResult], names: list[str], markdown: bool) -> str:
@@ -75,6 +98,25 @@ def targets(results: list[RowResult], markdown: bool) -> str:
 def reasons(results: list[RowResult]) -> str:
     lines = [f"{result.row.name}: {name}: {why}" for result in results for name, why in result.reasons.items()]
     return "\n".join(lines)
+
+
+def stored(results: list[RowResult]) -> str:
+    """Bytes written by each contender: alike, if all encode alike."""
+    lines = [f"{r.row.name}: bytes stored: {r.stored}" for r in results if r.stored]
+    return "\n".join(lines)
+
+
+def facts(machine: dict[str, Any], versions: dict[str, str | None], size: int, threads: int) -> str:
+    """What ran, and where."""
+    known = {name: version.partition(" (")[0] for name, version in versions.items() if version and name != FLOOR}
+    software = {"Python": machine["python"], "NumPy": machine["numpy"], **known}
+    load = ", ".join(f"{figure:.1f}" for figure in machine["load"])
+    return (
+        f"{machine['processor']}, {machine['processors']} processors, {machine['platform']}; "
+        f"load at the start {load}.\n"
+        f"Cubes of {size}, {threads} threads; writes on {machine['scratch']}, not synced.\n"
+        + "; ".join(f"{name} {version}" for name, version in software.items())
+    )
 
 
 def settings(results: list[RowResult]) -> str:

@@ -1,0 +1,70 @@
+"""Python functions called by one operation, compiled ones that Python calls included: a count that does not jitter."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+import simplezarr as sz
+
+from .common import Stored
+
+READS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "whole": ("cube-raw", lambda stored: stored[...]),
+    "slab": ("cube-raw", lambda stored: stored[10:100, ::2]),
+    "shards": ("sharded-raw", lambda stored: stored[...]),
+    "one element": ("tiny-raw", lambda stored: stored[100, 50, 3]),
+    "get_chunk": ("tiny-raw", lambda stored: stored.get_chunk((1, 2, 3))),
+}
+
+
+def count_calls(do: Callable[[], Any]) -> int:
+    """Calls of Python functions and, from Python, of compiled ones, while ``do`` runs in this thread alone."""
+    calls, threads = 0, sz.get_num_threads()
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sz.set_num_threads(1)  # or chance says which thread does what
+    sys.setprofile(note)
+    try:
+        do()
+    finally:
+        sys.setprofile(None)
+        sz.set_num_threads(threads)
+    return calls - 2  # do itself, and the call that ends the count
+
+
+class PythonCalls(Stored):
+    """The number must not grow with that of the chunks."""
+
+    params: ClassVar = [list(READS)]
+    param_names: ClassVar = ["read"]
+
+    def track_calls(self, root: str, read: str) -> int:
+        name, do = READS[read]
+        stored = self.open(root, name)
+        do(stored)  # what is done once only
+        return count_calls(lambda: do(stored))
+
+    track_calls.unit = "calls"
+
+
+class PythonCallsOfWrite:
+    params: ClassVar = [[1, 64]]
+    param_names: ClassVar = ["chunks"]
+
+    def track_calls(self, chunks: int) -> int:
+        if not hasattr(sz, "create_array"):
+            raise NotImplementedError("this version writes no arrays")
+        given = np.arange(chunks * 1000, dtype="uint16")
+        with tempfile.TemporaryDirectory() as place:
+            stored = sz.create_array(place, data=given, chunks=(1000,), codecs=[], overwrite=True)
+            return count_calls(lambda: stored.write(np.s_[...], given))
+
+    track_calls.unit = "calls"

@@ -1,0 +1,117 @@
+"""What a library is asked to do, whichever it is: the base class of all contenders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from peers.rows import Axis
+
+Setting = dict[str, Any]
+Box = tuple[slice, ...]
+
+
+class RefusedError(Exception):
+    """A contender that is not installed, or has no way to do what a row asks."""
+
+
+def boxed(selection: tuple[Axis, ...]) -> Box:
+    """The selection with slices of length 1 instead of integers, for libraries that know no integers."""
+    return tuple(slice(axis, axis + 1) if isinstance(axis, int) else axis for axis in selection)
+
+
+def unboxed(result: np.ndarray, selection: tuple[Axis, ...]) -> np.ndarray:
+    """A view of ``result`` without the axes of length 1 that ``boxed`` has brought."""
+    return result[tuple(0 if isinstance(axis, int) else slice(None) for axis in selection)]
+
+
+class Contender:
+    """What a worker process asks of a library.
+
+    ``settings`` lists the ways worth trying; the worker keeps the fastest for each row. Results are NumPy arrays that
+    the library allocates itself. What a library can't do raises RefusedError.
+    """
+
+    name = ""
+    package = ""
+    atomic = True  # a stored object is replaced as a whole: a reader never sees, a killed writer never leaves, a part
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+
+    def version(self) -> str:
+        from importlib.metadata import version
+
+        return version(self.package)
+
+    def settings(self, task: str) -> list[Setting]:
+        return [{}]
+
+    def configure(self, setting: Setting) -> None:
+        """Makes a setting the one that ``open`` uses."""
+
+    def _refuse(self, what: str) -> RefusedError:
+        return RefusedError(f"{self.name} has no way to {what}")
+
+    # ---- opening ----
+
+    def open(self, path: str, write: bool = False) -> Any:
+        raise NotImplementedError
+
+    def open_memory(self, files: dict[str, bytes]) -> Any:
+        """The array whose files, by key, are put into the library's own store in memory."""
+        raise self._refuse("read from memory")
+
+    def open_slow(self, path: str, latency: float) -> Any:
+        """A local array each of whose requests takes so many seconds."""
+        raise self._refuse("slow a store down")
+
+    def members(self, path: str) -> dict[str, tuple[int, ...]]:
+        """The shapes of all arrays of a group."""
+        raise self._refuse("open a group")
+
+    def shape(self, array: Any) -> tuple[int, ...]:
+        return tuple(array.shape)
+
+    # ---- reading ----
+
+    def read(self, array: Any, selection: tuple[Axis, ...]) -> np.ndarray:
+        return array[selection]
+
+    def chunk(self, array: Any, index: tuple[int, ...]) -> np.ndarray:
+        """A whole chunk by its place in the grid."""
+        raise NotImplementedError
+
+    def scalar(self, array: Any, index: tuple[int, ...]) -> Any:
+        return array[index]
+
+    def crops(self, array: Any, boxes: list[Box]) -> Sequence[np.ndarray]:
+        """Boxes of one shape."""
+        return [self.read(array, box) for box in boxes]
+
+    def rows(self, array: Any, indexes: np.ndarray) -> np.ndarray:
+        """Lines along the first axis."""
+        return np.concatenate(self.crops(array, [(slice(i, i + 1),) for i in indexes.tolist()]))
+
+    def points(self, array: Any, indexes: tuple[np.ndarray, ...]) -> np.ndarray:
+        raise self._refuse("read points")
+
+    def masked(self, array: Any, mask: np.ndarray) -> np.ndarray:
+        """The elements where a mask of the array's shape is true."""
+        return self.points(array, np.nonzero(mask))
+
+    # ---- writing ----
+
+    def write(self, array: Any, selection: tuple[Axis, ...], values: np.ndarray) -> None:
+        array[selection] = values
+
+    def append(self, array: Any, values: np.ndarray) -> Any:
+        """Adds to the first axis; gives the array to go on with."""
+        array.append(values)
+        return array
+
+    def copy(self, source: Any, target: Any) -> None:
+        """All of one array into another."""
+        self.write(target, (), self.read(source, ()))

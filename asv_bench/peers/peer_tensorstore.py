@@ -1,0 +1,119 @@
+"""tensorstore, tuned and as it comes out of the box."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from peers.contender import Box, Contender, Setting
+from peers.rows import Axis
+
+
+class TensorStore(Contender):
+    """Tuned: metadata and shard indexes kept and not looked at again, one copy thread or two for each core.
+
+    Writes are not synced and take no lock files, but are atomic. Nobody else syncs by default; so neither does the
+    contender with the defaults.
+    """
+
+    name = "tensorstore"
+    package = "tensorstore"
+    unsynced: Setting = {"file_io_sync": False}  # noqa: RUF012
+    unlocked: Setting = {"file_io_locking": {"mode": "none"}}  # noqa: RUF012
+
+    def __init__(self, threads: int) -> None:
+        super().__init__(threads)
+        import tensorstore
+
+        self.library = tensorstore
+        self.context: Any = None
+        self.options: dict[str, Any] = {}
+
+    def settings(self, task: str) -> list[Setting]:
+        keep = 0 if task == "open" else 100_000_000  # opening again what is kept would not be opening
+        pools = {"cache_pool": {"total_bytes_limit": 0}, "metadata_cache_pool": {"total_bytes_limit": keep}}
+        fixed = {**pools, **self.unsynced, **self.unlocked}
+        return [
+            {**fixed, "data_copy_concurrency": {"limit": copies}, "file_io_concurrency": {"limit": files}}
+            for copies in (self.threads, 2 * self.threads)
+            for files in (max(4, self.threads), 32)
+        ]
+
+    def configure(self, setting: Setting) -> None:
+        resources = {name: value for name, value in setting.items() if name != "metadata_cache_pool"}
+        self.context = self.library.Context(resources)
+        self.options = {
+            "recheck_cached_metadata": "open",
+            "recheck_cached_data": "open",
+            "metadata_cache_pool": setting["metadata_cache_pool"],
+        }
+
+    def _open(self, kvstore: Any, write: bool) -> Any:
+        spec = {"driver": "zarr3", "kvstore": kvstore, **self.options}
+        return self.library.open(spec, context=self.context, read=True, write=write, open=True).result()
+
+    def open(self, path: str, write: bool = False) -> Any:
+        return self._open({"driver": "file", "path": path}, write)
+
+    def open_memory(self, files: dict[str, bytes]) -> Any:
+        store = self.library.KvStore.open("memory://", context=self.context).result()
+        for key, value in files.items():
+            store.write(key, value).result()
+        return self._open("memory://", write=False)
+
+    def read(self, array: Any, selection: tuple[Axis, ...]) -> np.ndarray:
+        return array[selection].read().result()
+
+    def chunk(self, array: Any, index: tuple[int, ...]) -> np.ndarray:
+        shape = array.chunk_layout.read_chunk.shape
+        box = tuple(slice(i * n, (i + 1) * n) for i, n in zip(index, shape, strict=True))
+        return array[box].read().result()
+
+    def scalar(self, array: Any, index: tuple[int, ...]) -> Any:
+        return array[index].read().result()
+
+    def crops(self, array: Any, boxes: list[Box]) -> Sequence[np.ndarray]:
+        """All issued together: chunks that several of them want are read once while they are on their way."""
+        with self.library.Batch() as batch:
+            futures = [array[box].read(batch=batch) for box in boxes]
+        return [future.result() for future in futures]
+
+    def rows(self, array: Any, indexes: np.ndarray) -> np.ndarray:
+        return array[indexes].read().result()
+
+    def points(self, array: Any, indexes: tuple[np.ndarray, ...]) -> np.ndarray:
+        return array.vindex[indexes].read().result()
+
+    def masked(self, array: Any, mask: np.ndarray) -> np.ndarray:
+        return array[mask].read().result()
+
+    def write(self, array: Any, selection: tuple[Axis, ...], values: np.ndarray) -> None:
+        array[selection].write(values, can_reference_source_data_indefinitely=True).result()
+
+    def append(self, array: Any, values: np.ndarray) -> Any:
+        old, *rest = array.shape
+        bounds = [old + len(values), *([None] * len(rest))]
+        grown = array.resize(exclusive_max=bounds, expand_only=True).result()
+        self.write(grown, (slice(old, None),), values)
+        return grown
+
+    def copy(self, source: Any, target: Any) -> None:
+        """Chunk by chunk, not through one array of all."""
+        target.write(source).result()
+
+
+class TensorStoreDefault(TensorStore):
+    """As it comes out of the box, but for syncing."""
+
+    name = "tensorstore-default"
+
+    def settings(self, task: str) -> list[Setting]:
+        return [self.unsynced]
+
+    def configure(self, setting: Setting) -> None:
+        self.context = self.library.Context(setting)
+
+    def write(self, array: Any, selection: tuple[Axis, ...], values: np.ndarray) -> None:
+        array[selection].write(values).result()
