@@ -17,12 +17,15 @@ LINK = ["-Wl,--exclude-libs,ALL"] if sys.platform == "linux" else []
 
 EXTENSIONS = {  # module: (C files, archives)
     "_plan": ([], []),
+    "_points": ([], []),
     "_worker": ([], []),
     "_codecs": (["crc32c", "blosc1"], ARCHIVE),
     "_pipeline": (["copy"], []),
     "_decode": (["copy", "copy_run", "files", "box"], []),
     "_chunks": ([], []),
+    "_scatter": (["copy", "gather"], []),
     "_read": ([], []),
+    "_read_scatter": ([], []),
 }
 
 DIRECTIVES = {

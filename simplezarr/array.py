@@ -1,6 +1,6 @@
 """An array as its user sees it: metadata as attributes, `a[selection]`, and the verbs with their futures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -9,16 +9,21 @@ import numpy as np
 
 from simplezarr import executor
 from simplezarr._chunks import Source
-from simplezarr._plan import Plan, chunk_plan
+from simplezarr._plan import NotBasic, Plan, chunk_plan
 from simplezarr._read import read
+from simplezarr._read_scatter import read_selection
+from simplezarr.batch import check_out, read_many
 from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import bind, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.keys import join
+from simplezarr.lazy import LazyIndex
 from simplezarr.metadata import ArrayMetadata
+from simplezarr.selection import Selection, numpy_selection
 from simplezarr.stores.base import Store
+from simplezarr.views import Blocks, OIndex, VIndex
 
 if TYPE_CHECKING:
     from simplezarr.executor import Future
@@ -145,6 +150,13 @@ class Array:
             raise TypeError("len() of a 0-d array")
         return self.shape[0]
 
+    def __contains__(self, value: Any) -> bool:
+        """Whether any element equals the value, as NumPy compares them; read one row of chunks at a time."""
+        if not self.shape or np.ndim(value) >= self.ndim:
+            return value in np.asarray(self)
+        starts = range(0, len(self), self.chunks[0])
+        return any(value in self[start : start + self.chunks[0]] for start in starts)
+
     def __iter__(self) -> Iterator:
         """Rows, read one row of chunks at a time."""
         starts = range(0, len(self), self.chunks[0] if self.shape else 1)
@@ -161,10 +173,27 @@ class Array:
     # ------------------------------------------------------------ reading
 
     def __getitem__(self, selection: Any) -> Any:
-        plan = Plan(selection, self.shape, self._grid)
-        out = np.empty(plan.shape, self.dtype)
-        read(self._source, plan, out)
-        return out[()] if plan.scalar else out
+        return self._take(self._selected(selection))
+
+    @property
+    def oindex(self) -> OIndex:
+        """Orthogonal indexing: each array or mask selects along its own axis."""
+        return OIndex(self)
+
+    @property
+    def vindex(self) -> VIndex:
+        """Pointwise indexing: the arrays are coordinates of points."""
+        return VIndex(self)
+
+    @property
+    def blocks(self) -> Blocks:
+        """Indexing by stored object: chunks, or shards."""
+        return Blocks(self)
+
+    @property
+    def lazy(self) -> LazyIndex:
+        """Selections that read nothing yet: `a.lazy[10:200, ::2]` (see `simplezarr.lazy.Lazy`)."""
+        return LazyIndex(self)
 
     def read(self, selection: Any = ..., *, out: np.ndarray | None = None) -> Any:
         """What `a[selection]` gives: an array, or a scalar where integers select one element.
@@ -175,7 +204,7 @@ class Array:
         """
         if out is None:
             return self[selection]
-        return self._fill(Plan(selection, self.shape, self._grid), out)
+        return self._take(self._selected(selection), out)
 
     def read_future(self, selection: Any = ..., *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `read(selection, out=out)`; for asyncio, wrap it with `asyncio.wrap_future`."""
@@ -188,7 +217,7 @@ class Array:
         """
         plan = chunk_plan(index, self.shape, self.chunks, self._grid)
         if out is not None:
-            return self._fill(plan, out)
+            return self._take(plan, out)
         out = np.empty(self.chunks, self.dtype)
         read(self._source, plan, out)
         return out
@@ -202,17 +231,38 @@ class Array:
         chunk_plan(index, self.shape, self.chunks, self._grid)
         return self._source.encoded_chunk(tuple(index))
 
-    def _fill(self, plan: Plan, out: np.ndarray) -> np.ndarray:
-        if not isinstance(out, np.ndarray):
-            raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
-        if out.shape != plan.shape or out.dtype != self.dtype:
-            raise ValueError(
-                f"out is {out.dtype} of shape {out.shape}, but {self.dtype} of shape {plan.shape} is selected"
-            )
-        if not out.flags.writeable:
-            raise ValueError("out is read-only")
-        read(self._source, plan, out)
-        return out
+    def read_many(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> Any:
+        """Many basic selections at once, as a list of what `a[selection]` gives.
+
+        A chunk that several of them touch is fetched and decoded once. With `out`, an array of shape (n, *shape) for n
+        selections that all have this shape, number i is decoded into out[i], and `out` is returned. Raises as `read` does.
+        """
+        return read_many(self, self._source, selections, out)
+
+    def read_many_future(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> "Future[Any]":
+        """A Future of `read_many(selections, out=out)`."""
+        return executor.submit(self.read_many, list(selections), out=out)
+
+    def _selected(self, selection: Any) -> Plan | Selection:
+        """What a selection asks for, as NumPy understands it."""
+        try:
+            return Plan(selection, self.shape, self._grid)
+        except NotBasic:
+            pass  # its traceback would only confuse who gets an error below
+        return numpy_selection(selection, self.shape, self._grid)
+
+    def _take(self, selected: Plan | Selection, out: np.ndarray | None = None) -> Any:
+        """Reads what is selected, into `out` where there is one."""
+        scalar = out is None and selected.scalar
+        if out is None:
+            out = np.empty(selected.shape, self.dtype)
+        else:
+            check_out(out, self.dtype, selected.shape)
+        if type(selected) is Plan:
+            read(self._source, selected, out)
+        else:
+            read_selection(self._source, selected, out)
+        return out[()] if scalar else out
 
 
 def _sharding(metadata: ArrayMetadata) -> Sharding | None:
