@@ -11,6 +11,7 @@ import numpy as np
 
 from simplezarr import executor
 from simplezarr._plan import NotBasic, Plan
+from simplezarr.batch import check_out
 from simplezarr.selection import (
     ARRAY,
     Item,
@@ -81,8 +82,10 @@ class Lazy:
 
     def read(self, *, out: np.ndarray | None = None) -> Any:
         """What the selection gives: an array (`out`, if given), or a scalar where NumPy gives one. As `Array.read`."""
-        if out is None and 0 in self.shape:
-            return np.empty(self.shape, self.dtype)
+        if 0 in self.shape:  # also a new axis, of which nothing is left: no selection of the array says that
+            if out is not None:
+                check_out(out, self.dtype, self.shape)
+            return np.empty(self.shape, self.dtype) if out is None else out
         return self._array._take(self._selected(), out)
 
     def read_future(self, *, out: np.ndarray | None = None) -> "Future[Any]":
@@ -136,7 +139,7 @@ class Basic(Lazy):
                 dims.append(range(1))
             elif item.basic is not Ellipsis:
                 dim = self._dims[item.axis]
-                left = self._range(item.axis)[item.basic]
+                left = _part(self._range(item.axis), item.basic)
                 if isinstance(dim, int):
                     axes[dim] = left
                 if isinstance(left, range):
@@ -173,7 +176,7 @@ class Basic(Lazy):
         if item.basic is ARRAY:
             index = _through(left, item.arrays[i], item.axis + i)
             return [Item(dim if old else 0, ARRAY, (index,) if old else (), item.shape)]
-        left = left[item.basic]
+        left = _part(left, item.basic)
         if old:
             return [Item(dim, _slice(left) if isinstance(left, range) else left, (), ())]
         return [Item(0, None, (), ())] if isinstance(left, range) else []
@@ -236,6 +239,12 @@ class Coordinates(Lazy):
 def _one_chunk(shape: tuple[int, ...]) -> tuple[int, ...]:
     """A chunk that holds all of an array; chunks are not empty."""
     return tuple(max(length, 1) for length in shape)
+
+
+def _part(left: range, item: int | slice) -> int | range:
+    """What an integer or a slice selects of a range; a step that leads nowhere is 1."""
+    part = left[item]
+    return part if isinstance(part, int) or len(part) > 1 else range(part[0], part[0] + 1) if part else range(0)
 
 
 def _slice(left: range) -> slice:

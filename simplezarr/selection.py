@@ -207,7 +207,7 @@ def _width(item: Any) -> int:
 
 def _nonzero(mask: np.ndarray, axis: int, shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     for i, length in enumerate(mask.shape):
-        if length != shape[axis + i]:
+        if length not in (0, shape[axis + i]):  # an axis without booleans selects nothing, of any axis
             raise IndexError(
                 f"boolean index did not match indexed array along axis {axis + i}; size of axis is "
                 f"{shape[axis + i]} but size of corresponding boolean axis is {length}"
