@@ -25,7 +25,7 @@ EXTENSIONS = {  # module: (C files, archives)
     "_chunks": ([], []),
     "_scatter": (["copy", "gather"], []),
     "_read": ([], []),
-    "_read_scatter": ([], []),
+    "_read_scatter": (["copy"], []),
 }
 
 DIRECTIVES = {

@@ -5,15 +5,28 @@ file, few small regions are read without the rest.
 """
 
 from libc.stdint cimport int64_t
+
 from simplezarr import executor
 from simplezarr._chunks cimport Source
-from simplezarr._decode cimport RAW_ALONE, Wanted, decode_native, decode_region, read_native, read_raw, walk_shard
+from simplezarr._decode cimport (
+    RAW_ALONE, Wanted, decode_native, decode_region, read_file, read_native, read_raw, walk_shard)
 from simplezarr._pipeline cimport Blob, Chain, Region, sz_file
 from simplezarr._plan cimport MAX_NDIM
 from simplezarr._read cimport Read
 from simplezarr._scatter cimport (
-    Scatter, Touched, Unit, scatter_bytes, scatter_fill, scatter_object, scatter_place, scatter_region, scatter_unit)
+    Scatter, Touched, Unit, Window, scatter_fill, scatter_object, scatter_place, scatter_region, scatter_unit,
+    scatter_window)
 from simplezarr._worker cimport CHUNK_SLOT, SZ_NO_MEMORY, SZ_OK, Worker, scratch
+
+cdef extern from "copy.h" nogil:
+    enum:
+        SZ_AS_IS
+    void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
+                 const Py_ssize_t *src_strides, size_t itemsize, int transform)
+
+cdef enum:
+    A_READ = 8 << 10  # a read more costs as much as so many bytes more,
+    A_REGION = 256    # and a region more as these
 
 
 def read_selection(Source source, selection, out):
@@ -79,35 +92,72 @@ cdef int unit_decode(Worker *worker, const void *what, Py_ssize_t k, const char 
     return status
 
 
+cdef Py_ssize_t read_windows(const Opened *opened, const Unit *unit, const sz_file *file, int64_t offset, char *native,
+                             int *status) noexcept nogil:
+    """Reads what the regions need of an uncompressed unit, each byte to its place in the native form.
+
+    Regions that follow each other closely are read together. Returns what that costs, in bytes; without a file it is only
+    reckoned, and more than the whole unit is as good as that.
+    """
+    cdef const Chain *chain = opened.chain
+    cdef Py_ssize_t cost = 0, start = 0, end = 0, nbytes = chain.nbytes, i
+    cdef Window window
+    if unit.regions > nbytes // A_REGION:
+        return nbytes
+    for i in range(unit.regions):
+        scatter_window(opened.object.layout, chain, unit, i, &window)
+        if i and start <= window.start <= end + A_READ:
+            end = max(end, window.start + window.n)
+            continue
+        cost += read_window(chain, file, offset, native, start, end, status)
+        start, end = window.start, window.start + window.n
+        if cost >= nbytes or status[0] != SZ_OK:
+            return cost
+    return cost + read_window(chain, file, offset, native, start, end, status)
+
+
+cdef Py_ssize_t read_window(const Chain *chain, const sz_file *file, int64_t offset, char *native, Py_ssize_t start,
+                            Py_ssize_t end, int *status) noexcept nogil:
+    cdef Py_ssize_t n = (end - start) // chain.itemsize
+    if file != NULL and n:
+        status[0] = read_file(file, native + start, end - start, offset + start)
+        if chain.transform != SZ_AS_IS:
+            sz_copy(1, &n, native + start, &chain.itemsize, native + start, &chain.itemsize, chain.itemsize,
+                    chain.transform)
+    return end - start + A_READ
+
+
 cdef bint unit_alone(const void *what, Py_ssize_t k) noexcept nogil:
     cdef const Opened *opened = <const Opened *>what
     cdef Unit unit
+    cdef int status = SZ_OK
+    if opened.chain.nbytes >= RAW_ALONE:
+        return True
     scatter_unit(opened.object, k, &unit)
-    return opened.chain.nbytes >= RAW_ALONE or scatter_bytes(opened.object.layout, opened.chain, &unit) < <Py_ssize_t>(
-        opened.chain.nbytes)
+    return read_windows(opened, &unit, NULL, 0, NULL, &status) < <Py_ssize_t>opened.chain.nbytes
 
 
 cdef int unit_read(Worker *worker, const void *what, Py_ssize_t k, const sz_file *file, int64_t offset,
                    int level) noexcept nogil:
-    """From an uncompressed unit in a file: region by region where that is less to read."""
+    """From an uncompressed unit in a file: only the bytes that are needed, where these are fewer."""
     cdef const Opened *opened = <const Opened *>what
     cdef const Chain *chain = opened.chain
     cdef Unit unit
     cdef Region region
-    cdef Py_ssize_t i
     cdef char *native
     cdef int status = SZ_OK
     scatter_unit(opened.object, k, &unit)
-    if unit.regions == 1 or scatter_bytes(opened.object.layout, chain, &unit) < <Py_ssize_t>chain.nbytes:
-        for i in range(unit.regions):
-            if status == SZ_OK:
-                scatter_region(opened.object.layout, &unit, i, &region)
-                status = read_raw(worker, chain, file, offset, &region, level)
-        return status
+    if unit.regions == 1:
+        scatter_region(opened.object.layout, &unit, 0, &region)
+        return read_raw(worker, chain, file, offset, &region, level)
     native = scratch(worker, CHUNK_SLOT, chain.nbytes)
     if native == NULL:
         return SZ_NO_MEMORY
-    status = read_native(worker, chain, file, offset, chain.nbytes, native, level)
+    if read_windows(opened, &unit, NULL, 0, NULL, &status) < <Py_ssize_t>chain.nbytes:
+        worker.culprit = "bytes"
+        read_windows(opened, &unit, file, offset, native, &status)
+    else:
+        status = read_native(worker, chain, file, offset, chain.nbytes, native, level)
     if status == SZ_OK:
         scatter_place(opened.object.layout, chain, &unit, native)
     return status

@@ -55,10 +55,16 @@ cdef struct Unit:
     Py_ssize_t src               # bytes from the unit's first element to the box's
     char *data                   # place of the box's first element
 
+# Bytes of a unit's native form.
+cdef struct Window:
+    Py_ssize_t start
+    Py_ssize_t n
+
 cdef void scatter_object(const Layout *layout, Py_ssize_t i, Touched *object) noexcept nogil
 cdef void scatter_unit(const Touched *object, Py_ssize_t k, Unit *unit) noexcept nogil
 cdef void scatter_region(const Layout *layout, const Unit *unit, Py_ssize_t number, Region *region) noexcept nogil
-cdef Py_ssize_t scatter_bytes(const Layout *layout, const Chain *chain, const Unit *unit) noexcept nogil
+cdef void scatter_window(const Layout *layout, const Chain *chain, const Unit *unit, Py_ssize_t number,
+                         Window *window) noexcept nogil
 cdef void scatter_place(const Layout *layout, const Chain *chain, const Unit *unit, const char *native) noexcept nogil
 cdef void scatter_fill(const Layout *layout, const Chain *chain, const Unit *unit) noexcept nogil
 

@@ -11,7 +11,7 @@ from libc.stdlib cimport free, malloc
 import numpy as np
 
 from simplezarr._pipeline cimport (
-    Pipeline, chain_is_shard, region_extent, region_fill, region_permute, region_place)
+    Pipeline, chain_is_shard, region_extent, region_fill, region_offset, region_permute, region_place)
 from simplezarr._plan cimport product, span_row, span_set
 from simplezarr._points cimport Points
 
@@ -26,9 +26,6 @@ cdef extern from "gather.h" nogil:
 cdef extern from "copy.h" nogil:
     enum:
         SZ_AS_IS
-
-cdef enum:
-    A_READ = 8 << 10  # reading a region by itself costs as much as this many bytes more
 
 
 # ---------------------------------------------------------------- what is touched
@@ -128,17 +125,24 @@ cdef void scatter_region(const Layout *layout, const Unit *unit, Py_ssize_t numb
             region.start[axis], region.step[axis], region.count[axis], region.strides[axis] = src, 1, 1, 0
 
 
-cdef Py_ssize_t scatter_bytes(const Layout *layout, const Chain *chain, const Unit *unit) noexcept nogil:
-    """What it costs, in bytes, to read the regions of an uncompressed unit one by one."""
-    cdef Py_ssize_t total = 0, i, n = 1 if layout.crops == NULL else unit.regions
+cdef void scatter_window(const Layout *layout, const Chain *chain, const Unit *unit, Py_ssize_t number,
+                         Window *window) noexcept nogil:
+    """The bytes of the unit's native form from the first to the last element of a region.
+
+    All regions are of one size but for crops: for them `window` must be that of a region before, unless number is 0.
+    """
     cdef Region region, stored
-    if unit.regions > <Py_ssize_t>(chain.nbytes // A_READ):
-        return chain.nbytes
-    for i in range(n):
-        scatter_region(layout, unit, i, &region)
+    cdef int j
+    if layout.crops != NULL or number == 0:
+        scatter_region(layout, unit, number, &region)
         region_permute(chain, &region, &stored)
-        total += region_extent(chain, &stored) + A_READ
-    return total * (unit.regions // n)
+        window.n = region_extent(chain, &stored)
+        window.start = region_offset(chain, &stored)
+        return
+    window.start = unit.src
+    for j in range(layout.nlists - 1, -1, -1):
+        window.start += unit.lists[j].src[number % unit.lists[j].n]
+        number //= unit.lists[j].n
 
 
 # ---------------------------------------------------------------- what is moved
