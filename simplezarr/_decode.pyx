@@ -59,7 +59,7 @@ cdef enum:
     REMOTE_GAP = 256 << 10
     LOCAL_RUN = 1 << 20     # bytes read at a time
     REMOTE_RUN = 8 << 20
-    
+
 cdef uint64_t LAST_BYTE = 0x7fffffffffffffff
 cdef uint64_t NOTHING = 0xffffffffffffffff  # offset and length of an inner chunk that is not stored
 

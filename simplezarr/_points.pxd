@@ -9,7 +9,7 @@ cdef struct Groups:
     Py_ssize_t nunits
     Py_ssize_t npoints
     const Py_ssize_t *objects      # nobjects x naxes: numbers in the grid of stored objects
-    const Py_ssize_t *object_first # nobjects + 1: the first unit of each
+    const Py_ssize_t *object_first  # nobjects + 1: the first unit of each
     const Py_ssize_t *units        # nunits x naxes: numbers in the grid of units within the object
     const Py_ssize_t *unit_first   # nunits + 1: the first point of each
     const Py_ssize_t *src          # npoints: bytes into the unit's native form

@@ -11,7 +11,6 @@ from simplezarr._chunks cimport Source
 from simplezarr._decode cimport (
     RAW_ALONE, Wanted, decode_native, decode_region, read_file, read_native, read_raw, walk_shard)
 from simplezarr._pipeline cimport Blob, Chain, Region, sz_file
-from simplezarr._plan cimport MAX_NDIM
 from simplezarr._read cimport Read
 from simplezarr._scatter cimport (
     Scatter, Touched, Unit, Window, scatter_fill, scatter_object, scatter_place, scatter_region, scatter_unit,

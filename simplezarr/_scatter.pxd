@@ -23,7 +23,7 @@ cdef struct Layout:
     Span spans[MAX_NDIM]         # over stored objects; of axes without points
     int list_of[MAX_NDIM]        # the list that has the points of an axis, or -1
     Py_ssize_t units[MAX_NDIM]   # shape of the unit of reading
-    Py_ssize_t strides[MAX_NDIM] # of its native form, in bytes
+    Py_ssize_t strides[MAX_NDIM]  # of its native form, in bytes
     Py_ssize_t scale[MAX_NDIM]   # of its number in the stored object
     Py_ssize_t dst_strides[MAX_NDIM]
     int order[MAX_NDIM]

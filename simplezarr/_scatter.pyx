@@ -261,7 +261,8 @@ cdef class Scatter:
         cdef Layout *layout = &self.layout
         pipeline, shape = self.kept[:2]
         units = tuple([layout.units[d] for d in range(layout.ndim)])
-        return Points(axes, indices, n, shape, pipeline.shape, units, tuple([layout.strides[d] for d in range(layout.ndim)]))
+        strides = tuple([layout.strides[d] for d in range(layout.ndim)])
+        return Points(axes, indices, n, shape, pipeline.shape, units, strides)
 
     def select(self, Plan plan, list lists, out):
         """Lists of points times a basic selection, into `out`.
@@ -284,7 +285,8 @@ cdef class Scatter:
         self.n = self.nunits = 0
         if out.size == 0:
             return
-        layout.data = plan.bind(out[tuple([0 if h else slice(None) for h in held])[:out.ndim] + (...,)], layout.dst_strides)
+        basic = out[(*[0 if h else slice(None) for h in held], ...)]
+        layout.data = plan.bind(basic, layout.dst_strides)
         self.n = self.nunits = 1
         for d in range(layout.ndim):
             if layout.list_of[d] < 0:
@@ -314,7 +316,7 @@ cdef class Scatter:
                          layout.units[d])
                 crop[i].n = product(crop[i].n, crop[i].spans[d].rows)
             n += crop[i].n
-        entries, indices = np.empty((n, 2), np.intp), [np.empty(n, np.intp) for d in range(ndim)]
+        entries, indices = np.empty((n, 2), np.intp), [np.empty(n, np.intp) for _ in range(ndim)]
         for i in range(ncrops):
             crop_entries(i, crop[i].n, integers(entries) + 2 * k)
             rows = crop[i].n

@@ -235,7 +235,7 @@ class Array:
         """Many basic selections at once, as a list of what `a[selection]` gives.
 
         A chunk that several of them touch is fetched and decoded once. With `out`, an array of shape (n, *shape) for n
-        selections that all have this shape, number i is decoded into out[i], and `out` is returned. Raises as `read` does.
+        selections that all have this shape, number i is decoded into out[i], and `out` is returned. Raises as `read`.
         """
         return read_many(self, self._source, selections, out)
 

@@ -1,7 +1,7 @@
 """Many basic selections at once: each chunk that several of them touch is fetched and decoded once."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -9,13 +9,10 @@ from simplezarr._chunks import Source
 from simplezarr._plan import NotBasic, Plan
 from simplezarr._read_scatter import read_batch
 
-if TYPE_CHECKING:
-    from simplezarr.array import Array
-
 __all__ = ["read_many"]
 
 
-def read_many(array: "Array", source: Source, selections: Iterable[Any], out: np.ndarray | None) -> Any:
+def read_many(array: Any, source: Source, selections: Iterable[Any], out: np.ndarray | None) -> Any:
     """What `Array.read_many` documents."""
     try:
         plans = [Plan(selection, array.shape, array.chunks) for selection in selections]

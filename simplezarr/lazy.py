@@ -1,8 +1,8 @@
 """Selections that are not read yet: `a.lazy[10:200, ::2]` is a value with a shape, and reads when it is asked to.
 
-Basic selections of basic selections are basic selections of the array: a range, or an integer, for each of its axes. A
-selection with index arrays, of these, is one of the array too. What is selected of that in turn is kept as the coordinates
-of each of its elements.
+A basic selection of a basic selection is a basic selection of the array: a range, or an integer, for each of its axes.
+A selection of it with index arrays is one of the array, too. What is selected of that in turn is kept as the
+coordinates of each of its elements.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,6 @@ from simplezarr.selection import (
 )
 
 if TYPE_CHECKING:
-    from simplezarr.array import Array
     from simplezarr.executor import Future
 
 __all__ = ["Lazy", "LazyIndex"]
@@ -36,8 +35,8 @@ class LazyIndex:
 
     __slots__ = ("_array",)
 
-    def __init__(self, array: "Array"):
-        self._array = array
+    def __init__(self, array: Any):
+        self._array = array  # an Array
 
     def __getitem__(self, selection: Any) -> "Lazy":
         axes = tuple(map(range, self._array.shape))
@@ -67,7 +66,7 @@ class Lazy:
     #: Length along each dimension of what is selected.
     shape: tuple[int, ...]
 
-    def __init__(self, array: "Array", shape: tuple[int, ...]):
+    def __init__(self, array: Any, shape: tuple[int, ...]):
         self._array, self.shape = array, shape
 
     @property
@@ -116,15 +115,15 @@ class Lazy:
 class Basic(Lazy):
     """A basic selection of the array.
 
-    axes: for each axis of the array, what is selected of it; dims: for each axis of the result, the array's axis that it
-    is, or the range that is left of a new axis (of length 1).
+    axes: for each axis of the array, what is selected of it; dims: for each axis of the result, the axis of the array
+    that it is, or the range that is left of a new axis (of length 1).
     """
 
     __slots__ = ("_axes", "_dims", "_scalar")
 
-    def __init__(self, array: "Array", axes: tuple[int | range, ...], dims: tuple[int | range, ...], *, scalar: bool):
-        super().__init__(array, tuple(len(axes[dim]) if isinstance(dim, int) else len(dim) for dim in dims))
+    def __init__(self, array: Any, axes: tuple[int | range, ...], dims: tuple[int | range, ...], *, scalar: bool):
         self._axes, self._dims, self._scalar = axes, dims, scalar
+        super().__init__(array, tuple(len(self._range(axis)) for axis in range(len(dims))))
 
     def __getitem__(self, selection: Any) -> Lazy:
         try:
@@ -133,7 +132,7 @@ class Basic(Lazy):
             scalar = None
         if scalar is None:
             return Advanced(self, selection)
-        axes, dims = list(self._axes), []
+        axes, dims = list(self._axes), list[int | range]()
         for item in items_of(selection, self.shape):
             if item.basic is None:
                 dims.append(range(1))
@@ -149,7 +148,9 @@ class Basic(Lazy):
     def _range(self, axis: int) -> range:
         """What is selected along an axis of the result."""
         dim = self._dims[axis]
-        return self._axes[dim] if isinstance(dim, int) else dim
+        left = self._axes[dim] if isinstance(dim, int) else dim
+        assert isinstance(left, range)
+        return left
 
     def _selected(self) -> Plan | Selection:
         items = [Item(axis, slice(None), (), ()) for axis in range(self.ndim)]
@@ -172,14 +173,13 @@ class Basic(Lazy):
     def _compose_axis(self, item: Item, i: int) -> list[Item]:
         """What an item means for the array's axis behind axis number i of those that it takes."""
         dim, left = self._dims[item.axis + i], self._range(item.axis + i)
-        old = isinstance(dim, int)
         if item.basic is ARRAY:
             index = _through(left, item.arrays[i], item.axis + i)
-            return [Item(dim if old else 0, ARRAY, (index,) if old else (), item.shape)]
-        left = _part(left, item.basic)
-        if old:
-            return [Item(dim, _slice(left) if isinstance(left, range) else left, (), ())]
-        return [Item(0, None, (), ())] if isinstance(left, range) else []
+            return [Item(dim, ARRAY, (index,), item.shape) if isinstance(dim, int) else Item(0, ARRAY, (), item.shape)]
+        part = _part(left, item.basic)
+        if isinstance(dim, int):
+            return [Item(dim, _slice(part) if isinstance(part, range) else part, (), ())]
+        return [Item(0, None, (), ())] if isinstance(part, range) else []
 
     def coordinates(self) -> tuple[np.ndarray, ...]:
         """For each axis of the array, the index of each element of the selection."""
@@ -211,9 +211,7 @@ class Advanced(Lazy):
 
     def _selected(self) -> Plan | Selection:
         items = list(items_of(self._key, self._base.shape))
-        return broadcast_selection(
-            self._base._compose(items), self._array.shape, self._array._grid, place_of(items)
-        )
+        return broadcast_selection(self._base._compose(items), self._array.shape, self._array._grid, place_of(items))
 
 
 class Coordinates(Lazy):
@@ -221,7 +219,7 @@ class Coordinates(Lazy):
 
     __slots__ = ("_indices",)
 
-    def __init__(self, array: "Array", indices: tuple[np.ndarray, ...], shape: tuple[int, ...]):
+    def __init__(self, array: Any, indices: tuple[np.ndarray, ...], shape: tuple[int, ...]):
         super().__init__(array, shape)
         self._indices = indices
 

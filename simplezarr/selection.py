@@ -1,7 +1,7 @@
 """Selections with lists of indices: what NumPy, Zarr's orthogonal and its pointwise indexing make of a key.
 
-A `Selection` is a basic selection of some axes, times lists of points on the others. How the three ways of indexing differ
-is only which arrays belong to one list and where its axes stand in the result.
+A `Selection` is a basic selection of some axes, times lists of points on the others. The three ways of indexing differ
+only in which arrays belong to one list, and in where its axes stand in the result.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,10 @@ __all__ = [
 ]
 
 MAX_NDIM = 64  # as NumPy
-WANTED = "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are valid indices"
+WANTED = (
+    "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are valid "
+    "indices"
+)
 
 
 class Points(NamedTuple):
@@ -46,8 +49,7 @@ class Selection(NamedTuple):
     points: tuple[Points, ...]
     of: tuple[int, ...]  # shape of the array
     shape: tuple[int, ...]  # of the result
-
-    scalar = False  # NumPy gives scalars for basic selections only
+    scalar: bool = False  # NumPy gives scalars for basic selections only
 
     def lists(self) -> list[tuple]:
         """Each list of points as `Scatter.select` takes it."""
@@ -193,7 +195,7 @@ def expanded(items: Any, ndim: int) -> list:
     dots = [i for i, item in enumerate(items) if item is Ellipsis]
     if len(dots) > 1:
         raise IndexError("an index can only have a single ellipsis ('...')")
-    missing = [slice(None)] * (ndim - used)
+    missing: list[Any] = [slice(None)] * (ndim - used)
     if not dots:
         return [*items, *missing]
     return [*items[: dots[0]], *(missing or [Ellipsis]), *items[dots[0] + 1 :]]
@@ -235,7 +237,9 @@ def broadcast_selection(
         common = np.broadcast_shapes(*(item.shape for item in listed))
     except ValueError:
         shapes = " ".join(str(item.shape) for item in listed)
-        raise IndexError(f"shape mismatch: indexing arrays could not be broadcast together with shapes {shapes}") from None
+        raise IndexError(
+            f"shape mismatch: indexing arrays could not be broadcast together with shapes {shapes}"
+        ) from None
     axes = tuple(item.axis + i for item in listed for i in range(len(item.arrays)))
     arrays = tuple(array for item in listed for array in item.arrays)
     return select(items, (Points(axes, arrays, common, at),) if listed else (), shape, stored)
@@ -260,5 +264,7 @@ def select(
     for group in reversed(points):
         result[group.at : group.at] = group.shape
     if len(result) > MAX_NDIM:
-        raise IndexError(f"number of dimensions must be within [0, {MAX_NDIM}], indexing result would have {len(result)}")
+        raise IndexError(
+            f"number of dimensions must be within [0, {MAX_NDIM}], indexing result would have {len(result)}"
+        )
     return Selection(plan, points, shape, tuple(result))

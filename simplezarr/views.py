@@ -1,12 +1,9 @@
 """Other ways to index an array than NumPy's: `a.oindex`, `a.vindex` and `a.blocks`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from simplezarr._plan import Plan
 from simplezarr.selection import Selection, block_key, orthogonal_selection, pointwise_selection
-
-if TYPE_CHECKING:
-    from simplezarr.array import Array
 
 __all__ = ["Blocks", "OIndex", "VIndex"]
 
@@ -16,8 +13,8 @@ class View:
 
     __slots__ = ("_array",)
 
-    def __init__(self, array: "Array"):
-        self._array = array
+    def __init__(self, array: Any):
+        self._array = array  # an Array
 
     def _select(self, key: Any) -> Selection | Plan:
         raise NotImplementedError

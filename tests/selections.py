@@ -5,7 +5,19 @@ import numpy as np
 from tests.strategies import pick_integer, pick_slice
 
 ARRAY_TYPES = [np.int8, np.int16, np.int64, np.intp, np.uint8, np.uint16, np.uint64, ">i4"]
-NO_INDICES = [1.5, "a", b"a", [1.0], [None], np.array([0.5]), np.array([]), np.array([0], object), {1}, [[0], [0, 1]], 1j]
+NO_INDICES = [
+    1.5,
+    "a",
+    b"a",
+    [1.0],
+    [None],
+    np.array([0.5]),
+    np.array([]),
+    np.array([0], object),
+    {1},
+    [[0], [0, 1]],
+    1j,
+]
 
 
 def pick_indices(rand, length, shape):
@@ -63,7 +75,7 @@ def advanced_key(rand, shape):
             key.append(pick_slice(rand, shape[axis]))
         axis += width
     if stop < len(shape) or rand.random() < 0.2:
-        key = key[: (split := rand.randint(0, len(key)))] + [Ellipsis] + key[split:] if rand.random() < 0.5 else key
+        key.insert(rand.randint(0, len(key)), Ellipsis)
     for extra in (None, None, True, False, np.True_, np.array(True), rand.choice(NO_INDICES)):
         if rand.random() < (0.1 if extra is None else 0.01):
             key.insert(rand.randint(0, len(key)), extra)

@@ -1,4 +1,4 @@
-"""zarr-python's own strategies drive `oindex`, `vindex`, `blocks` and `[]` against zarr-python on the same stored array."""
+"""zarr-python's own strategies drive every way of indexing against zarr-python on the same stored array."""
 
 import numpy as np
 import pytest

@@ -77,7 +77,10 @@ WRONG = {
     "beyond 64 bits": ([2**70], "only integers"),
     "shapes": (([0, 1], [0, 1, 2]), r"could not be broadcast together with shapes \(2,\) \(3,\)"),
     "mask length": ([True] * 12, "along axis 0; size of axis is 13 but size of corresponding boolean axis is 12"),
-    "mask shape": (np.ones((13, 8), bool), "along axis 1; size of axis is 9 but size of corresponding boolean axis is 8"),
+    "mask shape": (
+        np.ones((13, 8), bool),
+        "along axis 1; size of axis is 9 but size of corresponding boolean axis is 8",
+    ),
     "too many": (([0], [0], [0]), "too many indices for array: array is 2-dimensional, but 3 were indexed"),
     "two ellipses": ((..., [0], ...), "single ellipsis"),
     "outside, nothing selected": (([13], slice(0, 0)), "index 13 is out of bounds"),
@@ -165,7 +168,9 @@ def test_blocks_are_shards():
 
 def test_views_say_what_they_are(arr):
     for name in ("oindex", "vindex", "blocks", "lazy"):
-        assert name[-5:] in repr(getattr(arr, name)).lower() and repr(arr) in repr(getattr(arr, name))
+        text = repr(getattr(arr, name))
+        assert text.lower().startswith(f"<{name}")
+        assert repr(arr) in text
 
 
 def test_lazy_reads_nothing_until_asked():
@@ -186,11 +191,13 @@ def test_lazy_reads_nothing_until_asked():
         part[9]
     with pytest.raises(TypeError):
         len(part[0, 0])
-    assert same(part[0, 0].read(), np.asarray(want)[0, 0]) or part[0, 0].shape == ()
+    assert same(np.asarray(part[0, 0]), np.asarray(want[0, 0]))
 
 
 def test_lazy_selections_stay_small():
-    document = oracle.write_array({}, "", np.zeros((1, 1, 1), "i2"), (100, 100, 100), codecs=[LITTLE], fill_value=np.int16(7))
+    document = oracle.write_array(
+        {}, "", np.zeros((1, 1, 1), "i2"), (100, 100, 100), codecs=[LITTLE], fill_value=np.int16(7)
+    )
     huge = document["zarr.json"].replace(b'"shape": [1, 1, 1]', b'"shape": [1000000, 1000000, 1000000]')
     arr = sz.open_array({"zarr.json": huge})
     assert arr.shape == (10**6,) * 3
@@ -202,16 +209,15 @@ def test_lazy_selections_stay_small():
 def test_iteration_and_membership(arr):
     rows = list(arr)
     assert all(same(row, want) for row, want in zip(rows, DATA, strict=True))
-    assert 116 in arr and 117 not in arr and 3.5 not in arr
-    assert DATA[5] in arr and DATA in arr and np.array([0, 99] + [200] * 7) in arr
-    assert (np.full(9, -1) in arr) is False
+    for value in (116, 117, 3.5, DATA[5], DATA, np.array([0, 99] + [200] * 7), np.full(9, -1)):
+        assert (value in arr) is (value in DATA)
     with pytest.raises(TypeError):
         iter(sz.open_array(oracle.write_array({}, "", np.array(5), (), codecs=[LITTLE], fill_value=np.int64(0))))
 
 
 def test_membership_of_one_element():
     arr = sz.open_array(oracle.write_array({}, "", np.array(5), (), codecs=[LITTLE], fill_value=np.int64(0)))
-    assert 5 in arr and 6 not in arr
+    assert [value in arr for value in (5, 6)] == [True, False]
 
 
 def test_iteration_decodes_each_chunk_once():
