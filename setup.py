@@ -22,10 +22,14 @@ EXTENSIONS = {  # module: (C files, archives)
     "_codecs": (["crc32c", "blosc1"], ARCHIVE),
     "_pipeline": (["copy"], []),
     "_decode": (["copy", "copy_run", "files", "box"], []),
+    "_encode": (["copy", "equal"], []),
     "_chunks": ([], []),
     "_scatter": (["copy", "gather"], []),
     "_read": ([], []),
     "_read_scatter": (["copy"], []),
+    "_make": ([], []),
+    "_write": (["draft"], []),
+    "_write_scatter": ([], []),
 }
 
 DIRECTIVES = {

@@ -6,12 +6,20 @@
 #if defined(_MSC_VER)
 #include <intrin.h>
 static inline int64_t sz_draw(int64_t *counter) { return _InterlockedExchangeAdd64(counter, 1); }
+static inline int64_t sz_add(int64_t *counter, int64_t n) { return _InterlockedExchangeAdd64(counter, n); }
 static inline int32_t sz_peek(const int32_t *flag) { return *(const volatile int32_t *)flag; }
+static inline int32_t sz_is_ready(int32_t *flag) { return _InterlockedCompareExchange((long *)flag, 1, 1); }
+static inline void sz_make_ready(int32_t *flag) { _InterlockedExchange((long *)flag, 1); }
 static inline int sz_claim(int32_t *flag) { return _InterlockedCompareExchange((long *)flag, 1, 0) == 0; }
 #else
 /* The next number, each given once. */
 static inline int64_t sz_draw(int64_t *counter) { return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
+/* The counter as it was; n is added to it. */
+static inline int64_t sz_add(int64_t *counter, int64_t n) { return __atomic_fetch_add(counter, n, __ATOMIC_RELAXED); }
 static inline int32_t sz_peek(const int32_t *flag) { return __atomic_load_n(flag, __ATOMIC_RELAXED); }
+/* Who sees the flag ready also sees what was written before it was made so. */
+static inline int32_t sz_is_ready(int32_t *flag) { return __atomic_load_n(flag, __ATOMIC_ACQUIRE); }
+static inline void sz_make_ready(int32_t *flag) { __atomic_store_n(flag, 1, __ATOMIC_RELEASE); }
 /* 1 for the first caller, 0 for all others. */
 static inline int sz_claim(int32_t *flag) {
   int32_t none = 0;

@@ -1,5 +1,5 @@
 #if !defined(_GNU_SOURCE)
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* flock, O_NOFOLLOW and writev also under -std=c11 */
 #endif
 #if !defined(_FILE_OFFSET_BITS)
 #define _FILE_OFFSET_BITS 64
@@ -11,146 +11,272 @@
 #if SZ_HAVE_FILES
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "status.h"
 
-enum { SUFFIX = 8 /* ".partial" */, ATTEMPTS = 64, PARTS = 256, MOST = 1 << 30 };
+enum { PATH_BYTES = 4096, NAME_BYTES = 255, KEPT_BYTES = 200, SUFFIX_BYTES = 8 /* ".partial" */ };
+enum { PARTS = 256, LARGEST_TRANSFER = 1 << 30, ATTEMPTS = 256 };
+enum { FIRST_PAUSE = 20000, LONGEST_PAUSE = 1000000, PATIENCE = 50000000 }; /* nanoseconds */
 
-/* Makes the directory of path[0 .. n) and those above it; a directory that is there already is no error. */
-static int make_parents(char *path, size_t n) {
+/* ------------------------------------------------------------ names and directories */
+
+/* How much of path[0 .. n) is the directory it is in; 0 for the current one. */
+static size_t directory_of(const char *path, size_t n) {
   while (n > 0 && path[n - 1] != '/') n--;
-  if (n < 2) return SZ_OK;
-  path[n - 1] = '\0';
-  int made = mkdir(path, 0777);
-  if (made != 0 && errno == ENOENT && make_parents(path, n - 1) == SZ_OK) made = mkdir(path, 0777);
-  path[n - 1] = '/';
-  return made == 0 || errno == EEXIST ? SZ_OK : SZ_IO;
+  while (n > 1 && path[n - 1] == '/') n--;
+  return n;
 }
 
-/* Syncs the directory of path and those above it, as far up as `make_parents` may have made them for a chunk's key. */
-static int sync_directories(char *path, int levels) {
-  size_t n = strlen(path);
-  for (; levels > 0; levels--) {
-    while (n > 0 && path[n - 1] != '/') n--;
-    if (n < 2) break;
-    path[--n] = '\0';
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
-    path[n] = '/';
-    if (fd < 0) return SZ_IO;
-    const int done = fsync(fd), error = errno;
-    close(fd);
-    errno = error;
-    if (done != 0 && error != EINVAL) return SZ_IO; /* EINVAL: a file system that syncs no directories */
+static uint64_t hash_name(const char *name) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (; *name != '\0'; name++) hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
+  return hash;
+}
+
+/* The path of the draft, into PATH_BYTES. */
+static int name_draft(const char *object, char *path) {
+  const char *slash = strrchr(object, '/'), *name = slash == NULL ? object : slash + 1;
+  const size_t n = strlen(name), before = (size_t)(name - object);
+  if (before + n + SUFFIX_BYTES >= PATH_BYTES) {
+    errno = ENAMETOOLONG;
+    return SZ_IO;
+  }
+  memcpy(path, object, before + n);
+  if (n + SUFFIX_BYTES <= NAME_BYTES) {
+    memcpy(path + before + n, ".partial", SUFFIX_BYTES + 1);
+    return SZ_OK;
+  }
+  size_t kept = KEPT_BYTES;
+  while (kept > 0 && ((unsigned char)name[kept] & 0xc0) == 0x80) kept--;
+  snprintf(path + before + kept, NAME_BYTES + 1 - kept, ".%016llx.partial", (unsigned long long)hash_name(name));
+  return SZ_OK;
+}
+
+static int sync_file(int fd) {
+  int done;
+  do done = fsync(fd);
+  while (done != 0 && errno == EINTR);
+  return done == 0 ? SZ_OK : SZ_IO;
+}
+
+/* Syncs the directory path[0 .. n), or the first above it that is still there; path is changed for the moment only. */
+static int sync_directory(char *path, size_t n) {
+  const char kept = path[n];
+  path[n] = '\0';
+  int fd;
+  do fd = open(n > 0 ? path : ".", O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+  while (fd < 0 && errno == EINTR);
+  path[n] = kept;
+  if (fd < 0 && errno == ENOENT && n > 1) return sync_directory(path, directory_of(path, n));
+  if (fd < 0) return SZ_IO;
+  const int done = sync_file(fd), error = errno;
+  close(fd);
+  errno = error;
+  return done == SZ_OK || error == EINVAL ? SZ_OK : SZ_IO; /* EINVAL: a file system that syncs no directories */
+}
+
+/* Makes the directory path[0 .. n) and, where they are missing, those above it. */
+static int make_directory(char *path, size_t n, int durable) {
+  const char kept = path[n];
+  path[n] = '\0';
+  int made = mkdir(path, 0777), error = made == 0 ? 0 : errno;
+  if (error == ENOENT) {
+    const size_t above = directory_of(path, n);
+    if (above > 0 && make_directory(path, above, durable) == SZ_OK) made = mkdir(path, 0777);
+    error = made == 0 ? 0 : errno;
+  }
+  path[n] = kept;
+  errno = error;
+  if (made == 0 && durable) return sync_directory(path, directory_of(path, n));
+  return made == 0 || error == EEXIST ? SZ_OK : SZ_IO;
+}
+
+/* Removes the directories above path that are empty, up to the store's own; with `sync`, syncs the first that stays. */
+static int prune(const sz_draft *draft, char *path, int sync) {
+  size_t n = directory_of(path, strlen(path));
+  while (n > draft->root) {
+    const char kept = path[n];
+    path[n] = '\0';
+    const int gone = rmdir(path) == 0 || errno == ENOENT;
+    path[n] = kept;
+    if (!gone) break;
+    n = directory_of(path, n);
+  }
+  return sync ? sync_directory(path, n) : SZ_OK;
+}
+
+/* ------------------------------------------------------------ the lock */
+
+/* Opens the draft, for reading only where it is another user's: enough to lock it. Another writer may take the empty
+ * directory away in between: hence the attempts. */
+static int open_file(const sz_draft *draft, char *path, int *writable) {
+  const int flags = O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK;
+  for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+    int fd = open(path, O_RDWR | O_CREAT | flags, 0666);
+    *writable = fd >= 0;
+    if (fd < 0 && errno == EACCES) fd = open(path, O_RDONLY | flags);
+    if (fd >= 0) return fd;
+    if (errno == EINTR) continue;
+    const size_t above = directory_of(path, strlen(path));
+    if (errno != ENOENT || above == 0) return -1;
+    if (make_directory(path, above, draft->durable) != SZ_OK && errno != ENOENT) return -1;
+    errno = ENOENT;
+  }
+  return -1;
+}
+
+/* Not a lock that the kernel waits for: the threads that help a job get no signals, and must see when it has failed. */
+static int lock_file(int fd) {
+  struct timespec pause = {0, FIRST_PAUSE};
+  for (long waited = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited += pause.tv_nsec) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) return SZ_IO;
+    if (waited > PATIENCE) errno = EINTR;
+    if (errno == EINTR || nanosleep(&pause, NULL) != 0) return SZ_IO;
+    if (pause.tv_nsec < LONGEST_PAUSE) pause.tv_nsec *= 2;
   }
   return SZ_OK;
 }
 
-/* The size of the open file, or -1 when the path names it no more. */
-static off_t current_size(const sz_draft *draft) {
-  struct stat open_file, named;
-  if (fstat(draft->fd, &open_file) != 0 || lstat(draft->path, &named) != 0 || open_file.st_ino != named.st_ino ||
-      open_file.st_dev != named.st_dev)
-    return -1;
-  return open_file.st_size;
+/* Whether the path still leads to the open file, whose status is filled in. */
+static int is_current(int fd, const char *path, struct stat *status) {
+  struct stat named;
+  return fstat(fd, status) == 0 && lstat(path, &named) == 0 && status->st_ino == named.st_ino &&
+         status->st_dev == named.st_dev;
 }
 
-static int lock(int fd) {
-  int done;
-  do done = flock(fd, LOCK_EX);
-  while (done != 0 && errno == EINTR);
-  return done;
+/* What to do with the file that has been locked. 1: it is the draft now; 0: it was published or removed while we waited,
+ * or a killed writer had left it behind, and the next one is another file; SZ_IO. */
+static int judge_file(int fd, const char *path, int writable) {
+  struct stat status;
+  if (!is_current(fd, path, &status)) return 0;
+  if (!S_ISREG(status.st_mode)) {
+    errno = EINVAL;
+    return SZ_IO;
+  }
+  if (status.st_size == 0 && writable) return 1;
+  return unlink(path) == 0 ? 0 : SZ_IO;
+}
+
+/* Opens and locks the file at path, once; answers as `judge_file`. */
+static int take_file(sz_draft *draft, char *path) {
+  int writable;
+  const int fd = open_file(draft, path, &writable);
+  if (fd < 0) return SZ_IO;
+  const int taken = lock_file(fd) == SZ_OK ? judge_file(fd, path, writable) : SZ_IO;
+  if (taken == 1) {
+    draft->fd = fd;
+    return taken;
+  }
+  const int error = errno;
+  close(fd);
+  errno = error;
+  return taken;
 }
 
 int sz_draft_open(sz_draft *draft) {
-  for (int attempt = 0; attempt < ATTEMPTS * ATTEMPTS; attempt++) {
-    do draft->fd = open(draft->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0666);
-    while (draft->fd < 0 && errno == EINTR);
-    if (draft->fd < 0) {
-      /* another writer may take the empty directory away in between: hence the attempts */
-      if (errno != ENOENT || attempt >= ATTEMPTS || make_parents(draft->path, strlen(draft->path)) != SZ_OK) return SZ_IO;
-      continue;
-    }
-    if (lock(draft->fd) != 0) break;
-    const off_t size = current_size(draft);
-    if (size > 0 && ftruncate(draft->fd, 0) != 0) break; /* left behind by a writer that was killed */
-    if (size >= 0) return SZ_OK;
-    close(draft->fd); /* published or removed while we waited: the next draft is another file */
-  }
-  const int error = errno;
-  if (draft->fd >= 0) close(draft->fd);
+  char path[PATH_BYTES];
+  int taken;
   draft->fd = -1;
+  if (name_draft(draft->object, path) != SZ_OK) return SZ_IO;
+  do taken = take_file(draft, path);
+  while (taken == 0);
+  if (taken == 1) return SZ_OK;
+  const int error = errno;
+  prune(draft, path, 0); /* what was made for it */
   errno = error;
   return SZ_IO;
 }
 
-void sz_draft_drop(sz_draft *draft) {
-  const int error = errno;
-  if (draft->fd < 0) return;
-  unlink(draft->path);
+/* ------------------------------------------------------------ its end */
+
+/* Removes the draft, and what is empty then. The name is that of the open file as long as we hold its lock. */
+static int end(sz_draft *draft, int sync) {
+  char path[PATH_BYTES];
+  if (name_draft(draft->object, path) != SZ_OK) return SZ_IO;
+  unlink(path);
   close(draft->fd);
   draft->fd = -1;
+  return prune(draft, path, sync);
+}
+
+void sz_draft_drop(sz_draft *draft) {
+  const int error = errno;
+  if (draft->fd >= 0) end(draft, 0);
   errno = error;
 }
 
 static int write_parts(int fd, const sz_part *parts, size_t n) {
   struct iovec vectors[PARTS];
-  size_t at = 0, skip = 0; /* the part to go on with, and its bytes that are written */
-  while (at < n) {
+  size_t at = 0, done = 0; /* the part to go on with, and how much of it is written */
+  for (;;) {
     int k = 0;
-    size_t total = 0;
-    for (size_t i = at; i < n && k < PARTS && total < MOST; i++, k++) {
-      const size_t done = i == at ? skip : 0;
-      vectors[k].iov_base = (void *)(uintptr_t)(parts[i].data + done);
-      vectors[k].iov_len = parts[i].n - done < MOST ? parts[i].n - done : MOST;
-      total += vectors[k].iov_len;
+    size_t total = 0, skip = done;
+    for (size_t i = at; i < n && k < PARTS && total < LARGEST_TRANSFER; i++, skip = 0) {
+      const size_t left = parts[i].n - skip;
+      if (left == 0) continue;
+      vectors[k].iov_base = (void *)(uintptr_t)(parts[i].data + skip);
+      vectors[k].iov_len = left < LARGEST_TRANSFER ? left : LARGEST_TRANSFER;
+      total += vectors[k++].iov_len;
     }
-    ssize_t written = total > 0 ? writev(fd, vectors, k) : 0;
+    if (k == 0) return SZ_OK;
+    const ssize_t written = writev(fd, vectors, k);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SZ_IO;
-    if (total == 0) return SZ_OK;
-    skip += (size_t)written;
-    while (at < n && skip >= parts[at].n) skip -= parts[at++].n;
+    if (written <= 0) {
+      if (written == 0) errno = EIO;
+      return SZ_IO;
+    }
+    for (done += (size_t)written; at < n && done >= parts[at].n; at++) done -= parts[at].n;
   }
-  return SZ_OK;
 }
 
-int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n, int durable) {
-  const size_t length = strlen(draft->path) - SUFFIX;
-  char object[PATH_MAX];
-  if (length >= sizeof object) {
-    errno = ENAMETOOLONG;
+/* Network file systems say that the disk is full only when a descriptor is closed; the last one is kept for its lock. */
+static int close_copy(int fd) {
+  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  return copy >= 0 && (close(copy) == 0 || errno == EINTR) ? SZ_OK : SZ_IO;
+}
+
+int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n) {
+  char path[PATH_BYTES];
+  if (write_parts(draft->fd, parts, n) != SZ_OK ||
+      (draft->durable ? sync_file(draft->fd) : close_copy(draft->fd)) != SZ_OK ||
+      name_draft(draft->object, path) != SZ_OK || rename(path, draft->object) != 0) {
     sz_draft_drop(draft);
     return SZ_IO;
   }
-  memcpy(object, draft->path, length);
-  object[length] = '\0';
-  if (write_parts(draft->fd, parts, n) != SZ_OK || (durable && fsync(draft->fd) != 0) ||
-      rename(draft->path, object) != 0) {
-    sz_draft_drop(draft);
-    return SZ_IO;
-  }
-  const int closed = close(draft->fd); /* network file systems report a full disk here, too late to undo */
+  close(draft->fd);
   draft->fd = -1;
-  if (closed != 0 && errno != EINTR) return SZ_IO;
-  return durable ? sync_directories(object, durable) : SZ_OK;
+  return draft->durable ? sync_directory(path, directory_of(path, strlen(path))) : SZ_OK;
 }
 
-int sz_draft_delete(sz_draft *draft, int durable) {
-  const size_t length = strlen(draft->path) - SUFFIX;
-  draft->path[length] = '\0';
-  const int gone = unlink(draft->path) == 0 || errno == ENOENT, error = errno;
-  draft->path[length] = '.';
+int sz_draft_delete(sz_draft *draft) {
+  struct stat status;
+  if (unlink(draft->object) == 0 || errno == ENOENT || (lstat(draft->object, &status) == 0 && S_ISDIR(status.st_mode)))
+    return end(draft, draft->durable);
   sz_draft_drop(draft);
-  errno = error;
-  if (!gone) return SZ_IO;
-  return durable ? sync_directories(draft->path, durable) : SZ_OK;
+  return SZ_IO;
+}
+
+static int is_missing(const char *path) {
+  struct stat status;
+  return lstat(path, &status) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+int sz_remove(sz_draft *draft) {
+  char path[PATH_BYTES];
+  draft->fd = -1;
+  if (name_draft(draft->object, path) != SZ_OK) return SZ_IO;
+  if (is_missing(draft->object) && is_missing(path)) return SZ_OK;
+  const int opened = sz_draft_open(draft);
+  return opened == SZ_OK ? sz_draft_delete(draft) : opened;
 }
 #endif

@@ -28,10 +28,4 @@ int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset);
 
 void sz_close(sz_file *file);
 
-/* Writes n bytes to path so that a reader (and a crash) sees the old file or the new one, never a part: a temporary
- * file "<name>.<unique>.partial" in the same directory, renamed; a long name is cut in it. Missing parent directories
- * are made (only after ENOENT). durable != 0 syncs the file and the directories that changed. On failure the temporary
- * file is removed. SZ_OK or SZ_IO with errno. */
-int sz_write_atomic(const char *path, const char *data, size_t n, int durable);
-
 #endif

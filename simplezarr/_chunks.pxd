@@ -23,12 +23,14 @@ cdef class Source:
     cdef bytes prefix        # of their names
     cdef const char *prefix_bytes
     cdef size_t prefix_nbytes
+    cdef size_t root_nbytes  # of these, for the store's directory
     cdef char separator
     cdef bint bare           # no "c" in front of a key's numbers
     cdef bint in_memory
     cdef object indexes      # decoded shard indexes, the longest unused first
     cdef ShardIndex kept_index(self, bytes name, const sz_file *file)
     cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1
+    cdef int forget_index(self, bytes name) except -1
 
 
 cdef class Job:
@@ -56,3 +58,8 @@ cdef class Job:
     cdef char *file_name(self, Worker *worker, const Py_ssize_t *index, size_t extra) noexcept nogil
     cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil
     cdef tuple failed_chunk(self)
+    cdef str task(self)
+    cdef str outcome(self)
+
+
+cdef int check_signals(Worker *worker) noexcept with gil

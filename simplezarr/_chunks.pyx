@@ -21,7 +21,7 @@ from simplezarr._pipeline cimport chain_is_shard, chain_outermost, raised, take_
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport Row, product, Span, span_row, span_set
 from simplezarr._worker cimport (
-    PATH_SLOT, RAISED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, scratch, status_message, worker_acquire,
+    PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, scratch, status_message, worker_acquire,
     worker_release)
 from simplezarr.errors import ChunkError, UnsupportedError
 
@@ -36,6 +36,7 @@ cdef extern from "files.h" nogil:
 
 cdef enum:
     SIGNAL_BYTES = 16 << 20     # decoded bytes between two looks for Ctrl-C
+    UNIT_BYTES = 16 << 10       # what a unit counts for besides its bytes
     INDEX_BYTES = 16 << 20      # shard indexes kept for one array
     DIGITS = 21
 
@@ -62,6 +63,7 @@ cdef class Source:
         if self.local:
             self.prefix = os.fsencode(os.path.join(store.local_root, path, "" if self.bare else "c"))
             self.prefix_bytes, self.prefix_nbytes = PyBytes_AS_STRING(self.prefix), len(self.prefix)
+            self.root_nbytes = len(os.fsencode(store.local_root))
 
     def key(self, tuple index) -> str:
         """The store's key of a stored chunk (a shard where there are shards)."""
@@ -125,6 +127,10 @@ cdef class Source:
         while len(self.indexes) >= max(1, INDEX_BYTES // (nbytes + 200)):
             self.indexes.popitem(last=False)
         self.indexes[name] = index
+        return 0
+
+    cdef int forget_index(self, bytes name) except -1:
+        self.indexes.pop(name, None)
         return 0
 
 
@@ -204,7 +210,7 @@ cdef class Job:
                 worker.inner = -1
                 worker.culprit = chain_outermost(self.chain)
                 status = self.one(worker, i, index)
-                bytes_done += self.chain.nbytes
+                bytes_done += self.chain.nbytes // self.parts + UNIT_BYTES
                 if status == SZ_OK and bytes_done >= SIGNAL_BYTES:
                     bytes_done = 0
                     status = check_signals(worker)
@@ -247,7 +253,7 @@ cdef class Job:
         return name
 
     cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil:
-        """Notes the first failure, which ends the read."""
+        """Notes the first failure, which ends the job."""
         cdef int d
         if sz_claim(&self.failed):
             self.status, self.os_error, self.inner, self.culprit = status, worker.os_error, worker.inner, worker.culprit
@@ -257,6 +263,14 @@ cdef class Job:
         elif worker.error != NULL:
             drop(worker.error)
         worker.error = NULL
+
+    cdef str task(self):
+        """What the job does, for messages; subclasses say."""
+        return "working on"
+
+    cdef str outcome(self):
+        """What a failure leaves behind, for messages; with a separator in front."""
+        return ""
 
     cdef tuple failed_chunk(self):
         """The index of the chunk that failed, in the grid of the units of reading."""
@@ -284,13 +298,16 @@ cdef class Job:
             self.raised = NULL
         if self.status == RAISED:
             if isinstance(error, CodecFailure):
-                raise ChunkError(f"{place}: {error}", path=self.source.path, index=index, key=key,
+                raise ChunkError(f"{place}: {error}{self.outcome()}", path=self.source.path, index=index, key=key,
                                  codec=error.codec) from error.__cause__
-            error.add_note(f"while reading {place}")
+            error.add_note(f"while {self.task()} {place}")
             raise error
         if self.status == SZ_NO_MEMORY:
             raise MemoryError(f"{place}: {status_message(self.status)}")
         if self.status == SZ_IO:
-            raise OSError(self.os_error, f"{os.strerror(self.os_error)} ({place})", os.fspath(self.source.store.local_root))
-        raise ChunkError(f"{place}: {codec}: {status_message(self.status)}; the stored object is damaged or not what the "
-                         "array's metadata say", path=self.source.path, index=index, key=key, codec=codec)
+            raise OSError(self.os_error, f"{os.strerror(self.os_error)} (while {self.task()} {place}{self.outcome()})",
+                          os.fspath(self.source.store.local_root))
+        damaged = "" if self.status == REFUSED else (
+            "; the stored object is damaged or not what the array's metadata say")
+        raise ChunkError(f"{place}: {codec}: {status_message(self.status)}{damaged}{self.outcome()}",
+                         path=self.source.path, index=index, key=key, codec=codec)

@@ -7,6 +7,7 @@ from simplezarr._worker cimport Worker
 # Scratch of one level of nesting (SLOTS_PER_LEVEL of them): a shard in a shard is a level deeper.
 cdef enum:
     RAW, STEP_A, STEP_B, DECODED, INDEX_RAW, INDEX, ENTRIES
+    BODY, NEW_INDEX, PARTS  # of a shard that is being made
 
 cdef enum:
     RAW_ALONE = 64 << 10    # an uncompressed inner chunk of this size is read by itself, straight into place
@@ -33,6 +34,7 @@ cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size
 cdef int decode_native(Worker *worker, const Chain *chain, const char *src, size_t n, char *dst, int level) noexcept nogil
 cdef int read_native(Worker *worker, const Chain *chain, const sz_file *file, int64_t offset, size_t n, char *dst,
                      int level) noexcept nogil
+cdef void index_region(const Chain *chain, const void *index, Region *region) noexcept nogil
 cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int level, const uint64_t **index) noexcept nogil
 cdef int walk_shard(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Py_ssize_t first,
                     Py_ssize_t last, int level) noexcept nogil

@@ -277,16 +277,28 @@ cdef int fetch_index(Worker *worker, const Chain *chain, const Blob *blob, char 
         return raised(worker, error)
 
 
+cdef void index_region(const Chain *chain, const void *index, Region *region) noexcept nogil:
+    """A shard's whole index, placed as offset and length of every inner chunk, in C order of the stored form."""
+    cdef Py_ssize_t stride = 16
+    cdef int i
+    region.data = <char *>index
+    for i in range(chain.ndim, -1, -1):
+        region.start[i], region.step[i] = 0, 1
+        region.count[i] = chain.grid[i] if i < chain.ndim else 2
+        region.strides[i] = 8 if i == chain.ndim else stride
+        stride *= 1 if i == chain.ndim else chain.grid[i]
+
+
 cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int level,
                      const uint64_t **index) noexcept nogil:
     """Reads and decodes a shard's index: offset and length of every inner chunk, in C order of the stored form."""
     cdef char *raw
     cdef const char *src
     cdef size_t n = chain.index_nbytes, at
-    cdef int i, status = SZ_OK
+    cdef int status = SZ_OK
     cdef Region region
     worker.culprit = "sharding_indexed"
-    region.data = scratch(worker, level * SLOTS_PER_LEVEL + INDEX, chain.index.nbytes)
+    index_region(chain, scratch(worker, level * SLOTS_PER_LEVEL + INDEX, chain.index.nbytes), &region)
     if region.data == NULL:
         return SZ_NO_MEMORY
     if blob.get_ranges == NULL and blob.size < n:
@@ -304,14 +316,6 @@ cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int l
             status = fetch_index(worker, chain, blob, raw)
         if status != SZ_OK:
             return status
-    for i in range(chain.index.ndim):
-        region.start[i], region.step[i] = 0, 1
-        region.count[i] = chain.grid[i] if i < chain.ndim else 2
-    region.strides[chain.ndim] = 8
-    at = 16
-    for i in range(chain.ndim - 1, -1, -1):
-        region.strides[i] = at
-        at *= chain.grid[i]
     index[0] = <const uint64_t *>region.data
     return decode_region(worker, chain.index, src, n, &region, level)
 

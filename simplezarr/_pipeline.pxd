@@ -34,6 +34,7 @@ cdef struct Chain:
     size_t nbytes               # decoded
     size_t most                 # encoded: a longer value is refused before memory is spent on it
     const char *fill            # one element
+    const char *stored_fill     # the same in stored form
     int nsteps                  # bytes -> bytes codecs, in decoding order
     const Step *steps[MAX_STEPS]
     size_t limits[MAX_STEPS]    # the most bytes each may decode to
@@ -87,5 +88,12 @@ cdef void region_whole(const Chain *chain, char *data, Region *region) noexcept 
 cdef void region_place(const Chain *chain, const Region *region, const char *src, int transform) noexcept nogil
 cdef void region_gather(const Chain *chain, const Region *region, char *dst, int transform) noexcept nogil
 cdef void region_fill(const Chain *chain, const Region *region) noexcept nogil
+cdef size_t UNBOUNDED
+
+cdef size_t appended(const Chain *chain, int i) noexcept nogil
+cdef size_t native_room(const Chain *chain) noexcept nogil
+cdef size_t encoded_bound(const Chain *chain) noexcept nogil
+cdef void fill_native(const Chain *chain, char *native) noexcept nogil
+cdef void fill_outside(const Chain *chain, char *native, const Py_ssize_t *inside) noexcept nogil
 cdef int raised(Worker *worker, object error) noexcept
 cdef object take_error(Worker *worker)

@@ -6,7 +6,7 @@ numbers in stored byte order. Its native form has the same order of axes, but nu
 is some elements of a chunk and their places in the caller's buffer.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 
@@ -26,6 +26,9 @@ class CodecFailure(Exception):
     def __init__(self, message, codec=None):
         super().__init__(message)
         self.codec = codec
+
+
+cdef size_t UNBOUNDED = <size_t>-1  # nothing is known of what codecs in Python make
 
 
 # ---------------------------------------------------------------- exceptions of Python code
@@ -120,6 +123,57 @@ cdef void region_gather(const Chain *chain, const Region *region, char *dst, int
     sz_copy(chain.ndim, region.count, dst, strides, region.data, region.strides, chain.itemsize, transform)
 
 
+cdef void fill_native(const Chain *chain, char *native) noexcept nogil:
+    """A whole chunk of fill value, in native form."""
+    sz_fill(chain.ndim, chain.shape, native, chain.strides, chain.fill, chain.itemsize)
+
+
+cdef void fill_outside(const Chain *chain, char *native, const Py_ssize_t *inside) noexcept nogil:
+    """Fills a chunk in native form but for its first inside[axis] elements along each axis of the chunk."""
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef Py_ssize_t first
+    cdef int i, d
+    for i in range(chain.ndim):
+        first = inside[chain.order[i]]
+        if first < chain.shape[i]:
+            for d in range(chain.ndim):
+                shape[d] = chain.shape[d]
+            shape[i] -= first
+            sz_fill(chain.ndim, shape, native + first * chain.strides[i], chain.strides, chain.fill, chain.itemsize)
+
+
+# ---------------------------------------------------------------- sizes of what is encoded
+
+cdef size_t appended(const Chain *chain, int i) noexcept nogil:
+    """Bytes that checksums put right behind what step i makes; behind the stored form, for i = nsteps."""
+    cdef size_t n = 0
+    while i > 0 and chain.steps[i - 1].trims:
+        i -= 1
+        n += chain.steps[i].bound(chain.steps[i], 0)
+    return n
+
+
+cdef size_t native_room(const Chain *chain) noexcept nogil:
+    """Bytes that `encode_native` needs of its chunk's memory: the chunk, and what may be put behind it."""
+    return chain.nbytes + appended(chain, chain.nsteps)
+
+
+cdef size_t encoded_bound(const Chain *chain) noexcept nogil:
+    """The most bytes that a chunk is encoded to; UNBOUNDED where nobody knows."""
+    cdef size_t n = chain.nbytes
+    cdef int i
+    if chain.python != NULL:
+        return UNBOUNDED
+    if chain.inner != NULL:
+        n = encoded_bound(chain.inner)
+        if n == UNBOUNDED:
+            return UNBOUNDED
+        n = n * chain.ninner + chain.index_nbytes
+    for i in range(chain.nsteps - 1, -1, -1):
+        n = chain.steps[i].bound(chain.steps[i], n)
+    return n
+
+
 # ---------------------------------------------------------------- binding
 
 cdef class Pipeline:
@@ -128,9 +182,9 @@ cdef class Pipeline:
     shape: of the chunk; order: axis i of the stored form is axis order[i] of the chunk; dtype: of the elements, in native
     byte order; transform: 0, 1 (truth values) or the size of the units to swap; fill: one element's bytes; most: bytes
     that a chunk's encoded form may have; kernels: the bytes -> bytes codecs in decoding order; limits: the most bytes each
-    may decode to; python: a callable that decodes a chunk to an array where a codec has no kernel; inner, index: the
-    pipelines of a shard's inner chunks and of its index, whose encoded form has index_nbytes bytes and comes first when
-    index_first.
+    may decode to; python: where a codec has no kernel, what decodes a chunk to an array when called, and has `encode`;
+    inner, index: the pipelines of a shard's inner chunks and of its index, whose encoded form has index_nbytes bytes and
+    comes first when index_first.
     """
 
     def __init__(self, tuple shape, tuple order, dtype, int transform, bytes fill, size_t most,
@@ -140,12 +194,14 @@ cdef class Pipeline:
         cdef Py_ssize_t stride
         cdef int i
         self.shape, self.dtype = shape, dtype
-        self.parts = (fill, kernels, python, inner, index)
+        stored_fill = PyBytes_FromStringAndSize(PyBytes_AS_STRING(fill), len(fill))
+        self.parts = (fill, stored_fill, kernels, python, inner, index)
         chain.ndim = <int>len(shape)
         chain.itemsize = dtype.itemsize
         chain.most = most
         chain.transform = transform
-        chain.fill = PyBytes_AS_STRING(fill)
+        chain.fill, chain.stored_fill = PyBytes_AS_STRING(fill), PyBytes_AS_STRING(stored_fill)
+        sz_copy(0, NULL, PyBytes_AS_STRING(stored_fill), NULL, chain.fill, NULL, chain.itemsize, transform)
         stride = chain.itemsize
         for i in range(chain.ndim - 1, -1, -1):
             chain.order[i] = order[i]

@@ -71,6 +71,9 @@ cdef void drop(PyObject *held) noexcept with gil:
 cdef class Read(Job):
     """A read under way."""
 
+    cdef str task(self):
+        return "reading"
+
     cdef int share(self, int threads, Py_ssize_t objects, Py_ssize_t touched):
         """Decides how the work on stored objects, and the units of reading touched in them, is cut; the number of workers
         that it is worth."""

@@ -66,6 +66,7 @@ cdef void scatter_region(const Layout *layout, const Unit *unit, Py_ssize_t numb
 cdef void scatter_window(const Layout *layout, const Chain *chain, const Unit *unit, Py_ssize_t number,
                          Window *window) noexcept nogil
 cdef void scatter_place(const Layout *layout, const Chain *chain, const Unit *unit, const char *native) noexcept nogil
+cdef void scatter_take(const Layout *layout, const Unit *unit, char *native) noexcept nogil
 cdef void scatter_fill(const Layout *layout, const Chain *chain, const Unit *unit) noexcept nogil
 
 cdef class Scatter:

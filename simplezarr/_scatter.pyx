@@ -184,6 +184,22 @@ cdef void scatter_place(const Layout *layout, const Chain *chain, const Unit *un
                   dst_strides, native + unit.src, strides, layout.itemsize)
 
 
+cdef void scatter_take(const Layout *layout, const Unit *unit, char *native) noexcept nogil:
+    """The way back: what is at the places of all regions, in the order of the points, into the unit at `native`.
+
+    Not for crops, which are only read.
+    """
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef Py_ssize_t strides[MAX_NDIM]
+    cdef Py_ssize_t dst_strides[MAX_NDIM]
+    cdef sz_points lists[MAX_NDIM]
+    cdef int j
+    for j in range(layout.nlists):
+        lists[j].n, lists[j].src, lists[j].dst = unit.lists[j].n, unit.lists[j].dst, unit.lists[j].src
+    sz_gather(layout.nlists, lists, unit_box(layout, unit, shape, strides, dst_strides), shape, native + unit.src, strides,
+              unit.data, dst_strides, layout.itemsize)
+
+
 cdef void scatter_fill(const Layout *layout, const Chain *chain, const Unit *unit) noexcept nogil:
     """Fills the places of all regions of a unit that is not stored."""
     cdef Py_ssize_t shape[MAX_NDIM]

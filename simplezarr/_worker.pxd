@@ -18,9 +18,11 @@ cdef extern from "vendor.h" nogil:
         uint32_t avail_out
 
 cdef enum:
-    RAISED = 1  # a status beside those of status.h: look at the worker's error
+    # statuses beside those of status.h
+    RAISED = 1   # look at the worker's error
+    REFUSED = 2  # a codec can't encode this chunk
     LEVELS = 9            # shards in shards, as deep as metadata may nest them, and the chunks inside
-    SLOTS_PER_LEVEL = 7
+    SLOTS_PER_LEVEL = 10
     PATH_SLOT = LEVELS * SLOTS_PER_LEVEL
     BLOCK_SLOT            # of the Blosc kernels
     CHUNK_SLOT            # a whole chunk in native form, whose parts are placed or changed
@@ -40,6 +42,7 @@ cdef struct Worker:
     PyObject *error     # an exception that Python code raised; the status is then RAISED
 
 cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil
+cdef char *scratch_grown(Worker *worker, int slot, size_t n) noexcept nogil
 cdef Worker *worker_acquire() except NULL
 cdef void worker_release(Worker *worker) noexcept
 cpdef str status_message(int status)

@@ -3,7 +3,7 @@
 Nothing here belongs to a thread for longer than one job, so there is nothing to clean up after a thread or a fork.
 """
 
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 
 cdef enum:
     KEEP_BYTES = 32 << 20  # scratch that an idle worker keeps
@@ -18,6 +18,7 @@ cdef dict MESSAGES = {
     SZ_CHECKSUM: "the checksum does not match the bytes",
     SZ_UNSUPPORTED: "the bytes are of a variant that is not supported",
     SZ_TRAILING: "other bytes follow the end of the value",
+    REFUSED: "it can't encode this chunk",
 }
 
 
@@ -38,6 +39,17 @@ cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil:
         if worker.buffers[slot] == NULL:
             worker.sizes[slot] = 0
     return worker.buffers[slot]
+
+
+cdef char *scratch_grown(Worker *worker, int slot, size_t n) noexcept nogil:
+    """The buffer made longer, to at least n bytes, with its content; NULL when there is no memory."""
+    cdef char *grown = worker.buffers[slot]
+    if worker.sizes[slot] < n or grown == NULL:
+        n = max(n + n // 2, <size_t>4096)
+        grown = <char *>realloc(grown, n)
+        if grown != NULL:
+            worker.buffers[slot], worker.sizes[slot] = grown, n
+    return grown
 
 
 cdef Worker *worker_acquire() except NULL:

@@ -13,16 +13,19 @@ from simplezarr._plan import NotBasic, Plan, chunk_plan
 from simplezarr._read import read
 from simplezarr._read_scatter import read_selection
 from simplezarr.batch import check_out, read_many
+from simplezarr._write import write
+from simplezarr._write_scatter import write_selection
 from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import bind, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
-from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.errors import MetadataError, ReadOnlyError, UnsupportedError
 from simplezarr.keys import join
 from simplezarr.lazy import LazyIndex
 from simplezarr.metadata import ArrayMetadata
 from simplezarr.selection import Selection, numpy_selection
 from simplezarr.stores.base import Store
+from simplezarr.values import as_values
 from simplezarr.views import Blocks, OIndex, VIndex
 
 if TYPE_CHECKING:
@@ -45,7 +48,18 @@ class Array:
     array([2, 9], dtype=uint8)
     """
 
-    __slots__ = ("_grid", "_source", "chunks", "dtype", "metadata", "path", "read_only", "shape", "store")
+    __slots__ = (
+        "_grid",
+        "_source",
+        "chunks",
+        "dtype",
+        "metadata",
+        "path",
+        "read_only",
+        "shape",
+        "store",
+        "write_empty_chunks",
+    )
 
     #: Length along each dimension.
     shape: tuple[int, ...]
@@ -54,8 +68,20 @@ class Array:
     #: Shape of the unit of reading: of a chunk, or of the inner chunks of a shard.
     chunks: tuple[int, ...]
 
-    def __init__(self, store: Store, path: str, metadata: ArrayMetadata, *, read_only: bool = True):
+    #: Whether chunks that are all fill value are stored; else they are deleted.
+    write_empty_chunks: bool
+
+    def __init__(
+        self,
+        store: Store,
+        path: str,
+        metadata: ArrayMetadata,
+        *,
+        read_only: bool = True,
+        write_empty_chunks: bool = False,
+    ):
         self.store, self.path, self.metadata, self.read_only = store, path, metadata, read_only
+        self.write_empty_chunks = write_empty_chunks
         self.shape, self.dtype = metadata.shape, metadata.data_type.numpy
         self._grid = metadata.chunk_shape  # of what is stored: chunks, or shards
         try:
@@ -168,7 +194,7 @@ class Array:
         return self.read() if dtype is None else self.read().astype(dtype, copy=False)
 
     def __reduce__(self) -> tuple:
-        return _reopen, (self.store, self.path, self.read_only)
+        return _reopen, (self.store, self.path, self.read_only, self.write_empty_chunks)
 
     # ------------------------------------------------------------ reading
 
@@ -243,6 +269,71 @@ class Array:
         """A Future of `read_many(selections, out=out)`."""
         return executor.submit(self.read_many, list(selections), out=out)
 
+    # ------------------------------------------------------------ writing
+
+    def __setitem__(self, selection: Any, value: Any) -> None:
+        self._put(self._selected(selection), value)
+
+    def write(self, selection: Any, value: Any) -> None:
+        """What `a[selection] = value` does: NumPy's assignment, with its broadcasting and casting.
+
+        The shape is checked before anything is written. A chunk (or shard) is replaced as a whole or not at all, and
+        what others write to other parts of it at the same time is kept. Raises IndexError for a bad selection,
+        ValueError for a value that does not fit, ReadOnlyError, ChunkError for a chunk that can't be decoded to be
+        changed, OSError where reading or writing fails; each chunk then is as before or as it should be.
+
+        >>> import simplezarr as sz
+        >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [4], "data_type": "uint8",
+        ...     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2]}},
+        ...     "chunk_key_encoding": {"name": "default"}, "fill_value": 9, "codecs": [{"name": "bytes"}]}'''}
+        >>> a = sz.open(store, mode="r+")
+        >>> a.write(sz.s_[:3], 1)
+        >>> a[3] = 2
+        >>> store["c/0"], store["c/1"]
+        (b'\\x01\\x01', b'\\x01\\x02')
+        """
+        self[selection] = value
+
+    def write_future(self, selection: Any, value: Any) -> "Future[None]":
+        """A Future of `write(selection, value)`; the value must stay as it is until then."""
+        return executor.submit(self.write, selection, value)
+
+    def set_chunk(self, index: tuple[int, ...], data: Any) -> None:
+        """Replaces chunk `index` of the grid.
+
+        data: of the full `chunks` shape, of which nothing is stored that lies outside the array; or of the shape of the
+        part inside. Raises IndexError where the grid has no such chunk, ValueError for any other shape.
+        """
+        self._check_writable()
+        chunk_plan(index, self.shape, self.chunks, self._grid)
+        box = tuple(
+            [
+                slice(i * size, min((i + 1) * size, length))
+                for i, size, length in zip(index, self.chunks, self.shape, strict=True)
+            ]
+        )
+        inside = tuple([part.stop - part.start for part in box])
+        data = np.asarray(data)
+        if data.shape not in (self.chunks, inside):
+            part = f", or {inside} without what lies outside the array" if inside != self.chunks else ""
+            raise ValueError(f"data for chunk {tuple(index)} has shape {data.shape}; it must have {self.chunks}{part}")
+        self[box] = data[tuple([slice(length) for length in inside])]
+
+    def set_chunk_future(self, index: tuple[int, ...], data: Any) -> "Future[None]":
+        """A Future of `set_chunk(index, data)`."""
+        return executor.submit(self.set_chunk, index, data)
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise ReadOnlyError(f"array {self.name} of {self.store!r} was opened for reading; open it with mode='r+'")
+        if self.store.read_only:
+            raise ReadOnlyError(f"array {self.name}: {self.store!r} is read-only (its attribute `read_only` is set)")
+        unknown = [*self.metadata.skipped, *[codec.name for codec in self.codecs if codec.decodes_only]]
+        if unknown:
+            raise UnsupportedError(f"array {self.name} can only be read: {', '.join(unknown)} can't be written")
+
+    # ------------------------------------------------------------ selections
+
     def _selected(self, selection: Any) -> Plan | Selection:
         """What a selection asks for, as NumPy understands it."""
         try:
@@ -263,6 +354,14 @@ class Array:
         else:
             read_selection(self._source, selected, out)
         return out[()] if scalar else out
+
+    def _put(self, selected: Plan | Selection, value: Any) -> None:
+        """Writes a value to what is selected."""
+        self._check_writable()
+        basic = type(selected) is Plan
+        values = as_values(value, self.dtype, selected.shape, element=selected.scalar, now=not basic)
+        put = write if basic else write_selection
+        put(self._source, selected, values, self.shape, self.write_empty_chunks)
 
 
 def _sharding(metadata: ArrayMetadata) -> Sharding | None:
@@ -287,7 +386,9 @@ def _inner_shape(metadata: ArrayMetadata) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _reopen(store: Store, path: str, read_only: bool) -> Array:
+def _reopen(store: Store, path: str, read_only: bool, write_empty_chunks: bool) -> Array:
     from simplezarr.api import open_array
 
-    return open_array(store, path, mode="r" if read_only else "r+")
+    array = open_array(store, path, mode="r" if read_only else "r+")
+    array.write_empty_chunks = write_empty_chunks
+    return array

@@ -11,7 +11,8 @@ is paid by every read of more than one chunk.
 import atexit
 import os
 from _thread import RLock, allocate_lock  # `threading` and what builds on it cost 8 ms: imported at first need
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -133,6 +134,34 @@ def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]
         if error is not None and not isinstance(error, Exception):  # an interrupt is meant for the caller
             raise error
     return future
+
+
+class KeyedLocks:
+    """A lock for each of any number of names, which exists only while somebody holds it or waits for it.
+
+    >>> locks = KeyedLocks()
+    >>> with locks.hold("a"), locks.hold("b"):
+    ...     pass
+    """
+
+    def __init__(self) -> None:
+        self._guard = allocate_lock()
+        self._locks: dict[Hashable, list[Any]] = {}  # the lock, and by how many it is wanted
+
+    @contextmanager
+    def hold(self, name: Hashable) -> Iterator[None]:
+        """A context in which no other thread holds the same name."""
+        with self._guard:
+            entry = self._locks.setdefault(name, [allocate_lock(), 0])
+            entry[1] += 1
+        try:
+            with entry[0]:
+                yield
+        finally:
+            with self._guard:
+                entry[1] -= 1
+                if not entry[1]:
+                    del self._locks[name]
 
 
 class _Counter:

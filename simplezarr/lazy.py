@@ -23,6 +23,7 @@ from simplezarr.selection import (
     place_of,
     select,
 )
+from simplezarr.values import as_values
 
 if TYPE_CHECKING:
     from simplezarr.executor import Future
@@ -90,6 +91,13 @@ class Lazy:
     def read_future(self, *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `read(out=out)`."""
         return executor.submit(self.read, out=out)
+
+    def write(self, value: Any) -> None:
+        """Assigns to what is selected. As `Array.write`."""
+        if 0 in self.shape:
+            as_values(value, self.dtype, self.shape)
+        else:
+            self._array._put(self._selected(), value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:

@@ -22,6 +22,9 @@ class View:
     def __getitem__(self, key: Any) -> Any:
         return self._array._take(self._select(key))
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._array._put(self._select(key), value)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._array!r}>"
 

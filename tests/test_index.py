@@ -15,12 +15,11 @@ from tests.test_read_property import KINDS, fenced, opened, outcome
 
 def errors_of(array, key):
     """The kinds of error that a key has; which of several faults is told first is left open."""
-    found = [outcome(array.__getitem__, key)]
-    for item in key if isinstance(key, tuple) else (key,):
-        found.append(outcome(np.empty(1).__getitem__, (item,)))
-        if isinstance(item, slice) and item.step == 0:
-            found.append(ValueError)
-    return [error for error in found if isinstance(error, type)]
+    items = key if isinstance(key, tuple) else (key,)
+    stands = [isinstance(item, slice) and item.step == 0 for item in items]
+    moving = tuple(slice(None) if stand else item for stand, item in zip(stands, items, strict=True))
+    found = [outcome(array.__getitem__, moving), *(outcome(np.empty(1).__getitem__, (item,)) for item in items)]
+    return [error for error in [*found, *[ValueError] * any(stands)] if isinstance(error, type)]
 
 
 def check_key(arr, array, key):

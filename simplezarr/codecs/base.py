@@ -110,6 +110,12 @@ class Codec:
         """Whether the codec can't work, or is not what the metadata should say, before `fit`."""
         return False
 
+    @property
+    def decodes_only(self) -> bool:
+        """Whether chunks can be read but not written: `encode` is missing."""
+        bases = (ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec)
+        return any(isinstance(self, base) and type(self).encode is base.encode for base in bases)
+
     def fit(self, spec: ChunkSpec) -> "Codec":
         """Returns the codec with its open settings chosen for the array that it, or the chain's end of arrays, gets."""
         return self

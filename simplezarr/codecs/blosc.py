@@ -69,6 +69,10 @@ class Blosc(NativeCodec):
             raise MetadataError(f"chunks of {nbytes} bytes; blosc takes at most {_MAX_NBYTES}, choose smaller chunks")
 
     @property
+    def decodes_only(self) -> bool:
+        return self.cname == "snappy"  # not in the archive (and not read either)
+
+    @property
     def kernel(self) -> "Kernel":
         from simplezarr import _codecs
 

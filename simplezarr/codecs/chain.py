@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr._decode import decode_chunk
+from simplezarr._encode import encode_chunk
 from simplezarr._pipeline import CodecFailure, Pipeline
 from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
 from simplezarr.codecs.bytes import Bytes
@@ -130,14 +131,33 @@ class PythonChain:
             array = decode_chunk(self.shard, data) if self.shard else codec.decode(data, self.specs[-1])
             for codec, spec in zip(reversed(self.array_array), reversed(self.specs[:-1]), strict=True):
                 array = codec.decode(array, spec)
-            spec = self.specs[0]
-            if not isinstance(array, np.ndarray) or array.shape != spec.shape or array.dtype != spec.dtype.numpy:
-                found = (
-                    f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-                )
-                raise ValueError(f"decodes to {found} instead of {spec.dtype.numpy} of shape {spec.shape}")
-            return array
+            return _checked(array, self.specs[0], "decodes")
         except Exception as error:
-            name = getattr(codec, "name", type(codec).__name__)
-            text = str(error)
-            raise CodecFailure(text if text.startswith(f"{name}:") else f"{name}: {text}", name) from error
+            raise _failure(codec, error) from error
+
+    def encode(self, array: np.ndarray) -> bytes:
+        """The encoded chunk; `array` is the codecs' to keep. CodecFailure where one of them raises."""
+        codec = None
+        try:
+            for codec, spec in zip(self.array_array, self.specs[1:], strict=True):
+                array = _checked(codec.encode(array), spec, "encodes")
+            codec = self.array_bytes
+            data = encode_chunk(self.shard, array) if self.shard else codec.encode(array, self.specs[-1])
+            for codec in self.bytes_bytes:
+                data = codec.encode(data)
+            return data if type(data) is bytes else bytes(data)
+        except Exception as error:
+            raise _failure(codec, error) from error
+
+
+def _checked(array: Any, spec: ChunkSpec, verb: str) -> np.ndarray:
+    if isinstance(array, np.ndarray) and array.shape == spec.shape and array.dtype == spec.dtype.numpy:
+        return array
+    found = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+    raise ValueError(f"{verb} to {found} instead of {spec.dtype.numpy} of shape {spec.shape}")
+
+
+def _failure(codec: Any, error: Exception) -> CodecFailure:
+    name = getattr(codec, "name", type(codec).__name__)
+    text = str(error)
+    return CodecFailure(text if text.startswith(f"{name}:") else f"{name}: {text}", name)

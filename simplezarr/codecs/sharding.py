@@ -91,6 +91,10 @@ class Sharding(ArrayBytesCodec):
     def unfitted(self) -> bool:
         return any(codec.unfitted for codec in (*self.codecs, *self.index_codecs))
 
+    @property
+    def decodes_only(self) -> bool:
+        return bool(self.skipped) or any(codec.decodes_only for codec in (*self.codecs, *self.index_codecs))
+
     def fit(self, spec: ChunkSpec) -> "Sharding":
         inner, index = self.inner_spec(spec), self.index_spec(spec)
         codecs = fit_chain(self.codecs, inner, "configuration.codecs")

@@ -11,14 +11,18 @@ the same prefix, it holds `a/b` but neither `a` nor `ab`, and `""` holds every k
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from simplezarr import executor
 from simplezarr.errors import ReadOnlyError, UnsupportedError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = ["Store", "byte_view", "check_key", "check_prefix", "clip_range", "names_below"]
+
+_locks = executor.KeyedLocks()
 
 
 class Store(ABC):
@@ -103,6 +107,10 @@ class Store(ABC):
     def list_dir(self, prefix: str = "") -> Sequence[str]:
         """The names right below a prefix, sorted and without slashes: of keys, and of prefixes that hold keys."""
         return names_below(self.list(prefix), check_prefix(prefix))
+
+    def lock(self, key: str) -> AbstractContextManager[None]:
+        """A context in which no other writer of this store changes the value of a key, for a change of a part of it."""
+        return _locks.hold((id(self), key))
 
     def check_writable(self, key: str) -> None:
         """Raise a `ReadOnlyError` if `read_only` is set; the first line of every method that writes."""

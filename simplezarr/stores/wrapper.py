@@ -1,6 +1,7 @@
 """A store around a store: the base of those that change one thing and hand on the rest."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from simplezarr.stores.base import Store
@@ -66,6 +67,9 @@ class WrapperStore(Store):
     def delete_prefix(self, prefix: str) -> None:
         self.check_writable(prefix)
         self.store.delete_prefix(prefix)
+
+    def lock(self, key: str) -> AbstractContextManager[None]:
+        return self.store.lock(key)
 
     def exists(self, key: str) -> bool:
         return self.store.exists(key)

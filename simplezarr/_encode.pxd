@@ -1,0 +1,39 @@
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint64_t
+
+from simplezarr._pipeline cimport Chain, Region
+from simplezarr._worker cimport Worker
+
+cdef extern from "draft.h" nogil:
+    ctypedef struct sz_part:
+        const char *data
+        size_t n
+
+# How the elements that a region points to become a chunk's.
+cdef struct Values:
+    bint keep_empty   # chunks that are all fill value are encoded like others
+    int swap          # their numbers are byte-swapped in units of this size; 0: native
+    PyObject *dtype   # they must be cast, from this NumPy dtype
+    PyObject *native  # to this one; both NULL where they must not
+    PyObject *errors  # what NumPy does about floating point errors then, as np.errstate takes it
+
+# A shard that is being made. `entries` are offset in `memory` and length of each inner chunk; NOTHING where there is none.
+cdef struct Shard:
+    const Chain *chain
+    int level
+    char *memory      # the encoded inner chunks as they come, and room for the index in front or behind
+    int64_t used
+    uint64_t *entries
+
+cdef uint64_t NOTHING
+
+cdef int gather(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
+                int transform) noexcept nogil
+cdef int encode_region(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
+                       sz_part *out, int level) noexcept nogil
+cdef int encode_native(Worker *worker, const Chain *chain, char *native, bint keep_empty, char *dst, sz_part *out,
+                       int level) noexcept nogil
+cdef int shard_begin(Worker *worker, Shard *shard, const Chain *chain, int level) noexcept nogil
+cdef int shard_reserve(Worker *worker, Shard *shard, size_t n) noexcept nogil
+cdef void shard_add(Shard *shard, Py_ssize_t inner, const sz_part *part) noexcept nogil
+cdef int shard_finish(Worker *worker, Shard *shard, sz_part **parts, size_t *n) noexcept nogil

@@ -1,0 +1,218 @@
+"""Writing: each stored object that a plan touches, made anew and put in place of what was stored.
+
+Whoever replaces an object holds the lock on it, from before the old one is read until the new one stands. For a local
+directory all of that happens without the GIL; other stores are given bytes with the GIL held.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.errno cimport EINTR, errno
+from libc.stdint cimport int32_t
+from libc.string cimport memcpy
+
+from simplezarr import executor
+from simplezarr._chunks cimport Source, check_signals
+from simplezarr._decode cimport close_file, open_file
+from simplezarr._make cimport Make
+from simplezarr._pipeline cimport UNBOUNDED, Region, chain_is_shard, encoded_bound, raised, sz_file
+from simplezarr._plan cimport MAX_NDIM, Plan, product
+from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, worker_acquire, worker_release
+
+cdef extern from "draft.h" nogil:
+    int sz_draft_open(sz_draft *draft)
+    int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n)
+    int sz_draft_delete(sz_draft *draft)
+    void sz_draft_drop(sz_draft *draft)
+    int sz_remove(sz_draft *draft)
+
+cdef extern from "atomic.h" nogil:
+    int32_t sz_peek(const int32_t *flag)
+
+cdef enum:
+    SHARE_BYTES = 256 << 10  # decoded bytes that are worth waking another thread for
+    SHARE_OBJECTS = 8        # stored objects, however small
+
+
+def write(Source source, Plan plan, value, tuple shape, bint keep_empty=False):
+    """Stores `value` where the plan selects.
+
+    value: an array of the plan's shape, in any data type that NumPy can cast; shape: of the array that is written to;
+    keep_empty: whether chunks that are all fill value are stored. Raises ChunkError for a chunk that must be read first and
+    can't be decoded, or that can't be encoded; OSError where the system refuses to read or write. Each chunk then is as it
+    was before or as it should be after.
+    """
+    cdef Write job
+    if plan.n:
+        job = Write.__new__(Write)
+        job.source, job.plan, job.chain = source, plan, &source.pipeline.chain
+        job.durable = source.local and source.store.durable
+        job.take(value, shape, keep_empty)
+        job.data = plan.bind(value, job.strides)
+        job.start(plan.n, job.touched())
+
+
+cdef bytes joined(const sz_part *parts, size_t n):
+    cdef size_t i, nbytes = 0
+    cdef char *at
+    for i in range(n):
+        nbytes += parts[i].n
+    value = PyBytes_FromStringAndSize(NULL, nbytes)
+    at = PyBytes_AS_STRING(value)
+    for i in range(n):
+        memcpy(at, parts[i].data, parts[i].n)
+        at += parts[i].n
+    return value
+
+
+cdef class Write(Make):
+    """A write under way."""
+
+    cdef str task(self):
+        return "writing"
+
+    cdef str outcome(self):
+        return "" if self.durable else "; what was stored there stays"  # durable: syncing comes last and may fail
+
+    cdef int share(self, int threads, Py_ssize_t objects, Py_ssize_t touched):
+        """Decides how the work on stored objects, and the units of reading touched in them, is cut; the number of workers
+        that it is worth."""
+        cdef Py_ssize_t work
+        cdef bint near = self.source.local or self.source.in_memory
+        work = product(touched, self.chain.inner.nbytes if self.chain.inner != NULL else self.chain.nbytes)
+        self.parts, self.n, self.crew = 1, objects, 1
+        if threads == 1 or touched == 1 or (near and work < SHARE_BYTES and self.n < SHARE_OBJECTS):
+            return 1
+        if chain_is_shard(self.chain) and (self.n == 1 or (near and self.n < threads)) and (
+                encoded_bound(self.chain.inner) != UNBOUNDED):
+            self.crew = <int>min(threads, touched)
+        return <int>min(threads, self.n)
+
+    cdef int start(self, Py_ssize_t objects, Py_ssize_t touched) except -1:
+        """Does all of it."""
+        cdef int width = self.share(executor.get_num_threads(), objects, touched)
+        if self.crew > 1:
+            self.run_shards(objects)
+        else:
+            self.run(width)
+        return 0
+
+    cdef int run_shards(self, Py_ssize_t objects) except -1:
+        """Few shards: one after another, the inner chunks of each by several workers."""
+        cdef Py_ssize_t index[MAX_NDIM]
+        cdef Py_ssize_t i
+        cdef int status
+        cdef Worker *worker = worker_acquire()
+        for i in range(objects):
+            worker.inner, worker.culprit = -1, NULL
+            with nogil:
+                status = self.one(worker, i, index)
+            if status != SZ_OK:
+                self.fail(worker, status, index)
+                break
+        worker_release(worker)
+        if self.failed:
+            self.throw()
+        return 0
+
+    cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
+        cdef Unit unit
+        if self.shared != NULL:
+            return self.write_inner(worker, self.shared, part)
+        self.begin(&unit, index, region)
+        return self.replace(worker, &unit)
+
+    cdef int replace(self, Worker *worker, Unit *unit) noexcept nogil:
+        """Makes the object anew and puts it in place of the old one."""
+        return self.write_local(worker, unit) if self.source.local else self.write_value(worker, unit)
+
+    cdef int write_local(self, Worker *worker, Unit *unit) noexcept nogil:
+        """The short way: into a file, right here."""
+        cdef sz_draft draft
+        cdef const sz_part *parts = NULL
+        cdef size_t n = 0
+        cdef int status = SZ_OK
+        draft.object, draft.root = self.file_name(worker, unit.index, 0), self.source.root_nbytes
+        draft.durable = self.durable
+        if draft.object == NULL:
+            return SZ_NO_MEMORY
+        if unit.covered:  # made first: the lock is held no longer than needed
+            status = self.make(worker, unit, &parts, &n)
+            if status == SZ_OK:
+                status = self.wait(worker, &draft, sz_draft_open if n else sz_remove)
+            if status != SZ_OK or n == 0:
+                return status
+        else:
+            status = self.wait(worker, &draft, sz_draft_open)
+            if status == SZ_OK:
+                status = self.change_local(worker, unit, draft.object, &parts, &n)
+                if status != SZ_OK:
+                    sz_draft_drop(&draft)
+            if status != SZ_OK:
+                return status
+        status = sz_draft_publish(&draft, parts, n) if n else sz_draft_delete(&draft)
+        worker.os_error = errno
+        return status
+
+    cdef int wait(self, Worker *worker, sz_draft *draft, locking_t function) noexcept nogil:
+        """Calls what waits for the lock, again and again while somebody else has it and the write is still wanted."""
+        cdef int status
+        while True:
+            status = function(draft)
+            worker.os_error = errno
+            if status != SZ_IO or worker.os_error != EINTR or sz_peek(&self.failed):
+                return status
+            status = check_signals(worker)
+            if status != SZ_OK:
+                return status
+
+    cdef int change_local(self, Worker *worker, Unit *unit, const char *name, const sz_part **parts,
+                          size_t *n) noexcept nogil:
+        """Makes the new object from the file of the old one."""
+        cdef sz_file file
+        cdef int status = open_file(name, &file)
+        if status == SZ_MISSING:
+            return self.make(worker, unit, parts, n)
+        if status == SZ_OK:
+            unit.old.file, unit.old.size = &file, file.size
+            status = self.make(worker, unit, parts, n)
+            worker.os_error = errno
+            close_file(&file)
+        else:
+            worker.os_error = errno
+        return status
+
+    cdef int write_value(self, Worker *worker, Unit *unit) noexcept with gil:
+        """Through the methods of a store."""
+        cdef int status = SZ_OK
+        store = self.source.store
+        try:
+            key = self.source.key(tuple([unit.index[d] for d in range(self.chain.ndim)]))
+            if unit.covered:
+                value, status = self.value(worker, unit, None)
+                if status != SZ_OK:
+                    return status
+            with store.lock(key):
+                if not unit.covered:
+                    value, status = self.value(worker, unit, store.get(key))
+                    if status != SZ_OK:
+                        return status
+                if value is None:
+                    store.delete(key)
+                else:
+                    store.set(key, value)
+            self.source.forget_index(PyBytes_FromStringAndSize(<const char *>unit.index, self.chain.ndim * 8))
+            return SZ_OK
+        except BaseException as error:
+            return raised(worker, error)
+
+    cdef tuple value(self, Worker *worker, Unit *unit, stored):
+        """What is to be stored, None for nothing, instead of what was; and a status."""
+        cdef const sz_part *parts = NULL
+        cdef size_t n = 0
+        cdef int status
+        cdef bytes old
+        if stored is not None:
+            old = stored if type(stored) is bytes else bytes(stored)
+            unit.old.memory, unit.old.size = PyBytes_AS_STRING(old), len(old)
+        with nogil:
+            status = self.make(worker, unit, &parts, &n)
+        return joined(parts, n) if n and status == SZ_OK else None, status
