@@ -17,6 +17,7 @@ LINK = ["-Wl,--exclude-libs,ALL"] if sys.platform == "linux" else []
 
 EXTENSIONS = {  # module: (C files, archives)
     "_plan": ([], []),
+    "_points": ([], []),
     "_worker": ([], []),
     "_codecs": (["crc32c", "blosc1", "zstd"], ARCHIVE),
     "_filters": (["filters"], ARCHIVE),
@@ -25,9 +26,12 @@ EXTENSIONS = {  # module: (C files, archives)
     "_decode": (["copy", "copy_run", "files", "box"], []),
     "_encode": (["copy", "equal"], []),
     "_chunks": ([], []),
+    "_scatter": (["copy", "gather"], []),
     "_read": (["files"], []),
+    "_read_scatter": (["copy"], []),
     "_make": ([], []),
     "_write": (["draft"], []),
+    "_write_scatter": ([], []),
 }
 
 DIRECTIVES = {

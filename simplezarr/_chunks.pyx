@@ -174,6 +174,12 @@ cdef class Job:
         """What is done with one unit; subclasses say."""
         return SZ_OK
 
+    cdef int one(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
+        """Does unit number i, and tells the index of its stored object."""
+        cdef Region region
+        self.unit(i // self.parts, index, &region)
+        return self.work(worker, index, &region, i % self.parts)
+
     cdef Py_ssize_t touched(self):
         """Units of reading that the plan touches."""
         cdef Span span
@@ -198,7 +204,6 @@ cdef class Job:
     def drain(self):
         """Does units until none is left, or one has failed."""
         cdef Py_ssize_t index[MAX_NDIM]
-        cdef Region region
         cdef Py_ssize_t i, bytes_done = 0
         cdef int status
         cdef Worker *worker = worker_acquire()
@@ -207,10 +212,9 @@ cdef class Job:
                 i = sz_draw(&self.next)
                 if i >= self.n:
                     break
-                self.unit(i // self.parts, index, &region)
                 worker.inner = -1
                 worker.culprit = chain_outermost(self.chain)
-                status = self.work(worker, index, &region, i % self.parts)
+                status = self.one(worker, i, index)
                 bytes_done += self.chain.nbytes // self.parts + UNIT_BYTES
                 if status == SZ_OK and bytes_done >= SIGNAL_BYTES:
                     bytes_done = 0
@@ -237,18 +241,18 @@ cdef class Job:
     cdef char *file_name(self, Worker *worker, const Py_ssize_t *index, size_t extra) noexcept nogil:
         """The name of a stored object's file, from the job's directory, with room for `extra` more bytes."""
         cdef size_t n = self.source.prefix_nbytes
-        cdef char *name = scratch(worker, PATH_SLOT, n + self.plan.ndim * DIGITS + 2 + extra)
+        cdef char *name = scratch(worker, PATH_SLOT, n + self.chain.ndim * DIGITS + 2 + extra)
         cdef char *at = name + n
         cdef int d
         if name == NULL:
             return NULL
         memcpy(name, self.source.prefix_bytes, n)
-        for d in range(self.plan.ndim):
+        for d in range(self.chain.ndim):
             if d or not self.source.bare:
                 at[0] = self.source.separator
                 at += 1
             at = put_number(at, index[d])
-        if self.plan.ndim == 0 and self.source.bare:
+        if self.chain.ndim == 0 and self.source.bare:
             at = put_number(at, 0)
         at[0] = 0
         return name + (0 if self.directory == SZ_NO_DIRECTORY else self.source.folder_nbytes)
@@ -258,7 +262,7 @@ cdef class Job:
         cdef int d
         if sz_claim(&self.failed):
             self.status, self.os_error, self.inner, self.culprit = status, worker.os_error, worker.inner, worker.culprit
-            for d in range(self.plan.ndim):
+            for d in range(self.chain.ndim):
                 self.index[d] = index[d]
             self.raised = worker.error
         elif worker.error != NULL:

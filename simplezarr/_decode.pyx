@@ -62,7 +62,6 @@ cdef enum:
     LOCAL_RUN = 1 << 20     # bytes read at a time
     REMOTE_RUN = 8 << 20
     ZSTD_BLOCKS = 256 << 10  # a zstd chunk of at least this size has several blocks
-    RAW_ALONE = 64 << 10    # an uncompressed inner chunk of this size is read by itself, straight into place
 
 cdef uint64_t LAST_BYTE = 0x7fffffffffffffff
 cdef uint64_t NOTHING = 0xffffffffffffffff  # offset and length of an inner chunk that is not stored
@@ -70,7 +69,7 @@ cdef uint64_t NOTHING = 0xffffffffffffffff  # offset and length of an inner chun
 cdef struct Entry:
     uint64_t offset
     uint64_t nbytes
-    Py_ssize_t number  # in the product of the selection's rows
+    Py_ssize_t number  # among the wanted ones
 
 
 cdef int open_file(int directory, const char *path, sz_file *file) noexcept nogil:
@@ -398,10 +397,9 @@ cdef int by_offset(const void *a, const void *b) noexcept nogil:
     return (x > y) - (x < y)
 
 
-cdef int locate(Worker *worker, const Chain *chain, const Blob *blob, const Region *region, const Span *spans,
-                Py_ssize_t first, Py_ssize_t last, int level, Entry *entries, Py_ssize_t *n) noexcept nogil:
-    """Looks up inner chunks first … last - 1 of the product: fills what is not stored, lists the others by offset."""
-    cdef Region sub
+cdef int locate(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Py_ssize_t first,
+                Py_ssize_t last, int level, Entry *entries, Py_ssize_t *n) noexcept nogil:
+    """Looks up wanted inner chunks first … last - 1: fills what is not stored, lists the others by offset."""
     cdef const uint64_t *index = blob.index
     cdef Py_ssize_t number, inner
     cdef uint64_t offset, nbytes
@@ -414,10 +412,10 @@ cdef int locate(Worker *worker, const Chain *chain, const Blob *blob, const Regi
             return status
     worker.culprit = "sharding_indexed"
     for number in range(first, last):
-        inner = inner_region(chain, spans, region, number, &sub)
+        inner = wanted.number(wanted.what, number)
         offset, nbytes = index[2 * inner], index[2 * inner + 1]
         if offset == NOTHING and nbytes == NOTHING:
-            region_fill(chain.inner, &sub)
+            wanted.fill(wanted.what, number)
             continue
         if nbytes > chain.inner.most or offset > LAST_BYTE - nbytes or (
                 blob.get_ranges == NULL and offset + nbytes > blob.size):
@@ -470,38 +468,35 @@ cdef int fetch_runs(Worker *worker, const Blob *blob, const Entry *entries, Py_s
         return raised(worker, error)
 
 
-cdef int decode_run(Worker *worker, const Chain *chain, const Region *region, const Span *spans, const Entry *entries,
-                    Py_ssize_t first, Py_ssize_t last, const char *src, uint64_t start, int level) noexcept nogil:
+cdef int decode_run(Worker *worker, const Wanted *wanted, const Entry *entries, Py_ssize_t first, Py_ssize_t last,
+                    const char *src, uint64_t start, int level) noexcept nogil:
     """Decodes the inner chunks `first` … `last - 1` of the list, whose bytes lie at src, from offset `start` on."""
-    cdef Region sub
-    cdef Py_ssize_t i, inner
+    cdef Py_ssize_t i
     cdef int status
     for i in range(first, last):
-        inner = inner_region(chain, spans, region, entries[i].number, &sub)
         if level == 0:
-            worker.inner = inner
-        status = decode_region(worker, chain.inner, src + (entries[i].offset - start), entries[i].nbytes, &sub, level + 1)
+            worker.inner = wanted.number(wanted.what, entries[i].number)
+        status = wanted.decode(worker, wanted.what, entries[i].number, src + (entries[i].offset - start),
+                               entries[i].nbytes, level + 1)
         if status != SZ_OK:
             return status
     return SZ_OK
 
 
-cdef int decode_entries(Worker *worker, const Chain *chain, const Blob *blob, const Region *region, const Span *spans,
-                        const Entry *entries, Py_ssize_t n, PyObject *parts, int level) noexcept nogil:
+cdef int decode_entries(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, const Entry *entries,
+                        Py_ssize_t n, PyObject *parts, int level) noexcept nogil:
     """Reads the located inner chunks run by run and decodes them."""
     cdef Py_ssize_t i = 0, k, run = 0
     cdef uint64_t start, end
     cdef char *raw
     cdef const char *src
-    cdef Region sub
-    cdef bint remote = parts != NULL
+    cdef bint remote = parts != NULL, parted = blob.file != NULL and chain_is_raw(chain.inner)
     cdef int status = SZ_OK
     while i < n and status == SZ_OK:
         start = entries[i].offset
-        if blob.file != NULL and entries[i].nbytes >= RAW_ALONE and chain_is_raw(chain.inner) and (
-                entries[i].nbytes == chain.inner.nbytes):
-            worker.inner = inner_region(chain, spans, region, entries[i].number, &sub)
-            status = read_raw(worker, chain.inner, blob.file, start, &sub, level + 1)
+        if parted and entries[i].nbytes == chain.inner.nbytes and wanted.alone(wanted.what, entries[i].number):
+            worker.inner = wanted.number(wanted.what, entries[i].number)
+            status = wanted.read(worker, wanted.what, entries[i].number, blob.file, start, level + 1)
             i += 1
             continue
         k = run_end(entries, n, i, REMOTE_GAP if remote else LOCAL_GAP, REMOTE_RUN if remote else LOCAL_RUN, &end)
@@ -515,7 +510,7 @@ cdef int decode_entries(Worker *worker, const Chain *chain, const Blob *blob, co
             src = raw = scratch(worker, level * SLOTS_PER_LEVEL + RAW, end - start)
             status = sz_read(blob.file, raw, end - start, start) if raw != NULL else SZ_NO_MEMORY
         if status == SZ_OK:
-            status = decode_run(worker, chain, region, spans, entries, i, k, src, start, level)
+            status = decode_run(worker, wanted, entries, i, k, src, start, level)
         run += 1
         i = k
     return status
@@ -525,30 +520,78 @@ cdef void forget(PyObject *parts) noexcept with gil:
     Py_DECREF(<object>parts)
 
 
-cdef int decode_shard(Worker *worker, const Chain *chain, const Blob *blob, const Region *region, Py_ssize_t part,
-                      Py_ssize_t parts, int level) noexcept nogil:
-    """Part number `part` of `parts` of a region (in the order of the stored form) of a shard, put in place."""
-    cdef Span spans[MAX_NDIM]
-    cdef Py_ssize_t total = inner_count(chain, region), n
-    cdef Py_ssize_t first = total * part // parts, last = total * (part + 1) // parts
-    cdef Entry *entries
+cdef int walk_shard(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Py_ssize_t first,
+                    Py_ssize_t last, int level) noexcept nogil:
+    """Wanted inner chunks first … last - 1 of a shard: found, read and handed to who wants them."""
+    cdef Py_ssize_t n
     cdef PyObject *fetched = NULL
     cdef int status
-    inner_spans(chain, region, spans)
-    entries = <Entry *>scratch(worker, level * SLOTS_PER_LEVEL + ENTRIES, (last - first) * sizeof(Entry))
+    cdef Entry *entries = <Entry *>scratch(worker, level * SLOTS_PER_LEVEL + ENTRIES, (last - first) * sizeof(Entry))
     if entries == NULL:
         return SZ_NO_MEMORY
-    status = locate(worker, chain, blob, region, spans, first, last, level, entries, &n)
+    status = locate(worker, chain, blob, wanted, first, last, level, entries, &n)
     if status != SZ_OK or n == 0:
         return status
     if blob.get_ranges != NULL:
         status = fetch_runs(worker, blob, entries, n, &fetched)
         if status != SZ_OK:
             return status
-    status = decode_entries(worker, chain, blob, region, spans, entries, n, fetched, level)
+    status = decode_entries(worker, chain, blob, wanted, entries, n, fetched, level)
     if fetched != NULL:
         forget(fetched)
     return status
+
+
+# A region of a shard, as the walk sees it.
+cdef struct Inner:
+    const Chain *chain
+    const Region *region
+    Span spans[MAX_NDIM]
+
+
+cdef Py_ssize_t inner_number(const void *what, Py_ssize_t k) noexcept nogil:
+    cdef const Inner *inner = <const Inner *>what
+    cdef Region sub
+    return inner_region(inner.chain, inner.spans, inner.region, k, &sub)
+
+
+cdef void inner_fill(const void *what, Py_ssize_t k) noexcept nogil:
+    cdef const Inner *inner = <const Inner *>what
+    cdef Region sub
+    inner_region(inner.chain, inner.spans, inner.region, k, &sub)
+    region_fill(inner.chain.inner, &sub)
+
+
+cdef int inner_decode(Worker *worker, const void *what, Py_ssize_t k, const char *src, size_t n, int level) noexcept nogil:
+    cdef const Inner *inner = <const Inner *>what
+    cdef Region sub
+    inner_region(inner.chain, inner.spans, inner.region, k, &sub)
+    return decode_region(worker, inner.chain.inner, src, n, &sub, level)
+
+
+cdef bint inner_alone(const void *what, Py_ssize_t k) noexcept nogil:
+    return (<const Inner *>what).chain.inner.nbytes >= RAW_ALONE
+
+
+cdef int inner_read(Worker *worker, const void *what, Py_ssize_t k, const sz_file *file, int64_t offset,
+                    int level) noexcept nogil:
+    cdef const Inner *inner = <const Inner *>what
+    cdef Region sub
+    inner_region(inner.chain, inner.spans, inner.region, k, &sub)
+    return read_raw(worker, inner.chain.inner, file, offset, &sub, level)
+
+
+cdef int decode_shard(Worker *worker, const Chain *chain, const Blob *blob, const Region *region, Py_ssize_t part,
+                      Py_ssize_t parts, int level) noexcept nogil:
+    """Part number `part` of `parts` of a region (in the order of the stored form) of a shard, put in place."""
+    cdef Inner inner
+    cdef Wanted wanted
+    cdef Py_ssize_t total = inner_count(chain, region)
+    inner.chain, inner.region = chain, region
+    inner_spans(chain, region, inner.spans)
+    wanted.what, wanted.number, wanted.fill = &inner, inner_number, inner_fill
+    wanted.decode, wanted.alone, wanted.read = inner_decode, inner_alone, inner_read
+    return walk_shard(worker, chain, blob, &wanted, total * part // parts, total * (part + 1) // parts, level)
 
 
 # ---------------------------------------------------------------- for Python

@@ -29,6 +29,7 @@ cdef struct Unit:
     Region stored                 # of a shard: the region in the order of the stored form,
     Span spans[MAX_NDIM]          # along each axis of that form,
     Py_ssize_t touched            # and how many inner chunks it touches
+    const void *what              # subclasses: what is written of it, where that is more than a region
 
 
 cdef class Make(Job):
@@ -41,6 +42,8 @@ cdef class Make(Job):
     cdef Stamp stamps[STAMPS]
     cdef int64_t stamped                # bytes
     cdef int take(self, object value, tuple shape, bint keep_empty) except -1
+    cdef void touch(self, Unit *unit) noexcept nogil
+    cdef Py_ssize_t touched_inner(self, Unit *unit, Py_ssize_t number, Region *region) noexcept nogil
     cdef void begin(self, Unit *unit, const Py_ssize_t *index, const Region *region) noexcept nogil
     cdef int make(self, Worker *worker, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil
     cdef int make_shard(self, Worker *worker, Unit *unit) noexcept nogil
@@ -48,12 +51,13 @@ cdef class Make(Job):
     cdef int keep_run(self, Worker *worker, Unit *unit, Py_ssize_t first, Py_ssize_t last) noexcept nogil
     cdef int share_inner(self, Worker *worker, Unit *unit) noexcept with gil
     cdef int write_inner(self, Worker *worker, Unit *unit, Py_ssize_t number) noexcept nogil
-    cdef int encode_inner(self, Worker *worker, Unit *unit, Py_ssize_t inner, const Region *region, char *dst,
-                          sz_part *out) noexcept nogil
+    cdef int encode_inner(self, Worker *worker, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,
+                          char *dst, sz_part *out) noexcept nogil
     cdef int encode_covered(self, Worker *worker, const Chain *chain, const Region *region, char *dst, sz_part *out,
                             int level) noexcept nogil
     cdef void keep_stamp(self, uint64_t clipped, const sz_part *part) noexcept nogil
-    cdef int encode_changed(self, Worker *worker, const Chain *chain, const Region *region, const Py_ssize_t *inside,
-                            const Blob *old, uint64_t offset, uint64_t nbytes, char *dst, sz_part *out,
+    cdef int encode_changed(self, Worker *worker, Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
+                            const Py_ssize_t *inside, uint64_t offset, uint64_t nbytes, char *dst, sz_part *out,
                             int level) noexcept nogil
-    cdef int change(self, Worker *worker, const Chain *chain, const Region *region, char *native) noexcept nogil
+    cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
+                    char *native) noexcept nogil

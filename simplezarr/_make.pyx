@@ -69,7 +69,7 @@ cdef class Make(Job):
         cdef int axis
         native = self.source.pipeline.dtype
         dtype = value.dtype
-        for axis in range(self.plan.ndim):
+        for axis in range(self.chain.ndim):
             self.lengths[axis] = shape[axis]
         self.values.keep_empty = keep_empty
         self.constant = value.size == 1 or not any(value.strides)
@@ -81,37 +81,35 @@ cdef class Make(Job):
             self.values.errors = <PyObject *>errors
             self.held = (value, dtype, errors)
         self.held = self.held or (value,)
-        self.data = self.plan.bind(value, self.strides)
         return 0
 
     cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil:
         if self.shared == NULL:
             Job.unit(self, i, index, region)
         else:
-            memcpy(index, self.shared.index, self.plan.ndim * sizeof(Py_ssize_t))
+            memcpy(index, self.shared.index, self.chain.ndim * sizeof(Py_ssize_t))
 
     cdef void begin(self, Unit *unit, const Py_ssize_t *index, const Region *region) noexcept nogil:
         """A stored object of which a region is to be written; nothing is known yet of what is stored there."""
-        cdef int i
-        cdef Py_ssize_t length
+        cdef int i, axis
         unit.index, unit.region = index, region[0]
-        for i in range(self.plan.ndim):
-            length = self.plan.spans[i].size
-            unit.inside[i] = min(length, self.lengths[i] - index[i] * length)
-        unit.covered = covers(self.plan.ndim, region, unit.inside)
+        for i in range(self.chain.ndim):
+            axis = self.chain.order[i]
+            unit.inside[axis] = min(self.chain.shape[i], self.lengths[axis] - index[axis] * self.chain.shape[i])
+        unit.covered = covers(self.chain.ndim, region, unit.inside)
         unit.old.memory, unit.old.size, unit.old.file = NULL, 0, NULL
         unit.old.get_ranges, unit.old.index = NULL, NULL
+
     cdef int make(self, Worker *worker, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil:
         """What is to be stored, in n parts; 0 where nothing is."""
         cdef int status
-        cdef Blob *old = &unit.old
         if chain_is_shard(self.chain):
             status = self.make_shard(worker, unit)
             return shard_finish(worker, &unit.shard, <sz_part **>parts, n) if status == SZ_OK else status
         if unit.covered:
             status = self.encode_covered(worker, self.chain, &unit.region, NULL, &unit.part, 0)
         else:
-            status = self.encode_changed(worker, self.chain, &unit.region, unit.inside, old, 0, old.size, NULL,
+            status = self.encode_changed(worker, unit, 0, self.chain, &unit.region, unit.inside, 0, unit.old.size, NULL,
                                          &unit.part, 0)
         parts[0], n[0] = &unit.part, unit.part.data != NULL
         return status
@@ -124,9 +122,7 @@ cdef class Make(Job):
         cdef int status = shard_begin(worker, &unit.shard, self.chain, 0)
         if status != SZ_OK:
             return status
-        region_permute(self.chain, &unit.region, &unit.stored)
-        inner_spans(self.chain, &unit.stored, unit.spans)
-        unit.touched = inner_count(self.chain, &unit.stored)
+        self.touch(unit)
         if unit.old.memory != NULL or unit.old.file != NULL:
             status = shard_index(worker, self.chain, &unit.old, 0, &unit.old.index)
             if status == SZ_OK:
@@ -139,6 +135,16 @@ cdef class Make(Job):
                 status = self.write_inner(worker, unit, k)
         return status
 
+    cdef void touch(self, Unit *unit) noexcept nogil:
+        """Finds out which inner chunks are touched."""
+        region_permute(self.chain, &unit.region, &unit.stored)
+        inner_spans(self.chain, &unit.stored, unit.spans)
+        unit.touched = inner_count(self.chain, &unit.stored)
+
+    cdef Py_ssize_t touched_inner(self, Unit *unit, Py_ssize_t number, Region *region) noexcept nogil:
+        """The number-th of the touched inner chunks: which one it is, and what is written of it."""
+        return inner_region(self.chain, unit.spans, &unit.stored, number, region)
+
     cdef int keep_untouched(self, Worker *worker, Unit *unit) noexcept nogil:
         """Takes over the encoded bytes of the other inner chunks; neighbours in the old shard in one go."""
         cdef Region sub
@@ -148,7 +154,7 @@ cdef class Make(Job):
         cdef uint64_t end
         cdef int status = SZ_OK
         for k in range(unit.touched):
-            entries[2 * inner_region(self.chain, unit.spans, &unit.stored, k, &sub) + 1] = 0  # a mark, see below
+            entries[2 * self.touched_inner(unit, k, &sub) + 1] = 0  # a mark, see below
         while i < self.chain.ninner and status == SZ_OK:
             if entries[2 * i + 1] == 0 or (old[2 * i] == NOTHING and old[2 * i + 1] == NOTHING):
                 i += 1
@@ -201,35 +207,35 @@ cdef class Make(Job):
         cdef size_t bound = encoded_bound(self.chain.inner)
         cdef char *dst = NULL
         cdef int status = SZ_OK
-        cdef Py_ssize_t inner = inner_region(self.chain, unit.spans, &unit.stored, number, &region)
+        cdef Py_ssize_t inner = self.touched_inner(unit, number, &region)
         worker.inner = inner
         if self.shared == NULL and bound != UNBOUNDED:  # straight into place
             status = shard_reserve(worker, &unit.shard, bound)
             dst = unit.shard.memory + unit.shard.used
         if status == SZ_OK:
-            status = self.encode_inner(worker, unit, inner, &region, dst, &part)
+            status = self.encode_inner(worker, unit, number, inner, &region, dst, &part)
         if status == SZ_OK and bound == UNBOUNDED and part.data != NULL:
             status = shard_reserve(worker, &unit.shard, part.n)
         if status == SZ_OK:
             shard_add(&unit.shard, inner, &part)
         return status
 
-    cdef int encode_inner(self, Worker *worker, Unit *unit, Py_ssize_t inner, const Region *region, char *dst,
-                          sz_part *out) noexcept nogil:
+    cdef int encode_inner(self, Worker *worker, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,
+                          char *dst, sz_part *out) noexcept nogil:
         cdef const Chain *chain = self.chain
         cdef Py_ssize_t inside[MAX_NDIM]
-        cdef Py_ssize_t length, number = inner
+        cdef Py_ssize_t length, rest = inner
         cdef uint64_t offset = NOTHING, nbytes = NOTHING
         cdef int d
         for d in range(chain.ndim - 1, -1, -1):
             length = chain.shape[d] // chain.grid[d]
-            inside[d] = min(length, unit.inside[chain.order[d]] - number % chain.grid[d] * length)
-            number //= chain.grid[d]
+            inside[d] = min(length, unit.inside[chain.order[d]] - rest % chain.grid[d] * length)
+            rest //= chain.grid[d]
         if unit.covered or covers(chain.ndim, region, inside):
             return self.encode_covered(worker, chain.inner, region, dst, out, 1)
         if unit.old.index != NULL:
             offset, nbytes = unit.old.index[2 * inner], unit.old.index[2 * inner + 1]
-        return self.encode_changed(worker, chain.inner, region, inside, &unit.old, offset, nbytes, dst, out, 1)
+        return self.encode_changed(worker, unit, number, chain.inner, region, inside, offset, nbytes, dst, out, 1)
 
     # ------------------------------------------------------------ chunks
 
@@ -273,13 +279,14 @@ cdef class Make(Job):
             sz_make_ready(&stamp.ready)
             return
 
-    cdef int encode_changed(self, Worker *worker, const Chain *chain, const Region *region, const Py_ssize_t *inside,
-                            const Blob *old, uint64_t offset, uint64_t nbytes, char *dst, sz_part *out,
+    cdef int encode_changed(self, Worker *worker, Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
+                            const Py_ssize_t *inside, uint64_t offset, uint64_t nbytes, char *dst, sz_part *out,
                             int level) noexcept nogil:
         """Decodes a chunk, the nbytes at `offset` of a stored object, changes it and encodes it again.
 
         Nothing is stored yet where the object has neither memory nor a file, or where offset and nbytes are NOTHING.
         """
+        cdef const Blob *old = &unit.old
         cdef char *native = scratch(worker, CHUNK_SLOT, native_room(chain))
         cdef int status = SZ_OK
         if native == NULL:
@@ -294,12 +301,13 @@ cdef class Make(Job):
             status = read_native(worker, chain, old.file, offset, nbytes, native, level)
         if status == SZ_OK:
             fill_outside(chain, native, inside)  # where others leave what they like
-            status = self.change(worker, chain, region, native)
+            status = self.change(worker, unit, number, chain, region, native)
         if status != SZ_OK:
             return status
         return encode_native(worker, chain, native, self.values.keep_empty, dst, out, level)
 
-    cdef int change(self, Worker *worker, const Chain *chain, const Region *region, char *native) noexcept nogil:
+    cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
+                    char *native) noexcept nogil:
         """Puts what is written into a whole chunk in native form (a unit of reading); subclasses may know other ways."""
         cdef Region permuted
         region_permute(chain, region, &permuted)

@@ -5,6 +5,9 @@ from typing import Any, final
 
 import numpy as np
 
+class NotBasic(IndexError):
+    """A key with something other than integers, slices, an ellipsis and None: not (only) a basic selection."""
+
 @final
 class Plan:
     """What the basic selection `key` of an array of `shape`, stored in `chunks`, asks for and where it goes."""

@@ -20,13 +20,17 @@ cdef extern from "Python.h":
 cdef slice ALL = slice(None)
 
 
+class NotBasic(IndexError):
+    """A key with something other than integers, slices, an ellipsis and None: not (only) a basic selection."""
+
+
 cdef int check_integer(object item) except -1:
-    """Refuses what only looks like an integer: booleans and arrays, but for 0-d integer arrays."""
+    """Refuses what is no integer or only looks like one: booleans and arrays, but for 0-d integer arrays."""
     if isinstance(item, (bool, list)) or not PyIndex_Check(item) or (
             cnp.PyArray_Check(item) and (cnp.PyArray_NDIM(item) or not cnp.PyArray_ISINTEGER(item))):
-        raise IndexError(
-            "only integers, slices (`:`), ellipsis (`...`) and numpy.newaxis (`None`) are valid indices, not "
-            f"{item!r} ({type(item).__name__}); index arrays, lists and boolean masks are not supported yet")
+        raise NotBasic(
+            "only integers, slices (`:`), ellipsis (`...`) and numpy.newaxis (`None`) are valid indices of a basic "
+            f"selection, not {item!r} ({type(item).__name__})")
     return 0
 
 
@@ -38,7 +42,8 @@ cdef Py_ssize_t product(Py_ssize_t a, Py_ssize_t b) noexcept:
 cdef class Plan:
     """What the basic selection `key` of an array of `shape`, stored in `chunks`, asks for and where it goes.
 
-    Raises IndexError and ValueError as NumPy does.
+    Raises NotBasic for index arrays, masks, and whatever else a basic selection does not have; else IndexError and
+    ValueError as NumPy does.
 
     >>> plan = Plan((slice(10, 90, 2), -1), (100, 50), (30, 50))
     >>> plan.shape, plan.n

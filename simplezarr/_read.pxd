@@ -1,17 +1,25 @@
 from simplezarr._chunks cimport Job
-from simplezarr._pipeline cimport Region, sz_file
+from simplezarr._pipeline cimport Blob, Region, sz_file
 from simplezarr._worker cimport Worker
 
 
 cdef class Read(Job):
-    cdef int share(self, int threads)
-    cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil
-    cdef int read_small(self, Worker *worker, const char *name, const Region *region) noexcept nogil
-    cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const Region *region,
+    cdef int share(self, int threads, Py_ssize_t objects, Py_ssize_t touched)
+    cdef void fill(self, const void *what, Py_ssize_t part) noexcept nogil
+    cdef int decode(self, Worker *worker, const void *what, const char *src, size_t n) noexcept nogil
+    cdef int place(self, Worker *worker, const void *what, const sz_file *file) noexcept nogil
+    cdef int walk(self, Worker *worker, const void *what, const Blob *blob, Py_ssize_t part) noexcept nogil
+    cdef Py_ssize_t inner_wanted(self, const void *what) noexcept nogil
+    cdef bint one_region(self, const void *what, Region *region) noexcept nogil
+    cdef int read_object(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil
+    cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil
+    cdef int read_small(self, Worker *worker, const char *name, const void *what) noexcept nogil
+    cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const void *what,
                        Py_ssize_t part) noexcept nogil
-    cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const Region *region,
-                        Py_ssize_t part) noexcept with gil
-    cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const Region *region,
+    cdef int read_shard(self, Worker *worker, const Py_ssize_t *index, Blob *blob, const void *what, Py_ssize_t part,
+                        bint keep) noexcept nogil
+    cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept with gil
+    cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const void *what,
                           Py_ssize_t part) except? -1
-    cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, get_ranges, const Region *region) except? -1
+    cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, get_ranges, const void *what) except? -1
     cdef int read_extent(self, Worker *worker, get_range, const Region *stored) except? -1

@@ -44,7 +44,7 @@ def read(Source source, Plan plan, out):
         job = Read.__new__(Read)
         job.source, job.plan, job.chain = source, plan, &source.pipeline.chain
         job.data = plan.bind(out, job.strides)
-        job.run(job.share(executor.get_num_threads()))
+        job.run(job.share(executor.get_num_threads(), plan.n, job.touched()))
 
 
 cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file, Blob *blob,
@@ -75,29 +75,6 @@ cdef void drop(PyObject *held) noexcept with gil:
     Py_DECREF(<object>held)
 
 
-cdef int read_shard(Worker *worker, Source source, const Py_ssize_t *index, Blob *blob, const Region *region,
-                    Py_ssize_t part, Py_ssize_t parts, bint keep) noexcept nogil:
-    """Decodes the region from the shard behind the blob; `keep` says that its index may be kept for the next read."""
-    cdef const Chain *chain = &source.pipeline.chain
-    cdef Region permuted
-    cdef PyObject *held = NULL
-    cdef int status = SZ_OK
-    if chain.permuted:
-        region_permute(chain, region, &permuted)
-        region = &permuted
-    if keep:
-        status = known_index(worker, source, index, blob.file, blob, &held)
-    if status == SZ_OK and blob.index == NULL:
-        status = shard_index(worker, chain, blob, 0, &blob.index)
-        if status == SZ_OK and keep:
-            status = learn_index(worker, source, index, blob.file, blob.index)
-    if status == SZ_OK:
-        status = decode_shard(worker, chain, blob, region, part, parts, 0)
-    if held != NULL:
-        drop(held)
-    return status
-
-
 cdef class Read(Job):
     """A read under way."""
 
@@ -112,12 +89,13 @@ cdef class Read(Job):
     cdef str task(self):
         return "reading"
 
-    cdef int share(self, int threads):
-        """Decides how the work is cut; the number of workers that it is worth."""
-        cdef Py_ssize_t touched = self.touched(), work
+    cdef int share(self, int threads, Py_ssize_t objects, Py_ssize_t touched):
+        """Decides how the work on stored objects, and the units of reading touched in them, is cut; the number of workers
+        that it is worth."""
+        cdef Py_ssize_t work
         cdef bint local = self.source.local or self.source.in_memory
         work = product(touched, self.chain.inner.nbytes if self.chain.inner != NULL else self.chain.nbytes)
-        self.parts, self.n = 1, self.plan.n
+        self.parts, self.n = 1, objects
         if threads == 1 or touched == 1 or (local and work < SHARE_BYTES and touched < SHARE_CHUNKS):
             return 1
         if local and chain_is_shard(self.chain) and self.n < 4 * threads:
@@ -126,18 +104,56 @@ cdef class Read(Job):
         return <int>min(threads, self.n)
 
     cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
+        return self.read_object(worker, index, region, part)
+
+    # What is wanted of a stored object is opaque to the way it is read. Here it is a region.
+
+    cdef void fill(self, const void *what, Py_ssize_t part) noexcept nogil:
+        """The object is not stored."""
+        region_fill(self.chain, <const Region *>what)
+
+    cdef int decode(self, Worker *worker, const void *what, const char *src, size_t n) noexcept nogil:
+        """The object is a chunk, stored in the n bytes at src."""
+        return decode_region(worker, self.chain, src, n, <const Region *>what, 0)
+
+    cdef int place(self, Worker *worker, const void *what, const sz_file *file) noexcept nogil:
+        """The object is an uncompressed chunk in an open file."""
+        return read_raw(worker, self.chain, file, 0, <const Region *>what, 0)
+
+    cdef int walk(self, Worker *worker, const void *what, const Blob *blob, Py_ssize_t part) noexcept nogil:
+        """The object is a shard whose index is known, or read on the way."""
+        cdef const Region *region = <const Region *>what
+        cdef Region permuted
+        if self.chain.permuted:
+            region_permute(self.chain, region, &permuted)
+            region = &permuted
+        return decode_shard(worker, self.chain, blob, region, part, self.parts, 0)
+
+    cdef Py_ssize_t inner_wanted(self, const void *what) noexcept nogil:
+        """How many inner chunks of a shard are wanted."""
+        cdef Region stored
+        region_permute(self.chain, <const Region *>what, &stored)
+        return inner_count(self.chain, &stored)
+
+    cdef bint one_region(self, const void *what, Region *region) noexcept nogil:
+        """Whether a single region is wanted, and which."""
+        region[0] = (<const Region *>what)[0]
+        return True
+
+    # The way.
+
+    cdef int read_object(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil:
         cdef int status
         if self.source.local:
-            status = self.read_local(worker, index, region, part)
+            status = self.read_local(worker, index, what, part)
         else:
-            status = self.read_value(worker, index, region, part)
+            status = self.read_value(worker, index, what, part)
         if status == SZ_MISSING:
-            region_fill(self.chain, region)
+            self.fill(what, part)
             status = SZ_OK
         return status
 
-    cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const Region *region,
-                        Py_ssize_t part) noexcept nogil:
+    cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil:
         """The short way: a chunk's file, opened, read and decoded right here."""
         cdef sz_file file
         cdef int status
@@ -145,20 +161,20 @@ cdef class Read(Job):
         if name == NULL:
             return SZ_NO_MEMORY
         if self.chain.nbytes < SMALL_BYTES and self.chain.inner == NULL and self.chain.python == NULL:
-            status = self.read_small(worker, name, region)
+            status = self.read_small(worker, name, what)
             if status == SZ_OK or status == SZ_MISSING:
                 return status
         status = open_file(self.directory, name, &file)
         if status != SZ_OK:
             worker.os_error = errno
             return status
-        status = self.read_open(worker, index, &file, region, part)
+        status = self.read_open(worker, index, &file, what, part)
         if status == SZ_IO:
             worker.os_error = errno
         close_file(&file)
         return status
 
-    cdef int read_small(self, Worker *worker, const char *name, const Region *region) noexcept nogil:
+    cdef int read_small(self, Worker *worker, const char *name, const void *what) noexcept nogil:
         """A small chunk by one read. What is wrong with it the long way says, which also copes with short reads."""
         cdef size_t size
         cdef int status
@@ -170,9 +186,9 @@ cdef class Read(Job):
             return status
         if size == SMALL_BYTES:
             return SZ_TOO_LONG
-        return decode_region(worker, self.chain, raw, size, region, 0)
+        return self.decode(worker, what, raw, size)
 
-    cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const Region *region,
+    cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const void *what,
                        Py_ssize_t part) noexcept nogil:
         cdef Blob blob
         cdef char *raw
@@ -180,42 +196,58 @@ cdef class Read(Job):
         cdef size_t size = file.size
         if chain_is_shard(self.chain):
             blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = NULL, size, file, NULL, NULL
-            return read_shard(worker, self.source, index, &blob, region, part, self.parts, True)
+            return self.read_shard(worker, index, &blob, what, part, True)
         if chain_is_raw(self.chain):
             if size != self.chain.nbytes:
                 return SZ_TOO_SHORT if size < self.chain.nbytes else SZ_TOO_LONG
-            return read_raw(worker, self.chain, file, 0, region, 0)
+            return self.place(worker, what, file)
         if size > self.chain.most:
             return SZ_TOO_LONG
         raw = scratch(worker, 0, size)
         if raw == NULL:
             return SZ_NO_MEMORY
         status = read_file(file, raw, size, 0)
-        return decode_region(worker, self.chain, raw, size, region, 0) if status == SZ_OK else status
+        return self.decode(worker, what, raw, size) if status == SZ_OK else status
 
-    cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const Region *region,
-                        Py_ssize_t part) noexcept with gil:
+    cdef int read_shard(self, Worker *worker, const Py_ssize_t *index, Blob *blob, const void *what, Py_ssize_t part,
+                        bint keep) noexcept nogil:
+        """What is wanted of the shard behind the blob; `keep` says that its index may be kept for the next read."""
+        cdef PyObject *held = NULL
+        cdef int status = SZ_OK
+        if keep:
+            status = known_index(worker, self.source, index, blob.file, blob, &held)
+        if status == SZ_OK and blob.index == NULL:
+            status = shard_index(worker, self.chain, blob, 0, &blob.index)
+            if status == SZ_OK and keep:
+                status = learn_index(worker, self.source, index, blob.file, blob.index)
+        if status == SZ_OK:
+            status = self.walk(worker, what, blob, part)
+        if held != NULL:
+            drop(held)
+        return status
+
+    cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept with gil:
         """A chunk through its store's methods: only the bytes that are needed, where that is less work."""
-        cdef Region stored = region[0]
+        cdef Region region, stored
         cdef const Chain *chain = self.chain
         store = self.source.store
         try:
-            key = self.source.key(tuple([index[d] for d in range(self.plan.ndim)]))
+            key = self.source.key(tuple([index[d] for d in range(chain.ndim)]))
             if not self.source.in_memory:
-                if chain.permuted:
-                    region_permute(chain, region, &stored)
-                if chain_is_shard(chain) and inner_count(chain, &stored) * 10 < chain.ninner * 6:
-                    return self.read_ranges(worker, index, partial(store.get_ranges, key), region)
-                if chain_is_raw(chain) and region_extent(chain, &stored) * 2 < <Py_ssize_t>chain.nbytes:
-                    return self.read_extent(worker, partial(store.get_range, key), &stored)
+                if chain_is_shard(chain) and self.inner_wanted(what) * 10 < chain.ninner * 6:
+                    return self.read_ranges(worker, index, partial(store.get_ranges, key), what)
+                if chain_is_raw(chain) and self.one_region(what, &region):
+                    region_permute(chain, &region, &stored)
+                    if region_extent(chain, &stored) * 2 < <Py_ssize_t>chain.nbytes:
+                        return self.read_extent(worker, partial(store.get_range, key), &stored)
             value = store.get(key)
             if value is None:
                 return SZ_MISSING
-            return self.decode_value(worker, index, value if type(value) is bytes else bytes(value), region, part)
+            return self.decode_value(worker, index, value if type(value) is bytes else bytes(value), what, part)
         except BaseException as error:
             return raised(worker, error)
 
-    cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const Region *region,
+    cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const void *what,
                           Py_ssize_t part) except? -1:
         """A whole stored object that is in memory."""
         cdef Blob blob
@@ -224,21 +256,21 @@ cdef class Read(Job):
             PyBytes_AS_STRING(value), len(value), NULL, NULL, NULL)
         with nogil:
             if chain_is_shard(self.chain):
-                status = read_shard(worker, self.source, index, &blob, region, part, self.parts, False)
+                status = self.read_shard(worker, index, &blob, what, part, False)
             elif blob.size > self.chain.most:
                 status = SZ_TOO_LONG
             else:
-                status = decode_region(worker, self.chain, blob.memory, blob.size, region, 0)
+                status = self.decode(worker, what, blob.memory, blob.size)
         return status
 
-    cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, get_ranges, const Region *region) except? -1:
+    cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, get_ranges, const void *what) except? -1:
         """Some inner chunks of a shard: its index, then the ranges that hold them."""
         cdef Blob blob
         cdef int status
         cdef bint keep = self.source.store.immutable
         blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = NULL, 0, NULL, <PyObject *>get_ranges, NULL
         with nogil:
-            status = read_shard(worker, self.source, index, &blob, region, 0, 1, keep)
+            status = self.read_shard(worker, index, &blob, what, 0, keep)
         return status
 
     cdef int read_extent(self, Worker *worker, get_range, const Region *stored) except? -1:

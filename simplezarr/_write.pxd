@@ -13,8 +13,10 @@ ctypedef int (*locking_t)(sz_draft *) noexcept nogil
 
 cdef class Write(Make):
     cdef bint durable
-    cdef int share(self, int threads)
-    cdef int run_shards(self) except -1
+    cdef int share(self, int threads, Py_ssize_t objects, Py_ssize_t touched)
+    cdef int start(self, Py_ssize_t objects, Py_ssize_t touched) except -1
+    cdef int run_shards(self, Py_ssize_t objects) except -1
+    cdef int replace(self, Worker *worker, Unit *unit) noexcept nogil
     cdef int write_local(self, Worker *worker, Unit *unit) noexcept nogil
     cdef int wait(self, Worker *worker, sz_draft *draft, locking_t function) noexcept nogil
     cdef int change_local(self, Worker *worker, Unit *unit, const char *name, const sz_part **parts,

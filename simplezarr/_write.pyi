@@ -11,8 +11,5 @@ from simplezarr._plan import Plan
 class Write(Make):
     """A write under way."""
 
-    def start(self, threads: int) -> None:
-        """Does all of it."""
-
 def write(source: Source, plan: Plan, value: np.ndarray, shape: tuple[int, ...], keep_empty: bool = False) -> None:
     """Stores `value` where the plan selects."""

@@ -46,7 +46,8 @@ def write(Source source, Plan plan, value, tuple shape, bint keep_empty=False):
         job.source, job.plan, job.chain = source, plan, &source.pipeline.chain
         job.durable = source.local and source.store.durable
         job.take(value, shape, keep_empty)
-        job.start(executor.get_num_threads())
+        job.data = plan.bind(value, job.strides)
+        job.start(plan.n, job.touched())
 
 
 cdef bytes joined(const sz_part *parts, size_t n):
@@ -71,12 +72,13 @@ cdef class Write(Make):
     cdef str outcome(self):
         return "" if self.durable else "; what was stored there stays"  # durable: syncing comes last and may fail
 
-    cdef int share(self, int threads):
-        """Decides how the work is cut; the number of workers that it is worth."""
-        cdef Py_ssize_t touched = self.touched(), work
+    cdef int share(self, int threads, Py_ssize_t objects, Py_ssize_t touched):
+        """Decides how the work on stored objects, and the units of reading touched in them, is cut; the number of workers
+        that it is worth."""
+        cdef Py_ssize_t work
         cdef bint near = self.source.local or self.source.in_memory
         work = product(touched, self.chain.inner.nbytes if self.chain.inner != NULL else self.chain.nbytes)
-        self.parts, self.n, self.crew = 1, self.plan.n, 1
+        self.parts, self.n, self.crew = 1, objects, 1
         if threads == 1 or touched == 1 or (near and work < SHARE_BYTES and self.n < SHARE_OBJECTS):
             return 1
         if chain_is_shard(self.chain) and (self.n == 1 or (near and self.n < threads)) and (
@@ -84,26 +86,25 @@ cdef class Write(Make):
             self.crew = <int>min(threads, touched)
         return <int>min(threads, self.n)
 
-    def start(self, int threads):
+    cdef int start(self, Py_ssize_t objects, Py_ssize_t touched) except -1:
         """Does all of it."""
-        cdef int width = self.share(threads)
+        cdef int width = self.share(executor.get_num_threads(), objects, touched)
         if self.crew > 1:
-            self.run_shards()
+            self.run_shards(objects)
         else:
             self.run(width)
+        return 0
 
-    cdef int run_shards(self) except -1:
+    cdef int run_shards(self, Py_ssize_t objects) except -1:
         """Few shards: one after another, the inner chunks of each by several workers."""
         cdef Py_ssize_t index[MAX_NDIM]
-        cdef Region region
         cdef Py_ssize_t i
         cdef int status
         cdef Worker *worker = worker_acquire()
-        for i in range(self.plan.n):
-            self.unit(i, index, &region)
+        for i in range(objects):
             worker.inner, worker.culprit = -1, NULL
             with nogil:
-                status = self.work(worker, index, &region, 0)
+                status = self.one(worker, i, index)
             if status != SZ_OK:
                 self.fail(worker, status, index)
                 break
@@ -117,7 +118,11 @@ cdef class Write(Make):
         if self.shared != NULL:
             return self.write_inner(worker, self.shared, part)
         self.begin(&unit, index, region)
-        return self.write_local(worker, &unit) if self.source.local else self.write_value(worker, &unit)
+        return self.replace(worker, &unit)
+
+    cdef int replace(self, Worker *worker, Unit *unit) noexcept nogil:
+        """Makes the object anew and puts it in place of the old one."""
+        return self.write_local(worker, unit) if self.source.local else self.write_value(worker, unit)
 
     cdef int write_local(self, Worker *worker, Unit *unit) noexcept nogil:
         """The short way: into a file, right here."""
@@ -180,7 +185,7 @@ cdef class Write(Make):
         cdef int status = SZ_OK
         store = self.source.store
         try:
-            key = self.source.key(tuple([unit.index[d] for d in range(self.plan.ndim)]))
+            key = self.source.key(tuple([unit.index[d] for d in range(self.chain.ndim)]))
             if unit.covered:
                 value, status = self.value(worker, unit, None)
                 if status != SZ_OK:
@@ -194,7 +199,7 @@ cdef class Write(Make):
                     store.delete(key)
                 else:
                     store.set(key, value)
-            self.source.forget_index(PyBytes_FromStringAndSize(<const char *>unit.index, self.plan.ndim * 8))
+            self.source.forget_index(PyBytes_FromStringAndSize(<const char *>unit.index, self.chain.ndim * 8))
             return SZ_OK
         except BaseException as error:
             return raised(worker, error)

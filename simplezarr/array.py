@@ -1,6 +1,6 @@
 """An array as its user sees it: metadata as attributes, `a[selection]`, and the verbs with their futures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -8,25 +8,23 @@ import numpy as np
 
 from simplezarr import executor
 from simplezarr._chunks import Source
-from simplezarr._plan import Plan, chunk_plan
-from simplezarr._read import read
-from simplezarr._write import write
+from simplezarr._plan import chunk_plan
+from simplezarr.access import put, selected, take
 from simplezarr.attributes import Attributes
+from simplezarr.batch import read_many
 from simplezarr.codecs.base import Codec
-from simplezarr.codecs.chain import PythonChain, bind, python_chain, stored_order
+from simplezarr.codecs.chain import bind, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
-from simplezarr.cropped import whole_source
-from simplezarr.errors import ChunkError, MetadataError, UnsupportedError
+from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.hierarchy import check_writable
 from simplezarr.keys import join
-from simplezarr.leniency import tolerate
+from simplezarr.lazy import LazyIndex
 from simplezarr.metadata import ArrayMetadata
-from simplezarr.objects import read_objects, write_objects
 from simplezarr.resize import append, resize
 from simplezarr.stored import count_chunks, grid, stored_bytes, summary
 from simplezarr.stores.base import Store
-from simplezarr.values import as_values
+from simplezarr.views import Blocks, OIndex, VIndex
 
 if TYPE_CHECKING:
     from simplezarr.executor import Future
@@ -190,6 +188,13 @@ class Array:
             raise TypeError("len() of a 0-d array")
         return self.shape[0]
 
+    def __contains__(self, value: Any) -> bool:
+        """Whether any element equals the value, as NumPy compares them; read one row of chunks at a time."""
+        if not self.shape or np.ndim(value) >= self.ndim:
+            return value in np.asarray(self)
+        starts = range(0, len(self), self.chunks[0])
+        return any(value in self[start : start + self.chunks[0]] for start in starts)
+
     def __iter__(self) -> Iterator:
         """Rows, read one row of chunks at a time."""
         starts = range(0, len(self), self.chunks[0] if self.shape else 1)
@@ -206,10 +211,27 @@ class Array:
     # ------------------------------------------------------------ reading
 
     def __getitem__(self, selection: Any) -> Any:
-        plan = Plan(selection, self.shape, self._grid)
-        out = np.empty(plan.shape, self.dtype)
-        self._read(plan, out)
-        return out[()] if plan.scalar else out
+        return take(self, selected(self, selection))
+
+    @property
+    def oindex(self) -> OIndex:
+        """Orthogonal indexing: each array or mask selects along its own axis."""
+        return OIndex(self)
+
+    @property
+    def vindex(self) -> VIndex:
+        """Pointwise indexing: the arrays are coordinates of points."""
+        return VIndex(self)
+
+    @property
+    def blocks(self) -> Blocks:
+        """Indexing by stored object: chunks, or shards."""
+        return Blocks(self)
+
+    @property
+    def lazy(self) -> LazyIndex:
+        """Selections that read nothing yet: `a.lazy[10:200, ::2]` (see `simplezarr.lazy.Lazy`)."""
+        return LazyIndex(self)
 
     def read(self, selection: Any = ..., *, out: np.ndarray | None = None) -> Any:
         """What `a[selection]` gives: an array, or a scalar where integers select one element.
@@ -220,7 +242,7 @@ class Array:
         """
         if out is None:
             return self[selection]
-        return self._fill(Plan(selection, self.shape, self._grid), out)
+        return take(self, selected(self, selection), out)
 
     def read_future(self, selection: Any = ..., *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `read(selection, out=out)`; for asyncio, wrap it with `asyncio.wrap_future`."""
@@ -231,12 +253,7 @@ class Array:
 
         A chunk that is not stored is all fill value. Raises IndexError where the grid has no such chunk.
         """
-        plan = chunk_plan(index, self.shape, self.chunks, self._grid)
-        if out is not None:
-            return self._fill(plan, out)
-        out = np.empty(self.chunks, self.dtype)
-        self._read(plan, out)
-        return out
+        return take(self, chunk_plan(index, self.shape, self.chunks, self._grid), out)
 
     def get_chunk_future(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `get_chunk(index, out=out)`."""
@@ -247,16 +264,23 @@ class Array:
         chunk_plan(index, self.shape, self.chunks, self._grid)
         return self._source.encoded_chunk(tuple(index))
 
+    def read_many(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> Any:
+        """Many basic selections at once, as a list of what `a[selection]` gives.
+
+        A chunk that several of them touch is fetched and decoded once. With `out`, an array of shape (n, *shape) for n
+        selections that all have this shape, number i is decoded into out[i], and `out` is returned. Raises as `read`.
+        """
+        return read_many(self, self._source, selections, out)
+
+    def read_many_future(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> "Future[Any]":
+        """A Future of `read_many(selections, out=out)`."""
+        return executor.submit(self.read_many, list(selections), out=out)
+
     # ------------------------------------------------------------ writing
 
     def __setitem__(self, selection: Any, value: Any) -> None:
         self._check_writable()
-        plan = Plan(selection, self.shape, self._grid)
-        values = as_values(value, self.dtype, plan.shape, element=plan.scalar)
-        if self.metadata.data_type.is_variable:
-            write_objects(self._source, self._chain, plan, values, self.shape, self.write_empty_chunks)
-        else:
-            write(self._source, plan, values, self.shape, self.write_empty_chunks)
+        put(self, selected(self, selection), value)
 
     def write(self, selection: Any, value: Any) -> None:
         """What `a[selection] = value` does: NumPy's assignment, with its broadcasting and casting.
@@ -342,38 +366,6 @@ class Array:
 
     def _reshape(self, metadata: ArrayMetadata) -> None:
         self.metadata, self.shape = metadata, metadata.shape
-
-    def _fill(self, plan: Plan, out: np.ndarray) -> np.ndarray:
-        check_out(out, self.dtype, plan.shape)
-        self._read(plan, out)
-        return out
-
-    def _read(self, plan: Plan, out: np.ndarray) -> None:
-        if self.metadata.data_type.is_variable:
-            read_objects(self._source, self._chain, plan, out)
-        else:
-            try:
-                read(self._source, plan, out)
-            except ChunkError as error:
-                whole = whole_source(self.store, self.path, self.metadata, error)
-                if whole is None:
-                    raise
-                read(whole, plan, out)
-                tolerate("cropped-chunk", f"array {self.name}, chunk {error.index}")
-
-    @property
-    def _chain(self) -> PythonChain:
-        return python_chain(self.metadata.codecs, self.metadata.spec)
-
-
-def check_out(out: np.ndarray, dtype: np.dtype, shape: tuple[int, ...]) -> None:
-    """Raises unless `out` is a writable NumPy array of exactly this data type and shape."""
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
-    if out.shape != shape or out.dtype != dtype:
-        raise ValueError(f"out is {out.dtype} of shape {out.shape}, but {dtype} of shape {shape} is selected")
-    if not out.flags.writeable:
-        raise ValueError("out is read-only")
 
 
 def _sharding(metadata: ArrayMetadata) -> Sharding | None:

@@ -19,24 +19,87 @@ from simplezarr.codecs.chain import PythonChain, stored_order
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.variable import filled, is_fill
 from simplezarr.errors import ChunkError
+from simplezarr.selection import Selection
 
-__all__ = ["read_objects", "write_objects"]
+__all__ = ["Elements", "read_objects", "write_objects"]
 
 Slices = tuple[Any, ...]
 Encode = Callable[[np.ndarray], bytes]
 
 
-def read_objects(source: Source, chain: PythonChain, plan: Plan, out: np.ndarray) -> None:
+class Elements:
+    """A selection with lists of points as a plan: its elements one by one, sorted by the stored objects they are in.
+
+    As in `Plan`, `n` is how many objects there are, `block` what is selected of one and its places in `view`.
+    """
+
+    def __init__(self, selection: Selection, stored: tuple[int, ...]):
+        indices = [np.broadcast_to(index, selection.shape).reshape(-1) for index in coordinates(selection, stored)]
+        numbers = np.stack([index // size for index, size in zip(indices, stored, strict=True)], axis=1)
+        objects, which = np.unique(numbers, axis=0, return_inverse=True)
+        self.n, self.shape = len(objects), selection.shape
+        self.objects, self.indices = (
+            objects.tolist(),
+            [index % size for index, size in zip(indices, stored, strict=True)],
+        )
+        ends = np.cumsum(np.bincount(which.reshape(-1), minlength=self.n))
+        self.places = np.split(np.argsort(which.reshape(-1), kind="stable"), ends[:-1])  # the last of several wins
+
+    def view(self, out: np.ndarray) -> np.ndarray:
+        """The elements of a contiguous array."""
+        return out.reshape(-1)
+
+    def block(self, i: int) -> tuple[tuple[int, ...], tuple, np.ndarray]:
+        """Object number i: its index, the selection of its elements, and that of their places in `view`."""
+        places = self.places[i]
+        return tuple(self.objects[i]), tuple([index[places] for index in self.indices]), places
+
+
+def coordinates(selection: Selection, stored: tuple[int, ...]) -> list[np.ndarray]:
+    """For each axis of the array the index of each element; they broadcast to the selection's shape."""
+    plan = selection.plan
+    result = [np.empty(plan.shape, np.intp) for _ in stored]
+    views = [plan.view(index) for index in result]
+    for i in range(plan.n):
+        chunk, source, places = plan.block(i)
+        for axis, view in enumerate(views):
+            part = source[axis]
+            along = np.arange(part.start, part.stop, part.step) + chunk[axis] * stored[axis]
+            view[places] = along.reshape(-1, *(1,) * (len(stored) - axis - 1))
+    spread = [slice(None)] * len(plan.shape)
+    for points in reversed(selection.points):
+        spread[points.at : points.at] = [None] * len(points.shape)
+    result = [index[tuple(spread)] for index in result]
+    before = 0
+    for points in selection.points:
+        behind = len(selection.shape) - points.at - before - len(points.shape)
+        for axis, index in zip(points.axes, points.indices, strict=True):
+            wrapped = np.where(index < 0, index + selection.of[axis], index)
+            result[axis] = np.broadcast_to(wrapped, points.shape).reshape(*points.shape, *(1,) * behind)
+        before += len(points.shape)
+    return result
+
+
+def read_objects(source: Source, chain: PythonChain, plan: Plan | Elements, out: np.ndarray) -> None:
     """Decodes what the plan selects into `out`, an array of the plan's shape and the chain's data type.
 
     Raises ChunkError for a chunk that can't be decoded, and what the store raises.
     """
-    if plan.n:
+    if plan.n and isinstance(plan, Elements) and not out.flags.c_contiguous:
+        contiguous = np.empty(out.shape, out.dtype)
+        read_objects(source, chain, plan, contiguous)
+        out[...] = contiguous
+    elif plan.n:
         executor.run(_Read(source, chain, plan, out).block, plan.n)
 
 
 def write_objects(
-    source: Source, chain: PythonChain, plan: Plan, value: np.ndarray, shape: tuple[int, ...], keep_empty: bool
+    source: Source,
+    chain: PythonChain,
+    plan: Plan | Elements,
+    value: np.ndarray,
+    shape: tuple[int, ...],
+    keep_empty: bool,
 ) -> None:
     """Stores `value` where the plan selects.
 
@@ -61,12 +124,13 @@ class _Work:
 
     verb = "reading"
 
-    def __init__(self, source: Source, chain: PythonChain, plan: Plan, out: np.ndarray):
+    def __init__(self, source: Source, chain: PythonChain, plan: Plan | Elements, out: np.ndarray):
         self.source, self.chain, self.plan, self.view = source, chain, plan, plan.view(out)
         self.spec = chain.specs[0]
         self.fill = self.spec.dtype.scalar(self.spec.fill)
         self.order = stored_order(chain.array_array, self.spec) if chain.shard else ()
-        walks = not chain.bytes_bytes and all(type(codec) is Transpose for codec in chain.array_array)
+        self.basic = not isinstance(plan, Elements)
+        walks = self.basic and not chain.bytes_bytes and all(type(codec) is Transpose for codec in chain.array_array)
         self.shard: Any = chain.shard if walks else None  # its inner chunks are chunks of the array
 
     @contextmanager
@@ -102,13 +166,12 @@ class _Read(_Work):
         """Reads one stored object."""
         index, selection, places = self.plan.block(i)
         key = self.source.key(index)
-        place = self.view[places]
         with self.located(index, key):
             if self.shard is not None:
-                self.place_shard(index, key, selection, place)
+                self.place_shard(index, key, selection, self.view[places])
                 return
             data = self.source.store.get(key)
-            place[...] = self.fill if data is None else self.chain(data)[selection]
+            self.view[places] = self.fill if data is None else self.chain(data)[selection]
 
     def place_shard(self, index: tuple[int, ...], key: str, selection: Slices, place: np.ndarray) -> None:
         """Only the inner chunks that are wanted, in one request behind that for the index."""
@@ -143,7 +206,7 @@ class _Write(_Work):
         self,
         source: Source,
         chain: PythonChain,
-        plan: Plan,
+        plan: Plan | Elements,
         value: np.ndarray,
         shape: tuple[int, ...],
         keep_empty: bool,
@@ -162,7 +225,7 @@ class _Write(_Work):
                 for number, size, length in zip(index, self.spec.shape, self.shape, strict=True)
             ]
         )
-        covered = value.shape == inside
+        covered = self.basic and value.shape == inside
         with self.located(index, key), store.lock(key):
             data = None if covered else store.get(key)
             if self.shard is not None:

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from simplezarr import executor
-from simplezarr._plan import Plan
-from simplezarr.array import Array, check_out
+from simplezarr._plan import NotBasic, Plan
+from simplezarr.array import Array
 from simplezarr.errors import UnsupportedError
 from simplezarr.grids import Axis
 from simplezarr.metadata import ArrayMetadata
+from simplezarr.selection import numpy_selection
 from simplezarr.stores.base import Store
-from simplezarr.values import as_values
+from simplezarr.values import as_values, check_out
 
 __all__ = ["RectilinearArray"]
 
@@ -112,11 +113,22 @@ class RectilinearArray(Array):
         """Raises UnsupportedError, as `resize`."""
         self.resize(self.shape)
 
+    def _refuse(self) -> NoReturn:
+        raise UnsupportedError(
+            f"array {self.name} has a rectilinear chunk grid: it is indexed with integers, slices, `...` and None only"
+        )
+
+    oindex = vindex = blocks = lazy = property(_refuse)  # type: ignore[assignment]
+
     # ------------------------------------------------------------ runs
 
     def _plan(self, selection: Any) -> Plan:
         """Refuses bad selections as NumPy does, and knows the shape of good ones."""
-        return Plan(selection, self.shape, tuple([max(1, length) for length in self.shape]))
+        try:
+            return Plan(selection, self.shape, tuple([max(1, length) for length in self.shape]))
+        except NotBasic:
+            numpy_selection(selection, self.shape, self.chunks)  # raises for what is no selection at all
+            self._refuse()
 
     def _split(self, selection: Any, array: np.ndarray) -> tuple[np.ndarray, list[tuple[_Part, ...]]]:
         """What each combination of runs holds of a selection, and the array of its shape in the order of elements."""

@@ -1,10 +1,10 @@
-"""What is assigned to a selection, as NumPy's assignment takes it: a view of the selection's shape, checked first."""
+"""What the user gives: values to assign, as NumPy's assignment takes them, and arrays to read into; checked first."""
 
 from typing import Any
 
 import numpy as np
 
-__all__ = ["as_values"]
+__all__ = ["as_values", "check_out"]
 
 #: Python objects of which NumPy makes elements of the array's own data type, with errors for what does not fit in it;
 #: all else, as arrays and NumPy's scalars, has a data type of its own and is cast.
@@ -12,10 +12,13 @@ _PLAIN = (bool, int, float, complex, str, bytes, list, tuple)
 _SMALL = 64 << 10  # bytes: such values are cast at once, larger ones chunk by chunk
 
 
-def as_values(value: Any, dtype: np.dtype, shape: tuple[int, ...], *, element: bool = False) -> np.ndarray:
+def as_values(
+    value: Any, dtype: np.dtype, shape: tuple[int, ...], *, element: bool = False, now: bool = False
+) -> np.ndarray:
     """A view of `shape` of the value, in `dtype` or one that is still to be cast to it; large arrays are not copied.
 
-    element: integers select one element, for which NumPy takes other values than for a part of shape ().
+    element: integers select one element, for which NumPy takes other values than for a part of shape (). now: nothing
+    is left to be cast.
 
     Raises ValueError where the value can't be broadcast to the shape, and what NumPy raises for values that the data
     type can't hold.
@@ -40,11 +43,21 @@ def as_values(value: Any, dtype: np.dtype, shape: tuple[int, ...], *, element: b
     np.empty(0, dtype)[...] = np.empty(0, array.dtype)  # raises where NumPy knows no cast, and warns where it does
     if array.dtype.kind == "c" and dtype.kind in "iuf":
         array, view = array.real, view.real  # one warning is enough
-    if array.nbytes > _SMALL:
+    if array.nbytes > _SMALL and not now:
         return view
     cast = np.empty(array.shape, dtype)
     cast[...] = array
     return _broadcast(cast, shape)
+
+
+def check_out(out: Any, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    """Raise unless `out` is a writable array of this data type and shape."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(f"out is {out.dtype} of shape {out.shape}, but {dtype} of shape {shape} is selected")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
 
 
 def _broadcast(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

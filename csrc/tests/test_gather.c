@@ -1,0 +1,73 @@
+#include "../gather.h"
+
+#include "boxes.h"
+
+enum { MOST_LISTS = 3, MOST_POINTS = 7 };
+
+typedef struct {
+  int n;
+  sz_points lists[MOST_LISTS];
+  ptrdiff_t src[MOST_LISTS][MOST_POINTS], dst[MOST_LISTS][MOST_POINTS];
+} choice;
+
+/* Point by point in the order of the lists, element by element. */
+static void reference_gather(int nlists, const sz_points *lists, int ndim, const ptrdiff_t *shape, char *dst,
+                             const ptrdiff_t *dst_strides, const char *src, const ptrdiff_t *src_strides,
+                             size_t itemsize) {
+  if (nlists == 0) {
+    reference_copy(ndim, shape, dst, dst_strides, src, src_strides, itemsize, SZ_AS_IS);
+    return;
+  }
+  for (ptrdiff_t i = 0; i < lists->n; i++)
+    reference_gather(nlists - 1, lists + 1, ndim, shape, dst + lists->dst[i], dst_strides, src + lists->src[i],
+                     src_strides, itemsize);
+}
+
+/* Each list chooses among the places of an axis of its own on the side of dst, some of them twice, and has offsets
+ * anywhere within `room` bytes on the side of src. Returns the bytes between the first place of all lists and the last. */
+static size_t random_lists(choice *c, size_t box, int room) {
+  ptrdiff_t stride = (ptrdiff_t)box;
+  c->n = draw(MOST_LISTS + 1);
+  for (int i = 0; i < c->n; i++) {
+    const int n = draw(30) == 0 ? 0 : 1 + draw(MOST_POINTS);
+    for (int k = 0; k < n; k++) {
+      c->src[i][k] = draw(room);
+      c->dst[i][k] = stride * (draw(3) == 0 ? draw(n) : k);
+    }
+    c->lists[i] = (sz_points){n, c->src[i], c->dst[i]};
+    stride *= n > 0 ? n : 1;
+  }
+  return (size_t)stride - box;
+}
+
+static void test_random(void) {
+  static const size_t SIZES[] = {1, 2, 3, 4, 8, 16, 24};
+  static const ptrdiff_t ZEROS[MOST_AXES] = {0}, NO_OFFSETS[MOST_POINTS] = {0};
+  enum { ROOM = 300 };
+  for (long run = fuzz_runs(3000); run > 0; run--) {
+    ptrdiff_t shape[MOST_AXES];
+    choice c;
+    const int ndim = random_shape(shape);
+    const size_t itemsize = SIZES[draw(7)];
+    const layout from = random_layout(ndim, shape, itemsize, 1), to = random_layout(ndim, shape, itemsize, 0);
+    const size_t room = random_lists(&c, to.bytes, ROOM);
+    guarded src = guarded_new(from.bytes + MOST_LISTS * ROOM), dst = guarded_new(to.bytes + room), want = guarded_new(dst.n);
+    randomize(src.data, src.n);
+    sz_gather(c.n, c.lists, ndim, shape, dst.data + to.offset, to.strides, src.data + from.offset, from.strides, itemsize);
+    reference_gather(c.n, c.lists, ndim, shape, want.data + to.offset, to.strides, src.data + from.offset, from.strides,
+                     itemsize);
+    CHECK(memcmp(dst.data, want.data, dst.n) == 0);
+    sz_gather_fill(c.n, c.lists, ndim, shape, dst.data + to.offset, to.strides, src.data, itemsize);
+    for (int i = 0; i < c.n; i++) c.lists[i].src = NO_OFFSETS; /* filled is copied from one element */
+    reference_gather(c.n, c.lists, ndim, shape, want.data + to.offset, to.strides, src.data, ZEROS, itemsize);
+    CHECK(memcmp(dst.data, want.data, dst.n) == 0);
+    guarded_free(src);
+    guarded_free(dst);
+    guarded_free(want);
+  }
+}
+
+int main(void) {
+  test_random();
+  return 0;
+}

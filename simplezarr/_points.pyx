@@ -1,0 +1,172 @@
+"""Points on some axes of an array: where an index array, or several that belong together, becomes a table of chunks.
+
+Everything here costs as much as there are points (and the sorting of those that come unsorted): neither the number of
+chunks nor the box around the points matters. Like the plan of a basic selection this knows integers only.
+"""
+
+cimport numpy as cnp
+
+import numpy as np
+
+cnp.import_array()
+
+cdef Py_ssize_t LARGEST = 0x3fffffffffffffff
+
+
+cdef Py_ssize_t *integers(object array) noexcept:
+    return <Py_ssize_t *>cnp.PyArray_DATA(array)
+
+
+cdef void add_units(const Py_ssize_t *index, Py_ssize_t n, Py_ssize_t size, Py_ssize_t per, Py_ssize_t lowest,
+                    Py_ssize_t objects, Py_ssize_t stride, Py_ssize_t *number, Py_ssize_t *inner,
+                    Py_ssize_t *src) noexcept nogil:
+    """Adds one axis to the number of each point's stored object and, in it, unit, and to its offset in the unit."""
+    cdef Py_ssize_t p, unit, obj
+    for p in range(n):
+        unit = index[p] // size
+        src[p] += (index[p] - unit * size) * stride
+        if per > 1:
+            obj = unit // per
+            inner[p] = inner[p] * per + unit - obj * per
+            unit = obj
+        number[p] = number[p] * objects + unit - lowest
+
+
+cdef bint is_sorted(const Py_ssize_t *numbers, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t p
+    for p in range(1, n):
+        if numbers[p] < numbers[p - 1]:
+            return False
+    return True
+
+
+cdef object sorting(object numbers, Py_ssize_t n):
+    """The stable order that sorts the numbers: by counting where they are dense."""
+    cdef Py_ssize_t lowest = numbers.min(), extent = <Py_ssize_t>numbers.max() - lowest
+    cdef Py_ssize_t p, i, total = 0
+    cdef const Py_ssize_t *number = integers(numbers)
+    cdef Py_ssize_t *first
+    cdef Py_ssize_t *order
+    if extent > 4 * n:
+        return np.argsort(numbers, kind="stable")
+    firsts, result = np.zeros(extent + 1, np.intp), np.empty(n, np.intp)
+    first, order = integers(firsts), integers(result)
+    with nogil:
+        for p in range(n):
+            first[number[p] - lowest] += 1
+        for i in range(extent + 1):
+            p = first[i]
+            first[i] = total
+            total += p
+        for p in range(n):
+            i = number[p] - lowest
+            order[first[i]] = p
+            first[i] += 1
+    return result
+
+
+def rank(numbers):
+    """Numbers with the order of the given ones, but no larger than there are different ones."""
+    return np.unique(numbers, return_inverse=True)[1].reshape(-1).astype(np.intp, copy=False)
+
+
+def changes(numbers):
+    """Where a run of equal numbers begins."""
+    return np.flatnonzero(np.diff(numbers, prepend=numbers[:1] - 1))
+
+
+cdef class Points:
+    """Points of an array, given by index arrays for some of its axes, and the chunks they lie in.
+
+    axes: of the array; indices: for each of them a one-dimensional intp array, all of length n, counting from the end where
+    negative; shape: of the array; stored, units: shapes of stored objects and of the units of reading in them; strides: of
+    a unit's native form, in bytes. Raises IndexError for a point outside the array.
+
+    >>> points = Points((0,), [np.array([7, -1, 2, 8])], 4, (10,), (6,), (3,), (4,))
+    >>> points.table()  # stored object, unit in it, offsets in the unit, positions among those given
+    [((0,), (0,), [8], [2]), ((1,), (0,), [4, 8], [0, 3]), ((1,), (1,), [0], [1])]
+    """
+
+    def __init__(self, tuple axes, list indices, Py_ssize_t n, tuple shape, tuple stored, tuple units, tuple strides):
+        cdef int k
+        self.groups.naxes, self.groups.npoints, self.per_object = <int>len(axes), n, 1
+        for k in range(self.groups.naxes):
+            axis = axes[k]
+            self.groups.axes[k] = axis
+            self.lengths[k], self.sizes[k], self.strides[k] = shape[axis], units[axis], strides[axis]
+            self.per[k] = <Py_ssize_t>stored[axis] // self.sizes[k]
+            self.per_object *= self.per[k]
+        indices = [self.wrap(index, k) for k, index in enumerate(indices)]
+        self.group(indices, self.number(indices) if n else np.empty(0, np.intp))
+
+    cdef object wrap(self, object index, int k):
+        """The index array counted from the front."""
+        cdef Py_ssize_t length = self.lengths[k], low, high
+        if index.size == 0:
+            return index
+        low, high = index.min(), index.max()
+        if low < -length or high >= length:
+            wrong = index[(index < -length) | (index >= length)][0]
+            raise IndexError(f"index {wrong} is out of bounds for axis {self.groups.axes[k]} with size {length}")
+        return np.where(index < 0, index + length, index) if low < 0 else np.ascontiguousarray(index)
+
+    cdef object number(self, list indices):
+        """Sorts the points by stored object and unit; returns these in one number for each point, ascending."""
+        cdef Py_ssize_t n = self.groups.npoints, total = 1, lowest, count, size
+        cdef int k
+        numbers, inner, src = np.zeros(n, np.intp), np.zeros(n, np.intp), np.zeros(n, np.intp)
+        for k in range(self.groups.naxes):
+            size = self.sizes[k] * self.per[k]
+            lowest = <Py_ssize_t>indices[k].min() // size
+            count = <Py_ssize_t>indices[k].max() // size - lowest + 1
+            fits = count <= LARGEST // self.per_object // total
+            places = numbers if fits else np.zeros(n, np.intp)
+            add_units(integers(indices[k]), n, self.sizes[k], self.per[k], lowest, count, self.strides[k],
+                      integers(places), integers(inner), integers(src))
+            if fits:
+                total *= count
+            else:  # numbers of the places there are, instead of places in the grid
+                numbers, total = rank(rank(numbers) * n + rank(places)), n
+        if self.per_object > 1:
+            numbers = numbers * self.per_object + inner
+        self.order = None
+        if not is_sorted(integers(numbers), n):
+            self.order = sorting(numbers, n)
+            numbers, src = numbers.take(self.order), src.take(self.order)
+        self.groups.src, self.kept = integers(src), (src,)
+        return numbers
+
+    cdef int group(self, list indices, object numbers) except -1:
+        """Makes the tables of groups, where the numbers change."""
+        cdef Groups *groups = &self.groups
+        cdef int k
+        starts = changes(numbers)
+        object_first = changes(numbers[starts] // self.per_object)
+        firsts = starts if self.order is None else self.order[starts]
+        groups.nunits, groups.nobjects = len(starts), len(object_first)
+        objects = np.empty((groups.nobjects, groups.naxes), np.intp)
+        units = np.empty((groups.nunits, groups.naxes), np.intp)
+        for k in range(groups.naxes):
+            places = indices[k][firsts] // self.sizes[k]
+            units[:, k] = places % self.per[k]
+            objects[:, k] = places[object_first] // self.per[k]
+        object_first, starts = np.append(object_first, groups.nunits), np.append(starts, groups.npoints)
+        groups.objects, groups.object_first = integers(objects), integers(object_first)
+        groups.units, groups.unit_first = integers(units), integers(starts)
+        self.kept = (self.kept, objects, object_first, units, starts)
+        return 0
+
+    def table(self):
+        """[(stored object, unit in it, offsets of points in the unit, their positions among those given)]"""
+        cdef const Groups *groups = &self.groups
+        cdef Py_ssize_t i, u, p
+        result = []
+        for i in range(groups.nobjects):
+            for u in range(groups.object_first[i], groups.object_first[i + 1]):
+                points = range(groups.unit_first[u], groups.unit_first[u + 1])
+                result.append((
+                    tuple([groups.objects[i * groups.naxes + k] for k in range(groups.naxes)]),
+                    tuple([groups.units[u * groups.naxes + k] for k in range(groups.naxes)]),
+                    [groups.src[p] for p in points],
+                    [p if self.order is None else int(self.order[p]) for p in points]))
+        return result

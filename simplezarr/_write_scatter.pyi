@@ -1,0 +1,17 @@
+"""Writing for selections with lists of points: each unit is decoded, changed at all its points and encoded once."""
+
+import numpy as np
+from typing_extensions import disjoint_base
+
+from simplezarr._chunks import Source
+from simplezarr._write import Write
+from simplezarr.selection import Selection
+
+def write_selection(
+    source: Source, selection: Selection, value: np.ndarray, shape: tuple[int, ...], keep_empty: bool = False
+) -> None:
+    """Stores `value` where a `Selection` of an array of `shape` points to; of several values for one place, the last."""
+
+@disjoint_base
+class WriteScatter(Write):
+    """A write under way; what is written of a stored object is a `Touched`."""

@@ -1,0 +1,75 @@
+"""Reading and writing what is selected of an `Array`: which of the ways through the engine it takes."""
+
+from typing import Any
+
+import numpy as np
+
+from simplezarr._chunks import Source
+from simplezarr._plan import NotBasic, Plan
+from simplezarr._read import read
+from simplezarr._read_scatter import read_selection
+from simplezarr._write import write
+from simplezarr._write_scatter import write_selection
+from simplezarr.codecs.chain import python_chain
+from simplezarr.cropped import whole_source
+from simplezarr.errors import ChunkError
+from simplezarr.leniency import tolerate
+from simplezarr.objects import Elements, read_objects, write_objects
+from simplezarr.selection import Selection, numpy_selection
+from simplezarr.values import as_values, check_out
+
+__all__ = ["put", "selected", "take"]
+
+
+def selected(array: Any, key: Any) -> Plan | Selection:
+    """What a key asks for, as NumPy understands it."""
+    try:
+        return Plan(key, array.shape, array._grid)
+    except NotBasic:
+        pass  # its traceback would only confuse who gets an error below
+    return numpy_selection(key, array.shape, array._grid)
+
+
+def take(array: Any, what: Plan | Selection, out: np.ndarray | None = None) -> Any:
+    """Reads what is selected, into `out` if it is given; a scalar where NumPy gives one."""
+    scalar = out is None and what.scalar
+    if out is None:
+        out = np.empty(what.shape, array.dtype)
+    else:
+        check_out(out, array.dtype, what.shape)
+    if array.metadata.data_type.is_variable:
+        chain = python_chain(array.metadata.codecs, array.metadata.spec)
+        read_objects(array._source, chain, _elements(array, what), out)
+    else:
+        try:
+            _read(array._source, what, out)
+        except ChunkError as error:
+            whole = whole_source(array.store, array.path, array.metadata, error)
+            if whole is None:
+                raise
+            _read(whole, what, out)
+            tolerate("cropped-chunk", f"array {array.name}, chunk {error.index}")
+    return out[()] if scalar else out
+
+
+def put(array: Any, what: Plan | Selection, value: Any) -> None:
+    """Writes a value to what is selected."""
+    basic = type(what) is Plan
+    values = as_values(value, array.dtype, what.shape, element=what.scalar, now=not basic)
+    if array.metadata.data_type.is_variable:
+        chain = python_chain(array.metadata.codecs, array.metadata.spec)
+        write_objects(array._source, chain, _elements(array, what), values, array.shape, array.write_empty_chunks)
+    else:
+        store = write if basic else write_selection
+        store(array._source, what, values, array.shape, array.write_empty_chunks)
+
+
+def _read(source: Source, what: Plan | Selection, out: np.ndarray) -> None:
+    if type(what) is Plan:
+        read(source, what, out)
+    else:
+        read_selection(source, what, out)
+
+
+def _elements(array: Any, what: Plan | Selection) -> "Plan | Elements":
+    return Elements(what, array._grid) if isinstance(what, Selection) else what

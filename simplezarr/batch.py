@@ -1,0 +1,48 @@
+"""Many basic selections at once: each chunk that several of them touch is fetched and decoded once."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from simplezarr._chunks import Source
+from simplezarr._plan import NotBasic, Plan
+from simplezarr._read_scatter import read_batch
+from simplezarr.errors import ChunkError
+from simplezarr.values import check_out
+
+__all__ = ["read_many"]
+
+
+def read_many(array: Any, source: Source, selections: Iterable[Any], out: np.ndarray | None) -> Any:
+    """What `Array.read_many` documents."""
+    selections = list(selections)
+    try:
+        plans = [Plan(selection, array.shape, array.chunks) for selection in selections]
+    except NotBasic as error:
+        raise IndexError(f"{error}; many selections at once must be basic ones") from None
+    if out is None:
+        results = [np.empty(plan.shape, array.dtype) for plan in plans]
+        _fill(array, source, selections, plans, results)
+        return [result[()] if plan.scalar else result for plan, result in zip(plans, results, strict=True)]
+    check_out(out, array.dtype, (len(plans), *(plans[0].shape if plans else np.shape(out)[1:])))
+    for i, plan in enumerate(plans):
+        if plan.shape != out.shape[1:]:
+            raise ValueError(
+                f"selection {i} has shape {plan.shape}, but the others {out.shape[1:]}: they don't go into one array"
+            )
+    _fill(array, source, selections, plans, [out[i, ...] for i in range(len(plans))])
+    return out
+
+
+def _fill(array: Any, source: Source, selections: list[Any], plans: list[Plan], outs: list[np.ndarray]) -> None:
+    """Reads each selection into its array."""
+    metadata = array.metadata
+    if not metadata.data_type.is_variable and metadata.grid is None:
+        try:
+            read_batch(source, array.shape, plans, outs)
+            return
+        except ChunkError:
+            pass  # it may be a chunk that `Array.read` copes with; else it raises this
+    for selection, out in zip(selections, outs, strict=True):
+        array.read(selection, out=out)

@@ -1,0 +1,50 @@
+"""Index arrays on arrays of text and bytes, which the engine does not touch: as NumPy, read and assigned."""
+
+import numpy as np
+import pytest
+
+import simplezarr as sz
+
+TEXT = np.array([[f"{i}-{j}" * (j % 4) for j in range(11)] for i in range(13)], np.dtypes.StringDType())
+BYTES = np.array([[str(i * j).encode() for j in range(11)] for i in range(13)], object)
+KEYS = [
+    [1, 5, -1],
+    (slice(1, 9, 2), [3, 3, 0]),
+    np.array([[1, 2], [3, 4]]),
+    (None, [0, 1], slice(None, None, -1)),
+    np.arange(13) % 3 == 0,
+    TEXT == "",
+    (slice(None), [True] * 5 + [False] * 6),
+    [],
+    (3, [1, 2]),
+    ([1, 2], [3, 4], None),
+    ([2, 0], slice(None, None, 3), None),
+]
+
+
+@pytest.fixture(params=[(TEXT, None), (TEXT, (8, 8)), (BYTES, None)], ids=["text", "shards", "bytes"])
+def case(request):
+    """NumPy's array, and ours of the same values."""
+    data, shards = request.param
+    dtype = data.dtype if data is TEXT else "bytes"
+    return data.copy(), sz.create_array({}, data=data, dtype=dtype, chunks=(4, 4), shards=shards)
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_as_numpy(case, key):
+    data, arr = case
+    np.testing.assert_array_equal(arr[key], data[key])
+    out = np.empty(data[key].T.shape, data.dtype).T
+    np.testing.assert_array_equal(arr.read(key, out=out), data[key])
+    new = np.roll(data, 3)[key]
+    arr[key] = data[key] = new
+    np.testing.assert_array_equal(arr[...], data)
+
+
+def test_views_and_batches(case):
+    data, arr = case
+    np.testing.assert_array_equal(arr.oindex[[1, 5], [0, 3, 10]], data[np.ix_([1, 5], [0, 3, 10])])
+    np.testing.assert_array_equal(arr.vindex[[1, 5], [0, 3]], data[[1, 5], [0, 3]])
+    np.testing.assert_array_equal(arr.lazy[::-1][[1, 2]].read(), data[::-1][[1, 2]])
+    for got, selection in zip(arr.read_many([sz.s_[:2], sz.s_[3:5, 1]]), [sz.s_[:2], sz.s_[3:5, 1]], strict=True):
+        np.testing.assert_array_equal(got, data[selection])
