@@ -216,28 +216,77 @@ void sz_draft_drop(sz_draft *draft) {
   errno = error;
 }
 
-static int write_parts(int fd, const sz_part *parts, size_t n) {
-  struct iovec vectors[PARTS];
-  size_t at = 0, done = 0; /* the part to go on with, and how much of it is written */
-  for (;;) {
-    int k = 0;
-    size_t total = 0, skip = done;
-    for (size_t i = at; i < n && k < PARTS && total < LARGEST_TRANSFER; i++, skip = 0) {
-      const size_t left = parts[i].n - skip;
-      if (left == 0) continue;
-      vectors[k].iov_base = (void *)(uintptr_t)(parts[i].data + skip);
-      vectors[k].iov_len = left < LARGEST_TRANSFER ? left : LARGEST_TRANSFER;
-      total += vectors[k++].iov_len;
+/* Copies n bytes by way of memory. */
+static int copy_through(int from, int64_t offset, int to, size_t n) {
+  char buffer[1 << 16];
+  while (n > 0) {
+    const ssize_t got = pread(from, buffer, n < sizeof buffer ? n : sizeof buffer, (off_t)offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got == 0) errno = EIO; /* the file has become shorter */
+    if (got <= 0) return SZ_IO;
+    for (ssize_t done = 0; done < got;) {
+      const ssize_t written = write(to, buffer + done, (size_t)(got - done));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return SZ_IO;
+      done += written;
     }
-    if (k == 0) return SZ_OK;
-    const ssize_t written = writev(fd, vectors, k);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) {
-      if (written == 0) errno = EIO;
-      return SZ_IO;
-    }
-    for (done += (size_t)written; at < n && done >= parts[at].n; at++) done -= parts[at].n;
+    offset += got;
+    n -= (size_t)got;
   }
+  return SZ_OK;
+}
+
+/* Copies n bytes from one file to where the other stands, in the kernel where that can. */
+static int copy_part(int from, int64_t offset, int to, size_t n) {
+#if defined(__linux__)
+  while (n > 0) {
+    off_t at = (off_t)offset;
+    const ssize_t done = copy_file_range(from, &at, to, NULL, n < LARGEST_TRANSFER ? n : LARGEST_TRANSFER, 0);
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) return SZ_IO;
+    if (done <= 0) break; /* not between these files */
+    offset += done;
+    n -= (size_t)done;
+  }
+#endif
+  return copy_through(from, offset, to, n);
+}
+
+/* Writes the parts in memory from number *at on, up to one that is not, as many as one call takes. */
+static int write_some(int fd, const sz_part *parts, size_t n, size_t *at, size_t *done) {
+  struct iovec vectors[PARTS];
+  int k = 0;
+  size_t total = 0, skip = *done;
+  for (size_t i = *at; i < n && k < PARTS && total < LARGEST_TRANSFER && parts[i].data != NULL; i++, skip = 0) {
+    const size_t left = parts[i].n - skip;
+    if (left == 0) continue;
+    vectors[k].iov_base = (void *)(uintptr_t)(parts[i].data + skip);
+    vectors[k].iov_len = left < LARGEST_TRANSFER ? left : LARGEST_TRANSFER;
+    total += vectors[k++].iov_len;
+  }
+  const ssize_t written = k > 0 ? writev(fd, vectors, k) : 0;
+  if (written < 0 && errno == EINTR) return SZ_OK;
+  if (written < 0 || (k > 0 && written == 0)) {
+    if (written == 0) errno = EIO;
+    return SZ_IO;
+  }
+  for (*done += (size_t)written; *at < n && parts[*at].data != NULL && *done >= parts[*at].n; ++*at) *done -= parts[*at].n;
+  return SZ_OK;
+}
+
+static int write_parts(const sz_draft *draft, const sz_part *parts, size_t n) {
+  size_t at = 0, done = 0; /* the part to go on with, and how much of it is written */
+  while (at < n) {
+    int status;
+    if (parts[at].data == NULL) {
+      status = copy_part(draft->kept, parts[at].offset, draft->fd, parts[at].n);
+      at++;
+    } else {
+      status = write_some(draft->fd, parts, n, &at, &done);
+    }
+    if (status != SZ_OK) return status;
+  }
+  return SZ_OK;
 }
 
 /* Network file systems say that the disk is full only when a descriptor is closed; the last one is kept for its lock. */
@@ -248,7 +297,7 @@ static int close_copy(int fd) {
 
 int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n) {
   char path[PATH_BYTES];
-  if (write_parts(draft->fd, parts, n) != SZ_OK ||
+  if (write_parts(draft, parts, n) != SZ_OK ||
       (draft->durable ? sync_file(draft->fd) : close_copy(draft->fd)) != SZ_OK ||
       name_draft(draft->object, path) != SZ_OK || rename(path, draft->object) != 0) {
     sz_draft_drop(draft);

@@ -13,17 +13,21 @@
 #ifndef SZ_DRAFT_H
 #define SZ_DRAFT_H
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct {
   const char *object; /* the path of x; the caller's memory, unchanged until the draft has ended */
   size_t root;        /* so many bytes of it name the store's directory, which is never removed for being empty */
   int durable;        /* whether files and the directories that change are synced to the disk */
+  int kept;           /* a descriptor of what parts without data are copied from; not used if there are none */
   int fd;             /* the open draft, or -1; for these functions alone */
 } sz_draft;
 
+/* n bytes in memory or, where data is NULL, at `offset` of the file draft->kept: the system copies those itself. */
 typedef struct {
   const char *data;
   size_t n;
+  int64_t offset;
 } sz_part;
 
 /* Waits for the lock on draft->object and opens an empty draft, making missing directories; the other fields are the

@@ -8,6 +8,7 @@ cdef extern from "draft.h" nogil:
     ctypedef struct sz_part:
         const char *data
         size_t n
+        int64_t offset
 
 # How the elements that a region points to become a chunk's.
 cdef struct Values:
@@ -17,15 +18,18 @@ cdef struct Values:
     PyObject *native  # to this one; both NULL where they must not
     PyObject *errors  # what NumPy does about floating point errors then, as np.errstate takes it
 
-# A shard that is being made. `entries` are offset in `memory` and length of each inner chunk; NOTHING where there is none.
+# A shard that is being made. `entries` are offset and length of each inner chunk, NOTHING where there is none: offset in
+# `memory`, or with the bit KEPT set in the old shard, from which it is taken over.
 cdef struct Shard:
     const Chain *chain
     int level
     char *memory      # the encoded inner chunks as they come, and room for the index in front or behind
     int64_t used
     uint64_t *entries
+    const char *old   # the old shard, where that is in memory and not in a file
 
 cdef uint64_t NOTHING
+cdef uint64_t KEPT
 
 cdef int gather(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
                 int transform) noexcept nogil

@@ -46,6 +46,7 @@ cdef extern from "atomic.h" nogil:
     int64_t sz_add(int64_t *counter, int64_t n)
 
 cdef uint64_t NOTHING = 0xffffffffffffffff  # offset and length of an inner chunk that is not stored
+cdef uint64_t KEPT = <uint64_t>1 << 62       # no file is as long
 
 
 # ---------------------------------------------------------------- chunks
@@ -216,7 +217,7 @@ cdef int encode_python(Worker *worker, const Chain *chain, const Region *region,
 
 cdef int shard_begin(Worker *worker, Shard *shard, const Chain *chain, int level) noexcept nogil:
     """An empty shard in the worker's scratch."""
-    shard.chain, shard.level, shard.memory = chain, level, NULL
+    shard.chain, shard.level, shard.memory, shard.old = chain, level, NULL, NULL
     shard.used = chain.index_nbytes if chain.index_first else 0
     shard.entries = <uint64_t *>scratch(worker, level * SLOTS_PER_LEVEL + NEW_INDEX, 16 * chain.ninner)
     if shard.entries == NULL:
@@ -243,13 +244,24 @@ cdef void shard_add(Shard *shard, Py_ssize_t inner, const sz_part *part) noexcep
     shard.entries[2 * inner], shard.entries[2 * inner + 1] = at, part.n
 
 
-cdef void extend(sz_part *parts, size_t *n, const char *data, size_t nbytes) noexcept nogil:
-    """Adds bytes to a list of parts; to its last part, where they lie behind it."""
-    if n[0] and parts[n[0] - 1].data + parts[n[0] - 1].n == data:
-        parts[n[0] - 1].n += nbytes
+cdef void extend(sz_part *parts, size_t *n, const char *data, int64_t offset, size_t nbytes) noexcept nogil:
+    """Adds bytes to a list of parts, in memory or (data is NULL) of the old file; to its last part if they lie behind."""
+    cdef sz_part *last = &parts[n[0] - 1] if n[0] else NULL
+    if last != NULL and (last.data + last.n == data if last.data != NULL and data != NULL else
+                         last.data == data and last.offset + <int64_t>last.n == offset):
+        last.n += nbytes
     else:
-        parts[n[0]].data, parts[n[0]].n = data, nbytes
+        parts[n[0]].data, parts[n[0]].n, parts[n[0]].offset = data, nbytes, offset
         n[0] += 1
+
+
+cdef void extend_inner(const Shard *shard, Py_ssize_t inner, sz_part *parts, size_t *n) noexcept nogil:
+    """Adds an inner chunk, new or kept."""
+    cdef uint64_t offset = shard.entries[2 * inner]
+    cdef const char *data = shard.memory
+    if offset & KEPT:
+        offset, data = offset & ~KEPT, shard.old
+    extend(parts, n, data + offset if data != NULL else NULL, offset, shard.entries[2 * inner + 1])
 
 
 cdef int put_index(Worker *worker, Shard *shard, char *dst) noexcept nogil:
@@ -283,12 +295,12 @@ cdef int shard_finish(Worker *worker, Shard *shard, sz_part **parts, size_t *n) 
     n[0] = 0
     index = shard.memory if chain.index_first else shard.memory + shard.used
     if chain.index_first:
-        extend(parts[0], n, index, chain.index_nbytes)
+        extend(parts[0], n, index, 0, chain.index_nbytes)
     for i in range(chain.ninner):
         if shard.entries[2 * i] == NOTHING:
             shard.entries[2 * i + 1] = NOTHING
             continue
-        extend(parts[0], n, shard.memory + shard.entries[2 * i], shard.entries[2 * i + 1])
+        extend_inner(shard, i, parts[0], n)
         shard.entries[2 * i] = at
         at += shard.entries[2 * i + 1]
         stored += 1
@@ -297,7 +309,7 @@ cdef int shard_finish(Worker *worker, Shard *shard, sz_part **parts, size_t *n) 
         return SZ_OK
     status = put_index(worker, shard, index)
     if not chain.index_first:
-        extend(parts[0], n, index, chain.index_nbytes)
+        extend(parts[0], n, index, 0, chain.index_nbytes)
     return status
 
 

@@ -48,7 +48,6 @@ cdef class Make(Job):
     cdef int make(self, Worker *worker, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil
     cdef int make_shard(self, Worker *worker, Unit *unit) noexcept nogil
     cdef int keep_untouched(self, Worker *worker, Unit *unit) noexcept nogil
-    cdef int keep_run(self, Worker *worker, Unit *unit, Py_ssize_t first, Py_ssize_t last) noexcept nogil
     cdef int share_inner(self, Worker *worker, Unit *unit) noexcept with gil
     cdef int write_inner(self, Worker *worker, Unit *unit, Py_ssize_t number) noexcept nogil
     cdef int encode_inner(self, Worker *worker, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,

@@ -13,9 +13,9 @@ import numpy as np
 from simplezarr import executor
 from simplezarr._chunks cimport Job
 from simplezarr._decode cimport (
-    decode_native, inner_count, inner_region, inner_spans, read_file, read_native, shard_index)
+    decode_native, inner_count, inner_region, inner_spans, read_native, shard_index)
 from simplezarr._encode cimport (
-    NOTHING, encode_native, encode_region, gather, shard_add, shard_begin, shard_finish, shard_reserve)
+    KEPT, KEPT, NOTHING, encode_native, encode_region, gather, shard_add, shard_begin, shard_finish, shard_reserve)
 from simplezarr._pipeline cimport (
     UNBOUNDED, chain_is_shard, encoded_bound, fill_native, fill_outside, native_room, raised, region_permute)
 from simplezarr._worker cimport CHUNK_SLOT, SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, scratch
@@ -146,47 +146,23 @@ cdef class Make(Job):
         return inner_region(self.chain, unit.spans, &unit.stored, number, region)
 
     cdef int keep_untouched(self, Worker *worker, Unit *unit) noexcept nogil:
-        """Takes over the encoded bytes of the other inner chunks; neighbours in the old shard in one go."""
+        """Takes over the other inner chunks as they are encoded, from where they lie in the old shard."""
         cdef Region sub
         cdef const uint64_t *old = unit.old.index
         cdef uint64_t *entries = unit.shard.entries
-        cdef Py_ssize_t k, i = 0, first
-        cdef uint64_t end
-        cdef int status = SZ_OK
-        for k in range(unit.touched):
-            entries[2 * self.touched_inner(unit, k, &sub) + 1] = 0  # a mark, see below
-        while i < self.chain.ninner and status == SZ_OK:
-            if entries[2 * i + 1] == 0 or (old[2 * i] == NOTHING and old[2 * i + 1] == NOTHING):
-                i += 1
-                continue
-            first, end = i, old[2 * i]
-            while i < self.chain.ninner and entries[2 * i + 1] != 0 and old[2 * i] == end:
-                worker.inner = i
-                if old[2 * i + 1] > self.chain.inner.most or end > unit.old.size or (
-                        old[2 * i + 1] > unit.old.size - end):
-                    return SZ_CORRUPT
-                end += old[2 * i + 1]
-                i += 1
-            status = self.keep_run(worker, unit, first, i)
-        worker.inner = -1
-        return status
-
-    cdef int keep_run(self, Worker *worker, Unit *unit, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-        """Takes over the inner chunks first … last - 1, which lie one behind the other."""
-        cdef const uint64_t *old = unit.old.index
-        cdef uint64_t *entries = unit.shard.entries
-        cdef uint64_t start = old[2 * first], n = old[2 * last - 2] + old[2 * last - 1] - start
+        cdef uint64_t offset, nbytes
         cdef Py_ssize_t i
-        cdef int64_t at
-        cdef int status = shard_reserve(worker, &unit.shard, n)
-        if status != SZ_OK:
-            return status
-        at = sz_add(&unit.shard.used, n)
-        for i in range(first, last):
-            entries[2 * i], entries[2 * i + 1] = at + (old[2 * i] - start), old[2 * i + 1]
-        if unit.old.file != NULL:
-            return read_file(unit.old.file, unit.shard.memory + at, n, start)
-        memcpy(unit.shard.memory + at, unit.old.memory + start, n)
+        unit.shard.old = unit.old.memory
+        for i in range(unit.touched):
+            entries[2 * self.touched_inner(unit, i, &sub) + 1] = 0  # a mark, for the next loop
+        for i in range(self.chain.ninner):
+            offset, nbytes = old[2 * i], old[2 * i + 1]
+            if entries[2 * i + 1] == 0 or (offset == NOTHING and nbytes == NOTHING):
+                continue
+            if nbytes > self.chain.inner.most or offset > unit.old.size or nbytes > unit.old.size - offset:
+                worker.inner = i
+                return SZ_CORRUPT
+            entries[2 * i], entries[2 * i + 1] = offset | KEPT, nbytes
         return SZ_OK
 
     cdef int share_inner(self, Worker *worker, Unit *unit) noexcept with gil:

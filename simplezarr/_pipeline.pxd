@@ -7,6 +7,7 @@ from simplezarr._worker cimport Worker
 
 cdef extern from "files.h" nogil:
     ctypedef struct sz_file:
+        int fd
         int64_t size
         uint64_t device, inode
         int64_t mtime_ns

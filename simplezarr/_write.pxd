@@ -1,5 +1,6 @@
 from simplezarr._encode cimport sz_part
 from simplezarr._make cimport Make, Unit
+from simplezarr._pipeline cimport sz_file
 from simplezarr._worker cimport Worker
 
 cdef extern from "draft.h" nogil:
@@ -7,6 +8,7 @@ cdef extern from "draft.h" nogil:
         const char *object
         size_t root
         int durable
+        int kept
 
 ctypedef int (*locking_t)(sz_draft *) noexcept nogil
 
@@ -19,7 +21,7 @@ cdef class Write(Make):
     cdef int replace(self, Worker *worker, Unit *unit) noexcept nogil
     cdef int write_local(self, Worker *worker, Unit *unit) noexcept nogil
     cdef int wait(self, Worker *worker, sz_draft *draft, locking_t function) noexcept nogil
-    cdef int change_local(self, Worker *worker, Unit *unit, const char *name, const sz_part **parts,
+    cdef int change_local(self, Worker *worker, Unit *unit, const char *name, sz_file *old, const sz_part **parts,
                           size_t *n) noexcept nogil
     cdef int write_value(self, Worker *worker, Unit *unit) noexcept with gil
     cdef tuple value(self, Worker *worker, Unit *unit, object stored)

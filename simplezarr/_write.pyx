@@ -127,11 +127,12 @@ cdef class Write(Make):
     cdef int write_local(self, Worker *worker, Unit *unit) noexcept nogil:
         """The short way: into a file, right here."""
         cdef sz_draft draft
+        cdef sz_file old
         cdef const sz_part *parts = NULL
         cdef size_t n = 0
         cdef int status = SZ_OK
         draft.object, draft.root = self.file_name(worker, unit.index, 0), self.source.root_nbytes
-        draft.durable = self.durable
+        draft.durable, old.fd = self.durable, -1
         if draft.object == NULL:
             return SZ_NO_MEMORY
         if unit.covered:  # made first: the lock is held no longer than needed
@@ -142,14 +143,16 @@ cdef class Write(Make):
                 return status
         else:
             status = self.wait(worker, &draft, sz_draft_open)
-            if status == SZ_OK:
-                status = self.change_local(worker, unit, draft.object, &parts, &n)
-                if status != SZ_OK:
-                    sz_draft_drop(&draft)
             if status != SZ_OK:
                 return status
-        status = sz_draft_publish(&draft, parts, n) if n else sz_draft_delete(&draft)
-        worker.os_error = errno
+            status = self.change_local(worker, unit, draft.object, &old, &parts, &n)
+            draft.kept = old.fd
+        if status != SZ_OK:
+            sz_draft_drop(&draft)
+        else:
+            status = sz_draft_publish(&draft, parts, n) if n else sz_draft_delete(&draft)
+            worker.os_error = errno
+        close_file(&old)
         return status
 
     cdef int wait(self, Worker *worker, sz_draft *draft, locking_t function) noexcept nogil:
@@ -164,20 +167,15 @@ cdef class Write(Make):
             if status != SZ_OK:
                 return status
 
-    cdef int change_local(self, Worker *worker, Unit *unit, const char *name, const sz_part **parts,
+    cdef int change_local(self, Worker *worker, Unit *unit, const char *name, sz_file *old, const sz_part **parts,
                           size_t *n) noexcept nogil:
-        """Makes the new object from the file of the old one."""
-        cdef sz_file file
-        cdef int status = open_file(self.directory, name, &file)
-        if status == SZ_MISSING:
-            return self.make(worker, unit, parts, n)
+        """Makes the new object from the file of the old one, which is left open: parts of it may be kept."""
+        cdef int status = open_file(self.directory, name, old)
         if status == SZ_OK:
-            unit.old.file, unit.old.size = &file, file.size
+            unit.old.file, unit.old.size = old, old.size
+        if status == SZ_OK or status == SZ_MISSING:
             status = self.make(worker, unit, parts, n)
-            worker.os_error = errno
-            close_file(&file)
-        else:
-            worker.os_error = errno
+        worker.os_error = errno
         return status
 
     cdef int write_value(self, Worker *worker, Unit *unit) noexcept with gil:

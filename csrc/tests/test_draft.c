@@ -30,7 +30,7 @@ static const char *path_of(const char *name) {
 }
 
 static sz_draft draft_of(const char *name, int durable) {
-  sz_draft draft = {strdup(path_of(name)), strlen(directory), durable, -1};
+  sz_draft draft = {strdup(path_of(name)), strlen(directory), durable, -1, -1};
   return draft;
 }
 
@@ -74,7 +74,7 @@ static int open_patiently(sz_draft *draft) {
 }
 
 static int set(const char *name, const char *data, size_t n, int durable) {
-  const sz_part part = {data, n};
+  const sz_part part = {data, n, 0};
   sz_draft draft = draft_of(name, durable);
   const int done = open_patiently(&draft) == SZ_OK ? sz_draft_publish(&draft, &part, 1) : SZ_IO, error = errno;
   forget(&draft);
@@ -129,10 +129,10 @@ static void test_parts(void) {
 
 static void test_relative(void) {
   CHECK(chdir(directory) == 0);
-  const sz_part part = {"12", 2};
+  const sz_part part = {"12", 2, 0};
   static const char *const names[] = {"here", "beside/here"};
   for (int i = 0; i < 2; i++) {
-    sz_draft draft = {names[i], 0, 1, -1};
+    sz_draft draft = {names[i], 0, 1, -1, -1};
     CHECK(sz_draft_open(&draft) == SZ_OK && sz_draft_publish(&draft, &part, 1) == SZ_OK);
     check_content(names[i], "12", 2);
     CHECK(sz_remove(&draft) == SZ_OK);
@@ -327,7 +327,7 @@ static void *count(void *own) {
       fclose(file);
     }
     counters[mine]++;
-    const sz_part parts[2] = {{(const char *)counters, 6}, {(const char *)counters + 6, sizeof counters - 6}};
+    const sz_part parts[2] = {{(const char *)counters, 6, 0}, {(const char *)counters + 6, sizeof counters - 6, 0}};
     CHECK(sz_draft_publish(&draft, parts, 2) == SZ_OK);
     forget(&draft);
   }
@@ -383,7 +383,7 @@ static void replace_for_ever(int seed) {
   static char value[400000];
   for (int i = seed;; i++) {
     memset(value, 'a' + i % 26, sizeof value);
-    const sz_part parts[2] = {{value, 1000}, {value + 1000, sizeof value - 1000}};
+    const sz_part parts[2] = {{value, 1000, 0}, {value + 1000, sizeof value - 1000, 0}};
     sz_draft draft = draft_of("killed/object", 0);
     CHECK(open_patiently(&draft) == SZ_OK && sz_draft_publish(&draft, parts, 2) == SZ_OK);
     forget(&draft);
@@ -411,9 +411,34 @@ static int count_descriptors(void) {
   return n;
 }
 
+/* Parts without data come from another file, here the object's own old one. */
+static void test_kept_parts(void) {
+  enum { SIZE = 300000 };
+  static char old[SIZE], expected[SIZE];
+  for (int i = 0; i < SIZE; i++) old[i] = (char)(i * 7 % 251);
+  sz_draft draft = draft_of("kept", 0);
+  const sz_part whole = {old, SIZE, 0};
+  CHECK(sz_draft_open(&draft) == SZ_OK && sz_draft_publish(&draft, &whole, 1) == SZ_OK);
+  const sz_part parts[6] = {{NULL, 1000, 5}, {"new", 3, 0}, {"", 0, 0}, {NULL, 0, 9}, {NULL, 200000, 77777}, {"end", 3, 0}};
+  memcpy(expected, old + 5, 1000);
+  memcpy(expected + 1000, "new", 3);
+  memcpy(expected + 1003, old + 77777, 200000);
+  memcpy(expected + 201003, "end", 3);
+  draft.kept = open(path_of("kept"), O_RDONLY);
+  CHECK(sz_draft_open(&draft) == SZ_OK && sz_draft_publish(&draft, parts, 6) == SZ_OK);
+  check_content("kept", expected, 201006);
+  const sz_part behind = {NULL, 10, SIZE - 5}; /* the old file ends there: it stays as it is */
+  CHECK(sz_draft_open(&draft) == SZ_OK && sz_draft_publish(&draft, &behind, 1) == SZ_IO && errno == EIO);
+  check_content("kept", expected, 201006);
+  close(draft.kept);
+  CHECK(sz_draft_open(&draft) == SZ_OK && sz_draft_delete(&draft) == SZ_OK);
+  forget(&draft);
+}
+
 int main(void) {
   CHECK(mkdtemp(directory) != NULL);
   const int descriptors = count_descriptors();
+  test_kept_parts();
   test_publish();
   test_parts();
   test_relative();
