@@ -11,10 +11,8 @@ from simplezarr import executor
 from simplezarr._chunks import Source
 from simplezarr._plan import NotBasic, Plan, chunk_plan
 from simplezarr._read import read
-from simplezarr._read_scatter import read_selection
-from simplezarr.batch import check_out, read_many
-from simplezarr._write import write
-from simplezarr._write_scatter import write_selection
+from simplezarr._read import read
+from simplezarr.access import put, read_many, select, take
 from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import bind, stored_order
 from simplezarr.codecs.sharding import Sharding
@@ -23,9 +21,7 @@ from simplezarr.errors import MetadataError, ReadOnlyError, UnsupportedError
 from simplezarr.keys import join
 from simplezarr.lazy import LazyIndex
 from simplezarr.metadata import ArrayMetadata
-from simplezarr.selection import Selection, numpy_selection
 from simplezarr.stores.base import Store
-from simplezarr.values import as_values
 from simplezarr.views import Blocks, OIndex, VIndex
 
 if TYPE_CHECKING:
@@ -199,7 +195,13 @@ class Array:
     # ------------------------------------------------------------ reading
 
     def __getitem__(self, selection: Any) -> Any:
-        return self._take(self._selected(selection))
+        try:
+            plan = Plan(selection, self.shape, self._grid)
+        except NotBasic:
+            return take(self, select(self, selection))
+        out = np.empty(plan.shape, self.dtype)  # as `take`, but the shortest way for what is asked most
+        read(self._source, plan, out)
+        return out[()] if plan.scalar else out
 
     @property
     def oindex(self) -> OIndex:
@@ -230,7 +232,7 @@ class Array:
         """
         if out is None:
             return self[selection]
-        return self._take(self._selected(selection), out)
+        return take(self, select(self, selection), out)
 
     def read_future(self, selection: Any = ..., *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `read(selection, out=out)`; for asyncio, wrap it with `asyncio.wrap_future`."""
@@ -243,7 +245,7 @@ class Array:
         """
         plan = chunk_plan(index, self.shape, self.chunks, self._grid)
         if out is not None:
-            return self._take(plan, out)
+            return take(self, plan, out)
         out = np.empty(self.chunks, self.dtype)
         read(self._source, plan, out)
         return out
@@ -263,7 +265,7 @@ class Array:
         A chunk that several of them touch is fetched and decoded once. With `out`, an array of shape (n, *shape) for n
         selections that all have this shape, number i is decoded into out[i], and `out` is returned. Raises as `read`.
         """
-        return read_many(self, self._source, selections, out)
+        return read_many(self, selections, out)
 
     def read_many_future(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `read_many(selections, out=out)`."""
@@ -272,7 +274,8 @@ class Array:
     # ------------------------------------------------------------ writing
 
     def __setitem__(self, selection: Any, value: Any) -> None:
-        self._put(self._selected(selection), value)
+        self._check_writable()
+        put(self, select(self, selection), value)
 
     def write(self, selection: Any, value: Any) -> None:
         """What `a[selection] = value` does: NumPy's assignment, with its broadcasting and casting.
@@ -331,37 +334,6 @@ class Array:
         unknown = [*self.metadata.skipped, *[codec.name for codec in self.codecs if codec.decodes_only]]
         if unknown:
             raise UnsupportedError(f"array {self.name} can only be read: {', '.join(unknown)} can't be written")
-
-    # ------------------------------------------------------------ selections
-
-    def _selected(self, selection: Any) -> Plan | Selection:
-        """What a selection asks for, as NumPy understands it."""
-        try:
-            return Plan(selection, self.shape, self._grid)
-        except NotBasic:
-            pass  # its traceback would only confuse who gets an error below
-        return numpy_selection(selection, self.shape, self._grid)
-
-    def _take(self, selected: Plan | Selection, out: np.ndarray | None = None) -> Any:
-        """Reads what is selected, into `out` where there is one."""
-        scalar = out is None and selected.scalar
-        if out is None:
-            out = np.empty(selected.shape, self.dtype)
-        else:
-            check_out(out, self.dtype, selected.shape)
-        if type(selected) is Plan:
-            read(self._source, selected, out)
-        else:
-            read_selection(self._source, selected, out)
-        return out[()] if scalar else out
-
-    def _put(self, selected: Plan | Selection, value: Any) -> None:
-        """Writes a value to what is selected."""
-        self._check_writable()
-        basic = type(selected) is Plan
-        values = as_values(value, self.dtype, selected.shape, element=selected.scalar, now=not basic)
-        put = write if basic else write_selection
-        put(self._source, selected, values, self.shape, self.write_empty_chunks)
 
 
 def _sharding(metadata: ArrayMetadata) -> Sharding | None:

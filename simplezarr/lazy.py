@@ -11,7 +11,7 @@ import numpy as np
 
 from simplezarr import executor
 from simplezarr._plan import NotBasic, Plan
-from simplezarr.batch import check_out
+from simplezarr.access import check_out, put, take
 from simplezarr.selection import (
     ARRAY,
     Item,
@@ -86,7 +86,7 @@ class Lazy:
             if out is not None:
                 check_out(out, self.dtype, self.shape)
             return np.empty(self.shape, self.dtype) if out is None else out
-        return self._array._take(self._selected(), out)
+        return take(self._array, self._selected(), out)
 
     def read_future(self, *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `read(out=out)`."""
@@ -94,10 +94,11 @@ class Lazy:
 
     def write(self, value: Any) -> None:
         """Assigns to what is selected. As `Array.write`."""
+        self._array._check_writable()
         if 0 in self.shape:
             as_values(value, self.dtype, self.shape)
         else:
-            self._array._put(self._selected(), value)
+            put(self._array, self._selected(), value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:

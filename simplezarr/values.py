@@ -17,8 +17,8 @@ def as_values(
 ) -> np.ndarray:
     """A view of `shape` of the value, in `dtype` or one that is still to be cast to it; large arrays are not copied.
 
-    element: integers select one element, for which NumPy takes other values than for a part of shape (). now: nothing is
-    left to be cast.
+    element: integers select one element, for which NumPy takes other values than for a part of shape (). now: nothing
+    is left to be cast.
 
     Raises ValueError where the value can't be broadcast to the shape, and what NumPy raises for values that the data
     type can't hold.

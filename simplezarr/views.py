@@ -3,6 +3,7 @@
 from typing import Any
 
 from simplezarr._plan import Plan
+from simplezarr.access import put, take
 from simplezarr.selection import Selection, block_key, orthogonal_selection, pointwise_selection
 
 __all__ = ["Blocks", "OIndex", "VIndex"]
@@ -20,10 +21,11 @@ class View:
         raise NotImplementedError
 
     def __getitem__(self, key: Any) -> Any:
-        return self._array._take(self._select(key))
+        return take(self._array, self._select(key))
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._array._put(self._select(key), value)
+        self._array._check_writable()
+        put(self._array, self._select(key), value)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._array!r}>"

@@ -36,7 +36,8 @@ LAYERS = [
     ["_read", "_make"],
     ["_read_scatter", "_write"],
     ["_write_scatter"],
-    ["batch", "views", "lazy"],
+    ["access"],
+    ["views", "lazy"],
     ["array", "group", "api", "__init__"],
     ["testing", "utils"],
 ]
