@@ -11,7 +11,6 @@ from simplezarr import executor
 from simplezarr._chunks import Source
 from simplezarr._plan import NotBasic, Plan, chunk_plan
 from simplezarr._read import read
-from simplezarr._read import read
 from simplezarr.access import put, read_many, select, take
 from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import bind, stored_order
@@ -23,6 +22,7 @@ from simplezarr.lazy import LazyIndex
 from simplezarr.metadata import ArrayMetadata
 from simplezarr.stores.base import Store
 from simplezarr.views import Blocks, OIndex, VIndex
+from simplezarr.waiting import Waiting
 
 if TYPE_CHECKING:
     from simplezarr.executor import Future
@@ -47,6 +47,7 @@ class Array:
     __slots__ = (
         "_grid",
         "_source",
+        "_waiting",
         "chunks",
         "dtype",
         "metadata",
@@ -85,6 +86,7 @@ class Array:
         except (MetadataError, UnsupportedError) as error:
             raise type(error)(f"{join(path, 'zarr.json')}: {error}") from None
         self.chunks = _inner_shape(metadata)
+        self._waiting = Waiting()
         self._source = Source(pipeline, store, metadata.chunk_keys, path, self.chunks)
 
     # ------------------------------------------------------------ what it is
@@ -198,6 +200,8 @@ class Array:
         try:
             plan = Plan(selection, self.shape, self._grid)
         except NotBasic:
+            plan = None
+        if plan is None:
             return take(self, select(self, selection))
         out = np.empty(plan.shape, self.dtype)  # as `take`, but the shortest way for what is asked most
         read(self._source, plan, out)
@@ -235,8 +239,11 @@ class Array:
         return take(self, select(self, selection), out)
 
     def read_future(self, selection: Any = ..., *, out: np.ndarray | None = None) -> "Future[Any]":
-        """A Future of `read(selection, out=out)`; for asyncio, wrap it with `asyncio.wrap_future`."""
-        return executor.submit(self.read, selection, out=out)
+        """A Future of `read(selection, out=out)`; for asyncio, wrap it with `asyncio.wrap_future`.
+
+        Futures that wait for a thread are read together: a chunk that several of them want is decoded once.
+        """
+        return self._waiting.read(self, selection, out)
 
     def get_chunk(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> np.ndarray:
         """Chunk `index` of the grid, at its full `chunks` shape also at the array's edge.

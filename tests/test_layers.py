@@ -37,7 +37,7 @@ LAYERS = [
     ["_read_scatter", "_write"],
     ["_write_scatter"],
     ["access"],
-    ["views", "lazy"],
+    ["views", "lazy", "waiting"],
     ["array", "group", "api", "__init__"],
     ["testing", "utils"],
 ]
