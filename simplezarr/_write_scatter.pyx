@@ -30,8 +30,8 @@ def write_selection(Source source, selection, value, tuple shape, bint keep_empt
 cdef Py_ssize_t look_up(const Touched *object, Py_ssize_t k, Places *places, Region *region) noexcept nogil:
     """Unit number k of an object: its places, the region if there is but one, else one that covers nothing."""
     scatter_unit(object, k, places)
-    if places.regions == 1:
-        scatter_region(object.layout, places, 0, region)
+    if places.regions == 1 or object.layout.ndim == 0:  # all are the same element: the last one counts
+        scatter_region(object.layout, places, places.regions - 1, region)
     else:
         region.count[0] = -1
     return places.number

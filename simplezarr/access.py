@@ -18,11 +18,50 @@ from simplezarr.objects import Elements, read_objects, write_objects
 from simplezarr.selection import Selection, numpy_selection
 from simplezarr.values import as_values, check_out
 
-__all__ = ["put", "selected", "take"]
+__all__ = ["assign", "fetch", "put", "select", "take"]
 
 
-def selected(array: Any, key: Any) -> Plan | Selection:
-    """What a key asks for, as NumPy understands it."""
+def fetch(array: Any, key: Any, out: np.ndarray | None = None) -> Any:
+    """What `array[key]` gives, in `out` if it is given."""
+    field, key = _split_field(array, key)
+    if field is None:
+        return take(array, select(array, key), out)
+    values = take(array, select(array, key))[field]
+    if out is None:
+        return values
+    check_out(out, array.dtype[field], np.shape(values))
+    out[...] = values
+    return out
+
+
+def assign(array: Any, key: Any, value: Any) -> None:
+    """What `array[key] = value` does. A field is changed in what is read before: not at the same time by several."""
+    field, key = _split_field(array, key)
+    what = select(array, key)
+    if field is not None:
+        record = take(array, what, np.empty(what.shape, array.dtype))
+        record[field] = value
+        value = record if record.ndim else record[()]
+    put(array, what, value)
+
+
+def _split_field(array: Any, key: Any) -> tuple[str | None, Any]:
+    """The field of a record that a key names first, if it does, and the rest of the key."""
+    if type(key) is str and array.dtype.fields:
+        return _known(array, key), ...
+    if type(key) is tuple and key and type(key[0]) is str and array.dtype.fields:
+        return _known(array, key[0]), key[1:] or ...
+    return None, key
+
+
+def _known(array: Any, field: str) -> str:
+    if field not in array.dtype.fields:
+        raise IndexError(f"no field of name {field!r}; there are {', '.join(map(repr, array.dtype.names))}")
+    return field
+
+
+def select(array: Any, key: Any) -> Plan | Selection:
+    """What a key without a field asks for, as NumPy understands it."""
     try:
         return Plan(key, array.shape, array._grid)
     except NotBasic:

@@ -9,22 +9,21 @@ import numpy as np
 from simplezarr import executor
 from simplezarr._chunks import Source
 from simplezarr._plan import chunk_plan
-from simplezarr.access import put, selected, take
+from simplezarr.access import assign, fetch, take
 from simplezarr.attributes import Attributes
 from simplezarr.batch import read_many
 from simplezarr.codecs.base import Codec
-from simplezarr.codecs.chain import bind, stored_order
-from simplezarr.codecs.sharding import Sharding
-from simplezarr.codecs.transpose import Transpose
+from simplezarr.codecs.chain import bind
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.hierarchy import check_writable
 from simplezarr.keys import join
 from simplezarr.lazy import LazyIndex
 from simplezarr.metadata import ArrayMetadata
 from simplezarr.resize import append, resize
-from simplezarr.stored import count_chunks, grid, stored_bytes, summary
+from simplezarr.stored import count_chunks, grid, inner_shape, sharding_of, stored_bytes, summary
 from simplezarr.stores.base import Store
 from simplezarr.views import Blocks, OIndex, VIndex
+from simplezarr.waiting import Waiting
 
 if TYPE_CHECKING:
     from simplezarr.executor import Future
@@ -49,6 +48,7 @@ class Array:
     __slots__ = (
         "_grid",
         "_source",
+        "_waiting",
         "chunks",
         "dtype",
         "metadata",
@@ -85,7 +85,8 @@ class Array:
             pipeline = bind(metadata.codecs, metadata.spec)
         except (MetadataError, UnsupportedError) as error:
             raise type(error)(f"{join(path, metadata.document)}: {error}") from None
-        self.chunks = _inner_shape(metadata)
+        self.chunks = inner_shape(metadata)
+        self._waiting = Waiting()
         self._source = Source(pipeline, store, metadata.chunk_keys, path, self.chunks)
 
     # ------------------------------------------------------------ what it is
@@ -138,7 +139,7 @@ class Array:
     @property
     def shards(self) -> tuple[int, ...] | None:
         """Shape of the unit of storage, or None where chunks are stored one by one."""
-        return self._grid if self.chunks != self._grid or _sharding(self.metadata) else None
+        return self._grid if self.chunks != self._grid or sharding_of(self.metadata) else None
 
     @property
     def grid_shape(self) -> tuple[int, ...]:
@@ -211,7 +212,7 @@ class Array:
     # ------------------------------------------------------------ reading
 
     def __getitem__(self, selection: Any) -> Any:
-        return take(self, selected(self, selection))
+        return fetch(self, selection)
 
     @property
     def oindex(self) -> OIndex:
@@ -242,11 +243,14 @@ class Array:
         """
         if out is None:
             return self[selection]
-        return take(self, selected(self, selection), out)
+        return fetch(self, selection, out)
 
     def read_future(self, selection: Any = ..., *, out: np.ndarray | None = None) -> "Future[Any]":
-        """A Future of `read(selection, out=out)`; for asyncio, wrap it with `asyncio.wrap_future`."""
-        return executor.submit(self.read, selection, out=out)
+        """A Future of `read(selection, out=out)`; for asyncio, wrap it with `asyncio.wrap_future`.
+
+        Futures that wait for a thread are read together: a chunk that several of them want is decoded once.
+        """
+        return self._waiting.read(self, selection, out)
 
     def get_chunk(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> np.ndarray:
         """Chunk `index` of the grid, at its full `chunks` shape also at the array's edge.
@@ -280,7 +284,7 @@ class Array:
 
     def __setitem__(self, selection: Any, value: Any) -> None:
         self._check_writable()
-        put(self, selected(self, selection), value)
+        assign(self, selection, value)
 
     def write(self, selection: Any, value: Any) -> None:
         """What `a[selection] = value` does: NumPy's assignment, with its broadcasting and casting.
@@ -366,28 +370,6 @@ class Array:
 
     def _reshape(self, metadata: ArrayMetadata) -> None:
         self.metadata, self.shape = metadata, metadata.shape
-
-
-def _sharding(metadata: ArrayMetadata) -> Sharding | None:
-    """The array's sharding codec, where inner chunks can be told apart: nothing but transposes before it."""
-    for codec in metadata.codecs:
-        if type(codec) is Sharding:
-            return codec
-        if type(codec) is not Transpose:
-            return None
-    return None
-
-
-def _inner_shape(metadata: ArrayMetadata) -> tuple[int, ...]:
-    """The unit of reading, in the array's own order of axes."""
-    sharding = _sharding(metadata)
-    if sharding is None:
-        return metadata.chunk_shape
-    before = metadata.codecs[: metadata.codecs.index(sharding)]
-    shape = [0] * len(metadata.shape)
-    for axis, length in zip(stored_order(before, metadata.spec), sharding.chunk_shape, strict=True):
-        shape[axis] = length
-    return tuple(shape)
 
 
 def _reopen(store: Store, path: str, read_only: bool, write_empty_chunks: bool) -> Array:

@@ -11,7 +11,12 @@ from simplezarr._read_scatter import read_batch
 from simplezarr.errors import ChunkError
 from simplezarr.values import check_out
 
-__all__ = ["read_many"]
+__all__ = ["is_plain", "read_many"]
+
+
+def is_plain(array: Any) -> bool:
+    """Whether the engine reads an array: its elements are plain memory, and its grid is regular."""
+    return not array.metadata.data_type.is_variable and array.metadata.grid is None
 
 
 def read_many(array: Any, source: Source, selections: Iterable[Any], out: np.ndarray | None) -> Any:
@@ -37,8 +42,7 @@ def read_many(array: Any, source: Source, selections: Iterable[Any], out: np.nda
 
 def _fill(array: Any, source: Source, selections: list[Any], plans: list[Plan], outs: list[np.ndarray]) -> None:
     """Reads each selection into its array."""
-    metadata = array.metadata
-    if not metadata.data_type.is_variable and metadata.grid is None:
+    if is_plain(array):
         try:
             read_batch(source, array.shape, plans, outs)
             return

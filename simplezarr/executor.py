@@ -15,10 +15,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections import deque
     from concurrent.futures import Future as Future
 
 #: The last three serve `locks`.
-__all__ = ["drain", "get_num_threads", "run", "set_num_threads", "submit", "RLock", "allocate_lock", "get_ident"]
+__all__ = [
+    "alone",
+    "drain",
+    "get_num_threads",
+    "hand_over",
+    "run",
+    "set_num_threads",
+    "submit",
+    "RLock",
+    "allocate_lock",
+    "get_ident",
+]
 
 #: With so many calls for each thread, queued or running, no more help is called for: it would come too late. That also
 #: bounds the calls for help that came to nothing, which stay queued while long-running futures keep the pool busy.
@@ -127,12 +139,30 @@ def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]
     from concurrent.futures import Future
 
     future: Future[Any] = Future()
-    alone = get_num_threads() == 1 or getattr(_inside, "pool", False)
-    if alone or not _enqueue(lambda: _fulfil(future, fn, args, kwargs)):
+    if alone() or not _enqueue(lambda: _fulfil(future, fn, args, kwargs)):
         _fulfil(future, fn, args, kwargs)
         error = future.exception()
         if error is not None and not isinstance(error, Exception):  # an interrupt is meant for the caller
             raise error
+    return future
+
+
+def alone() -> bool:
+    """Whether a call is not to wait for a thread of the pool: there is none, or it is one of these that asks."""
+    return get_num_threads() == 1 or getattr(_inside, "pool", False)
+
+
+def hand_over(waiting: "deque[tuple[Future[Any], Any]]", item: Any, serve: Callable[[], object]) -> "Future[Any]":
+    """Put an item and a new Future at the end of `waiting`, have the pool call `serve`, and return the Future.
+
+    `serve` fulfils the Futures of any number of those that wait, as it is called for each of them.
+    """
+    from concurrent.futures import Future
+
+    future: Future[Any] = Future()
+    waiting.append((future, item))
+    if not _enqueue(serve):
+        serve()
     return future
 
 

@@ -13,6 +13,7 @@ from simplezarr._decode import decode_chunk
 from simplezarr.codecs.base import BytesBytesCodec, resolve_chain, split_chain
 from simplezarr.codecs.chain import bind, stored_order
 from simplezarr.codecs.sharding import Sharding
+from simplezarr.codecs.transpose import Transpose
 from simplezarr.errors import ChunkError, UnsupportedError
 from simplezarr.keys import join
 from simplezarr.metadata import ArrayMetadata
@@ -134,3 +135,25 @@ def _index_bytes(
     for codec in reversed(tails):
         data = codec.decode(data)
     return data[:nbytes] if at_start else data[-nbytes:]
+
+
+def sharding_of(metadata: ArrayMetadata) -> Sharding | None:
+    """The array's sharding codec, where inner chunks can be told apart: nothing but transposes before it."""
+    for codec in metadata.codecs:
+        if type(codec) is Sharding:
+            return codec
+        if type(codec) is not Transpose:
+            return None
+    return None
+
+
+def inner_shape(metadata: ArrayMetadata) -> tuple[int, ...]:
+    """The unit of reading, in the array's own order of axes."""
+    sharding = sharding_of(metadata)
+    if sharding is None:
+        return metadata.chunk_shape
+    before = metadata.codecs[: metadata.codecs.index(sharding)]
+    shape = [0] * len(metadata.shape)
+    for axis, length in zip(stored_order(before, metadata.spec), sharding.chunk_shape, strict=True):
+        shape[axis] = length
+    return tuple(shape)

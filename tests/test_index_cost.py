@@ -9,7 +9,7 @@ import pytest
 
 import simplezarr as sz
 from tests import oracle
-from tests.helpers import Counting
+from tests.helpers import Counting, Waiting
 from tests.oracle import CRC32C, LITTLE, codec, same, sharding
 
 SHAPE, CHUNKS = (40, 36, 30), (10, 12, 15)
@@ -195,3 +195,54 @@ def test_memory_of_a_batch(tmp_path):
     finally:
         tracemalloc.stop()
     assert not out.any()
+
+
+def keep_busy(arr, key):
+    """Two threads of the pool, each waiting for its chunk."""
+    futures = []
+    for _ in range(2):
+        futures.append(arr.read_future(key))
+        assert arr.store.asked.acquire(timeout=30)
+    return futures
+
+
+def test_waiting_reads_share_chunks(pool):
+    """While two threads are busy, others wait; these then cost one look at each chunk."""
+    sz.set_num_threads(2)
+    store = Waiting(
+        oracle.write_array({}, "", DATA, CHUNKS, codecs=CHAINS["zstd"], fill_value=DATA[0, 0, 0], seed=None)
+    )
+    arr = sz.open_array(store)
+    first = keep_busy(arr, np.s_[:2, :2, :2])
+    out = np.empty((3, 3, 3), "u2")
+    keys = [np.s_[i, 0, 1] for i in range(10)] + [np.s_[:5, 3:, :], ([0, 9], 1), np.s_[11, [2, 3]]]
+    futures = [arr.read_future(key) for key in keys]
+    placed, cancelled = arr.read_future(np.s_[:3, :3, :3], out=out), arr.read_future(0)
+    wrong = [arr.read_future(key, out=o) for key, o in [(40, None), ("a", None), (0, out)]]
+    assert cancelled.cancel()
+    before = len(store.threads)
+    store.gate.set()
+    assert all(
+        same(future.result(30), DATA[key])
+        for future, key in zip([*first, *futures], [*[np.s_[:2, :2, :2]] * 2, *keys], strict=True)
+    )
+    assert placed.result(30) is out
+    assert same(out, DATA[:3, :3, :3])
+    for future, error in zip(wrong, (IndexError, IndexError, ValueError), strict=True):
+        assert type(future.exception(30)) is error
+    assert before == 2
+    advanced = 2 * 6 + 2  # index arrays are read by themselves
+    assert len(store.threads) <= before + 6 + advanced
+
+
+def test_failed_reads_fail_alone(pool):
+    sz.set_num_threads(2)
+    data = oracle.write_array({}, "", DATA, CHUNKS, codecs=CHAINS["zstd"], fill_value=DATA[0, 0, 0], seed=None)
+    data["c/3/2/1"] = b"damaged"
+    store = Waiting(data)
+    arr = sz.open_array(store)
+    keep_busy(arr, (0, 0, 0))
+    good, bad = [arr.read_future(i) for i in range(5)], [arr.read_future(i) for i in (39, 35)]
+    store.gate.set()
+    assert all(same(future.result(30), DATA[i]) for i, future in enumerate(good))
+    assert [type(future.exception(30)) for future in bad] == [sz.errors.ChunkError] * 2

@@ -47,6 +47,7 @@ LAYERS = [
     ["_write_scatter", "objects"],
     ["access"],
     ["batch", "views", "lazy"],
+    ["waiting"],
     ["array", "rectilinear", "group", "api", "__init__"],
     ["testing", "utils"],
 ]

@@ -85,8 +85,9 @@ def waiting():
 
 
 def test_future_can_be_cancelled_before_it_begins(waiting):
-    busy = [waiting.read_future(np.s_[:1]) for _ in range(executor.get_num_threads())]
-    for _ in busy:
+    busy = []
+    for _ in range(executor.get_num_threads()):  # one after the other: what waits together is read together
+        busy.append(waiting.read_future(np.s_[:1]))
         assert waiting.store.asked.acquire(timeout=30)
     last = waiting.read_future(np.s_[2:4])
     assert not last.done()
@@ -100,8 +101,9 @@ def test_future_can_be_cancelled_before_it_begins(waiting):
 
 
 def test_reads_go_on_while_the_pool_is_busy(waiting):
-    busy = [waiting.read_future(np.s_[:1]) for _ in range(executor.get_num_threads())]
-    for _ in busy:
+    busy = []
+    for _ in range(executor.get_num_threads()):
+        busy.append(waiting.read_future(np.s_[:1]))
         assert waiting.store.asked.acquire(timeout=30)
     other = sz.open_array(waiting.store.data)
     assert within(30, lambda: other[...]).tolist() == list(range(1, 9))
