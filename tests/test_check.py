@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -17,10 +18,12 @@ from simplezarr.utils import Problem, Report, check
 from tests import oracle
 from tests.helpers import PYTHON, Counting, Failing, same_package
 from tests.oracle import CRC32C, LITTLE, codec, sharding
+from tests.test_hostile import LARGE, change_document, mutate
 
 ROOT = Path(__file__).parents[1]
 RAMP = np.arange(48, dtype="u2").reshape(8, 6)
 EMPTY = 2**64 - 1
+MUTATIONS = 200
 
 
 def hierarchy():
@@ -256,6 +259,32 @@ def test_a_shard_in_many_pieces():
     flip(store, "c/0/0", 4 * values.size)  # in the last one
     (problem,) = check(store).problems
     assert "inner chunk (4, 0)" in problem.message
+
+
+@pytest.mark.filterwarnings("ignore::simplezarr.ZarrWarning")
+def test_what_can_not_be_read_is_found():
+    """Random damage, also of documents: `check` never fails, and finds whatever makes reading fail."""
+    sound = hierarchy()
+    paths = [key.rpartition("/")[0] for key in sound if key.endswith(("zarr.json", ".zarray"))]
+    for seed in range(MUTATIONS):
+        rand = random.Random(seed)
+        store, key = mutate(rand, sound)
+        if seed % 3 == 0:
+            key = rand.choice([key for key in sound if key.endswith((".json", ".zarray"))])
+            store = {**sound, key: change_document(rand, sound[key])}
+        problems = check(store).problems
+        assert problems or all(can_be_read(store, path) for path in paths), f"{key}, seed {seed}"
+
+
+def can_be_read(store, path):
+    """Whether a node can be opened and, unless its document has made it larger, read."""
+    try:
+        node = sz.open(store, path)
+        if isinstance(node, sz.Array) and node.nbytes <= LARGE:
+            node.read()
+    except (sz.ZarrError, ValueError):
+        return False
+    return True
 
 
 # ---------------------------------------------------------------- documents and keys
