@@ -21,6 +21,9 @@ class Pipeline:
     def dtype(self) -> np.dtype: ...
     @property
     def shape(self) -> tuple[int, ...]: ...
+    @property
+    def most(self) -> int:
+        """The most bytes that a chunk's encoded form may have."""
     def __init__(
         self,
         shape: tuple[int, ...],

@@ -228,3 +228,8 @@ cdef class Pipeline:
             chain.grid[i] = chain.shape[i] // <Py_ssize_t>inner.shape[i]
             chain.ninner *= chain.grid[i]
         return 0
+
+    @property
+    def most(self):
+        """The most bytes that a chunk's encoded form may have."""
+        return self.chain.most

@@ -7,11 +7,13 @@ these. A place that meets such a case calls `tolerate`; this table is the whole 
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from simplezarr.errors import ZarrWarning
 
-__all__ = ["CODEC_ALIASES", "tolerate", "tolerated"]
+__all__ = ["CODEC_ALIASES", "collect", "tolerate", "tolerated"]
 
 CASES = {
     "null-member": "null is read as if the member were absent",
@@ -69,12 +71,37 @@ else:
 
 
 _tolerated: ContextVar[int] = ContextVar("tolerated", default=0)
+_collected: ContextVar[list[tuple[str, str]] | None] = ContextVar("collected", default=None)
 
 
 def tolerate(case: str, where: str, detail: str = "") -> None:
     """Warns that the document is not conforming at `where` but is read, in the way `CASES[case]` says."""
     _tolerated.set(_tolerated.get() + 1)
-    warnings.warn(f"{where}: {detail}{'; ' if detail else ''}{CASES[case]}", ZarrWarning, **_PLACE)
+    message = f"{where}: {detail}{'; ' if detail else ''}{CASES[case]}"
+    collected = _collected.get()
+    if collected is None:
+        warnings.warn(message, ZarrWarning, **_PLACE)
+    else:
+        collected.append((case, message))
+
+
+@contextmanager
+def collect() -> Iterator[list[tuple[str, str]]]:
+    """Within `with collect() as cases`, this thread's cases and messages go to the list instead of being warned of.
+
+    (`warnings.catch_warnings` would catch those of all threads.)
+
+    >>> with collect() as cases:
+    ...     tolerate("null-fill", "a/zarr.json: fill_value")
+    >>> cases
+    [('null-fill', 'a/zarr.json: fill_value: null is read as zero, an empty string or NaT')]
+    """
+    cases: list[tuple[str, str]] = []
+    token = _collected.set(cases)
+    try:
+        yield cases
+    finally:
+        _collected.reset(token)
 
 
 def tolerated() -> int:

@@ -50,6 +50,7 @@ LAYERS = [
     ["waiting"],
     ["array", "rectilinear", "group", "api", "__init__"],
     ["testing", "utils"],
+    ["__main__"],
 ]
 ROWS = {name: row for row, names in enumerate(LAYERS) for name in names}
 #: Roots of what only `executor` may import; locks for others are there to be had from it.

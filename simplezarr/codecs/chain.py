@@ -140,18 +140,25 @@ class PythonChain:
 
     def __call__(self, data: bytes) -> np.ndarray:
         """The decoded chunk, of the first spec's shape and data type. CodecFailure where a codec raises."""
-        codec = None
+        data = self.unwrap(data)
+        codec = self.array_bytes
         try:
-            for codec, limit in zip(reversed(self.bytes_bytes), self.limits, strict=True):
-                bounded = isinstance(codec, BoundedCodec) and limit < UNLIMITED
-                data = codec.decode(data, limit) if bounded else codec.decode(data)
-            codec = self.array_bytes
             array = self.shard.decode(data) if self.shard else codec.decode(data, self.specs[-1])
             for codec, spec in zip(reversed(self.array_array), reversed(self.specs[:-1]), strict=True):
                 array = codec.decode(array, spec)
             return _checked(array, self.specs[0], "decodes")
         except Exception as error:
             raise _failure(codec, error) from error
+
+    def unwrap(self, data: bytes) -> bytes:
+        """What the array -> bytes codec has made, of stored bytes. CodecFailure where a codec raises."""
+        for codec, limit in zip(reversed(self.bytes_bytes), self.limits, strict=True):
+            bounded = isinstance(codec, BoundedCodec) and limit < UNLIMITED
+            try:
+                data = codec.decode(data, limit) if bounded else codec.decode(data)
+            except Exception as error:
+                raise _failure(codec, error) from error
+        return data
 
     def encode(self, array: np.ndarray) -> bytes:
         """The encoded chunk; `array` is the codecs' to keep. CodecFailure where one of them raises."""

@@ -19,7 +19,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["PARTIAL", "Draft", "discard", "draft_of", "prune", "unlink"]
+__all__ = ["PARTIAL", "Draft", "discard", "draft_of", "is_abandoned", "prune", "unlink"]
 
 #: The end of the names of drafts.
 PARTIAL = ".partial"
@@ -195,6 +195,18 @@ def discard(draft: str, *, wait: bool) -> bool:
         return False
     try:
         return lock_file(fd, draft, wait=wait) and current_status(fd, draft) is not None and unlink(draft)
+    finally:
+        os.close(fd)
+
+
+def is_abandoned(draft: str) -> bool:
+    """Whether there is a draft that nobody works on any more. (Where there are no locks, any draft.)"""
+    try:
+        fd = os.open(draft, os.O_RDONLY | _FLAGS)
+    except OSError as error:  # published meanwhile; or a link or a socket, which no writer makes
+        return not isinstance(error, FileNotFoundError)
+    try:
+        return lock_file(fd, draft, wait=False) and current_status(fd, draft) is not None
     finally:
         os.close(fd)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from simplezarr.locks import KeyLock
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, clip_range
-from simplezarr.stores.draft import PARTIAL, Draft, discard, draft_of, prune, unlink
+from simplezarr.stores.draft import PARTIAL, Draft, discard, draft_of, is_abandoned, prune, unlink
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -144,6 +144,10 @@ class LocalStore(Store):
                 count += 1
                 prune(entry.path, self.root)
         return count
+
+    def partials(self, prefix: str = "") -> Iterator[str]:
+        """The drafts that killed processes have left behind below a prefix, as paths from the store's root."""
+        return (key for entry, key in self._walk(check_prefix(prefix), partials=True) if is_abandoned(entry.path))
 
     # ------------------------------------------------------------ listing
 
