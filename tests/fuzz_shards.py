@@ -23,7 +23,14 @@ def document(dtype, chain, fill):
     store = oracle.write_array({}, "", np.zeros((), "u1"), ())
     members = json.loads(store["zarr.json"])
     grid = {"name": "regular", "configuration": {"chunk_shape": list(SHARD)}}
-    return {**members, "shape": list(SHAPE), "data_type": dtype, "chunk_grid": grid, "codecs": chain, "fill_value": fill}
+    return {
+        **members,
+        "shape": list(SHAPE),
+        "data_type": dtype,
+        "chunk_grid": grid,
+        "codecs": chain,
+        "fill_value": fill,
+    }
 
 
 def originals():
