@@ -13,7 +13,8 @@ import simplezarr as sz
 from tests import oracle
 
 PARTS = [
-    "..", ".", "...", "", "a", "b", "c", "0", "zarr.json", ".zarray", ".zgroup", "__x", "~", "C:", "C:\\x", "..\\x", "\\",
+    "..", ".", "...", "", "a", "b", "c", "0", "zarr.json", ".zarray", ".zgroup", "__x", "~", "C:", "C:\\x", "..\\x",
+    "\\",
     "\0", "a\0b", "\ud800", "é", "e\u0301", "%2e%2e", "..%2f", "\u2025", "\uff0e\uff0e", "\u2215", "a b", "-rf", "*",
     "c/0", "nul", "x" * 300, "x.partial", ".partial", "\n", "outside", "value", "..;", "up", "file", "self",
 ]  # fmt: skip

@@ -169,7 +169,7 @@ class PythonChain:
         return data
 
     def most(self, stored: int) -> int:
-        """The most bytes that `stored` bytes may decode to in any of the chain's steps, where nothing else limits them."""
+        """The most bytes that a step of the chain may decode `stored` bytes to, where nothing else limits it."""
         spec = self.specs[0]
         size = FREE_BYTES + FREE_PER_BYTE * stored + FREE_PER_ELEMENT * spec.size + 2 * spec.nbytes
         return min(size, UNLIMITED)
