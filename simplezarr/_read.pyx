@@ -274,7 +274,11 @@ cdef class Read(Job):
         return status
 
     cdef int read_extent(self, Worker *worker, get_range, const Region *stored) except? -1:
-        """The bytes of an uncompressed chunk from the first wanted element to the last."""
+        """The bytes of an uncompressed chunk from the first wanted element to the last.
+
+        That the chunk ends where it should is not asked for, which would be a request more for each chunk: what lies in
+        a chunk that is cut off or too long is what the writer put there, as far as it goes.
+        """
         cdef Py_ssize_t start = region_offset(self.chain, stored), n = region_extent(self.chain, stored)
         cdef const char *src
         value = get_range(start, n)

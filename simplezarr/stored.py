@@ -10,8 +10,9 @@ import numpy as np
 
 from simplezarr import executor
 from simplezarr._decode import decode_chunk
-from simplezarr.codecs.base import BytesBytesCodec, resolve_chain, split_chain
-from simplezarr.codecs.chain import bind, stored_order
+from simplezarr._pipeline import CodecFailure
+from simplezarr.codecs.base import resolve_chain, split_chain
+from simplezarr.codecs.chain import PythonChain, bind, python_chain, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.errors import ChunkError, UnsupportedError
@@ -96,7 +97,7 @@ def summary(store: Store, path: str, metadata: ArrayMetadata) -> str | None:
 def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple[int, ...]) -> int:
     """Number of stored chunks; of shards, the inner chunks that their indexes have."""
     indexes = _inside(store, path, metadata)
-    heads, middle, tails = split_chain(metadata.codecs, "codecs")
+    heads, middle, _ = split_chain(metadata.codecs, "codecs")
     if type(middle) is not Sharding or chunks == metadata.chunk_shape:
         return len(indexes)
     if metadata.grid is not None:
@@ -105,13 +106,14 @@ def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple
     index_spec = middle.index_spec(spec)
     pipeline = bind(middle.index_codecs, index_spec)
     nbytes = resolve_chain(middle.index_codecs, index_spec, "index_codecs")[1] or 0
+    chain = python_chain(metadata.codecs, metadata.spec)
     order = np.argsort(stored_order(heads, metadata.spec)).tolist()
     bounds = grid(metadata.shape, chunks)
     per_shard = grid(metadata.chunk_shape, chunks)
 
     def measure(index: Index) -> int:
         key = join(path, metadata.chunk_keys.key(index))
-        raw = _index_bytes(store, key, tails, nbytes, middle.index_location == "start")
+        raw = _index_bytes(store, key, chain, nbytes, middle.index_location == "start")
         if raw is None:
             return 0  # deleted meanwhile
         if len(raw) != nbytes:
@@ -123,17 +125,17 @@ def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple
     return _sum(measure, indexes)
 
 
-def _index_bytes(
-    store: Store, key: str, tails: tuple[BytesBytesCodec, ...], nbytes: int, at_start: bool
-) -> bytes | None:
+def _index_bytes(store: Store, key: str, chain: PythonChain, nbytes: int, at_start: bool) -> bytes | None:
     """The encoded index of a shard, which codecs after the sharding may have wrapped up with the rest."""
-    if not tails:
+    if not chain.bytes_bytes:
         return store.get_range(key, 0 if at_start else -nbytes, nbytes)
     data = store.get(key)
     if data is None:
         return None
-    for codec in reversed(tails):
-        data = codec.decode(data)
+    try:
+        data = chain.unwrap(data)
+    except CodecFailure as error:
+        raise ChunkError(f"key {key!r}: {error}", key=key, codec=error.codec) from error.__cause__
     return data[:nbytes] if at_start else data[-nbytes:]
 
 

@@ -16,9 +16,10 @@ import simplezarr as sz
 from simplezarr.__main__ import _Bar, main
 from simplezarr.utils import Problem, Report, check
 from tests import oracle
+from tests.fuzz_arrays import mutate
 from tests.helpers import PYTHON, Counting, Failing, same_package
+from tests.mutations import change_document
 from tests.oracle import CRC32C, LITTLE, codec, sharding
-from tests.test_hostile import LARGE, change_document, mutate
 
 ROOT = Path(__file__).parents[1]
 RAMP = np.arange(48, dtype="u2").reshape(8, 6)
@@ -280,7 +281,7 @@ def can_be_read(store, path):
     """Whether a node can be opened and, unless its document has made it larger, read."""
     try:
         node = sz.open(store, path)
-        if isinstance(node, sz.Array) and node.nbytes <= LARGE:
+        if isinstance(node, sz.Array) and node.nbytes <= 1 << 24:
             node.read()
     except (sz.ZarrError, ValueError):
         return False

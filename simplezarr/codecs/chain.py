@@ -18,6 +18,11 @@ from simplezarr.errors import MetadataError
 SLACK = 1 << 20  # bytes that an encoded value may have beyond twice the decoded: frames, headers, padding
 SLACK_PER_CHUNK = 1 << 10  # the same for each inner chunk of a shard
 UNLIMITED = sys.maxsize // 4
+# What chunks may decode to whose size does not follow from their shape, as those of text, so that a few stored bytes
+# can't take all memory: so many bytes, and so many for each stored byte and for each element.
+FREE_BYTES = 64 << 20
+FREE_PER_BYTE = 256
+FREE_PER_ELEMENT = 1 << 10
 MAX_NDIM = 64  # as NumPy; the index of a shard has one dimension more than the shard
 
 
@@ -151,14 +156,22 @@ class PythonChain:
             raise _failure(codec, error) from error
 
     def unwrap(self, data: bytes) -> bytes:
-        """What the array -> bytes codec has made, of stored bytes. CodecFailure where a codec raises."""
-        for codec, limit in zip(reversed(self.bytes_bytes), self.limits, strict=True):
-            bounded = isinstance(codec, BoundedCodec) and limit < UNLIMITED
-            try:
-                data = codec.decode(data, limit) if bounded else codec.decode(data)
-            except Exception as error:
-                raise _failure(codec, error) from error
+        """What the array -> bytes codec made. CodecFailure where a codec behind it raises."""
+        codec = None
+        most = self.most(len(data))
+        try:
+            for codec, limit in zip(reversed(self.bytes_bytes), self.limits, strict=True):
+                bounded = isinstance(codec, BoundedCodec)
+                data = codec.decode(data, min(limit, most)) if bounded else codec.decode(data)
+        except Exception as error:
+            raise _failure(codec, error) from error
         return data
+
+    def most(self, stored: int) -> int:
+        """The most bytes that a step of the chain may decode `stored` bytes to, where nothing else limits it."""
+        spec = self.specs[0]
+        size = FREE_BYTES + FREE_PER_BYTE * stored + FREE_PER_ELEMENT * spec.size + 2 * spec.nbytes
+        return min(size, UNLIMITED)
 
     def encode(self, array: np.ndarray) -> bytes:
         """The encoded chunk; `array` is the codecs' to keep. CodecFailure where one of them raises."""

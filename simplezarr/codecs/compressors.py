@@ -26,6 +26,7 @@ _MAX_INT32 = 2**31 - 1
 _LZ4_MAX_NBYTES = 0x7E000000
 _DECODER_MEMORY = 1 << 28  # for the window of an LZMA stream, whatever size of it the stream demands
 _MAX_FILTERS = 4
+_FIRST_PIECE = 1 << 10  # bytes of a stream that are decompressed first
 
 
 @register_codec
@@ -133,20 +134,32 @@ def _as_filters(value: object) -> tuple:
 
 
 def _decompress(start: Any, data: Data, limit: int | None) -> bytes:
-    """What the streams in `data`, one behind the other, decompress to; no more than `limit` + 1 bytes are ever made."""
+    """What the streams in `data`, one behind the other, decompress to; no more than `limit` + 1 bytes are ever made.
+
+    Each stream gets its input in pieces that grow: a decoder keeps a copy of what it does not use, and of very many
+    small streams each would copy all that follow.
+    """
     pieces: list[bytes] = []
     size = 0
-    rest = bytes(data)
-    while rest or not pieces:
-        decoder = start()
-        pieces.append(decoder.decompress(rest, -1 if limit is None else limit - size + 1))
-        size += len(pieces[-1])
-        if limit is not None and size > limit:
-            raise ValueError(f"decodes to more than {limit} bytes")
-        if not decoder.eof:
-            raise ValueError("the compressed data end too early")
-        # the padding that xz allows between streams
-        rest = decoder.unused_data if decoder.unused_data.strip(b"\0") else b""
+    view = memoryview(data).cast("B")
+    at = 0
+    while at < len(view) or not at:
+        decoder, piece = start(), _FIRST_PIECE
+        while not decoder.eof:
+            if limit is not None and size > limit:
+                raise ValueError(f"decodes to more than {limit} bytes")
+            if at == len(view) and decoder.needs_input:
+                raise ValueError("the compressed data end too early")
+            given = view[at : at + piece] if decoder.needs_input else view[:0]
+            pieces.append(decoder.decompress(given, -1 if limit is None else limit - size + 1))
+            size += len(pieces[-1])
+            at += len(given)
+            piece *= 2
+        at -= len(decoder.unused_data)
+        if not view[at : at + 1].tobytes().strip(b"\0") and not view[at:].tobytes().strip(b"\0"):
+            break  # the end, or the padding that xz allows behind a stream
+    if limit is not None and size > limit:
+        raise ValueError(f"decodes to more than {limit} bytes")
     return b"".join(pieces)
 
 

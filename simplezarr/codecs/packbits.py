@@ -29,6 +29,7 @@ _NARROW = {
     **dict.fromkeys(("float6_e2m3fn", "float6_e3m2fn", "complex_float6_e2m3fn", "complex_float6_e3m2fn"), 6),
 }
 _MAX_BIT = 63
+_PIECE = 1 << 16  # numbers whose bits are spread out at a time, each to a byte; a multiple of 8
 
 
 @register_codec
@@ -74,9 +75,13 @@ class PackBits(ArrayBytesCodec):
     def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
         _, size, first, last = self._layout(spec)
         numbers = np.ascontiguousarray(array, spec.dtype.numpy.newbyteorder("<")).reshape(-1).view(np.uint8)
-        bits = np.unpackbits(numbers.reshape(-1, size), axis=1, bitorder="little")[:, first : last + 1]
-        packed = np.packbits(bits.reshape(-1), bitorder="little").tobytes()
-        padding = bytes([-bits.size % 8])
+        rows = numbers.reshape(-1, size)
+        pieces = []
+        for begin in range(0, len(rows), _PIECE):
+            bits = np.unpackbits(rows[begin : begin + _PIECE], axis=1, bitorder="little")[:, first : last + 1]
+            pieces.append(np.packbits(bits.reshape(-1), bitorder="little").tobytes())
+        packed = b"".join(pieces)
+        padding = bytes([-len(rows) * (last - first + 1) % 8])
         if self.padding_encoding == "none":
             return packed
         return padding + packed if self.padding_encoding == "first_byte" else packed + padding
@@ -93,10 +98,21 @@ class PackBits(ArrayBytesCodec):
             if stored[at] != -count * width % 8:
                 raise ValueError(f"{stored[at]} bits of padding for {count} numbers of {width} bits")
             stored = stored[1:] if at == 0 else stored[:-1]
-        bits = np.zeros((count, 8 * size), np.uint8)
-        bits[:, first : last + 1] = np.unpackbits(stored, count=count * width, bitorder="little").reshape(-1, width)
-        if spec.dtype.name.startswith("int"):
-            bits[:, last + 1 :] = bits[:, last : last + 1]  # the sign
-        numbers = np.packbits(bits, axis=1, bitorder="little")
+        numbers = np.empty((count, size), np.uint8)
+        signed = spec.dtype.name.startswith("int")
+        for begin in range(0, count, _PIECE):
+            piece = stored[begin * width // 8 : (begin + _PIECE) * width // 8]
+            numbers[begin : begin + _PIECE] = _unpacked(piece, numbers[begin : begin + _PIECE], first, last, signed)
         stored_type = spec.dtype.numpy.newbyteorder("<")
         return numbers.reshape(-1).view(stored_type).astype(spec.dtype.numpy, copy=False).reshape(spec.shape)
+
+
+def _unpacked(stored: np.ndarray, numbers: np.ndarray, first: int, last: int, signed: bool) -> np.ndarray:
+    """The bytes of as many numbers as `numbers` has rows, of which bits `first` to `last` are stored."""
+    count, size = numbers.shape
+    width = last - first + 1
+    bits = np.zeros((count, 8 * size), np.uint8)
+    bits[:, first : last + 1] = np.unpackbits(stored, count=count * width, bitorder="little").reshape(-1, width)
+    if signed:
+        bits[:, last + 1 :] = bits[:, last : last + 1]
+    return np.packbits(bits, axis=1, bitorder="little")
