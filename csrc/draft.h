@@ -23,7 +23,7 @@ typedef struct {
   int fd;             /* the open draft, or -1; for these functions alone */
 } sz_draft;
 
-/* n bytes in memory or, where data is NULL, at `offset` of the file draft->kept: the system copies those itself. */
+/* n bytes in memory or, where data is NULL, at `offset` of the file draft->kept. */
 typedef struct {
   const char *data;
   size_t n;
