@@ -5,6 +5,7 @@ parts where they are fewer than threads). Each worker draws the next unit until 
 """
 
 import os
+import time
 from collections import OrderedDict
 from functools import partial
 
@@ -38,6 +39,7 @@ cdef enum:
     SIGNAL_BYTES = 16 << 20     # decoded bytes between two looks for Ctrl-C
     UNIT_BYTES = 16 << 10       # what a unit counts for besides its bytes
     INDEX_BYTES = 16 << 20      # shard indexes kept for one array
+    FRESH_NS = 100_000_000      # a file's clock may stand still for so long
     DIGITS = 21
 
 cdef object NOTHING = 0xffffffffffffffff  # offset and length of an inner chunk that is not stored
@@ -122,6 +124,8 @@ cdef class Source:
         cdef ShardIndex index = ShardIndex.__new__(ShardIndex)
         cdef Py_ssize_t nbytes = 16 * self.pipeline.chain.ninner
         if nbytes > INDEX_BYTES:
+            return 0
+        if file != NULL and time.time_ns() - file.mtime_ns < FRESH_NS:  # the next change might not show in its identity
             return 0
         if file != NULL:
             index.device, index.inode, index.mtime_ns, index.size = file.device, file.inode, file.mtime_ns, file.size
