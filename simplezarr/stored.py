@@ -1,4 +1,4 @@
-"""What is stored of an array: which chunks or shards, how many chunks that is, and their bytes. The store is listed."""
+"""The units of an array, of reading and of storage, and what is stored of them: which, how many, how many bytes."""
 
 import math
 import sys
@@ -20,7 +20,16 @@ from simplezarr.keys import join
 from simplezarr.metadata import ArrayMetadata
 from simplezarr.stores.base import Store
 
-__all__ = ["Index", "count_chunks", "grid", "stored_bytes", "stored_indexes", "summary"]
+__all__ = [
+    "Index",
+    "count_chunks",
+    "grid",
+    "inner_shape",
+    "sharding_of",
+    "stored_bytes",
+    "stored_indexes",
+    "summary",
+]
 
 Index = tuple[int, ...]
 _EMPTY = 2**64 - 1  # offset and size of an inner chunk that is not stored
