@@ -228,25 +228,18 @@ static int write_all(int fd, const char *data, size_t n) {
   return SZ_OK;
 }
 
-/* Copies n bytes from one file to where the other stands, in pieces that stay in the cache between the two: half the time of
- * copy_file_range, which goes page by page. */
-static int copy_part(int from, int64_t offset, int to, size_t n) {
-  char few[1 << 13];
-  char *many = n > sizeof few ? malloc(COPY_BYTES) : NULL, *buffer = many != NULL ? many : few;
-  const size_t room = many != NULL ? COPY_BYTES : sizeof few;
-  int status = SZ_OK;
-  while (n > 0 && status == SZ_OK) {
+/* Copies n bytes from one file to where the other stands, by way of a buffer that stays in the cache between the two: half
+ * the time of copy_file_range, which goes page by page. */
+static int copy_part(int from, int64_t offset, int to, size_t n, char *buffer, size_t room) {
+  while (n > 0) {
     const ssize_t got = pread(from, buffer, n < room ? n : room, (off_t)offset);
     if (got < 0 && errno == EINTR) continue;
     if (got == 0) errno = EIO; /* the file has become shorter */
-    status = got > 0 ? write_all(to, buffer, (size_t)got) : SZ_IO;
+    if (got <= 0 || write_all(to, buffer, (size_t)got) != SZ_OK) return SZ_IO;
     offset += got;
-    n -= got > 0 ? (size_t)got : 0;
+    n -= (size_t)got;
   }
-  const int error = errno;
-  free(many);
-  errno = error;
-  return status;
+  return SZ_OK;
 }
 
 /* Writes the parts in memory from number *at on, up to one that is not, as many as one call takes. */
@@ -272,18 +265,24 @@ static int write_some(int fd, const sz_part *parts, size_t n, size_t *at, size_t
 }
 
 static int write_parts(const sz_draft *draft, const sz_part *parts, size_t n) {
-  size_t at = 0, done = 0; /* the part to go on with, and how much of it is written */
-  while (at < n) {
-    int status;
-    if (parts[at].data == NULL) {
-      status = copy_part(draft->kept, parts[at].offset, draft->fd, parts[at].n);
-      at++;
-    } else {
+  char few[1 << 13], *many = NULL; /* the second is made once, for the first part that is worth it */
+  size_t at = 0, done = 0;         /* the part to go on with, and how much of it is written */
+  int status = SZ_OK;
+  while (at < n && status == SZ_OK) {
+    const sz_part *part = &parts[at];
+    if (part->data != NULL) {
       status = write_some(draft->fd, parts, n, &at, &done);
+      continue;
     }
-    if (status != SZ_OK) return status;
+    if (many == NULL && part->n > sizeof few) many = malloc(COPY_BYTES);
+    status = copy_part(draft->kept, part->offset, draft->fd, part->n, many != NULL ? many : few,
+                       many != NULL ? COPY_BYTES : sizeof few);
+    at++;
   }
-  return SZ_OK;
+  const int error = errno;
+  free(many);
+  errno = error;
+  return status;
 }
 
 /* Network file systems say that the disk is full only when a descriptor is closed; the last one is kept for its lock. */
