@@ -17,12 +17,12 @@ import numpy as np
 from simplezarr._codecs cimport (
     Step, blosc_block_size, blosc_decode_block, blosc_open, sz_blosc1, sz_zstd_frame, zstd_decode_more, zstd_open)
 from simplezarr._pipeline cimport (
-    Blob, Chain, Pipeline, Region, chain_is_raw, raised, region_extent, region_fill, region_is_run, region_offset,
-    region_permute, region_place, region_whole, take_error)
+    Blob, Chain, Pipeline, Region, chain_is_raw, give_back, raised, region_extent, region_fill, region_is_run,
+    region_offset, region_permute, region_place, region_whole)
 from simplezarr._plan cimport MAX_NDIM, Row, Span, span_row, span_set
 from simplezarr._worker cimport (
     SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, SZ_TRUNCATED, Worker,
-    scratch, status_message, worker_acquire, worker_release)
+    scratch, worker_acquire)
 
 cnp.import_array()
 
@@ -613,11 +613,5 @@ def decode_chunk(Pipeline pipeline, data):
     worker = worker_acquire()
     with nogil:
         status = decode_region(worker, chain, src, n, &region, 0)
-    culprit = worker.culprit.decode() if worker.culprit != NULL else "codec"
-    error = take_error(worker)
-    worker_release(worker)
-    if error is not None:
-        raise error
-    if status != SZ_OK:
-        raise ValueError(f"{culprit}: {status_message(status)}")
+    give_back(worker, status)
     return out

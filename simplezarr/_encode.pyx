@@ -16,11 +16,11 @@ from simplezarr._codecs cimport Step
 from simplezarr._decode cimport (
     BODY, DECODED, NEW_INDEX, PARTS, STEP_A, index_region, inner_count, inner_region, inner_spans)
 from simplezarr._pipeline cimport (
-    Pipeline, UNBOUNDED, appended, encoded_bound, raised, region_gather, region_is_run, region_permute, region_whole,
-    take_error)
+    Pipeline, UNBOUNDED, appended, encoded_bound, give_back, raised, region_gather, region_is_run, region_permute,
+    region_whole)
 from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._worker cimport (
-    REFUSED, SLOTS_PER_LEVEL, SZ_NO_MEMORY, SZ_OK, scratch, scratch_grown, status_message, worker_acquire, worker_release)
+    REFUSED, SLOTS_PER_LEVEL, SZ_NO_MEMORY, SZ_OK, scratch, scratch_grown, worker_acquire)
 
 cnp.import_array()
 
@@ -384,11 +384,5 @@ def encode_chunk(Pipeline pipeline, array):
     if status == SZ_OK and out.data == NULL:
         status = encode_array(worker, &pipeline.chain, array, True, &out)
     encoded = PyBytes_FromStringAndSize(out.data, out.n) if status == SZ_OK else None
-    culprit = worker.culprit.decode() if worker.culprit != NULL else "codec"
-    error = take_error(worker)
-    worker_release(worker)
-    if error is not None:
-        raise error
-    if status != SZ_OK:
-        raise ValueError(f"{culprit}: {status_message(status)}")
+    give_back(worker, status)
     return encoded

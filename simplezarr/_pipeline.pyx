@@ -11,7 +11,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 
 from simplezarr._codecs cimport Kernel
-from simplezarr._worker cimport RAISED, Worker
+from simplezarr._worker cimport RAISED, SZ_OK, Worker, status_message, worker_release
 
 cdef extern from "copy.h" nogil:
     void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
@@ -49,6 +49,18 @@ cdef object take_error(Worker *worker):
     Py_DECREF(error)
     worker.error = NULL
     return error
+
+
+cdef int give_back(Worker *worker, int status) except -1:
+    """Releases a worker; raises what its last call has come to."""
+    culprit = worker.culprit.decode() if worker.culprit != NULL else "codec"
+    error = take_error(worker)
+    worker_release(worker)
+    if error is not None:
+        raise error
+    if status != SZ_OK:
+        raise ValueError(f"{culprit}: {status_message(status)}")
+    return 0
 
 
 # ---------------------------------------------------------------- regions
