@@ -43,6 +43,7 @@ cdef class Job:
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef Py_ssize_t parts    # pieces a shard's work is cut into
     cdef Py_ssize_t n
+    cdef Py_ssize_t lanes    # the units are cut into so many runs, and drawn from each in turn
     cdef int directory       # the array's, where names are looked up from it
     cdef int64_t next
     cdef int32_t failed
@@ -57,6 +58,7 @@ cdef class Job:
     cdef int one(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil
     cdef Py_ssize_t touched(self)
     cdef int run(self, int width) except -1
+    cdef Py_ssize_t draw(self) noexcept nogil
     cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil
     cdef char *file_name(self, Worker *worker, const Py_ssize_t *index, size_t extra) noexcept nogil
     cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil

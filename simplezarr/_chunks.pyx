@@ -197,6 +197,7 @@ cdef class Job:
 
     cdef int run(self, int width) except -1:
         """Does all units, in the calling thread and width - 1 others; raises what the first failure was."""
+        self.lanes = width
         if width > 1:
             executor.drain(self.drain, width)
         else:
@@ -213,8 +214,8 @@ cdef class Job:
         cdef Worker *worker = worker_acquire()
         with nogil:
             while not sz_peek(&self.failed):
-                i = sz_draw(&self.next)
-                if i >= self.n:
+                i = self.draw()
+                if i < 0:
                     break
                 worker.inner = -1
                 worker.culprit = chain_outermost(self.chain)
@@ -226,6 +227,18 @@ cdef class Job:
                 if status != SZ_OK:
                     self.fail(worker, status, index)
         worker_release(worker)
+
+    cdef Py_ssize_t draw(self) noexcept nogil:
+        """The number of the next unit to do, or -1 when all are drawn.
+
+        Neighbours lie on the same pages of the result. Threads that begin with neighbours would each clear these pages
+        (2 MiB large ones, often), and all but one of them in vain; so what is drawn one after another is far apart.
+        """
+        cdef Py_ssize_t i = sz_draw(&self.next)
+        cdef Py_ssize_t lane = i % self.lanes
+        if i >= self.n:
+            return -1
+        return lane * (self.n // self.lanes) + min(lane, self.n % self.lanes) + i // self.lanes
 
     cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil:
         """Stored object number i of the plan: its index in the grid, and the region wanted of it."""
