@@ -19,7 +19,7 @@ EXTENSIONS = {  # module: (C files, archives)
     "_plan": ([], []),
     "_points": ([], []),
     "_worker": ([], []),
-    "_codecs": (["crc32c", "blosc1", "zstd"], ARCHIVE),
+    "_codecs": (["crc32c", "equal", "blosc1", "zstd", "zstd_prefix"], ARCHIVE),
     "_filters": (["filters"], ARCHIVE),
     "_vlen": (["vlen"], []),
     "_pipeline": (["copy"], []),
