@@ -1,6 +1,6 @@
 """Kernels of codecs that come from numcodecs: zlib, lz4, shuffle, fletcher32."""
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
 from simplezarr._codecs cimport Kernel, Step, get_little, new_kernel, put_little
