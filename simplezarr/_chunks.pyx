@@ -18,6 +18,7 @@ from libc.string cimport memcpy
 
 from simplezarr import executor
 from simplezarr._decode cimport shard_index
+from simplezarr._files cimport PyUnicode_EncodeFSDefault
 from simplezarr._pipeline cimport chain_is_shard, chain_outermost, raised, take_error
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport Row, product, Span, span_row, span_set
@@ -60,14 +61,18 @@ cdef class Source:
         self.in_memory = store.in_memory
         self.separator = ord(keys.separator)
         self.bare = keys.name == "v2"
-        self.indexes = OrderedDict()
-        self.local = SZ_HAVE_FILES and store.local_root is not None
+        self.indexes = OrderedDict() if pipeline.chain.inner != NULL else None
+        root = store.local_root if SZ_HAVE_FILES else None
+        self.local = root is not None
         if self.local:
-            self.folder = os.fsencode(os.path.join(store.local_root, path, ""))
-            self.prefix = self.folder + (b"" if self.bare else b"c")
+            encoded = PyUnicode_EncodeFSDefault(root)
+            self.root_nbytes = len(encoded)
+            self.folder = encoded if encoded.endswith(b"/") else encoded + b"/"
+            if path:
+                self.folder += PyUnicode_EncodeFSDefault(path) + b"/"
+            self.prefix = self.folder if self.bare else self.folder + b"c"
             self.folder_nbytes = len(self.folder)
             self.prefix_bytes, self.prefix_nbytes = PyBytes_AS_STRING(self.prefix), len(self.prefix)
-            self.root_nbytes = len(os.fsencode(store.local_root))
 
     def key(self, tuple index) -> str:
         """The store's key of a stored chunk (a shard where there are shards)."""
@@ -136,7 +141,8 @@ cdef class Source:
         return 0
 
     cdef int forget_index(self, bytes name) except -1:
-        self.indexes.pop(name, None)
+        if self.indexes is not None:
+            self.indexes.pop(name, None)
         return 0
 
 
