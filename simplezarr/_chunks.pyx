@@ -13,6 +13,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
+from cpython.unicode cimport PyUnicode_FromString
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
@@ -70,9 +71,11 @@ cdef class Source:
             self.folder = encoded if encoded.endswith(b"/") else encoded + b"/"
             if path:
                 self.folder += PyUnicode_EncodeFSDefault(path) + b"/"
-            self.prefix = self.folder if self.bare else self.folder + b"c"
             self.folder_nbytes = len(self.folder)
-            self.prefix_bytes, self.prefix_nbytes = PyBytes_AS_STRING(self.prefix), len(self.prefix)
+        else:
+            self.folder = f"{path}/".encode() if path else b""
+        self.prefix = self.folder if self.bare else self.folder + b"c"
+        self.prefix_bytes, self.prefix_nbytes = PyBytes_AS_STRING(self.prefix), len(self.prefix)
 
     def key(self, tuple index) -> str:
         """The store's key of a stored chunk (a shard where there are shards)."""
@@ -262,7 +265,7 @@ cdef class Job:
             region.data += row.dst * self.strides[d]
 
     cdef char *file_name(self, Worker *worker, const Py_ssize_t *index, size_t extra) noexcept nogil:
-        """The name of a stored object's file, from the job's directory, with room for `extra` more bytes."""
+        """The name of a stored object's file, from the job's directory, with room for `extra` more bytes; or its key."""
         cdef size_t n = self.source.prefix_nbytes
         cdef char *name = scratch(worker, PATH_SLOT, n + self.chain.ndim * DIGITS + 2 + extra)
         cdef char *at = name + n
@@ -279,6 +282,13 @@ cdef class Job:
             at = put_number(at, 0)
         at[0] = 0
         return name + (0 if self.directory == SZ_NO_DIRECTORY else self.source.folder_nbytes)
+
+    cdef str key(self, Worker *worker, const Py_ssize_t *index):
+        """The key of a stored object, in a store that is no local directory."""
+        cdef char *name = self.file_name(worker, index, 0)
+        if name == NULL:
+            raise MemoryError("no memory for a key")
+        return PyUnicode_FromString(name)
 
     cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil:
         """Notes the first failure, which ends the job."""
