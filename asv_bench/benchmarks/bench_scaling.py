@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,7 +12,7 @@ import simplezarr as sz
 CHUNK = 128  # elements
 
 
-class Scaling:
+class ScalingOfMemory:
     """The price of a chunk must not depend on how many there are."""
 
     params: ClassVar = [[10, 100, 1000, 10_000, 100_000]]
@@ -20,20 +20,25 @@ class Scaling:
     timeout = 300
 
     def setup(self, chunks: int) -> None:
-        self.values = np.arange(chunks * CHUNK, dtype="u2")
-        self.place = tempfile.TemporaryDirectory()
-        create = {"data": self.values, "chunks": (CHUNK,), "codecs": []}
-        self.stored = sz.create_array(self.place.name, **create)
-        self.memory = sz.create_array({}, **create)
+        self.out = np.arange(chunks * CHUNK, dtype="u2")
+        self.stored = sz.create_array(self.place(), data=self.out, chunks=(CHUNK,), codecs=[])
+
+    def place(self) -> Any:
+        return {}
+
+    def time_read(self, chunks: int) -> None:
+        self.stored.read(out=self.out)
+
+
+class ScalingOfFiles(ScalingOfMemory):
+    params: ClassVar = [[10, 100, 1000, 10_000]]
+
+    def place(self) -> Any:
+        self.directory = tempfile.TemporaryDirectory()
+        return self.directory.name
 
     def teardown(self, chunks: int) -> None:
-        self.place.cleanup()
-
-    def time_read_files(self, chunks: int) -> None:
-        self.stored.read(out=self.values)
-
-    def time_read_memory(self, chunks: int) -> None:
-        self.memory.read(out=self.values)
+        self.directory.cleanup()
 
 
 class Planning:
