@@ -25,6 +25,7 @@ EXTENSIONS = {  # module: (C files, archives)
     "_pipeline": (["copy"], []),
     "_decode": (["copy", "copy_run", "files", "box"], []),
     "_encode": (["copy", "equal"], []),
+    "_files": ([], []),
     "_chunks": ([], []),
     "_scatter": (["copy", "gather"], []),
     "_read": (["files"], []),

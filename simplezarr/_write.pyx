@@ -183,7 +183,7 @@ cdef class Write(Make):
         cdef int status = SZ_OK
         store = self.source.store
         try:
-            key = self.source.key(tuple([unit.index[d] for d in range(self.chain.ndim)]))
+            key = self.key(worker, unit.index)
             if unit.covered:
                 value, status = self.value(worker, unit, None)
                 if status != SZ_OK:

@@ -107,14 +107,17 @@ class Group:
         return isinstance(path, str) and self._has_node(self._full_path(path))
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name, _ in self._children())
+        copies = self._copies()
+        if copies is not None:
+            return iter([name for name, _ in copies])
+        return (name for name in child_names(self.store, self.path) if self._has_node(join(self.path, name)))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def keys(self) -> list[str]:
         """Names of the children, sorted."""
-        return [name for name, _ in self._children()]  # `list(self)` would first ask for the length, and list twice
+        return [*iter(self)]  # `list(self)` would first ask for the length, and list twice
 
     def values(self) -> "Iterator[Array | Group]":
         """The children, opened one after another."""
@@ -122,11 +125,13 @@ class Group:
 
     def items(self) -> "Iterator[tuple[str, Array | Group]]":
         """(name, child) pairs, each opened when it is reached."""
-        for name, document in self._children():
-            if document is None:
-                node = find_node(self.store, join(self.path, name), read_only=self.read_only)
-            else:
-                node = self._consolidated_child(name, document)
+        copies = self._copies()
+        if copies is not None:
+            for name, document in copies:
+                yield name, self._consolidated_child(name, document)
+            return
+        for name in child_names(self.store, self.path):
+            node = find_node(self.store, join(self.path, name), read_only=self.read_only)
             if node is not None:
                 yield name, node
 
@@ -157,19 +162,15 @@ class Group:
         below = normalize_path(path)
         return join(self.path, below) if below else self.path
 
-    def _children(self) -> Iterator[tuple[str, dict | None]]:
-        """Names of the children, and their documents where the consolidated metadata have them.
+    def _copies(self) -> list[tuple[str, dict]] | None:
+        """Names and documents of the children as the consolidated metadata have them, where these are to be used.
 
-        Consolidated metadata are a copy that may be stale: they serve for listing by those who only read; opening by
-        name asks the store.
+        A copy may be stale: they serve for listing by those who only read; opening by name asks the store.
         """
         consolidated = self.metadata.consolidated
-        if consolidated is not None and self.read_only:
-            yield from sorted((path, document) for path, document in consolidated.items() if "/" not in path)
-            return
-        for name in child_names(self.store, self.path):
-            if self._has_node(join(self.path, name)):
-                yield name, None
+        if consolidated is None or not self.read_only:
+            return None
+        return sorted((path, document) for path, document in consolidated.items() if "/" not in path)
 
     # ------------------------------------------------------------ changing what is below
 
