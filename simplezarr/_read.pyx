@@ -15,10 +15,11 @@ from libc.stdint cimport uint64_t
 from simplezarr import executor
 from simplezarr._chunks cimport Job, ShardIndex, Source
 from simplezarr._decode cimport (
-    close_file, decode_region, decode_shard, inner_count, inner_region, inner_spans, open_file, read_file, read_once, read_raw,
-    shard_index)
+    close_file, decode_region, decode_shard, inner_count, inner_region, inner_spans, open_file, read_file, read_once,
+    read_raw, shard_index)
 from simplezarr._flights cimport (
-    Flight, Name, fetching, flight_begin, flight_end, flight_land_missing, flight_pays, name_fetch, name_file, name_value)
+    Flight, Name, fetching, flight_begin, flight_end, flight_land_missing, flight_pays, name_fetch, name_file,
+    name_value)
 from simplezarr._pipeline cimport (
     Blob, Chain, Region, chain_is_raw, chain_is_shard, raised, region_extent, region_fill, region_offset, region_permute,
     region_place, sz_file)
