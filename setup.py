@@ -23,6 +23,7 @@ EXTENSIONS = {  # module: (C files, archives)
     "_filters": (["filters"], ARCHIVE),
     "_vlen": (["vlen"], []),
     "_pipeline": (["copy"], []),
+    "_flights": (["copy"], []),
     "_decode": (["copy", "copy_run", "files", "box"], []),
     "_encode": (["copy", "equal"], []),
     "_files": ([], []),

@@ -20,11 +20,12 @@ from libc.string cimport memcpy
 from simplezarr import executor
 from simplezarr._decode cimport shard_index
 from simplezarr._files cimport PyUnicode_EncodeFSDefault
+from simplezarr._flights cimport ALOFT, LANDED, Flight, flight_leave, flight_wait
 from simplezarr._pipeline cimport chain_is_shard, chain_outermost, raised, take_error
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport Row, product, Span, span_row, span_set
 from simplezarr._worker cimport (
-    PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, scratch, status_message, worker_acquire,
+    Joined, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, scratch, status_message, worker_acquire,
     worker_release)
 from simplezarr.errors import ChunkError, UnsupportedError
 
@@ -39,6 +40,8 @@ cdef extern from "files.h" nogil:
 
 cdef enum:
     SIGNAL_BYTES = 16 << 20     # decoded bytes between two looks for Ctrl-C
+    WAIT_US = 50_000            # between two looks for Ctrl-C while waiting for another thread
+    PATIENCE = 200              # waits of that length
     UNIT_BYTES = 16 << 10       # what a unit counts for besides its bytes
     INDEX_BYTES = 16 << 20      # shard indexes kept for one array
     FRESH_NS = 100_000_000      # a file's clock may stand still for so long
@@ -103,6 +106,7 @@ cdef class Source:
         key = self.key(tuple([outer[d] for d in range(chain.ndim)]))
         get_ranges = partial(self.store.get_ranges, key)
         blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = NULL, 0, NULL, <PyObject *>get_ranges, NULL
+        blob.name = NULL
         worker = worker_acquire()
         status = shard_index(worker, chain, &blob, 0, &entries)
         if status == SZ_OK:
@@ -187,6 +191,9 @@ cdef class Job:
         """What is done with one unit; subclasses say."""
         return SZ_OK
 
+    cdef void place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
+        """Places what unit number i wants of a chunk that another thread has decoded; subclasses that share chunks say."""
+
     cdef int one(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
         """Does unit number i, and tells the index of its stored object."""
         cdef Region region
@@ -226,16 +233,54 @@ cdef class Job:
                 i = self.draw()
                 if i < 0:
                     break
-                worker.inner = -1
-                worker.culprit = chain_outermost(self.chain)
-                status = self.one(worker, i, index)
+                status = self.do_unit(worker, i, index)
+                if status == SZ_OK and worker.njoined:
+                    status = self.take_shared(worker, index, False)
                 bytes_done += self.chain.nbytes // self.parts + UNIT_BYTES
                 if status == SZ_OK and bytes_done >= SIGNAL_BYTES:
                     bytes_done = 0
                     status = check_signals(worker)
                 if status != SZ_OK:
                     self.fail(worker, status, index)
+            if worker.njoined:
+                status = self.take_shared(worker, index, True)
+                if status != SZ_OK:
+                    self.fail(worker, status, index)
         worker_release(worker)
+
+    cdef int do_unit(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
+        worker.inner, worker.unit = -1, i
+        worker.culprit = chain_outermost(self.chain)
+        return self.one(worker, i, index)
+
+    cdef int take_shared(self, Worker *worker, Py_ssize_t *index, bint wait) noexcept nogil:
+        """Places what other threads have decoded for this worker, too.
+
+        What they are still at is left, or waited for. What they have not done in time the worker does itself.
+        """
+        cdef Joined joined
+        cdef int status = SZ_OK, patience = PATIENCE, k = 0, state
+        while k < worker.njoined:
+            joined = worker.joined[k]
+            state = flight_wait(<Flight *>joined.flight, WAIT_US if wait else 0)
+            if state == ALOFT and status == SZ_OK and not sz_peek(&self.failed) and patience:
+                if wait:
+                    patience -= 1
+                    status = check_signals(worker)
+                else:
+                    k += 1
+                continue
+            worker.njoined -= 1
+            worker.joined[k] = worker.joined[worker.njoined]
+            if status == SZ_OK and not sz_peek(&self.failed):
+                if state == LANDED:
+                    self.place_native(worker, joined.unit, joined.wanted, (<Flight *>joined.flight).native)
+                else:
+                    worker.alone = True
+                    status = self.do_unit(worker, joined.unit, index)
+                    worker.alone = False
+            flight_leave(<Flight *>joined.flight)
+        return status
 
     cdef Py_ssize_t draw(self) noexcept nogil:
         """The number of the next unit to do, or -1 when all are drawn.

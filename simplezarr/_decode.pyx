@@ -17,6 +17,8 @@ import numpy as np
 from simplezarr._codecs cimport (
     SZ_ZSTD_SLACK, Step, blosc_block_size, blosc_decode_block, blosc_open, sz_blosc1, sz_zstd_frame, zstd_decode_more,
     zstd_open, zstd_prefix)
+from simplezarr._flights cimport (
+    Flight, Name, fetching, flight_begin, flight_end, flight_land, flight_pays, flight_wanted)
 from simplezarr._pipeline cimport (
     Blob, Chain, Pipeline, Region, chain_is_raw, give_back, raised, region_extent, region_fill, region_is_run,
     region_offset, region_permute, region_place, region_whole)
@@ -71,6 +73,7 @@ cdef struct Entry:
     uint64_t offset
     uint64_t nbytes
     Py_ssize_t number  # among the wanted ones
+    Flight *flight     # that this worker leads with it, or NULL
 
 
 cdef int open_file(int directory, const char *path, sz_file *file) noexcept nogil:
@@ -135,11 +138,12 @@ cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, s
     cdef int32_t i
     cdef int status = blosc_open(src, n, &header)
     cdef char *block
+    cdef size_t shared
     if status != SZ_OK:
         return status
     if <size_t>header.nbytes != chain.nbytes:
         return SZ_TOO_LONG if <size_t>header.nbytes > chain.nbytes else SZ_TOO_SHORT
-    if header.blocksize % chain.itemsize:  # blocks that cut elements
+    if header.blocksize % chain.itemsize or flight_wanted(worker, chain, &shared):  # blocks that cut elements; all wanted
         return decode_whole(worker, chain, src, n, region, level)
     block = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, header.blocksize)
     if block == NULL:
@@ -163,28 +167,34 @@ cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, si
     """
     cdef sz_zstd_frame frame
     cdef size_t first = region_offset(chain, region), last = first + region_extent(chain, region)
+    cdef size_t shared
     cdef Py_ssize_t placed = first // chain.itemsize, whole
     cdef int status
+    cdef bint own = True  # something is wanted here, not only by others
     cdef char *dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, chain.nbytes + SZ_ZSTD_SLACK)
     if dst == NULL:
         return SZ_NO_MEMORY
-    if zstd_prefix(worker, src, n, chain.nbytes, last, dst):
+    if zstd_prefix(worker, src, n, chain.nbytes, last, dst) and not (
+            flight_wanted(worker, chain, &shared) and shared > last):
         region_place(chain, region, dst, chain.transform)
+        flight_land(worker, chain, dst, chain.transform)
         return SZ_OK
     if chain.nbytes < ZSTD_BLOCKS or not zstd_open(worker, src, n, chain.nbytes, &frame):
         return decode_whole(worker, chain, src, n, region, level)
     frame.dst = dst
     if frame.checked:
         last = chain.nbytes
-    while frame.done < last:
+    while own or (flight_wanted(worker, chain, &shared) and frame.done < shared):
         status = zstd_decode_more(worker, &frame)
         if status != SZ_OK:
-            return status
+            return status if own else SZ_OK  # it is for others to see
+        own = frame.done < last
         whole = frame.done // chain.itemsize
         if whole > placed:
             sz_copy_run(chain.ndim, chain.shape, region.start, region.step, region.count, region.data, region.strides,
                         placed, whole - placed, frame.dst + placed * chain.itemsize, chain.itemsize, chain.transform)
             placed = whole
+    flight_land(worker, chain, frame.dst, chain.transform)
     return SZ_OK
 
 
@@ -207,6 +217,7 @@ cdef int decode_whole(Worker *worker, const Chain *chain, const char *src, size_
         region_place(chain, region, dst, chain.transform)
     elif chain.transform != SZ_AS_IS:  # in place
         sz_copy(chain.ndim, chain.shape, dst, chain.strides, dst, chain.strides, chain.itemsize, chain.transform)
+    flight_land(worker, chain, dst, SZ_AS_IS if direct else chain.transform)
     return SZ_OK
 
 
@@ -261,11 +272,13 @@ cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size
         return status
     if chain.inner != NULL:
         blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = src, n, NULL, NULL, NULL
+        blob.name = NULL
         return decode_shard(worker, chain, &blob, region, 0, 1, level)
     worker.culprit = "bytes"
     if n != chain.nbytes:
         return SZ_TOO_SHORT if n < chain.nbytes else SZ_TOO_LONG
     region_place(chain, region, src, chain.transform)
+    flight_land(worker, chain, src, chain.transform)
     return SZ_OK
 
 
@@ -280,9 +293,12 @@ cdef int decode_start(Worker *worker, const Chain *chain, const char *src, size_
                       int level) noexcept nogil:
     """As decode_native, but nothing is known of what lies behind the first `wanted` bytes; with SZ_ZSTD_SLACK more room."""
     cdef Py_ssize_t elements = wanted // chain.itemsize
+    cdef size_t shared
     if chain.python != NULL or chain.inner != NULL or chain.nsteps != 1 or not chain.steps[0].in_order or (
-            not zstd_prefix(worker, src, n, chain.nbytes, wanted, dst)):
+            not zstd_prefix(worker, src, n, chain.nbytes, wanted, dst)) or (
+            flight_wanted(worker, chain, &shared) and shared > wanted):
         return decode_native(worker, chain, src, n, dst, level)
+    flight_land(worker, chain, dst, chain.transform)
     if chain.transform != SZ_AS_IS:
         sz_copy(1, &elements, dst, &chain.itemsize, dst, &chain.itemsize, chain.itemsize, chain.transform)
     return SZ_OK
@@ -443,6 +459,7 @@ cdef int locate(Worker *worker, const Chain *chain, const Blob *blob, const Want
                 worker.inner = inner
             return SZ_CORRUPT
         entries[n[0]].offset, entries[n[0]].nbytes, entries[n[0]].number = offset, nbytes, number
+        entries[n[0]].flight = NULL
         sorted = sorted and (n[0] == 0 or offset >= entries[n[0] - 1].offset)
         n[0] += 1
     if not sorted:
@@ -476,7 +493,11 @@ cdef int fetch_runs(Worker *worker, const Blob *blob, const Entry *entries, Py_s
             start = entries[i].offset
             i = run_end(entries, n, i, REMOTE_GAP, REMOTE_RUN, &end)
             ranges.append((start, end - start))
-        parts = fetch(blob, ranges)
+        fetching(1)
+        try:
+            parts = fetch(blob, ranges)
+        finally:
+            fetching(-1)
         if parts is None:  # deleted since its index was read
             return SZ_MISSING
         if len(parts) != len(ranges):
@@ -488,22 +509,44 @@ cdef int fetch_runs(Worker *worker, const Blob *blob, const Entry *entries, Py_s
         return raised(worker, error)
 
 
-cdef int decode_run(Worker *worker, const Wanted *wanted, const Entry *entries, Py_ssize_t first, Py_ssize_t last,
-                    const char *src, uint64_t start, int level) noexcept nogil:
+cdef bint decoded_elsewhere(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted,
+                            Entry *entry) noexcept nogil:
+    """Whether another thread decodes the inner chunk, for this one too; if not, others may join."""
+    cdef bint elsewhere
+    if blob.name == NULL or not flight_pays(chain.inner, blob.get_ranges != NULL):
+        return False
+    entry.flight = flight_begin(worker, <const Name *>blob.name, wanted.number(wanted.what, entry.number), chain.inner, 0,
+                                chain.inner.nbytes, entry.number, &elsewhere)
+    return elsewhere
+
+
+cdef int decode_run(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Entry *entries,
+                    Py_ssize_t first, Py_ssize_t last, const char *src, uint64_t start, int level) noexcept nogil:
     """Decodes the inner chunks `first` … `last - 1` of the list, whose bytes lie at src, from offset `start` on."""
     cdef Py_ssize_t i
     cdef int status
     for i in range(first, last):
         if level == 0:
             worker.inner = wanted.number(wanted.what, entries[i].number)
+        if blob.get_ranges == NULL and decoded_elsewhere(worker, chain, blob, wanted, &entries[i]):
+            continue
+        worker.flight = entries[i].flight
         status = wanted.decode(worker, wanted.what, entries[i].number, src + (entries[i].offset - start),
                                entries[i].nbytes, level + 1)
+        end_flight(worker, &entries[i])
         if status != SZ_OK:
             return status
     return SZ_OK
 
 
-cdef int decode_entries(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, const Entry *entries,
+cdef void end_flight(Worker *worker, Entry *entry) noexcept nogil:
+    worker.flight = NULL
+    if entry.flight != NULL:
+        flight_end(entry.flight)
+        entry.flight = NULL
+
+
+cdef int decode_entries(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Entry *entries,
                         Py_ssize_t n, PyObject *parts, int level) noexcept nogil:
     """Reads the located inner chunks run by run and decodes them."""
     cdef Py_ssize_t i = 0, k, run = 0
@@ -530,7 +573,7 @@ cdef int decode_entries(Worker *worker, const Chain *chain, const Blob *blob, co
             src = raw = scratch(worker, level * SLOTS_PER_LEVEL + RAW, end - start)
             status = sz_read(blob.file, raw, end - start, start) if raw != NULL else SZ_NO_MEMORY
         if status == SZ_OK:
-            status = decode_run(worker, wanted, entries, i, k, src, start, level)
+            status = decode_run(worker, chain, blob, wanted, entries, i, k, src, start, level)
         run += 1
         i = k
     return status
@@ -540,10 +583,21 @@ cdef void forget(PyObject *parts) noexcept with gil:
     Py_DECREF(<object>parts)
 
 
+cdef Py_ssize_t keep_own(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Entry *entries,
+                         Py_ssize_t n) noexcept nogil:
+    """Drops the inner chunks that others fetch and decode; returns how many are left."""
+    cdef Py_ssize_t i, kept = 0
+    for i in range(n):
+        if not decoded_elsewhere(worker, chain, blob, wanted, &entries[i]):
+            entries[kept] = entries[i]
+            kept += 1
+    return kept
+
+
 cdef int walk_shard(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Py_ssize_t first,
                     Py_ssize_t last, int level) noexcept nogil:
     """Wanted inner chunks first … last - 1 of a shard: found, read and handed to who wants them."""
-    cdef Py_ssize_t n
+    cdef Py_ssize_t n, i
     cdef PyObject *fetched = NULL
     cdef int status
     cdef Entry *entries = <Entry *>scratch(worker, level * SLOTS_PER_LEVEL + ENTRIES, (last - first) * sizeof(Entry))
@@ -553,10 +607,12 @@ cdef int walk_shard(Worker *worker, const Chain *chain, const Blob *blob, const 
     if status != SZ_OK or n == 0:
         return status
     if blob.get_ranges != NULL:
-        status = fetch_runs(worker, blob, entries, n, &fetched)
-        if status != SZ_OK:
-            return status
-    status = decode_entries(worker, chain, blob, wanted, entries, n, fetched, level)
+        n = keep_own(worker, chain, blob, wanted, entries, n)
+        status = fetch_runs(worker, blob, entries, n, &fetched) if n else SZ_OK
+    if status == SZ_OK:
+        status = decode_entries(worker, chain, blob, wanted, entries, n, fetched, level)
+    for i in range(n):  # those that were not reached
+        end_flight(worker, &entries[i])
     if fetched != NULL:
         forget(fetched)
     return status

@@ -98,7 +98,7 @@ cdef class Make(Job):
             unit.inside[axis] = min(self.chain.shape[i], self.lengths[axis] - index[axis] * self.chain.shape[i])
         unit.covered = covers(self.chain.ndim, region, unit.inside)
         unit.old.memory, unit.old.size, unit.old.file = NULL, 0, NULL
-        unit.old.get_ranges, unit.old.index = NULL, NULL
+        unit.old.get_ranges, unit.old.index, unit.old.name = NULL, NULL, NULL
 
     cdef int make(self, Worker *worker, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil:
         """What is to be stored, in n parts; 0 where nothing is."""

@@ -55,6 +55,7 @@ cdef struct Blob:
     const sz_file *file
     PyObject *get_ranges        # callable: [(start, length), …] -> list of bytes
     const uint64_t *index       # a shard's decoded index where it is known already
+    const void *name            # by which `_flights` knows the shard; NULL: its chunks are not shared
 
 
 cdef class Pipeline:

@@ -1,4 +1,5 @@
 from simplezarr._chunks cimport Job
+from simplezarr._flights cimport Name
 from simplezarr._pipeline cimport Blob, Region, sz_file
 from simplezarr._worker cimport Worker
 
@@ -11,6 +12,8 @@ cdef class Read(Job):
     cdef int walk(self, Worker *worker, const void *what, const Blob *blob, Py_ssize_t part) noexcept nogil
     cdef Py_ssize_t inner_wanted(self, const void *what) noexcept nogil
     cdef bint one_region(self, const void *what, Region *region) noexcept nogil
+    cdef bint read_elsewhere(self, Worker *worker, const Name *name, const void *what) noexcept nogil
+    cdef void end_flight(self, Worker *worker) noexcept nogil
     cdef int read_object(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil
     cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil
     cdef int read_small(self, Worker *worker, const char *name, const void *what) noexcept nogil
@@ -19,6 +22,8 @@ cdef class Read(Job):
     cdef int read_shard(self, Worker *worker, const Py_ssize_t *index, Blob *blob, const void *what, Py_ssize_t part,
                         bint keep) noexcept nogil
     cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept with gil
+    cdef int fetch_value(self, Worker *worker, const Py_ssize_t *index, get, const void *what,
+                         Py_ssize_t part) except? -1
     cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const void *what,
                           Py_ssize_t part) except? -1
     cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, get_ranges, const void *what) except? -1

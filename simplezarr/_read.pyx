@@ -15,17 +15,24 @@ from libc.stdint cimport uint64_t
 from simplezarr import executor
 from simplezarr._chunks cimport Job, ShardIndex, Source
 from simplezarr._decode cimport (
-    close_file, decode_region, decode_shard, inner_count, open_file, read_file, read_once, read_raw,
-    shard_index)
+    close_file, decode_region, decode_shard, inner_count, inner_region, inner_spans, open_file, read_file, read_once,
+    read_raw, shard_index)
+from simplezarr._flights cimport (
+    Flight, Name, fetching, flight_begin, flight_end, flight_land_missing, flight_pays, name_fetch, name_file,
+    name_value)
 from simplezarr._pipeline cimport (
     Blob, Chain, Region, chain_is_raw, chain_is_shard, raised, region_extent, region_fill, region_offset, region_permute,
     region_place, sz_file)
-from simplezarr._plan cimport Plan, product
+from simplezarr._plan cimport MAX_NDIM, Plan, Span, product
 from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch
 
 cdef extern from "files.h" nogil:
     int sz_open_directory(const char *path)
     void sz_close_directory(int directory)
+
+cdef extern from "copy.h" nogil:
+    enum:
+        SZ_AS_IS
 
 cdef enum:
     MANY_FILES = 8              # worth opening their directory for
@@ -140,6 +147,40 @@ cdef class Read(Job):
         region[0] = (<const Region *>what)[0]
         return True
 
+    cdef void place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
+        """What unit i wants of a chunk that another thread has decoded."""
+        cdef Py_ssize_t index[MAX_NDIM]
+        cdef Span spans[MAX_NDIM]
+        cdef Region region, part
+        cdef const Chain *chain = self.chain
+        self.unit(i // self.parts, index, &region)
+        region_permute(chain, &region, &part)
+        if chain.inner != NULL:
+            inner_spans(chain, &part, spans)
+            inner_region(chain, spans, &part, wanted, &region)
+            chain = chain.inner
+            region_permute(chain, &region, &part)
+        region_place(chain, &part, native, SZ_AS_IS)
+
+    # Chunks that several threads want at the same time.
+
+    cdef bint read_elsewhere(self, Worker *worker, const Name *name, const void *what) noexcept nogil:
+        """Whether another thread decodes the chunk, for this one too; if not, others may join until `end_flight`."""
+        cdef Region region, stored
+        cdef size_t first = 0, last = self.chain.nbytes
+        cdef bint elsewhere
+        if self.one_region(what, &region):
+            region_permute(self.chain, &region, &stored)
+            first = region_offset(self.chain, &stored)
+            last = first + region_extent(self.chain, &stored)
+        worker.flight = flight_begin(worker, name, -1, self.chain, first, last, 0, &elsewhere)
+        return elsewhere
+
+    cdef void end_flight(self, Worker *worker) noexcept nogil:
+        if worker.flight != NULL:
+            flight_end(<Flight *>worker.flight)
+            worker.flight = NULL
+
     # The way.
 
     cdef int read_object(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil:
@@ -191,11 +232,13 @@ cdef class Read(Job):
     cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const void *what,
                        Py_ssize_t part) noexcept nogil:
         cdef Blob blob
+        cdef Name name
         cdef char *raw
         cdef int status
         cdef size_t size = file.size
         if chain_is_shard(self.chain):
             blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = NULL, size, file, NULL, NULL
+            blob.name = &name if flight_pays(self.chain.inner, False) and name_file(&name, self.chain, file) else NULL
             return self.read_shard(worker, index, &blob, what, part, True)
         if chain_is_raw(self.chain):
             if size != self.chain.nbytes:
@@ -203,11 +246,15 @@ cdef class Read(Job):
             return self.place(worker, what, file)
         if size > self.chain.most:
             return SZ_TOO_LONG
+        if flight_pays(self.chain, False) and name_file(&name, self.chain, file) and (
+                self.read_elsewhere(worker, &name, what)):
+            return SZ_OK
         raw = scratch(worker, 0, size)
-        if raw == NULL:
-            return SZ_NO_MEMORY
-        status = read_file(file, raw, size, 0)
-        return self.decode(worker, what, raw, size) if status == SZ_OK else status
+        status = read_file(file, raw, size, 0) if raw != NULL else SZ_NO_MEMORY
+        if status == SZ_OK:
+            status = self.decode(worker, what, raw, size)
+        self.end_flight(worker)
+        return status
 
     cdef int read_shard(self, Worker *worker, const Py_ssize_t *index, Blob *blob, const void *what, Py_ssize_t part,
                         bint keep) noexcept nogil:
@@ -240,20 +287,49 @@ cdef class Read(Job):
                     region_permute(chain, &region, &stored)
                     if region_extent(chain, &stored) * 2 < <Py_ssize_t>chain.nbytes:
                         return self.read_extent(worker, partial(store.get_range, key), &stored)
-            value = store.get(key)
-            if value is None:
-                return SZ_MISSING
-            return self.decode_value(worker, index, value if type(value) is bytes else bytes(value), what, part)
+            return self.fetch_value(worker, index, partial(store.get, key), what, part)
         except BaseException as error:
             return raised(worker, error)
+        finally:
+            self.end_flight(worker)
+
+    cdef int fetch_value(self, Worker *worker, const Py_ssize_t *index, get, const void *what,
+                         Py_ssize_t part) except? -1:
+        """The whole value, unless another thread is at it."""
+        cdef Name name
+        cdef bint far = not self.source.in_memory
+        if far and flight_pays(self.chain, True):
+            name_fetch(&name, <void *>self.source, index, self.chain.ndim)
+            if self.read_elsewhere(worker, &name, what):
+                return SZ_OK
+        fetching(far)
+        try:
+            value = get()
+        finally:
+            fetching(-far)
+        if value is None:
+            flight_land_missing(worker)
+            return SZ_MISSING
+        if type(value) is not bytes:
+            value = bytes(value)
+        if not far and flight_pays(self.chain, False):
+            name_value(&name, self.chain, PyBytes_AS_STRING(value))
+            if self.read_elsewhere(worker, &name, what):
+                return SZ_OK
+        return self.decode_value(worker, index, value, what, part)
 
     cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const void *what,
                           Py_ssize_t part) except? -1:
         """A whole stored object that is in memory."""
         cdef Blob blob
+        cdef Name name
         cdef int status
         blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = (
             PyBytes_AS_STRING(value), len(value), NULL, NULL, NULL)
+        blob.name = NULL
+        if self.source.in_memory and chain_is_shard(self.chain) and flight_pays(self.chain.inner, False):
+            name_value(&name, self.chain, blob.memory)
+            blob.name = &name
         with nogil:
             if chain_is_shard(self.chain):
                 status = self.read_shard(worker, index, &blob, what, part, False)
@@ -266,9 +342,12 @@ cdef class Read(Job):
     cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, get_ranges, const void *what) except? -1:
         """Some inner chunks of a shard: its index, then the ranges that hold them."""
         cdef Blob blob
+        cdef Name name
         cdef int status
         cdef bint keep = self.source.store.immutable
         blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = NULL, 0, NULL, <PyObject *>get_ranges, NULL
+        name_fetch(&name, <void *>self.source, index, self.chain.ndim)
+        blob.name = &name
         with nogil:
             status = self.read_shard(worker, index, &blob, what, 0, keep)
         return status

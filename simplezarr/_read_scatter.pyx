@@ -219,3 +219,11 @@ cdef class ReadScatter(Read):
         if unit.regions == 1:
             scatter_region(opened.object.layout, &unit, 0, region)
         return unit.regions == 1
+
+    cdef void place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
+        cdef Touched object
+        cdef Unit unit
+        scatter_object(&self.scatter.layout, i // self.parts, &object)
+        scatter_unit(&object, wanted, &unit)
+        scatter_place(&self.scatter.layout, self.chain if self.scatter.layout.whole_objects else self.chain.inner, &unit,
+                      native)

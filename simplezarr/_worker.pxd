@@ -28,6 +28,12 @@ cdef enum:
     PREFIX_SLOT           # tables of the decoder of zstd prefixes
     CHUNK_SLOT            # a whole chunk in native form, whose parts are placed or changed
     SLOTS                 # scratch buffers a worker can hold
+    MOST_JOINED = 8       # flights that a worker waits for at a time
+
+# What a worker's unit wanted of a chunk that another thread decodes.
+cdef struct Joined:
+    void *flight
+    Py_ssize_t unit, wanted
 
 # What one thread needs while it decodes and encodes: contexts of the compressors and scratch memory, kept for the next
 # chunk and the next read. `culprit` names the codec that failed last.
@@ -41,6 +47,12 @@ cdef struct Worker:
     int64_t inner       # the number of the inner chunk, in its shard, that is being decoded; -1 outside shards
     int os_error        # errno of a failed read
     PyObject *error     # an exception that Python code raised; the status is then RAISED
+    # of `_flights`
+    void *flight        # that it leads with the chunk it decodes, or NULL
+    bint alone          # it does what it does by itself
+    Py_ssize_t unit     # of its job, that it does
+    int njoined
+    Joined joined[MOST_JOINED]
 
 cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil
 cdef char *scratch_grown(Worker *worker, int slot, size_t n) noexcept nogil

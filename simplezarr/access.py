@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr._chunks import Source
+from simplezarr._flights import written
 from simplezarr._plan import NotBasic, Plan
 from simplezarr._read import read
 from simplezarr._read_scatter import read_selection
@@ -95,12 +96,15 @@ def put(array: Any, what: Plan | Selection, value: Any) -> None:
     """Writes a value to what is selected."""
     basic = type(what) is Plan
     values = as_values(value, array.dtype, what.shape, element=what.scalar, now=not basic)
-    if array.metadata.data_type.is_variable:
-        chain = python_chain(array.metadata.codecs, array.metadata.spec)
-        write_objects(array._source, chain, _elements(array, what), values, array.shape, array.write_empty_chunks)
-    else:
-        store = write if basic else write_selection
-        store(array._source, what, values, array.shape, array.write_empty_chunks)
+    try:
+        if array.metadata.data_type.is_variable:
+            chain = python_chain(array.metadata.codecs, array.metadata.spec)
+            write_objects(array._source, chain, _elements(array, what), values, array.shape, array.write_empty_chunks)
+        else:
+            store = write if basic else write_selection
+            store(array._source, what, values, array.shape, array.write_empty_chunks)
+    finally:
+        written()
 
 
 def _read(source: Source, what: Plan | Selection, out: np.ndarray) -> None:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from simplezarr import executor
+from simplezarr._flights import written
 from simplezarr.documents import (
     OWN,
     RESERVED,
@@ -120,6 +121,7 @@ def _remove_names(store: Store, path: str, names: Sequence[str]) -> None:
     for name in names:
         store.delete(join(path, name))
         store.delete_prefix(join(path, name))
+    written()
 
 
 def _erase(store: Store, path: str) -> None:
@@ -127,6 +129,7 @@ def _erase(store: Store, path: str) -> None:
     for name in OWN:
         store.delete(join(path, name))
     store.delete_prefix(f"{path}/" if path else "")
+    written()
 
 
 def _put_new(store: Store, path: str, documents: dict[str, bytes]) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr import executor
+from simplezarr._flights import written
 from simplezarr.chunking import as_lengths
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.hierarchy import change_node, check_writable
@@ -122,6 +123,7 @@ def _clear(array: Any, stored: ArrayMetadata, shape: Shape) -> None:
         inside = all(i < n for i, n in zip(index, kept, strict=True))
         (edges if inside else gone).append(index)
     executor.run(lambda i: array.store.delete(join(array.path, stored.chunk_keys.key(gone[i]))), len(gone))
+    written()
     if edges:
         whole = _handle(array, stored, high)
         executor.run(lambda i: _clear_edge(whole, edges[i], low, unit), len(edges))

@@ -233,7 +233,7 @@ def place_of(items: Sequence[Item]) -> int:
 def broadcast_selection(
     items: Sequence[Item], shape: tuple[int, ...], stored: tuple[int, ...], at: int
 ) -> Selection | Plan:
-    """All arrays in one list, whose axes stand behind `at` others."""
+    """All arrays in one list, whose axes stand behind `at` others; as many lists as `numpy.ix_` was given."""
     listed = [item for item in items if item.basic is ARRAY]
     try:
         common = np.broadcast_shapes(*(item.shape for item in listed))
@@ -242,9 +242,30 @@ def broadcast_selection(
         raise IndexError(
             f"shape mismatch: indexing arrays could not be broadcast together with shapes {shapes}"
         ) from None
+    if is_outer(listed, common):
+        each = [Points((item.axis,), (item.arrays[0].reshape(-1),), (item.arrays[0].size,), at) for item in listed]
+        return select(items, tuple(each), shape, stored)
     axes = tuple(item.axis + i for item in listed for i in range(len(item.arrays)))
     arrays = tuple(array for item in listed for array in item.arrays)
     return select(items, (Points(axes, arrays, common, at),) if listed else (), shape, stored)
+
+
+def is_outer(listed: Sequence[Item], common: tuple[int, ...]) -> bool:
+    """Whether each array goes along an axis of its own, as those of `numpy.ix_`: then the points are a product.
+
+    Not where there is no point at all: NumPy does not look then at what the arrays hold.
+    """
+    n = len(common)
+    return (
+        len(listed) == n > 1
+        and 0 not in common
+        and all(len(item.arrays) == 1 for item in listed)
+        and all((1,) * (n - len(item.shape)) + item.shape == outer_shape(common, k) for k, item in enumerate(listed))
+    )
+
+
+def outer_shape(common: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return tuple([n if k == axis else 1 for k, n in enumerate(common)])
 
 
 def select(

@@ -46,6 +46,8 @@ SELECTIONS = {
     "mask of two axes": DATA[..., 0] % 9 == 0,
     "rows": (slice(None), points(30)[1], slice(3, 28)),
     "columns": (..., points(30)[2]),
+    "product": np.ix_(*points(12)),
+    "product of two, apart": (points(9)[0][:, None], slice(3, 28), points(7)[2]),
 }
 
 

@@ -50,6 +50,10 @@ CORNERS = {
     "big-endian": np.array([1, 2], ">i2"),
     "outside, but no point": ([13], np.empty(0, int)),
     "ix_": np.ix_([0, 12], [8, 1]),
+    "ix_ of masks": np.ix_([True, False] * 6 + [True], [2, 0]),
+    "ix_ turned round": (np.array([3, 0, 1]), np.array([[1], [0]])),
+    "ix_ and None": (None, np.array([[3], [0]]), np.array([1, 0, 1])),
+    "ix_, outside, but no point": np.ix_([13], np.empty(0, int)),
 }
 
 

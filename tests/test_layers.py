@@ -26,6 +26,7 @@ LAYERS = [
     ["_codecs", "_vlen"],
     ["_filters"],
     ["_pipeline"],
+    ["_flights"],
     ["_decode"],
     ["_scatter", "_encode", "_files"],
     ["executor"],

@@ -86,15 +86,15 @@ def waiting():
 
 def test_future_can_be_cancelled_before_it_begins(waiting):
     busy = []
-    for _ in range(executor.get_num_threads()):  # one after the other: what waits together is read together
-        busy.append(waiting.read_future(np.s_[:1]))
+    for i in range(executor.get_num_threads()):  # one after the other: what waits together is read together
+        busy.append(waiting.read_future(np.s_[2 * i : 2 * i + 1]))  # and a chunk each, as one is fetched once
         assert waiting.store.asked.acquire(timeout=30)
     last = waiting.read_future(np.s_[2:4])
     assert not last.done()
     assert last.cancel()
     assert not busy[0].cancel()
     waiting.store.gate.set()
-    assert [f.result(30).tolist() for f in busy] == [[1]] * len(busy)
+    assert [f.result(30).tolist() for f in busy] == [[1], [3], [5], [7]]
     with pytest.raises(CancelledError):
         last.result(30)
     assert waiting[...].tolist() == list(range(1, 9))
@@ -102,8 +102,8 @@ def test_future_can_be_cancelled_before_it_begins(waiting):
 
 def test_reads_go_on_while_the_pool_is_busy(waiting):
     busy = []
-    for _ in range(executor.get_num_threads()):
-        busy.append(waiting.read_future(np.s_[:1]))
+    for i in range(executor.get_num_threads()):
+        busy.append(waiting.read_future(np.s_[2 * i : 2 * i + 1]))
         assert waiting.store.asked.acquire(timeout=30)
     other = sz.open_array(waiting.store.data)
     assert within(30, lambda: other[...]).tolist() == list(range(1, 9))
