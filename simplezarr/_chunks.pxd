@@ -57,6 +57,7 @@ cdef class Job:
     cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil
     cdef int one(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil
     cdef Py_ssize_t touched(self)
+    cdef int open_directory(self) except -1
     cdef int run(self, int width) except -1
     cdef Py_ssize_t draw(self) noexcept nogil
     cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil
