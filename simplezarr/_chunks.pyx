@@ -175,7 +175,7 @@ cdef class Job:
     """One read or write under way: what `drain` needs to do its share of it."""
 
     def __cinit__(self):
-        self.directory = SZ_NO_DIRECTORY
+        self.directory, self.lanes = SZ_NO_DIRECTORY, 1
 
     def __dealloc__(self):
         sz_close_directory(self.directory)
