@@ -13,7 +13,7 @@ from simplezarr import executor
 from simplezarr._chunks cimport Source, check_signals
 from simplezarr._decode cimport close_file, open_file
 from simplezarr._make cimport Make
-from simplezarr._pipeline cimport UNBOUNDED, Region, chain_is_shard, encoded_bound, raised, sz_file
+from simplezarr._pipeline cimport UNBOUNDED, Region, chain_is_raw, chain_is_shard, encoded_bound, raised, sz_file
 from simplezarr._plan cimport MAX_NDIM, Plan, product
 from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, worker_acquire, worker_release
 
@@ -225,10 +225,15 @@ cdef class Write(Make):
         cdef const sz_part *parts = NULL
         cdef size_t n = 0
         cdef int status
-        cdef bytes old
+        cdef bytes old, made = None
         if stored is not None:
             old = stored if type(stored) is bytes else bytes(stored)
             unit.old.memory, unit.old.size = PyBytes_AS_STRING(old), len(old)
+        if chain_is_raw(self.chain):
+            made = PyBytes_FromStringAndSize(NULL, self.chain.nbytes)
+            unit.room = PyBytes_AS_STRING(made)
         with nogil:
             status = self.make(worker, unit, &parts, &n)
+        if made is not None and status == SZ_OK and n and parts[0].data == unit.room:
+            return made, status
         return joined(parts, n) if n and status == SZ_OK else None, status
