@@ -11,7 +11,6 @@ Without `fcntl` (on Windows) drafts have names of their own, and writers exclude
 import errno
 import os
 import stat
-from contextlib import suppress
 
 from simplezarr.locks import KeyLock
 
