@@ -21,6 +21,10 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#endif
 
 #include "status.h"
 
@@ -117,23 +121,51 @@ static int prune(const sz_draft *draft, char *path, int sync) {
 
 /* ------------------------------------------------------------ the lock */
 
-/* Opens the draft, for reading only where it is another user's: enough to lock it. Another writer may take the draft away
- * in between, or the empty directory: hence the attempts. */
-static int open_file(const sz_draft *draft, char *path, int *writable) {
-  const int flags = O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK;
+/* Whether a file system is one of those known to be of this machine. */
+#if defined(__linux__)
+static int is_local(int directory) {
+  static const unsigned long known[] = {TMPFS_MAGIC, RAMFS_MAGIC, EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC};
+  struct statfs status;
+  if (fstatfs(directory, &status) != 0) return 0;
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if ((unsigned long)status.f_type == known[i]) return 1;
+  return 0;
+}
+#else
+static int is_local(int directory) { return directory == SZ_NO_DIRECTORY; } /* none is known */
+#endif
+
+uint64_t sz_local_device(int directory) {
+  struct stat status;
+  if (directory == SZ_NO_DIRECTORY || !is_local(directory) || fstat(directory, &status) != 0) return 0;
+  return (uint64_t)status.st_dev;
+}
+
+static int place(const sz_draft *draft) { return draft->directory == SZ_NO_DIRECTORY ? AT_FDCWD : draft->directory; }
+
+/* Makes the draft; errno EEXIST where there is one. Another writer may take the directory away, empty as it is, between
+ * its making and that of the draft: hence the attempts. */
+static int make_file(sz_draft *draft, char *path) {
   for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-    int fd = open(path, O_RDWR | O_CREAT | flags, 0666);
-    *writable = fd >= 0;
-    const int refused = fd < 0 && errno == EACCES;
-    if (refused) fd = open(path, O_RDONLY | flags);
+    const int fd = openat(place(draft), path + draft->within, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd >= 0) return fd;
     if (errno == EINTR) continue;
     const size_t above = directory_of(path, strlen(path));
     if (errno != ENOENT || above == 0) return -1;
-    if (!refused && make_directory(path, above, draft->durable) != SZ_OK && errno != ENOENT) return -1;
-    errno = refused ? EACCES : ENOENT;
+    draft->directory = SZ_NO_DIRECTORY, draft->within = 0; /* that directory may have been removed and made anew */
+    if (make_directory(path, above, draft->durable) != SZ_OK && errno != ENOENT) return -1;
+    errno = ENOENT;
   }
   return -1;
+}
+
+/* Opens what others have made, for reading only where it is another user's: enough to lock it. */
+static int open_file(const sz_draft *draft, const char *path) {
+  const int flags = O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK;
+  int fd;
+  do fd = openat(place(draft), path + draft->within, O_RDWR | flags);
+  while (fd < 0 && errno == EINTR);
+  return fd < 0 && errno == EACCES ? openat(place(draft), path + draft->within, O_RDONLY | flags) : fd;
 }
 
 /* Not a lock that the kernel waits for: the threads that help a job get no signals, and must see when it has failed. */
@@ -149,40 +181,52 @@ static int lock_file(int fd) {
   return SZ_OK;
 }
 
-/* Whether the path still leads to the open file, whose status is filled in. */
-static int is_current(int fd, const char *path, struct stat *status) {
+/* Whether the name still leads to the open file, whose status is filled in. */
+static int is_current(const sz_draft *draft, int fd, const char *path, struct stat *status) {
   struct stat named;
-  return fstat(fd, status) == 0 && lstat(path, &named) == 0 && status->st_ino == named.st_ino &&
-         status->st_dev == named.st_dev;
+  return fstat(fd, status) == 0 && fstatat(place(draft), path + draft->within, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         status->st_ino == named.st_ino && status->st_dev == named.st_dev;
 }
 
-/* What to do with the file that has been locked. 1: it is the draft now; 0: it was published or removed while we waited,
- * or a killed writer had left it behind, and the next one is another file; SZ_IO. */
-static int judge_file(int fd, const char *path, int writable) {
+/* Whether the draft that we have made is still there, now that it is locked. */
+static int is_own(sz_draft *draft, int fd, const char *path) {
   struct stat status;
-  if (!is_current(fd, path, &status)) return 0;
-  if (!S_ISREG(status.st_mode)) {
-    errno = EINVAL;
-    return SZ_IO;
-  }
-  if (status.st_size == 0 && writable) return 1;
-  return unlink(path) == 0 ? 0 : SZ_IO;
+  if (draft->local == 0) return is_current(draft, fd, path, &status);
+  if (fstat(fd, &status) != 0) return 0;
+  if ((uint64_t)status.st_dev == draft->local) return status.st_nlink == 1;
+  draft->local = 0; /* another file system is mounted further down */
+  return is_current(draft, fd, path, &status);
 }
 
-/* Opens and locks the file at path, once; answers as `judge_file`. */
-static int take_file(sz_draft *draft, char *path) {
-  int writable;
-  const int fd = open_file(draft, path, &writable);
-  if (fd < 0) return SZ_IO;
-  const int taken = lock_file(fd) == SZ_OK ? judge_file(fd, path, writable) : SZ_IO;
-  if (taken == 1) {
-    draft->fd = fd;
-    return taken;
+/* Waits for the writer whose draft is there. Removes what is still there then: a killed one has left it behind. */
+static int outwait(const sz_draft *draft, const char *path) {
+  struct stat status;
+  const int fd = open_file(draft, path);
+  if (fd < 0) return errno == ENOENT ? SZ_OK : SZ_IO;
+  int done = lock_file(fd);
+  if (done == SZ_OK && is_current(draft, fd, path, &status)) {
+    errno = EINVAL;
+    done = S_ISREG(status.st_mode) && unlinkat(place(draft), path + draft->within, 0) == 0 ? SZ_OK : SZ_IO;
   }
   const int error = errno;
   close(fd);
   errno = error;
-  return taken;
+  return done;
+}
+
+/* Makes and locks a draft, once. 1: it is ours; 0: there was one, or ours has been removed before it was locked; SZ_IO. */
+static int take_file(sz_draft *draft, char *path) {
+  const int fd = make_file(draft, path);
+  if (fd < 0) return errno == EEXIST && outwait(draft, path) == SZ_OK ? 0 : SZ_IO;
+  const int locked = lock_file(fd);
+  if (locked == SZ_OK && is_own(draft, fd, path)) {
+    draft->fd = fd;
+    return 1;
+  }
+  const int error = errno;
+  close(fd);
+  errno = error;
+  return locked == SZ_OK ? 0 : SZ_IO;
 }
 
 int sz_draft_open(sz_draft *draft) {
@@ -205,7 +249,7 @@ int sz_draft_open(sz_draft *draft) {
 static int end(sz_draft *draft, int sync) {
   char path[PATH_BYTES];
   if (name_draft(draft->object, path) != SZ_OK) return SZ_IO;
-  unlink(path);
+  unlinkat(place(draft), path + draft->within, 0);
   close(draft->fd);
   draft->fd = -1;
   return prune(draft, path, sync);
@@ -285,17 +329,22 @@ static int write_parts(const sz_draft *draft, const sz_part *parts, size_t n) {
   return status;
 }
 
-/* Network file systems say that the disk is full only when a descriptor is closed; the last one is kept for its lock. */
+/* Learns what a file system says only when a descriptor is closed; the last one is kept for its lock. */
 static int close_copy(int fd) {
   const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   return copy >= 0 && (close(copy) == 0 || errno == EINTR) ? SZ_OK : SZ_IO;
 }
 
+/* Makes sure that what has been written is in the file. */
+static int settle(const sz_draft *draft) {
+  if (draft->durable) return sync_file(draft->fd);
+  return draft->local != 0 ? SZ_OK : close_copy(draft->fd);
+}
+
 int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n) {
   char path[PATH_BYTES];
-  if (write_parts(draft, parts, n) != SZ_OK ||
-      (draft->durable ? sync_file(draft->fd) : close_copy(draft->fd)) != SZ_OK ||
-      name_draft(draft->object, path) != SZ_OK || rename(path, draft->object) != 0) {
+  if (write_parts(draft, parts, n) != SZ_OK || settle(draft) != SZ_OK || name_draft(draft->object, path) != SZ_OK ||
+      renameat(place(draft), path + draft->within, place(draft), draft->object + draft->within) != 0) {
     sz_draft_drop(draft);
     return SZ_IO;
   }
@@ -304,24 +353,30 @@ int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n) {
   return draft->durable ? sync_directory(path, directory_of(path, strlen(path))) : SZ_OK;
 }
 
-int sz_draft_delete(sz_draft *draft) {
+static int is_missing(const sz_draft *draft, const char *path) {
   struct stat status;
-  if (unlink(draft->object) == 0 || errno == ENOENT || (lstat(draft->object, &status) == 0 && S_ISDIR(status.st_mode)))
+  return fstatat(place(draft), path + draft->within, &status, AT_SYMLINK_NOFOLLOW) != 0 &&
+         (errno == ENOENT || errno == ENOTDIR);
+}
+
+static int is_directory(const sz_draft *draft, const char *path) {
+  struct stat status;
+  return fstatat(place(draft), path + draft->within, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
+}
+
+int sz_draft_delete(sz_draft *draft) {
+  if (unlinkat(place(draft), draft->object + draft->within, 0) == 0 || errno == ENOENT ||
+      is_directory(draft, draft->object))
     return end(draft, draft->durable);
   sz_draft_drop(draft);
   return SZ_IO;
-}
-
-static int is_missing(const char *path) {
-  struct stat status;
-  return lstat(path, &status) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
 int sz_remove(sz_draft *draft) {
   char path[PATH_BYTES];
   draft->fd = -1;
   if (name_draft(draft->object, path) != SZ_OK) return SZ_IO;
-  if (is_missing(draft->object) && is_missing(path)) return SZ_OK;
+  if (is_missing(draft, draft->object) && is_missing(draft, path)) return SZ_OK;
   const int opened = sz_draft_open(draft);
   return opened == SZ_OK ? sz_draft_delete(draft) : opened;
 }

@@ -60,6 +60,7 @@ cdef class Job:
     cdef Py_ssize_t touched(self)
     cdef int do_unit(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil
     cdef int take_shared(self, Worker *worker, Py_ssize_t *index, bint wait) noexcept nogil
+    cdef int open_directory(self) except -1
     cdef int run(self, int width) except -1
     cdef Py_ssize_t draw(self) noexcept nogil
     cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil

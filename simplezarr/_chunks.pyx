@@ -37,8 +37,11 @@ cdef extern from "atomic.h" nogil:
 cdef extern from "files.h" nogil:
     enum:
         SZ_HAVE_FILES, SZ_NO_DIRECTORY
+    int sz_open_directory(const char *path)
+    void sz_close_directory(int directory)
 
 cdef enum:
+    MANY_FILES = 8              # worth opening their directory for
     SIGNAL_BYTES = 16 << 20     # decoded bytes between two looks for Ctrl-C
     WAIT_US = 50_000            # between two looks for Ctrl-C while waiting for another thread
     PATIENCE = 200              # waits of that length
@@ -186,6 +189,15 @@ cdef class Job:
 
     def __cinit__(self):
         self.directory, self.lanes = SZ_NO_DIRECTORY, 1
+
+    def __dealloc__(self):
+        sz_close_directory(self.directory)
+
+    cdef int open_directory(self) except -1:
+        """Opens the array's directory where many names are to be looked up."""
+        if self.source.local and self.n >= MANY_FILES and self.directory == SZ_NO_DIRECTORY:
+            self.directory = sz_open_directory(PyBytes_AS_STRING(self.source.folder))
+        return 0
 
     cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
         """What is done with one unit; subclasses say."""

@@ -25,6 +25,7 @@ cdef struct Unit:
     bint covered                  # the region is all of them: what was stored before does not matter
     Blob old                      # what was stored before; without memory and file: nothing
     sz_part part                  # what is to be stored: of a chunk
+    char *room                    # where an uncompressed one may be made, or NULL: wherever it is best
     Shard shard                   # of a shard
     Region stored                 # of a shard: the region in the order of the stored form,
     Span spans[MAX_NDIM]          # along each axis of that form,

@@ -99,6 +99,7 @@ cdef class Make(Job):
         unit.covered = covers(self.chain.ndim, region, unit.inside)
         unit.old.memory, unit.old.size, unit.old.file = NULL, 0, NULL
         unit.old.get_ranges, unit.old.index, unit.old.name = NULL, NULL, NULL
+        unit.room = NULL
 
     cdef int make(self, Worker *worker, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil:
         """What is to be stored, in n parts; 0 where nothing is."""
@@ -107,10 +108,10 @@ cdef class Make(Job):
             status = self.make_shard(worker, unit)
             return shard_finish(worker, &unit.shard, <sz_part **>parts, n) if status == SZ_OK else status
         if unit.covered:
-            status = self.encode_covered(worker, self.chain, &unit.region, NULL, &unit.part, 0)
+            status = self.encode_covered(worker, self.chain, &unit.region, unit.room, &unit.part, 0)
         else:
-            status = self.encode_changed(worker, unit, 0, self.chain, &unit.region, unit.inside, 0, unit.old.size, NULL,
-                                         &unit.part, 0)
+            status = self.encode_changed(worker, unit, 0, self.chain, &unit.region, unit.inside, 0, unit.old.size,
+                                         unit.room, &unit.part, 0)
         parts[0], n[0] = &unit.part, unit.part.data != NULL
         return status
 

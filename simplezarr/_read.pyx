@@ -26,16 +26,11 @@ from simplezarr._pipeline cimport (
 from simplezarr._plan cimport MAX_NDIM, Plan, Span, product
 from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch
 
-cdef extern from "files.h" nogil:
-    int sz_open_directory(const char *path)
-    void sz_close_directory(int directory)
-
 cdef extern from "copy.h" nogil:
     enum:
         SZ_AS_IS
 
 cdef enum:
-    MANY_FILES = 8              # worth opening their directory for
     SHARE_BYTES = 256 << 10     # decoded bytes that are worth waking another thread for
     SHARE_CHUNKS = 32           # chunks, however small
     SMALL_BYTES = 32 << 10      # a chunk of fewer is read in one call
@@ -86,12 +81,8 @@ cdef class Read(Job):
     """A read under way."""
 
     cdef int run(self, int width) except -1:
-        if self.source.local and self.n >= MANY_FILES:
-            self.directory = sz_open_directory(PyBytes_AS_STRING(self.source.folder))
-        try:
-            return Job.run(self, width)
-        finally:
-            sz_close_directory(self.directory)
+        self.open_directory()
+        return Job.run(self, width)
 
     cdef str task(self):
         return "reading"

@@ -1,3 +1,5 @@
+from libc.stdint cimport uint64_t
+
 from simplezarr._encode cimport sz_part
 from simplezarr._make cimport Make, Unit
 from simplezarr._pipeline cimport sz_file
@@ -7,6 +9,9 @@ cdef extern from "draft.h" nogil:
     ctypedef struct sz_draft:
         const char *object
         size_t root
+        int directory
+        size_t within
+        uint64_t local
         int durable
         int kept
 
@@ -15,13 +20,15 @@ ctypedef int (*locking_t)(sz_draft *) noexcept nogil
 
 cdef class Write(Make):
     cdef bint durable
+    cdef uint64_t device     # the array's, where it is local
     cdef int share(self, int threads, Py_ssize_t objects, Py_ssize_t touched)
     cdef int start(self, Py_ssize_t objects, Py_ssize_t touched) except -1
     cdef int run_shards(self, Py_ssize_t objects) except -1
     cdef int replace(self, Worker *worker, Unit *unit) noexcept nogil
     cdef int write_local(self, Worker *worker, Unit *unit) noexcept nogil
+    cdef bint name_draft(self, Worker *worker, const Py_ssize_t *index, sz_draft *draft) noexcept nogil
     cdef int wait(self, Worker *worker, sz_draft *draft, locking_t function) noexcept nogil
-    cdef int change_local(self, Worker *worker, Unit *unit, const char *name, sz_file *old, const sz_part **parts,
+    cdef int change_local(self, Worker *worker, Unit *unit, const sz_draft *draft, sz_file *old, const sz_part **parts,
                           size_t *n) noexcept nogil
     cdef int write_value(self, Worker *worker, Unit *unit) noexcept with gil
     cdef tuple value(self, Worker *worker, Unit *unit, object stored)

@@ -6,23 +6,28 @@ directory all of that happens without the GIL; other stores are given bytes with
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport EINTR, errno
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memcpy
 
 from simplezarr import executor
 from simplezarr._chunks cimport Source, check_signals
 from simplezarr._decode cimport close_file, open_file
 from simplezarr._make cimport Make
-from simplezarr._pipeline cimport UNBOUNDED, Region, chain_is_shard, encoded_bound, raised, sz_file
+from simplezarr._pipeline cimport UNBOUNDED, Region, chain_is_raw, chain_is_shard, encoded_bound, raised, sz_file
 from simplezarr._plan cimport MAX_NDIM, Plan, product
 from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, worker_acquire, worker_release
 
 cdef extern from "draft.h" nogil:
+    uint64_t sz_local_device(int directory)
     int sz_draft_open(sz_draft *draft)
     int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n)
     int sz_draft_delete(sz_draft *draft)
     void sz_draft_drop(sz_draft *draft)
     int sz_remove(sz_draft *draft)
+
+cdef extern from "files.h" nogil:
+    enum:
+        SZ_NO_DIRECTORY
 
 cdef extern from "atomic.h" nogil:
     int32_t sz_peek(const int32_t *flag)
@@ -65,6 +70,11 @@ cdef bytes joined(const sz_part *parts, size_t n):
 
 cdef class Write(Make):
     """A write under way."""
+
+    cdef int run(self, int width) except -1:
+        self.open_directory()
+        self.device = sz_local_device(self.directory)
+        return Make.run(self, width)
 
     cdef str task(self):
         return "writing"
@@ -131,10 +141,9 @@ cdef class Write(Make):
         cdef const sz_part *parts = NULL
         cdef size_t n = 0
         cdef int status = SZ_OK
-        draft.object, draft.root = self.file_name(worker, unit.index, 0), self.source.root_nbytes
-        draft.durable, old.fd = self.durable, -1
-        if draft.object == NULL:
+        if not self.name_draft(worker, unit.index, &draft):
             return SZ_NO_MEMORY
+        old.fd = -1
         if unit.covered:  # made first: the lock is held no longer than needed
             status = self.make(worker, unit, &parts, &n)
             if status == SZ_OK:
@@ -145,7 +154,7 @@ cdef class Write(Make):
             status = self.wait(worker, &draft, sz_draft_open)
             if status != SZ_OK:
                 return status
-            status = self.change_local(worker, unit, draft.object, &old, &parts, &n)
+            status = self.change_local(worker, unit, &draft, &old, &parts, &n)
             draft.kept = old.fd
         if status != SZ_OK:
             sz_draft_drop(&draft)
@@ -154,6 +163,15 @@ cdef class Write(Make):
             worker.os_error = errno
         close_file(&old)
         return status
+
+    cdef bint name_draft(self, Worker *worker, const Py_ssize_t *index, sz_draft *draft) noexcept nogil:
+        """Tells the draft whose it is; False where there is no memory for that."""
+        draft.object, draft.root, draft.durable = self.file_name(worker, index, 0), self.source.root_nbytes, self.durable
+        draft.directory, draft.within, draft.local = self.directory, 0, self.device
+        if draft.object != NULL and draft.directory != SZ_NO_DIRECTORY:
+            draft.within = self.source.folder_nbytes
+            draft.object -= draft.within
+        return draft.object != NULL
 
     cdef int wait(self, Worker *worker, sz_draft *draft, locking_t function) noexcept nogil:
         """Calls what waits for the lock, again and again while somebody else has it and the write is still wanted."""
@@ -167,10 +185,10 @@ cdef class Write(Make):
             if status != SZ_OK:
                 return status
 
-    cdef int change_local(self, Worker *worker, Unit *unit, const char *name, sz_file *old, const sz_part **parts,
+    cdef int change_local(self, Worker *worker, Unit *unit, const sz_draft *draft, sz_file *old, const sz_part **parts,
                           size_t *n) noexcept nogil:
         """Makes the new object from the file of the old one, which is left open: parts of it may be kept."""
-        cdef int status = open_file(self.directory, name, old)
+        cdef int status = open_file(draft.directory, draft.object + draft.within, old)
         if status == SZ_OK:
             unit.old.file, unit.old.size = old, old.size
         if status == SZ_OK or status == SZ_MISSING:
@@ -207,10 +225,15 @@ cdef class Write(Make):
         cdef const sz_part *parts = NULL
         cdef size_t n = 0
         cdef int status
-        cdef bytes old
+        cdef bytes old, made = None
         if stored is not None:
             old = stored if type(stored) is bytes else bytes(stored)
             unit.old.memory, unit.old.size = PyBytes_AS_STRING(old), len(old)
+        if chain_is_raw(self.chain):
+            made = PyBytes_FromStringAndSize(NULL, self.chain.nbytes)
+            unit.room = PyBytes_AS_STRING(made)
         with nogil:
             status = self.make(worker, unit, &parts, &n)
+        if made is not None and status == SZ_OK and n and parts[0].data == unit.room:
+            return made, status
         return joined(parts, n) if n and status == SZ_OK else None, status

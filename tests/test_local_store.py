@@ -233,6 +233,20 @@ def test_remove_partials(tmp_path):
 
 
 @posix
+def test_a_draft_is_its_makers(tmp_path):
+    """Not yet locked it can be removed, which its maker sees by its links, but another writer never takes it over."""
+    store = LocalStore(tmp_path)
+    made = os.open(tmp_path / "a.partial", os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    with store.lock("a"):
+        assert os.fstat(made).st_nlink == 0
+        store.set("a", b"value")
+    os.write(made, b"lost")
+    os.close(made)
+    assert store.get("a") == b"value"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@posix
 def test_drafts_of_live_writers_stay(tmp_path):
     """`remove_partials` passes them by, `delete_prefix` waits for them; who holds a lock does not wait for himself."""
     store = LocalStore(tmp_path)

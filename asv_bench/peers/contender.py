@@ -60,9 +60,9 @@ class Contender:
     def open(self, path: str, write: bool = False) -> Any:
         raise NotImplementedError
 
-    def open_memory(self, files: dict[str, bytes]) -> Any:
-        """The array whose files, by key, are put into the library's own store in memory."""
-        raise self._refuse("read from memory")
+    def open_memory(self, files: dict[str, bytes], write: bool = False) -> Any:
+        """The array whose files, by key, are all that is put into the library's own store in memory."""
+        raise self._refuse("keep arrays in memory")
 
     def open_slow(self, path: str, latency: float) -> Any:
         """A local array each of whose requests takes so many seconds."""

@@ -39,8 +39,8 @@ class SimpleZarr(Contender):
     def open(self, path: str, write: bool = False) -> Any:
         return self.library.open(path, mode="r+" if write else "r")
 
-    def open_memory(self, files: dict[str, bytes]) -> Any:
-        return self.library.open(self.library.MemoryStore(files))
+    def open_memory(self, files: dict[str, bytes], write: bool = False) -> Any:
+        return self.library.open(self.library.MemoryStore(files), mode="r+" if write else "r")
 
     def open_slow(self, path: str, latency: float) -> Any:
         return self.library.open(self.library.SlowStore(self.library.LocalStore(path), latency))

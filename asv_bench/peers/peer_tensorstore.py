@@ -57,11 +57,12 @@ class TensorStore(Contender):
     def open(self, path: str, write: bool = False) -> Any:
         return self._open({"driver": "file", "path": path}, write)
 
-    def open_memory(self, files: dict[str, bytes]) -> Any:
+    def open_memory(self, files: dict[str, bytes], write: bool = False) -> Any:
         store = self.library.KvStore.open("memory://", context=self.context).result()
+        store.delete_range(self.library.KvStore.KeyRange()).result()
         for key, value in files.items():
             store.write(key, value).result()
-        return self._open("memory://", write=False)
+        return self._open("memory://", write)
 
     def read(self, array: Any, selection: tuple[Axis, ...]) -> np.ndarray:
         return array[selection].read().result()

@@ -32,12 +32,12 @@ class Zarr(Contender):
     def open(self, path: str, write: bool = False) -> Any:
         return self.library.open_array(path, mode="r+" if write else "r")
 
-    def open_memory(self, files: dict[str, bytes]) -> Any:
+    def open_memory(self, files: dict[str, bytes], write: bool = False) -> Any:
         from zarr.core.buffer.cpu import Buffer
         from zarr.storage import MemoryStore
 
         store = MemoryStore({key: Buffer.from_bytes(value) for key, value in files.items()})
-        return self.library.open_array(store, mode="r")
+        return self.library.open_array(store, mode="r+" if write else "r")
 
     def open_slow(self, path: str, latency: float) -> Any:
         from zarr.storage import LocalStore

@@ -41,7 +41,7 @@ class Zarrista(Contender):
     def open(self, path: str, write: bool = False) -> Any:
         return self.library.Array.open(self.local(path))
 
-    def open_memory(self, files: dict[str, bytes]) -> Any:
+    def open_memory(self, files: dict[str, bytes], write: bool = False) -> Any:
         store = self.memory()
         array = self.library.Array.from_metadata(json.loads(files["zarr.json"]), store)
         array.store_metadata()

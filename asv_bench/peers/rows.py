@@ -174,6 +174,8 @@ def _writes(size: int) -> list[Row]:
         Row("write-shards", "block-shards", WRITE, task="write"),
         Row("write-tiny-raw", "tiny-raw", WRITE, task="write"),
         Row("write-tiny-zstd", "tiny-zstd", WRITE, task="write"),
+        Row("write-memory-raw", "block-raw", PEER, task="write-memory"),
+        Row("write-memory-zstd", "block-zstd", PEER, task="write-memory"),
         Row("write-100k", "large", WRITE, task="write", large=True),
         Row("update-cut-raw", "block-wide-raw", PEER, task="update", selection=cut),
         Row("update-cut-zstd", "block-wide-zstd", PEER, task="update", selection=cut),

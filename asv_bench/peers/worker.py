@@ -44,6 +44,7 @@ TASKS: dict[str, type[Task]] = {
     "open": tasks.OpenTask,
     "members": tasks.MembersTask,
     "write": write_tasks.WriteTask,
+    "write-memory": write_tasks.WriteMemoryTask,
     "update": write_tasks.UpdateTask,
     "append": write_tasks.AppendTask,
     "copy": write_tasks.CopyTask,

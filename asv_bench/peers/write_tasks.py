@@ -9,12 +9,13 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from peers.tasks import Task
+from peers.tasks import Answer, Task
 
 _NUMBERS = itertools.count()
 
@@ -61,6 +62,25 @@ class WriteTask(WritingTask):
 
     def clear(self) -> None:
         self.close()
+
+
+class WriteMemoryTask(Task):
+    """All of an array into the library's own store in memory, which nobody else can read."""
+
+    def open(self) -> None:
+        self.document = (self.top / "zarr.json").read_bytes()
+        self.given = np.load(self.source)
+
+    def ready(self) -> None:
+        self.array = self.contender.open_memory({"zarr.json": self.document}, write=True)
+
+    def once(self) -> None:
+        self.contender.write(self.array, self.selection, self.given)
+
+    def answers(self) -> Sequence[Answer]:
+        self.ready()
+        self.once()
+        return [(self.contender.read(self.array, self.selection), self.given)]
 
 
 class UpdateTask(WritingTask):

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../files.h"
 #include "../status.h"
 #include "check.h"
 
@@ -29,8 +30,13 @@ static const char *path_of(const char *name) {
   return buffer;
 }
 
+static int origin = SZ_NO_DIRECTORY; /* where the names of drafts are looked up from, if it is open */
+
 static sz_draft draft_of(const char *name, int durable) {
-  sz_draft draft = {strdup(path_of(name)), strlen(directory), durable, -1, -1};
+  sz_draft draft = {.object = strdup(path_of(name)), .root = strlen(directory), .directory = origin, .durable = durable};
+  draft.within = origin == SZ_NO_DIRECTORY ? 0 : strlen(directory) + 1;
+  draft.local = sz_local_device(origin);
+  draft.kept = draft.fd = -1;
   return draft;
 }
 
@@ -132,7 +138,7 @@ static void test_relative(void) {
   const sz_part part = {"12", 2, 0};
   static const char *const names[] = {"here", "beside/here"};
   for (int i = 0; i < 2; i++) {
-    sz_draft draft = {names[i], 0, 1, -1, -1};
+    sz_draft draft = {.object = names[i], .directory = SZ_NO_DIRECTORY, .durable = 1, .kept = -1, .fd = -1};
     CHECK(sz_draft_open(&draft) == SZ_OK && sz_draft_publish(&draft, &part, 1) == SZ_OK);
     check_content(names[i], "12", 2);
     CHECK(sz_remove(&draft) == SZ_OK);
@@ -438,9 +444,39 @@ static void test_kept_parts(void) {
   forget(&draft);
 }
 
-int main(void) {
-  CHECK(mkdtemp(directory) != NULL);
-  const int descriptors = count_descriptors();
+/* A draft that is there belongs to whoever made it, also before it is locked: another writer makes its own. */
+static void test_makers(void) {
+  sz_draft draft = draft_of("makers/object", 0);
+  CHECK(mkdir(path_of("makers"), 0777) == 0);
+  const int made = open(path_of("makers/object.partial"), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  CHECK(made >= 0 && sz_draft_open(&draft) == SZ_OK);
+  struct stat first, second;
+  CHECK(flock(made, LOCK_EX | LOCK_NB) == 0 && fstat(made, &first) == 0 && first.st_nlink == 0);
+  CHECK(stat(path_of("makers/object.partial"), &second) == 0 && second.st_ino != first.st_ino);
+  close(made);
+  sz_draft_drop(&draft);
+  forget(&draft);
+  CHECK(!exists("makers"));
+}
+
+/* The array's directory, removed and made anew while names are looked up from the old one: the new one gets the object. */
+static void test_directory_made_anew(void) {
+  const sz_part part = {"12", 2, 0};
+  CHECK(mkdir(path_of("anew"), 0777) == 0);
+  sz_draft draft = draft_of("anew/a/object", 0);
+  draft.directory = sz_open_directory(path_of("anew"));
+  draft.within = strlen(path_of("anew")) + 1;
+  draft.local = sz_local_device(draft.directory);
+  const int old = draft.directory;
+  CHECK(rmdir(path_of("anew")) == 0 && mkdir(path_of("anew"), 0777) == 0);
+  CHECK(sz_draft_open(&draft) == SZ_OK && sz_draft_publish(&draft, &part, 1) == SZ_OK);
+  check_content("anew/a/object", "12", 2);
+  CHECK(sz_remove(&draft) == SZ_OK && !exists("anew"));
+  sz_close_directory(old);
+  forget(&draft);
+}
+
+static void test_all(void) {
   test_kept_parts();
   test_publish();
   test_parts();
@@ -455,8 +491,20 @@ int main(void) {
   test_counting();
   test_coming_and_going();
   test_killed_writers();
-  CHECK(count_descriptors() == descriptors);
+  test_makers();
+  test_directory_made_anew();
+}
+
+int main(void) {
+  CHECK(mkdtemp(directory) != NULL);
+  const int descriptors = count_descriptors();
+  test_all();
   char command[100];
   snprintf(command, sizeof command, "rm -r %s", directory);
+  CHECK(system(command) == 0 && mkdir(directory, 0777) == 0);
+  origin = sz_open_directory(directory); /* and once more, from there */
+  test_all();
+  sz_close_directory(origin);
+  CHECK(count_descriptors() == descriptors);
   return system(command) == 0 ? 0 : 1;
 }

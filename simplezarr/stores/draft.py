@@ -1,8 +1,9 @@
 """The draft of a file: what is about to replace it and, by the lock on it, the right to do so.
 
 The draft of `x` is the file `x.partial` beside it. Whoever holds its `flock` is the one writer of `x`, among all
-threads and processes; publishing renames the draft to `x`. What a killed writer leaves behind is not locked any more,
-and the next one takes it away. `csrc/draft.c` does the same for the engine; `csrc/draft.h` says more about it.
+threads and processes; publishing renames the draft to `x`, which only its maker does. What a killed writer leaves
+behind is not locked any more, and the next one takes it away. `csrc/draft.c` does the same for the engine;
+`csrc/draft.h` says more about it.
 
 Without `fcntl` (on Windows) drafts have names of their own, and writers exclude each other within the process only.
 """
@@ -10,7 +11,6 @@ Without `fcntl` (on Windows) drafts have names of their own, and writers exclude
 import errno
 import os
 import stat
-from contextlib import suppress
 
 from simplezarr.locks import KeyLock
 
@@ -111,43 +111,53 @@ class Draft(KeyLock):
             raise
 
     def _take(self) -> None:
-        """Lock the file there is, and keep it unless it was published or removed meanwhile, or was left behind."""
-        fd, writable = self._open_file()
+        """Make and lock the file; keep it unless another writer has removed it before it was locked."""
+        fd = self._make_file()
+        if fd < 0:
+            self._outwait()
+            return
         try:
             lock_file(fd, self.file)
-            status = current_status(fd, self.file)
-            if status is None:
-                return
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError(errno.EINVAL, "not a file that a writer has left behind; remove it", self.file)
-            if status.st_size or not writable:
-                os.unlink(self.file)
-            else:
+            if current_status(fd, self.file) is not None:
                 self.fd, fd = fd, -1
         finally:
             if fd >= 0:
                 os.close(fd)
 
-    def _open_file(self) -> tuple[int, bool]:
-        """A descriptor, and whether it can be written: another user's can't, but it can be locked."""
+    def _make_file(self) -> int:
+        """A descriptor; -1 where there is such a file."""
         self.file = draft_of(self.path, None if fcntl else f".{os.urandom(8).hex()}")
-        refused = None
         for _ in range(_ATTEMPTS):
             try:
-                return os.open(self.file, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666), True
+                return os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)
+            except FileExistsError:
+                return -1
             except FileNotFoundError:
                 _make_directory(os.path.dirname(self.path), self.durable)
             except NotADirectoryError:
                 message = "a file stands where a directory is needed"
                 raise NotADirectoryError(errno.ENOTDIR, message, self.path) from None
-            except PermissionError as error:
-                refused = error
-                with suppress(FileNotFoundError):  # there is none, or it has just been published
-                    return os.open(self.file, os.O_RDONLY | _FLAGS), False
-        if refused is not None:
-            raise refused
         message = "its directory can't be made (is there a broken symbolic link?)"
         raise FileNotFoundError(errno.ENOENT, message, self.path)
+
+    def _outwait(self) -> None:
+        """Wait for the writer whose file is there, and remove what a killed one has left behind."""
+        try:
+            try:
+                fd = os.open(self.file, os.O_RDWR | _FLAGS)
+            except PermissionError:  # another user's can't be written, but it can be locked
+                fd = os.open(self.file, os.O_RDONLY | _FLAGS)
+        except FileNotFoundError:
+            return
+        try:
+            lock_file(fd, self.file)
+            status = current_status(fd, self.file)
+            if status is not None and not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "not a file that a writer has left behind; remove it", self.file)
+            if status is not None:
+                os.unlink(self.file)
+        finally:
+            os.close(fd)
 
     def _drop(self) -> str:
         """Let the lock go, and leave nothing behind; the directory that stays."""
