@@ -4,7 +4,6 @@ The store is listed twice: first for the documents, which tell the nodes, and th
 threads look at what each key holds. So memory holds the nodes, and of data what the threads have in hand.
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -276,8 +275,7 @@ def _shape_of(metadata: ArrayMetadata, index: Index) -> tuple[int, ...]:
     """The shape of a stored chunk, where they may differ."""
     if metadata.grid is None:
         return metadata.chunk_shape
-    axes = [metadata.grid.axis(i, length) for i, length in enumerate(metadata.shape)]
-    return tuple([axis.edges[bisect_right(axis.firsts, i) - 1] for axis, i in zip(axes, index, strict=True)])
+    return tuple([axis.edges[axis.run(i)] for axis, i in zip(metadata.axes, index, strict=True)])
 
 
 def _without(key: str, message: object) -> str:
