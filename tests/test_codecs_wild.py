@@ -19,6 +19,7 @@ from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import ChunkError, MetadataError, UnsupportedError, ZarrWarning
 from simplezarr.leniency import CODEC_ALIASES
 from simplezarr.testing import check_codec
+from simplezarr.utils import check
 from tests.oracle import LITTLE, codec, dump, sharding
 from tests.spec_vectors import V
 
@@ -535,3 +536,10 @@ def test_base64_is_strict():
     for data in (b"emFy", b"emFycg", b"emFycg==\n", b"em=ycg==", b"emFy!g==", b"\xff" * 8):
         with pytest.raises(sz.ChunkError, match="c/0"):
             sz.open(one_chunk("uint8", (4,), [BYTES, numcodecs_name("base64")], data))[...]
+
+
+def test_check_tells_of_chunks_that_depart_from_the_specification():
+    store = one_chunk("uint16", (5,), [codec("packbits", padding_encoding="first_byte")], bytes(10))
+    (problem,) = check(store).problems
+    assert (problem.kind, problem.severity, problem.key) == ("lenient", "warning", "c/0")
+    assert "byte of padding" in problem.message

@@ -211,11 +211,13 @@ class _Check:
 
     def check_chunk(self, path: str, metadata: ArrayMetadata, key: str, index: Index) -> None:
         try:
-            faults, count, size = self.faults_of(metadata, key, index)
-            if faults:  # another look, as it may have been replaced between two reads
+            with collect() as cases:
                 faults, count, size = self.faults_of(metadata, key, index)
-                if [kind for kind, _ in faults] == ["chunk"] and self.is_cropped(path, index):
-                    faults[0] = ("lenient", "it is stored without its part outside the array")
+                if faults:  # another look, as it may have been replaced between two reads
+                    faults, count, size = self.faults_of(metadata, key, index)
+            if [kind for kind, _ in faults] == ["chunk"] and self.is_cropped(path, index):
+                faults[0] = ("lenient", "it is stored without its part outside the array")
+            faults += [("lenient", message) for message in dict(cases).values()]
         except Exception as error:
             faults, count, size = [("unreadable", _description(error))], 1, 0
         with self.lock:
