@@ -170,6 +170,7 @@ cdef class Make(Job):
         """Encodes the touched inner chunks of one shard by several workers."""
         try:
             self.shared, self.next, self.n, self.parts = unit, 0, unit.touched, unit.touched
+            self.lanes = self.crew
             executor.drain(self.drain, self.crew)
             return self.status if self.failed else SZ_OK
         except BaseException as error:

@@ -77,7 +77,9 @@ def take(array: Any, what: Plan | Selection, out: np.ndarray | None = None) -> A
         out = np.empty(what.shape, array.dtype)
     else:
         check_out(out, array.dtype, what.shape)
-    if array.metadata.data_type.is_variable:
+    if array.metadata.grid is not None:
+        array._take(what, out)
+    elif array.metadata.data_type.is_variable:
         chain = python_chain(array.metadata.codecs, array.metadata.spec)
         read_objects(array._source, chain, _elements(array, what), out)
     else:
@@ -97,7 +99,9 @@ def put(array: Any, what: Plan | Selection, value: Any) -> None:
     basic = type(what) is Plan
     values = as_values(value, array.dtype, what.shape, element=what.scalar, now=not basic)
     try:
-        if array.metadata.data_type.is_variable:
+        if array.metadata.grid is not None:
+            array._put(what, values)
+        elif array.metadata.data_type.is_variable:
             chain = python_chain(array.metadata.codecs, array.metadata.spec)
             write_objects(array._source, chain, _elements(array, what), values, array.shape, array.write_empty_chunks)
         else:

@@ -136,7 +136,8 @@ class Array:
     @property
     def shards(self) -> tuple[int, ...] | None:
         """Shape of the unit of storage, or None where chunks are stored one by one."""
-        return self._grid if self.chunks != self._grid or sharding_of(self.metadata) else None
+        stored = self.metadata.chunk_shape
+        return stored if self.chunks != stored or sharding_of(self.metadata) else None
 
     @property
     def grid_shape(self) -> tuple[int, ...]:
@@ -272,7 +273,7 @@ class Array:
         A chunk that several of them touch is fetched and decoded once. With `out`, an array of shape (n, *shape) for n
         selections that all have this shape, number i is decoded into out[i], and `out` is returned. Raises as `read`.
         """
-        return read_many(self, self._source, selections, out)
+        return read_many(self, selections, out)
 
     def read_many_future(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `read_many(selections, out=out)`."""

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from simplezarr._chunks import Source
 from simplezarr._plan import NotBasic, Plan
 from simplezarr._read_scatter import read_batch
 from simplezarr.errors import ChunkError
@@ -19,16 +18,16 @@ def is_plain(array: Any) -> bool:
     return not array.metadata.data_type.is_variable and array.metadata.grid is None
 
 
-def read_many(array: Any, source: Source, selections: Iterable[Any], out: np.ndarray | None) -> Any:
+def read_many(array: Any, selections: Iterable[Any], out: np.ndarray | None) -> Any:
     """What `Array.read_many` documents."""
     selections = list(selections)
     try:
-        plans = [Plan(selection, array.shape, array.chunks) for selection in selections]
+        plans = [Plan(selection, array.shape, array._grid) for selection in selections]
     except NotBasic as error:
         raise IndexError(f"{error}; many selections at once must be basic ones") from None
     if out is None:
         results = [np.empty(plan.shape, array.dtype) for plan in plans]
-        _fill(array, source, selections, plans, results)
+        _fill(array, selections, plans, results)
         return [result[()] if plan.scalar else result for plan, result in zip(plans, results, strict=True)]
     check_out(out, array.dtype, (len(plans), *(plans[0].shape if plans else np.shape(out)[1:])))
     for i, plan in enumerate(plans):
@@ -36,15 +35,17 @@ def read_many(array: Any, source: Source, selections: Iterable[Any], out: np.nda
             raise ValueError(
                 f"selection {i} has shape {plan.shape}, but the others {out.shape[1:]}: they don't go into one array"
             )
-    _fill(array, source, selections, plans, [out[i, ...] for i in range(len(plans))])
+    _fill(array, selections, plans, [out[i, ...] for i in range(len(plans))])
     return out
 
 
-def _fill(array: Any, source: Source, selections: list[Any], plans: list[Plan], outs: list[np.ndarray]) -> None:
+def _fill(array: Any, selections: list[Any], plans: list[Plan], outs: list[np.ndarray]) -> None:
     """Reads each selection into its array."""
-    if is_plain(array):
+    if not array.metadata.data_type.is_variable:
+        batches = [(array, plans, outs)] if array.metadata.grid is None else array._batches(plans, outs)
         try:
-            read_batch(source, array.shape, plans, outs)
+            for regular, parts, places in batches:
+                read_batch(regular._source, regular.shape, parts, places)
             return
         except ChunkError:
             pass  # it may be a chunk that `Array.read` copes with; else it raises this

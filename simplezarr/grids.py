@@ -4,6 +4,7 @@
 (2, 3)
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from simplezarr.codecs.base import Codec
@@ -34,6 +35,26 @@ class Axis:
     starts: tuple[int, ...]
     firsts: tuple[int, ...]
 
+    def run(self, number: int) -> int:
+        """The run that has chunk `number`, or ends with it."""
+        return min(bisect_right(self.firsts, number), len(self.edges)) - 1
+
+    def begin(self, number: int) -> int:
+        """The first element of chunk `number`; of the one behind the last, the end.
+
+        >>> [Axis((1, 4), (0, 3, 7), (0, 3, 4)).begin(number) for number in range(5)]
+        [0, 1, 2, 3, 7]
+        """
+        run = self.run(number)
+        return self.starts[run] + (number - self.firsts[run]) * self.edges[run] if self.edges else 0
+
+    def whole(self, length: int) -> int:
+        """How many chunks lie wholly before element `length`, which is none behind the last chunk."""
+        run = bisect_right(self.starts, length) - 1
+        if run == len(self.edges):
+            return self.firsts[-1]
+        return self.firsts[run] + (length - self.starts[run]) // self.edges[run]
+
 
 @dataclass(frozen=True, slots=True)
 class Rectilinear:
@@ -42,10 +63,12 @@ class Rectilinear:
     Runs are never expanded: a chunk is found by bisection.
 
     >>> grid = Rectilinear((3, ((1, 3), (4, 1))))
-    >>> grid.largest, grid.grid_shape((10, 6))
-    ((3, 4), (4, 4))
+    >>> grid.largest
+    (3, 4)
     >>> grid.axis(1, 6)
     Axis(edges=(1, 4), starts=(0, 3, 7), firsts=(0, 3, 4))
+    >>> grid.reaching((20, 12)).axes
+    (3, ((1, 3), (4, 3)))
     """
 
     axes: tuple[int | tuple[Run, ...], ...]
@@ -68,9 +91,16 @@ class Rectilinear:
             firsts.append(firsts[-1] + used)
         return Axis(tuple(edges), tuple(starts), tuple(firsts))
 
-    def grid_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Number of chunks along each axis of an array of `shape`."""
-        return tuple([self.axis(i, length).firsts[-1] for i, length in enumerate(shape)])
+    def reaching(self, shape: tuple[int, ...]) -> "Rectilinear":
+        """The grid for an array of `shape`: where the lengths end before, the last of them is repeated."""
+        return Rectilinear(
+            tuple(
+                [
+                    runs if isinstance(runs, int) else _reaching(runs, length)
+                    for runs, length in zip(self.axes, shape, strict=True)
+                ]
+            )
+        )
 
     def check(self, shape: tuple[int, ...], where: str) -> None:
         """Raises unless the grid is one for arrays of `shape`."""
@@ -90,6 +120,14 @@ class Rectilinear:
             for runs in self.axes
         ]
         return {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": shapes}}
+
+
+def _reaching(runs: tuple[Run, ...], length: int) -> tuple[Run, ...]:
+    missing = length - sum(edge * count for edge, count in runs)
+    if missing <= 0:
+        return runs
+    edge, count = runs[-1] if runs else (missing, 0)
+    return (*runs[:-1], (edge, count + -(-missing // edge)))
 
 
 def regular_to_json(chunk_shape: tuple[int, ...]) -> dict:

@@ -22,6 +22,7 @@ from simplezarr.selection import (
     numpy_selection,
     place_of,
     select,
+    wrapped,
 )
 from simplezarr.values import as_values, check_out
 
@@ -261,10 +262,7 @@ def _slice(left: range) -> slice:
 
 def _through(left: range, index: np.ndarray, axis: int) -> np.ndarray:
     """The elements of a range that an index array selects."""
-    wrong = (index < -len(left)) | (index >= len(left))
-    if wrong.any():
-        raise IndexError(f"index {index[wrong][0]} is out of bounds for axis {axis} with size {len(left)}")
-    return left.start + left.step * np.where(index < 0, index + len(left), index)
+    return left.start + left.step * wrapped(index, len(left), axis)
 
 
 def _merged(items: list[Item], dropped: list[Item]) -> list[Item]:

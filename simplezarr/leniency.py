@@ -30,6 +30,7 @@ CASES = {
     "nonfinite-attributes": "NaN and Infinity are not JSON; they are read as floats",
     "skipped-extension": "unknown, and skipped because must_understand is false; the array can't be written",
     "cropped-chunk": "stored without its part outside the array; it is read as if it had been stored as a whole",
+    "no-padding": "a chunk without its byte of padding, as zarrs stores whole bytes, is read as if it had one",
     "no-codecs": "missing; chunks are read as plain elements in little endian",
     "no-filters": "an empty list is read as null",
     "text-fill": "a number in a string is read as that number",
@@ -41,8 +42,8 @@ CASES = {
 
 # Codecs of numcodecs go by its own names too, and by addresses that were written before there was a registry.
 _NUMCODECS = (
-    *("adler32", "astype", "bz2", "crc32", "delta", "fixedscaleoffset", "fletcher32", "jenkins_lookup3", "lz4", "lzma"),
-    *("pcodec", "quantize", "shuffle", "zfpy", "zlib"),
+    *("adler32", "astype", "base64", "bz2", "crc32", "delta", "fixedscaleoffset", "fletcher32", "jenkins_lookup3"),
+    *("lz4", "lzma", "pcodec", "quantize", "shuffle", "zfpy", "zlib"),
 )
 _SHARED = ("bitround", "blosc", "crc32c", "gzip", "packbits", "zstd")  # these names mean something else without prefix
 _ZARRS = "https://codec.zarrs.dev"

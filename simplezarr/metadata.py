@@ -20,7 +20,7 @@ from simplezarr.codecs.registry import parse_codecs
 from simplezarr.dtypes import DataType, parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
 from simplezarr.extensions import check_integers, mark_of, parse_extension, remember, remembered, show
-from simplezarr.grids import CHUNK_SHAPE, MAX_LENGTH, Rectilinear, parse_grid, regular_to_json, without_zeros
+from simplezarr.grids import CHUNK_SHAPE, MAX_LENGTH, Axis, Rectilinear, parse_grid, regular_to_json, without_zeros
 from simplezarr.keys import ChunkKeys, normalize_path
 from simplezarr.leniency import tolerate, tolerated
 from simplezarr.metadata_json import check_attributes, dump, load, load_exact_fill
@@ -71,9 +71,13 @@ class ArrayMetadata:
     @property
     def grid_shape(self) -> tuple[int, ...]:
         """Number of stored units along each axis."""
-        if self.grid is not None:
-            return self.grid.grid_shape(self.shape)
-        return tuple([-(-length // part) for length, part in zip(self.shape, self.chunk_shape, strict=True)])
+        return tuple([axis.firsts[-1] for axis in self.axes])
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """How each axis is cut into stored units, of which a regular grid has one run."""
+        grid = self.grid or Rectilinear(self.chunk_shape)
+        return tuple([grid.axis(i, length) for i, length in enumerate(self.shape)])
 
     @property
     def spec(self) -> ChunkSpec:

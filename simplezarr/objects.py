@@ -190,13 +190,14 @@ class _Read(_Work):
                 place[at] = self.fill
             else:
                 found.append((inner, part, at, entry))
+        shared = shard.shared(entry for *_, entry in found)
         values = store.get_ranges(key, [entry for *_, entry in found])
         if values is None:  # deleted since
             place[...] = self.fill
             return
         for (inner, part, at, entry), value in zip(found, values, strict=True):
             with self.located(self.chunk(index, inner), key):
-                place[at] = shard.inner(shard.part(value, entry))[part]
+                place[at] = shared.check(entry, shard.inner(shard.part(value, entry)))[part]
 
 
 class _Write(_Work):

@@ -1,54 +1,83 @@
-"""Arrays whose chunks are of different shapes: each run of equal chunks is read and written as part of a regular array.
+"""Arrays whose chunks are of different shapes: all chunks of one shape are chunks of a regular array, too.
 
 Chunk number n of a run with chunks of length m is also chunk number n of a regular grid of that length, where its
-elements begin at n * m. So a run is a box of an array with the same chunks, keys and codecs and a regular grid; only
-its elements have other numbers.
+elements begin at n * m. So there is a regular array for each choice of lengths, with the same chunks, keys and codecs;
+only the elements have other numbers. A selection is cut into what each of them holds: ranges at the borders of runs,
+lists of points by the lengths of the chunks that they lie in.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
-from typing import Any, NamedTuple, NoReturn
+from math import prod
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from simplezarr import executor
-from simplezarr._plan import NotBasic, Plan
+from simplezarr._plan import Plan
+from simplezarr.access import put, take
 from simplezarr.array import Array
-from simplezarr.errors import UnsupportedError
 from simplezarr.grids import Axis
 from simplezarr.metadata import ArrayMetadata
-from simplezarr.selection import numpy_selection
+from simplezarr.selection import ARRAY, Item, Points, Selection, select, wrapped
+from simplezarr.stored import inner_shape
 from simplezarr.stores.base import Store
-from simplezarr.values import as_values, check_out
 
 __all__ = ["RectilinearArray"]
 
-_MAX_BOXES = 256  # regular arrays that are kept
+_MAX_REGULAR = 256  # regular arrays that are kept
+
+
+class _Runs:
+    """An axis of the grid, and its runs as arrays, for lists of points."""
+
+    def __init__(self, axis: Axis, length: int):
+        self.axis = axis
+        self.starts, self.edges = np.array(axis.starts[:-1], np.intp), np.array(axis.edges, np.intp)
+        self.shifts = np.array([_shift(axis, run) for run in range(len(axis.edges))], np.intp)
+        ends = [min(stop, length) for stop in axis.starts[1:]]
+        #: For each length of chunks, where the last of them ends in the numbers of the regular array.
+        self.ends = {edge: ends[run] + _shift(axis, run) for run, edge in enumerate(axis.edges)}
 
 
 class _Part(NamedTuple):
-    """What one run holds of a selection along an axis."""
+    """What the chunks of one length (for each axis) hold of a range along an axis, or of a list of points."""
 
-    run: int
-    key: int | slice  # in the numbers of the regular array
-    place: slice | None  # in the result; None where an integer drops the axis
+    edges: tuple[int, ...]
+    keys: tuple[Any, ...]  # a slice or an index array for each axis, in the numbers of the regular array
+    place: Any  # along the range, or in the list
+    n: int
+
+
+class _Piece(NamedTuple):
+    """What one regular array holds of a selection."""
+
+    array: Array
+    what: Plan | Selection
+    place: tuple[Any, ...]  # in the selection's `_view`
 
 
 class RectilinearArray(Array):
-    """An array with a rectilinear chunk grid, for basic selections. Its shape can't be changed.
+    """An array with a rectilinear chunk grid.
 
-    `chunks` (or `shards`) has the largest lengths of chunks; what they are is in `metadata.grid`.
+    `chunks` (or `shards`) has the largest lengths of chunks; what they are is in `metadata.grid`. Where `resize` and
+    `append` need more chunks than the grid has, its last length is repeated.
     """
 
-    __slots__ = ("_axes", "_boxes")
+    __slots__ = ("_regular", "_runs")
 
     def __init__(self, store: Store, path: str, metadata: ArrayMetadata, **options: Any):
         super().__init__(store, path, metadata, **options)
-        grid: Any = metadata.grid
-        self._axes: list[Axis] = [grid.axis(i, length) for i, length in enumerate(self.shape)]
-        self._boxes: dict[tuple[int, ...], Array] = {}
+        self._reshape(metadata)
+
+    def _reshape(self, metadata: ArrayMetadata) -> None:
+        super()._reshape(metadata)
+        self._grid = tuple([max(1, length) for length in self.shape])  # selections are cut here, not in the engine
+        self._runs = [_Runs(*pair) for pair in zip(metadata.axes, self.shape, strict=True)]
+        self._regular: dict[tuple[int, ...], Array] = {}
+        self.chunks = inner_shape(metadata)
 
     @property
     def grid_shape(self) -> tuple[int, ...]:
@@ -57,136 +86,117 @@ class RectilinearArray(Array):
 
     # ------------------------------------------------------------ reading and writing
 
-    def __getitem__(self, selection: Any) -> Any:
-        plan = self._plan(selection)
-        out = np.empty(plan.shape, self.dtype)
-        self._read_parts(selection, out)
-        return out[()] if plan.scalar else out
-
-    def read(self, selection: Any = ..., *, out: np.ndarray | None = None) -> Any:
-        """As `Array.read`."""
-        if out is None:
-            return self[selection]
-        check_out(out, self.dtype, self._plan(selection).shape)
-        self._read_parts(selection, out)
-        return out
-
-    def __setitem__(self, selection: Any, value: Any) -> None:
-        self._check_writable()
-        plan = self._plan(selection)
-        values, tasks = self._split(selection, as_values(value, self.dtype, plan.shape, element=plan.scalar))
-
-        def write(i: int) -> None:
-            self._box(tasks[i]).write(_keys(tasks[i]), values[_places(tasks[i])])
-
-        executor.run(write, len(tasks))
-
-    def _read_parts(self, selection: Any, out: np.ndarray) -> None:
-        places, tasks = self._split(selection, out)
+    def _take(self, what: Plan | Selection, out: np.ndarray) -> None:
+        if isinstance(what, Selection) and not out.flags.c_contiguous:  # else it has its `_view` in place
+            result = np.empty(out.shape, out.dtype)
+            self._take(what, result)
+            out[...] = result
+            return
+        view, pieces = _view(what, out), self._pieces(what)
 
         def read(i: int) -> None:
-            self._box(tasks[i]).read(_keys(tasks[i]), out=places[_places(tasks[i])])
+            piece = pieces[i]
+            if all(isinstance(item, slice) for item in piece.place):
+                take(piece.array, piece.what, view[(*piece.place, ...)])
+            else:
+                view[(*piece.place, ...)] = take(piece.array, piece.what, np.empty(piece.what.shape, out.dtype))
 
-        executor.run(read, len(tasks))
+        executor.run(read, len(pieces))
+
+    def _put(self, what: Plan | Selection, values: np.ndarray) -> None:
+        view, pieces = _view(what, values), self._pieces(what)
+        executor.run(lambda i: put(*pieces[i][:2], view[(*pieces[i].place, ...)]), len(pieces))
+
+    def _batches(self, plans: list[Plan], outs: list[np.ndarray]) -> list[tuple[Array, list[Plan], list[np.ndarray]]]:
+        """For each regular array what it holds of many basic selections."""
+        batches: dict[int, tuple[Array, list[Plan], list[np.ndarray]]] = {}
+        for plan, out in zip(plans, outs, strict=True):
+            view = plan.view(out)
+            for array, part, place in self._pieces(plan):
+                batch = batches.setdefault(id(array), (array, [], []))
+                batch[1].append(part)  # type: ignore[arg-type]
+                batch[2].append(view[(*place, ...)])
+        return [*batches.values()]
 
     def get_chunk(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> np.ndarray:
         """As `Array.get_chunk`; a chunk has its own shape, also at the array's edge."""
-        box, index = self._chunk(index)
-        return box.get_chunk(index, out=out)
+        regular, index = self._chunk(index)
+        return regular.get_chunk(index, out=out)
 
     def get_encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
         """As `Array.get_encoded_chunk`."""
-        box, index = self._chunk(index)
-        return box.get_encoded_chunk(index)
+        regular, index = self._chunk(index)
+        return regular.get_encoded_chunk(index)
 
     def set_chunk(self, index: tuple[int, ...], data: Any) -> None:
         """As `Array.set_chunk`."""
         self._check_writable()
-        box, index = self._chunk(index)
-        box.set_chunk(index, data)
+        regular, index = self._chunk(index)
+        regular.set_chunk(index, data)
 
-    def resize(self, shape: tuple[int, ...] | int) -> NoReturn:
-        """Raises UnsupportedError: what chunks there would be is not known."""
-        raise UnsupportedError(f"array {self.name} has a rectilinear chunk grid, with which its shape can't be changed")
+    # ------------------------------------------------------------ parts
 
-    def append(self, data: Any, axis: int = 0) -> NoReturn:
-        """Raises UnsupportedError, as `resize`."""
-        self.resize(self.shape)
+    def _pieces(self, what: Plan | Selection) -> list[_Piece]:
+        """Cuts a selection; raises IndexError for points that are not in the array."""
+        plan, points = (what.plan, what.points) if isinstance(what, Selection) else (what, ())
+        lists = [_cut_points([self._runs[axis] for axis in group.axes], self.shape, group) for group in points]
+        if not plan.n:
+            return []
+        held = {axis for group in points for axis in group.axes}
+        _, ranges, _ = plan.block(0)
+        basic = [axis for axis in range(self.ndim) if axis not in held]
+        axes = [[*_cut_range(self._runs[axis].axis, ranges[axis])] for axis in basic]
+        return [self._piece(basic, points, parts) for parts in product(*axes, *lists)]
 
-    def _refuse(self) -> NoReturn:
-        raise UnsupportedError(
-            f"array {self.name} has a rectilinear chunk grid: it is indexed with integers, slices, `...` and None only"
-        )
+    def _piece(self, basic: list[int], points: tuple[Points, ...], parts: tuple[_Part, ...]) -> _Piece:
+        """One choice of parts: of the ranges along the axes `basic`, and of the lists of points."""
+        edges, items = [0] * self.ndim, []
+        for axis, part in zip(basic, parts, strict=False):
+            edges[axis] = part.edges[0]
+            items.append(Item(axis, part.keys[0], (), ()))
+        lists = []
+        for group, part in zip(points, parts[len(basic) :], strict=True):
+            for axis, edge, key in zip(group.axes, part.edges, part.keys, strict=True):
+                edges[axis] = edge
+                items.append(Item(axis, ARRAY, (key,), ()))
+            lists.append(Points(group.axes, part.keys, (part.n,), len(basic)))
+        array = self._regular_array(tuple(edges))
+        items.sort(key=lambda item: item.axis)
+        places = [part.place for part in parts[len(basic) :]]
+        if not all(isinstance(place, slice) for place in places):
+            places = [*np.ix_(*[np.arange(place.stop) if isinstance(place, slice) else place for place in places])]
+        places = [part.place for part in parts[: len(basic)]] + places
+        return _Piece(array, select(items, tuple(lists), array.shape, array._grid), tuple(places))
 
-    oindex = vindex = blocks = lazy = property(_refuse)  # type: ignore[assignment]
-
-    # ------------------------------------------------------------ runs
-
-    def _plan(self, selection: Any) -> Plan:
-        """Refuses bad selections as NumPy does, and knows the shape of good ones."""
-        try:
-            return Plan(selection, self.shape, tuple([max(1, length) for length in self.shape]))
-        except NotBasic:
-            numpy_selection(selection, self.shape, self.chunks)  # raises for what is no selection at all
-            self._refuse()
-
-    def _split(self, selection: Any, array: np.ndarray) -> tuple[np.ndarray, list[tuple[_Part, ...]]]:
-        """What each combination of runs holds of a selection, and the array of its shape in the order of elements."""
-        axes: list[list[_Part]] = []
-        view: list[Any] = []
-        key = list(selection) if isinstance(selection, tuple) else [selection]
-        missing = self.ndim - sum(item is not None and item is not Ellipsis for item in key)
-        at = next((i for i, item in enumerate(key) if item is Ellipsis), len(key))
-        key[at : at + 1] = [slice(None)] * missing
-        for item in key:
-            if item is None:
-                view.append(0)
-                continue
-            axis, length = self._axes[len(axes)], self.shape[len(axes)]
-            if isinstance(item, slice):
-                chosen = range(length)[item]
-                view.append(slice(None, None, -1 if chosen.step < 0 else 1))
-                axes.append([*_parts(axis, chosen[::-1] if chosen.step < 0 else chosen)])
-            else:
-                chosen = range(length)[item]
-                run = bisect_right(axis.starts, chosen) - 1
-                axes.append([_Part(run, chosen + _shift(axis, run), None)])
-        return array[(*view, ...)], [*product(*axes)]
-
-    def _box(self, parts: tuple[_Part, ...]) -> Array:
-        return self._regular(tuple([part.run for part in parts]))
-
-    def _regular(self, runs: tuple[int, ...]) -> Array:
-        """The regular array of which a combination of runs is a box."""
-        box = self._boxes.get(runs)
-        if box is None:
-            edges = tuple([axis.edges[run] for axis, run in zip(self._axes, runs, strict=True)])
-            ends = [
-                min(axis.starts[run + 1], length) + _shift(axis, run)
-                for axis, run, length in zip(self._axes, runs, self.shape, strict=True)
-            ]
-            metadata = replace(self.metadata, shape=tuple(ends), chunk_shape=edges, grid=None)
+    def _regular_array(self, edges: tuple[int, ...]) -> Array:
+        """The regular array that has the chunks of a shape."""
+        array = self._regular.get(edges)
+        if array is None:
+            shape = tuple([runs.ends[edge] for runs, edge in zip(self._runs, edges, strict=True)])
+            metadata = replace(self.metadata, shape=shape, chunk_shape=edges, grid=None)
             options = {"read_only": self.read_only, "write_empty_chunks": self.write_empty_chunks}
-            box = Array(self.store, self.path, metadata, **options)
-            if len(self._boxes) >= _MAX_BOXES:
-                self._boxes.clear()
-            self._boxes[runs] = box
-        return box
+            array = Array(self.store, self.path, metadata, **options)
+            if len(self._regular) >= _MAX_REGULAR:
+                self._regular.clear()
+            self._regular[edges] = array
+        return array
 
     def _chunk(self, index: tuple[int, ...]) -> tuple[Array, tuple[int, ...]]:
         """The regular array that has a chunk, and the chunk's index in it."""
         Plan(tuple(index), self.grid_shape, self.grid_shape)  # raises for what are no integers
         if len(index) != self.ndim or not all(0 <= i < n for i, n in zip(index, self.grid_shape, strict=True)):
             raise IndexError(f"there is no chunk {tuple(index)}: the grid has the shape {self.grid_shape}")
-        runs, numbers = [], []
-        for axis, number, chunk in zip(self._axes, index, self.chunks, strict=True):
+        edges, numbers = [], []
+        for runs, number, chunk in zip(self._runs, index, self.chunks, strict=True):
+            axis = runs.axis
             if self.shards is None:
-                runs.append(bisect_right(axis.firsts, number) - 1)
+                run = axis.run(number)
                 numbers.append(number)
             else:  # chunks within shards have one length, but begin with the shards
-                runs.append(bisect_right(axis.starts, number * chunk) - 1)
-                numbers.append((number * chunk + _shift(axis, runs[-1])) // chunk)
-        return self._regular(tuple(runs)), tuple(numbers)
+                run = bisect_right(axis.starts, number * chunk) - 1
+                numbers.append((number * chunk + _shift(axis, run)) // chunk)
+            edges.append(axis.edges[run])
+        return self._regular_array(tuple(edges)), tuple(numbers)
 
 
 def _shift(axis: Axis, run: int) -> int:
@@ -194,24 +204,51 @@ def _shift(axis: Axis, run: int) -> int:
     return axis.firsts[run] * axis.edges[run] - axis.starts[run]
 
 
-def _parts(axis: Axis, chosen: range) -> Iterator[_Part]:
-    """The runs that hold elements of an ascending range.
+def _cut_range(axis: Axis, chosen: slice) -> Iterator[_Part]:
+    """The parts of an ascending range, one for each run.
 
-    >>> [part[:2] for part in _parts(Axis((1, 4), (0, 3, 7), (0, 3, 4)), range(1, 6, 3))]
-    [(0, slice(1, 2, 3)), (1, slice(13, 14, 3))]
+    >>> [part[:3] for part in _cut_range(Axis((1, 4), (0, 3, 7), (0, 3, 4)), slice(1, 6, 3))]
+    [((1,), (slice(1, 2, 3),), slice(0, 1, None)), ((4,), (slice(13, 14, 3),), slice(1, 2, None))]
     """
-    done = 0
-    while done < len(chosen):
-        run = bisect_right(axis.starts, chosen[done]) - 1
-        stop = min(len(chosen), done + (axis.starts[run + 1] - 1 - chosen[done]) // chosen.step + 1)
-        first, last = chosen[done] + _shift(axis, run), chosen[stop - 1] + _shift(axis, run)
-        yield _Part(run, slice(first, last + 1, chosen.step), slice(done, stop))
+    elements, done = range(chosen.start, chosen.stop, chosen.step), 0
+    while done < len(elements):
+        run = bisect_right(axis.starts, elements[done]) - 1
+        stop = min(len(elements), done + (axis.starts[run + 1] - 1 - elements[done]) // chosen.step + 1)
+        first, last = elements[done] + _shift(axis, run), elements[stop - 1] + _shift(axis, run)
+        yield _Part((axis.edges[run],), (slice(first, last + 1, chosen.step),), slice(done, stop), stop - done)
         done = stop
 
 
-def _keys(parts: tuple[_Part, ...]) -> tuple:
-    return tuple([part.key for part in parts])
+def _cut_points(runs: list[_Runs], shape: tuple[int, ...], points: Points) -> list[_Part]:
+    """The parts of a list of points, one for each choice of lengths; the points of a part stay in their order."""
+    n = prod(points.shape)
+    numbers, edges = [], []
+    for axis, index, of in zip(points.axes, points.indices, runs, strict=True):
+        index = wrapped(np.broadcast_to(index, points.shape).reshape(-1), shape[axis], axis)
+        run = of.starts.searchsorted(index, "right") - 1
+        numbers.append(index + of.shifts[run])
+        edges.append(of.edges[run])
+    if n == 0 or all((edge == edge[0]).all() for edge in edges):
+        return [_Part(tuple([int(edge[0]) for edge in edges]), tuple(numbers), slice(0, n), n)] if n else []
+    lengths, which = np.unique(np.stack(edges, axis=1), axis=0, return_inverse=True)
+    order = which.reshape(-1).argsort(kind="stable")
+    places = np.split(order, np.bincount(which.reshape(-1)).cumsum()[:-1])
+    return [
+        _Part(tuple(part), tuple([number[place] for number in numbers]), place, len(place))
+        for part, place in zip(lengths.tolist(), places, strict=True)
+    ]
 
 
-def _places(parts: tuple[_Part, ...]) -> tuple:
-    return (*[part.place for part in parts if part.place is not None], ...)
+def _view(what: Plan | Selection, array: np.ndarray) -> np.ndarray:
+    """An array of a selection's shape with one axis for each that has no points, in the order of the array's elements,
+    and one axis for each list of points behind them."""
+    if not isinstance(what, Selection):
+        return what.view(array)
+    shape = list(what.plan.shape)
+    for points in reversed(what.points):
+        shape.insert(points.at, prod(points.shape))
+    flat = array.reshape(shape)
+    flat = np.moveaxis(flat, [points.at + i for i, points in enumerate(what.points)], range(-len(what.points), 0))
+    held = {axis for points in what.points for axis in points.axes}
+    ndim = len(what.of)
+    return what.plan.view(flat)[tuple([0 if axis in held else slice(None) for axis in range(ndim)])]

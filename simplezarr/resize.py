@@ -21,15 +21,17 @@ from simplezarr import executor
 from simplezarr._flights import written
 from simplezarr.chunking import as_lengths
 from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.grids import Rectilinear
 from simplezarr.hierarchy import change_node, check_writable
 from simplezarr.keys import join
 from simplezarr.metadata import ArrayMetadata
-from simplezarr.stored import Index, grid, stored_indexes
+from simplezarr.stored import Index, stored_indexes
 
 __all__ = ["append", "resize"]
 
 Shape = tuple[int, ...]
 _FEW = 64  # chunks for which a store is not listed
+_ANY = Rectilinear(())  # stands for a rectilinear grid: it changes with the shape
 
 
 def resize(array: Any, shape: Any) -> ArrayMetadata:
@@ -41,8 +43,9 @@ def resize(array: Any, shape: Any) -> ArrayMetadata:
 
     def change(stored: Any) -> ArrayMetadata:
         _check_same_layout(array, stored)
-        _clear(array, stored, shape)
-        return replace(stored, shape=shape)
+        changed = _reaching(stored, shape)
+        _clear(array, changed, stored.shape)
+        return changed
 
     return change_node(array.store, array.path, change)
 
@@ -61,10 +64,10 @@ def append(array: Any, data: Any, axis: int) -> ArrayMetadata:
     def change(stored: Any) -> ArrayMetadata:
         _check_same_layout(array, stored)
         old = stored.shape
-        grown = replace(stored, shape=_grown(old, data, axis))
+        grown = _reaching(stored, _grown(old, data, axis))
         place = tuple([slice(None)] * axis + [slice(old[axis], None)])
         try:
-            _handle(array, grown, grown.shape, write_empty_chunks=array.write_empty_chunks).write(place, data)
+            _handle(array, grown, write_empty_chunks=array.write_empty_chunks).write(place, data)
         except BaseException:
             _forget(array, grown, old)
             raise
@@ -103,46 +106,53 @@ def _check_same_layout(array: Any, stored: Any) -> None:
 
 def _layout(metadata: ArrayMetadata) -> ArrayMetadata:
     shape = (0,) * len(metadata.shape)
-    return replace(metadata, shape=shape, attributes={}, dimension_names=None, extra={})
+    metadata = replace(metadata, shape=shape, attributes={}, dimension_names=None, extra={})
+    return metadata if metadata.grid is None else replace(metadata, grid=_ANY, chunk_shape=shape)
 
 
-def _handle(array: Any, metadata: ArrayMetadata, shape: Shape, **options: Any) -> Any:
+def _reaching(metadata: ArrayMetadata, shape: Shape) -> ArrayMetadata:
+    """An array's metadata with another shape, and a grid that reaches as far."""
+    if metadata.grid is None:
+        return replace(metadata, shape=shape)
+    grid = metadata.grid.reaching(shape)
+    grid.check(shape, "chunk_shapes")
+    return replace(metadata, shape=shape, grid=grid, chunk_shape=grid.largest)
+
+
+def _handle(array: Any, metadata: ArrayMetadata, **options: Any) -> Any:
     """The same array in another shape."""
-    return type(array)(array.store, array.path, replace(metadata, shape=shape), read_only=False, **options)
+    return type(array)(array.store, array.path, metadata, read_only=False, **options)
 
 
-def _clear(array: Any, stored: ArrayMetadata, shape: Shape) -> None:
-    """Clears what only one of the shapes has: that of `stored`, or the new one."""
-    low = tuple(map(min, stored.shape, shape))
-    high = tuple(map(max, stored.shape, shape))
-    unit = stored.chunk_shape
-    kept = grid(low, unit)
+def _clear(array: Any, metadata: ArrayMetadata, shape: Shape) -> None:
+    """Clears what only one of two shapes has: that of `metadata`, whose grid reaches as far as both, or the other."""
+    low = replace(metadata, shape=tuple(map(min, metadata.shape, shape)))
+    high = replace(metadata, shape=tuple(map(max, metadata.shape, shape)))
+    kept = low.grid_shape
     gone: list[Index] = []
     edges: list[Index] = []
-    for index in _candidates(array, stored, low, high):
+    for index in _candidates(array, low, high):
         inside = all(i < n for i, n in zip(index, kept, strict=True))
         (edges if inside else gone).append(index)
-    executor.run(lambda i: array.store.delete(join(array.path, stored.chunk_keys.key(gone[i]))), len(gone))
+    executor.run(lambda i: array.store.delete(join(array.path, metadata.chunk_keys.key(gone[i]))), len(gone))
     written()
     if edges:
-        whole = _handle(array, stored, high)
-        executor.run(lambda i: _clear_edge(whole, edges[i], low, unit), len(edges))
+        whole = _handle(array, high)
+        executor.run(lambda i: _clear_edge(whole, edges[i], low.shape), len(edges))
 
 
-def _candidates(array: Any, stored: ArrayMetadata, low: Shape, high: Shape) -> list[Index]:
+def _candidates(array: Any, low: ArrayMetadata, high: ArrayMetadata) -> list[Index]:
     """The chunks that have elements within `high` but outside `low` and that may be stored.
 
     They are counted off, or those that are stored are listed, whichever are fewer: an array may have a grid of 10**15
     chunks, and nearly none of them stored.
     """
-    unit = stored.chunk_shape
-    whole = grid(high, unit)
-    inner = tuple([length // part for length, part in zip(low, unit, strict=True)])  # chunks that lie within `low`
-    inner = tuple([n if a < b else total for n, total, a, b in zip(inner, whole, low, high, strict=True)])
+    whole, sides = high.grid_shape, zip(low.axes, low.shape, high.grid_shape, high.shape, strict=True)
+    inner = tuple([axis.whole(a) if a < b else total for axis, a, total, b in sides])  # chunks that lie within `low`
     count = math.prod(whole) - math.prod(inner)
     if count > _FEW:
         try:
-            listed = stored_indexes(array.store, array.path, stored, at_most=count)
+            listed = stored_indexes(array.store, array.path, high, at_most=count)
         except UnsupportedError:  # can't be listed
             listed = None
         if listed is not None:
@@ -166,10 +176,11 @@ def _around(whole: Shape, inner: Shape) -> Iterator[Index]:
         yield from product(*before, range(first, n), *behind)
 
 
-def _clear_edge(array: Any, index: Index, low: Shape, unit: Shape) -> None:
+def _clear_edge(array: Any, index: Index, low: Shape) -> None:
     """Puts the fill value where a chunk lies outside `low`; what has it already is not written."""
-    start = [i * part for i, part in zip(index, unit, strict=True)]
-    stop = [min(begin + part, length) for begin, part, length in zip(start, unit, array.shape, strict=True)]
+    axes = array.metadata.axes
+    start = [axis.begin(i) for axis, i in zip(axes, index, strict=True)]
+    stop = [min(axis.begin(i + 1), length) for axis, i, length in zip(axes, index, array.shape, strict=True)]
     fill = np.asarray(array.fill_value)
     for axis, limit in enumerate(low):
         if limit < stop[axis]:

@@ -16,14 +16,15 @@ __all__ = [
     "Item",
     "Points",
     "Selection",
-    "block_key",
     "broadcast_selection",
+    "expanded",
     "items_of",
     "numpy_selection",
     "orthogonal_selection",
     "place_of",
     "pointwise_selection",
     "select",
+    "wrapped",
 ]
 
 MAX_NDIM = 64  # as NumPy
@@ -113,36 +114,6 @@ def orthogonal_selection(key: Any, shape: tuple[int, ...], stored: tuple[int, ..
     return select(items, tuple(points), shape, stored)
 
 
-def block_key(key: Any, shape: tuple[int, ...], stored: tuple[int, ...]) -> tuple[slice, ...]:
-    """A key of the grid of stored objects as one of elements: integers and slices of step 1 become slices.
-
-    >>> block_key((1, slice(0, 2)), (5, 4), (2, 1))
-    (slice(2, 4, None), slice(0, 2, None))
-    """
-    result: list[slice] = []
-    for item in expanded(key if isinstance(key, tuple) else (key,), len(shape)):
-        if item is Ellipsis:
-            continue
-        size, length = stored[len(result)], shape[len(result)]
-        count = -(-length // size)
-        if isinstance(item, slice):
-            start, stop, step = item.indices(count)
-            if step != 1:
-                raise IndexError(f"{item}: blocks are selected with slices of step 1")
-        elif item is not None and not isinstance(item, (bool, np.bool_)) and hasattr(item, "__index__"):
-            number = item.__index__()
-            if not -count <= number < count:
-                raise IndexError(
-                    f"index {number} is out of bounds for axis {len(result)} with size {count} (of the grid of blocks)"
-                )
-            start = number % count
-            stop = start + 1
-        else:
-            raise IndexError(f"blocks are selected with integers, slices and `...`, not {item!r}")
-        result.append(slice(start * size, max(start, stop) * size))
-    return tuple(result)
-
-
 # ---------------------------------------------------------------- keys
 
 ARRAY = object()  # what stands for the basic part of an item with arrays
@@ -217,6 +188,18 @@ def _nonzero(mask: np.ndarray, axis: int, shape: tuple[int, ...]) -> tuple[np.nd
     if mask.ndim < 2:
         return mask.nonzero() if mask.ndim else ()
     return np.unravel_index(np.flatnonzero(mask), mask.shape)  # as mask.nonzero(), in a quarter of the time
+
+
+def wrapped(index: np.ndarray, length: int, axis: int) -> np.ndarray:
+    """An index array counted from the front. Raises IndexError for what the axis does not have.
+
+    >>> wrapped(np.array([0, -1]), 5, 0)
+    array([0, 4])
+    """
+    wrong = (index < -length) | (index >= length)
+    if wrong.any():
+        raise IndexError(f"index {index[wrong][0]} is out of bounds for axis {axis} with size {length}")
+    return np.where(index < 0, index + length, index)
 
 
 # ---------------------------------------------------------------- selections

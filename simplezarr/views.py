@@ -1,10 +1,14 @@
 """Other ways to index an array than NumPy's: `a.oindex`, `a.vindex` and `a.blocks`."""
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from simplezarr._plan import Plan
 from simplezarr.access import put, take
-from simplezarr.selection import Selection, block_key, orthogonal_selection, pointwise_selection
+from simplezarr.grids import Axis
+from simplezarr.selection import Selection, expanded, orthogonal_selection, pointwise_selection
 
 __all__ = ["Blocks", "OIndex", "VIndex"]
 
@@ -86,4 +90,35 @@ class Blocks(View):
 
     def _select(self, key: Any) -> Selection | Plan:
         array = self._array
-        return Plan(block_key(key, array.shape, array._grid), array.shape, array._grid)
+        return Plan(_block_key(key, array.metadata.axes), array.shape, array._grid)
+
+
+def _block_key(key: Any, axes: Sequence[Axis]) -> tuple[slice, ...]:
+    """A key of the grid of stored objects as one of elements: integers and slices of step 1 become slices.
+
+    >>> from simplezarr.grids import Axis
+    >>> _block_key((1, slice(0, 2)), (Axis((2,), (0, 6), (0, 3)), Axis((1,), (0, 4), (0, 4))))
+    (slice(2, 4, None), slice(0, 2, None))
+    """
+    result: list[slice] = []
+    for item in expanded(key if isinstance(key, tuple) else (key,), len(axes)):
+        if item is Ellipsis:
+            continue
+        axis = axes[len(result)]
+        count = axis.firsts[-1]
+        if isinstance(item, slice):
+            start, stop, step = item.indices(count)
+            if step != 1:
+                raise IndexError(f"{item}: blocks are selected with slices of step 1")
+        elif item is not None and not isinstance(item, (bool, np.bool_)) and hasattr(item, "__index__"):
+            number = item.__index__()
+            if not -count <= number < count:
+                raise IndexError(
+                    f"index {number} is out of bounds for axis {len(result)} with size {count} (of the grid of blocks)"
+                )
+            start = number % count
+            stop = start + 1
+        else:
+            raise IndexError(f"blocks are selected with integers, slices and `...`, not {item!r}")
+        result.append(slice(axis.begin(start), axis.begin(max(start, stop))))
+    return tuple(result)

@@ -19,6 +19,7 @@ from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import ChunkError, MetadataError, UnsupportedError, ZarrWarning
 from simplezarr.leniency import CODEC_ALIASES
 from simplezarr.testing import check_codec
+from simplezarr.utils import check
 from tests.oracle import LITTLE, codec, dump, sharding
 from tests.spec_vectors import V
 
@@ -86,6 +87,7 @@ VECTOR_CASES = {
     "nc-packbits": (("bool", [1, 0, 1, 1, 0, 0, 0, 0, 1]), [numcodecs_name("packbits"), BYTES]),
     "nc-zlib": (("uint8", list(b"zarr")), [BYTES, numcodecs_name("zlib", level=1)]),
     "nc-bz2": (("uint8", list(b"zarr")), [BYTES, numcodecs_name("bz2", level=1)]),
+    "nc-base64": (("uint8", list(b"zarr")), [BYTES, numcodecs_name("base64")]),
     "nc-lz4": (("uint8", list(b"zarr")), [BYTES, numcodecs_name("lz4", acceleration=1)]),
     "packbits-bool": (("bool", [1, 0, 1, 1, 0, 0, 0, 0, 1]), [codec("packbits")]),
     "packbits-bool-first": (
@@ -107,7 +109,7 @@ VECTOR_CASES = {
     "reshape": (("uint8", np.arange(6).reshape(1, 2, 3)), [codec("reshape", shape=[[0, 1], [2]]), BYTES]),
 }  # fmt: skip
 # these need data types, or codecs, that are not here
-ELSEWHERE = ("packbits-u4", "packbits-i4", "nc-vlen-array", "nc-json2", "nc-base64")
+ELSEWHERE = ("packbits-u4", "packbits-i4", "nc-vlen-array", "nc-json2")
 OTHERS_COMPRESS = ("nc-zlib", "nc-bz2", "nc-lz4")  # more than one encoder's output is right
 
 
@@ -231,11 +233,12 @@ BYTE_CODECS = [
     ("lzma", {"format": 3, "filters": [{"id": lzma.FILTER_LZMA2, "preset": 2}]}),
     *[("shuffle", {"elementsize": n}) for n in (1, 2, 3, 4, 8, 16)],
     *[(name, {}) for name in ("fletcher32", "crc32", "adler32", "crc32c", "jenkins_lookup3", "zstd", "gzip")],
+    ("base64", {}),
     ("crc32", {"location": "end"}),
     ("jenkins_lookup3", {"initval": 12345}),
     *[("blosc", {"cname": "zstd", "clevel": 3, "shuffle": shuffle}) for shuffle in (0, 1, 2, -1)],
 ]
-SAME_BYTES = ("shuffle", "fletcher32", "crc32", "adler32", "crc32c", "jenkins_lookup3", "bz2", "lzma")
+SAME_BYTES = ("shuffle", "base64", "fletcher32", "crc32", "adler32", "crc32c", "jenkins_lookup3", "bz2", "lzma")
 
 
 @pytest.mark.parametrize(("name", "configuration"), BYTE_CODECS, ids=str)
@@ -510,3 +513,33 @@ def test_sizes_that_are_known():
     entries = np.array([[0, 2], [2**64 - 1, 2**64 - 1]], "<u8").tobytes()
     data = b"\1\2" + codecs.Fletcher32().encode(entries)
     assert sz.open(one_chunk("uint8", (4,), [shard], data, fill=9))[...].tolist() == [1, 2, 9, 9]
+
+
+@pytest.mark.parametrize("padding", ["first_byte", "last_byte"])
+def test_packbits_without_its_byte_of_padding(padding):
+    """zarrs leaves the byte away where whole bytes are stored; chunks of any other length stay wrong."""
+    chain = [codec("packbits", padding_encoding=padding)]
+    values = np.arange(5, dtype="<u2")
+    with pytest.warns(sz.ZarrWarning, match="as zarrs stores"):
+        assert sz.open(one_chunk("uint16", (5,), chain, values.tobytes()))[...].tolist() == [0, 1, 2, 3, 4]
+    whole = b"\0" + values.tobytes() if padding == "first_byte" else values.tobytes() + b"\0"
+    assert sz.open(one_chunk("uint16", (5,), chain, whole))[...].tolist() == [0, 1, 2, 3, 4]
+    for data in (whole + b"\0", whole[:-2]):
+        with pytest.raises(sz.ChunkError, match="c/0"):
+            sz.open(one_chunk("uint16", (5,), chain, data))[...]
+    part = [codec("packbits", padding_encoding=padding, last_bit=14)]
+    with pytest.raises(sz.ChunkError, match="10 bytes instead of 11"):
+        sz.open(one_chunk("uint16", (5,), part, values.tobytes()))[...]
+
+
+def test_base64_is_strict():
+    for data in (b"emFy", b"emFycg", b"emFycg==\n", b"em=ycg==", b"emFy!g==", b"\xff" * 8):
+        with pytest.raises(sz.ChunkError, match="c/0"):
+            sz.open(one_chunk("uint8", (4,), [BYTES, numcodecs_name("base64")], data))[...]
+
+
+def test_check_tells_of_chunks_that_depart_from_the_specification():
+    store = one_chunk("uint16", (5,), [codec("packbits", padding_encoding="first_byte")], bytes(10))
+    (problem,) = check(store).problems
+    assert (problem.kind, problem.severity, problem.key) == ("lenient", "warning", "c/0")
+    assert "byte of padding" in problem.message

@@ -152,3 +152,18 @@ def test_inner_chunks_that_share_their_bytes(index):
     entries = struct.pack("<QQ", 128 if index else 0, len(data)) * 8
     arr = sz.open_array(one_chunk("uint8", (32,), chain, entries + data if index else data + entries))
     assert arr[...].tobytes() == b"abcd" * 8
+
+
+def test_texts_that_share_their_bytes_are_limited_together():
+    """1000 inner chunks of one text of 1 MiB, stored once in some 100 bytes, would be 1 GiB."""
+    text = struct.pack("<II", 1, 1 << 20) + b"a" * (1 << 20)
+    data = compress("zstd", {"level": 1, "checksum": False}, text)
+    chain = [sharding([1], [codec("vlen-utf8"), ZSTD], [LITTLE])]
+    for n, good in ((3, True), (1000, False)):
+        store = one_chunk("string", (n,), chain, data + struct.pack("<QQ", 0, len(data)) * n, fill="")
+        arr = sz.open_array(store)
+        if good:
+            assert set(arr[...].tolist()) == {"a" * (1 << 20)}
+        else:
+            with pytest.raises(sz.ChunkError, match="share stored bytes"):
+                arr[...]

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
+from simplezarr.utils import check as check_hierarchy
 from tests import oracle
 from tests.oracle import BIG, CRC32C, LITTLE, codec, sharding
+from tests.written import LIBRARIES, count
 
 zarr = pytest.importorskip("zarr")
 tensorstore = pytest.importorskip("tensorstore")
@@ -283,3 +285,27 @@ def test_blosc_metadata_that_disagree_with_the_frame():
     raw = bytes(blosc.compress(data, b"lz4", 5, 1, 0, 4))
     for other in (blosc_of("zlib", "noshuffle", 0, 1), blosc_of("blosclz", "bitshuffle", 9, 8)):
         assert one_chunk(data, [other], raw) == data
+
+
+# ---------------------------------------------------------------- all there is
+
+
+def check_written(library, directory, every, least):
+    """That everything a library writes is read, and that it is sound."""
+    pytest.importorskip({"zarr-python": "zarr", "zarrs": "zarrista"}.get(library, library))
+    written, wrong, _ = count(library, directory, every)
+    assert not wrong
+    assert len(written) * every >= least
+    sz.create_group(directory)
+    assert not [problem for problem in check_hierarchy(directory).problems if problem.severity == "error"]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_some_of_all_that_is_written(library, tmp_path):
+    check_written(library, tmp_path, 11, 500)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_all_that_is_written(library, tmp_path):
+    check_written(library, tmp_path, 1, 600)

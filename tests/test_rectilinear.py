@@ -188,15 +188,6 @@ def test_bad_selections_and_outs():
             arr.read(out=out)
 
 
-def test_other_ways_of_indexing_are_refused():
-    arr = sz.open_array(write(DATA, SHAPES))
-    for index in (lambda: arr[[1, 2]], lambda: arr[DATA > 3], lambda: arr.oindex, lambda: arr.vindex, lambda: arr.lazy):
-        with pytest.raises(sz.UnsupportedError, match="rectilinear"):
-            index()
-    for got, selection in zip(arr.read_many([sz.s_[3:9, 2], sz.s_[-1]]), [sz.s_[3:9, 2], sz.s_[-1]], strict=True):
-        np.testing.assert_array_equal(got, DATA[selection])
-
-
 def test_what_is_wrong_is_said_of_the_right_chunk():
     store = write(DATA, SHAPES)
     store["c/3/2"] = store["c/3/2"][:-1]
@@ -218,9 +209,6 @@ def test_writing(name):
     assert (sz.open_array(store)[...] == want).all()
     arr[...] = 9
     assert list(store) == ["zarr.json"]
-    for change in (lambda: arr.resize((3, 3)), lambda: arr.append(want)):
-        with pytest.raises(sz.UnsupportedError, match="rectilinear"):
-            change()
     with pytest.raises(ValueError):
         arr[:2] = want
 

@@ -18,6 +18,7 @@ from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
 from simplezarr.extensions import check_choice, check_integer
+from simplezarr.leniency import tolerate
 
 __all__ = ["PackBits"]
 
@@ -90,10 +91,13 @@ class PackBits(ArrayBytesCodec):
         parts, size, first, last = self._layout(spec)
         stored = np.frombuffer(data, np.uint8)
         expected, width = self.resolve(spec), last - first + 1
-        if stored.size != expected:
-            raise ValueError(f"{stored.size} bytes instead of {expected}")
         count = spec.size * parts
-        if self.padding_encoding != "none":
+        unpadded = self.padding_encoding != "none" and width == 8 * size and stored.size == expected - 1
+        if unpadded:
+            tolerate("no-padding", self.name)
+        elif stored.size != expected:
+            raise ValueError(f"{stored.size} bytes instead of {expected}")
+        elif self.padding_encoding != "none":
             at = 0 if self.padding_encoding == "first_byte" else -1
             if stored[at] != -count * width % 8:
                 raise ValueError(f"{stored[at]} bits of padding for {count} numbers of {width} bits")

@@ -39,6 +39,7 @@ BUILTIN = {
     "zarrs.squeeze": ("reshape", "Squeeze"),
     "numcodecs.adler32": ("checksums", "Adler32"),
     "numcodecs.astype": ("filters", "AsType"),
+    "numcodecs.base64": ("base64", "Base64"),
     "numcodecs.bitround": ("bitround", "NumcodecsBitRound"),
     "numcodecs.blosc": ("numcodecs", "NumcodecsBlosc"),
     "numcodecs.bz2": ("compressors", "Bz2"),

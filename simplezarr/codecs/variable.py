@@ -1,6 +1,6 @@
 """Shards of elements that vary in size: NumPy holds references to them, so the engine can't place them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
@@ -10,7 +10,7 @@ from simplezarr._decode import decode_chunk
 from simplezarr._encode import encode_chunk
 from simplezarr._pipeline import CodecFailure
 from simplezarr.codecs.base import ChunkSpec, Data, resolve_chain
-from simplezarr.codecs.chain import bind, python_chain
+from simplezarr.codecs.chain import FREE_BYTES, FREE_PER_ELEMENT, bind, python_chain
 from simplezarr.codecs.sharding import Sharding
 
 __all__ = ["VariableShard", "filled", "is_fill"]
@@ -31,6 +31,34 @@ def filled(spec: ChunkSpec) -> np.ndarray:
 def is_fill(array: np.ndarray, spec: ChunkSpec) -> bool:
     """Whether all elements are the fill value."""
     return array.reshape(-1).tolist().count(spec.dtype.scalar(spec.fill)) == array.size
+
+
+class Shared:
+    """Inner chunks whose stored bytes overlap: what these decode to is limited together, as if it were one chunk.
+
+    A few bytes that the index gives to each inner chunk would else become any amount of text. entries: offsets and
+    lengths; most: bytes of elements that need no stored bytes of their own. CodecFailure where it is more.
+    """
+
+    def __init__(self, entries: Iterable[tuple[int, int]], most: int):
+        self.most = self.left = most
+        self.entries: set[tuple[int, int]] = set()
+        end, surplus = 0, 0
+        for start, nbytes in sorted(entries):
+            if start < end and nbytes:
+                self.entries.add((start, nbytes))
+                surplus += min(end, start + nbytes) - start
+            end = max(end, start + nbytes)
+        if surplus > FREE_BYTES:
+            raise _failure(f"the index gives {surplus} bytes to more than one inner chunk; the limit is {FREE_BYTES}")
+
+    def check(self, entry: tuple[int, int], array: np.ndarray) -> np.ndarray:
+        """The decoded inner chunk that an entry has led to."""
+        if entry in self.entries:
+            self.left -= array.nbytes + sum(map(len, array.reshape(-1).tolist()))
+            if self.left < 0:
+                raise _failure(f"inner chunks that share stored bytes decode to more than {self.most} bytes")
+        return array
 
 
 class VariableShard:
@@ -55,6 +83,10 @@ class VariableShard:
         except ValueError as error:
             raise _failure(str(error)) from error
 
+    def shared(self, entries: Iterable[tuple[int, int]]) -> Shared:
+        """What is known of entries that overlap."""
+        return Shared(entries, FREE_BYTES + FREE_PER_ELEMENT * self.spec.size)
+
     def entry(self, entries: np.ndarray, index: tuple[int, ...]) -> tuple[int, int] | None:
         """Offset and length of one inner chunk, `None` if it is not stored."""
         offset, nbytes = entries[index].tolist()
@@ -75,12 +107,9 @@ class VariableShard:
         """The encoded inner chunks of a shard. CodecFailure where its index is damaged."""
         n = self.index_nbytes
         entries = self.entries(data[:n] if self.index_first else data[max(0, len(data) - n) :])
-        chunks = {}
-        for index in np.ndindex(self.grid):
-            entry = self.entry(entries, index)
-            if entry is not None:
-                chunks[index] = self.part(data[entry[0] : sum(entry)], entry)
-        return chunks
+        found = {index: entry for index in np.ndindex(self.grid) if (entry := self.entry(entries, index)) is not None}
+        self.shared(found.values())
+        return {index: self.part(data[entry[0] : sum(entry)], entry) for index, entry in found.items()}
 
     def part(self, data: Data, entry: tuple[int, int]) -> bytes:
         """`data`, which was read where an entry places an inner chunk, if it is all of that."""
@@ -90,11 +119,13 @@ class VariableShard:
 
     def decode(self, data: Data) -> np.ndarray:
         """All of a shard. CodecFailure where it can't be decoded."""
-        chunks = self.split(data)
-        array = filled(self.spec)
-        for index, _, place in self.parts(self.whole):
-            if index in chunks:
-                array[place] = self.inner(chunks[index])
+        array, n = filled(self.spec), self.index_nbytes
+        entries = self.entries(data[:n] if self.index_first else data[max(0, len(data) - n) :])
+        found = [(self.entry(entries, index), place) for index, _, place in self.parts(self.whole)]
+        stored = [(entry, place) for entry, place in found if entry is not None]
+        shared = self.shared(entry for entry, _ in stored)
+        for entry, place in stored:
+            array[place] = shared.check(entry, self.inner(self.part(data[entry[0] : sum(entry)], entry)))
         return array
 
     def encode(self, array: np.ndarray) -> bytes:

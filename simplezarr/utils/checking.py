@@ -4,7 +4,6 @@ The store is listed twice: first for the documents, which tell the nodes, and th
 threads look at what each key holds. So memory holds the nodes, and of data what the threads have in hand.
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -212,11 +211,13 @@ class _Check:
 
     def check_chunk(self, path: str, metadata: ArrayMetadata, key: str, index: Index) -> None:
         try:
-            faults, count, size = self.faults_of(metadata, key, index)
-            if faults:  # another look, as it may have been replaced between two reads
+            with collect() as cases:
                 faults, count, size = self.faults_of(metadata, key, index)
-                if [kind for kind, _ in faults] == ["chunk"] and self.is_cropped(path, index):
-                    faults[0] = ("lenient", "it is stored without its part outside the array")
+                if faults:  # another look, as it may have been replaced between two reads
+                    faults, count, size = self.faults_of(metadata, key, index)
+            if [kind for kind, _ in faults] == ["chunk"] and self.is_cropped(path, index):
+                faults[0] = ("lenient", "it is stored without its part outside the array")
+            faults += [("lenient", message) for message in dict(cases).values()]
         except Exception as error:
             faults, count, size = [("unreadable", _description(error))], 1, 0
         with self.lock:
@@ -276,8 +277,7 @@ def _shape_of(metadata: ArrayMetadata, index: Index) -> tuple[int, ...]:
     """The shape of a stored chunk, where they may differ."""
     if metadata.grid is None:
         return metadata.chunk_shape
-    axes = [metadata.grid.axis(i, length) for i, length in enumerate(metadata.shape)]
-    return tuple([axis.edges[bisect_right(axis.firsts, i) - 1] for axis, i in zip(axes, index, strict=True)])
+    return tuple([axis.edges[axis.run(i)] for axis, i in zip(metadata.axes, index, strict=True)])
 
 
 def _without(key: str, message: object) -> str:
