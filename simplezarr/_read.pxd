@@ -19,7 +19,7 @@ cdef class Read(Job):
     cdef int read_shard(self, Worker *worker, const Py_ssize_t *index, Blob *blob, const void *what, Py_ssize_t part,
                         bint keep) noexcept nogil
     cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept with gil
-    cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const void *what,
+    cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, value, const void *what,
                           Py_ssize_t part) except? -1
     cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, get_ranges, const void *what) except? -1
     cdef int read_extent(self, Worker *worker, get_range, const Region *stored) except? -1

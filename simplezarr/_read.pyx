@@ -21,7 +21,8 @@ from simplezarr._pipeline cimport (
     Blob, Chain, Region, chain_is_raw, chain_is_shard, raised, region_extent, region_fill, region_offset, region_permute,
     region_place, sz_file)
 from simplezarr._plan cimport Plan, product
-from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch
+from simplezarr._worker cimport (
+    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch, worker_borrow, worker_lend)
 
 cdef extern from "files.h" nogil:
     int sz_open_directory(const char *path)
@@ -96,6 +97,7 @@ cdef class Read(Job):
         cdef bint local = self.source.local or self.source.in_memory
         work = product(touched, self.chain.inner.nbytes if self.chain.inner != NULL else self.chain.nbytes)
         self.parts, self.n = 1, objects
+        threads = self.widened(threads, work // objects)
         if threads == 1 or touched == 1 or (local and work < SHARE_BYTES and touched < SHARE_CHUNKS):
             return 1
         if local and chain_is_shard(self.chain) and self.n < 4 * threads:
@@ -240,18 +242,24 @@ cdef class Read(Job):
                     region_permute(chain, &region, &stored)
                     if region_extent(chain, &stored) * 2 < <Py_ssize_t>chain.nbytes:
                         return self.read_extent(worker, partial(store.get_range, key), &stored)
+            if self.gate is None:
+                return self.decode_value(worker, index, store.get(key), what, part)
+            worker_lend(worker)
             value = store.get(key)
-            if value is None:
-                return SZ_MISSING
-            return self.decode_value(worker, index, value if type(value) is bytes else bytes(value), what, part)
+            with self.gate:
+                worker_borrow(worker)
+                return self.decode_value(worker, index, value, what, part)
         except BaseException as error:
             return raised(worker, error)
 
-    cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const void *what,
+    cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, value, const void *what,
                           Py_ssize_t part) except? -1:
-        """A whole stored object that is in memory."""
+        """A whole stored object that is in memory, or None."""
         cdef Blob blob
         cdef int status
+        if value is None:
+            return SZ_MISSING
+        value = value if type(value) is bytes else bytes(value)
         blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = (
             PyBytes_AS_STRING(value), len(value), NULL, NULL, NULL)
         with nogil:

@@ -4,6 +4,7 @@ Nothing here belongs to a thread for longer than one job, so there is nothing to
 """
 
 from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memset
 
 cdef enum:
     KEEP_BYTES = 32 << 20  # scratch that an idle worker keeps
@@ -75,3 +76,26 @@ cdef void worker_release(Worker *worker) noexcept:
             worker.buffers[slot] = NULL
             worker.sizes[slot] = 0
     idle.append(<size_t>worker)
+
+
+cdef int worker_lend(Worker *worker) except -1:
+    """Puts what the worker has into the list, for others to use while its thread waits."""
+    cdef Worker *other = <Worker *>calloc(1, sizeof(Worker))
+    if other == NULL:
+        raise MemoryError("no memory for a decoder")
+    other[0] = worker[0]
+    memset(worker, 0, sizeof(Worker))
+    worker.inner, worker.culprit, worker.os_error, worker.error = other.inner, other.culprit, other.os_error, other.error
+    other.error = NULL
+    worker_release(other)
+    return 0
+
+
+cdef void worker_borrow(Worker *worker) noexcept:
+    """Takes what is in the list, last in first, to a worker that has lent what it had."""
+    cdef Worker *other
+    if idle:
+        other = <Worker *><size_t>idle.pop()
+        other.inner, other.culprit = worker.inner, worker.culprit
+        worker[0] = other[0]
+        free(other)
