@@ -14,7 +14,7 @@ is paid by every read of more than one chunk.
 import atexit
 import os
 from _thread import RLock, allocate_lock, get_ident  # `threading` costs 8 ms: imported at first need
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ __all__ = [
     "alone",
     "drain",
     "gate",
+    "gather",
     "get_num_threads",
     "hand_over",
     "run",
@@ -90,9 +91,9 @@ def set_num_threads(n: int) -> None:
     _replace_pools(int(n))
 
 
-def width(store: Any) -> int:
-    """How many threads work on one call that asks this store: one for each request that it takes at a time, or as many
-    as for anything else where it takes no time.
+def width(store: Any, near: int = 0) -> int:
+    """How many threads work on one call that asks this store: one for each request that it takes at a time. Where
+    requests don't wait, `near`, or as many as for anything else.
 
     >>> from simplezarr.stores import MemoryStore
     >>> width(MemoryStore()) == get_num_threads()
@@ -101,7 +102,7 @@ def width(store: Any) -> int:
     threads = _threads or get_num_threads()
     concurrency = None if _alone or store.in_memory else store.concurrency
     if concurrency is None:
-        return threads
+        return near or threads
     if isinstance(concurrency, bool) or not hasattr(concurrency, "__index__") or concurrency < 1:
         raise ValueError(f"{store!r}: `concurrency` is {concurrency!r}; set it to an integer of at least 1, or to None")
     return int(concurrency)
@@ -210,6 +211,21 @@ def hand_over(waiting: "deque[tuple[Future[Any], Any]]", item: Any, serve: Calla
     if not _enqueue(serve, get_num_threads()):
         serve()
     return future
+
+
+def gather(ask: Callable[[Any], Any], items: Sequence[Any], width: int = 0) -> list[Any]:
+    """What `ask` gives for each of the items, in their order; otherwise as `run`.
+
+    >>> gather(len, ["a", "bcd"])
+    [1, 3]
+    """
+    answers: list[Any] = [None] * len(items)
+
+    def task(i: int) -> None:
+        answers[i] = ask(items[i])
+
+    run(task, len(items), width)
+    return answers
 
 
 class _Counter:

@@ -1,9 +1,10 @@
 """A group as its user sees it: a mapping of its children, which are listed and opened only when asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from simplezarr import executor
 from simplezarr.array import Array
 from simplezarr.attributes import Attributes
 from simplezarr.create import as_attributes, check_format
@@ -107,14 +108,16 @@ class Group:
         return isinstance(path, str) and self._has_node(self._full_path(path))
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name, _ in self._children())
+        if self._copies is not None:
+            return (name for name, _ in self._copies)
+        return (name for name, there in self._ask_children(self._has_node) if there)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def keys(self) -> list[str]:
         """Names of the children, sorted."""
-        return [name for name, _ in self._children()]  # `list(self)` would first ask for the length, and list twice
+        return [*iter(self)]  # `list(self)` would first ask for the length, and list twice
 
     def values(self) -> "Iterator[Array | Group]":
         """The children, opened one after another."""
@@ -122,13 +125,12 @@ class Group:
 
     def items(self) -> "Iterator[tuple[str, Array | Group]]":
         """(name, child) pairs, each opened when it is reached."""
-        for name, document in self._children():
-            if document is None:
-                node = find_node(self.store, join(self.path, name), read_only=self.read_only)
-            else:
-                node = self._consolidated_child(name, document)
-            if node is not None:
-                yield name, node
+        if self._copies is not None:
+            yield from ((name, self._consolidated_child(name, document)) for name, document in self._copies)
+            return
+        for name, metadata in self._ask_children(lambda path: read_metadata(self.store, path)):
+            if metadata is not None:
+                yield name, make_node(self.store, join(self.path, name), metadata, read_only=self.read_only)
 
     def _consolidated_child(self, name: str, document: dict) -> "Array | Group":
         """A child as the consolidated metadata have it, together with what they have below it."""
@@ -157,19 +159,26 @@ class Group:
         below = normalize_path(path)
         return join(self.path, below) if below else self.path
 
-    def _children(self) -> Iterator[tuple[str, dict | None]]:
-        """Names of the children, and their documents where the consolidated metadata have them.
+    @property
+    def _copies(self) -> list[tuple[str, dict]] | None:
+        """Names of the children and their documents, as the consolidated metadata have them; None where there are none.
 
         Consolidated metadata are a copy that may be stale: they serve for listing by those who only read; opening by
         name asks the store.
         """
         consolidated = self.metadata.consolidated
-        if consolidated is not None and self.read_only:
-            yield from sorted((path, document) for path, document in consolidated.items() if "/" not in path)
-            return
-        for name in child_names(self.store, self.path):
-            if self._has_node(join(self.path, name)):
-                yield name, None
+        if consolidated is None or not self.read_only:
+            return None
+        return sorted((path, document) for path, document in consolidated.items() if "/" not in path)
+
+    def _ask_children(self, ask: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
+        """(name, answer) for all that may be children, as they are reached; of a store whose answers are to be waited
+        for, so many are asked for ahead as it takes requests at a time.
+        """
+        names, width = child_names(self.store, self.path), executor.width(self.store, 1)
+        for i in range(0, len(names), width):
+            some = names[i : i + width]
+            yield from zip(some, executor.gather(ask, [join(self.path, name) for name in some], width), strict=True)
 
     # ------------------------------------------------------------ changing what is below
 

@@ -79,7 +79,7 @@ class RectilinearArray(Array):
         def write(i: int) -> None:
             self._box(tasks[i]).write(_keys(tasks[i]), values[_places(tasks[i])])
 
-        executor.run(write, len(tasks))
+        executor.run(write, len(tasks), executor.width(self.store))
 
     def _read_parts(self, selection: Any, out: np.ndarray) -> None:
         places, tasks = self._split(selection, out)
@@ -87,7 +87,7 @@ class RectilinearArray(Array):
         def read(i: int) -> None:
             self._box(tasks[i]).read(_keys(tasks[i]), out=places[_places(tasks[i])])
 
-        executor.run(read, len(tasks))
+        executor.run(read, len(tasks), executor.width(self.store))
 
     def get_chunk(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> np.ndarray:
         """As `Array.get_chunk`; a chunk has its own shape, also at the array's edge."""

@@ -121,10 +121,11 @@ def _clear(array: Any, stored: ArrayMetadata, shape: Shape) -> None:
     for index in _candidates(array, stored, low, high):
         inside = all(i < n for i, n in zip(index, kept, strict=True))
         (edges if inside else gone).append(index)
-    executor.run(lambda i: array.store.delete(join(array.path, stored.chunk_keys.key(gone[i]))), len(gone))
+    width = executor.width(array.store)
+    executor.run(lambda i: array.store.delete(join(array.path, stored.chunk_keys.key(gone[i]))), len(gone), width)
     if edges:
         whole = _handle(array, stored, high)
-        executor.run(lambda i: _clear_edge(whole, edges[i], low, unit), len(edges))
+        executor.run(lambda i: _clear_edge(whole, edges[i], low, unit), len(edges), width)
 
 
 def _candidates(array: Any, stored: ArrayMetadata, low: Shape, high: Shape) -> list[Index]:

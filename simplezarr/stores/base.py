@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from simplezarr import executor
 from simplezarr.errors import ReadOnlyError, UnsupportedError
 from simplezarr.locks import KeyLock
 
@@ -90,8 +91,8 @@ class Store(ABC):
 
     def delete_prefix(self, prefix: str) -> None:
         """Remove all keys below a prefix; that there are none is no error."""
-        for key in [*self.list(prefix)]:
-            self.delete(key)
+        keys = [*self.list(prefix)]
+        executor.run(lambda i: self.delete(keys[i]), len(keys), executor.width(self))
 
     def lock(self, key: str) -> AbstractContextManager[object]:
         """`with store.lock(key)`: read one value, change it and write it back, with no other writer in between.
