@@ -173,7 +173,7 @@ cdef class Job:
     """One read or write under way: what `drain` needs to do its share of it."""
 
     def __cinit__(self):
-        self.directory = SZ_NO_DIRECTORY
+        self.directory, self.lanes = SZ_NO_DIRECTORY, 1
 
     cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
         """What is done with one unit; subclasses say."""
