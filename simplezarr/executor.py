@@ -123,7 +123,8 @@ def gate(width: int) -> AbstractContextManager[object] | None:
 def run(task: Callable[[int], object], n: int, width: int = 0) -> None:
     """Call task(0), task(1), …, task(n - 1), in parallel and in no particular order.
 
-    width: how many of them at a time, at most; else as many as there are threads. The first error stops those not yet begun and is raised here, once those that had begun are done.
+    width: how many of them at a time, at most; else as many as there are threads. The first error stops those not yet
+    begun and is raised here, once those that had begun are done.
 
     >>> squares = [0] * 5
     >>> def square(i):

@@ -4,7 +4,6 @@ import math
 import sys
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
