@@ -197,7 +197,7 @@ cdef class Job:
         return touched
 
     cdef int widened(self, int threads, Py_ssize_t nbytes) except -1:
-        """The number of threads for units of so many bytes: more than are to compute where the store is to be waited for."""
+        """The number of threads for units of so many bytes: more than are to compute where a store is to be waited for."""
         cdef Py_ssize_t width
         if self.source.local or self.source.in_memory:
             return threads

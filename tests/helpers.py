@@ -122,11 +122,14 @@ class Crowded(sz.WrapperStore):
                     self.now -= 1
 
 
+_METHODS = ["get_range", "get_ranges", "set", "delete", "delete_prefix", "exists", "size", "list", "list_dir"]
+
+
 def _asking(method):
     return lambda self, *args: self.ask(method, *args)
 
 
-for _method in "get get_range get_ranges set delete delete_prefix exists size list list_dir".split():
+for _method in [*sz.Store.__abstractmethods__, *_METHODS]:
     setattr(Crowded, _method, _asking(_method))
 
 

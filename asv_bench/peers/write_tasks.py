@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from peers.tasks import Task
+from peers.tasks import LATENCY, Task
 
 _NUMBERS = itertools.count()
 
@@ -32,6 +32,9 @@ class WritingTask(Task):
         self.target.mkdir(parents=True)
         document = json.loads((self.top / "zarr.json").read_bytes())
         (self.target / "zarr.json").write_text(json.dumps({**document, **changes}))
+        return self._opened()
+
+    def _opened(self) -> Any:
         return self.contender.open(str(self.target), write=True)
 
     def close(self) -> None:
@@ -61,6 +64,13 @@ class WriteTask(WritingTask):
 
     def clear(self) -> None:
         self.close()
+
+
+class WriteSlowTask(WriteTask):
+    """The same, to a store each of whose requests takes LATENCY."""
+
+    def _opened(self) -> Any:
+        return self.contender.open_slow(str(self.target), LATENCY, write=True)
 
 
 class UpdateTask(WritingTask):
