@@ -9,7 +9,6 @@ import numpy as np
 from peers.contender import Contender, RefusedError, Setting, boxed, unboxed
 from peers.rows import Axis
 
-
 REQUESTS = 10  # at a time, as it comes out of the box
 
 

@@ -38,8 +38,8 @@ class Store(ABC):
     in_memory: bool = False
     #: The caller's word that stored data do not change: what was read once (the index of a shard) may be kept.
     immutable: bool = False
-    #: How many requests the store takes at a time: one call, as `a[...]`, has so many under way, each in a thread of its
-    #: own, as most of a request over a network is waiting. None: requests don't wait, and as many threads ask as
+    #: How many requests the store takes at a time: one call, as `a[...]`, has so many under way, each in a thread
+    #: of its own, as most of a request over a network is waiting. None: requests don't wait, and as many threads ask as
     #: compute; so it is where values are `in_memory`. With `simplezarr.set_num_threads(1)` it is one at a time.
     concurrency: int | None = 32
     #: Writing raises a `ReadOnlyError`. May be set on any store at any time.
