@@ -3,7 +3,8 @@
 A subclass must have `get`; one that can be written also `set` and `delete`, one whose keys can be found also `list`.
 All else has a default on top of these, to be overridden where a store knows a cheaper way. Missing is a value, failure
 is an exception: only a key that surely does not exist is `None`, anything else that goes wrong raises. Methods are
-called from several threads at once. `simplezarr.testing.check_store` checks all of it.
+called from several threads at once, from as many as `concurrency` says where a store has to be waited for.
+`simplezarr.testing.check_store` checks all of it.
 
 A key is what the Zarr specification calls one: names joined by `/`. A prefix names a directory: `"a"` and `"a/"` are
 the same prefix, it holds `a/b` but neither `a` nor `ab`, and `""` holds every key.
@@ -30,8 +31,8 @@ class Store(ABC):
     >>> class Readme(Store):
     ...     def get(self, key):
     ...         return b"hello" if key == "readme" else None
-    >>> Readme().get_range("readme", -2, 2), Readme().exists("other")
-    (b'lo', False)
+    >>> Readme().get_range("readme", -2, 2), Readme().exists("other"), Readme().concurrency
+    (b'lo', False, 32)
     """
 
     #: The values are at hand: reading a whole one costs nothing, so that ranges need not be asked for.
