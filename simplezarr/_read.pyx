@@ -248,7 +248,10 @@ cdef class Read(Job):
             value = store.get(key)
             with self.gate:
                 worker_borrow(worker)
-                return self.decode_value(worker, index, value, what, part)
+                try:
+                    return self.decode_value(worker, index, value, what, part)
+                finally:
+                    worker_lend(worker)
         except BaseException as error:
             return raised(worker, error)
 

@@ -64,6 +64,15 @@ cdef Worker *worker_acquire() except NULL:
         return worker
 
 
+cdef bint is_bare(const Worker *worker) noexcept:
+    """Whether the worker has nothing that it would be a pity to make anew."""
+    cdef int slot
+    for slot in range(SLOTS):
+        if worker.buffers[slot] != NULL:
+            return False
+    return worker.zstd_decoder == NULL and worker.zstd_encoder == NULL and worker.inflater == NULL
+
+
 cdef void worker_release(Worker *worker) noexcept:
     """Keeps the worker for the next read, but not more memory than an ordinary chunk needs."""
     cdef size_t kept = 0
@@ -75,12 +84,18 @@ cdef void worker_release(Worker *worker) noexcept:
             free(worker.buffers[slot])
             worker.buffers[slot] = NULL
             worker.sizes[slot] = 0
-    idle.append(<size_t>worker)
+    if is_bare(worker):
+        idle.insert(0, <size_t>worker)  # the others are taken first
+    else:
+        idle.append(<size_t>worker)
 
 
 cdef int worker_lend(Worker *worker) except -1:
     """Puts what the worker has into the list, for others to use while its thread waits."""
-    cdef Worker *other = <Worker *>calloc(1, sizeof(Worker))
+    cdef Worker *other
+    if is_bare(worker):
+        return 0
+    other = <Worker *>calloc(1, sizeof(Worker))
     if other == NULL:
         raise MemoryError("no memory for a decoder")
     other[0] = worker[0]
@@ -92,7 +107,7 @@ cdef int worker_lend(Worker *worker) except -1:
 
 
 cdef void worker_borrow(Worker *worker) noexcept:
-    """Takes what is in the list, last in first, to a worker that has lent what it had."""
+    """Takes over what was put into the list last; what the worker has itself must have been lent before."""
     cdef Worker *other
     if idle:
         other = <Worker *><size_t>idle.pop()
