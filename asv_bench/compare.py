@@ -33,7 +33,7 @@ from peers import contenders, data, table
 from peers.contenders import OURS
 from peers.plot import plot
 from peers.process import HOME, Worker, WorkerGoneError, pin
-from peers.results import RowResult, result_from_json
+from peers.results import RowResult, geometric_mean, result_from_json
 from peers.rows import SIZES, Row, all_rows, choose_rows
 
 VERIFIERS = ("tensorstore", "zarr")  # who reads back what others have written; the second what the first has
@@ -280,8 +280,11 @@ class Record:
         self.results[result.row.name] = result
         if self.path:
             rows = [known.to_json() for known in self.results.values()]
+            means = {against: geometric_mean([*self.results.values()], against) for against in ("peer", "floor")}
             part = self.path.with_name(f"{self.path.name}.part")
-            part.write_text(json.dumps({**self.facts, "rows": rows}, indent=1), encoding="utf-8")
+            part.write_text(
+                json.dumps({**self.facts, "geometric_means": means, "rows": rows}, indent=1), encoding="utf-8"
+            )
             os.replace(part, self.path)
 
     def described(self) -> str:
@@ -296,6 +299,7 @@ def report(record: Record, options: argparse.Namespace) -> None:
     results = record.in_order()
     print("\n" + record.described())
     print("\n" + table.times(results, options.contenders, options.markdown))
+    print("\n" + table.means(results, options.markdown))
     if any(result.memory for result in results):
         print("\n" + table.memory(results, options.contenders, options.markdown))
     if options.targets:
@@ -306,7 +310,7 @@ def report(record: Record, options: argparse.Namespace) -> None:
     if options.verbose:
         print("\n" + "\n\n".join([table.reasons(results), table.settings(results), table.stored(results)]))
     if options.plot:
-        plot(results, options.contenders, record.described(), options.plot)
+        plot(results, record.described(), options.plot)
 
 
 def measure(options: argparse.Namespace, rows: list[Row]) -> tuple[Record, list[RowResult]]:

@@ -20,16 +20,16 @@ cdef class Source:
     cdef object keys
     cdef tuple chunks        # the unit of reading, in the array's order of axes
     cdef bint local          # chunks are files that we may open ourselves
-    cdef bytes prefix        # of their names
+    cdef bytes prefix        # of their names, or of keys
     cdef const char *prefix_bytes
-    cdef bytes folder        # of the array, with a slash: how the prefix begins
+    cdef bytes folder        # of the array, with a slash: how these begin
     cdef size_t folder_nbytes
     cdef size_t prefix_nbytes
     cdef size_t root_nbytes  # of these, for the store's directory
     cdef char separator
     cdef bint bare           # no "c" in front of a key's numbers
     cdef bint in_memory
-    cdef object indexes      # decoded shard indexes, the longest unused first
+    cdef object indexes      # decoded shard indexes, the longest unused first; None where there are no shards
     cdef ShardIndex kept_index(self, bytes name, const sz_file *file)
     cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1
     cdef int forget_index(self, bytes name) except -1
@@ -63,6 +63,7 @@ cdef class Job:
     cdef Py_ssize_t draw(self) noexcept nogil
     cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil
     cdef char *file_name(self, Worker *worker, const Py_ssize_t *index, size_t extra) noexcept nogil
+    cdef str key(self, Worker *worker, const Py_ssize_t *index)
     cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil
     cdef tuple failed_chunk(self)
     cdef str task(self)

@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 from simplezarr._worker cimport Worker
 
@@ -11,6 +11,10 @@ cdef extern from "zstd.h" nogil:
         char *dst
         size_t done, size
         bint checked
+
+cdef extern from "zstd_prefix.h" nogil:
+    enum:
+        SZ_ZSTD_SLACK
 
 # One direction of a bytes -> bytes codec. *size holds dst's capacity, then the bytes written; more than the capacity is
 # SZ_TOO_LONG. A trimming codec (a checksum) only shortens its input when it decodes: dst is not used and may be NULL.
@@ -37,8 +41,18 @@ cdef class Kernel:
     cdef Step step
     cdef bytes run(self, data, size_t limit, kernel_t kernel, bint may_fail)
 
+cdef inline uint32_t get_little(const char *src) noexcept nogil:
+    cdef const uint8_t *b = <const uint8_t *>src
+    return b[0] | <uint32_t>b[1] << 8 | <uint32_t>b[2] << 16 | <uint32_t>b[3] << 24
+
+cdef inline void put_little(char *dst, uint32_t value) noexcept nogil:
+    cdef int i
+    for i in range(4):
+        dst[i] = <char>(value >> 8 * i & 0xff)
+
 cdef Kernel new_kernel(const char *name, kernel_t decode, kernel_t encode, bound_t bound)
 cdef bint zstd_open(Worker *worker, const char *src, size_t n, size_t size, sz_zstd_frame *frame) noexcept nogil
+cdef bint zstd_prefix(Worker *worker, const char *src, size_t n, size_t size, size_t wanted, char *dst) noexcept nogil
 cdef int zstd_decode_more(Worker *worker, sz_zstd_frame *frame) noexcept nogil
 cdef int blosc_open(const char *src, size_t n, sz_blosc1 *header) noexcept nogil
 cdef int32_t blosc_block_size(const sz_blosc1 *header, int32_t i) noexcept nogil

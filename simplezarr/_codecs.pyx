@@ -11,8 +11,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from simplezarr._worker cimport (
-    BLOCK_SLOT, SZ_CHECKSUM, SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRAILING, SZ_TRUNCATED, ZSTD_CCtx, ZSTD_DCtx,
-    scratch, status_message, worker_acquire, worker_release, zng_stream)
+    BLOCK_SLOT, PREFIX_SLOT, SZ_CHECKSUM, SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRAILING, SZ_TRUNCATED,
+    ZSTD_CCtx, ZSTD_DCtx, scratch, status_message, worker_acquire, worker_release, zng_stream)
 
 cdef extern from "vendor.h" nogil:
     enum:
@@ -36,10 +36,17 @@ cdef extern from "vendor.h" nogil:
     int32_t zng_deflate(zng_stream *, int32_t flush)
     int32_t zng_deflateEnd(zng_stream *)
 
+cdef extern from "equal.h" nogil:
+    int sz_all_equal(const char *data, size_t n, const char *value, size_t itemsize)
+
 cdef extern from "zstd.h" nogil:
     int sz_zstd_decode(ZSTD_DCtx *, const char *src, size_t n, char *dst, size_t *size)
     int sz_zstd_open(ZSTD_DCtx *, const char *src, size_t n, size_t size, sz_zstd_frame *)
     int sz_zstd_more(ZSTD_DCtx *, sz_zstd_frame *)
+
+cdef extern from "zstd_prefix.h" nogil:
+    size_t sz_zstd_prefix_room()
+    int sz_zstd_prefix(const char *src, size_t n, size_t size, size_t wanted, char *dst, void *memory)
 
 cdef extern from "crc32c.h" nogil:
     uint32_t sz_crc32c(uint32_t crc, const char *data, size_t n)
@@ -58,17 +65,23 @@ cdef extern from "blosc1.h" nogil:
                          int32_t blocksize, char *scratch, void *zstd, char *dst, size_t *size)
 
 cdef enum:
+    PREFIX_BYTES = 512 << 10   # of a larger zstd chunk one can stop between blocks
     GZIP_WINDOW = 31           # zlib's 15 bits of window, + 16 for the gzip header and trailer
     GZIP_PIECE = 1 << 30       # zlib counts its input and output in 32 bits
 
 
 # ---------------------------------------------------------------- zstd (RFC 8878)
 
-cdef ZSTD_DCtx *zstd_decoder(Worker *worker) noexcept nogil:
-    """The worker's decoding context; NULL when there is no memory for one."""
+cdef ZSTD_DCtx *zstd_decoder(Worker *worker) noexcept nogil:  # NULL when there is no memory for one, as below
     if worker.zstd_decoder == NULL:
         worker.zstd_decoder = ZSTD_createDCtx()
     return worker.zstd_decoder
+
+
+cdef ZSTD_CCtx *zstd_encoder(Worker *worker) noexcept nogil:
+    if worker.zstd_encoder == NULL:
+        worker.zstd_encoder = ZSTD_createCCtx()
+    return worker.zstd_encoder
 
 
 cdef int zstd_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
@@ -83,13 +96,19 @@ cdef int zstd_decode_more(Worker *worker, sz_zstd_frame *frame) noexcept nogil:
     return sz_zstd_more(worker.zstd_decoder, frame)
 
 
+cdef bint zstd_prefix(Worker *worker, const char *src, size_t n, size_t size, size_t wanted, char *dst) noexcept nogil:
+    """Decodes the first `wanted` bytes of a chunk, where that is possible and less work than decoding it whole, as libzstd
+    is faster; dst has room for `size` + SZ_ZSTD_SLACK."""
+    cdef bint pays = size <= PREFIX_BYTES and wanted <= size // 8 * 5
+    cdef char *memory = scratch(worker, PREFIX_SLOT, sz_zstd_prefix_room()) if pays else NULL
+    return memory != NULL and sz_zstd_prefix(src, n, size, wanted, dst, memory)
+
+
 cdef int zstd_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
     """One frame with its content size."""
     cdef size_t got
-    if worker.zstd_encoder == NULL:
-        worker.zstd_encoder = ZSTD_createCCtx()
-        if worker.zstd_encoder == NULL:
-            return SZ_NO_MEMORY
+    if zstd_encoder(worker) == NULL:
+        return SZ_NO_MEMORY
     ZSTD_CCtx_setParameter(worker.zstd_encoder, SZ_ZSTD_COMPRESSION_LEVEL, step.level)
     ZSTD_CCtx_setParameter(worker.zstd_encoder, SZ_ZSTD_CHECKSUM_FLAG, step.checksum)
     got = ZSTD_compress2(worker.zstd_encoder, dst, size[0], src, n)
@@ -109,14 +128,6 @@ cdef int inflate_status(int32_t code) noexcept nogil:
     if code == SZ_Z_DATA_ERROR:
         return SZ_CORRUPT
     return SZ_NO_MEMORY if code == SZ_Z_MEM_ERROR else SZ_TRUNCATED
-
-
-cdef bint only_zeros(const char *data, size_t n) noexcept nogil:
-    cdef size_t i
-    for i in range(n):
-        if data[i] != 0:
-            return False
-    return True
 
 
 cdef int inflate_member(zng_stream *stream, const char **src, size_t *n, char **dst, size_t *room) noexcept nogil:
@@ -164,7 +175,7 @@ cdef int gzip_decode(Worker *worker, const Step *step, const char *src, size_t n
         status = inflate_member(worker.inflater, &src, &n, &dst, &room)
         if status != SZ_OK:
             return status
-        if n == 0 or only_zeros(src, n):
+        if n == 0 or sz_all_equal(src, n, "\0", 1):
             size[0] -= room
             return SZ_OK
         if step.window != GZIP_WINDOW or n < 2 or <uint8_t>src[0] != 0x1f or <uint8_t>src[1] != 0x8b:
@@ -243,9 +254,7 @@ cdef int blosc_encode(Worker *worker, const Step *step, const char *src, size_t 
     if n > 0x7fffffff - 16:
         return SZ_TOO_LONG
     tmp = scratch(worker, BLOCK_SLOT, sz_blosc1_scratch(n, step.level, step.typesize, step.compressor, step.blocksize))
-    if worker.zstd_encoder == NULL:
-        worker.zstd_encoder = ZSTD_createCCtx()
-    if tmp == NULL or worker.zstd_encoder == NULL:
+    if tmp == NULL or zstd_encoder(worker) == NULL:
         return SZ_NO_MEMORY
     return sz_blosc1_encode(src, n, step.compressor, step.level, step.shuffle, step.typesize, step.blocksize, tmp,
                             worker.zstd_encoder, dst, size)
@@ -257,15 +266,10 @@ cdef size_t blosc_bound(const Step *step, size_t n) noexcept nogil:
 
 # ---------------------------------------------------------------- crc32c (RFC 3720)
 
-cdef inline uint32_t little_endian(const char *src) noexcept nogil:
-    cdef const uint8_t *b = <const uint8_t *>src
-    return b[0] | <uint32_t>b[1] << 8 | <uint32_t>b[2] << 16 | <uint32_t>b[3] << 24
-
-
 cdef int crc32c_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
     if n < 4:
         return SZ_TRUNCATED
-    if sz_crc32c(0, src, n - 4) != little_endian(src + n - 4):
+    if sz_crc32c(0, src, n - 4) != get_little(src + n - 4):
         return SZ_CHECKSUM
     size[0] = n - 4
     return SZ_OK
@@ -273,11 +277,9 @@ cdef int crc32c_decode(Worker *worker, const Step *step, const char *src, size_t
 
 cdef int crc32c_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
     cdef uint32_t crc = sz_crc32c(0, src, n)
-    cdef int i
     if src != dst:
         memcpy(dst, src, n)
-    for i in range(4):
-        dst[n + i] = <char>(crc >> 8 * i & 0xff)
+    put_little(dst + n, crc)
     size[0] = n + 4
     return SZ_OK
 

@@ -33,6 +33,8 @@ cdef int decode_steps(Worker *worker, const Chain *chain, const char **src, size
 cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
                        int level) noexcept nogil
 cdef int decode_native(Worker *worker, const Chain *chain, const char *src, size_t n, char *dst, int level) noexcept nogil
+cdef int decode_start(Worker *worker, const Chain *chain, const char *src, size_t n, size_t wanted, char *dst,
+                      int level) noexcept nogil
 cdef int read_native(Worker *worker, const Chain *chain, const sz_file *file, int64_t offset, size_t n, char *dst,
                      int level) noexcept nogil
 cdef void index_region(const Chain *chain, const void *index, Region *region) noexcept nogil

@@ -15,7 +15,8 @@ from libc.string cimport memcpy
 import numpy as np
 
 from simplezarr._codecs cimport (
-    Step, blosc_block_size, blosc_decode_block, blosc_open, sz_blosc1, sz_zstd_frame, zstd_decode_more, zstd_open)
+    SZ_ZSTD_SLACK, Step, blosc_block_size, blosc_decode_block, blosc_open, sz_blosc1, sz_zstd_frame, zstd_decode_more,
+    zstd_open, zstd_prefix)
 from simplezarr._pipeline cimport (
     Blob, Chain, Pipeline, Region, chain_is_raw, give_back, raised, region_extent, region_fill, region_is_run,
     region_offset, region_permute, region_place, region_whole)
@@ -156,16 +157,23 @@ cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, s
 
 cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
                          int level) noexcept nogil:
-    """A zstd chunk block after block: each is placed while it is in cache, and those behind the last wanted one stay."""
+    """A zstd chunk as far as the last wanted element.
+
+    Where there are blocks they are decoded one after another, and each is placed while it is in cache.
+    """
     cdef sz_zstd_frame frame
     cdef size_t first = region_offset(chain, region), last = first + region_extent(chain, region)
     cdef Py_ssize_t placed = first // chain.itemsize, whole
     cdef int status
+    cdef char *dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, chain.nbytes + SZ_ZSTD_SLACK)
+    if dst == NULL:
+        return SZ_NO_MEMORY
+    if zstd_prefix(worker, src, n, chain.nbytes, last, dst):
+        region_place(chain, region, dst, chain.transform)
+        return SZ_OK
     if chain.nbytes < ZSTD_BLOCKS or not zstd_open(worker, src, n, chain.nbytes, &frame):
         return decode_whole(worker, chain, src, n, region, level)
-    frame.dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, chain.nbytes)
-    if frame.dst == NULL:
-        return SZ_NO_MEMORY
+    frame.dst = dst
     if frame.checked:
         last = chain.nbytes
     while frame.done < last:
@@ -266,6 +274,18 @@ cdef int decode_native(Worker *worker, const Chain *chain, const char *src, size
     cdef Region region
     region_whole(chain, dst, &region)
     return decode_region(worker, chain, src, n, &region, level)
+
+
+cdef int decode_start(Worker *worker, const Chain *chain, const char *src, size_t n, size_t wanted, char *dst,
+                      int level) noexcept nogil:
+    """As decode_native, but nothing is known of what lies behind the first `wanted` bytes; with SZ_ZSTD_SLACK more room."""
+    cdef Py_ssize_t elements = wanted // chain.itemsize
+    if chain.python != NULL or chain.inner != NULL or chain.nsteps != 1 or not chain.steps[0].in_order or (
+            not zstd_prefix(worker, src, n, chain.nbytes, wanted, dst)):
+        return decode_native(worker, chain, src, n, dst, level)
+    if chain.transform != SZ_AS_IS:
+        sz_copy(1, &elements, dst, &chain.itemsize, dst, &chain.itemsize, chain.itemsize, chain.transform)
+    return SZ_OK
 
 
 cdef int read_native(Worker *worker, const Chain *chain, const sz_file *file, int64_t offset, size_t n, char *dst,

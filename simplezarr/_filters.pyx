@@ -1,9 +1,9 @@
 """Kernels of codecs that come from numcodecs: zlib, lz4, shuffle, fletcher32."""
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
-from simplezarr._codecs cimport Kernel, Step, new_kernel
+from simplezarr._codecs cimport Kernel, Step, get_little, new_kernel, put_little
 from simplezarr._codecs import gzip_kernel
 from simplezarr._worker cimport SZ_CHECKSUM, SZ_CORRUPT, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, Worker
 
@@ -20,17 +20,6 @@ cdef enum:
     LZ4_MOST = 0x7E000000   # bytes that LZ4 takes
     CHECKSUM_SIZE = 4
     ZLIB_WINDOW = 15        # bits, with the header and trailer of zlib
-
-
-cdef inline uint32_t get_little(const char *src) noexcept nogil:
-    cdef const uint8_t *b = <const uint8_t *>src
-    return b[0] | <uint32_t>b[1] << 8 | <uint32_t>b[2] << 16 | <uint32_t>b[3] << 24
-
-
-cdef inline void put_little(char *dst, uint32_t value) noexcept nogil:
-    cdef int i
-    for i in range(4):
-        dst[i] = <char>(value >> 8 * i & 0xff)
 
 
 # ---------------------------------------------------------------- lz4: the size in four bytes, then one block

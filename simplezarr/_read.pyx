@@ -234,7 +234,7 @@ cdef class Read(Job):
         cdef const Chain *chain = self.chain
         store = self.source.store
         try:
-            key = self.source.key(tuple([index[d] for d in range(chain.ndim)]))
+            key = self.key(worker, index)
             if not self.source.in_memory:
                 if chain_is_shard(chain) and self.inner_wanted(what) * 10 < chain.ninner * 6:
                     return self.read_ranges(worker, index, partial(store.get_ranges, key), what)

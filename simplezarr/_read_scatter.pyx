@@ -8,8 +8,9 @@ from libc.stdint cimport int64_t
 
 from simplezarr import executor
 from simplezarr._chunks cimport Source
+from simplezarr._codecs cimport SZ_ZSTD_SLACK
 from simplezarr._decode cimport (
-    RAW_ALONE, Wanted, decode_native, decode_region, read_file, read_native, read_raw, walk_shard)
+    RAW_ALONE, Wanted, decode_region, decode_start, read_file, read_native, read_raw, walk_shard)
 from simplezarr._pipeline cimport Blob, Chain, Region, sz_file
 from simplezarr._read cimport Read
 from simplezarr._scatter cimport (
@@ -72,6 +73,18 @@ cdef void unit_fill(const void *what, Py_ssize_t k) noexcept nogil:
     scatter_fill(opened.object.layout, opened.chain, &unit)
 
 
+cdef Py_ssize_t unit_end(const Opened *opened, const Unit *unit) noexcept nogil:
+    """The bytes of the native form up to the last element that is wanted; all of them where telling would be work."""
+    cdef Py_ssize_t end = 0, i
+    cdef Window window
+    if unit.regions > <Py_ssize_t>opened.chain.nbytes // A_REGION:
+        return opened.chain.nbytes
+    for i in range(unit.regions):
+        scatter_window(opened.object.layout, opened.chain, unit, i, &window)
+        end = max(end, window.start + window.n)
+    return end
+
+
 cdef int unit_decode(Worker *worker, const void *what, Py_ssize_t k, const char *src, size_t n, int level) noexcept nogil:
     cdef const Opened *opened = <const Opened *>what
     cdef Unit unit
@@ -82,10 +95,10 @@ cdef int unit_decode(Worker *worker, const void *what, Py_ssize_t k, const char 
     if unit.regions == 1:
         scatter_region(opened.object.layout, &unit, 0, &region)
         return decode_region(worker, opened.chain, src, n, &region, level)
-    native = scratch(worker, CHUNK_SLOT, opened.chain.nbytes)
+    native = scratch(worker, CHUNK_SLOT, opened.chain.nbytes + SZ_ZSTD_SLACK)
     if native == NULL:
         return SZ_NO_MEMORY
-    status = decode_native(worker, opened.chain, src, n, native, level)
+    status = decode_start(worker, opened.chain, src, n, unit_end(opened, &unit), native, level)
     if status == SZ_OK:
         scatter_place(opened.object.layout, opened.chain, &unit, native)
     return status

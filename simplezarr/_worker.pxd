@@ -25,6 +25,7 @@ cdef enum:
     SLOTS_PER_LEVEL = 10
     PATH_SLOT = LEVELS * SLOTS_PER_LEVEL
     BLOCK_SLOT            # of the Blosc kernels
+    PREFIX_SLOT           # tables of the decoder of zstd prefixes
     CHUNK_SLOT            # a whole chunk in native form, whose parts are placed or changed
     SLOTS                 # scratch buffers a worker can hold
 

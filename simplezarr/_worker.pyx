@@ -68,7 +68,7 @@ cdef bint is_bare(const Worker *worker) noexcept:
     """Whether the worker has nothing that it would be a pity to make anew."""
     cdef int slot
     for slot in range(SLOTS):
-        if worker.buffers[slot] != NULL:
+        if worker.buffers[slot] != NULL and slot != PATH_SLOT:
             return False
     return worker.zstd_decoder == NULL and worker.zstd_encoder == NULL and worker.inflater == NULL
 
@@ -110,6 +110,7 @@ cdef void worker_borrow(Worker *worker) noexcept:
     """Takes over what was put into the list last; what the worker has itself must have been lent before."""
     cdef Worker *other
     if idle:
+        free(worker.buffers[PATH_SLOT])
         other = <Worker *><size_t>idle.pop()
         other.inner, other.culprit = worker.inner, worker.culprit
         worker[0] = other[0]

@@ -186,9 +186,9 @@ cdef class Write(Make):
         cdef int status = SZ_OK
         store = self.source.store
         try:
+            key = self.key(worker, unit.index)
             if self.gate is not None:
                 worker_lend(worker)
-            key = self.source.key(tuple([unit.index[d] for d in range(self.chain.ndim)]))
             if unit.covered:
                 value, status = self.value(worker, unit, None)
                 if status != SZ_OK:

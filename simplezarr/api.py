@@ -26,16 +26,17 @@ def as_store(store: StoreLike) -> Store:
     >>> as_store({"zarr.json": b"{}"})
     MemoryStore(1 key)
     """
-    if isinstance(store, Store):
-        return store
-    if isinstance(store, dict):
-        return MemoryStore(store)
-    if not isinstance(store, str | os.PathLike):
-        raise TypeError(f"a store is a path, a URL, a dict or a Store, not {type(store).__name__}")
-    path = os.fspath(store)
-    if isinstance(path, str) and "://" in path:
-        return LocalStore(_file_url_path(path))
-    return LocalStore(path)
+    if not isinstance(store, str):  # asked first, as questions to abstract classes cost more
+        if isinstance(store, Store):
+            return store
+        if isinstance(store, dict):
+            return MemoryStore(store)
+        if not isinstance(store, os.PathLike):
+            raise TypeError(f"a store is a path, a URL, a dict or a Store, not {type(store).__name__}")
+        store = os.fspath(store)
+    if isinstance(store, str) and "://" in store:
+        return LocalStore(_file_url_path(store))
+    return LocalStore(store)
 
 
 def _file_url_path(url: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from simplezarr import executor
 from simplezarr._chunks import Source
+from simplezarr._pipeline import Pipeline
 from simplezarr._plan import chunk_plan
 from simplezarr.access import assign, fetch, take
 from simplezarr.attributes import Attributes
@@ -81,12 +82,8 @@ class Array:
         self.write_empty_chunks = write_empty_chunks
         self.shape, self.dtype = metadata.shape, metadata.data_type.numpy
         self._grid = metadata.chunk_shape  # of what is stored: chunks, or shards
-        try:
-            pipeline = bind(metadata.codecs, metadata.spec)
-        except (MetadataError, UnsupportedError) as error:
-            raise type(error)(f"{join(path, metadata.document)}: {error}") from None
-        self.chunks = inner_shape(metadata)
-        self._waiting = Waiting()
+        pipeline, self.chunks = metadata.bound or _bind(metadata, path)
+        self._waiting: Waiting | None = None
         self._source = Source(pipeline, store, metadata.chunk_keys, path, self.chunks)
 
     # ------------------------------------------------------------ what it is
@@ -250,7 +247,8 @@ class Array:
 
         Futures that wait for a thread are read together: a chunk that several of them want is decoded once.
         """
-        return self._waiting.read(self, selection, out)
+        waiting = self._waiting = self._waiting or Waiting()  # where two threads make one each, both are served
+        return waiting.read(self, selection, out)
 
     def get_chunk(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> np.ndarray:
         """Chunk `index` of the grid, at its full `chunks` shape also at the array's edge.
@@ -370,6 +368,17 @@ class Array:
 
     def _reshape(self, metadata: ArrayMetadata) -> None:
         self.metadata, self.shape = metadata, metadata.shape
+
+
+def _bind(metadata: ArrayMetadata, path: str) -> tuple[Pipeline, tuple[int, ...]]:
+    """What is the same for all arrays of these metadata: the pipeline, and the unit of reading."""
+    try:
+        pipeline = bind(metadata.codecs, metadata.spec)
+    except (MetadataError, UnsupportedError) as error:
+        raise type(error)(f"{join(path, metadata.document)}: {error}") from None
+    bound = pipeline, inner_shape(metadata)
+    object.__setattr__(metadata, "bound", bound)  # no part of their value, and the same whoever sets it
+    return bound
 
 
 def _reopen(store: Store, path: str, read_only: bool, write_empty_chunks: bool) -> Array:

@@ -8,6 +8,7 @@ import json
 
 from simplezarr import executor, metadata_v2
 from simplezarr.errors import MetadataError
+from simplezarr.extensions import mark_of, remember, remembered
 from simplezarr.keys import join
 from simplezarr.metadata import ArrayMetadata, GroupMetadata, parse_node
 from simplezarr.metadata_json import MAX_SIZE, load
@@ -108,4 +109,15 @@ def parse_copy(members: dict, path: str) -> Metadata:
     """The metadata of the node at `path` from the members that consolidated metadata hold of it."""
     if members.get("zarr_format") == ArrayMetadataV2.zarr_format:
         return metadata_v2.parse_members(members, join(path, ARRAY if members.get("node_type") == "array" else GROUP))
-    return parse_node(json.dumps(members).encode(), join(path, ArrayMetadata.document))
+    key = join(path, ArrayMetadata.document)
+    try:
+        mark = mark_of(members)
+    except ValueError:
+        raise MetadataError(f"{key}: arrays or objects are nested too deeply") from None
+    metadata = remembered.get(mark)
+    if metadata is None:
+        document = json.dumps(members).encode()
+        metadata = parse_node(document, key)
+        if remembered.get(document) is metadata:
+            remember(mark, metadata)
+    return metadata

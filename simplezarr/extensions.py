@@ -7,6 +7,7 @@
 """
 
 import json
+import marshal
 import operator
 from collections.abc import Collection
 from typing import Any
@@ -18,17 +19,38 @@ __all__ = [
     "check_flag",
     "check_integer",
     "check_integers",
+    "mark_of",
     "parse_extension",
     "refuse_unknown",
+    "remember",
     "remembered",
     "show",
 ]
 
 _EXTENSION_MEMBERS = frozenset(("name", "configuration", "must_understand"))
 _NO_CONFIGURATION: dict = {}
-# What was read from documents and may be used again; forgotten when a codec or a data type is registered.
+# What was read from documents, or from their members by `mark_of` these, and may be used again; forgotten when a codec
+# or a data type is registered.
 remembered: dict[bytes, Any] = {}
+_MAX_REMEMBERED = 256  # of at most so many bytes each
+_MAX_REMEMBERED_SIZE = 4096
 _SHOWN = 60  # characters of a wrong value that a message quotes
+
+
+def mark_of(members: dict | list) -> bytes:
+    """Returns what tells parts of documents apart: unlike a comparison of values, 1, 1.0 and true too.
+
+    No document begins like a mark. ValueError where they are nested too deeply.
+    """
+    return marshal.dumps(members, 2)
+
+
+def remember(mark: bytes, what: object) -> None:
+    """Keeps what a document, or the members of a mark, were read as."""
+    if len(mark) <= _MAX_REMEMBERED_SIZE:
+        if len(remembered) >= _MAX_REMEMBERED:
+            remembered.clear()
+        remembered[mark] = what
 
 
 def show(value: object) -> str:

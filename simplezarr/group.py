@@ -108,8 +108,9 @@ class Group:
         return isinstance(path, str) and self._has_node(self._full_path(path))
 
     def __iter__(self) -> Iterator[str]:
-        if self._copies is not None:
-            return (name for name, _ in self._copies)
+        copies = self._copies()
+        if copies is not None:
+            return iter([name for name, _ in copies])
         return (name for name, there in self._ask_children(self._has_node) if there)
 
     def __len__(self) -> int:
@@ -125,8 +126,10 @@ class Group:
 
     def items(self) -> "Iterator[tuple[str, Array | Group]]":
         """(name, child) pairs, each opened when it is reached."""
-        if self._copies is not None:
-            yield from ((name, self._consolidated_child(name, document)) for name, document in self._copies)
+        copies = self._copies()
+        if copies is not None:
+            for name, document in copies:
+                yield name, self._consolidated_child(name, document)
             return
         for name, metadata in self._ask_children(lambda path: read_metadata(self.store, path)):
             if metadata is not None:
@@ -159,12 +162,10 @@ class Group:
         below = normalize_path(path)
         return join(self.path, below) if below else self.path
 
-    @property
     def _copies(self) -> list[tuple[str, dict]] | None:
-        """Names of the children and their documents, as the consolidated metadata have them; None where there are none.
+        """Names and documents of the children as the consolidated metadata have them, where these are to be used.
 
-        Consolidated metadata are a copy that may be stale: they serve for listing by those who only read; opening by
-        name asks the store.
+        A copy may be stale: they serve for listing by those who only read; opening by name asks the store.
         """
         consolidated = self.metadata.consolidated
         if consolidated is None or not self.read_only:

@@ -8,10 +8,9 @@ codecs can't do with the chunks is for `codecs.base.resolve_chain` to find when 
 {'a': 1}
 """
 
-import marshal
 import warnings
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from simplezarr.codecs.bytes import is_big_endian
 from simplezarr.codecs.registry import parse_codecs
 from simplezarr.dtypes import DataType, parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
-from simplezarr.extensions import check_integers, parse_extension, remembered, show
+from simplezarr.extensions import check_integers, mark_of, parse_extension, remember, remembered, show
 from simplezarr.grids import CHUNK_SHAPE, MAX_LENGTH, Rectilinear, parse_grid, regular_to_json, without_zeros
 from simplezarr.keys import ChunkKeys, normalize_path
 from simplezarr.leniency import tolerate, tolerated
@@ -29,8 +28,6 @@ from simplezarr.metadata_json import check_attributes, dump, load, load_exact_fi
 __all__ = ["ArrayMetadata", "GroupMetadata", "check_dimension_names", "parse_consolidated", "parse_node"]
 
 MAX_NDIM = 64  # as NumPy
-_MAX_REMEMBERED = 256  # documents and layouts, each of at most so many bytes
-_MAX_REMEMBERED_SIZE = 4096
 _ZARR_FORMAT = 3
 
 _LAYOUT_MEMBERS = ("data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs")
@@ -46,7 +43,8 @@ class ArrayMetadata:
     `chunk_shape` is that of the stored unit, a shard where there are shards. `fill` is an element in native byte order.
     `extra` holds members that need not be understood; they are kept when the document is written again. `skipped` names
     codecs and storage transformers that were unknown and need not be understood; with any, nothing can be written.
-    `grid` is there where chunks are not all of one shape; `chunk_shape` then has the largest lengths.
+    `grid` is there where chunks are not all of one shape; `chunk_shape` then has the largest lengths. `bound` is what
+    arrays keep here of what follows from all that: many of them may have the same document.
     """
 
     zarr_format: ClassVar[int] = 3
@@ -64,6 +62,11 @@ class ArrayMetadata:
     extra: dict = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
     grid: Rectilinear | None = None
+    bound: Any = field(default=None, init=False, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple:
+        """A copy begins with nothing bound."""
+        return type(self), tuple([getattr(self, part.name) for part in fields(self) if part.init])
 
     @property
     def grid_shape(self) -> tuple[int, ...]:
@@ -175,7 +178,7 @@ def parse_node(document: bytes, key: str) -> ArrayMetadata | GroupMetadata:
         if kind == "array":
             metadata = _parse_array(members, key, document)
             if tolerated() == before and not metadata.attributes and not metadata.extra:  # nothing in it can change
-                _remember(bytes(document), metadata)
+                remember(bytes(document), metadata)
             return metadata
         if kind == "group":
             return _parse_group(members, key)
@@ -236,7 +239,7 @@ def _layout(members: dict, key: str, document: bytes) -> Layout:
     """
     values = [members[name] for name in _LAYOUT_MEMBERS]
     try:
-        mark = marshal.dumps(values, 2)  # unlike a comparison of values, this keeps 1, 1.0 and true apart
+        mark = mark_of(values)
     except ValueError:
         raise MetadataError(f"{key}: arrays or objects are nested too deeply") from None
     layout = remembered.get(mark)
@@ -244,16 +247,8 @@ def _layout(members: dict, key: str, document: bytes) -> Layout:
         before = tolerated()
         layout, may_repeat = _parse_layout(members, key, document)
         if may_repeat and tolerated() == before:
-            _remember(mark, layout)
+            remember(mark, layout)
     return layout
-
-
-def _remember(mark: bytes, what: object) -> None:
-    """Keeps what a document, or the mark of a layout (which no document is like), was read as."""
-    if len(mark) <= _MAX_REMEMBERED_SIZE:
-        if len(remembered) >= _MAX_REMEMBERED:
-            remembered.clear()
-        remembered[mark] = what
 
 
 def _parse_layout(members: dict, key: str, document: bytes) -> tuple[Layout, bool]:

@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import sys
 import tracemalloc
 
 import numpy as np
 import pytest
 
 import simplezarr as sz
+from simplezarr._plan import Plan
 from tests import oracle
 from tests.helpers import Counting, Waiting
 from tests.oracle import CRC32C, LITTLE, codec, same, sharding
@@ -166,6 +168,40 @@ def test_huge_sparse_arrays(chunks, codecs, tmp_path):
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_planning_does_not_depend_on_the_grid():
+    """A plan over 10^9 chunks is as small, and found with as few calls, as over one."""
+    selection, chunks = np.s_[::7, 5:-5, ::-1], (1000,) * 3
+    plan = Plan(selection, chunks, chunks)
+    costs = []
+    for shape in (chunks, (10**6,) * 3):
+        tracemalloc.start()
+        try:
+            calls, plan = count_calls(lambda shape=shape: Plan(selection, shape, chunks))
+            costs.append((calls, tracemalloc.get_traced_memory()[1]))
+        finally:
+            tracemalloc.stop()
+    assert plan.n == 10**9
+    (few, small), (many, large) = costs
+    assert few == many
+    assert large <= small + 1000
+
+
+def count_calls(do):
+    """Python functions, and compiled ones that Python calls, in one call; and what that gives."""
+    calls = 0
+
+    def note(frame, event, argument):
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        result = do()
+    finally:
+        sys.setprofile(None)
+    return calls, result
 
 
 def test_grids_beyond_64_bits():

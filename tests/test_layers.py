@@ -27,7 +27,7 @@ LAYERS = [
     ["_filters"],
     ["_pipeline"],
     ["_decode"],
-    ["_scatter", "_encode"],
+    ["_scatter", "_encode", "_files"],
     ["executor"],
     ["locks"],
     ["codecs"],

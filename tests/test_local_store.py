@@ -7,6 +7,7 @@ import stat
 import subprocess
 import threading
 import time
+import tracemalloc
 
 import pytest
 
@@ -113,6 +114,25 @@ def test_other_errors_are_no_missing_keys(tmp_path):
     (tmp_path / "a").chmod(0o700)
 
 
+@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 1 << 20])
+def test_whole_files_of_any_size(tmp_path, size):
+    content = os.urandom(size)
+    (tmp_path / "é").write_bytes(content)
+    assert LocalStore(tmp_path).get("é") == content
+    assert LocalStore(f"{tmp_path}/").get("é") == content
+
+
+@posix
+def test_names_that_are_not_utf8_are_read_as_they_are(tmp_path):
+    name = os.fsencode(tmp_path) + b"/\xff"
+    os.mkdir(name)
+    with open(name + b"/a", "wb") as file:
+        file.write(b"content")
+    assert LocalStore(name).get("a") == b"content"
+    with pytest.raises(ValueError, match="null"):
+        LocalStore(f"{tmp_path}/a\0b").get("a")
+
+
 @posix
 def test_io_errors_name_the_file(tmp_path, monkeypatch):
     store = LocalStore(tmp_path)
@@ -122,6 +142,7 @@ def test_io_errors_name_the_file(tmp_path, monkeypatch):
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "read", broken)
+    monkeypatch.setattr("simplezarr.stores.local.file_bytes", lambda path: NotImplemented)  # it met the same
     for call in (lambda: store.get("a"), lambda: store.get_range("a", -1, 1)):
         with pytest.raises(OSError, match="Input/output") as caught:
             call()
@@ -153,16 +174,24 @@ def test_short_reads_and_writes(tmp_path, monkeypatch):
     store, value = LocalStore(tmp_path), bytes(range(100))
     store.set("a", value)
     assert store.get("a") == value
+    monkeypatch.setattr("simplezarr.stores.local.file_bytes", lambda path: NotImplemented)
+    assert store.get("a") == value
     assert store.get_ranges("a", [(10, 50), (-60, 60), (0, 100)]) == [value[10:60], value[40:], value]
 
 
 def test_values_are_read_with_one_copy(tmp_path, monkeypatch):
     """The bytes that the system gives are the value."""
     store, given = LocalStore(tmp_path), []
-    store.set("a", bytes(10_000))
+    store.set("a", bytes(1 << 20))
+    tracemalloc.start()
+    try:
+        store.get("a")
+        assert 1 << 20 <= tracemalloc.get_traced_memory()[1] < 1.1 * (1 << 20)
+    finally:
+        tracemalloc.stop()
     read = os.read
     monkeypatch.setattr(os, "read", lambda fd, n: given.append(read(fd, n)) or given[-1])
-    assert store.get("a") is given[0]
+    assert store.get_range("a", 0, 1 << 20) is given[0]
     assert len(given) == 1
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 import simplezarr as sz
 
-from .common import Stored
+from .common import Stored, write_some
 
 READS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "whole": ("cube-raw", lambda stored: stored[...]),
@@ -40,6 +42,35 @@ def count_calls(do: Callable[[], Any]) -> int:
     return calls - 2  # do itself, and the call that ends the count
 
 
+def calls_of_write(chunks: int) -> int:
+    """Of one assignment to all of an array of so many chunks."""
+    given = np.arange(chunks * 1000, dtype="uint16")
+    with tempfile.TemporaryDirectory() as place:
+        stored = sz.create_array(place, data=given, chunks=(1000,), codecs=[], overwrite=True)
+        return count_calls(lambda: stored.write(np.s_[...], given))
+
+
+def calls_of_open() -> int:
+    """Of opening one more of many arrays that have equal documents."""
+    with tempfile.TemporaryDirectory() as place:
+        for name in ("a", "b"):
+            sz.create_array(f"{place}/{name}", shape=(100, 100), dtype="uint16", chunks=(10, 10))
+        sz.open(f"{place}/a")
+        return count_calls(lambda: sz.open(f"{place}/b"))
+
+
+def calls_of_all() -> dict[str, int]:
+    """Every operation counted here, by name."""
+    told = {"open": calls_of_open(), **{f"write {chunks}": calls_of_write(chunks) for chunks in (1, 64)}}
+    with tempfile.TemporaryDirectory() as place:
+        write_some(Path(place), {name for name, _ in READS.values()})
+        for read, (name, do) in READS.items():
+            stored = sz.open(f"{place}/{name}")
+            do(stored)  # what is done once only
+            told[f"read {read}"] = count_calls(partial(do, stored))
+    return told
+
+
 class PythonCalls(Stored):
     """The number must not grow with that of the chunks."""
 
@@ -62,9 +93,13 @@ class PythonCallsOfWrite:
     def track_calls(self, chunks: int) -> int:
         if not hasattr(sz, "create_array"):
             raise NotImplementedError("this version writes no arrays")
-        given = np.arange(chunks * 1000, dtype="uint16")
-        with tempfile.TemporaryDirectory() as place:
-            stored = sz.create_array(place, data=given, chunks=(1000,), codecs=[], overwrite=True)
-            return count_calls(lambda: stored.write(np.s_[...], given))
+        return calls_of_write(chunks)
+
+    track_calls.unit = "calls"
+
+
+class PythonCallsOfOpen:
+    def track_calls(self) -> int:
+        return calls_of_open()
 
     track_calls.unit = "calls"

@@ -123,13 +123,20 @@ def write_sharded(path: Path, codec: str) -> None:
         write_object(path, index, shard(encode(codec, inner.tobytes()) for _, inner in boxes(box, INNER_CHUNKS)))
 
 
+def write_some(root: Path, names: Iterable[str]) -> None:
+    """The arrays of these names: `cube`, `tiny` or `sharded`, and a codec."""
+    for name in names:
+        kind, codec = name.split("-")
+        if kind == "sharded":
+            write_sharded(root / name, codec)
+        else:
+            shape, chunks = (CUBE_SHAPE, CUBE_CHUNKS) if kind == "cube" else (TINY_SHAPE, TINY_CHUNKS)
+            write_array(root / name, shape, chunks, codec)
+
+
 def write_all(root: Path) -> None:
-    for codec in CODECS:
-        if codec == "zstd" and zstandard is None:
-            continue
-        write_array(root / f"cube-{codec}", CUBE_SHAPE, CUBE_CHUNKS, codec)
-        write_array(root / f"tiny-{codec}", TINY_SHAPE, TINY_CHUNKS, codec)
-        write_sharded(root / f"sharded-{codec}", codec)
+    codecs = [codec for codec in CODECS if codec != "zstd" or zstandard is not None]
+    write_some(root, [f"{kind}-{codec}" for codec in codecs for kind in ("cube", "tiny", "sharded")])
     for i in range(SMALL_ARRAYS):
         write_array(root / "small" / f"array{i}", SMALL_SHAPE, SMALL_CHUNKS, "gzip")
     group = {"zarr_format": 3, "node_type": "group", "attributes": {}}

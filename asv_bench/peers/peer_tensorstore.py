@@ -12,7 +12,7 @@ from peers.rows import Axis
 
 
 class TensorStore(Contender):
-    """Tuned: metadata and shard indexes kept and not looked at again, one copy thread or two for each core.
+    """Tuned: metadata and shard indexes kept and not looked at again, a copy thread, or one or two for each core.
 
     Writes are not synced and take no lock files, but are atomic. Nobody else syncs by default; so neither does the
     contender with the defaults.
@@ -37,7 +37,7 @@ class TensorStore(Contender):
         fixed = {**pools, **self.unsynced, **self.unlocked}
         return [
             {**fixed, "data_copy_concurrency": {"limit": copies}, "file_io_concurrency": {"limit": files}}
-            for copies in (self.threads, 2 * self.threads)
+            for copies in sorted({1, self.threads, 2 * self.threads})
             for files in (max(4, self.threads), 32)
         ]
 

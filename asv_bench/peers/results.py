@@ -78,6 +78,12 @@ class RowResult:
         }
 
 
+def geometric_mean(results: list[RowResult], against: str) -> tuple[float, int] | None:
+    """Of our ratios to the "peer" that is best at each row, or to the "floor"; and of how many rows."""
+    ratios = [ratio for result in results if (ratio := result.ratio(against))]
+    return (statistics.geometric_mean(ratios), len(ratios)) if ratios else None
+
+
 def result_from_json(row: Row, document: dict[str, Any]) -> RowResult:
     """What ``RowResult.to_json`` told, of the row of that name."""
     kept = {name: document[name] for name in ("samples", "memory", "stored", "settings", "reasons", "failed")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 Axis = int | slice
 
@@ -30,6 +30,8 @@ WRITING = ("write", "write-slow", "update", "append", "copy")
 class Row:
     """One task (``peers/tasks.py``, ``peers/write_tasks.py``); those in MICRO are timed per operation."""
 
+    KINDS: ClassVar = ("whole reads", "parts", "places", "one by one", "other stores", "writes")
+
     name: str
     array: str
     targets: tuple[Target, ...]
@@ -47,6 +49,19 @@ class Row:
     @property
     def writing(self) -> bool:
         return self.task in WRITING
+
+    @property
+    def kind(self) -> str:
+        """Which of KINDS it is told under."""
+        if self.writing:
+            return "writes"
+        if self.micro or self.task == "members":
+            return "one by one"
+        if self.task in ("read-memory", "read-slow"):
+            return "other stores"
+        if self.task != "read":
+            return "places"
+        return "parts" if self.selection else "whole reads"
 
     def to_json(self) -> dict[str, Any]:
         """What a worker has to know."""
@@ -108,10 +123,16 @@ def _reads(size: int) -> list[Row]:
         Row("slab-zstd", "cube-zstd", PARTIAL, selection=slab),
         Row("strided-raw", "cube-raw", PARTIAL, selection=strided),
         Row("strided-zstd", "cube-zstd", PARTIAL, selection=strided),
+        Row("slab-shards", "cube-shards", PARTIAL, selection=slab),
+        Row("strided-shards", "cube-shards", PARTIAL, selection=strided),
+        Row("plane-first-raw", "cube-raw", PARTIAL, selection=_scaled(size, 100)),
+        Row("plane-last-raw", "cube-raw", PARTIAL, selection=_scaled(size, every, every, 100)),
+        Row("plane-last-zstd", "cube-zstd", PARTIAL, selection=_scaled(size, every, every, 100)),
         Row("plane-first-shards", "cube-shards", PARTIAL, selection=_scaled(size, 100)),
         Row("plane-last-shards", "cube-shards", PARTIAL, selection=_scaled(size, every, every, 100)),
         Row("memory-raw", "block-raw", PEER, task="read-memory"),
         Row("memory-zstd", "block-zstd", PEER, task="read-memory"),
+        Row("memory-shards", "block-shards", PEER, task="read-memory"),
         Row("memory-tiny-zstd", "tiny-zstd", PEER, task="read-memory"),
     ]
 
@@ -135,6 +156,7 @@ def _batches(size: int) -> list[Row]:
         Row("crops-zstd", "cube-zstd", BATCH, task="crops", count=64, box=crop),
         Row("crops-shards", "cube-shards", BATCH, task="crops", count=64, box=crop),
         Row("rows-table", "table", BATCH, task="rows", count=256),
+        Row("points-raw", "cube-raw", PEER, task="points", count=10_000),
         Row("points-shards", "cube-shards", PEER, task="points", count=10_000),
         Row("mask-zstd", "block-zstd", PEER, task="mask"),
     ]
@@ -170,7 +192,9 @@ def _writes(size: int) -> list[Row]:
         Row("update-strided-zstd", "block-zstd", PEER, task="update", selection=(slice(None), slice(1, None, 2))),
         Row("update-cut-shards", "block-one-shard", PEER, task="update", selection=cut),
         Row("update-inner-chunk", "block-one-shard", PEER, task="update", selection=inner),
+        Row("append-raw", "block-raw", PEER, task="append", count=16),
         Row("append-zstd", "block-zstd", PEER, task="append", count=16),
+        Row("copy-raw", "block-raw", PEER, task="copy"),
         Row("copy-zstd", "block-zstd", PEER, task="copy"),
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from peers.contenders import ATOMIC_NAMES, FLOOR, OURS, PEER_NAMES
-from peers.results import RowResult
+from peers.results import RowResult, geometric_mean
 
 NOTHING = "-"
 MIB = 1 << 20
@@ -60,6 +60,16 @@ def times(results: list[RowResult], names: list[str], markdown: bool) -> str:
     """Medians for each row, our ratios to the best peer and to the floor, our spread over rounds, our peak memory."""
     table = draw([["row", "unit", *names, *HEAD], *(_cells(result, names) for result in results)], markdown)
     return f"{table}\n\n{TORN} not atomic: overwrites in place" if TORN in table else table
+
+
+def means(results: list[RowResult], markdown: bool) -> str:
+    """Our ratios over all rows in one figure each."""
+    table = [["geometric mean of the ratios", "", "rows"]]
+    for against in ("peer", "floor"):
+        mean = geometric_mean(results, against)
+        if mean:
+            table.append([f"to {AGAINST[against]}", f"{mean[0]:.3f}", str(mean[1])])
+    return draw(table, markdown)
 
 
 def live(names: list[str]) -> tuple[str, Callable[[RowResult], str]]:

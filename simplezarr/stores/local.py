@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
+from simplezarr._files import file_bytes
 from simplezarr.locks import KeyLock
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, clip_range
 from simplezarr.stores.draft import PARTIAL, Draft, discard, draft_of, is_abandoned, prune, unlink
@@ -55,6 +56,9 @@ class LocalStore(Store):
     # ------------------------------------------------------------ reading
 
     def get(self, key: str) -> bytes | None:
+        data = file_bytes(self._path(key))
+        if data is not NotImplemented:
+            return data
         parts = self._read(key, None)
         return None if parts is None else parts[0]
 

@@ -1,0 +1,2 @@
+cdef extern from "Python.h":
+    bytes PyUnicode_EncodeFSDefault(object path)  # what os.fsencode does to text
