@@ -44,6 +44,7 @@ cdef class Job:
     cdef Py_ssize_t parts    # pieces a shard's work is cut into
     cdef Py_ssize_t n
     cdef Py_ssize_t lanes    # the units are cut into so many runs, and drawn from each in turn
+    cdef object gate         # what units are computed within where more threads wait for the store than are to compute
     cdef int directory       # the array's, where names are looked up from it
     cdef int64_t next
     cdef int32_t failed
@@ -61,6 +62,7 @@ cdef class Job:
     cdef int do_unit(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil
     cdef int take_shared(self, Worker *worker, Py_ssize_t *index, bint wait) noexcept nogil
     cdef int open_directory(self) except -1
+    cdef int widened(self, int threads, Py_ssize_t nbytes) except -1
     cdef int run(self, int width) except -1
     cdef Py_ssize_t draw(self) noexcept nogil
     cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil

@@ -45,6 +45,7 @@ cdef enum:
     SIGNAL_BYTES = 16 << 20     # decoded bytes between two looks for Ctrl-C
     WAIT_US = 50_000            # between two looks for Ctrl-C while waiting for another thread
     PATIENCE = 200              # waits of that length
+    WIDE_BYTES = 512 << 20      # decoded bytes that a job has in hand at most while it waits for a store
     UNIT_BYTES = 16 << 10       # what a unit counts for besides its bytes
     INDEX_BYTES = 16 << 20      # shard indexes kept for one array
     FRESH_NS = 100_000_000      # a file's clock may stand still for so long
@@ -223,9 +224,18 @@ cdef class Job:
             touched = product(touched, span.rows)
         return touched
 
+    cdef int widened(self, int threads, Py_ssize_t nbytes) except -1:
+        """The number of threads for units of so many bytes: more than are to compute where a store is to be waited for."""
+        cdef Py_ssize_t width
+        if self.source.local or self.source.in_memory:
+            return threads
+        width = executor.width(self.source.store)
+        return width if width <= threads else max(threads, min(width, WIDE_BYTES // max(nbytes, 1)))
+
     cdef int run(self, int width) except -1:
         """Does all units, in the calling thread and width - 1 others; raises what the first failure was."""
         self.lanes = width
+        self.gate = executor.gate(width) if width > 1 else None
         if width > 1:
             executor.drain(self.drain, width)
         else:

@@ -24,7 +24,8 @@ from simplezarr._pipeline cimport (
     Blob, Chain, Region, chain_is_raw, chain_is_shard, raised, region_extent, region_fill, region_offset, region_permute,
     region_place, sz_file)
 from simplezarr._plan cimport MAX_NDIM, Plan, Span, product
-from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch
+from simplezarr._worker cimport (
+    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch, worker_borrow, worker_lend)
 
 cdef extern from "copy.h" nogil:
     enum:
@@ -94,6 +95,7 @@ cdef class Read(Job):
         cdef bint local = self.source.local or self.source.in_memory
         work = product(touched, self.chain.inner.nbytes if self.chain.inner != NULL else self.chain.nbytes)
         self.parts, self.n = 1, objects
+        threads = self.widened(threads, work // objects)
         if threads == 1 or touched == 1 or (local and work < SHARE_BYTES and touched < SHARE_CHUNKS):
             return 1
         if local and chain_is_shard(self.chain) and self.n < 4 * threads:
@@ -293,6 +295,8 @@ cdef class Read(Job):
             name_fetch(&name, <void *>self.source, index, self.chain.ndim)
             if self.read_elsewhere(worker, &name, what):
                 return SZ_OK
+        if self.gate is not None:
+            worker_lend(worker)
         fetching(far)
         try:
             value = get()
@@ -307,7 +311,14 @@ cdef class Read(Job):
             name_value(&name, self.chain, PyBytes_AS_STRING(value))
             if self.read_elsewhere(worker, &name, what):
                 return SZ_OK
-        return self.decode_value(worker, index, value, what, part)
+        if self.gate is None:
+            return self.decode_value(worker, index, value, what, part)
+        with self.gate:
+            worker_borrow(worker)
+            try:
+                return self.decode_value(worker, index, value, what, part)
+            finally:
+                worker_lend(worker)
 
     cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const void *what,
                           Py_ssize_t part) except? -1:

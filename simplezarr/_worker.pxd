@@ -58,4 +58,6 @@ cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil
 cdef char *scratch_grown(Worker *worker, int slot, size_t n) noexcept nogil
 cdef Worker *worker_acquire() except NULL
 cdef void worker_release(Worker *worker) noexcept
+cdef int worker_lend(Worker *worker) except -1
+cdef void worker_borrow(Worker *worker) noexcept
 cpdef str status_message(int status)

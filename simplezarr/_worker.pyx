@@ -4,6 +4,7 @@ Nothing here belongs to a thread for longer than one job, so there is nothing to
 """
 
 from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memset
 
 cdef enum:
     KEEP_BYTES = 32 << 20  # scratch that an idle worker keeps
@@ -63,6 +64,15 @@ cdef Worker *worker_acquire() except NULL:
         return worker
 
 
+cdef bint is_bare(const Worker *worker) noexcept:
+    """Whether the worker has nothing that it would be a pity to make anew."""
+    cdef int slot
+    for slot in range(SLOTS):
+        if worker.buffers[slot] != NULL and slot != PATH_SLOT:
+            return False
+    return worker.zstd_decoder == NULL and worker.zstd_encoder == NULL and worker.inflater == NULL
+
+
 cdef void worker_release(Worker *worker) noexcept:
     """Keeps the worker for the next read, but not more memory than an ordinary chunk needs."""
     cdef size_t kept = 0
@@ -74,4 +84,42 @@ cdef void worker_release(Worker *worker) noexcept:
             free(worker.buffers[slot])
             worker.buffers[slot] = NULL
             worker.sizes[slot] = 0
-    idle.append(<size_t>worker)
+    if is_bare(worker):
+        idle.insert(0, <size_t>worker)  # the others are taken first
+    else:
+        idle.append(<size_t>worker)
+
+
+cdef void move_tools(Worker *to, Worker *source) noexcept:
+    """Contexts and scratch, but nothing of what the worker is doing."""
+    to.zstd_decoder, to.zstd_encoder, to.inflater = source.zstd_decoder, source.zstd_encoder, source.inflater
+    source.zstd_decoder, source.zstd_encoder, source.inflater = NULL, NULL, NULL
+    memcpy(to.buffers, source.buffers, sizeof(to.buffers))
+    memcpy(to.sizes, source.sizes, sizeof(to.sizes))
+    memset(source.buffers, 0, sizeof(source.buffers))
+    memset(source.sizes, 0, sizeof(source.sizes))
+
+
+cdef int worker_lend(Worker *worker) except -1:
+    """Puts what the worker has into the list, for others to use while its thread waits."""
+    cdef Worker *other
+    if is_bare(worker):
+        return 0
+    other = <Worker *>calloc(1, sizeof(Worker))
+    if other == NULL:
+        raise MemoryError("no memory for a decoder")
+    move_tools(other, worker)
+    worker_release(other)
+    return 0
+
+
+cdef void worker_borrow(Worker *worker) noexcept:
+    """Takes over what was put into the list last; what the worker has itself must have been lent before."""
+    cdef Worker *other
+    try:
+        other = <Worker *><size_t>idle.pop()
+    except IndexError:
+        return
+    free(worker.buffers[PATH_SLOT])
+    move_tools(worker, other)
+    free(other)

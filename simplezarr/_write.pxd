@@ -32,3 +32,4 @@ cdef class Write(Make):
                           size_t *n) noexcept nogil
     cdef int write_value(self, Worker *worker, Unit *unit) noexcept with gil
     cdef tuple value(self, Worker *worker, Unit *unit, object stored)
+    cdef tuple made(self, Worker *worker, Unit *unit, object stored)

@@ -15,7 +15,8 @@ from simplezarr._decode cimport close_file, open_file
 from simplezarr._make cimport Make
 from simplezarr._pipeline cimport UNBOUNDED, Region, chain_is_raw, chain_is_shard, encoded_bound, raised, sz_file
 from simplezarr._plan cimport MAX_NDIM, Plan, product
-from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, worker_acquire, worker_release
+from simplezarr._worker cimport (
+    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, worker_acquire, worker_borrow, worker_lend, worker_release)
 
 cdef extern from "draft.h" nogil:
     uint64_t sz_local_device(int directory)
@@ -86,14 +87,16 @@ cdef class Write(Make):
         """Decides how the work on stored objects, and the units of reading touched in them, is cut; the number of workers
         that it is worth."""
         cdef Py_ssize_t work
+        cdef int crew = threads
         cdef bint near = self.source.local or self.source.in_memory
         work = product(touched, self.chain.inner.nbytes if self.chain.inner != NULL else self.chain.nbytes)
         self.parts, self.n, self.crew = 1, objects, 1
+        threads = self.widened(threads, work // objects)
         if threads == 1 or touched == 1 or (near and work < SHARE_BYTES and self.n < SHARE_OBJECTS):
             return 1
         if chain_is_shard(self.chain) and (self.n == 1 or (near and self.n < threads)) and (
                 encoded_bound(self.chain.inner) != UNBOUNDED):
-            self.crew = <int>min(threads, touched)
+            self.crew = <int>min(crew, touched)
         return <int>min(threads, self.n)
 
     cdef int start(self, Py_ssize_t objects, Py_ssize_t touched) except -1:
@@ -202,6 +205,8 @@ cdef class Write(Make):
         store = self.source.store
         try:
             key = self.key(worker, unit.index)
+            if self.gate is not None:
+                worker_lend(worker)
             if unit.covered:
                 value, status = self.value(worker, unit, None)
                 if status != SZ_OK:
@@ -222,6 +227,16 @@ cdef class Write(Make):
 
     cdef tuple value(self, Worker *worker, Unit *unit, stored):
         """What is to be stored, None for nothing, instead of what was; and a status."""
+        if self.gate is None:
+            return self.made(worker, unit, stored)
+        with self.gate:
+            worker_borrow(worker)
+            try:
+                return self.made(worker, unit, stored)
+            finally:
+                worker_lend(worker)
+
+    cdef tuple made(self, Worker *worker, Unit *unit, stored):
         cdef const sz_part *parts = NULL
         cdef size_t n = 0
         cdef int status

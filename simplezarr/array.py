@@ -260,7 +260,7 @@ class Array:
 
     def get_chunk_future(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `get_chunk(index, out=out)`."""
-        return executor.submit(self.get_chunk, index, out=out)
+        return executor.submit_wide(executor.width(self.store), self.get_chunk, index, out=out)
 
     def get_encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
         """The stored bytes of a chunk (of a shard: of the inner chunk), or None where none is stored."""
@@ -277,7 +277,7 @@ class Array:
 
     def read_many_future(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `read_many(selections, out=out)`."""
-        return executor.submit(self.read_many, list(selections), out=out)
+        return executor.submit_wide(executor.width(self.store), self.read_many, list(selections), out=out)
 
     # ------------------------------------------------------------ writing
 
@@ -307,7 +307,7 @@ class Array:
 
     def write_future(self, selection: Any, value: Any) -> "Future[None]":
         """A Future of `write(selection, value)`; the value must stay as it is until then."""
-        return executor.submit(self.write, selection, value)
+        return executor.submit_wide(executor.width(self.store), self.write, selection, value)
 
     def set_chunk(self, index: tuple[int, ...], data: Any) -> None:
         """Replaces chunk `index` of the grid.
@@ -332,7 +332,7 @@ class Array:
 
     def set_chunk_future(self, index: tuple[int, ...], data: Any) -> "Future[None]":
         """A Future of `set_chunk(index, data)`."""
-        return executor.submit(self.set_chunk, index, data)
+        return executor.submit_wide(executor.width(self.store), self.set_chunk, index, data)
 
     def _check_writable(self) -> None:
         check_writable(self)

@@ -6,7 +6,7 @@ the node's own; a Zarr 2 node may have others beside it.
 
 import json
 
-from simplezarr import metadata_v2
+from simplezarr import executor, metadata_v2
 from simplezarr.errors import MetadataError
 from simplezarr.extensions import mark_of, remember, remembered
 from simplezarr.keys import join
@@ -23,6 +23,7 @@ __all__ = [
     "find_document",
     "group_of_format",
     "has_metadata",
+    "is_free",
     "parse_copy",
     "parse_metadata",
     "read_members",
@@ -67,6 +68,12 @@ def has_metadata(store: Store, path: str, zarr_format: int = 3) -> bool:
     """Whether there is a node at a normalized path; documents of `zarr_format` are looked for first."""
     names = OWN if zarr_format == ArrayMetadata.zarr_format else reversed(OWN)
     return any(store.exists(join(path, name)) for name in names)
+
+
+def is_free(store: Store, path: str) -> bool:
+    """Whether there is surely no node at a normalized path; all documents are looked for at once."""
+    keys = [join(path, name) for name in OWN]
+    return not any(executor.gather(store.exists, keys, executor.width(store, 1)))
 
 
 def encode_metadata(path: str, metadata: Metadata, before: Metadata | None = None) -> dict[str, bytes]:

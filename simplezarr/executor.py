@@ -1,17 +1,21 @@
-"""Threads: the one pool of the package, and the only module that starts any.
+"""Threads: the pools of the package, and the only module that starts any.
 
 The rule that rules out deadlocks: whoever waits, works. The caller of `drain` or `run` is always one of the workers,
 so the work gets done even if no pool thread ever comes to help; what it then waits for are calls that run, never calls
-still queued. A `submit` inside the pool runs at once, so that a pool thread never waits for a queued call either.
+still queued. A `submit` inside a pool runs at once, so that a pool thread never waits for a queued call either.
 
-The pool is a queue and some threads, not a ThreadPoolExecutor: waking a helper then costs 9 µs instead of 22, and that
+There are two pools: one with as many threads as are to compute, and a wide one, whose threads mostly wait for a store
+that is neither local nor in memory. So requests on their way don't crowd the processors, nor computing the requests.
+
+A pool is a queue and some threads, not a ThreadPoolExecutor: waking a helper then costs 9 µs instead of 22, and that
 is paid by every read of more than one chunk.
 """
 
 import atexit
 import os
 from _thread import RLock, allocate_lock, get_ident  # `threading` costs 8 ms: imported at first need
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,11 +26,15 @@ if TYPE_CHECKING:
 __all__ = [
     "alone",
     "drain",
+    "gate",
+    "gather",
     "get_num_threads",
     "hand_over",
     "run",
     "set_num_threads",
     "submit",
+    "submit_wide",
+    "width",
     "RLock",
     "allocate_lock",
     "get_ident",
@@ -38,7 +46,9 @@ MANY_CALLS = 32
 
 _lock = RLock()  # guards the names below; reentrant, as a signal handler or a finaliser may also read an array
 _threads = 0  # 0: not known yet
+_alone = False  # the user's word that everything is to run in the calling thread
 _pool: "_Pool | None" = None
+_wide: "_Pool | None" = None
 _inside: Any = None  # threading.local: `_inside.pool` is true in the pool's threads
 _closed: "list[_Pool]" = []  # pools before a `set_num_threads` that may still be at work
 _abandoned: list[Any] = []
@@ -48,20 +58,25 @@ def get_num_threads() -> int:
     """Number of threads that work on one call, the calling thread among them.
 
     It is what `set_num_threads` was given, else the environment variable SIMPLEZARR_NUM_THREADS, else the number of
-    processors that this process may use.
+    processors that this process may use. Stores that are neither local nor in memory are asked by threads of their own.
 
     >>> get_num_threads() >= 1
     True
     """
-    global _threads
+    global _threads, _alone
     if not _threads:
         with _lock:
-            _threads = _threads or _default_threads()
+            if not _threads:
+                told = _told_threads()
+                _threads, _alone = told or _processors(), told == 1
     return _threads
 
 
 def set_num_threads(n: int) -> None:
-    """Set how many threads work on one call, from the next call on; with 1, everything runs in the calling thread.
+    """Set how many threads work on one call, from the next call on.
+
+    With 1, everything runs in the calling thread, and a store gets one request at a time. With any other number, and
+    if none was ever set, a store that is neither local nor in memory gets as many as its `Store.concurrency` says.
 
     >>> before = get_num_threads()
     >>> set_num_threads(4)
@@ -73,13 +88,43 @@ def set_num_threads(n: int) -> None:
         raise TypeError(f"the number of threads must be an integer, not {n!r}")
     if n < 1:
         raise ValueError(f"the number of threads must be at least 1, not {n}; 1 means no threads but the caller's")
-    _replace_pool(int(n))
+    _replace_pools(int(n))
 
 
-def run(task: Callable[[int], object], n: int) -> None:
+def width(store: Any, near: int = 0) -> int:
+    """How many threads work on one call that asks this store: one for each request that it takes at a time. Where
+    requests don't wait, `near`, or as many as for anything else.
+
+    >>> from simplezarr.stores import MemoryStore
+    >>> width(MemoryStore()) == get_num_threads()
+    True
+    """
+    threads = _threads or get_num_threads()
+    concurrency = None if _alone or store.in_memory else store.concurrency
+    if concurrency is None:
+        return near or threads
+    if isinstance(concurrency, bool) or not hasattr(concurrency, "__index__") or concurrency < 1:
+        raise ValueError(f"{store!r}: `concurrency` is {concurrency!r}; set it to an integer of at least 1, or to None")
+    return int(concurrency)
+
+
+def gate(width: int) -> AbstractContextManager[object] | None:
+    """What the threads of a wide call compute within, so that no more compute at a time than are to; else None.
+
+    Each call needs its own: who is inside may wait for calls that it makes, but never for another thread of its own.
+    """
+    if width <= (_threads or get_num_threads()):
+        return None
+    from threading import Semaphore
+
+    return Semaphore(_threads)
+
+
+def run(task: Callable[[int], object], n: int, width: int = 0) -> None:
     """Call task(0), task(1), …, task(n - 1), in parallel and in no particular order.
 
-    The first error stops those not yet begun and is raised here, once those that had begun are done.
+    width: how many of them at a time, at most; else as many as there are threads. The first error stops those not yet
+    begun and is raised here, once those that had begun are done.
 
     >>> squares = [0] * 5
     >>> def square(i):
@@ -88,16 +133,13 @@ def run(task: Callable[[int], object], n: int) -> None:
     >>> squares
     [0, 1, 4, 9, 16]
     """
-    if n <= 1 or (_threads or get_num_threads()) == 1:
-        for i in range(n):
-            task(i)
-        return
+    threads = _threads or get_num_threads()
     counter = _Counter(task, n)
-    drain(counter.work, n, counter.stop)
+    drain(counter.work, min(n, width or threads), counter.stop)
 
 
 def drain(work: Callable[[], object], width: int, stop: Callable[[], object] | None = None) -> None:
-    """Call `work` here and, at the same time, in up to `width` - 1 threads of the pool.
+    """Call `work` here and, at the same time, in up to `width` - 1 threads of a pool.
 
     `work` returns when there is nothing left to do, as when a shared counter is used up. A thread that has not begun
     by the time the caller's own call returns is not waited for, and does not begin any more. The first error is raised
@@ -109,10 +151,10 @@ def drain(work: Callable[[], object], width: int, stop: Callable[[], object] | N
     >>> len(seen)
     100
     """
-    if width <= 1 or (_threads or get_num_threads()) == 1:
+    if width <= 1 or (get_num_threads() == 1 and _alone):
         work()
         return
-    crew = _Crew(work, min(width, _threads) - 1, stop)
+    crew = _Crew(work, width, stop)
     try:
         crew.call_for_help()
         work()
@@ -128,18 +170,24 @@ def drain(work: Callable[[], object], width: int, stop: Callable[[], object] | N
 
 
 def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-    """Call `fn` in the pool and return the Future of its result.
+    """Call `fn` in a pool and return the Future of its result.
 
-    With one thread, and inside the pool (where waiting for a queued call could wait forever), the call is made right
-    here and the Future is done when it is returned. A program that ends waits for the calls it has submitted.
+    If everything is to run in the calling thread, and inside a pool (where waiting for a queued call could wait
+    forever), the call is made right here and the Future is done when it is returned. A program that ends waits for the
+    calls it has submitted.
 
     >>> submit(pow, 2, 10).result()
     1024
     """
+    return submit_wide(get_num_threads(), fn, *args, **kwargs)
+
+
+def submit_wide(width: int, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+    """As `submit`, where `width` such calls may be under way at a time."""
     from concurrent.futures import Future
 
     future: Future[Any] = Future()
-    if alone() or not _enqueue(lambda: _fulfil(future, fn, args, kwargs)):
+    if alone() or not _enqueue(lambda: _fulfil(future, fn, args, kwargs), width):
         _fulfil(future, fn, args, kwargs)
         error = future.exception()
         if error is not None and not isinstance(error, Exception):  # an interrupt is meant for the caller
@@ -148,8 +196,8 @@ def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]
 
 
 def alone() -> bool:
-    """Whether a call is not to wait for a thread of the pool: there is none, or it is one of these that asks."""
-    return get_num_threads() == 1 or getattr(_inside, "pool", False)
+    """Whether a call is not to wait for a thread of a pool: there is none, or it is one of these that asks."""
+    return (get_num_threads() == 1 and _alone) or getattr(_inside, "pool", False)
 
 
 def hand_over(waiting: "deque[tuple[Future[Any], Any]]", item: Any, serve: Callable[[], object]) -> "Future[Any]":
@@ -161,9 +209,24 @@ def hand_over(waiting: "deque[tuple[Future[Any], Any]]", item: Any, serve: Calla
 
     future: Future[Any] = Future()
     waiting.append((future, item))
-    if not _enqueue(serve):
+    if not _enqueue(serve, get_num_threads()):
         serve()
     return future
+
+
+def gather(ask: Callable[[Any], Any], items: Sequence[Any], width: int = 0) -> list[Any]:
+    """What `ask` gives for each of the items, in their order; otherwise as `run`.
+
+    >>> gather(len, ["a", "bcd"])
+    [1, 3]
+    """
+    answers: list[Any] = [None] * len(items)
+
+    def task(i: int) -> None:
+        answers[i] = ask(items[i])
+
+    run(task, len(items), width)
+    return answers
 
 
 class _Counter:
@@ -196,11 +259,11 @@ class _Crew:
     own work by waking them all.
     """
 
-    __slots__ = ("closed", "done", "errors", "lock", "running", "stop", "wanted", "work")
+    __slots__ = ("closed", "done", "errors", "lock", "running", "stop", "wanted", "width", "work")
 
-    def __init__(self, work: Callable[[], object], wanted: int, stop: Callable[[], object] | None):
+    def __init__(self, work: Callable[[], object], width: int, stop: Callable[[], object] | None):
         self.work: Callable[[], object] | None = work
-        self.wanted, self.stop, self.running, self.closed = wanted, stop, 0, False
+        self.width, self.wanted, self.stop, self.running, self.closed = width, width - 1, stop, 0, False
         self.errors: list[BaseException] = []
         self.lock, self.done = allocate_lock(), allocate_lock()
         self.done.acquire()
@@ -211,7 +274,7 @@ class _Crew:
                 if self.wanted <= 0:
                     return
                 self.wanted -= 1
-            if not _enqueue(self.help, MANY_CALLS * _threads):
+            if not _enqueue(self.help, self.width, MANY_CALLS * max(self.width, _threads)):
                 return
 
     def help(self) -> None:
@@ -297,10 +360,10 @@ class _Pool:
             self.queue.put(None)
 
 
-def _enqueue(call: Callable[[], object], limit: float = float("inf")) -> bool:
-    """Have a pool thread make the call; False where none can, or where `limit` calls are under way already."""
+def _enqueue(call: Callable[[], object], width: int, limit: float = float("inf")) -> bool:
+    """Have a thread of the pool for this width make the call; False where none can, or where `limit` are under way."""
     with _lock:  # held, so that no call gets queued behind the end that `close` puts into the queue
-        return _threads > 1 and (_pool or _new_pool()).put(call, limit)
+        return not _alone and _pool_for(width).put(call, limit)
 
 
 def _fulfil(future: "Future[Any]", fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -324,56 +387,69 @@ def _raise_first(errors: list[BaseException]) -> None:
         del error  # as in `_fulfil`
 
 
-def _new_pool() -> _Pool:
-    global _pool, _inside
+def _pool_for(width: int) -> _Pool:
+    global _pool, _wide
+    if width <= _threads:
+        _pool = _pool or _new_pool(_threads)
+        return _pool
+    _wide = _wide or _new_pool(width)
+    _wide.size = max(_wide.size, width)
+    return _wide
+
+
+def _new_pool(size: int) -> _Pool:
+    global _inside
     import threading
 
     if _inside is None:
         _inside = threading.local()
         # Where it exists (it serves ThreadPoolExecutor), this hook also runs at the end of a multiprocessing child.
         getattr(threading, "_register_atexit", atexit.register)(_at_exit)
-    _pool = _Pool(get_num_threads())
-    return _pool
+    return _Pool(size)
 
 
-def _replace_pool(threads: int) -> None:
-    """Set the number of threads; the pool there was ends when it has done what it was given."""
-    global _threads, _pool, _closed
+def _replace_pools(threads: int) -> None:
+    """Set the number of threads; the pools there were end when they have done what they were given."""
+    global _threads, _alone, _pool, _wide, _closed
     with _lock:
-        _threads, old, _pool = threads, _pool, None
+        old = [pool for pool in (_pool, _wide) if pool is not None]
+        _threads, _alone, _pool, _wide = threads, threads == 1, None, None
         _closed = [pool for pool in _closed if any(thread.is_alive() for thread in pool.threads)]
-        if old is not None:
-            old.close()
-            _closed.append(old)
+        for pool in old:
+            pool.close()
+        _closed += old
 
 
 def _at_exit() -> None:
     """Finish what was submitted; what is still called later, in exit handlers, runs in the calling thread."""
-    _replace_pool(1)
+    _replace_pools(1)
     for pool in _closed:
         for thread in pool.threads:
             thread.join()
 
 
-def _default_threads() -> int:
+def _told_threads() -> int:
+    """What the environment says; 0 if it doesn't."""
     text = os.environ.get("SIMPLEZARR_NUM_THREADS", "").strip()
-    if text:
-        if not (text.isascii() and text.isdigit() and int(text) >= 1):
-            raise ValueError(f"SIMPLEZARR_NUM_THREADS is {text!r}; set it to an integer of at least 1, or not at all")
-        return int(text)
+    if text and not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise ValueError(f"SIMPLEZARR_NUM_THREADS is {text!r}; set it to an integer of at least 1, or not at all")
+    return int(text or 0)
+
+
+def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _after_fork_in_child() -> None:
-    """The pool's threads stayed in the parent, and a lock may have been copied while another thread held it."""
-    global _lock, _pool, _inside, _closed
+    """The pools' threads stayed in the parent, and a lock may have been copied while another thread held it."""
+    global _lock, _pool, _wide, _inside, _closed
     _lock = RLock()
-    _abandoned.append((_pool, _closed))  # never finalised: the state of their queues is unknown
-    _pool, _closed = None, []
+    _abandoned.append((_pool, _wide, _closed))  # never finalised: the state of their queues is unknown
+    _pool, _wide, _closed = None, None, []
     if _inside is not None:
-        _inside.pool = False  # if the thread that forked was one of the pool's, in the child it is not
+        _inside.pool = False  # if the thread that forked was one of a pool's, in the child it is not
 
 
 if hasattr(os, "register_at_fork"):

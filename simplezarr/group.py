@@ -1,9 +1,10 @@
 """A group as its user sees it: a mapping of its children, which are listed and opened only when asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from simplezarr import executor
 from simplezarr.array import Array
 from simplezarr.attributes import Attributes
 from simplezarr.create import as_attributes, check_format
@@ -110,7 +111,7 @@ class Group:
         copies = self._copies()
         if copies is not None:
             return iter([name for name, _ in copies])
-        return (name for name in child_names(self.store, self.path) if self._has_node(join(self.path, name)))
+        return (name for name, there in self._ask_children(self._has_node) if there)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -130,10 +131,9 @@ class Group:
             for name, document in copies:
                 yield name, self._consolidated_child(name, document)
             return
-        for name in child_names(self.store, self.path):
-            node = find_node(self.store, join(self.path, name), read_only=self.read_only)
-            if node is not None:
-                yield name, node
+        for name, metadata in self._ask_children(lambda path: read_metadata(self.store, path)):
+            if metadata is not None:
+                yield name, make_node(self.store, join(self.path, name), metadata, read_only=self.read_only)
 
     def _consolidated_child(self, name: str, document: dict) -> "Array | Group":
         """A child as the consolidated metadata have it, together with what they have below it."""
@@ -171,6 +171,15 @@ class Group:
         if consolidated is None or not self.read_only:
             return None
         return sorted((path, document) for path, document in consolidated.items() if "/" not in path)
+
+    def _ask_children(self, ask: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
+        """(name, answer) for all that may be children, as they are reached; of a store whose answers are to be waited
+        for, so many are asked for ahead as it takes requests at a time.
+        """
+        names, width = child_names(self.store, self.path), executor.width(self.store, 1)
+        for i in range(0, len(names), width):
+            some = names[i : i + width]
+            yield from zip(some, executor.gather(ask, [join(self.path, name) for name in some], width), strict=True)
 
     # ------------------------------------------------------------ changing what is below
 

@@ -12,6 +12,7 @@ What holds at every moment, also if the process ends or the store fails in betwe
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from simplezarr import executor
@@ -24,6 +25,7 @@ from simplezarr.documents import (
     find_document,
     group_of_format,
     has_metadata,
+    is_free,
     parse_metadata,
     read_members,
 )
@@ -59,12 +61,17 @@ def create_node(
     """
     documents = encode_metadata(path, metadata)
     store.check_writable(join(path, metadata.document))
-    above = _documents_above(store, path)
+    keys = metadata.chunk_keys if isinstance(metadata, ArrayMetadata) else None
+    above, free, left = _together(
+        store,
+        lambda: _documents_above(store, path),
+        lambda: is_free(store, path),
+        lambda: _left_over(store, path, keys),
+    )
     for group, stored in above.items():
         if stored is not None and not _is_group(*stored):
             raise NodeExistsError(f"/{group} of {store!r} is an array; /{path} can't be made below it")
-    keys = metadata.chunk_keys if isinstance(metadata, ArrayMetadata) else None
-    old = _check_place(store, path, keys, overwrite)
+    old = _check_place(store, path, left if free else None, overwrite)
     _drop_copies(store, above)
     if old is None:
         _erase(store, path)
@@ -85,22 +92,31 @@ def create_node(
         raise
 
 
-def _check_place(store: Store, path: str, keys: ChunkKeys | None, overwrite: bool) -> Sequence[str] | None:
+def _together(store: Store, *asks: Callable[[], Any]) -> list[Any]:
+    """What each of the functions gives; side by side where the store's answers are to be waited for."""
+    return executor.gather(lambda ask: ask(), asks, executor.width(store, 1))
+
+
+def _left_over(store: Store, path: str, keys: ChunkKeys | None) -> Sequence[str]:
+    """Names of chunks, or directories of chunks, where an array is to be made."""
+    try:
+        return _chunk_names(store, path, keys) if keys is not None else []
+    except UnsupportedError:  # can't be listed
+        return []
+
+
+def _check_place(store: Store, path: str, names: Sequence[str] | None, overwrite: bool) -> Sequence[str] | None:
     """What is to be removed to make room: left-over names, or None for a node. Raises if that is not allowed.
 
     A new array would show left-over chunks as its own.
     """
-    if has_metadata(store, path):
+    if names is None:
         if not overwrite:
             raise NodeExistsError(
                 f"there is a node at /{path} of {store!r} already; overwrite=True removes it, with all below it"
             )
         store.list_dir(f"{path}/" if path else "")  # raises if the store can't find what is below, before it matters
         return None
-    try:
-        names = _chunk_names(store, path, keys) if keys is not None else []
-    except UnsupportedError:  # can't be listed
-        return []
     if names and not overwrite:
         raise NodeExistsError(
             f"there is no node at /{path} of {store!r}, but {names[0]!r} is there: chunks of an array that was not "
@@ -126,8 +142,7 @@ def _remove_names(store: Store, path: str, names: Sequence[str]) -> None:
 
 def _erase(store: Store, path: str) -> None:
     """Deletes a node, its document first: what is left if this fails is no node, never an array that lacks chunks."""
-    for name in OWN:
-        store.delete(join(path, name))
+    _together(store, *[partial(store.delete, join(path, name)) for name in OWN])
     store.delete_prefix(f"{path}/" if path else "")
     written()
 
@@ -135,7 +150,7 @@ def _erase(store: Store, path: str) -> None:
 def _put_new(store: Store, path: str, documents: dict[str, bytes]) -> None:
     own = [*documents][-1]
     with store.lock(own):
-        if has_metadata(store, path):
+        if not is_free(store, path):
             raise NodeExistsError(f"{own!r} of {store!r} was made by someone else at the same time")
         for key, document in documents.items():
             store.set(key, document)
@@ -143,21 +158,22 @@ def _put_new(store: Store, path: str, documents: dict[str, bytes]) -> None:
 
 def remove_node(store: Store, path: str) -> None:
     """Deletes a node and all below it; NodeNotFoundError if there is none."""
-    if not has_metadata(store, path):
+    found, above = _together(store, lambda: has_metadata(store, path), lambda: _documents_above(store, path))
+    if not found:
         raise NodeNotFoundError(f"there is no node at /{path} of {store!r}")
     store.list_dir(path)  # raises if the store can't find what is below
-    _drop_copies(store, _documents_above(store, path))
+    _drop_copies(store, above)
     _erase(store, path)
 
 
 def change_node(store: Store, path: str, change: Callable[[Any], Metadata]) -> Any:
     """Replaces the metadata of a node by what `change` makes of them, under the document's lock; returns them."""
-    _drop_copies(store, _documents_above(store, path))
-    return _change_document(store, path, change)
+    above, found = _together(store, lambda: _documents_above(store, path), lambda: find_document(store, path))
+    _drop_copies(store, above)
+    return _change_document(store, path, found, change)
 
 
-def _change_document(store: Store, path: str, change: Callable[[Any], Metadata]) -> Any:
-    found = find_document(store, path)
+def _change_document(store: Store, path: str, found: Found, change: Callable[[Any], Metadata]) -> Any:
     own = found[0] if found else ""
     with store.lock(own) if found else nullcontext():
         document = store.get(own) if found else None
@@ -184,7 +200,9 @@ def _ancestors(path: str) -> list[str]:
 
 
 def _documents_above(store: Store, path: str) -> dict[str, Found]:
-    return {group: find_document(store, group) for group in _ancestors(path)}
+    groups = _ancestors(path)
+    found = executor.gather(lambda group: find_document(store, group), groups, executor.width(store, 1))
+    return dict(zip(groups, found, strict=True))
 
 
 def _is_group(key: str, document: bytes) -> bool:
@@ -214,11 +232,11 @@ def consolidate(store: Store, path: str) -> GroupMetadata:
     The documents are copied as they are, sorted by depth and name. All of one depth are fetched at once.
     """
     found: dict[str, dict] = {}
-    level = [path]
+    level, width = [path], executor.width(store)
     while level:
-        names = _gather(lambda group: child_names(store, group), level)
+        names = executor.gather(lambda group: child_names(store, group), level, width)
         paths = [join(group, name) for group, below in zip(level, names, strict=True) for name in below]
-        documents = _gather(lambda node: read_members(store, node), paths)
+        documents = executor.gather(lambda node: read_members(store, node), paths, width)
         level = []
         for node, members in zip(paths, documents, strict=True):
             if members is not None:
@@ -235,17 +253,7 @@ def consolidate(store: Store, path: str) -> GroupMetadata:
                 )
         return replace(metadata, consolidated=found)
 
-    return _change_document(store, path, change)
-
-
-def _gather(ask: Callable[[str], Any], paths: Sequence[str]) -> list[Any]:
-    answers: list[Any] = [None] * len(paths)
-
-    def task(i: int) -> None:
-        answers[i] = ask(paths[i])
-
-    executor.run(task, len(paths))
-    return answers
+    return _change_document(store, path, find_document(store, path), change)
 
 
 def child_names(store: Store, path: str) -> list[str]:

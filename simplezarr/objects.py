@@ -90,7 +90,7 @@ def read_objects(source: Source, chain: PythonChain, plan: Plan | Elements, out:
         read_objects(source, chain, plan, contiguous)
         out[...] = contiguous
     elif plan.n:
-        executor.run(_Read(source, chain, plan, out).block, plan.n)
+        executor.run(_Read(source, chain, plan, out).block, plan.n, executor.width(source.store))
 
 
 def write_objects(
@@ -116,7 +116,8 @@ def write_objects(
             if not isinstance(item, bytes):
                 raise TypeError(f"{type(item).__name__} is not bytes; for text, the data type is StringDType()")
     if plan.n:
-        executor.run(_Write(source, chain, plan, array, shape, keep_empty).block, plan.n)
+        work = _Write(source, chain, plan, array, shape, keep_empty)
+        executor.run(work.block, plan.n, executor.width(source.store))
 
 
 class _Work:

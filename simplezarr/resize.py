@@ -134,11 +134,12 @@ def _clear(array: Any, metadata: ArrayMetadata, shape: Shape) -> None:
     for index in _candidates(array, low, high):
         inside = all(i < n for i, n in zip(index, kept, strict=True))
         (edges if inside else gone).append(index)
-    executor.run(lambda i: array.store.delete(join(array.path, metadata.chunk_keys.key(gone[i]))), len(gone))
+    width = executor.width(array.store)
+    executor.run(lambda i: array.store.delete(join(array.path, metadata.chunk_keys.key(gone[i]))), len(gone), width)
     written()
     if edges:
         whole = _handle(array, high)
-        executor.run(lambda i: _clear_edge(whole, edges[i], low.shape), len(edges))
+        executor.run(lambda i: _clear_edge(whole, edges[i], low.shape), len(edges), width)
 
 
 def _candidates(array: Any, low: ArrayMetadata, high: ArrayMetadata) -> list[Index]:

@@ -4,7 +4,6 @@ import math
 import sys
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
@@ -75,17 +74,8 @@ def stored_bytes(store: Store, path: str, metadata: ArrayMetadata) -> int:
 
 def _total(store: Store, path: str, metadata: ArrayMetadata, indexes: list[Index]) -> int:
     keys = metadata.chunk_keys
-    return _sum(lambda index: store.size(join(path, keys.key(index))) or 0, indexes)
-
-
-def _sum(measure: Any, indexes: list[Index]) -> int:
-    counts = [0] * len(indexes)
-
-    def task(i: int) -> None:
-        counts[i] = measure(indexes[i])
-
-    executor.run(task, len(indexes))
-    return sum(counts)
+    width = executor.width(store)
+    return sum(executor.gather(lambda index: store.size(join(path, keys.key(index))) or 0, indexes, width))
 
 
 def summary(store: Store, path: str, metadata: ArrayMetadata) -> str | None:
@@ -131,7 +121,7 @@ def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple
         sides = zip(index, per_shard, bounds, strict=True)
         return int(present[tuple([slice(max(0, bound - i * n)) for i, n, bound in sides])].sum())
 
-    return _sum(measure, indexes)
+    return sum(executor.gather(measure, indexes, executor.width(store)))
 
 
 def _index_bytes(store: Store, key: str, chain: PythonChain, nbytes: int, at_start: bool) -> bytes | None:

@@ -81,6 +81,58 @@ class Waiting(Counting):
         return super().get(key)
 
 
+class Crowded(sz.WrapperStore):
+    """Counts what is asked of the store inside, and how much of that at a time (`most`).
+
+    After `expect(method, n)` calls of this method wait until n of them are under way together, but not for ever.
+    """
+
+    in_memory, concurrency = False, 32
+
+    def __init__(self, store, concurrency=32):
+        super().__init__(store)
+        self.concurrency, self.guard, self.calls = concurrency, threading.Lock(), []
+        self.now = self.most = self.n = 0
+        self.method, self.full = "", threading.Event()
+
+    def expect(self, method, n):
+        self.method, self.n, self.most, self.calls = method, n, 0, []
+        self.full.clear()
+
+    def take(self):
+        """The calls since the last time: how many there were of each method."""
+        calls, self.calls = self.calls, []
+        return {name: sum(call[0] == name for call in calls) for name, _ in sorted(calls)}
+
+    def ask(self, method, *args):
+        with self.guard:
+            self.calls.append((method, args[0] if args else ""))
+            if method == self.method:
+                self.now += 1
+                self.most = max(self.most, self.now)
+                if self.now >= self.n:
+                    self.full.set()
+        try:
+            if method == self.method:
+                self.full.wait(10)
+            return getattr(self.store, method)(*args)
+        finally:
+            if method == self.method:
+                with self.guard:
+                    self.now -= 1
+
+
+_METHODS = ["get_range", "get_ranges", "set", "delete", "delete_prefix", "exists", "size", "list", "list_dir"]
+
+
+def _asking(method):
+    return lambda self, *args: self.ask(method, *args)
+
+
+for _method in [*sz.Store.__abstractmethods__, *_METHODS]:
+    setattr(Crowded, _method, _asking(_method))
+
+
 def within(seconds, function, *args):
     """The result of a call; TimeoutError if it takes longer (its thread is then left behind)."""
     box = []

@@ -64,8 +64,12 @@ class Contender:
         """The array whose files, by key, are all that is put into the library's own store in memory."""
         raise self._refuse("keep arrays in memory")
 
-    def open_slow(self, path: str, latency: float) -> Any:
+    def open_slow(self, path: str, latency: float, write: bool = False) -> Any:
         """A local array each of whose requests takes so many seconds."""
+        raise self._refuse("slow a store down")
+
+    def members_slow(self, path: str, latency: float) -> dict[str, tuple[int, ...]]:
+        """As ``members``, where each request takes so many seconds."""
         raise self._refuse("slow a store down")
 
     def members(self, path: str) -> dict[str, tuple[int, ...]]:

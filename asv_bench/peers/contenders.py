@@ -15,8 +15,6 @@ from peers.peer_zarr import Zarr, ZarrFused, Zarrs
 from peers.peer_zarrista import Zarrista
 from peers.rows import Axis
 
-REQUESTS = 32  # to a slow store at a time
-
 
 class SimpleZarr(Contender):
     name = package = "simplezarr"
@@ -28,7 +26,7 @@ class SimpleZarr(Contender):
         self.library = simplezarr
 
     def settings(self, task: str) -> list[Setting]:
-        return [{"threads": REQUESTS if task == "read-slow" else self.threads}]
+        return [{"threads": self.threads}]
 
     def configure(self, setting: Setting) -> None:
         self.library.set_num_threads(setting["threads"])
@@ -42,8 +40,14 @@ class SimpleZarr(Contender):
     def open_memory(self, files: dict[str, bytes], write: bool = False) -> Any:
         return self.library.open(self.library.MemoryStore(files), mode="r+" if write else "r")
 
-    def open_slow(self, path: str, latency: float) -> Any:
-        return self.library.open(self.library.SlowStore(self.library.LocalStore(path), latency))
+    def _slow(self, path: str, latency: float) -> Any:
+        return self.library.SlowStore(self.library.LocalStore(path), latency)
+
+    def open_slow(self, path: str, latency: float, write: bool = False) -> Any:
+        return self.library.open(self._slow(path, latency), mode="r+" if write else "r")
+
+    def members_slow(self, path: str, latency: float) -> dict[str, tuple[int, ...]]:
+        return {name: array.shape for name, array in self.library.open(self._slow(path, latency)).items()}
 
     def members(self, path: str) -> dict[str, tuple[int, ...]]:
         return {name: array.shape for name, array in self.library.open(path).items()}

@@ -9,9 +9,11 @@ import numpy as np
 from peers.contender import Contender, RefusedError, Setting, boxed, unboxed
 from peers.rows import Axis
 
+REQUESTS = 10  # at a time, as it comes out of the box
+
 
 class Zarr(Contender):
-    """zarr-python as it comes out of the box."""
+    """zarr-python as it comes out of the box, but for the number of requests to slow stores."""
 
     name = "zarr"
     package = "zarr"
@@ -26,6 +28,9 @@ class Zarr(Contender):
         if self.pipeline:
             zarr.config.set({"codec_pipeline.path": self.pipeline})
 
+    def settings(self, task: str) -> list[Setting]:
+        return [{"async.concurrency": requests} for requests in ((64, 32) if task.endswith("-slow") else (REQUESTS,))]
+
     def configure(self, setting: Setting) -> None:
         self.library.config.set(setting)
 
@@ -39,11 +44,18 @@ class Zarr(Contender):
         store = MemoryStore({key: Buffer.from_bytes(value) for key, value in files.items()})
         return self.library.open_array(store, mode="r+" if write else "r")
 
-    def open_slow(self, path: str, latency: float) -> Any:
+    def _slow(self, path: str, latency: float) -> Any:
         from zarr.storage import LocalStore
         from zarr.testing.store import LatencyStore
 
-        return self.library.open_array(LatencyStore(LocalStore(path), get_latency=latency), mode="r")
+        return LatencyStore(LocalStore(path), get_latency=latency, set_latency=latency)
+
+    def open_slow(self, path: str, latency: float, write: bool = False) -> Any:
+        return self.library.open_array(self._slow(path, latency), mode="r+" if write else "r")
+
+    def members_slow(self, path: str, latency: float) -> dict[str, tuple[int, ...]]:
+        group = self.library.open_group(self._slow(path, latency), mode="r")
+        return {name: array.shape for name, array in group.arrays()}
 
     def members(self, path: str) -> dict[str, tuple[int, ...]]:
         return {name: array.shape for name, array in self.library.open_group(path, mode="r").arrays()}
@@ -75,7 +87,11 @@ class ZarrFused(Zarr):
             raise RefusedError(f"zarr {self.version()} has no fused pipeline")
 
     def settings(self, task: str) -> list[Setting]:
-        return [{"codec_pipeline.max_workers": workers} for workers in sorted({1, self.threads})]
+        return [
+            {"codec_pipeline.max_workers": workers, **setting}
+            for workers in sorted({1, self.threads})
+            for setting in super().settings(task)
+        ]
 
 
 class Zarrs(Zarr):
@@ -95,7 +111,7 @@ class Zarrs(Zarr):
     def settings(self, task: str) -> list[Setting]:
         return [{"codec_pipeline.chunk_concurrent_minimum": least} for least in (1, 2, 4)]
 
-    def open_slow(self, path: str, latency: float) -> Any:
+    def _slow(self, path: str, latency: float) -> Any:
         raise self._refuse("slow a store down")  # its stores are not zarr-python's
 
     def read(self, array: Any, selection: tuple[Axis, ...]) -> np.ndarray:

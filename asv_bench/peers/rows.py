@@ -23,7 +23,7 @@ class Target:
 
 
 MICRO = ("chunk", "scalar", "open")  # small operations, many of which are timed together
-WRITING = ("write", "update", "append", "copy")
+WRITING = ("write", "write-slow", "update", "append", "copy")
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,19 @@ def _reads(size: int) -> list[Row]:
         Row("memory-zstd", "block-zstd", PEER, task="read-memory"),
         Row("memory-shards", "block-shards", PEER, task="read-memory"),
         Row("memory-tiny-zstd", "tiny-zstd", PEER, task="read-memory"),
+    ]
+
+
+def _slow(size: int) -> list[Row]:
+    """From and to a store each of whose requests takes 20 ms."""
+    slab = (slice(10, 100), slice(None, None, 2))
+    return [
         Row("slow-blocks-zstd", "blocks-zstd", PEER, task="read-slow"),
+        Row("slow-slab-zstd", "blocks-zstd", PEER, task="read-slow", selection=slab),
+        Row("slow-plane-shards", "cube-shards", PEER, task="read-slow", selection=_scaled(size, 100)),
+        Row("slow-points-zstd", "blocks-zstd", PEER, task="points-slow", count=1000),
+        Row("slow-write-zstd", "block-zstd", PEER, task="write-slow"),
+        Row("slow-open-group", "group", PEER, task="members-slow"),
     ]
 
 
@@ -190,7 +202,7 @@ def _writes(size: int) -> list[Row]:
 
 
 def all_rows(size: int) -> list[Row]:
-    return [*_reads(size), *_batches(size), *_singles(), *_writes(size)]
+    return [*_reads(size), *_slow(size), *_batches(size), *_singles(), *_writes(size)]
 
 
 def choose_rows(rows: list[Row], patterns: list[str] | None, large: bool) -> list[Row]:

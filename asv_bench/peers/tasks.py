@@ -90,6 +90,20 @@ class ReadSlowTask(ReadTask):
         self.array = self.contender.open_slow(self.paths[0], LATENCY)
 
 
+class PointsSlowTask(Task):
+    """Elements at places drawn at random, the same for everybody, from such a store."""
+
+    def open(self) -> None:
+        self.array = self.contender.open_slow(self.paths[0], LATENCY)
+        self.indexes = tuple(self.rng.integers(n, size=self.row["count"]) for n in self.values().shape)
+
+    def once(self) -> np.ndarray:
+        return self.contender.points(self.array, self.indexes)
+
+    def answers(self) -> Sequence[Answer]:
+        return [(self.once(), self.values()[self.indexes])]
+
+
 # ---- Many places in one call ----
 
 
@@ -233,3 +247,10 @@ class MembersTask(Task):
         got, expected = self.once(), [Path(path).name for path in self.paths]
         shapes = np.array([got.get(name, ()) for name in expected])
         return [(len(got), len(expected)), (shapes, np.array([self.values().shape] * len(expected)))]
+
+
+class MembersSlowTask(MembersTask):
+    """The same, from a store each of whose requests takes LATENCY."""
+
+    def once(self) -> dict[str, tuple[int, ...]]:
+        return self.contender.members_slow(str(self.top), LATENCY)

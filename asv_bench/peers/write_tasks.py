@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from peers.tasks import Answer, Task
+from peers.tasks import LATENCY, Answer, Task
 
 _NUMBERS = itertools.count()
 
@@ -33,6 +33,9 @@ class WritingTask(Task):
         self.target.mkdir(parents=True)
         document = json.loads((self.top / "zarr.json").read_bytes())
         (self.target / "zarr.json").write_text(json.dumps({**document, **changes}))
+        return self._opened()
+
+    def _opened(self) -> Any:
         return self.contender.open(str(self.target), write=True)
 
     def close(self) -> None:
@@ -81,6 +84,13 @@ class WriteMemoryTask(Task):
         self.ready()
         self.once()
         return [(self.contender.read(self.array, self.selection), self.given)]
+
+
+class WriteSlowTask(WriteTask):
+    """The same, to a store each of whose requests takes LATENCY."""
+
+    def _opened(self) -> Any:
+        return self.contender.open_slow(str(self.target), LATENCY, write=True)
 
 
 class UpdateTask(WritingTask):

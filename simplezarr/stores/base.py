@@ -3,7 +3,8 @@
 A subclass must have `get`; one that can be written also `set` and `delete`, one whose keys can be found also `list`.
 All else has a default on top of these, to be overridden where a store knows a cheaper way. Missing is a value, failure
 is an exception: only a key that surely does not exist is `None`, anything else that goes wrong raises. Methods are
-called from several threads at once. `simplezarr.testing.check_store` checks all of it.
+called from several threads at once, from as many as `concurrency` says where a store has to be waited for.
+`simplezarr.testing.check_store` checks all of it.
 
 A key is what the Zarr specification calls one: names joined by `/`. A prefix names a directory: `"a"` and `"a/"` are
 the same prefix, it holds `a/b` but neither `a` nor `ab`, and `""` holds every key.
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from simplezarr import executor
 from simplezarr.errors import ReadOnlyError, UnsupportedError
 from simplezarr.locks import KeyLock
 
@@ -29,14 +31,18 @@ class Store(ABC):
     >>> class Readme(Store):
     ...     def get(self, key):
     ...         return b"hello" if key == "readme" else None
-    >>> Readme().get_range("readme", -2, 2), Readme().exists("other")
-    (b'lo', False)
+    >>> Readme().get_range("readme", -2, 2), Readme().exists("other"), Readme().concurrency
+    (b'lo', False, 32)
     """
 
     #: The values are at hand: reading a whole one costs nothing, so that ranges need not be asked for.
     in_memory: bool = False
     #: The caller's word that stored data do not change: what was read once (the index of a shard) may be kept.
     immutable: bool = False
+    #: How many requests the store takes at a time: one call, as `a[...]`, has so many under way, each in a thread
+    #: of its own, as most of a request over a network is waiting. None: requests don't wait, and as many threads ask as
+    #: compute; so it is where values are `in_memory`. With `simplezarr.set_num_threads(1)` it is one at a time.
+    concurrency: int | None = 32
     #: Writing raises a `ReadOnlyError`. May be set on any store at any time.
     read_only: bool = False
 
@@ -86,8 +92,8 @@ class Store(ABC):
 
     def delete_prefix(self, prefix: str) -> None:
         """Remove all keys below a prefix; that there are none is no error."""
-        for key in [*self.list(prefix)]:
-            self.delete(key)
+        keys = [*self.list(prefix)]
+        executor.run(lambda i: self.delete(keys[i]), len(keys), executor.width(self))
 
     def lock(self, key: str) -> AbstractContextManager[object]:
         """`with store.lock(key)`: read one value, change it and write it back, with no other writer in between.

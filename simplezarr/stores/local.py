@@ -40,6 +40,8 @@ class LocalStore(Store):
     True
     """
 
+    concurrency = None
+
     def __init__(self, path: "str | os.PathLike[str]", durable: bool = False, *, follow_symlinks: bool = True):
         name = os.fsdecode(path)
         if not name:

@@ -16,7 +16,8 @@ __all__ = ["SlowStore"]
 class SlowStore(WrapperStore):
     """Behaves like the store inside, but each call takes `latency` seconds, and each byte 1 / `bandwidth` seconds.
 
-    The ranges of one `get_ranges` share one latency. Calls from several threads wait side by side, as over a network.
+    The ranges of one `get_ranges` share one latency. Calls from several threads wait side by side, as over a network;
+    `concurrency` is what `Store.concurrency` says of them.
 
     >>> from simplezarr.stores import MemoryStore
     >>> SlowStore(MemoryStore({"a": b"123"}), latency=0.001, bandwidth=1e6).get("a")
@@ -24,9 +25,17 @@ class SlowStore(WrapperStore):
     """
 
     in_memory = False
+    concurrency: int | None = Store.concurrency
 
-    def __init__(self, store: Store, latency: float = 0.0, bandwidth: float | None = None):
+    def __init__(
+        self,
+        store: Store,
+        latency: float = 0.0,
+        bandwidth: float | None = None,
+        concurrency: int | None = Store.concurrency,
+    ):
         super().__init__(store)
+        self.concurrency = concurrency
         if not latency >= 0:
             raise ValueError(f"the latency must be at least 0 seconds, not {latency!r}")
         if bandwidth is not None and not bandwidth > 0:

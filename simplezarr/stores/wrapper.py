@@ -36,6 +36,10 @@ class WrapperStore(Store):
         return self.store.in_memory
 
     @property
+    def concurrency(self) -> int | None:  # type: ignore[override]
+        return self.store.concurrency
+
+    @property
     def immutable(self) -> bool:  # type: ignore[override]
         return self.store.immutable
 

@@ -85,7 +85,7 @@ class _Check:
     def report(self) -> Report:
         self.find_nodes()
         nodes = [*self.nodes.values()]
-        executor.run(lambda i: self.check_documents(nodes[i]), len(nodes))
+        executor.run(lambda i: self.check_documents(nodes[i]), len(nodes), executor.width(self.store))
         self.check_hierarchy()
         for path, key, message in stale_copies(self.store, {node.path: node.metadata for node in nodes}):
             self.found("stale", path, key, message)
@@ -165,7 +165,7 @@ class _Check:
                     if self.progress is not None:
                         self.progress(self.done, max(self.done, self.total))
 
-        executor.drain(work, executor.get_num_threads(), self.stop)
+        executor.drain(work, executor.width(self.store), self.stop)
 
     def stop(self) -> None:
         with self.lock:
