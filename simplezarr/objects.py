@@ -19,7 +19,7 @@ from simplezarr.codecs.chain import PythonChain, stored_order
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.variable import filled, is_fill
 from simplezarr.errors import ChunkError
-from simplezarr.selection import Selection
+from simplezarr.selection import Selection, wrapped
 
 __all__ = ["Elements", "read_objects", "write_objects"]
 
@@ -56,7 +56,10 @@ class Elements:
 
 
 def coordinates(selection: Selection, stored: tuple[int, ...]) -> list[np.ndarray]:
-    """For each axis of the array the index of each element; they broadcast to the selection's shape."""
+    """For each axis of the array the index of each element; they broadcast to the selection's shape.
+
+    Raises IndexError for points that are not in the array.
+    """
     plan = selection.plan
     result = [np.empty(plan.shape, np.intp) for _ in stored]
     views = [plan.view(index) for index in result]
@@ -74,8 +77,8 @@ def coordinates(selection: Selection, stored: tuple[int, ...]) -> list[np.ndarra
     for points in selection.points:
         behind = len(selection.shape) - points.at - before - len(points.shape)
         for axis, index in zip(points.axes, points.indices, strict=True):
-            wrapped = np.where(index < 0, index + selection.of[axis], index)
-            result[axis] = np.broadcast_to(wrapped, points.shape).reshape(*points.shape, *(1,) * behind)
+            counted = wrapped(np.broadcast_to(index, points.shape), selection.of[axis], axis)
+            result[axis] = counted.reshape(*points.shape, *(1,) * behind)
         before += len(points.shape)
     return result
 

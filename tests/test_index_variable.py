@@ -48,3 +48,46 @@ def test_views_and_batches(case):
     np.testing.assert_array_equal(arr.lazy[::-1][[1, 2]].read(), data[::-1][[1, 2]])
     for got, selection in zip(arr.read_many([sz.s_[:2], sz.s_[3:5, 1]]), [sz.s_[:2], sz.s_[3:5, 1]], strict=True):
         np.testing.assert_array_equal(got, data[selection])
+
+
+@pytest.mark.parametrize(
+    ("way", "key"),
+    [
+        ("", ([13],)),
+        ("", ([0, -14],)),
+        ("", ([1, 2], [3, 11])),
+        ("", (slice(None), [99])),
+        ("", (slice(3, 3), [99])),
+        ("", (np.ones(12, bool),)),
+        ("oindex", ([1], [-12])),
+        ("vindex", ([1, 2], [3, 11])),
+    ],
+    ids=str,
+)
+def test_out_of_bounds(case, way, key):
+    data, arr = case
+    numpy_key = np.ix_(*key) if way == "oindex" else key
+    with pytest.raises(IndexError) as expected:
+        data[numpy_key]
+    indexed = getattr(arr, way) if way else arr
+    with pytest.raises(IndexError) as error:
+        indexed[key]
+    assert str(error.value) == str(expected.value)
+    with pytest.raises(IndexError):
+        indexed[key] = data[0, 0]
+    np.testing.assert_array_equal(arr[...], data)
+
+
+def test_nothing_is_looked_up_for_no_points(case):
+    data, arr = case
+    key = (np.empty((0, 1), int), [99])
+    assert arr[key].shape == data[key].shape == (0, 1)
+
+
+def test_the_last_of_several_wins(case):
+    data, arr = case
+    new = data[[5, 6, 7]]
+    arr[[2, 2, -11]] = data[[2, 2, -11]] = new
+    np.testing.assert_array_equal(arr[...], data)
+    arr.vindex[[1, 1, -12], [4, 4, -7]] = data[[1, 1, -12], [4, 4, -7]] = data[[8, 9, 10], 3]
+    np.testing.assert_array_equal(arr[...], data)
