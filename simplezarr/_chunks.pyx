@@ -25,8 +25,8 @@ from simplezarr._pipeline cimport chain_is_shard, chain_outermost, raised, take_
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport Row, product, Span, span_row, span_set
 from simplezarr._worker cimport (
-    Joined, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, scratch, status_message, worker_acquire,
-    worker_release)
+    Joined, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_UNSUPPORTED, scratch, status_message,
+    worker_acquire, worker_release)
 from simplezarr.errors import ChunkError, UnsupportedError
 
 cdef extern from "atomic.h" nogil:
@@ -412,7 +412,7 @@ cdef class Job:
         if self.status == SZ_IO:
             raise OSError(self.os_error, f"{os.strerror(self.os_error)} (while {self.task()} {place}{self.outcome()})",
                           os.fspath(self.source.store.local_root))
-        damaged = "" if self.status == REFUSED else (
+        damaged = "" if self.status in (REFUSED, SZ_UNSUPPORTED) else (
             "; the stored object is damaged or not what the array's metadata say")
         raise ChunkError(f"{place}: {codec}: {status_message(self.status)}{damaged}{self.outcome()}",
                          path=self.source.path, index=index, key=key, codec=codec)

@@ -336,7 +336,7 @@ class Array:
 
     def _check_writable(self) -> None:
         check_writable(self)
-        unknown = [*self.metadata.skipped, *[codec.name for codec in self.codecs if codec.decodes_only]]
+        unknown = [*self.metadata.skipped, *[repr(codec) for codec in self.codecs if codec.decodes_only]]
         if unknown:
             raise UnsupportedError(f"array {self.name} can only be read: {', '.join(unknown)} can't be written")
 

@@ -181,7 +181,7 @@ def _as_chain(codecs: Any, data_type: DataType) -> tuple[Codec, ...]:
     chain = [as_codec(codec, f"codecs[{i}]") for i, codec in enumerate(codecs)]
     for i, codec in enumerate(chain):
         if codec.decodes_only:
-            raise UnsupportedError(f"codecs[{i}]: {codec.name} can be read but not written")
+            raise UnsupportedError(f"codecs[{i}]: {codec!r} can't be written")
     if not any(isinstance(codec, ArrayBytesCodec) for codec in chain):
         heads = sum(isinstance(codec, ArrayArrayCodec) for codec in chain)
         chain.insert(heads, array_bytes)

@@ -3,6 +3,8 @@
 import math
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache, partial
 from itertools import islice
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from simplezarr import executor
 from simplezarr._decode import decode_chunk
 from simplezarr._pipeline import CodecFailure
-from simplezarr.codecs.base import resolve_chain, split_chain
+from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
 from simplezarr.codecs.chain import PythonChain, bind, python_chain, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
@@ -96,46 +98,64 @@ def summary(store: Store, path: str, metadata: ArrayMetadata) -> str | None:
 def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple[int, ...]) -> int:
     """Number of stored chunks; of shards, the inner chunks that their indexes have."""
     indexes = _inside(store, path, metadata)
-    heads, middle, _ = split_chain(metadata.codecs, "codecs")
+    _, middle, _ = split_chain(metadata.codecs, "codecs")
     if type(middle) is not Sharding or chunks == metadata.chunk_shape:
         return len(indexes)
-    if metadata.grid is not None:
-        raise UnsupportedError(f"array '/{path}': chunks in shards of different shapes can't be counted")
-    spec = resolve_chain(metadata.codecs, metadata.spec, "codecs")[0][-1]
-    index_spec = middle.index_spec(spec)
-    pipeline = bind(middle.index_codecs, index_spec)
-    nbytes = resolve_chain(middle.index_codecs, index_spec, "index_codecs")[1] or 0
-    chain = python_chain(metadata.codecs, metadata.spec)
-    order = np.argsort(stored_order(heads, metadata.spec)).tolist()
-    bounds = grid(metadata.shape, chunks)
-    per_shard = grid(metadata.chunk_shape, chunks)
+    axes = metadata.axes
+    reader = lru_cache(partial(_IndexReader, metadata.codecs, metadata.spec))  # shards may be of several shapes
 
     def measure(index: Index) -> int:
         key = join(path, metadata.chunk_keys.key(index))
-        raw = _index_bytes(store, key, chain, nbytes, middle.index_location == "start")
-        if raw is None:
+        shard = tuple([axis.edges[axis.run(number)] for axis, number in zip(axes, index, strict=True)])
+        try:
+            present = reader(shard).present(store, key)
+        except (CodecFailure, ValueError) as error:
+            message = f"array '/{path}', key {key!r}: {middle.name}: its index can't be decoded: {error}"
+            raise ChunkError(message, path=path, index=index, key=key, codec=middle.name) from error.__cause__
+        if present is None:
             return 0  # deleted meanwhile
-        if len(raw) != nbytes:
-            raise ChunkError(f"array '/{path}', key {key!r}: sharding_indexed: too short for its index", key=key)
-        present = (decode_chunk(pipeline, raw) != _EMPTY).any(-1).transpose(order)
-        sides = zip(index, per_shard, bounds, strict=True)
-        return int(present[tuple([slice(max(0, bound - i * n)) for i, n, bound in sides])].sum())
+        begins = [axis.begin(number) for axis, number in zip(axes, index, strict=True)]
+        sides = zip(metadata.shape, begins, chunks, strict=True)
+        return int(present[tuple([slice(-(-(length - begin) // chunk)) for length, begin, chunk in sides])].sum())
 
     return sum(executor.gather(measure, indexes, executor.width(store)))
 
 
-def _index_bytes(store: Store, key: str, chain: PythonChain, nbytes: int, at_start: bool) -> bytes | None:
-    """The encoded index of a shard, which codecs after the sharding may have wrapped up with the rest."""
-    if not chain.bytes_bytes:
-        return store.get_range(key, 0 if at_start else -nbytes, nbytes)
-    data = store.get(key)
-    if data is None:
-        return None
-    try:
-        data = chain.unwrap(data)
-    except CodecFailure as error:
-        raise ChunkError(f"key {key!r}: {error}", key=key, codec=error.codec) from error.__cause__
-    return data[:nbytes] if at_start else data[-nbytes:]
+class _IndexReader:
+    """Reads which inner chunks the shards of one shape have."""
+
+    def __init__(self, codecs: tuple[Codec, ...], spec: ChunkSpec, shape: tuple[int, ...]):
+        spec = replace(spec, shape=shape)
+        heads, sharding, _ = split_chain(codecs, "codecs")
+        assert isinstance(sharding, Sharding)
+        index = sharding.index_spec(resolve_chain(codecs, spec, "codecs")[0][-1])
+        self.pipeline = bind(sharding.index_codecs, index)
+        self.nbytes = resolve_chain(sharding.index_codecs, index, "index_codecs")[1] or 0
+        self.at_start = sharding.index_location == "start"
+        self.chain = python_chain(codecs, spec)
+        self.order = np.argsort(stored_order(heads, spec)).tolist()
+
+    def present(self, store: Store, key: str) -> np.ndarray | None:
+        """Whether each inner chunk is stored, in the array's own order of axes; None if the shard is not there.
+
+        Raises ValueError or CodecFailure for an index that can't be decoded.
+        """
+        raw = self.encoded(store, key)
+        if raw is None:
+            return None
+        if len(raw) != self.nbytes:
+            raise ValueError("the shard is too short for it")
+        return (decode_chunk(self.pipeline, raw) != _EMPTY).any(-1).transpose(self.order)
+
+    def encoded(self, store: Store, key: str) -> bytes | None:
+        """The encoded index, which codecs after the sharding may have wrapped up with the rest."""
+        if not self.chain.bytes_bytes:
+            return store.get_range(key, 0 if self.at_start else -self.nbytes, self.nbytes)
+        data = store.get(key)
+        if data is None:
+            return None
+        data = self.chain.unwrap(data)
+        return data[: self.nbytes] if self.at_start else data[-self.nbytes :]
 
 
 def sharding_of(metadata: ArrayMetadata) -> Sharding | None:

@@ -185,7 +185,7 @@ def test_spellings_of_a_dtype(dtype):
     (r"^codecs: ", {"codecs": None}),
     (r"^codecs\[1\]: ", {"codecs": ["bytes", "nonsense"]}),
     (r"^codecs\[0\]: zstd takes bytes", {"codecs": ["zstd", BIG]}),
-    (r"^codecs\[0\]: .*snappy|^codecs\[0\]: blosc", {"codecs": [sz.codecs.Blosc(cname="snappy")]}),
+    (r"^codecs\[0\]: Blosc\(cname='snappy'.* can't be written", {"codecs": [sz.codecs.Blosc(cname="snappy")]}),
     (r"^codecs\[0\].configuration.level: 10 ", {"codecs": [codec("gzip", level=10)]}),
     (r"^codecs\[0\].configuration.order: ", {"codecs": [codec("transpose", order=[0])], "shards": (2, 2)}),
     (r"^codecs: with sharding", {"codecs": [sharding([1, 1])]}),

@@ -273,6 +273,16 @@ def test_damaged_blosc_containers():
             broken({**store, "c/0": bytes(data)}, "blosc")
 
 
+def test_snappy_is_named():
+    """Stored containers are read, whatever the metadata say; of compressed ones it is said what they are."""
+    blosc = codec("blosc", cname="snappy", clevel=1, shuffle="noshuffle", blocksize=0)
+    stored = bytes.fromhex("02014202" + "08000000" * 2 + "18000000") + bytes(range(8))
+    assert sz.open_array(one_chunk("uint8", (8,), [LITTLE, blosc], stored))[...].tolist() == list(range(8))
+    compressed = bytes.fromhex("02014002" + "08000000" * 2 + "1e000000" + "14000000" + "06000000" + "0800") + bytes(4)
+    with pytest.raises(sz.ChunkError, match="chunk .0,., .* blosc: .*snappy, which is not supported$"):
+        sz.open_array(one_chunk("uint8", (8,), [LITTLE, blosc], compressed))[...]
+
+
 def try_all(store):
     """Whether all of an array can be read; no other error may come."""
     try:

@@ -225,6 +225,14 @@ def test_shards():
         assert (arr.get_chunk((i, j)) == data[2 * i : 2 * i + 2, 3 * j : 3 * j + 3]).all()
     arr[3:13, 2] = data[3:13, 2] = 1
     assert (sz.open_array(store)[...] == data).all()
+    assert arr.nchunks_stored == arr.nchunks == 14
+    arr[4:6, 3:] = arr[13:] = 0
+    assert arr.nchunks_stored == 13
+    arr[12:] = 0
+    assert arr.nchunks_stored == 11
+    arr.resize((5, 4))
+    arr[...] = 1
+    assert arr.nchunks_stored == arr.nchunks == 6
     bad = sz.open_array(write(data, [[4, 8, 3], 6], [LITTLE]) | {"zarr.json": document(data, [[4, 8, 3], 6], codecs)})
     with pytest.raises(sz.MetadataError, match=r"chunk_shape"):
         bad[12:]

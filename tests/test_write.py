@@ -284,18 +284,18 @@ def test_arrays_that_are_only_to_be_read():
 
 
 @pytest.mark.parametrize(
-    "codecs",
+    ("codecs", "culprit"),
     [
-        [LITTLE, codec("blosc", cname="snappy", clevel=1, shuffle="noshuffle", typesize=1, blocksize=0)],
-        [sharding((1,), [LITTLE, codec("blosc", cname="snappy", clevel=1, shuffle="noshuffle", blocksize=0)])],
-        [LITTLE, {"name": "test_unheard_of", "must_understand": False}],
+        ([LITTLE, codec("blosc", cname="snappy", clevel=1, shuffle="noshuffle", typesize=1, blocksize=0)], "snappy"),
+        ([sharding((1,), [LITTLE, codec("blosc", cname="snappy", clevel=1, shuffle="noshuffle", blocksize=0)])], "snappy"),
+        ([LITTLE, {"name": "test_unheard_of", "must_understand": False}], "test_unheard_of"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::simplezarr.ZarrWarning")
-def test_codecs_that_can_not_encode(codecs):
+def test_codecs_that_can_not_encode(codecs, culprit):
     document = json.loads(oracle.write_array({}, "", np.zeros(4), (2,))["zarr.json"]) | {"codecs": codecs}
     arr = sz.open_array(Writable({"zarr.json": json.dumps(document).encode()}), mode="r+")
-    with pytest.raises(sz.UnsupportedError, match="array /"):
+    with pytest.raises(sz.UnsupportedError, match=f"array / .*{culprit}"):
         arr[...] = 1
     assert not keys_of(arr.store.take(), "set")
 

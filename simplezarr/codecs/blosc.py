@@ -70,7 +70,7 @@ class Blosc(NativeCodec):
 
     @property
     def decodes_only(self) -> bool:
-        return self.cname == "snappy"  # not in the archive (and not read either)
+        return self.cname == "snappy"  # not in the archive; what can be read are containers with plain bytes
 
     @property
     def kernel(self) -> "Kernel":
