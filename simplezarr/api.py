@@ -9,7 +9,7 @@ import numpy as np
 from simplezarr.array import Array
 from simplezarr.create import array_metadata, as_data
 from simplezarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
-from simplezarr.group import Group, find_node, new_group, require_group
+from simplezarr.group import Group, find_node, make_array, new_group, require_group
 from simplezarr.hierarchy import create_node
 from simplezarr.keys import join, normalize_path
 from simplezarr.stores.base import Store
@@ -105,8 +105,10 @@ def create_array(
     shape, dtype: lengths (a number for one dimension) and a NumPy dtype or the name of a Zarr data type; or
     data: anything that NumPy takes for an array, which is written; shape and dtype are its own unless they are given.
     chunks: the unit of reading, in elements along each axis; -1, or nothing at the end, is the whole axis. "auto" aims
-    at 1 MiB stored, taking compressors to halve the data.
-    shards: the unit of writing, a multiple of chunks; None stores each chunk by itself, "auto" aims at 64 MiB.
+    at 1 MiB stored, taking compressors to halve the data. A list of lengths in place of one, as in [[10, 20, 30], 5],
+    makes a rectilinear grid; in the list, (20, 3) stands for three times 20.
+    shards: the unit of writing, multiples of chunks, also as lists; None stores each chunk by itself, "auto" aims at
+    64 MiB.
     codecs: "auto", for bytes (little-endian) and zstd, or a list in the order of encoding, of codec objects
     (`sz.codecs.Zstd(level=3)`), Zarr JSON objects and names. `bytes` is put in if nothing else makes bytes of arrays.
     With shards, the list is for the chunks in them.
@@ -142,7 +144,7 @@ def create_array(
         attributes=attributes,
         zarr_format=zarr_format,
     )
-    array = Array(store, path, metadata, read_only=False, write_empty_chunks=write_empty_chunks)
+    array = make_array(store, path, metadata, read_only=False, write_empty_chunks=write_empty_chunks)
     fill = None
     if data is not None:
         values = as_values(data, array.dtype, array.shape)  # raises what is wrong with them before anything is written

@@ -4,6 +4,7 @@ Everything is checked here, before anything is written; errors begin with the na
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from simplezarr.codecs.zstd import Zstd
 from simplezarr.dtypes import DataType, of_numpy, parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.extensions import show
+from simplezarr.grids import Rectilinear, as_rectilinear
 from simplezarr.keys import ChunkKeys
 from simplezarr.metadata import MAX_NDIM, ArrayMetadata, check_dimension_names
 from simplezarr.metadata_json import plain_attributes
@@ -50,10 +52,14 @@ def array_metadata(
     data_type = _as_data_type(dtype)
     fill = _as_element(fill_value, data_type)
     chain = _as_chain(codecs, data_type)
+    chunks, shards, grid = _as_grid(chunks, shards, shape)
     inner, outer = _shapes(shape, data_type.itemsize, chunks, shards, chain)
     chain = _fitted(chain, ChunkSpec(inner, data_type, fill), "chunks")
     if outer is not None:
         chain = _fitted((Sharding(inner, chain),), ChunkSpec(outer, data_type, fill), "shards")
+    if grid is not None:
+        spec = ChunkSpec(outer or inner, data_type, fill)
+        _check_lengths(grid, chain, spec, "chunks" if outer is None else "shards")
     names = None
     if dimension_names is not None:
         names = [*dimension_names] if isinstance(dimension_names, (list, tuple)) else dimension_names
@@ -61,7 +67,7 @@ def array_metadata(
     cls: type[ArrayMetadata] = ArrayMetadata
     if zarr_format == ArrayMetadataV2.zarr_format:
         cls = ArrayMetadataV2
-        _check_for_v2(names, shards)
+        _check_for_v2(names, shards, grid)
         chunk_key_encoding = "v2" if chunk_key_encoding == "default" else chunk_key_encoding
     return cls(
         shape,
@@ -72,6 +78,7 @@ def array_metadata(
         chain,
         as_attributes(attributes),
         names,
+        grid=grid,
     )
 
 
@@ -81,11 +88,13 @@ def check_format(zarr_format: object) -> None:
         raise UnsupportedError(f"zarr_format: {show(zarr_format)} can't be written; 2 and 3 can")
 
 
-def _check_for_v2(names: object, shards: object) -> None:
+def _check_for_v2(names: object, shards: object, grid: object) -> None:
     if names is not None:
         raise UnsupportedError('dimension_names: Zarr 2 has none; xarray reads the attribute "_ARRAY_DIMENSIONS"')
     if shards is not None:
         raise UnsupportedError("shards: Zarr 2 has none; take zarr_format=3")
+    if grid is not None:
+        raise UnsupportedError("chunks: in Zarr 2 all are of one shape; take zarr_format=3 for lists of lengths")
 
 
 def as_attributes(attributes: Any) -> dict:
@@ -195,6 +204,29 @@ def _fitted(chain: tuple[Codec, ...], spec: ChunkSpec, chunks: str) -> tuple[Cod
     chain = fit_chain(chain, spec, "codecs")
     bind(chain, spec)
     return chain
+
+
+def _as_grid(chunks: Any, shards: Any, shape: tuple[int, ...]) -> tuple[Any, Any, Rectilinear | None]:
+    """Lists of lengths in `chunks` or `shards`: the grid that they mean; in place of both, its largest lengths."""
+    grid = as_rectilinear(chunks, shape, "chunks")
+    if shards is None:
+        return chunks if grid is None else grid.largest, None, grid
+    if grid is not None:
+        raise UnsupportedError("chunks: within shards all have one shape; give lists of lengths for the shards")
+    grid = as_rectilinear(shards, shape, "shards")
+    if grid is not None and isinstance(chunks, str):
+        raise MetadataError(f"chunks: {show(chunks)}; in shards of several shapes, give the shape of the chunks")
+    return chunks, shards if grid is None else grid.largest, grid
+
+
+def _check_lengths(grid: Rectilinear, chain: tuple[Codec, ...], spec: ChunkSpec, where: str) -> None:
+    """Raises unless the chain can encode chunks of each of the grid's lengths; `spec` has the largest."""
+    for i, runs in enumerate(grid.axes):
+        for edge in {runs} if isinstance(runs, int) else {edge for edge, _ in runs}:
+            try:
+                bind(chain, replace(spec, shape=(*spec.shape[:i], edge, *spec.shape[i + 1 :])))
+            except (MetadataError, UnsupportedError) as error:
+                raise type(error)(f"{where}[{i}]: length {edge}: {error}") from None
 
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...] | None]

@@ -6,13 +6,26 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
+
+from simplezarr.chunking import whole_axes
 from simplezarr.codecs.base import Codec
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.extensions import check_choice, check_integers, parse_extension, refuse_unknown, show
+from simplezarr.extensions import check_choice, check_integer, check_integers, parse_extension, refuse_unknown, show
 from simplezarr.leniency import tolerate
 
-__all__ = ["CHUNK_SHAPE", "MAX_LENGTH", "Axis", "Rectilinear", "parse_grid", "regular_to_json", "without_zeros"]
+__all__ = [
+    "CHUNK_SHAPE",
+    "MAX_LENGTH",
+    "Axis",
+    "Rectilinear",
+    "as_rectilinear",
+    "parse_grid",
+    "regular_to_json",
+    "without_zeros",
+]
 
 MAX_LENGTH = 2**63 - 1
 CHUNK_SHAPE = "chunk_grid.configuration.chunk_shape"
@@ -155,18 +168,48 @@ def parse_grid(value: object, where: str) -> tuple[int, ...] | Rectilinear:
     return Rectilinear(tuple([_parse_runs(item, f"{place}[{i}]") for i, item in enumerate(shapes)]))
 
 
+def as_rectilinear(value: object, shape: tuple[int, ...], where: str) -> Rectilinear | None:
+    """The grid that a caller means who lists the lengths of chunks along some axes; None if all are of one length.
+
+    >>> as_rectilinear([[10, (20, 2)], -1], (50, 5), "chunks")
+    Rectilinear(axes=(((10, 1), (20, 2)), 5))
+    """
+    if not isinstance(value, (list, tuple)) or not any(isinstance(entry, (list, tuple)) for entry in value):
+        return None
+    listed = {i: entry for i, entry in enumerate(value) if isinstance(entry, (list, tuple))}
+    lengths = [-1 if i in listed else entry for i, entry in enumerate(value)]
+    axes: list[int | tuple[Run, ...]] = [*whole_axes(lengths, shape, where)]
+    for i, entry in listed.items():
+        axes[i] = _parse_runs([_plain(item) for item in entry], f"{where}[{i}]")
+    grid = Rectilinear(tuple(axes))
+    grid.check(shape, where)
+    return grid
+
+
+def _plain(item: Any) -> Any:
+    """A length or a pair as JSON has them."""
+    if isinstance(item, tuple):
+        return [*item]
+    return int(item) if isinstance(item, np.integer) else item
+
+
 _MEMBERS = {"regular": ("chunk_shape",), "rectilinear": ("kind", "chunk_shapes")}
 
 
 def _parse_runs(value: object, where: str) -> int | tuple[Run, ...]:
     if type(value) is not list:
-        return check_integers([value], 1, MAX_LENGTH, where)[0]
+        check_integer(value, 1, MAX_LENGTH, where)
+        return value  # type: ignore[return-value]
     if len(value) > MAX_RUNS:
         raise MetadataError(f"{where}: {len(value)} entries; the limit is {MAX_RUNS}")
     runs: list[Run] = []
     for i, item in enumerate(value):
         place = f"{where}[{i}]"
-        pair = check_integers(item if type(item) is list else [item, 1], 1, MAX_LENGTH, place)
+        pair = (item, 1)
+        if type(item) is list:
+            pair = check_integers(item, 1, MAX_LENGTH, place)
+        else:
+            check_integer(item, 1, MAX_LENGTH, place)
         if len(pair) != 2:
             raise MetadataError(f"{place}: {show(item)} is neither a length nor a pair of a length and a count")
         if runs and runs[-1][0] == pair[0]:

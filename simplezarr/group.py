@@ -19,12 +19,17 @@ from simplezarr.stores.base import Store
 def make_node(store: Store, path: str, metadata: ArrayMetadata | GroupMetadata, *, read_only: bool) -> "Array | Group":
     """The array or group that `metadata` describe."""
     if isinstance(metadata, ArrayMetadata):
-        if metadata.grid is not None:
-            from simplezarr.rectilinear import RectilinearArray  # such arrays are rare
-
-            return RectilinearArray(store, path, metadata, read_only=read_only)
-        return Array(store, path, metadata, read_only=read_only)
+        return make_array(store, path, metadata, read_only=read_only)
     return Group(store, path, metadata, read_only=read_only)
+
+
+def make_array(store: Store, path: str, metadata: ArrayMetadata, **options: Any) -> Array:
+    """The array that `metadata` describe; the options are those of `Array`."""
+    if metadata.grid is None:
+        return Array(store, path, metadata, **options)
+    from simplezarr.rectilinear import RectilinearArray  # such arrays are rare
+
+    return RectilinearArray(store, path, metadata, **options)
 
 
 def find_node(store: Store, path: str, *, read_only: bool) -> "Array | Group | None":

@@ -13,7 +13,7 @@ from simplezarr import executor
 from simplezarr._decode import decode_chunk
 from simplezarr._pipeline import CodecFailure
 from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
-from simplezarr.codecs.chain import PythonChain, bind, python_chain, stored_order
+from simplezarr.codecs.chain import bind, python_chain, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.errors import ChunkError, UnsupportedError

@@ -276,3 +276,82 @@ def test_scalar_arrays():
     assert (arr[()], arr[...].tolist(), arr.get_chunk(()).tolist()) == (5, 5, 5)
     arr[()] = 6
     assert store["c"] == b"\6"
+
+
+# ---------------------------------------------------------------- making
+
+MADE = {
+    "lists": ([[3, 4, 4], [5, 1, 9, 1, 1]], None),
+    "tuples": (((3, 4, 4), (5, 1, 9, 1, 1)), None),
+    "pairs": ([[3, (4, 2)], [5, [1, 1], 9, (1, 5)]], None),
+    "numbers": ([[3, 8], 5], None),
+    "whole axes": ([[3, 8]], None),
+    "beyond the end": ([[3, 4, 5, 100], [np.int64(17)]], None),
+    "shards": ((2, 3), [[4, 2, 6], [6, 3, (3, 3)]]),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_making(name, tmp_path):
+    chunks, shards = MADE[name]
+    made = sz.create_array(tmp_path, data=DATA, chunks=chunks, shards=shards, fill_value=7)
+    assert type(made) is type(sz.open_array(tmp_path))
+    assert oracle.same(sz.open_array(tmp_path)[...], DATA)
+    grid = json.loads((tmp_path / "zarr.json").read_text())["chunk_grid"]
+    assert grid["name"] == "rectilinear"
+    made[2:9, 3] = 7
+    want = DATA.copy()
+    want[2:9, 3] = 7
+    assert oracle.same(made[...], want)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_zarr_python_reads_what_is_made(name, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    if "array.rectilinear_chunks" not in zarr.config:
+        pytest.skip("this zarr-python has no rectilinear grids")
+    chunks, shards = MADE[name]
+    sz.create_array(tmp_path, data=DATA, chunks=chunks, shards=shards)
+    with zarr.config.set({"array.rectilinear_chunks": True}):
+        assert oracle.same(zarr.open_array(tmp_path, mode="r")[...], DATA)
+
+
+def test_made_like_zarr_python():
+    """The lists of lengths mean what zarr-python 3.4 makes of them, as it writes them."""
+    arr = sz.create_array({}, shape=(60, 10), dtype="i4", chunks=[[25, 25, 10], [5, 5]])
+    configuration = {"kind": "inline", "chunk_shapes": [[[25, 2], 10], [[5, 2]]]}
+    assert arr.metadata.to_json()["chunk_grid"] == {"name": "rectilinear", "configuration": configuration}
+    assert (arr.chunks, arr.grid_shape) == ((25, 5), (3, 2))
+
+
+def test_empty_chunks_of_made_arrays_are_stored():
+    store = {}
+    sz.create_array(store, data=np.zeros(5), chunks=[[2, 3]], write_empty_chunks=True)
+    assert sorted(store) == ["c/0", "c/1", "zarr.json"]
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        (r"^chunks\[0\]: the lengths add up to 5; the array has 6", {"chunks": [[2, 3], 1]}),
+        (r"^chunks\[1\]\[0\]: 0 ", {"chunks": [[6], [0, 4]]}),
+        (r"^chunks\[0\]\[1\]: -1 ", {"chunks": [[6, -1]]}),
+        (r"^chunks\[0\]\[0\]: ", {"chunks": [["6"], 4]}),
+        (r"^chunks: .* 3 entries", {"chunks": [[6], 4, 1]}),
+        (r"^chunks\[1\]: 0 ", {"chunks": [[6], 0]}),
+        (r"^shards\[0\]: length 3: .* 2 does not divide", {"chunks": (2, 2), "shards": [[4, 3], 4]}),
+        (r"^shards\[1\]: 3 is not a multiple", {"chunks": (2, 2), "shards": [[4, 2], 3]}),
+        (r"^chunks: within shards", {"chunks": [[6], 4], "shards": (6, 4)}),
+        (r"^chunks: within shards", {"chunks": [[6], 4], "shards": "auto"}),
+        (r'^chunks: "auto"; ', {"shards": [[6], 4]}),
+        (r"^chunks: in Zarr 2", {"chunks": [[6], 4], "zarr_format": 2}),
+        (r"^chunks\[0\]: length 2: codecs\[0\]", {
+            "chunks": [[4, 2], 4], "codecs": [codec("reshape", shape=[16]), LITTLE]}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_can_not_be_made(message, arguments):
+    store = {}
+    with pytest.raises(sz.ZarrError, match=message):
+        sz.create_array(store, shape=(6, 4), dtype="u2", **arguments)
+    assert not store

@@ -287,7 +287,10 @@ def test_arrays_that_are_only_to_be_read():
     ("codecs", "culprit"),
     [
         ([LITTLE, codec("blosc", cname="snappy", clevel=1, shuffle="noshuffle", typesize=1, blocksize=0)], "snappy"),
-        ([sharding((1,), [LITTLE, codec("blosc", cname="snappy", clevel=1, shuffle="noshuffle", blocksize=0)])], "snappy"),
+        (
+            [sharding((1,), [LITTLE, codec("blosc", cname="snappy", clevel=1, shuffle="noshuffle", blocksize=0)])],
+            "snappy",
+        ),
         ([LITTLE, {"name": "test_unheard_of", "must_understand": False}], "test_unheard_of"),
     ],
 )
