@@ -205,7 +205,7 @@ def _parse_runs(value: object, where: str) -> int | tuple[Run, ...]:
     runs: list[Run] = []
     for i, item in enumerate(value):
         place = f"{where}[{i}]"
-        pair = (item, 1)
+        pair: tuple[int, ...] = (item, 1)
         if type(item) is list:
             pair = check_integers(item, 1, MAX_LENGTH, place)
         else:
