@@ -11,7 +11,7 @@ from libc.string cimport memcpy
 import numpy as np
 
 from simplezarr import executor
-from simplezarr._chunks cimport Job
+from simplezarr._job cimport Job
 from simplezarr._decode cimport (
     decode_native, inner_count, inner_region, inner_spans, read_native, shard_index)
 from simplezarr._encode cimport (

@@ -1,4 +1,4 @@
-from simplezarr._chunks cimport Job
+from simplezarr._job cimport Job
 from simplezarr._flights cimport Name
 from simplezarr._pipeline cimport Blob, Region, sz_file
 from simplezarr._worker cimport Worker

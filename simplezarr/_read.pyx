@@ -13,7 +13,8 @@ from libc.errno cimport errno
 from libc.stdint cimport uint64_t
 
 from simplezarr import executor
-from simplezarr._chunks cimport Job, ShardIndex, Source
+from simplezarr._job cimport Job
+from simplezarr._source cimport ShardIndex, Source
 from simplezarr._decode cimport (
     close_file, decode_region, decode_shard, inner_count, inner_region, inner_spans, open_file, read_file, read_once,
     read_raw, shard_index)

@@ -7,7 +7,7 @@ file, few small regions are read without the rest.
 from libc.stdint cimport int64_t
 
 from simplezarr import executor
-from simplezarr._chunks cimport Source
+from simplezarr._source cimport Source
 from simplezarr._codecs cimport SZ_ZSTD_SLACK
 from simplezarr._decode cimport (
     RAW_ALONE, Wanted, decode_region, decode_start, read_file, read_native, read_raw, walk_shard)

@@ -2,7 +2,7 @@
 
 from libc.string cimport memcpy
 
-from simplezarr._chunks cimport Source
+from simplezarr._source cimport Source
 from simplezarr._make cimport Unit
 from simplezarr._pipeline cimport Chain, Region
 from simplezarr._scatter cimport (

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from simplezarr._chunks import Source
+from simplezarr._source import Source
 from simplezarr._flights import written
 from simplezarr._plan import NotBasic, Plan
 from simplezarr._read import read

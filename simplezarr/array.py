@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simplezarr import executor
-from simplezarr._chunks import Source
+from simplezarr._source import Source
 from simplezarr._pipeline import Pipeline
 from simplezarr._plan import chunk_plan
 from simplezarr.access import assign, fetch, take

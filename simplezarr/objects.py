@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr import executor
-from simplezarr._chunks import Source
+from simplezarr._source import Source
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan import Plan
 from simplezarr.codecs.base import ChunkSpec
