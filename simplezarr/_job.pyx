@@ -11,7 +11,6 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from cpython.unicode cimport PyUnicode_FromString
-from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
 from simplezarr import executor
@@ -20,7 +19,7 @@ from simplezarr._pipeline cimport chain_outermost, raised
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport Row, product, Span, span_row, span_set
 from simplezarr._worker cimport (
-    Joined, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, scratch, status_message, worker_acquire,
+    Joined, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_NO_MEMORY, SZ_OK, scratch, status_message, worker_acquire,
     worker_release)
 from simplezarr.errors import ChunkError
 
