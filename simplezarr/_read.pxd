@@ -1,5 +1,5 @@
-from simplezarr._job cimport Job
 from simplezarr._flights cimport Name
+from simplezarr._job cimport Job
 from simplezarr._pipeline cimport Blob, Region, sz_file
 from simplezarr._worker cimport Worker
 

@@ -13,18 +13,18 @@ from libc.errno cimport errno
 from libc.stdint cimport uint64_t
 
 from simplezarr import executor
-from simplezarr._job cimport Job
-from simplezarr._source cimport ShardIndex, Source
-from simplezarr._decode cimport (
-    close_file, decode_region, decode_shard, inner_count, inner_region, inner_spans, open_file, read_file, read_once,
-    read_raw, shard_index)
+from simplezarr._decode cimport decode_region, decode_shard, read_raw, shard_index
+from simplezarr._files cimport close_file, open_file, read_file, read_once
 from simplezarr._flights cimport (
     Flight, Name, fetching, flight_begin, flight_end, flight_land_missing, flight_pays, name_fetch, name_file,
     name_value)
+from simplezarr._job cimport Job
 from simplezarr._pipeline cimport (
     Blob, Chain, Region, chain_is_raw, chain_is_shard, raised, region_extent, region_fill, region_offset, region_permute,
     region_place, sz_file)
 from simplezarr._plan cimport MAX_NDIM, Plan, Span, product
+from simplezarr._source cimport ShardIndex, Source
+from simplezarr._walk cimport inner_count, inner_region, inner_spans
 from simplezarr._worker cimport (
     SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch, worker_borrow, worker_lend)
 
