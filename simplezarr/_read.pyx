@@ -281,13 +281,13 @@ cdef class Read(Job):
                     region_permute(chain, &region, &stored)
                     if region_extent(chain, &stored) * 2 < <Py_ssize_t>chain.nbytes:
                         return self.read_extent(worker, partial(store.get_range, key), &stored)
-            return self.fetch_value(worker, index, partial(store.get, key), what, part)
+            return self.fetch_value(worker, index, key, what, part)
         except BaseException as error:
             return raised(worker, error)
         finally:
             self.end_flight(worker)
 
-    cdef int fetch_value(self, Worker *worker, const Py_ssize_t *index, get, const void *what,
+    cdef int fetch_value(self, Worker *worker, const Py_ssize_t *index, str key, const void *what,
                          Py_ssize_t part) except? -1:
         """The whole value, unless another thread is at it."""
         cdef Name name
@@ -300,7 +300,7 @@ cdef class Read(Job):
             worker_lend(worker)
         fetching(far)
         try:
-            value = get()
+            value = self.source.store.get(key)
         finally:
             fetching(-far)
         if value is None:
