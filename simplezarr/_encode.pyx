@@ -13,14 +13,15 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from simplezarr._codecs cimport Step
-from simplezarr._decode cimport (
-    BODY, DECODED, NEW_INDEX, PARTS, STEP_A, index_region, inner_count, inner_region, inner_spans)
+from simplezarr._decode cimport index_region
 from simplezarr._pipeline cimport (
     Pipeline, UNBOUNDED, appended, encoded_bound, give_back, raised, region_gather, region_is_run, region_permute,
     region_whole)
 from simplezarr._plan cimport MAX_NDIM, Span
+from simplezarr._walk cimport inner_count, inner_region, inner_spans
 from simplezarr._worker cimport (
-    REFUSED, SLOTS_PER_LEVEL, SZ_NO_MEMORY, SZ_OK, scratch, scratch_grown, worker_acquire)
+    BODY, DECODED, NEW_INDEX, PARTS, REFUSED, SLOTS_PER_LEVEL, STEP_A, SZ_NO_MEMORY, SZ_OK, scratch, scratch_grown,
+    worker_acquire)
 
 cnp.import_array()
 

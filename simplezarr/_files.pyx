@@ -1,17 +1,35 @@
-"""Whole files of a local store as bytes: opened, read and closed without the GIL."""
+"""Files of a local store: opened, read and closed without the GIL."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize
 
-from simplezarr._decode cimport close_file, open_file, read_file
-from simplezarr._pipeline cimport sz_file
 from simplezarr._worker cimport SZ_MISSING, SZ_OK
 
 cdef extern from "files.h" nogil:
     enum:
         SZ_NO_DIRECTORY
+    int sz_open(int directory, const char *path, sz_file *file)
+    int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size)
+    int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset)
+    void sz_close(sz_file *file)
 
 cdef enum:
     ROOM = 4096  # bytes that are read before there is an object for them: all of most documents
+
+
+cdef int open_file(int directory, const char *path, sz_file *file) noexcept nogil:
+    return sz_open(directory, path, file)
+
+
+cdef int read_once(int directory, const char *path, char *dst, size_t room, size_t *size) noexcept nogil:
+    return sz_read_once(directory, path, dst, room, size)
+
+
+cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil:
+    return sz_read(file, dst, n, offset)
+
+
+cdef void close_file(sz_file *file) noexcept nogil:
+    sz_close(file)
 
 
 def file_bytes(str path not None):

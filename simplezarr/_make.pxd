@@ -1,7 +1,7 @@
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from simplezarr._chunks cimport Job
 from simplezarr._encode cimport Shard, Values, sz_part
+from simplezarr._job cimport Job
 from simplezarr._pipeline cimport Blob, Chain, Region
 from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._worker cimport Worker

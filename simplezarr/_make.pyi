@@ -2,7 +2,7 @@
 
 from typing_extensions import disjoint_base
 
-from simplezarr._chunks import Job
+from simplezarr._job import Job
 
 @disjoint_base
 class Make(Job):

@@ -1,5 +1,5 @@
-from simplezarr._chunks cimport Job
 from simplezarr._flights cimport Name
+from simplezarr._job cimport Job
 from simplezarr._pipeline cimport Blob, Region, sz_file
 from simplezarr._worker cimport Worker
 
@@ -22,7 +22,7 @@ cdef class Read(Job):
     cdef int read_shard(self, Worker *worker, const Py_ssize_t *index, Blob *blob, const void *what, Py_ssize_t part,
                         bint keep) noexcept nogil
     cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept with gil
-    cdef int fetch_value(self, Worker *worker, const Py_ssize_t *index, get, const void *what,
+    cdef int fetch_value(self, Worker *worker, const Py_ssize_t *index, str key, const void *what,
                          Py_ssize_t part) except? -1
     cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const void *what,
                           Py_ssize_t part) except? -1

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from simplezarr._chunks import Job, Source
+from simplezarr._job import Job
+from simplezarr._source import Source
 from simplezarr._plan import Plan
 
 class Read(Job):

@@ -13,17 +13,18 @@ from libc.errno cimport errno
 from libc.stdint cimport uint64_t
 
 from simplezarr import executor
-from simplezarr._chunks cimport Job, ShardIndex, Source
-from simplezarr._decode cimport (
-    close_file, decode_region, decode_shard, inner_count, inner_region, inner_spans, open_file, read_file, read_once,
-    read_raw, shard_index)
+from simplezarr._decode cimport decode_region, decode_shard, read_raw, shard_index
+from simplezarr._files cimport close_file, open_file, read_file, read_once
 from simplezarr._flights cimport (
     Flight, Name, fetching, flight_begin, flight_end, flight_land_missing, flight_pays, name_fetch, name_file,
     name_value)
+from simplezarr._job cimport Job
 from simplezarr._pipeline cimport (
     Blob, Chain, Region, chain_is_raw, chain_is_shard, raised, region_extent, region_fill, region_offset, region_permute,
     region_place, sz_file)
 from simplezarr._plan cimport MAX_NDIM, Plan, Span, product
+from simplezarr._source cimport ShardIndex, Source
+from simplezarr._walk cimport inner_count, inner_region, inner_spans
 from simplezarr._worker cimport (
     SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch, worker_borrow, worker_lend)
 
@@ -280,13 +281,13 @@ cdef class Read(Job):
                     region_permute(chain, &region, &stored)
                     if region_extent(chain, &stored) * 2 < <Py_ssize_t>chain.nbytes:
                         return self.read_extent(worker, partial(store.get_range, key), &stored)
-            return self.fetch_value(worker, index, partial(store.get, key), what, part)
+            return self.fetch_value(worker, index, key, what, part)
         except BaseException as error:
             return raised(worker, error)
         finally:
             self.end_flight(worker)
 
-    cdef int fetch_value(self, Worker *worker, const Py_ssize_t *index, get, const void *what,
+    cdef int fetch_value(self, Worker *worker, const Py_ssize_t *index, str key, const void *what,
                          Py_ssize_t part) except? -1:
         """The whole value, unless another thread is at it."""
         cdef Name name
@@ -299,7 +300,7 @@ cdef class Read(Job):
             worker_lend(worker)
         fetching(far)
         try:
-            value = get()
+            value = self.source.store.get(key)
         finally:
             fetching(-far)
         if value is None:

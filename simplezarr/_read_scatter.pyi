@@ -3,7 +3,7 @@
 import numpy as np
 from typing_extensions import disjoint_base
 
-from simplezarr._chunks import Source
+from simplezarr._source import Source
 from simplezarr._plan import Plan
 from simplezarr._read import Read
 from simplezarr.selection import Selection

@@ -7,15 +7,16 @@ file, few small regions are read without the rest.
 from libc.stdint cimport int64_t
 
 from simplezarr import executor
-from simplezarr._chunks cimport Source
 from simplezarr._codecs cimport SZ_ZSTD_SLACK
-from simplezarr._decode cimport (
-    RAW_ALONE, Wanted, decode_region, decode_start, read_file, read_native, read_raw, walk_shard)
+from simplezarr._decode cimport RAW_ALONE, decode_region, decode_start, read_native, read_raw
+from simplezarr._files cimport read_file
 from simplezarr._pipeline cimport Blob, Chain, Region, sz_file
 from simplezarr._read cimport Read
 from simplezarr._scatter cimport (
     Scatter, Touched, Unit, Window, scatter_fill, scatter_object, scatter_place, scatter_region, scatter_unit,
     scatter_window)
+from simplezarr._source cimport Source
+from simplezarr._walk cimport Wanted, walk_shard
 from simplezarr._worker cimport CHUNK_SLOT, SZ_NO_MEMORY, SZ_OK, Worker, scratch
 
 cdef extern from "copy.h" nogil:

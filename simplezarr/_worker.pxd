@@ -17,6 +17,11 @@ cdef extern from "vendor.h" nogil:
         uint8_t *next_out
         uint32_t avail_out
 
+# Scratch of one level of nesting (SLOTS_PER_LEVEL of them): a shard in a shard is a level deeper.
+cdef enum:
+    RAW, STEP_A, STEP_B, DECODED, INDEX_RAW, INDEX, ENTRIES
+    BODY, NEW_INDEX, PARTS  # of a shard that is being made
+
 cdef enum:
     # statuses beside those of status.h
     RAISED = 1   # look at the worker's error

@@ -3,7 +3,7 @@
 import numpy as np
 from typing_extensions import disjoint_base
 
-from simplezarr._chunks import Source
+from simplezarr._source import Source
 from simplezarr._make import Make
 from simplezarr._plan import Plan
 

@@ -10,11 +10,12 @@ from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memcpy
 
 from simplezarr import executor
-from simplezarr._chunks cimport Source, check_signals
-from simplezarr._decode cimport close_file, open_file
+from simplezarr._files cimport close_file, open_file
+from simplezarr._job cimport check_signals
 from simplezarr._make cimport Make
 from simplezarr._pipeline cimport UNBOUNDED, Region, chain_is_raw, chain_is_shard, encoded_bound, raised, sz_file
 from simplezarr._plan cimport MAX_NDIM, Plan, product
+from simplezarr._source cimport Source
 from simplezarr._worker cimport (
     SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, worker_acquire, worker_borrow, worker_lend, worker_release)
 

@@ -2,11 +2,11 @@
 
 from libc.string cimport memcpy
 
-from simplezarr._chunks cimport Source
 from simplezarr._make cimport Unit
 from simplezarr._pipeline cimport Chain, Region
 from simplezarr._scatter cimport (
     Scatter, Touched, Unit as Places, scatter_object, scatter_region, scatter_take, scatter_unit)
+from simplezarr._source cimport Source
 from simplezarr._worker cimport SZ_OK, Worker
 from simplezarr._write cimport Write
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from simplezarr._chunks import Source
 from simplezarr._flights import written
 from simplezarr._plan import NotBasic, Plan
 from simplezarr._read import read
 from simplezarr._read_scatter import read_selection
+from simplezarr._source import Source
 from simplezarr._write import write
 from simplezarr._write_scatter import write_selection
 from simplezarr.codecs.chain import python_chain

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simplezarr import executor
-from simplezarr._chunks import Source
 from simplezarr._pipeline import Pipeline
 from simplezarr._plan import chunk_plan
+from simplezarr._source import Source
 from simplezarr.access import assign, fetch, take
 from simplezarr.attributes import Attributes
 from simplezarr.batch import read_many

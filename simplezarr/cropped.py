@@ -6,8 +6,8 @@ the shape of the part inside, which no chunk of the full shape is.
 
 import numpy as np
 
-from simplezarr._chunks import Source
 from simplezarr._pipeline import CodecFailure
+from simplezarr._source import Source
 from simplezarr.codecs.base import ChunkSpec
 from simplezarr.codecs.chain import bind, python_chain
 from simplezarr.codecs.sharding import Sharding

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from simplezarr import executor
-from simplezarr._chunks import Source
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan import Plan
+from simplezarr._source import Source
 from simplezarr.codecs.base import ChunkSpec
 from simplezarr.codecs.chain import PythonChain, stored_order
 from simplezarr.codecs.transpose import Transpose

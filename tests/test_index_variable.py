@@ -2,8 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 import simplezarr as sz
+from tests.selections import advanced_key
+from tests.strategies import randoms
+from tests.test_index import errors_of
+from tests.test_read_property import outcome
 
 TEXT = np.array([[f"{i}-{j}" * (j % 4) for j in range(11)] for i in range(13)], np.dtypes.StringDType())
 BYTES = np.array([[str(i * j).encode() for j in range(11)] for i in range(13)], object)
@@ -90,4 +95,23 @@ def test_the_last_of_several_wins(case):
     arr[[2, 2, -11]] = data[[2, 2, -11]] = new
     np.testing.assert_array_equal(arr[...], data)
     arr.vindex[[1, 1, -12], [4, 4, -7]] = data[[1, 1, -12], [4, 4, -7]] = data[[8, 9, 10], 3]
+    np.testing.assert_array_equal(arr[...], data)
+
+
+@settings(max_examples=100, deadline=None)
+@given(randoms)
+def test_any_key(rand):
+    """Read and assigned as NumPy does it; or refused as it does, and then nothing has changed."""
+    shape = tuple(rand.choices(range(1, 9), k=rand.randint(1, 3)))
+    data = np.array([str(i) * (i % 4) for i in range(np.prod(shape))], np.dtypes.StringDType()).reshape(shape)
+    arr = sz.create_array({}, data=data, chunks=tuple(rand.choices(range(1, 5), k=len(shape))))
+    key = advanced_key(rand, shape)
+    want, got = outcome(data.__getitem__, key), outcome(arr.__getitem__, key)
+    new = np.arange(np.size(want)).reshape(np.shape(want)).astype(data.dtype)
+    if isinstance(want, type):
+        assert got in errors_of(data, key)
+        assert outcome(arr.write, key, "new") in errors_of(data, key)
+    else:
+        np.testing.assert_array_equal(got, want, strict=True)
+        arr[key] = data[key] = new
     np.testing.assert_array_equal(arr[...], data)

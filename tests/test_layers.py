@@ -26,9 +26,10 @@ LAYERS = [
     ["_codecs", "_vlen"],
     ["_filters"],
     ["_pipeline"],
-    ["_flights"],
+    ["_files", "_flights"],
+    ["_blocks", "_walk"],
     ["_decode"],
-    ["_scatter", "_encode", "_files"],
+    ["_scatter", "_encode"],
     ["executor"],
     ["locks"],
     ["codecs"],
@@ -42,7 +43,8 @@ LAYERS = [
     ["hierarchy"],
     ["attributes", "create", "stored"],
     ["resize"],
-    ["_chunks"],
+    ["_source"],
+    ["_job"],
     ["_read", "_make"],
     ["_read_scatter", "_write", "cropped"],
     ["_write_scatter", "objects"],
@@ -60,7 +62,6 @@ THREADS = {"threading", "_thread", "concurrent", "queue", "multiprocessing", "as
 LONGEST_FILE, LONGEST_TEST, LONGEST_FUNCTION = 400, 600, 50
 #: What may be longer, and why.
 LONG_FILES: dict[str, str] = {
-    "simplezarr/_decode.pyx": "one recursion: chunks hold shards, and shards hold chunks",
     "simplezarr/executor.py": "all that has to do with threads is in one place",
 }
 LONG_FUNCTIONS: dict[str, str] = {"simplezarr/api.py::create_array": "its docstring is the reference of 15 arguments"}

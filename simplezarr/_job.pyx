@@ -1,33 +1,27 @@
-"""The chunks of an array, and jobs on many of them: any number of threads that draw from one counter.
+"""Jobs on many chunks: any number of threads that draw from one counter.
 
 A job is a plan, a source of chunks and a buffer. Its units are the stored objects that the plan touches (shards cut into
 parts where they are fewer than threads). Each worker draws the next unit until none is left, without the GIL.
 """
 
 import os
-import time
-from collections import OrderedDict
-from functools import partial
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from cpython.unicode cimport PyUnicode_FromString
-from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
 from simplezarr import executor
-from simplezarr._decode cimport shard_index
-from simplezarr._files cimport PyUnicode_EncodeFSDefault
 from simplezarr._flights cimport ALOFT, LANDED, Flight, flight_leave, flight_wait
-from simplezarr._pipeline cimport chain_is_shard, chain_outermost, raised, take_error
+from simplezarr._pipeline cimport chain_outermost, raised
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport Row, product, Span, span_row, span_set
 from simplezarr._worker cimport (
-    Joined, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_UNSUPPORTED, scratch, status_message,
-    worker_acquire, worker_release)
-from simplezarr.errors import ChunkError, UnsupportedError
+    Joined, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_NO_MEMORY, SZ_OK, SZ_UNSUPPORTED, scratch, status_message, worker_acquire,
+    worker_release)
+from simplezarr.errors import ChunkError
 
 cdef extern from "atomic.h" nogil:
     int64_t sz_draw(int64_t *counter)
@@ -36,7 +30,7 @@ cdef extern from "atomic.h" nogil:
 
 cdef extern from "files.h" nogil:
     enum:
-        SZ_HAVE_FILES, SZ_NO_DIRECTORY
+        SZ_NO_DIRECTORY
     int sz_open_directory(const char *path)
     void sz_close_directory(int directory)
 
@@ -47,115 +41,7 @@ cdef enum:
     PATIENCE = 200              # waits of that length
     WIDE_BYTES = 512 << 20      # decoded bytes that a job has in hand at most while it waits for a store
     UNIT_BYTES = 16 << 10       # what a unit counts for besides its bytes
-    INDEX_BYTES = 16 << 20      # shard indexes kept for one array
-    FRESH_NS = 100_000_000      # a file's clock may stand still for so long
     DIGITS = 21
-
-cdef object NOTHING = 0xffffffffffffffff  # offset and length of an inner chunk that is not stored
-
-
-cdef class ShardIndex:
-    """A shard's decoded index and the identity of the file it was read from."""
-
-
-cdef class Source:
-    """The chunks of one array: where they are stored and how they are decoded.
-
-    keys: the array's chunk key encoding; path: the array's path in the store; chunks: the shape of the unit of reading.
-    """
-
-    def __init__(self, Pipeline pipeline, store, keys, str path, tuple chunks):
-        self.pipeline, self.store, self.keys, self.path, self.chunks = pipeline, store, keys, path, chunks
-        self.in_memory = store.in_memory
-        self.separator = ord(keys.separator)
-        self.bare = keys.name == "v2"
-        self.indexes = OrderedDict() if pipeline.chain.inner != NULL else None
-        root = store.local_root if SZ_HAVE_FILES else None
-        self.local = root is not None
-        if self.local:
-            encoded = PyUnicode_EncodeFSDefault(root)
-            self.root_nbytes = len(encoded)
-            self.folder = encoded if encoded.endswith(b"/") else encoded + b"/"
-            if path:
-                self.folder += PyUnicode_EncodeFSDefault(path) + b"/"
-            self.folder_nbytes = len(self.folder)
-        else:
-            self.folder = f"{path}/".encode() if path else b""
-        self.prefix = self.folder if self.bare else self.folder + b"c"
-        self.prefix_bytes, self.prefix_nbytes = PyBytes_AS_STRING(self.prefix), len(self.prefix)
-
-    def key(self, tuple index) -> str:
-        """The store's key of a stored chunk (a shard where there are shards)."""
-        return f"{self.path}/{self.keys.key(index)}" if self.path else self.keys.key(index)
-
-    def encoded_chunk(self, tuple index):
-        """The stored bytes of one unit of reading, or None where it is not stored."""
-        cdef const Chain *chain = &self.pipeline.chain
-        cdef const uint64_t *entries = NULL
-        cdef Py_ssize_t outer[MAX_NDIM]
-        cdef Py_ssize_t inner = 0
-        cdef Blob blob
-        cdef Worker *worker
-        cdef uint64_t offset = 0, nbytes = 0
-        cdef int d, status
-        if chain.inner == NULL:
-            return self.store.get(self.key(index))
-        if not chain_is_shard(chain):
-            raise UnsupportedError(f"array '/{self.path}': its shards are encoded as a whole, inner chunks have no bytes "
-                                   "of their own")
-        for d in range(chain.ndim):
-            outer[d] = index[d] // (self.pipeline.shape[d] // self.chunks[d])
-        for d in range(chain.ndim):  # in C order of the stored form
-            inner = inner * chain.grid[d] + index[chain.order[d]] % chain.grid[d]
-        key = self.key(tuple([outer[d] for d in range(chain.ndim)]))
-        get_ranges = partial(self.store.get_ranges, key)
-        blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = NULL, 0, NULL, <PyObject *>get_ranges, NULL
-        blob.name = NULL
-        worker = worker_acquire()
-        status = shard_index(worker, chain, &blob, 0, &entries)
-        if status == SZ_OK:
-            offset, nbytes = entries[2 * inner], entries[2 * inner + 1]
-        error = take_error(worker)
-        worker_release(worker)
-        if error is not None:
-            raise error
-        if status == SZ_MISSING or (offset == NOTHING and nbytes == NOTHING):
-            return None
-        part = self.store.get_range(key, offset, nbytes) if status == SZ_OK and offset <= NOTHING >> 1 >= nbytes else None
-        if part is None or <uint64_t>len(part) != nbytes:
-            raise ChunkError(f"array '/{self.path}', chunk {index}, key {key!r}: sharding_indexed: the index is damaged",
-                             path=self.path, index=index, key=key, codec="sharding_indexed")
-        return part
-
-    cdef ShardIndex kept_index(self, bytes name, const sz_file *file):
-        """The shard's index, if it is known and the file is still the one it was read from."""
-        cdef ShardIndex index = self.indexes.get(name)
-        if index is None or (file != NULL and (
-                index.inode != file.inode or index.mtime_ns != file.mtime_ns or index.size != file.size
-                or index.device != file.device)):
-            return None
-        return index
-
-    cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1:
-        cdef ShardIndex index = ShardIndex.__new__(ShardIndex)
-        cdef Py_ssize_t nbytes = 16 * self.pipeline.chain.ninner
-        if nbytes > INDEX_BYTES:
-            return 0
-        if file != NULL and time.time_ns() - file.mtime_ns < FRESH_NS:  # the next change might not show in its identity
-            return 0
-        if file != NULL:
-            index.device, index.inode, index.mtime_ns, index.size = file.device, file.inode, file.mtime_ns, file.size
-        index.data = PyBytes_FromStringAndSize(<const char *>data, nbytes)
-        while len(self.indexes) >= max(1, INDEX_BYTES // (nbytes + 200)):
-            self.indexes.popitem(last=False)
-        self.indexes[name] = index
-        return 0
-
-    cdef int forget_index(self, bytes name) except -1:
-        if self.indexes is not None:
-            self.indexes.pop(name, None)
-        return 0
-
 
 cdef char *put_number(char *at, Py_ssize_t number) noexcept nogil:
     """Writes the number in decimal; returns the place behind it."""

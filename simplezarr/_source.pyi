@@ -1,8 +1,6 @@
-"""The chunks of an array, and jobs on many of them: any number of threads that draw from one counter."""
+"""The chunks of an array: where they are stored, how they are decoded, and the indexes of its shards that are kept."""
 
 from typing import final
-
-from typing_extensions import disjoint_base
 
 from simplezarr._pipeline import Pipeline
 from simplezarr.keys import ChunkKeys
@@ -27,12 +25,3 @@ class Source:
 @final
 class ShardIndex:
     """A shard's decoded index and the identity of the file it was read from."""
-
-@disjoint_base
-class Job:
-    """One read or write under way: what `drain` needs to do its share of it."""
-
-    def drain(self) -> None:
-        """Does units until none is left, or one has failed."""
-    def throw(self) -> None:
-        """Raises what the first failure was, with the place where it happened."""

@@ -1,0 +1,12 @@
+"""Jobs on many chunks: any number of threads that draw from one counter."""
+
+from typing_extensions import disjoint_base
+
+@disjoint_base
+class Job:
+    """One read or write under way: what `drain` needs to do its share of it."""
+
+    def drain(self) -> None:
+        """Does units until none is left, or one has failed."""
+    def throw(self) -> None:
+        """Raises what the first failure was, with the place where it happened."""
