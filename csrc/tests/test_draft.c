@@ -215,7 +215,7 @@ static void test_failures(void) {
 static void test_full(void) {
   struct rlimit before, small;
   guarded big = guarded_new(100000);
-  CHECK(set("full/object", "old", 3, 0) == SZ_OK);
+  CHECK(set("full/object", "old", 3, 0) == SZ_OK && set("full/big", big.data, big.n, 0) == SZ_OK);
   CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && getrlimit(RLIMIT_FSIZE, &before) == 0);
   small = before;
   small.rlim_cur = 50000;
@@ -223,10 +223,16 @@ static void test_full(void) {
   for (int durable = 0; durable < 2; durable++)
     CHECK(set("full/object", big.data, big.n, durable) == SZ_IO && errno == EFBIG);
   CHECK(set("full/new/object", big.data, big.n, 0) == SZ_IO && errno == EFBIG);
+  const sz_part kept = {NULL, big.n, 0};
+  sz_draft draft = draft_of("full/object", 0);
+  draft.kept = open(path_of("full/big"), O_RDONLY);
+  CHECK(sz_draft_open(&draft) == SZ_OK && sz_draft_publish(&draft, &kept, 1) == SZ_IO && errno == EFBIG);
+  close(draft.kept);
+  forget(&draft);
   CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
   check_content("full/object", "old", 3);
-  CHECK(count_entries("full") == 1);
-  CHECK(discard("full/object", 0) == SZ_OK);
+  CHECK(count_entries("full") == 2);
+  CHECK(discard("full/object", 0) == SZ_OK && discard("full/big", 0) == SZ_OK);
   guarded_free(big);
 }
 
