@@ -50,7 +50,7 @@ def share_of_loop(read: Callable[[], Any], seconds: float = 0.2, tries: int = 5)
     return sorted(shares)[tries // 2]
 
 
-def time_at_once(read: Callable[[int], Any], threads: int) -> float:
+def seconds_at_once(read: Callable[[int], Any], threads: int) -> float:
     """Seconds that reads number 0, 1, … take, each in a thread of its own, all at once."""
     barrier = threading.Barrier(threads + 1)
 
@@ -76,5 +76,5 @@ def cost_at_once(read: Callable[[int], Any], threads: int = 8, tries: int = 5) -
         for i in range(threads):
             read(i)
         alone = time.perf_counter() - start
-        ratios.append(time_at_once(read, threads) / alone)
+        ratios.append(seconds_at_once(read, threads) / alone)
     return min(ratios)

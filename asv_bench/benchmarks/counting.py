@@ -114,7 +114,7 @@ def run(tasks: dict[str, Any], folder: Path, callgrind: bool) -> dict[str, list[
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": package,
     }
-    told = subprocess.run(command, env=environment, capture_output=True, text=True)
+    told = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
     if told.returncode:
         raise CannotCountError(f"the counting program failed: {told.stderr[-2000:]}")
     return json.loads(told.stdout)
