@@ -6,7 +6,7 @@ from simplezarr._codecs cimport (
     SZ_ZSTD_SLACK, Step, blosc_block_size, blosc_decode_block, blosc_open, sz_blosc1, sz_zstd_frame, zstd_decode_more,
     zstd_open, zstd_prefix)
 from simplezarr._flights cimport flight_land, flight_wanted
-from simplezarr._pipeline cimport Chain, Region, region_extent, region_is_run, region_offset, region_place
+from simplezarr._pipeline cimport Chain, Region, region_extent, region_in_order, region_is_run, region_offset, region_place
 from simplezarr._worker cimport (
     DECODED, SLOTS_PER_LEVEL, STEP_A, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch)
 
@@ -25,13 +25,16 @@ cdef enum:
 
 cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
                           int level) noexcept nogil:
-    """A Blosc chunk block by block: each is placed while it is in cache, and those without wanted elements are skipped."""
+    """A Blosc chunk block by block: those without wanted elements are skipped, and where the order is the region's each is
+    placed while it is in cache."""
     cdef sz_blosc1 header
     cdef Py_ssize_t first = region_offset(chain, region), last = first + region_extent(chain, region) - 1
     cdef Py_ssize_t at, size
     cdef int32_t i
     cdef int status = blosc_open(src, n, &header)
     cdef char *block
+    cdef char *dst
+    cdef bint in_order
     cdef size_t shared
     if status != SZ_OK:
         return status
@@ -39,17 +42,23 @@ cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, s
         return SZ_TOO_LONG if <size_t>header.nbytes > chain.nbytes else SZ_TOO_SHORT
     if header.blocksize % chain.itemsize or flight_wanted(worker, chain, &shared):  # blocks that cut elements; all wanted
         return decode_whole(worker, chain, src, n, region, level)
-    block = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, header.blocksize)
-    if block == NULL:
+    in_order = region_in_order(chain, region)
+    block = dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, header.blocksize if in_order else chain.nbytes)
+    if dst == NULL:
         return SZ_NO_MEMORY
     for i in range(<int32_t>(first // header.blocksize), <int32_t>(last // header.blocksize) + 1):
+        at = <Py_ssize_t>i * header.blocksize
+        if not in_order:
+            block = dst + at
         status = blosc_decode_block(worker, src, n, &header, i, block)
         if status != SZ_OK:
             return status
-        at = <Py_ssize_t>i * header.blocksize
-        size = blosc_block_size(&header, i)
-        sz_copy_run(chain.ndim, chain.shape, region.start, region.step, region.count, region.data, region.strides,
-                    at // chain.itemsize, size // chain.itemsize, block, chain.itemsize, chain.transform)
+        if in_order:
+            size = blosc_block_size(&header, i)
+            sz_copy_run(chain.ndim, chain.shape, region.start, region.step, region.count, region.data, region.strides,
+                        at // chain.itemsize, size // chain.itemsize, block, chain.itemsize, chain.transform)
+    if not in_order:
+        region_place(chain, region, dst, chain.transform)
     return SZ_OK
 
 
@@ -57,7 +66,7 @@ cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, si
                          int level) noexcept nogil:
     """A zstd chunk as far as the last wanted element.
 
-    Where there are blocks they are decoded one after another, and each is placed while it is in cache.
+    Where there are blocks they are decoded one after another, and in the region's order each is placed while it is in cache.
     """
     cdef sz_zstd_frame frame
     cdef size_t first = region_offset(chain, region), last = first + region_extent(chain, region)
@@ -65,6 +74,7 @@ cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, si
     cdef Py_ssize_t placed = first // chain.itemsize, whole
     cdef int status
     cdef bint own = True  # something is wanted here, not only by others
+    cdef bint in_order = region_in_order(chain, region)
     cdef char *dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, chain.nbytes + SZ_ZSTD_SLACK)
     if dst == NULL:
         return SZ_NO_MEMORY
@@ -84,10 +94,12 @@ cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, si
             return status if own else SZ_OK  # it is for others to see
         own = frame.done < last
         whole = frame.done // chain.itemsize
-        if whole > placed:
+        if whole > placed and in_order:
             sz_copy_run(chain.ndim, chain.shape, region.start, region.step, region.count, region.data, region.strides,
                         placed, whole - placed, frame.dst + placed * chain.itemsize, chain.itemsize, chain.transform)
             placed = whole
+    if not in_order:
+        region_place(chain, region, frame.dst, chain.transform)
     flight_land(worker, chain, frame.dst, chain.transform)
     return SZ_OK
 

@@ -8,6 +8,7 @@ is some elements of a chunk and their places in the caller's buffer.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
+from cpython.pyport cimport PY_SSIZE_T_MAX
 from cpython.ref cimport Py_DECREF, Py_INCREF
 
 from simplezarr._codecs cimport Kernel
@@ -81,6 +82,20 @@ cdef bint region_is_run(const Chain *chain, const Region *region) noexcept nogil
     for i in range(chain.ndim):
         if region.count[i] != chain.shape[i] or (region.count[i] > 1 and region.strides[i] != chain.strides[i]):
             return False
+    return True
+
+
+cdef bint region_in_order(const Chain *chain, const Region *region) noexcept nogil:
+    """Elements that follow each other in the stored form do so in the region's place: a piece of the one is a piece of the
+    other. Otherwise it is a few elements here and there in all of it, as with transposed chunks."""
+    cdef Py_ssize_t last = PY_SSIZE_T_MAX, stride
+    cdef int i
+    for i in range(chain.ndim):
+        if region.count[i] > 1:
+            stride = region.strides[i] if region.strides[i] > 0 else -region.strides[i]
+            if stride > last:
+                return False
+            last = stride
     return True
 
 
