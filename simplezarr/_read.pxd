@@ -9,7 +9,7 @@ cdef class Read(Job):
     cdef void fill(self, const void *what, Py_ssize_t part) noexcept nogil
     cdef int decode(self, Worker *worker, const void *what, const char *src, size_t n) noexcept nogil
     cdef int place(self, Worker *worker, const void *what, const sz_file *file) noexcept nogil
-    cdef int walk(self, Worker *worker, const void *what, const Blob *blob, Py_ssize_t part) noexcept nogil
+    cdef int walk(self, Worker *worker, const void *what, Blob *blob, Py_ssize_t part) noexcept nogil
     cdef Py_ssize_t inner_wanted(self, const void *what) noexcept nogil
     cdef bint one_region(self, const void *what, Region *region) noexcept nogil
     cdef bint read_elsewhere(self, Worker *worker, const Name *name, const void *what) noexcept nogil

@@ -121,7 +121,7 @@ cdef class Read(Job):
         """The object is an uncompressed chunk in an open file."""
         return read_raw(worker, self.chain, file, 0, <const Region *>what, 0)
 
-    cdef int walk(self, Worker *worker, const void *what, const Blob *blob, Py_ssize_t part) noexcept nogil:
+    cdef int walk(self, Worker *worker, const void *what, Blob *blob, Py_ssize_t part) noexcept nogil:
         """The object is a shard whose index is known, or read on the way."""
         cdef const Region *region = <const Region *>what
         cdef Region permuted

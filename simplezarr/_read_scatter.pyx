@@ -203,7 +203,7 @@ cdef class ReadScatter(Read):
     cdef int place(self, Worker *worker, const void *what, const sz_file *file) noexcept nogil:
         return unit_read(worker, what, 0, file, 0, 0)
 
-    cdef int walk(self, Worker *worker, const void *what, const Blob *blob, Py_ssize_t part) noexcept nogil:
+    cdef int walk(self, Worker *worker, const void *what, Blob *blob, Py_ssize_t part) noexcept nogil:
         cdef Wanted wanted
         cdef Py_ssize_t n = (<const Opened *>what).object.n
         wanted.what, wanted.number, wanted.fill = what, unit_number, unit_fill

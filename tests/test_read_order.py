@@ -1,4 +1,4 @@
-"""Chunks of several blocks, stored in another order than that of their place: transposed, or read into Fortran order."""
+"""Chunks of several blocks in another order than that of their place: transposed, or read into Fortran order."""
 
 import json
 
