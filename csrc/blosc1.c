@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "pages.h"
 #include "status.h"
 #include "vendor.h"
 
@@ -149,7 +150,7 @@ int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, i
                            void *zstd) {
   const int32_t size = sz_blosc1_block_size(header, i);
   if (header->stored) {
-    memcpy(dst, src + HEADER + (size_t)i * (size_t)header->blocksize, (size_t)size);
+    sz_move(dst, src + HEADER + (size_t)i * (size_t)header->blocksize, (size_t)size);
     return SZ_OK;
   }
   const int filter = block_filter(header->shuffle, header->typesize, size);
@@ -278,7 +279,7 @@ static int encode_streams(const encoder *e, const char *src, size_t n, size_t st
     if (length == 0) {
       if (capacity - at < raw) return SZ_OK;
       length = raw;
-      memcpy(dst + at, src, raw);
+      sz_move(dst + at, src, raw);
     }
     store(dst + at - 4, length);
     at += length;
@@ -336,7 +337,7 @@ int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int s
   }
   if (*size == 0) {
     flags |= STORED;
-    if (n > 0) memcpy(dst + HEADER, src, n);
+    if (n > 0) sz_move(dst + HEADER, src, n);
     *size = n + HEADER;
   }
   dst[0] = VERSION;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "copy.h"
+#include "pages.h"
 #include "vectors.h"
 
 /* rows x count pieces of `length` bytes; steps are in bytes. */
@@ -65,7 +66,7 @@ SZ_DEFINE_PIECES_FROM(32)
 
 static void sz_pieces_long(const sz_pieces *p, char *dst, const char *src) {
   const size_t length = p->length;
-  SZ_EACH_PIECE(p, dst, src, { memcpy(d, s, length); });
+  SZ_EACH_PIECE(p, dst, src, { sz_move(d, s, length); });
 }
 
 static void sz_pieces_streamed(const sz_pieces *p, char *dst, const char *src) {

@@ -26,6 +26,7 @@
 #include <sys/vfs.h>
 #endif
 
+#include "pages.h"
 #include "status.h"
 
 enum { PATH_BYTES = 4096, NAME_BYTES = 255, KEPT_BYTES = 200, SUFFIX_BYTES = 8 /* ".partial" */ };
@@ -318,7 +319,7 @@ static int write_parts(const sz_draft *draft, const sz_part *parts, size_t n) {
       status = write_some(draft->fd, parts, n, &at, &done);
       continue;
     }
-    if (many == NULL && part->n > sizeof few) many = malloc(COPY_BYTES);
+    if (many == NULL && part->n > sizeof few) many = sz_allocate(COPY_BYTES);
     status = copy_part(draft->kept, part->offset, draft->fd, part->n, many != NULL ? many : few,
                        many != NULL ? COPY_BYTES : sizeof few);
     at++;

@@ -3,8 +3,11 @@
 Nothing here belongs to a thread for longer than one job, so there is nothing to clean up after a thread or a fork.
 """
 
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
+
+cdef extern from "pages.h" nogil:
+    void *sz_allocate(size_t n)
 
 cdef enum:
     KEEP_BYTES = 32 << 20  # scratch that an idle worker keeps
@@ -36,7 +39,7 @@ cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil:
     if worker.sizes[slot] < n or worker.buffers[slot] == NULL:
         free(worker.buffers[slot])
         worker.sizes[slot] = max(n + n // 8, <size_t>64)
-        worker.buffers[slot] = <char *>malloc(worker.sizes[slot])
+        worker.buffers[slot] = <char *>sz_allocate(worker.sizes[slot])
         if worker.buffers[slot] == NULL:
             worker.sizes[slot] = 0
     return worker.buffers[slot]

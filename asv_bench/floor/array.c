@@ -8,10 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Not by malloc: 16 bytes behind a page's beginning, AMD's processors read files at a tenth of their speed. */
 char *reserve(Scratch *scratch, size_t size) {
   if (size > scratch->capacity) {
+    void *memory = NULL;
     free(scratch->data);
-    scratch->data = malloc(size);
+    scratch->data = posix_memalign(&memory, 64, size) == 0 ? memory : NULL;
     scratch->capacity = scratch->data ? size : 0;
   }
   return scratch->data;

@@ -122,6 +122,26 @@ static void test_replaced(void) {
   check_content("replaced", "new, and longer", 15);
 }
 
+/* Wherever the bytes go in their page, they are those of the file, and an end too early is seen. */
+static void test_places(void) {
+  enum { BYTES = 100000, PAGE = 4096 };
+  static char content[BYTES], place[BYTES + 2 * PAGE];
+  sz_file file;
+  randomize(content, sizeof content);
+  write_file("places", content, sizeof content);
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of("places"), &file) == SZ_OK);
+  for (long run = fuzz_runs(1000); run > 0; run--) {
+    const int offset = draw(BYTES), n = draw(2) == 0 ? BYTES - offset : draw(BYTES - offset);
+    char *dst = place + (((uintptr_t)offset - (uintptr_t)place + (uintptr_t)draw(40)) & (PAGE - 1));
+    memset(place, SENTINEL, sizeof place);
+    CHECK(sz_read(&file, dst, (size_t)n, offset) == SZ_OK);
+    CHECK(memcmp(dst, content + offset, (size_t)n) == 0);
+    CHECK(dst[n] == SENTINEL && (dst == place || dst[-1] == SENTINEL));
+    CHECK(sz_read(&file, dst, (size_t)(BYTES - offset) + 1, offset) == SZ_TRUNCATED);
+  }
+  sz_close(&file);
+}
+
 int main(void) {
   CHECK(mkdtemp(directory) != NULL);
   test_missing();
@@ -129,6 +149,7 @@ int main(void) {
   test_from_a_directory();
   test_ranges();
   test_replaced();
+  test_places();
   char command[100];
   snprintf(command, sizeof command, "rm -r %s", directory);
   return system(command) == 0 ? 0 : 1;
