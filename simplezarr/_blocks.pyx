@@ -66,7 +66,7 @@ cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, si
                          int level) noexcept nogil:
     """A zstd chunk as far as the last wanted element.
 
-    Where there are blocks they are decoded one after another, and in the region's order each is placed while it is in cache.
+    Where there are blocks they are decoded one after another; in the region's order each is placed while in cache.
     """
     cdef sz_zstd_frame frame
     cdef size_t first = region_offset(chain, region), last = first + region_extent(chain, region)
