@@ -6,7 +6,8 @@ from simplezarr._codecs cimport (
     SZ_ZSTD_SLACK, Step, blosc_block_size, blosc_decode_block, blosc_open, sz_blosc1, sz_zstd_frame, zstd_decode_more,
     zstd_open, zstd_prefix)
 from simplezarr._flights cimport flight_land, flight_wanted
-from simplezarr._pipeline cimport Chain, Region, region_extent, region_in_order, region_is_run, region_offset, region_place
+from simplezarr._pipeline cimport (
+    Chain, Region, region_extent, region_is_run, region_keeps_order, region_offset, region_place)
 from simplezarr._worker cimport (
     DECODED, SLOTS_PER_LEVEL, STEP_A, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch)
 
@@ -34,7 +35,7 @@ cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, s
     cdef int status = blosc_open(src, n, &header)
     cdef char *block
     cdef char *dst
-    cdef bint in_order
+    cdef bint ordered
     cdef size_t shared
     if status != SZ_OK:
         return status
@@ -42,22 +43,22 @@ cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, s
         return SZ_TOO_LONG if <size_t>header.nbytes > chain.nbytes else SZ_TOO_SHORT
     if header.blocksize % chain.itemsize or flight_wanted(worker, chain, &shared):  # blocks that cut elements; all wanted
         return decode_whole(worker, chain, src, n, region, level)
-    in_order = region_in_order(chain, region)
-    block = dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, header.blocksize if in_order else chain.nbytes)
+    ordered = region_keeps_order(chain, region)
+    block = dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, header.blocksize if ordered else chain.nbytes)
     if dst == NULL:
         return SZ_NO_MEMORY
     for i in range(<int32_t>(first // header.blocksize), <int32_t>(last // header.blocksize) + 1):
         at = <Py_ssize_t>i * header.blocksize
-        if not in_order:
+        if not ordered:
             block = dst + at
         status = blosc_decode_block(worker, src, n, &header, i, block)
         if status != SZ_OK:
             return status
-        if in_order:
+        if ordered:
             size = blosc_block_size(&header, i)
             sz_copy_run(chain.ndim, chain.shape, region.start, region.step, region.count, region.data, region.strides,
                         at // chain.itemsize, size // chain.itemsize, block, chain.itemsize, chain.transform)
-    if not in_order:
+    if not ordered:
         region_place(chain, region, dst, chain.transform)
     return SZ_OK
 
@@ -74,7 +75,7 @@ cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, si
     cdef Py_ssize_t placed = first // chain.itemsize, whole
     cdef int status
     cdef bint own = True  # something is wanted here, not only by others
-    cdef bint in_order = region_in_order(chain, region)
+    cdef bint ordered = region_keeps_order(chain, region)
     cdef char *dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, chain.nbytes + SZ_ZSTD_SLACK)
     if dst == NULL:
         return SZ_NO_MEMORY
@@ -92,14 +93,14 @@ cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, si
         status = zstd_decode_more(worker, &frame)
         if status != SZ_OK:
             return status if own else SZ_OK  # it is for others to see
-        own = frame.done < last
         whole = frame.done // chain.itemsize
-        if whole > placed and in_order:
+        if ordered and whole > placed:
             sz_copy_run(chain.ndim, chain.shape, region.start, region.step, region.count, region.data, region.strides,
                         placed, whole - placed, frame.dst + placed * chain.itemsize, chain.itemsize, chain.transform)
             placed = whole
-    if not in_order:
-        region_place(chain, region, frame.dst, chain.transform)
+        elif not ordered and own and frame.done >= last:
+            region_place(chain, region, frame.dst, chain.transform)
+        own = frame.done < last
     flight_land(worker, chain, frame.dst, chain.transform)
     return SZ_OK
 

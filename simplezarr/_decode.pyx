@@ -15,7 +15,8 @@ from simplezarr._codecs cimport zstd_prefix
 from simplezarr._files cimport read_file
 from simplezarr._flights cimport flight_land, flight_wanted
 from simplezarr._pipeline cimport (
-    Pipeline, chain_is_raw, give_back, raised, region_fill, region_in_order, region_permute, region_place, region_whole)
+    Pipeline, chain_is_raw, give_back, raised, region_extent, region_fill, region_keeps_order, region_permute,
+    region_place, region_whole)
 from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._walk cimport Wanted, fetch, inner_count, inner_region, inner_spans, walk_shard
 from simplezarr._worker cimport (
@@ -50,8 +51,8 @@ cdef int read_raw(Worker *worker, const Chain *chain, const sz_file *file, int64
     if chain.permuted:
         region_permute(chain, region, &permuted)
         region = &permuted
-    if not region_in_order(chain, region):
-        piece = max(piece, chain.nbytes)
+    if not region_keeps_order(chain, region):
+        piece = max(piece, <size_t>region_extent(chain, region))
     buffer = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, min(piece, chain.nbytes))
     if buffer == NULL:
         return SZ_NO_MEMORY

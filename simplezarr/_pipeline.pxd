@@ -84,7 +84,7 @@ cdef inline const char *chain_outermost(const Chain *chain) noexcept nogil:
 
 cdef void region_permute(const Chain *chain, const Region *region, Region *permuted) noexcept nogil
 cdef bint region_is_run(const Chain *chain, const Region *region) noexcept nogil
-cdef bint region_in_order(const Chain *chain, const Region *region) noexcept nogil
+cdef bint region_keeps_order(const Chain *chain, const Region *region) noexcept nogil
 cdef Py_ssize_t region_offset(const Chain *chain, const Region *stored) noexcept nogil
 cdef Py_ssize_t region_extent(const Chain *chain, const Region *stored) noexcept nogil
 cdef void region_whole(const Chain *chain, char *data, Region *region) noexcept nogil

@@ -85,7 +85,7 @@ cdef bint region_is_run(const Chain *chain, const Region *region) noexcept nogil
     return True
 
 
-cdef bint region_in_order(const Chain *chain, const Region *region) noexcept nogil:
+cdef bint region_keeps_order(const Chain *chain, const Region *region) noexcept nogil:
     """Elements that follow each other in the stored form do so in the region's place: a piece of the one is a piece of the
     other. Otherwise it is a few elements here and there in all of it, as with transposed chunks."""
     cdef Py_ssize_t last = PY_SSIZE_T_MAX, stride

@@ -229,13 +229,31 @@ def damaged(value, array):
     raise AssertionError("no fault is found")
 
 
-def test_damage_is_found_by_who_looks_at_it():
+class Transposed:
+    """An array as it is stored."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __getitem__(self, rows):
+        return self.array[:, rows].T
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]], ids=str)
+def test_damage_is_found_by_who_looks_at_it(order):
     """The leader needs only the first part of the chunk, which can be decoded."""
     values = np.random.default_rng(1).integers(1 << 20, size=(256, 1024)).astype("u4")
-    data = oracle.write_array({}, "", values, [256, 1024], codecs=ZSTD)
-    data["c/0/0"] = damaged(data["c/0/0"], lambda bad: sz.open_array({**data, "c/0/0": bad}))
+    codecs = [codec("transpose", order=order), *ZSTD]
+    logical = values.transpose(order)
+    data = oracle.write_array({}, "", logical, list(logical.shape), codecs=codecs)
+
+    def stored(store):
+        array = sz.open_array(store)
+        return array if order == [0, 1] else Transposed(array)
+
+    data["c/0/0"] = damaged(data["c/0/0"], lambda bad: stored({**data, "c/0/0": bad}))
     store = Gated(data)
-    arr = sz.open_array(store)
+    arr = stored(store)
     with ThreadPoolExecutor(4) as threads:
         first = threads.submit(lambda: arr[:9])
         assert store.asked.acquire(timeout=30)
