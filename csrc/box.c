@@ -30,11 +30,17 @@ static int read_rows(const box *b, int d, ptrdiff_t rows, int64_t offset, char *
   return SZ_OK;
 }
 
+/* Whether axes d, d + 1, … are worth reading in one go: being short, or without gaps worth skipping. */
+static int is_piece(const box *b, int d) {
+  if (b->extent[d] > b->piece) return 0;
+  return b->extent[d] <= (ptrdiff_t)SZ_PIECE || d == b->ndim || b->src_strides[d] <= b->extent[d + 1] + GAP;
+}
+
 static int read_axes(const box *b, int d, int64_t offset, char *dst) {
   ptrdiff_t k, rows, stride;
   int status = SZ_OK;
   if (b->direct[d]) return sz_read(b->file, dst, (size_t)b->extent[d], offset);
-  if (b->extent[d] <= b->piece) {
+  if (is_piece(b, d)) {
     status = sz_read(b->file, b->scratch, (size_t)b->extent[d], offset);
     if (status != SZ_OK) return status;
     sz_copy(b->ndim - d, b->count + d, dst, b->dst_strides + d, b->scratch, b->src_strides + d, (size_t)b->itemsize,

@@ -16,8 +16,8 @@ static inline int sz_aliased(uintptr_t dst, uintptr_t src) {
   return ((dst - src) & (SZ_PAGE - 1)) - 1 < SZ_TOO_NEAR - 1;
 }
 
-/* Memory to read files into and to copy out of, neither too near to a page's beginning nor to where malloc begins. For
- * free and realloc; NULL where there is none. */
+/* Memory to read files into: it begins where lines of cache do, so never too near behind a file's beginning. For free, and
+ * for realloc, which may forget where it lay; NULL where there is none. */
 static inline void *sz_allocate(size_t n) {
 #if defined(__linux__)
   enum { LINE = 64 };
