@@ -35,7 +35,8 @@ EXTENSIONS = {  # module: (C files, archives)
     "_read": ([], []),
     "_read_scatter": (["copy"], []),
     "_make": ([], []),
-    "_write": (["draft"], []),
+    "_spare": (["files", "relay"], []),
+    "_write": (["draft", "relay"], []),
     "_write_scatter": ([], []),
 }
 

@@ -6,14 +6,15 @@
 #endif
 #include "draft.h"
 
+#include <errno.h>
+
 #include "files.h"
+#include "status.h"
 
 #if SZ_HAVE_FILES
-#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -26,11 +27,8 @@
 #include <sys/vfs.h>
 #endif
 
-#include "pages.h"
-#include "status.h"
-
 enum { PATH_BYTES = 4096, NAME_BYTES = 255, KEPT_BYTES = 200, SUFFIX_BYTES = 8 /* ".partial" */ };
-enum { COPY_BYTES = 256 << 10, PARTS = 256, LARGEST_TRANSFER = 1 << 30, ATTEMPTS = 256 };
+enum { PARTS = 256, LARGEST_TRANSFER = 1 << 30, ATTEMPTS = 256 };
 enum { FIRST_PAUSE = 20000, LONGEST_PAUSE = 1000000, PATIENCE = 50000000 }; /* nanoseconds */
 
 /* ------------------------------------------------------------ names and directories */
@@ -262,31 +260,6 @@ void sz_draft_drop(sz_draft *draft) {
   errno = error;
 }
 
-static int write_all(int fd, const char *data, size_t n) {
-  while (n > 0) {
-    const ssize_t done = write(fd, data, n);
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) return SZ_IO;
-    data += done;
-    n -= (size_t)done;
-  }
-  return SZ_OK;
-}
-
-/* Copies n bytes from one file to where the other stands, by way of a buffer that stays in the cache between the two: as
- * fast as copy_file_range and sendfile, and it works between all files. */
-static int copy_part(int from, int64_t offset, int to, size_t n, char *buffer, size_t room) {
-  while (n > 0) {
-    const ssize_t got = pread(from, buffer, n < room ? n : room, (off_t)offset);
-    if (got < 0 && errno == EINTR) continue;
-    if (got == 0) errno = EIO; /* the file has become shorter */
-    if (got <= 0 || write_all(to, buffer, (size_t)got) != SZ_OK) return SZ_IO;
-    offset += got;
-    n -= (size_t)got;
-  }
-  return SZ_OK;
-}
-
 /* Writes the parts in memory from number *at on, up to one that is not, as many as one call takes. */
 static int write_some(int fd, const sz_part *parts, size_t n, size_t *at, size_t *done) {
   struct iovec vectors[PARTS];
@@ -309,9 +282,8 @@ static int write_some(int fd, const sz_part *parts, size_t n, size_t *at, size_t
   return SZ_OK;
 }
 
-static int write_parts(const sz_draft *draft, const sz_part *parts, size_t n) {
-  char few[1 << 13], *many = NULL; /* the second is made once, for the first part that is worth it */
-  size_t at = 0, done = 0;         /* the part to go on with, and how much of it is written */
+static int write_parts(const sz_draft *draft, const sz_part *parts, size_t n, sz_relay *relay) {
+  size_t at = 0, done = 0; /* the part to go on with, and how much of it is written */
   int status = SZ_OK;
   while (at < n && status == SZ_OK) {
     const sz_part *part = &parts[at];
@@ -319,14 +291,18 @@ static int write_parts(const sz_draft *draft, const sz_part *parts, size_t n) {
       status = write_some(draft->fd, parts, n, &at, &done);
       continue;
     }
-    if (many == NULL && part->n > sizeof few) many = sz_allocate(COPY_BYTES);
-    status = copy_part(draft->kept, part->offset, draft->fd, part->n, many != NULL ? many : few,
-                       many != NULL ? COPY_BYTES : sizeof few);
+    status = sz_relay_copy(relay, draft->kept, part->offset, draft->fd, part->n);
     at++;
   }
-  const int error = errno;
-  free(many);
-  errno = error;
+  return status;
+}
+
+static int write_all_parts(const sz_draft *draft, const sz_part *parts, size_t n) {
+  sz_relay own;
+  if (draft->relay != NULL) return write_parts(draft, parts, n, draft->relay);
+  if (sz_relay_begin(&own) != SZ_OK) return SZ_IO;
+  const int status = write_parts(draft, parts, n, &own);
+  sz_relay_free(&own);
   return status;
 }
 
@@ -344,7 +320,7 @@ static int settle(const sz_draft *draft) {
 
 int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n) {
   char path[PATH_BYTES];
-  if (write_parts(draft, parts, n) != SZ_OK || settle(draft) != SZ_OK || name_draft(draft->object, path) != SZ_OK ||
+  if (write_all_parts(draft, parts, n) != SZ_OK || settle(draft) != SZ_OK || name_draft(draft->object, path) != SZ_OK ||
       renameat(place(draft), path + draft->within, place(draft), draft->object + draft->within) != 0) {
     sz_draft_drop(draft);
     return SZ_IO;
@@ -381,4 +357,33 @@ int sz_remove(sz_draft *draft) {
   const int opened = sz_draft_open(draft);
   return opened == SZ_OK ? sz_draft_delete(draft) : opened;
 }
+#else
+static int refuse(void) {
+  errno = ENOSYS;
+  return SZ_IO;
+}
+
+uint64_t sz_local_device(int directory) {
+  (void)directory;
+  return 0;
+}
+
+int sz_draft_open(sz_draft *draft) {
+  draft->fd = -1;
+  return refuse();
+}
+
+int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n) {
+  (void)draft, (void)parts, (void)n;
+  return refuse();
+}
+
+int sz_draft_delete(sz_draft *draft) {
+  (void)draft;
+  return refuse();
+}
+
+void sz_draft_drop(sz_draft *draft) { (void)draft; }
+
+int sz_remove(sz_draft *draft) { return sz_draft_open(draft); }
 #endif

@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "relay.h"
+
 typedef struct {
   const char *object; /* the path of x; the caller's memory, unchanged until the draft has ended */
   size_t root;        /* so many bytes of it name the store's directory, which is never removed for being empty */
@@ -26,6 +28,7 @@ typedef struct {
   uint64_t local;     /* of `sz_local_device`, or 0 */
   int durable;        /* whether files and the directories that change are synced to the disk */
   int kept;           /* a descriptor of what parts without data are copied from; not used if there are none */
+  sz_relay *relay;    /* what copies them, if somebody is to help with that; or NULL */
   int fd;             /* the open draft, or -1; for these functions alone */
 } sz_draft;
 

@@ -6,15 +6,17 @@
 #endif
 #include "files.h"
 
-#if SZ_HAVE_FILES
 #include <errno.h>
+
+#include "status.h"
+
+#if SZ_HAVE_FILES
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #include "pages.h"
-#include "status.h"
 
 enum { LARGEST_TRANSFER = 1 << 30, DETOUR = 32 << 10, WORTH_A_DETOUR = 2048 };
 
@@ -116,5 +118,34 @@ int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t
   if (got < 0) return errno == EISDIR ? SZ_MISSING : SZ_IO;
   *size = (size_t)got;
   return SZ_OK;
+}
+#else
+static int refuse(void) {
+  errno = ENOSYS;
+  return SZ_IO;
+}
+
+int sz_open_directory(const char *path) {
+  (void)path;
+  return SZ_NO_DIRECTORY;
+}
+
+void sz_close_directory(int directory) { (void)directory; }
+
+int sz_open(int directory, const char *path, sz_file *file) {
+  (void)directory, (void)path, (void)file;
+  return refuse();
+}
+
+int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset) {
+  (void)file, (void)dst, (void)n, (void)offset;
+  return refuse();
+}
+
+void sz_close(sz_file *file) { (void)file; }
+
+int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size) {
+  (void)directory, (void)path, (void)dst, (void)room, (void)size;
+  return refuse();
 }
 #endif

@@ -1,13 +1,16 @@
-/* Files of a local store. POSIX; where SZ_HAVE_FILES is 0 the store's Python methods serve instead. */
+/* Files of a local store. POSIX; where SZ_HAVE_FILES is 0 all functions fail with ENOSYS, and
+ * the store's Python methods serve instead. */
 #ifndef SZ_FILES_H
 #define SZ_FILES_H
 #include <stddef.h>
 #include <stdint.h>
 
+#if !defined(SZ_HAVE_FILES)
 #if defined(_WIN32)
 #define SZ_HAVE_FILES 0
 #else
 #define SZ_HAVE_FILES 1
+#endif
 #endif
 
 /* An open regular file and its identity: while device, inode, mtime and size stay, its bytes are taken to stay. */

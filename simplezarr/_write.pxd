@@ -3,6 +3,7 @@ from libc.stdint cimport uint64_t
 from simplezarr._encode cimport sz_part
 from simplezarr._make cimport Make, Unit
 from simplezarr._pipeline cimport sz_file
+from simplezarr._spare cimport sz_relay
 from simplezarr._worker cimport Worker
 
 cdef extern from "draft.h" nogil:
@@ -14,6 +15,7 @@ cdef extern from "draft.h" nogil:
         uint64_t local
         int durable
         int kept
+        sz_relay *relay
 
 ctypedef int (*locking_t)(sz_draft *) noexcept nogil
 
@@ -26,6 +28,8 @@ cdef class Write(Make):
     cdef int run_shards(self, Py_ssize_t objects) except -1
     cdef int replace(self, Worker *worker, Unit *unit) noexcept nogil
     cdef int write_local(self, Worker *worker, Unit *unit) noexcept nogil
+    cdef int publish(self, Worker *worker, sz_draft *draft, const sz_part *parts, size_t n) noexcept nogil
+    cdef int publish_helped(self, Worker *worker, sz_draft *draft, const sz_part *parts, size_t n) noexcept with gil
     cdef bint name_draft(self, Worker *worker, const Py_ssize_t *index, sz_draft *draft) noexcept nogil
     cdef int wait(self, Worker *worker, sz_draft *draft, locking_t function) noexcept nogil
     cdef int change_local(self, Worker *worker, Unit *unit, const sz_draft *draft, sz_file *old, const sz_part **parts,

@@ -32,6 +32,7 @@ __all__ = [
     "hand_over",
     "run",
     "set_num_threads",
+    "spare",
     "submit",
     "submit_wide",
     "width",
@@ -212,6 +213,11 @@ def hand_over(waiting: "deque[tuple[Future[Any], Any]]", item: Any, serve: Calla
     if not _enqueue(serve, get_num_threads()):
         serve()
     return future
+
+
+def spare(call: Callable[[], object]) -> bool:
+    """Have a thread of the pool make the call, which must not raise, if one has nothing else to do; else False."""
+    return _enqueue(call, get_num_threads(), get_num_threads())
 
 
 def gather(ask: Callable[[Any], Any], items: Sequence[Any], width: int = 0) -> list[Any]:

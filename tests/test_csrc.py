@@ -57,6 +57,19 @@ def test_no_warnings(tmp_path: Path) -> None:
     compile_c(["-O3", "-c", *map(str, sorted(CSRC.glob("*.c")))], cwd=tmp_path)
 
 
+def test_system_without_files(tmp_path: Path) -> None:
+    """Where the C code knows no files, each function of theirs is still there, as those who call it are."""
+
+    def functions(*options: str) -> set[str]:
+        files = [str(CSRC / f"{name}.c") for name in ("files", "draft", "relay")]
+        compile_c(["-O1", *options, "-c", *files], cwd=tmp_path)
+        objects = [str(path) for path in tmp_path.glob("*.o")]
+        symbols = subprocess.run(["nm", *objects], capture_output=True, text=True, check=True).stdout
+        return {line.split()[-1] for line in symbols.splitlines() if " T " in line}
+
+    assert functions() - functions("-DSZ_HAVE_FILES=0") == {"sz_write_all"}  # of which only these files know
+
+
 @pytest.mark.parametrize("header", sorted(path.name for path in CSRC.glob("*.h")))
 def test_header_stands_alone(header: str, tmp_path: Path) -> None:
     source = tmp_path / "alone.c"

@@ -46,6 +46,7 @@ LAYERS = [
     ["_source"],
     ["_job"],
     ["_read", "_make"],
+    ["_spare"],
     ["_read_scatter", "_write", "cropped"],
     ["_write_scatter", "objects"],
     ["access"],
