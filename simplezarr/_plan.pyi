@@ -24,6 +24,8 @@ class Plan:
     def __init__(self, key: Any, shape: tuple[int, ...], chunks: tuple[int, ...]) -> None: ...
     def rows(self, axis: int) -> list[tuple[int, int, int, int]]:
         """[(chunk, first element in the chunk, first element of the result, count)] along one axis."""
+    def ranges(self) -> list[tuple[range, int]]:
+        """For each axis of the array, the range of elements that is selected, and which axis of the result that is, or -1."""
     def view(self, out: np.ndarray) -> np.ndarray:
         """The result with one axis for each axis of the array, along which elements come in the array's order."""
     def block(self, i: int) -> tuple[tuple[int, ...], tuple[Any, ...], tuple[Any, ...]]:

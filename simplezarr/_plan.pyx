@@ -144,6 +144,21 @@ cdef class Plan:
             result.append((row.chunk, row.src, row.dst, row.count))
         return result
 
+    def ranges(self):
+        """For each axis of the array, the range of elements that is selected, and which axis of the result that is, or -1.
+
+        >>> Plan((slice(None, None, -10), -1), (40, 50), (30, 50)).ranges()
+        [(range(39, -1, -10), 0), (range(49, 50), -1)]
+        """
+        cdef Span *span
+        cdef int axis
+        result = []
+        for axis in range(self.ndim):
+            span = &self.spans[axis]
+            along = range(span.start, span.start + span.count * span.step, span.step)
+            result.append((along[::-1] if self.flipped[axis] else along, self.axes[axis]))
+        return result
+
     def view(self, out):
         """The result with one axis for each axis of the array, along which elements come in the array's order."""
         cdef int axis

@@ -12,6 +12,7 @@ from simplezarr._source import Source
 from simplezarr._write import write
 from simplezarr._write_scatter import write_selection
 from simplezarr.codecs.chain import python_chain
+from simplezarr.copying import plan_copy
 from simplezarr.cropped import whole_source
 from simplezarr.errors import ChunkError
 from simplezarr.leniency import tolerate
@@ -95,7 +96,15 @@ def take(array: Any, what: Plan | Selection, out: np.ndarray | None = None) -> A
 
 
 def put(array: Any, what: Plan | Selection, value: Any) -> None:
-    """Writes a value to what is selected."""
+    """Writes a value to what is selected; a stored array box by box, where that can be."""
+    copy = plan_copy(array, what, value) if isinstance(what, Plan) else None
+    if copy is None:
+        _put(array, what, value)
+    else:
+        copy.run(lambda box, values: _put(array, select(array, box), values))
+
+
+def _put(array: Any, what: Plan | Selection, value: Any) -> None:
     basic = type(what) is Plan
     values = as_values(value, array.dtype, what.shape, element=what.scalar, now=not basic)
     try:

@@ -15,7 +15,7 @@ from simplezarr.keys import join, normalize_path
 from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
-from simplezarr.values import as_values
+from simplezarr.values import as_values, source_of
 
 StoreLike = Store | str | os.PathLike | dict
 
@@ -147,8 +147,9 @@ def create_array(
     array = make_array(store, path, metadata, read_only=False, write_empty_chunks=write_empty_chunks)
     fill = None
     if data is not None:
-        values = as_values(data, array.dtype, array.shape)  # raises what is wrong with them before anything is written
-        fill = partial(array.write, ..., values)
+        if overwrite or source_of(data) is None:  # a stored array may be what is removed: it is read before
+            data = as_values(data, array.dtype, array.shape)  # raises what is wrong with them before anything is written
+        fill = partial(array.write, ..., data)
     create_node(store, path, metadata, overwrite=overwrite, fill=fill)
     return array
 

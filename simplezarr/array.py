@@ -18,7 +18,7 @@ from simplezarr.codecs.chain import bind
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.hierarchy import check_writable
 from simplezarr.keys import join
-from simplezarr.lazy import LazyIndex
+from simplezarr.lazy import Lazy, LazyIndex
 from simplezarr.metadata import ArrayMetadata
 from simplezarr.resize import append, resize
 from simplezarr.stored import count_chunks, grid, inner_shape, sharding_of, stored_bytes, summary
@@ -232,6 +232,11 @@ class Array:
         """Selections that read nothing yet: `a.lazy[10:200, ::2]` (see `simplezarr.lazy.Lazy`)."""
         return LazyIndex(self)
 
+    @property
+    def _copied(self) -> Lazy:
+        """What `copying` copies where this is a value."""
+        return self.lazy[...]
+
     def read(self, selection: Any = ..., *, out: np.ndarray | None = None) -> Any:
         """What `a[selection]` gives: an array, or a scalar where integers select one element.
 
@@ -288,7 +293,8 @@ class Array:
     def write(self, selection: Any, value: Any) -> None:
         """What `a[selection] = value` does: NumPy's assignment, with its broadcasting and casting.
 
-        The shape is checked before anything is written. A chunk (or shard) is replaced as a whole or not at all, and
+        A value that is stored itself, an `Array` or a lazy selection of one, is copied box by box: it may be larger than
+        memory. The shape is checked before anything is written. A chunk (or shard) is replaced as a whole or not at all, and
         what others write to other parts of it at the same time is kept. Raises IndexError for a bad selection,
         ValueError for a value that does not fit, ReadOnlyError, ChunkError for a chunk that can't be decoded to be
         changed, OSError where reading or writing fails; each chunk then is as before or as it should be.

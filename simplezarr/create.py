@@ -23,6 +23,7 @@ from simplezarr.keys import ChunkKeys
 from simplezarr.metadata import MAX_NDIM, ArrayMetadata, check_dimension_names
 from simplezarr.metadata_json import plain_attributes
 from simplezarr.metadata_v2 import ArrayMetadataV2
+from simplezarr.values import source_of
 
 __all__ = ["array_metadata", "as_attributes", "as_data", "check_format"]
 
@@ -109,11 +110,11 @@ def as_attributes(attributes: Any) -> dict:
 # ---- data, data type, fill value ----
 
 
-def as_data(data: Any, shape: Any, dtype: Any) -> tuple[np.ndarray, Any, Any]:
-    """Returns `data` as an array, and shape and dtype as given or else as the data have them."""
+def as_data(data: Any, shape: Any, dtype: Any) -> tuple[Any, Any, Any]:
+    """Returns `data` as an array (a stored one as it is), and shape and dtype as given or else as the data have them."""
     if dtype is not None and not hasattr(data, "dtype"):
         data = np.asarray(data, _as_data_type(dtype).numpy)  # raises for numbers that don't fit; arrays are cast
-    data = np.asarray(data)
+    data = data if source_of(data) is not None else np.asarray(data)
     if shape is None:
         shape = data.shape
     elif as_lengths(shape, None, 0, "shape") != data.shape:

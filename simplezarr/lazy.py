@@ -5,6 +5,7 @@ A selection of it with index arrays is one of the array, too. What is selected o
 coordinates of each of its elements.
 """
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,6 +82,11 @@ class Lazy:
         """Data type of the elements."""
         return self._array.dtype
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the elements in memory."""
+        return prod(self.shape) * self.dtype.itemsize
+
     def read(self, *, out: np.ndarray | None = None) -> Any:
         """What the selection gives: an array (`out`, if given), or a scalar where NumPy gives one. As `Array.read`."""
         if 0 in self.shape:  # also a new axis, of which nothing is left: no selection of the array says that
@@ -112,6 +118,19 @@ class Lazy:
     def _selected(self) -> Plan | Selection:
         """What is selected of the array."""
         raise NotImplementedError
+
+    @property
+    def _copied(self) -> "Lazy":
+        """What `copying` copies where this is a value."""
+        return self
+
+    def _covers(self) -> bool:
+        """Whether it is the array, as it is."""
+        return False
+
+    def _periods(self) -> tuple[int, ...] | None:
+        """How many elements of a chunk follow each other along each axis; None where they don't."""
+        return None
 
     def __len__(self) -> int:
         if not self.shape:
@@ -154,6 +173,19 @@ class Basic(Lazy):
                 if isinstance(left, range):
                     dims.append(dim if isinstance(dim, int) else left)
         return Basic(self._array, tuple(axes), tuple(dims), scalar=scalar)
+
+    def _covers(self) -> bool:
+        array = self._array
+        return self._dims == tuple(range(array.ndim)) and self._axes == tuple(map(range, array.shape))
+
+    def _periods(self) -> tuple[int, ...]:
+        chunks = self._array.chunks
+        return tuple(
+            [
+                -(-chunks[dim] // abs(self._range(axis).step)) if isinstance(dim, int) else 1
+                for axis, dim in enumerate(self._dims)
+            ]
+        )
 
     def _range(self, axis: int) -> range:
         """What is selected along an axis of the result."""

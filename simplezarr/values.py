@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_values", "check_out"]
+__all__ = ["as_values", "check_out", "source_of"]
 
 #: Python objects of which NumPy makes elements of the array's own data type, with errors for what does not fit in it;
 #: all else, as arrays and NumPy's scalars, has a data type of its own and is cast.
@@ -48,6 +48,11 @@ def as_values(
     cast = np.empty(array.shape, dtype)
     cast[...] = array
     return _broadcast(cast, shape)
+
+
+def source_of(value: Any) -> Any:
+    """The lazy selection that a value is, or that stands for all of a stored array; None for any other value."""
+    return getattr(value, "_copied", None)
 
 
 def check_out(out: Any, dtype: np.dtype, shape: tuple[int, ...]) -> None:

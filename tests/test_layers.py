@@ -34,6 +34,7 @@ LAYERS = [
     ["locks"],
     ["codecs"],
     ["stores"],
+    ["copying"],
     ["grids", "metadata_json"],
     ["metadata"],
     ["v2_types"],

@@ -113,7 +113,7 @@ def test_interrupt_on_the_way_to_help(array, cube, tmp_path, monkeypatch, call):
     if call == 2:
         cube[:32, :32, :32] = 1
     np.testing.assert_array_equal(array[...], cube)
-    assert not [path for path in tmp_path.rglob("*.partial")]
+    assert not list(tmp_path.rglob("*.partial"))
     if sys.platform == "linux":
         assert wait_until(lambda: not open_files(tmp_path))
 

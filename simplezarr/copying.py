@@ -1,0 +1,157 @@
+"""Values that are a stored array themselves, or a lazy selection of one: copied box by box, never all of them in memory.
+
+A box holds whole stored objects of what is written and, where that is not too much, whole chunks of what is read. So
+each object is written once, by one thread, and a chunk is decoded once, or not much more often.
+"""
+
+import os
+from collections.abc import Callable
+from math import gcd, lcm, prod
+from typing import Any
+
+import numpy as np
+
+from simplezarr import executor
+from simplezarr._plan import Plan
+from simplezarr.stores.base import Store
+from simplezarr.stores.memory import MemoryStore
+from simplezarr.stores.wrapper import WrapperStore
+from simplezarr.values import source_of
+
+__all__ = ["Copy", "plan_copy"]
+
+SMALL_BYTES = 1 << 20  # of values that are simply read
+BOX_BYTES = 512 << 10  # of a box at least, where there is more: the work on it should outweigh its planning
+ALL_BOXES_BYTES = 256 << 20  # of the boxes in hand at a time, unless single stored objects are larger
+WHOLE_BYTES = 1 << 30  # of values that are rather read as a whole than with chunks decoded again and again
+OFTEN = 2  # times that a chunk may be decoded, on average
+
+Box = tuple[slice, ...]
+Put = Callable[[Box, np.ndarray], object]  # what writes a box
+
+
+def plan_copy(array: Any, what: Plan, value: Any) -> "Copy | None":
+    """How to copy a value to what is selected of an array; None where it is simply to be read first."""
+    source = source_of(value) if what.n > 1 else None
+    if source is None or source.nbytes <= SMALL_BYTES or source.shape != what.shape or not _is_plain(array, source):
+        return None
+    target, periods = what.ranges(), source._periods()
+    if periods is None or any(along.step != 1 for along, _ in target) or _may_overlap(array, target, source):
+        return None
+    width = max(executor.width(array.store), executor.width(source._array.store))
+    lengths = _choose_box(array, target, source, periods, ALL_BOXES_BYTES // width)
+    return None if lengths is None else Copy(source, target, lengths, width)
+
+
+class Copy:
+    """A copy of a source to the ranges of an array in boxes, which have a length along each axis of the array and begin at
+    multiples of it."""
+
+    def __init__(self, source: Any, target: list[tuple[range, int]], lengths: list[int], width: int):
+        self.source, self.target, self.lengths, self.width = source, target, lengths, width
+        self.counts = [_count(along, length) for (along, _), length in zip(target, lengths, strict=True)]
+        self.buffers: list[np.ndarray] = []
+
+    def run(self, put: Put) -> None:
+        """Reads each box and hands it to `put`, with the selection of the array that it is for; in parallel."""
+        executor.run(lambda number: self._copy(number, put), prod(self.counts), self.width)
+
+    def _copy(self, number: int, put: Put) -> None:
+        box, place = self._box(number)
+        part = self.source[place]
+        buffer = self._buffer()
+        put(box, part.read(out=buffer[: prod(part.shape)].reshape(part.shape)))
+        self.buffers.append(buffer)
+
+    def _box(self, number: int) -> tuple[Box, tuple[Any, ...]]:
+        """What a box selects of the array, and of the source."""
+        box: list[slice] = []
+        place: list[Any] = [slice(None)] * len(self.source.shape)
+        for (along, axis), length, count in zip(self.target, self.lengths, self.counts, strict=True):
+            start = (along.start // length + number % count) * length
+            number //= count
+            within = range(max(along.start, start), min(along.stop, start + length))
+            box.append(slice(within.start, within.stop))
+            if axis >= 0:
+                place[axis] = slice(within.start - along.start, within.stop - along.start)
+        return tuple(box), (*place, ...)
+
+    def _buffer(self) -> np.ndarray:
+        """Room for a box; it goes from box to box, as fresh memory must be cleared by the system first."""
+        try:
+            return self.buffers.pop()
+        except IndexError:
+            return np.empty(prod(self.lengths), self.source.dtype)
+
+
+def _is_plain(array: Any, source: Any) -> bool:
+    """Neither side has elements, or chunks, of several sizes; and nothing is lost without a word in casting."""
+    return (
+        array.metadata.grid is None
+        and not array.metadata.data_type.is_variable
+        and source.dtype.kind in "biufcmM"
+        and array.dtype.kind in "biufcmM"
+        and (source.dtype.kind != "c" or array.dtype.kind == "c")
+    )
+
+
+def _may_overlap(array: Any, target: list[tuple[range, int]], source: Any) -> bool:
+    """Whether what is written might still have to be read: the same array, and not each element onto itself."""
+    if source._covers() and [along for along, _ in target] == [range(length) for length in array.shape]:
+        return False
+    ours, theirs = _innermost(array.store), _innermost(source._array.store)
+    if ours.local_root is not None and theirs.local_root is not None:
+        return _directory(ours, array.path) == _directory(theirs, source._array.path)
+    if array.path != source._array.path:
+        return False
+    if isinstance(ours, MemoryStore) and isinstance(theirs, MemoryStore):
+        return ours.values is theirs.values
+    return type(ours) is type(theirs)  # they may be two handles of one place
+
+
+def _innermost(store: Store) -> Store:
+    while isinstance(store, WrapperStore):
+        store = store.store
+    return store
+
+
+def _directory(store: Store, path: str) -> str:
+    return os.path.realpath(f"{store.local_root}/{path}")
+
+
+def _count(along: range, length: int) -> int:
+    """Boxes of a length that a range touches."""
+    return (along.stop - 1) // length - along.start // length + 1
+
+
+def _choose_box(
+    array: Any, target: list[tuple[range, int]], source: Any, periods: tuple[int, ...], most: int
+) -> list[int] | None:
+    """The lengths of a box along the axes of the array; None where all had better be read at once."""
+    itemsize = max(source.dtype.itemsize, array.dtype.itemsize)
+    extents = [max(along.stop, 1) for along, _ in target]
+    reads = [periods[axis] if axis >= 0 else 1 for _, axis in target]
+    lengths = [min(length, extent) for length, extent in zip(array._grid, extents, strict=True)]
+    axes = range(len(lengths))
+
+    def often(axis: int, length: int) -> float:
+        """How many times a chunk of the source is decoded for boxes of a length along the axis."""
+        return 1 if length >= extents[axis] else 1 + (reads[axis] - gcd(length, reads[axis])) / length
+
+    def grow(axis: int, length: int) -> bool:
+        """Takes a greater length, if there is room for it."""
+        length = min(length, extents[axis])
+        fits = prod(lengths) // lengths[axis] * length * itemsize <= most
+        lengths[axis] = length if fits else lengths[axis]
+        return fits
+
+    for axis in axes:
+        grow(axis, lcm(lengths[axis], reads[axis]))
+    while (worst := max(axes, key=lambda axis: often(axis, lengths[axis]), default=-1)) >= 0:
+        if often(worst, lengths[worst]) == 1 or not grow(worst, 2 * lengths[worst]):
+            break
+    for axis in reversed(axes):
+        while lengths[axis] < extents[axis] and prod(lengths) * itemsize < BOX_BYTES and grow(axis, 2 * lengths[axis]):
+            pass
+    total = prod([often(axis, lengths[axis]) for axis in axes])
+    return None if total > OFTEN and source.nbytes <= WHOLE_BYTES else lengths
