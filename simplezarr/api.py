@@ -148,7 +148,7 @@ def create_array(
     fill = None
     if data is not None:
         if overwrite or source_of(data) is None:  # a stored array may be what is removed: it is read before
-            data = as_values(data, array.dtype, array.shape)  # raises what is wrong with them before anything is written
+            data = as_values(data, array.dtype, array.shape)  # raises what is wrong before anything is written
         fill = partial(array.write, ..., data)
     create_node(store, path, metadata, overwrite=overwrite, fill=fill)
     return array

@@ -1,4 +1,4 @@
-"""Values that are a stored array themselves, or a lazy selection of one: copied box by box, never all of them in memory.
+"""Values that are a stored array themselves, or a lazy selection of one: copied box by box, not all at once.
 
 A box holds whole stored objects of what is written and, where that is not too much, whole chunks of what is read. So
 each object is written once, by one thread, and a chunk is decoded once, or not much more often.
@@ -44,8 +44,7 @@ def plan_copy(array: Any, what: Plan, value: Any) -> "Copy | None":
 
 
 class Copy:
-    """A copy of a source to the ranges of an array in boxes, which have a length along each axis of the array and begin at
-    multiples of it."""
+    """A copy of a source to the ranges of an array, in boxes that begin at multiples of their lengths."""
 
     def __init__(self, source: Any, target: list[tuple[range, int]], lengths: list[int], width: int):
         self.source, self.target, self.lengths, self.width = source, target, lengths, width

@@ -111,7 +111,7 @@ def as_attributes(attributes: Any) -> dict:
 
 
 def as_data(data: Any, shape: Any, dtype: Any) -> tuple[Any, Any, Any]:
-    """Returns `data` as an array (a stored one as it is), and shape and dtype as given or else as the data have them."""
+    """Returns `data` as an array (a stored one as is), and shape and dtype as given or else as the data have them."""
     if dtype is not None and not hasattr(data, "dtype"):
         data = np.asarray(data, _as_data_type(dtype).numpy)  # raises for numbers that don't fit; arrays are cast
     data = data if source_of(data) is not None else np.asarray(data)

@@ -42,7 +42,7 @@ def in_boxes(monkeypatch):
     monkeypatch.setattr(copying, "SMALL_BYTES", 0)
     monkeypatch.setattr(copying, "BOX_BYTES", 1)
     monkeypatch.setattr(copying, "WHOLE_BYTES", 0)
-    yield lambda: sum(copy is not None for copy in copies)
+    return lambda: sum(copy is not None for copy in copies)
 
 
 def numbers(shape, dtype="i4"):
@@ -95,8 +95,10 @@ def test_as_numpy_assigns(case):
     source = stored(values, chunks=case["source_chunks"])
     array = stored(expected, chunks=case["chunks"], shards=case["shards"])
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"SMALL_BYTES": 0, "BOX_BYTES": 1, "WHOLE_BYTES": 0, "ALL_BOXES_BYTES": case["most"]}.items():
-            patch.setattr(copying, name, value)
+        patch.setattr(copying, "SMALL_BYTES", 0)
+        patch.setattr(copying, "BOX_BYTES", 1)
+        patch.setattr(copying, "WHOLE_BYTES", 0)
+        patch.setattr(copying, "ALL_BOXES_BYTES", case["most"])
         array[case["key"]] = source.lazy[case["part"]]
     expected[case["key"]] = values[case["part"]]
     np.testing.assert_array_equal(array[...], expected)
