@@ -17,6 +17,7 @@ LINK = ["-Wl,--exclude-libs,ALL"] if sys.platform == "linux" else []
 
 EXTENSIONS = {  # module: (C files, archives)
     "_plan": ([], []),
+    "_results": (["results"], []),
     "_points": ([], []),
     "_worker": ([], []),
     "_codecs": (["crc32c", "equal", "blosc1", "zstd", "zstd_prefix"], ARCHIVE),

@@ -8,6 +8,7 @@ from simplezarr._flights import written
 from simplezarr._plan import NotBasic, Plan
 from simplezarr._read import read
 from simplezarr._read_scatter import read_selection
+from simplezarr._results import empty
 from simplezarr._source import Source
 from simplezarr._write import write
 from simplezarr._write_scatter import write_selection
@@ -75,7 +76,7 @@ def take(array: Any, what: Plan | Selection, out: np.ndarray | None = None) -> A
     """Reads what is selected, into `out` if it is given; a scalar where NumPy gives one."""
     scalar = out is None and what.scalar
     if out is None:
-        out = np.empty(what.shape, array.dtype)
+        out = empty(what.shape, array.dtype)
     else:
         check_out(out, array.dtype, what.shape)
     if array.metadata.grid is not None:

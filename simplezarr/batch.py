@@ -7,6 +7,7 @@ import numpy as np
 
 from simplezarr._plan import NotBasic, Plan
 from simplezarr._read_scatter import read_batch
+from simplezarr._results import empty
 from simplezarr.errors import ChunkError
 from simplezarr.values import check_out
 
@@ -26,7 +27,7 @@ def read_many(array: Any, selections: Iterable[Any], out: np.ndarray | None) -> 
     except NotBasic as error:
         raise IndexError(f"{error}; many selections at once must be basic ones") from None
     if out is None:
-        results = [np.empty(plan.shape, array.dtype) for plan in plans]
+        results = [empty(plan.shape, array.dtype) for plan in plans]
         _fill(array, selections, plans, results)
         return [result[()] if plan.scalar else result for plan, result in zip(plans, results, strict=True)]
     check_out(out, array.dtype, (len(plans), *(plans[0].shape if plans else np.shape(out)[1:])))

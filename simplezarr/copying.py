@@ -13,6 +13,7 @@ import numpy as np
 
 from simplezarr import executor
 from simplezarr._plan import Plan
+from simplezarr._results import empty
 from simplezarr.stores.base import Store
 from simplezarr.stores.memory import MemoryStore
 from simplezarr.stores.wrapper import WrapperStore
@@ -80,7 +81,7 @@ class Copy:
         try:
             return self.buffers.pop()
         except IndexError:
-            return np.empty(prod(self.lengths), self.source.dtype)
+            return empty((prod(self.lengths),), self.source.dtype)
 
 
 def _is_plain(array: Any, source: Any) -> bool:

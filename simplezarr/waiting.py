@@ -10,6 +10,7 @@ import numpy as np
 from simplezarr import executor
 from simplezarr._plan import Plan
 from simplezarr._read_scatter import read_batch
+from simplezarr._results import empty
 from simplezarr.access import select, take
 from simplezarr.batch import is_plain
 from simplezarr.values import check_out
@@ -92,7 +93,7 @@ def _plan(array: Any, future: "Future[Any]", selection: Any, out: np.ndarray | N
         if isinstance(selected, Plan):
             scalar = out is None and selected.scalar
             if out is None:
-                out = np.empty(selected.shape, array.dtype)
+                out = empty(selected.shape, array.dtype)
             else:
                 check_out(out, array.dtype, selected.shape)
             reads.append(Read(future, selected, out, scalar))

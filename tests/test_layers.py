@@ -20,7 +20,7 @@ LAYERS = [
     ["errors"],
     ["extensions", "leniency"],
     ["dtypes", "keys", "values", "chunking"],
-    ["_plan"],
+    ["_plan", "_results"],
     ["_points", "selection"],
     ["_worker"],
     ["_codecs", "_vlen"],
