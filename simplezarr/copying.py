@@ -67,14 +67,15 @@ class Copy:
         """What a box selects of the array, and of the source."""
         box: list[slice] = []
         place: list[Any] = [slice(None)] * len(self.source.shape)
-        for (along, axis), length, count in zip(self.target, self.lengths, self.counts, strict=True):
+        axes = list(zip(self.target, self.lengths, self.counts, strict=True))
+        for (along, axis), length, count in reversed(axes):  # the last axis first, as neighbours there share chunks
             start = (along.start // length + number % count) * length
             number //= count
             within = range(max(along.start, start), min(along.stop, start + length))
             box.append(slice(within.start, within.stop))
             if axis >= 0:
                 place[axis] = slice(within.start - along.start, within.stop - along.start)
-        return tuple(box), (*place, ...)
+        return tuple(reversed(box)), (*place, ...)
 
     def _buffer(self) -> np.ndarray:
         """Room for a box; it goes from box to box, as fresh memory must be cleared by the system first."""
