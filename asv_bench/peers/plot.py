@@ -19,7 +19,7 @@ def plot(results: list[RowResult], title: str, path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("agg")
-    mpl.rcParams |= {"svg.hashsalt": "simplezarr", "font.size": 8}  # the same figure gives the same file
+    mpl.rcParams |= {"svg.hashsalt": "simplezarr", "svg.fonttype": "none", "font.size": 8}  # same figure, same file
     import matplotlib.pyplot as plt
 
     shown = [result for result in results if result.ratio("peer")]

@@ -53,12 +53,12 @@ class Row:
     @property
     def kind(self) -> str:
         """Which of KINDS it is told under."""
+        if self.task.endswith(("-memory", "-slow")):
+            return "other stores"
         if self.writing:
             return "writes"
         if self.micro or self.task == "members":
             return "one by one"
-        if self.task in ("read-memory", "read-slow"):
-            return "other stores"
         if self.task != "read":
             return "places"
         return "parts" if self.selection else "whole reads"
