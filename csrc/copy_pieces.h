@@ -155,15 +155,20 @@ static void sz_pieces_changed_streamed(const sz_pieces *p, char *dst, const char
   });
 }
 
+/* Lines of cache that are written whole. Parts of them cost more on the way past the caches than through them. */
+static int sz_is_lines(const sz_pieces *p, const char *dst) {
+  enum { LINE = 64 };
+  return (((uintptr_t)dst | (uintptr_t)p->drow | (uintptr_t)p->dstep | p->length) & (LINE - 1)) == 0;
+}
+
 static void sz_copy_pieces(const sz_pieces *p, char *dst, const char *src, int transform) {
-  enum { WORTH_STREAMING = 256 };
-  if (p->length >= WORTH_STREAMING) {
+  if (SZ_STREAMS && transform & SZ_STREAMED && sz_is_lines(p, dst)) {
     switch (transform) {
       case SZ_TRUTH | SZ_STREAMED: sz_pieces_changed_streamed(p, dst, src, sz_run_truth); return;
       case SZ_SWAP2 | SZ_STREAMED: sz_pieces_changed_streamed(p, dst, src, sz_run_swap_2); return;
       case SZ_SWAP4 | SZ_STREAMED: sz_pieces_changed_streamed(p, dst, src, sz_run_swap_4); return;
       case SZ_SWAP8 | SZ_STREAMED: sz_pieces_changed_streamed(p, dst, src, sz_run_swap_8); return;
-      default: break;
+      default: sz_pieces_streamed(p, dst, src); return;
     }
   }
   switch (transform & ~SZ_STREAMED) {
@@ -171,10 +176,8 @@ static void sz_copy_pieces(const sz_pieces *p, char *dst, const char *src, int t
     case SZ_SWAP2: sz_pieces_swap_2(p, dst, src); return;
     case SZ_SWAP4: sz_pieces_swap_4(p, dst, src); return;
     case SZ_SWAP8: sz_pieces_swap_8(p, dst, src); return;
-    default: break;
+    default: sz_pieces_as_is(p, dst, src); return;
   }
-  if (transform & SZ_STREAMED && p->length >= WORTH_STREAMING) sz_pieces_streamed(p, dst, src);
-  else sz_pieces_as_is(p, dst, src);
 }
 
 #endif

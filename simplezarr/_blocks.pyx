@@ -57,9 +57,10 @@ cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, s
         if ordered:
             size = blosc_block_size(&header, i)
             sz_copy_run(chain.ndim, chain.shape, region.start, region.step, region.count, region.data, region.strides,
-                        at // chain.itemsize, size // chain.itemsize, block, chain.itemsize, chain.transform)
+                        at // chain.itemsize, size // chain.itemsize, block, chain.itemsize,
+                        chain.transform | worker.streamed)
     if not ordered:
-        region_place(chain, region, dst, chain.transform)
+        region_place(chain, region, dst, chain.transform | worker.streamed)
     return SZ_OK
 
 
@@ -81,7 +82,7 @@ cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, si
         return SZ_NO_MEMORY
     if zstd_prefix(worker, src, n, chain.nbytes, last, dst) and not (
             flight_wanted(worker, chain, &shared) and shared > last):
-        region_place(chain, region, dst, chain.transform)
+        region_place(chain, region, dst, chain.transform | worker.streamed)
         flight_land(worker, chain, dst, chain.transform)
         return SZ_OK
     if chain.nbytes < ZSTD_BLOCKS or not zstd_open(worker, src, n, chain.nbytes, &frame):
@@ -96,10 +97,11 @@ cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, si
         whole = frame.done // chain.itemsize
         if ordered and whole > placed:
             sz_copy_run(chain.ndim, chain.shape, region.start, region.step, region.count, region.data, region.strides,
-                        placed, whole - placed, frame.dst + placed * chain.itemsize, chain.itemsize, chain.transform)
+                        placed, whole - placed, frame.dst + placed * chain.itemsize, chain.itemsize,
+                        chain.transform | worker.streamed)
             placed = whole
         elif not ordered and own and frame.done >= last:
-            region_place(chain, region, frame.dst, chain.transform)
+            region_place(chain, region, frame.dst, chain.transform | worker.streamed)
         own = frame.done < last
     flight_land(worker, chain, frame.dst, chain.transform)
     return SZ_OK
@@ -121,7 +123,7 @@ cdef int decode_whole(Worker *worker, const Chain *chain, const char *src, size_
     if status != SZ_OK:
         return status
     if not direct:
-        region_place(chain, region, dst, chain.transform)
+        region_place(chain, region, dst, chain.transform | worker.streamed)
     elif chain.transform != SZ_AS_IS:  # in place
         sz_copy(chain.ndim, chain.shape, dst, chain.strides, dst, chain.strides, chain.itemsize, chain.transform)
     flight_land(worker, chain, dst, SZ_AS_IS if direct else chain.transform)

@@ -57,7 +57,7 @@ cdef int read_raw(Worker *worker, const Chain *chain, const sz_file *file, int64
     if buffer == NULL:
         return SZ_NO_MEMORY
     return sz_read_box(file, base, chain.ndim, chain.shape, region.start, region.step, region.count, region.data,
-                       region.strides, chain.itemsize, chain.transform, buffer, piece)
+                       region.strides, chain.itemsize, chain.transform | worker.streamed, buffer, piece)
 
 
 cdef int decode_python(Worker *worker, const Chain *chain, const char *src, size_t n,
@@ -100,7 +100,7 @@ cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size
     worker.culprit = "bytes"
     if n != chain.nbytes:
         return SZ_TOO_SHORT if n < chain.nbytes else SZ_TOO_LONG
-    region_place(chain, region, src, chain.transform)
+    region_place(chain, region, src, chain.transform | worker.streamed)
     flight_land(worker, chain, src, chain.transform)
     return SZ_OK
 

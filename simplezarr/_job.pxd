@@ -15,6 +15,7 @@ cdef class Job:
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef Py_ssize_t parts    # pieces a shard's work is cut into
     cdef Py_ssize_t n
+    cdef int streamed        # SZ_STREAMED where units are placed in what outgrows the caches, else 0
     cdef Py_ssize_t lanes    # the units are cut into so many runs, and drawn from each in turn
     cdef object gate         # what units are computed within where more threads wait for the store than are to compute
     cdef int directory       # the array's, where names are looked up from it

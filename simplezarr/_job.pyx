@@ -136,6 +136,7 @@ cdef class Job:
         cdef Py_ssize_t i, bytes_done = 0
         cdef int status
         cdef Worker *worker = worker_acquire()
+        worker.streamed = self.streamed
         with nogil:
             while not sz_peek(&self.failed):
                 i = self.draw()

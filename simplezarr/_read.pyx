@@ -30,12 +30,22 @@ from simplezarr._worker cimport (
 
 cdef extern from "copy.h" nogil:
     enum:
-        SZ_AS_IS
+        SZ_STREAMED
 
 cdef enum:
     SHARE_BYTES = 256 << 10     # decoded bytes that are worth waking another thread for
     SHARE_CHUNKS = 32           # chunks, however small
     SMALL_BYTES = 32 << 10      # a chunk of fewer is read in one call
+    STREAMED_BYTES = 8 << 20    # a result of more is not in the caches any more when it is complete
+
+
+cdef int outgrows_caches(Plan plan, Py_ssize_t itemsize) noexcept:
+    """SZ_STREAMED where the result had better be written past the caches, else 0."""
+    cdef Py_ssize_t nbytes = itemsize
+    cdef int axis
+    for axis in range(plan.ndim):
+        nbytes = product(nbytes, plan.spans[axis].count)
+    return SZ_STREAMED if nbytes >= STREAMED_BYTES else 0
 
 
 def read(Source source, Plan plan, out):
@@ -48,6 +58,7 @@ def read(Source source, Plan plan, out):
         job = Read.__new__(Read)
         job.source, job.plan, job.chain = source, plan, &source.pipeline.chain
         job.data = plan.bind(out, job.strides)
+        job.streamed = outgrows_caches(plan, job.chain.itemsize)
         job.run(job.share(executor.get_num_threads(), plan.n, job.touched()))
 
 
@@ -154,7 +165,7 @@ cdef class Read(Job):
             inner_region(chain, spans, &part, wanted, &region)
             chain = chain.inner
             region_permute(chain, &region, &part)
-        region_place(chain, &part, native, SZ_AS_IS)
+        region_place(chain, &part, native, worker.streamed)
 
     # Chunks that several threads want at the same time.
 
@@ -371,5 +382,5 @@ cdef class Read(Job):
         value = value if type(value) is bytes else bytes(value)
         src = PyBytes_AS_STRING(value) - start
         with nogil:
-            region_place(self.chain, stored, src, self.chain.transform)
+            region_place(self.chain, stored, src, self.chain.transform | worker.streamed)
         return SZ_OK

@@ -51,6 +51,7 @@ cdef struct Worker:
     const char *culprit
     int64_t inner       # the number of the inner chunk, in its shard, that is being decoded; -1 outside shards
     int os_error        # errno of a failed read
+    int streamed        # SZ_STREAMED where it reads into an array that outgrows the caches, else 0
     PyObject *error     # an exception that Python code raised; the status is then RAISED
     # of `_flights`
     void *flight        # that it leads with the chunk it decodes, or NULL

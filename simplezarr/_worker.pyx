@@ -80,6 +80,7 @@ cdef void worker_release(Worker *worker) noexcept:
     """Keeps the worker for the next read, but not more memory than an ordinary chunk needs."""
     cdef size_t kept = 0
     cdef int slot
+    worker.streamed = 0
     for slot in range(SLOTS):
         kept += worker.sizes[slot]
         if kept > KEEP_BYTES:

@@ -43,6 +43,30 @@ static void test_transposed(void) {
   }
 }
 
+/* Rows of whole lines of cache, or nearly so: what is written past the caches. */
+static void test_lines(void) {
+  enum { LINE = 64, ROOM = 1 << 17 };
+  static const int TRANSFORMS[] = {SZ_AS_IS, SZ_TRUTH, SZ_SWAP2, SZ_SWAP4, SZ_SWAP8};
+  char *dst = aligned_alloc(LINE, ROOM), *expected = malloc(ROOM), *src = malloc(ROOM);
+  CHECK(dst != NULL && expected != NULL && src != NULL);
+  randomize(src, ROOM);
+  for (long run = fuzz_runs(500); run > 0; run--) {
+    const int transform = TRANSFORMS[draw(5)];
+    const ptrdiff_t off = draw(4) == 0 ? 8 * draw(9) : 0, odd = draw(4) == 0 ? 8 * draw(9) : 0;
+    const ptrdiff_t length = LINE * (1 + draw(40)) + odd, row = (length + LINE - 1) / LINE * LINE + LINE * draw(2);
+    const ptrdiff_t shape[] = {1 + draw(4), 1 + draw(5), length / 8};
+    const ptrdiff_t to[] = {shape[1] * row + LINE * draw(3), row, 8}, from[] = {shape[1] * length, length, 8};
+    memset(dst, SENTINEL, ROOM);
+    memset(expected, SENTINEL, ROOM);
+    sz_copy(3, shape, dst + off, to, src, from, 8, transform | SZ_STREAMED);
+    reference_copy(3, shape, expected + off, to, src, from, 8, transform);
+    CHECK(memcmp(dst, expected, ROOM) == 0);
+  }
+  free(dst);
+  free(expected);
+  free(src);
+}
+
 /* The same box on both sides: contiguous, or with gaps. */
 static void test_in_place(void) {
   for (long run = fuzz_runs(500); run > 0; run--) {
@@ -130,6 +154,7 @@ static void test_runs(void) {
 int main(void) {
   test_random_boxes();
   test_transposed();
+  test_lines();
   test_in_place();
   test_fill();
   test_runs();
