@@ -98,15 +98,11 @@ def take(array: Any, what: Plan | Selection, out: np.ndarray | None = None) -> A
 
 def put(array: Any, what: Plan | Selection, value: Any) -> None:
     """Writes a value to what is selected; a stored array box by box, where that can be."""
-    copy = plan_copy(array, what, value) if isinstance(what, Plan) else None
-    if copy is None:
-        _put(array, what, value)
-    else:
-        copy.run(lambda box, values: _put(array, select(array, box), values))
-
-
-def _put(array: Any, what: Plan | Selection, value: Any) -> None:
     basic = type(what) is Plan
+    copy = plan_copy(array, what, value) if basic and type(value) is not np.ndarray else None
+    if copy is not None:
+        copy.run(lambda box, values: put(array, select(array, box), values))
+        return
     values = as_values(value, array.dtype, what.shape, element=what.scalar, now=not basic)
     try:
         if array.metadata.grid is not None:
