@@ -282,8 +282,9 @@ static int write_some(int fd, const sz_part *parts, size_t n, size_t *at, size_t
   return SZ_OK;
 }
 
-static int write_parts(const sz_draft *draft, const sz_part *parts, size_t n, sz_relay *relay) {
-  size_t at = 0, done = 0; /* the part to go on with, and how much of it is written */
+static int write_parts(const sz_draft *draft, const sz_part *parts, size_t n) {
+  sz_relay own, *relay = draft->relay; /* our own, where no other is given, from the first part on that needs one */
+  size_t at = 0, done = 0;             /* the part to go on with, and how much of it is written */
   int status = SZ_OK;
   while (at < n && status == SZ_OK) {
     const sz_part *part = &parts[at];
@@ -291,18 +292,11 @@ static int write_parts(const sz_draft *draft, const sz_part *parts, size_t n, sz
       status = write_some(draft->fd, parts, n, &at, &done);
       continue;
     }
-    status = sz_relay_copy(relay, draft->kept, part->offset, draft->fd, part->n);
+    if (relay == NULL && (status = sz_relay_begin(&own)) == SZ_OK) relay = &own;
+    if (status == SZ_OK) status = sz_relay_copy(relay, draft->kept, part->offset, draft->fd, part->n);
     at++;
   }
-  return status;
-}
-
-static int write_all_parts(const sz_draft *draft, const sz_part *parts, size_t n) {
-  sz_relay own;
-  if (draft->relay != NULL) return write_parts(draft, parts, n, draft->relay);
-  if (sz_relay_begin(&own) != SZ_OK) return SZ_IO;
-  const int status = write_parts(draft, parts, n, &own);
-  sz_relay_free(&own);
+  if (relay == &own) sz_relay_free(&own);
   return status;
 }
 
@@ -320,7 +314,7 @@ static int settle(const sz_draft *draft) {
 
 int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n) {
   char path[PATH_BYTES];
-  if (write_all_parts(draft, parts, n) != SZ_OK || settle(draft) != SZ_OK || name_draft(draft->object, path) != SZ_OK ||
+  if (write_parts(draft, parts, n) != SZ_OK || settle(draft) != SZ_OK || name_draft(draft->object, path) != SZ_OK ||
       renameat(place(draft), path + draft->within, place(draft), draft->object + draft->within) != 0) {
     sz_draft_drop(draft);
     return SZ_IO;

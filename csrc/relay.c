@@ -19,7 +19,7 @@
 
 enum { FEW_BYTES = 8 << 10 };
 
-int sz_write_all(int fd, const char *data, size_t n) {
+static int write_all(int fd, const char *data, size_t n) {
   while (n > 0) {
     const ssize_t done = write(fd, data, n);
     if (done < 0 && errno == EINTR) continue;
@@ -108,7 +108,7 @@ static int write_piece(sz_relay *relay, int to) {
   const char *data = relay->buffers + (size_t)relay->first * SZ_RELAY_PIECE;
   const size_t n = relay->sizes[relay->first];
   pthread_mutex_unlock(&relay->lock);
-  const int status = sz_write_all(to, data, n), error = errno;
+  const int status = write_all(to, data, n), error = errno;
   pthread_mutex_lock(&relay->lock);
   relay->first = (relay->first + 1) % SZ_RELAY_PIECES;
   relay->filled--;
@@ -143,7 +143,7 @@ static int copy_few(int from, int64_t offset, int to, size_t n) {
     const size_t length = n - at < sizeof few ? n - at : sizeof few;
     const int error = read_all(from, few, length, offset + (int64_t)at);
     if (error != 0) errno = error;
-    if (error != 0 || sz_write_all(to, few, length) != SZ_OK) return SZ_IO;
+    if (error != 0 || write_all(to, few, length) != SZ_OK) return SZ_IO;
   }
   return SZ_OK;
 }

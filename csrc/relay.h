@@ -1,7 +1,7 @@
 /* Bytes copied from one file to another, by way of buffers that stay in the cache between the two: as fast as
  * copy_file_range and sendfile, and it works between all files. POSIX.
  *
- * One thread copies. Another may help: it reads ahead while the first one writes, which takes a quarter of the time off.
+ * One thread copies. Another may help: it reads ahead while the first one writes, which takes a fifth of the time off.
  * The one helper may come at any time, or never; nobody waits for it to come. */
 #ifndef SZ_RELAY_H
 #define SZ_RELAY_H
@@ -47,7 +47,5 @@ void sz_relay_end(sz_relay *relay);
 
 /* Once no helper is to come any more. */
 void sz_relay_free(sz_relay *relay);
-
-int sz_write_all(int fd, const char *data, size_t n);
 
 #endif

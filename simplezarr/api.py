@@ -147,6 +147,7 @@ def create_array(
     array = make_array(store, path, metadata, read_only=False, write_empty_chunks=write_empty_chunks)
     fill = None
     if data is not None:
+        as_values(np.empty(0, data.dtype), array.dtype, (0,))  # raises where there is no cast
         if overwrite or source_of(data) is None:  # a stored array may be what is removed: it is read before
             data = as_values(data, array.dtype, array.shape)  # raises what is wrong before anything is written
         fill = partial(array.write, ..., data)

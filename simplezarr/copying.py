@@ -50,6 +50,7 @@ class Copy:
     def __init__(self, source: Any, target: list[tuple[range, int]], lengths: list[int], width: int):
         self.source, self.target, self.lengths, self.width = source, target, lengths, width
         self.counts = [_count(along, length) for (along, _), length in zip(target, lengths, strict=True)]
+        self.room = prod([min(len(along), length) for (along, _), length in zip(target, lengths, strict=True)])
         self.buffers: list[np.ndarray] = []
 
     def run(self, put: Put) -> None:
@@ -82,7 +83,7 @@ class Copy:
         try:
             return self.buffers.pop()
         except IndexError:
-            return empty((prod(self.lengths),), self.source.dtype)
+            return empty((self.room,), self.source.dtype)
 
 
 def _is_plain(array: Any, source: Any) -> bool:

@@ -253,3 +253,20 @@ def test_variable_and_rectilinear_arrays(in_boxes):
     array[...] = ragged
     assert in_boxes() == 1
     np.testing.assert_array_equal(array[...], values)
+
+
+def test_room_is_that_of_what_is_copied():
+    """A few rows of large shards take the memory of these rows, not of the shards."""
+    array = sz.create_array({}, shape=(2048, 1 << 15), dtype="u1", chunks=(1, 1 << 10), shards=(2048, 1 << 14))
+    source = sz.create_array({}, "a", data=np.ones((64, 1 << 15), "u1"), chunks=(64, 1 << 15))
+    copy = copying.plan_copy(array, access.select(array, np.s_[:64]), source)
+    assert copy is not None
+    assert copy.room == 64 << 15  # all of a chunk of the source
+
+
+def test_no_cast(tmp_path):
+    """What can't be cast is known before anything is written, the groups above included."""
+    records = sz.create_array({}, data=np.zeros(4, [("a", "u1"), ("b", "u1")]), chunks=(2,))
+    with pytest.raises(TypeError):
+        sz.create_array(tmp_path, "above/here", data=records, dtype="i4")
+    assert not list(tmp_path.rglob("*"))

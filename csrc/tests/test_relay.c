@@ -18,7 +18,7 @@ static char content[MOST], back[MOST];
 static int file_of(size_t n) {
   char path[] = "/tmp/simplezarr-test-XXXXXX";
   const int fd = mkstemp(path);
-  CHECK(fd >= 0 && unlink(path) == 0 && sz_write_all(fd, content, n) == SZ_OK);
+  CHECK(fd >= 0 && unlink(path) == 0 && write(fd, content, n) == (ssize_t)n);
   return fd;
 }
 
