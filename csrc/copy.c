@@ -106,12 +106,6 @@ static int advance(box *b, ptrdiff_t *index, int inner) {
   return 0;
 }
 
-static size_t count_bytes(const box *b) {
-  size_t n = b->length;
-  for (int i = 0; i < b->ndim; i++) n *= (size_t)b->shape[i];
-  return n;
-}
-
 /* The two innermost axes, which one call copies. */
 static sz_pieces inner_plane(const box *b) {
   sz_pieces plane = {1, 0, 0, 1, 0, 0, b->length};
@@ -133,7 +127,7 @@ static void copy_box(box *b, int transform) {
   if (tile_axis >= 0) move_axis(b, tile_axis, b->ndim - 2);
   const sz_pieces plane = inner_plane(b);
   sz_tiling tiling = {.streamed = transform & SZ_STREAMED};
-  if (tile_axis >= 0) tiling = sz_choose_tiling(&plane, count_bytes(b), transform);
+  if (tile_axis >= 0) tiling = sz_choose_tiling(&plane, transform);
   ptrdiff_t index[SZ_MAX_NDIM];
   for (int i = 0; i < outer; i++) index[i] = 0;
   do {

@@ -13,9 +13,9 @@ typedef struct {
   int buffered, streamed, transform;
 } sz_tiling;
 
-enum { SZ_TILE_BYTES = 16 << 10, SZ_STREAMED_BYTES = 256 << 10 };
+enum { SZ_TILE_BYTES = 16 << 10 };
 
-static sz_tiling sz_choose_tiling(const sz_pieces *plane, size_t total, int transform) {
+static sz_tiling sz_choose_tiling(const sz_pieces *plane, int transform) {
   enum { FEW = 4, LONG = 512, SQUARE = 16, SRC_BYTES = 128, DST_BYTES = 256 };
   const ptrdiff_t width = (ptrdiff_t)plane->length;
   sz_tiling t = {*plane, SQUARE, SQUARE, 0, 0, transform & ~SZ_STREAMED};
@@ -27,8 +27,7 @@ static sz_tiling sz_choose_tiling(const sz_pieces *plane, size_t total, int tran
     t.buffered = 1;
     t.rows = width == 1 ? SRC_BYTES / 2 : SRC_BYTES / width;
     t.count = DST_BYTES / width;
-    t.streamed = SZ_STREAMS && (total >= SZ_STREAMED_BYTES || transform & SZ_STREAMED) && plane->dstep == width &&
-                 plane->drow % 64 == 0;
+    t.streamed = SZ_STREAMS && transform & SZ_STREAMED && plane->dstep == width && plane->drow % 64 == 0;
   }
   return t;
 }
