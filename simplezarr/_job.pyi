@@ -2,6 +2,9 @@
 
 from typing_extensions import disjoint_base
 
+def _set_patience(waits: int) -> int:
+    """Sets how often a thread waits for another before it does the work itself; returns how often it was."""
+
 @disjoint_base
 class Job:
     """One read or write under way: what `drain` needs to do its share of it."""

@@ -38,10 +38,19 @@ cdef enum:
     MANY_FILES = 8              # worth opening their directory for
     SIGNAL_BYTES = 16 << 20     # decoded bytes between two looks for Ctrl-C
     WAIT_US = 50_000            # between two looks for Ctrl-C while waiting for another thread
-    PATIENCE = 200              # waits of that length
     WIDE_BYTES = 512 << 20      # decoded bytes that a job has in hand at most while it waits for a store
     UNIT_BYTES = 16 << 10       # what a unit counts for besides its bytes
     DIGITS = 21
+
+cdef int patience = 200        # waits of that length
+
+
+def _set_patience(int waits):
+    """Sets how often a thread waits for another before it does the work itself; returns how often it was."""
+    global patience
+    before, patience = patience, waits
+    return before
+
 
 cdef char *put_number(char *at, Py_ssize_t number) noexcept nogil:
     """Writes the number in decimal; returns the place behind it."""
@@ -168,13 +177,13 @@ cdef class Job:
         What they are still at is left, or waited for. What they have not done in time the worker does itself.
         """
         cdef Joined joined
-        cdef int status = SZ_OK, patience = PATIENCE, k = 0, state
+        cdef int status = SZ_OK, waits = patience, k = 0, state
         while k < worker.njoined:
             joined = worker.joined[k]
             state = flight_wait(<Flight *>joined.flight, WAIT_US if wait else 0)
-            if state == ALOFT and status == SZ_OK and not sz_peek(&self.failed) and patience:
+            if state == ALOFT and status == SZ_OK and not sz_peek(&self.failed) and waits > 0:
                 if wait:
-                    patience -= 1
+                    waits -= 1
                     status = check_signals(worker)
                 else:
                     k += 1

@@ -7,6 +7,8 @@ import importlib.util
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,16 +47,22 @@ def compressors() -> str:
     return str(Path(str(specification.origin)).parent / "lib" / "libblosc2.a")
 
 
+def compile_all(options: list[str], sources: Iterable[Path], cwd: Path) -> None:
+    """Each by itself, as many at a time as there are processors."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(lambda source: compile_c([*options, "-c", str(source)], cwd), sources))
+
+
 @pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The object files of all kernels, sanitized."""
-    folder = tmp_path_factory.mktemp("kernels")
-    compile_c(["-O1", *SANITIZERS, "-c", *map(str, sorted(CSRC.glob("*.c")))], cwd=folder)
-    return [str(path) for path in sorted(folder.glob("*.o"))]
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the object files of all kernels and of their tests, sanitized."""
+    folder = tmp_path_factory.mktemp("objects")
+    compile_all(["-O1", *SANITIZERS], CSRC.rglob("*.c"), folder)
+    return folder
 
 
 def test_no_warnings(tmp_path: Path) -> None:
-    compile_c(["-O3", "-c", *map(str, sorted(CSRC.glob("*.c")))], cwd=tmp_path)
+    compile_all(["-O3"], CSRC.glob("*.c"), tmp_path)
 
 
 def test_system_without_files(tmp_path: Path) -> None:
@@ -78,9 +86,10 @@ def test_header_stands_alone(header: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", TESTS)
-def test_kernel(name: str, kernels: list[str], tmp_path: Path) -> None:
-    sources = [str(CSRC / "tests" / f"{name}.c"), *kernels, compressors()]
-    compile_c(["-O1", *SANITIZERS, *sources, "-lpthread", "-lm", "-ldl", "-o", name], cwd=tmp_path)
+def test_kernel(name: str, objects: Path, tmp_path: Path) -> None:
+    parts = [name, *(path.stem for path in CSRC.glob("*.c"))]
+    files = [*(str(objects / f"{part}.o") for part in parts), compressors()]
+    compile_c([*SANITIZERS, *files, "-lpthread", "-lm", "-ldl", "-o", name], cwd=tmp_path)
     run(tmp_path / name)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
+from simplezarr._job import _set_patience
 from simplezarr.stores import LocalStore, MemoryStore, SlowStore
 from tests import oracle
 from tests.helpers import Counting, within
@@ -266,6 +267,15 @@ def test_damage_is_found_by_who_looks_at_it(order):
         assert isinstance(bad.exception(30), sz.ChunkError)
 
 
+@pytest.fixture
+def impatient():
+    """Threads wait for each other for half a second, not ten."""
+    before = _set_patience(10)
+    yield
+    _set_patience(before)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_store_that_reads_the_array_it_serves():
     class Strange(Counting):
         def get(self, key):

@@ -235,10 +235,13 @@ def test_memory_of_a_batch(tmp_path):
     assert not out.any()
 
 
-def keep_busy(arr, key):
+BUSY = [np.s_[:2, :2, :2], np.s_[15:17, :2, :2]]  # in two chunks
+
+
+def keep_busy(arr):
     """Two threads of the pool, each waiting for its chunk."""
     futures = []
-    for _ in range(2):
+    for key in BUSY:
         futures.append(arr.read_future(key))
         assert arr.store.asked.acquire(timeout=30)
     return futures
@@ -251,7 +254,7 @@ def test_waiting_reads_share_chunks(pool):
         oracle.write_array({}, "", DATA, CHUNKS, codecs=CHAINS["zstd"], fill_value=DATA[0, 0, 0], seed=None)
     )
     arr = sz.open_array(store)
-    first = keep_busy(arr, np.s_[:2, :2, :2])
+    first = keep_busy(arr)
     out = np.empty((3, 3, 3), "u2")
     keys = [np.s_[i, 0, 1] for i in range(10)] + [np.s_[:5, 3:, :], ([0, 9], 1), np.s_[11, [2, 3]]]
     futures = [arr.read_future(key) for key in keys]
@@ -261,8 +264,7 @@ def test_waiting_reads_share_chunks(pool):
     before = len(store.threads)
     store.gate.set()
     assert all(
-        same(future.result(30), DATA[key])
-        for future, key in zip([*first, *futures], [*[np.s_[:2, :2, :2]] * 2, *keys], strict=True)
+        same(future.result(30), DATA[key]) for future, key in zip([*first, *futures], [*BUSY, *keys], strict=True)
     )
     assert placed.result(30) is out
     assert same(out, DATA[:3, :3, :3])
@@ -279,7 +281,7 @@ def test_failed_reads_fail_alone(pool):
     data["c/3/2/1"] = b"damaged"
     store = Waiting(data)
     arr = sz.open_array(store)
-    keep_busy(arr, (0, 0, 0))
+    keep_busy(arr)
     good, bad = [arr.read_future(i) for i in range(5)], [arr.read_future(i) for i in (39, 35)]
     store.gate.set()
     assert all(same(future.result(30), DATA[i]) for i, future in enumerate(good))
