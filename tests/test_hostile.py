@@ -18,7 +18,7 @@ OUTCOMES = {
     "documents": ("array", "group", "MetadataError", "UnsupportedError"),
     "names": ("names", "links"),
 }
-SHORT = dict.fromkeys(TARGETS, 2000) | {"names": 200}
+SHORT = dict.fromkeys(TARGETS, 1000) | {"names": 100}
 #: (target, seed, number) of what was found once.
 FOUND = [
     ("kernels", 72510, 1947),  # a checksum's decoder paid no heed to its limit
@@ -43,5 +43,5 @@ def test_what_was_found(target, seed, number, tmp_path):
 @pytest.mark.campaign
 @pytest.mark.parametrize("target", TARGETS)
 def test_campaign(target, tmp_path):
-    n = int(os.environ.get("SIMPLEZARR_CAMPAIGN", 100_000)) * SHORT[target] // 2000
+    n = int(os.environ.get("SIMPLEZARR_CAMPAIGN", 100_000)) * SHORT[target] // 1000
     print(python(PROGRAM, target, n, random.randrange(10**6), seconds=60 + n, directory=tmp_path))

@@ -19,7 +19,7 @@ static void check_box(int ndim, const ptrdiff_t *shape, size_t itemsize, int tra
 }
 
 static void test_random_boxes(void) {
-  for (long run = fuzz_runs(3000); run > 0; run--) {
+  for (long run = fuzz_runs(1500); run > 0; run--) {
     ptrdiff_t shape[MOST_AXES];
     const int ndim = random_shape(shape);
     const size_t itemsize = random_itemsize();
@@ -90,7 +90,7 @@ static void test_in_place(void) {
 }
 
 static void test_fill(void) {
-  for (long run = fuzz_runs(2000); run > 0; run--) {
+  for (long run = fuzz_runs(1000); run > 0; run--) {
     ptrdiff_t shape[MOST_AXES], none[MOST_AXES] = {0};
     const int ndim = random_shape(shape);
     const size_t itemsize = draw(50) == 0 ? 1500 : random_itemsize();
@@ -136,7 +136,7 @@ static void check_runs(int ndim, const ptrdiff_t *chunk, const ptrdiff_t *start,
 }
 
 static void test_runs(void) {
-  for (long run = fuzz_runs(2000); run > 0; run--) {
+  for (long run = fuzz_runs(1000); run > 0; run--) {
     ptrdiff_t chunk[MOST_AXES], start[MOST_AXES], step[MOST_AXES], count[MOST_AXES];
     const int ndim = draw(5), whole = draw(3) == 0;
     for (int d = 0; d < ndim; d++) {

@@ -320,7 +320,7 @@ static void test_waiting(void) {
 
 enum { WRITERS = 4, COUNTERS = 2 * WRITERS };
 
-static int rounds(void) { return (int)fuzz_runs(150); }
+static int rounds(void) { return (int)fuzz_runs(80); }
 
 /* Adds one to a writer's own counter in an object that all share; now and then drops the draft first. */
 static void *count(void *own) {
