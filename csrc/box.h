@@ -9,6 +9,9 @@
 /* Bytes worth reading and placing at a time: they stay in the second-level cache between the two. */
 #define SZ_PIECE ((size_t)256 << 10)
 
+/* The bytes of scratch that reading `piece` bytes at a time takes. */
+size_t sz_box_room(size_t piece);
+
 /* The chunk lies in C order at `base` of the file. The selection and dst are those of sz_copy_run (copy.h). Runs that are
  * contiguous in the file and in dst are read straight into place; others through scratch, at most `piece` bytes (itemsize or
  * more) at a time, and bytes between selected elements are skipped where skipping is cheaper than reading.

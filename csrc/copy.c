@@ -106,6 +106,11 @@ static int advance(box *b, ptrdiff_t *index, int inner) {
   return 0;
 }
 
+/* Where src goes on with the next step of the axis before `inner`; NULL where that is at its end. */
+static const char *next_plane(const box *b, const ptrdiff_t *index, int inner) {
+  return inner > 0 && index[inner - 1] + 1 < b->shape[inner - 1] ? b->src + b->sstep[inner - 1] : NULL;
+}
+
 /* The two innermost axes, which one call copies. */
 static sz_pieces inner_plane(const box *b) {
   sz_pieces plane = {1, 0, 0, 1, 0, 0, b->length};
@@ -131,7 +136,7 @@ static void copy_box(box *b, int transform) {
   ptrdiff_t index[SZ_MAX_NDIM];
   for (int i = 0; i < outer; i++) index[i] = 0;
   do {
-    if (tile_axis >= 0) sz_copy_tiles(&tiling, b->dst, b->src);
+    if (tile_axis >= 0) sz_copy_tiles(&tiling, b->dst, b->src, next_plane(b, index, outer));
     else sz_copy_pieces(&plane, b->dst, b->src, transform);
   } while (advance(b, index, outer));
   if (tiling.streamed) sz_stream_end();

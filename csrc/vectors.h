@@ -75,7 +75,7 @@ static inline sz_vector sz_vector_swap_8(sz_vector v) { return vrev64q_u8(v); }
 static inline void sz_stream(char *dst, const char *src, size_t n) {
   size_t at = (64 - ((uintptr_t)dst & 63)) & 63;
   if (at > n) at = n;
-  memcpy(dst, src, at); /* the lines at the ends are shared with others */
+  if (at > 0) memcpy(dst, src, at); /* the lines at the ends are shared with others; most pieces have none */
   for (; n - at >= 64; at += 64) {
     sz_vector line[4];
     SZ_UNROLLED
@@ -83,7 +83,7 @@ static inline void sz_stream(char *dst, const char *src, size_t n) {
     SZ_UNROLLED
     for (int i = 0; i < 4; i++) _mm_stream_si128((sz_vector *)(void *)(dst + at + 16 * i), line[i]);
   }
-  memcpy(dst + at, src + at, n - at);
+  if (n > at) memcpy(dst + at, src + at, n - at);
 }
 /* Makes what was streamed visible to other threads before what is stored after. */
 static inline void sz_stream_end(void) { _mm_sfence(); }

@@ -34,6 +34,7 @@ cdef extern from "copy.h" nogil:
 cdef extern from "box.h" nogil:
     enum:
         SZ_PIECE
+    size_t sz_box_room(size_t piece)
     int sz_read_box(const sz_file *file, int64_t base, int ndim, const Py_ssize_t *chunk_shape, const Py_ssize_t *start,
                     const Py_ssize_t *step, const Py_ssize_t *count, char *dst, const Py_ssize_t *dst_strides,
                     size_t itemsize, int transform, char *scratch, size_t piece)
@@ -53,7 +54,7 @@ cdef int read_raw(Worker *worker, const Chain *chain, const sz_file *file, int64
         region = &permuted
     if not region_keeps_order(chain, region):
         piece = max(piece, <size_t>region_extent(chain, region))
-    buffer = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, min(piece, chain.nbytes))
+    buffer = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, sz_box_room(min(piece, chain.nbytes)))
     if buffer == NULL:
         return SZ_NO_MEMORY
     return sz_read_box(file, base, chain.ndim, chain.shape, region.start, region.step, region.count, region.data,
