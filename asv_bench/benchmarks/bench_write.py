@@ -113,6 +113,26 @@ class Append(Written):
             self.stored.append(slab)
 
 
+class Copy(Written):
+    """From one array into another, whose chunks are the same or lie across those."""
+
+    params: ClassVar = [["raw", "zstd"], ["same chunks", "other chunks"]]
+    param_names: ClassVar = ["kind", "chunks"]
+
+    def setup(self, kind: str, chunks: str) -> None:
+        place = self.directory()
+        self.source = self.create(place + "/source", kind)
+        self.source[...] = values(CUBE_SHAPE)
+        same = chunks == "same chunks"
+        self.target = self.create(place + "/target", kind, chunks=CUBE_CHUNKS if same else (16, 64, 100))
+
+    def time_copy(self, kind: str, chunks: str) -> None:
+        self.target[...] = self.source
+
+    def peakmem_copy(self, kind: str, chunks: str) -> None:
+        self.target[...] = self.source
+
+
 class Create(Written):
     def setup(self) -> None:
         self.directory()
