@@ -201,6 +201,46 @@ def _writes(size: int) -> list[Row]:
     ]
 
 
+#: The rows of the short table, in its order, and what they are called there (of cubes at their full size).
+LABELS = {
+    "read-raw": "read all, 512³ uint16 in 128³ chunks, uncompressed",
+    "read-big-endian-raw": "the same, big-endian, uncompressed",
+    "read-transposed-raw": "the same, axes reversed, uncompressed",
+    "read-zstd": "the same cube, zstd",
+    "read-transposed-zstd": "the same cube, zstd, axes reversed",
+    "read-blosc": "the same cube, blosc-lz4",
+    "read-shards": "the same cube, shards of 256³ with inner chunks of 32³, zstd",
+    "read-labels": "uint32 labels, zstd",
+    "read-labels-shards": "the same, sharded",
+    "read-tiny-raw": "4096 chunks of 2 KB, uncompressed",
+    "read-tiny-zstd": "the same, zstd",
+    "slab-zstd": "`[10:200, ::2]`, zstd",
+    "strided-zstd": "`[10:200, ::2, ::3]`, zstd",
+    "plane-first-shards": "one plane of a sharded cube",
+    "crops-zstd": "64 random 64³ crops at once, zstd",
+    "crops-shards": "the same, sharded",
+    "rows-table": "256 random rows of 20000 × 1024",
+    "points-shards": "10,000 random points, sharded",
+    "mask-zstd": "a mask that selects 1 %",
+    "slow-blocks-zstd": "512 chunks from a store that takes 20 ms for each request",
+    "slow-plane-shards": "one plane of a sharded cube, from such a store",
+    "write-raw": "write 256³ uint16, uncompressed",
+    "write-zstd": "the same, zstd",
+    "write-blosc": "the same, blosc-lz4",
+    "write-shards": "the same, sharded",
+    "write-tiny-raw": "write 4096 chunks of 2 KB, uncompressed",
+    "write-tiny-zstd": "the same, zstd",
+    "update-cut-zstd": "update a region that cuts every chunk, zstd",
+    "update-inner-chunk": "update one inner chunk of a large shard",
+    "append-zstd": "append, zstd",
+    "copy-raw": "copy a 256³ cube into another, uncompressed",
+    "chunk-2k-raw": "one chunk of 2 KB, uncompressed",
+    "scalar": "one scalar",
+    "open": "open an array",
+    "open-group": "open a group of 1000 arrays, and each of them",
+}
+
+
 def all_rows(size: int) -> list[Row]:
     return [*_reads(size), *_slow(size), *_batches(size), *_singles(), *_writes(size)]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from peers.contenders import ATOMIC_NAMES, FLOOR, OURS, PEER_NAMES
 from peers.results import RowResult, geometric_mean
+from peers.rows import LABELS
 
 NOTHING = "-"
 MIB = 1 << 20
@@ -14,6 +15,16 @@ ROW_WIDTH, COLUMN_WIDTH = 24, 10
 AGAINST = {"floor": "the floor", "peer": "the best peer", "atomic": "the best atomic peer"}
 HEAD = ["best peer", "/peer", "/floor", "spread", "peak MiB"]
 TORN = "°"  # marks the time of a writer that does not replace what is stored as a whole
+#: The contenders of the short table, and what they are called there.
+SUMMARIZED = {
+    OURS: OURS,
+    FLOOR: "floor in C",
+    "tensorstore": "tensorstore",
+    "zarrs": "zarrs",
+    "zarrista": "zarrista",
+    "zarr-fused": "zarr-python, fused",
+    "zarr": "zarr-python",
+}
 
 
 def draw(rows: list[list[str]], markdown: bool) -> str:
@@ -49,8 +60,7 @@ def _mebibytes(nbytes: int | None) -> str:
 def _cells(result: RowResult, names: list[str]) -> list[str]:
     micro, cells = result.row.micro, []
     for name in names:
-        torn = result.row.writing and name in PEER_NAMES - ATOMIC_NAMES and name in result.samples
-        cells.append(_time(result.median(name), micro) + (TORN if torn else ""))
+        cells.append(_time(result.median(name), micro) + (TORN if _is_torn(result, name) else ""))
     ratios = [_ratio(result.ratio("peer")), _ratio(result.ratio("floor"))]
     ends = [_percent(result.spread(OURS)), _mebibytes(result.memory.get(OURS))]
     return [result.row.name, "us" if micro else "ms", *cells, result.best_peer() or NOTHING, *ratios, *ends]
@@ -60,6 +70,29 @@ def times(results: list[RowResult], names: list[str], markdown: bool) -> str:
     """Medians for each row, our ratios to the best peer and to the floor, our spread over rounds, our peak memory."""
     table = draw([["row", "unit", *names, *HEAD], *(_cells(result, names) for result in results)], markdown)
     return f"{table}\n\n{TORN} not atomic: overwrites in place" if TORN in table else table
+
+
+def summary(results: list[RowResult], names: list[str]) -> str:
+    """The short table, in Markdown: each row's times in words."""
+    known = {result.row.name: result for result in results}
+    columns = [name for name in names if name in SUMMARIZED]
+    lines = [["work", *(SUMMARIZED[name] for name in columns)], ["---"] * (1 + len(columns))]
+    for row, label in LABELS.items():
+        if row in known:
+            lines.append([label, *(_told(known[row], name) for name in columns)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _told(result: RowResult, name: str) -> str:
+    seconds = result.median(name)
+    if seconds is None:
+        return "–"
+    value, unit = (seconds * 1e6, "µs") if result.row.micro else (seconds * 1e3, "ms")
+    return f"{value:.{1 if value < 20 else 0}f} {unit}{TORN if _is_torn(result, name) else ''}"
+
+
+def _is_torn(result: RowResult, name: str) -> bool:
+    return result.row.writing and name in PEER_NAMES - ATOMIC_NAMES and name in result.samples
 
 
 def means(results: list[RowResult], markdown: bool) -> str:
