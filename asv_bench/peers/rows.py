@@ -219,7 +219,7 @@ LABELS = {
     "plane-first-shards": "one plane of a sharded cube",
     "crops-zstd": "64 random 64³ crops at once, zstd",
     "crops-shards": "the same, sharded",
-    "rows-table": "256 random rows of 20000 × 1024",
+    "rows-table": "256 random rows of 20000 by 1024",
     "points-shards": "10,000 random points, sharded",
     "mask-zstd": "a mask that selects 1 %",
     "slow-blocks-zstd": "512 chunks from a store that takes 20 ms for each request",

@@ -86,7 +86,7 @@ def summary(results: list[RowResult], names: list[str]) -> str:
 def _told(result: RowResult, name: str) -> str:
     seconds = result.median(name)
     if seconds is None:
-        return "–"
+        return "\N{EN DASH}"  # has no way to do it
     value, unit = (seconds * 1e6, "µs") if result.row.micro else (seconds * 1e3, "ms")
     return f"{value:.{1 if value < 20 else 0}f} {unit}{TORN if _is_torn(result, name) else ''}"
 
