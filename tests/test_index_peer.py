@@ -67,7 +67,9 @@ def test_orthogonal_indices(name, data, pairs):
 def test_pointwise_indices(name, data, pairs):
     theirs, ours, values = pairs[name]
     _, key = data.draw(peer.orthogonal_indices(shape=ours.shape))
-    if all(index.size for index in key):  # where zarr-python fails
+    if all(index.ndim == 0 for index in key):  # where zarr-python 3.4 gives an array of one
+        check(ours.vindex[key], values[key])
+    elif all(index.size for index in key):  # where zarr-python fails
         check(ours.vindex[key], theirs.vindex[key])
     mask = np.random.default_rng(data.draw(st.integers(0, 2**32))).random(ours.shape) < 0.3
     check(ours.vindex[mask], theirs.vindex[mask])
@@ -95,5 +97,5 @@ def test_block_indices(name, data, pairs):
     if all(a < b for a, b in zip(starts, stops, strict=True)):  # where zarr-python fails
         check(ours.blocks[key], theirs.blocks[key])
     if strategy is not None:
-        theirs_key, numpy_key = data.draw(strategy(shape=ours.shape, chunks=size))
+        theirs_key, numpy_key = data.draw(strategy(chunk_sizes=theirs.write_chunk_sizes))
         check(ours.blocks[theirs_key], values[numpy_key])

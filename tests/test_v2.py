@@ -121,7 +121,7 @@ FILLS = [
     ("|V3", b64(b"a\0b"), b"a\0b"), ("|V3", None, b"\0\0\0"),
     ("<M8[ns]", 5, np.datetime64(5, "ns")), (">M8[10s]", "NaT", np.datetime64("NaT", "10s")),
     ("<M8[D]", None, np.datetime64("NaT", "D")), ("<m8[us]", -7, np.timedelta64(-7, "us")),
-    ("<m8", -(2**63), np.timedelta64("NaT")),
+    ("<m8", -(2**63), np.int64(-(2**63)).view("m8")),
     (RECORD_JSON, b64(ONE.tobytes()), ONE.item()),
 ]  # fmt: skip
 

@@ -73,7 +73,7 @@ def _float_to_integer(array: np.ndarray, target: np.dtype, rounding: str, out_of
     result = np.where(outside, 0.0, rounded).astype(target)
     values = rounded[outside]
     if out_of_range == "clamp":
-        result[outside] = np.where(values < 0, limits.min, limits.max).astype(target)
+        result[outside] = np.where(values < 0, target.type(limits.min), target.type(limits.max))
     else:
         low_bits = np.fmod(np.abs(values), 2.0**limits.bits).astype(np.uint64)  # exact, and below 2**64
         result[outside] = np.where(values < 0, np.uint64(0) - low_bits, low_bits).astype(target)
