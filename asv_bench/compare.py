@@ -227,7 +227,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--json", type=Path, metavar="FILE", help="every sample, after each row; rows that are there already are kept")
     add("--from", type=Path, dest="told", metavar="FILE", help="measures nothing, but tells of the rows in this file")
     add("--markdown", action="store_true", help="tables in Markdown")
-    add("--summary", action="store_true", help="only README's table")
+    add("--summary", action="store_true", help="README's table instead of those of all rows")
     add("--plot", type=Path, metavar="FILE", help="a picture (.svg, .png, .pdf); needs matplotlib")
     add("--targets", action="store_true", help="prints each row's targets and whether they are met")
     add("--no-memory", dest="memory", action="store_false", help="leaves out peak memory")
@@ -300,7 +300,14 @@ def report(record: Record, options: argparse.Namespace) -> None:
     results = record.in_order()
     if options.summary:
         print(table.summary(results, options.contenders))
-        return
+    else:
+        tell(record, results, options)
+    if options.plot:
+        plot(results, record.described(), options.plot)
+
+
+def tell(record: Record, results: list[RowResult], options: argparse.Namespace) -> None:
+    """All that is known, in tables."""
     print("\n" + record.described())
     print("\n" + table.times(results, options.contenders, options.markdown))
     print("\n" + table.means(results, options.markdown))
@@ -313,8 +320,6 @@ def report(record: Record, options: argparse.Namespace) -> None:
         print("\n" + table.reasons(failures))
     if options.verbose:
         print("\n" + "\n\n".join([table.reasons(results), table.settings(results), table.stored(results)]))
-    if options.plot:
-        plot(results, record.described(), options.plot)
 
 
 def measure(options: argparse.Namespace, rows: list[Row]) -> tuple[Record, list[RowResult]]:

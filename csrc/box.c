@@ -1,6 +1,7 @@
 #include "box.h"
 
 #include "copy.h"
+#include "pages.h"
 #include "status.h"
 
 /* A gap that costs less to read than another system call. */
@@ -8,7 +9,7 @@
 
 /* Rows that begin at the same place of their pages evict each other from the caches when a column of them is taken, so
  * they are read to PAD bytes more apart; but in scratch only, and only if long enough for a system call each. */
-enum { PAGE = 4096, PAD = 128, LONG_ROW = 16 << 10 };
+enum { PAD = 128, LONG_ROW = 16 << 10 };
 
 size_t sz_box_room(size_t piece) { return piece + piece / LONG_ROW * PAD; }
 
@@ -33,7 +34,7 @@ static int read_rows(const box *b, int d, ptrdiff_t rows, int64_t offset, char *
     shape[k - d] = k == d ? rows : b->count[k];
     strides[k - d] = b->src_strides[k];
   }
-  if (d == b->column && stride >= LONG_ROW && stride % PAGE == 0) {
+  if (d == b->column && stride >= LONG_ROW && stride % SZ_PAGE == 0) {
     strides[0] += PAD;
     for (ptrdiff_t k = 0; k < rows && status == SZ_OK; k++)
       status = sz_read(b->file, b->scratch + k * strides[0], (size_t)last, offset + k * stride);

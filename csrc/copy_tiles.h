@@ -10,13 +10,13 @@
 typedef struct {
   sz_pieces plane;
   ptrdiff_t rows, count; /* of a tile */
-  int buffered, foreseen, streamed, transform;
+  int buffered, prefetched, streamed, transform;
 } sz_tiling;
 
 enum { SZ_TILE_BYTES = 16 << 10, SZ_SRC_BYTES = 128 };
 
 static sz_tiling sz_choose_tiling(const sz_pieces *plane, int transform) {
-  enum { FEW = 4, LONG = 512, SQUARE = 16, DST_BYTES = 256, ALIASED = 4096 };
+  enum { FEW = 4, LONG = 512, SQUARE = 16, DST_BYTES = 256 };
   const ptrdiff_t width = (ptrdiff_t)plane->length;
   sz_tiling t = {*plane, SQUARE, SQUARE, 0, 0, 0, transform & ~SZ_STREAMED};
   if (plane->rows < FEW) {
@@ -25,7 +25,7 @@ static sz_tiling sz_choose_tiling(const sz_pieces *plane, int transform) {
     t.rows = LONG;
   } else if (plane->srow == width && width <= 16 && (width & (width - 1)) == 0) {
     t.buffered = 1;
-    t.foreseen = plane->sstep % ALIASED != 0; /* else they would evict each other before they are wanted */
+    t.prefetched = plane->sstep % SZ_PAGE != 0; /* else they would evict each other before they are wanted */
     t.rows = width == 1 ? SZ_SRC_BYTES / 2 : SZ_SRC_BYTES / width;
     t.count = DST_BYTES / width;
     t.streamed = SZ_STREAMS && transform & SZ_STREAMED && plane->dstep == width && plane->drow % 64 == 0;
@@ -90,8 +90,8 @@ static void sz_copy_tiles(const sz_tiling *t, char *dst, const char *src, const 
         sz_copy_tile_direct(t, &tile, to, from);
         continue;
       }
-      if (t->foreseen && plane->rows - row >= 2 * t->rows) next = from + t->rows * plane->srow;
-      else if (t->foreseen && beyond != NULL && tile.rows == t->rows) next = beyond + at * plane->sstep;
+      if (t->prefetched && plane->rows - row >= 2 * t->rows) next = from + t->rows * plane->srow;
+      else if (t->prefetched && beyond != NULL && tile.rows == t->rows) next = beyond + at * plane->sstep;
       sz_copy_tile_buffered(t, &tile, to, from, next);
     }
   }

@@ -5,7 +5,8 @@ import pytest
 
 import simplezarr as sz
 
-SHAPE, CHUNKS = (48, 320, 320), (24, 128, 160)  # 9.4 MiB of uint16, chunks cut at the edge
+# 19 MiB of uint16, chunks cut at the edge; a transposed one has rows of 16 KiB, which are read apart
+SHAPE, CHUNKS = (96, 320, 320), (64, 128, 160)
 BIG = {"name": "bytes", "configuration": {"endian": "big"}}
 LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
 ORDER = {"name": "transpose", "configuration": {"order": [2, 0, 1]}}
@@ -29,7 +30,7 @@ CHAINS = {
 @pytest.fixture(scope="module")
 def values():
     numbers = np.random.default_rng(1).integers(0, 999, SHAPE, "u2")
-    numbers[:24, :128] = 0  # chunks that are not stored
+    numbers[:64, :128] = 0  # chunks that are not stored
     return numbers
 
 
@@ -37,7 +38,7 @@ def values():
 def array(request, values, tmp_path_factory):
     tmp_path = tmp_path_factory.mktemp("array")
     if request.param == "shards":
-        return sz.create_array(tmp_path, data=values, chunks=(12, 32, 32), shards=(24, 160, 160))
+        return sz.create_array(tmp_path, data=values, chunks=(24, 32, 32), shards=(48, 160, 160))
     return sz.create_array(tmp_path, data=values, chunks=CHUNKS, codecs=CHAINS[request.param])
 
 
