@@ -1,4 +1,4 @@
-/* One counter that threads draw their work from. */
+/* Numbers that threads draw their work from, and flags by which they agree. */
 #ifndef SZ_ATOMIC_H
 #define SZ_ATOMIC_H
 #include <stdint.h>
@@ -11,6 +11,7 @@ static inline int32_t sz_peek(const int32_t *flag) { return *(const volatile int
 static inline int32_t sz_is_ready(int32_t *flag) { return _InterlockedCompareExchange((long *)flag, 1, 1); }
 static inline void sz_make_ready(int32_t *flag) { _InterlockedExchange((long *)flag, 1); }
 static inline int sz_claim(int32_t *flag) { return _InterlockedCompareExchange((long *)flag, 1, 0) == 0; }
+static inline void sz_unclaim(int32_t *flag) { _InterlockedExchange((long *)flag, 0); }
 #else
 /* The next number, each given once. */
 static inline int64_t sz_draw(int64_t *counter) { return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
@@ -20,11 +21,12 @@ static inline int32_t sz_peek(const int32_t *flag) { return __atomic_load_n(flag
 /* Who sees the flag ready also sees what was written before it was made so. */
 static inline int32_t sz_is_ready(int32_t *flag) { return __atomic_load_n(flag, __ATOMIC_ACQUIRE); }
 static inline void sz_make_ready(int32_t *flag) { __atomic_store_n(flag, 1, __ATOMIC_RELEASE); }
-/* 1 for the first caller, 0 for all others. */
+/* 1 for the first caller, 0 for all others, until it is given back. */
 static inline int sz_claim(int32_t *flag) {
   int32_t none = 0;
   return __atomic_compare_exchange_n(flag, &none, 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
+static inline void sz_unclaim(int32_t *flag) { __atomic_store_n(flag, 0, __ATOMIC_RELEASE); }
 #endif
 
 #endif

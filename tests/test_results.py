@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import subprocess
 import sys
 import tracemalloc
 
@@ -72,6 +73,44 @@ def test_freed():
     gc.collect()
     assert tracemalloc.get_traced_memory()[0] < 1 << 20
     tracemalloc.stop()
+
+
+@linux
+def test_kept_for_the_next():
+    """A loop fills the same memory again and again, and never two results at a time."""
+    a = sz.create_array({}, data=np.zeros((1 << 20, 8), "u1"), chunks=(1 << 17, 8))
+    first = a[...]
+    place = first.ctypes.data
+    first[...] = 9
+    del first
+    again = a[...]
+    assert again.ctypes.data == place
+    assert not again.any()
+    assert a[...].ctypes.data != place
+
+
+@linux
+def test_kept_memory_is_the_systems():
+    """It counts as resident, but is taken as soon as memory is short."""
+    program = """if True:
+        import numpy as np
+        from simplezarr._results import empty
+
+        def lazily_free():
+            with open("/proc/self/smaps_rollup") as lines:
+                return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("LazyFree:"))
+
+        n = 64 << 20
+        array = empty((n,), np.dtype("u1"))
+        array[...] = 1
+        assert lazily_free() == 0
+        del array
+        assert lazily_free() > n - (1 << 20)
+        array = empty((n,), np.dtype("u1"))
+        array[...] = 2
+        assert lazily_free() == 0
+    """
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @linux

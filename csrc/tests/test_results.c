@@ -1,5 +1,7 @@
 #include "../results.h"
 
+#include <pthread.h>
+
 #include "../pages.h"
 #include "check.h"
 
@@ -30,9 +32,71 @@ static void test_too_much(void) {
   CHECK(sz_result_new(NULL, all) == NULL);
 }
 
+enum { LARGE = 4 << 20 };
+
+/* What is freed is the next one of its size, and nobody else's. */
+static void test_kept(void) {
+  if (!SZ_RESULTS) return;
+  char *first = sz_result_new(NULL, LARGE), *second = sz_result_new(NULL, LARGE + 1);
+  CHECK(first != NULL && second != NULL);
+  memset(first, 1, LARGE);
+  memset(second, 2, LARGE + 1);
+  sz_result_free(NULL, first, LARGE);
+  sz_result_free(NULL, second, LARGE + 1);
+  char *again = sz_result_new(NULL, LARGE), *other = sz_result_new(NULL, LARGE);
+  CHECK(again == first && other != first && other != second);
+  sz_result_free(NULL, again, LARGE);
+  sz_result_free(NULL, other, LARGE);
+  CHECK(sz_result_new(NULL, LARGE) == other); /* the newest is likeliest to be in memory still */
+  CHECK(sz_result_new(NULL, LARGE) == first);
+  sz_result_free(NULL, first, LARGE);
+  sz_result_free(NULL, other, LARGE);
+}
+
+/* However many are freed, of whatever sizes: all but the newest are given back. (Address sanitizer counts the rest.) */
+static void test_not_too_many(void) {
+  enum { MANY = 3 * SZ_RESULTS_KEPT };
+  char *blocks[MANY];
+  for (int i = 0; i < MANY; i++) {
+    blocks[i] = sz_result_new(NULL, LARGE + (size_t)i);
+    CHECK(blocks[i] != NULL);
+  }
+  for (int i = 0; i < MANY; i++) sz_result_free(NULL, blocks[i], LARGE + (size_t)i);
+  sz_result_free(NULL, sz_result_new(NULL, SZ_RESULTS_KEPT_BYTES), SZ_RESULTS_KEPT_BYTES); /* in the place of all others */
+  sz_result_free(NULL, sz_result_new(NULL, SZ_RESULTS_KEPT_BYTES + 1), SZ_RESULTS_KEPT_BYTES + 1);
+  sz_result_free(NULL, NULL, LARGE);
+}
+
+static void *use(void *number) {
+  const int mark = *(const int *)number;
+  for (int i = 0; i < 200; i++) {
+    const size_t n = LARGE + (size_t)(i % 3);
+    char *memory = sz_result_new(NULL, n);
+    CHECK(memory != NULL);
+    for (size_t at = 0; at < n; at += SZ_PAGE) memory[at] = (char)mark;
+    for (size_t at = 0; at < n; at += SZ_PAGE) CHECK(memory[at] == mark);
+    sz_result_free(NULL, memory, n);
+  }
+  return NULL;
+}
+
+static void test_threads(void) {
+  enum { THREADS = 4 };
+  pthread_t threads[THREADS];
+  int numbers[THREADS];
+  for (int i = 0; i < THREADS; i++) {
+    numbers[i] = i + 1;
+    CHECK(pthread_create(&threads[i], NULL, use, &numbers[i]) == 0);
+  }
+  for (int i = 0; i < THREADS; i++) CHECK(pthread_join(threads[i], NULL) == 0);
+}
+
 int main(void) {
   test_any_size();
   test_zeroed();
   test_too_much();
+  test_kept();
+  test_not_too_many();
+  test_threads();
   return 0;
 }
