@@ -97,11 +97,14 @@ def take(array: Any, what: Plan | Selection, out: np.ndarray | None = None) -> A
 
 
 def put(array: Any, what: Plan | Selection, value: Any) -> None:
-    """Writes a value to what is selected; a stored array box by box, where that can be."""
+    """Writes a value to what is selected; a stored array part by part, where that can be."""
     basic = type(what) is Plan
     copy = plan_copy(array, what, value) if basic and type(value) is not np.ndarray else None
     if copy is not None:
-        copy.run(lambda box, values: put(array, select(array, box), values))
+        try:
+            copy.run(lambda box, values: put(array, select(array, box), values))
+        finally:
+            written()
         return
     values = as_values(value, array.dtype, what.shape, element=what.scalar, now=not basic)
     try:

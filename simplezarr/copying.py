@@ -1,12 +1,14 @@
-"""Values that are a stored array themselves, or a lazy selection of one: copied box by box, not all at once.
+"""Values that are a stored array themselves, or a lazy selection of one: copied part by part, not all at once.
 
-A box holds whole stored objects of what is written and, where that is not too much, whole chunks of what is read. So
-each object is written once, by one thread, and a chunk is decoded once, or not much more often.
+Where chunks lie upon chunks that are stored alike, they are copied as they are stored, without being decoded. All else
+is copied in boxes. A box holds whole stored objects of what is written and, where that is not too much, whole chunks of
+what is read. So each object is written once, by one thread, and a chunk is decoded once, or not much more often.
 """
 
 import os
 from collections.abc import Callable
 from math import gcd, lcm, prod
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -14,37 +16,84 @@ import numpy as np
 from simplezarr import executor
 from simplezarr._plan import Plan
 from simplezarr._results import empty
+from simplezarr.keys import join
 from simplezarr.stores.base import Store
+from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
 from simplezarr.stores.wrapper import WrapperStore
 from simplezarr.values import source_of
 
-__all__ = ["Copy", "plan_copy"]
+__all__ = ["BoxCopy", "StoredCopy", "plan_copy"]
 
 SMALL_BYTES = 1 << 20  # of values that are simply read
 BOX_BYTES = 512 << 10  # of a box at least, where there is more: the work on it should outweigh its planning
 ALL_BOXES_BYTES = 256 << 20  # of the boxes in hand at a time, unless single stored objects are larger
 WHOLE_BYTES = 1 << 30  # of values that are rather read as a whole than with chunks decoded again and again
 OFTEN = 2  # times that a chunk may be decoded, on average
+STORED_BYTES = 64 << 10  # of a chunk that is copied as it is stored; below, the engine decodes and encodes it sooner
+FILE_BYTES = 8 << 20  # of a chunk from where on its file is copied, not what it holds; below, it takes a few calls more
 
 Box = tuple[slice, ...]
 Put = Callable[[Box, np.ndarray], object]  # what writes a box
 
 
-def plan_copy(array: Any, what: Plan, value: Any) -> "Copy | None":
+def plan_copy(array: Any, what: Plan, value: Any) -> "BoxCopy | StoredCopy | None":
     """How to copy a value to what is selected of an array; None where it is simply to be read first."""
-    source = source_of(value) if what.n > 1 else None
+    source = source_of(value)
     if source is None or source.nbytes <= SMALL_BYTES or source.shape != what.shape or not _is_plain(array, source):
         return None
     target, periods = what.ranges(), source._periods()
     if periods is None or any(along.step != 1 for along, _ in target) or _may_overlap(array, target, source):
         return None
     width = max(executor.width(array.store), executor.width(source._array.store))
+    box = source._box()
+    if box is not None and _is_stored_alike(array, source._array) and _lies_on_chunks(array, target, source, box):
+        return StoredCopy(array, [along for along, _ in target], source._array, box, width)
+    if what.n == 1:
+        return None
     lengths = _choose_box(array, target, source, periods, ALL_BOXES_BYTES // width)
-    return None if lengths is None else Copy(source, target, lengths, width)
+    return None if lengths is None else BoxCopy(source, target, lengths, width)
 
 
-class Copy:
+class StoredCopy:
+    """A copy of a box of an array to one of another, whose chunks (or shards) are stored alike: as they are stored.
+
+    What of a chunk lies outside of both arrays is copied with it, and a damaged chunk is as damaged as it was.
+    """
+
+    def __init__(self, array: Any, target: list[range], source: Any, box: list[range], width: int):
+        self.array, self.source, self.width = array, source, width
+        chunk = array._grid
+        self.counts = [_count(along, length) for along, length in zip(target, chunk, strict=True)]
+        self.first = [along.start // length for along, length in zip(target, chunk, strict=True)]
+        self.first_read = [along.start // length for along, length in zip(box, chunk, strict=True)]
+        large = prod(chunk) * array.dtype.itemsize >= FILE_BYTES
+        self.files = source.store.local_root if large and array.store.local_root is not None else None
+
+    def run(self, put: Put) -> None:
+        """Copies the chunks, in parallel; `put` is for copies that have values."""
+        executor.run(self._copy, prod(self.counts), self.width)
+
+    def _copy(self, number: int) -> None:
+        place: list[int] = []
+        for count in reversed(self.counts):
+            number, step = divmod(number, count)
+            place.append(step)
+        place.reverse()
+        key, read = _chunk_key(self.array, self.first, place), _chunk_key(self.source, self.first_read, place)
+        store = self.array.store
+        if self.files is not None and isinstance(store, LocalStore):
+            if not store.set_file(key, f"{self.files}/{read}"):
+                store.delete(key)
+            return
+        value = self.source.store.get(read)
+        if value is None:
+            store.delete(key)
+        else:
+            store.set(key, value)
+
+
+class BoxCopy:
     """A copy of a source to the ranges of an array, in boxes that begin at multiples of their lengths."""
 
     def __init__(self, source: Any, target: list[tuple[range, int]], lengths: list[int], width: int):
@@ -95,6 +144,39 @@ def _is_plain(array: Any, source: Any) -> bool:
         and array.dtype.kind in "biufcmM"
         and (source.dtype.kind != "c" or array.dtype.kind == "c")
     )
+
+
+def _is_stored_alike(array: Any, source: Any) -> bool:
+    """Whether a stored chunk of the one means the same in the other, and one that is missing too."""
+    ours, theirs = array.metadata, source.metadata
+    return (
+        type(ours) is type(theirs)
+        and ours.chunk_shape == theirs.chunk_shape
+        and ours.data_type == theirs.data_type
+        and ours.codecs == theirs.codecs
+        and ours.fill == theirs.fill
+        and theirs.grid is None
+        and not theirs.skipped
+        and not array.write_empty_chunks
+        and prod(ours.chunk_shape) * array.dtype.itemsize >= STORED_BYTES
+    )
+
+
+def _lies_on_chunks(array: Any, target: list[tuple[range, int]], source: Any, box: list[range]) -> bool:
+    """Whether both sides begin with a chunk along each axis, and end with one or with their array."""
+    if [axis for _, axis in target] != [*range(len(box))]:
+        return False
+    ends = zip(target, box, array._grid, array.shape, source._array.shape, strict=True)
+    return all(
+        written.start % length == read.start % length == 0
+        and (len(read) % length == 0 or (written.stop == our_end and read.stop == their_end))
+        for (written, _), read, length, our_end, their_end in ends
+    )
+
+
+def _chunk_key(array: Any, first: list[int], place: list[int]) -> str:
+    """The key of the chunk that lies at a place behind the first."""
+    return join(array.path, array.metadata.chunk_keys.key(tuple(map(add, first, place))))
 
 
 def _may_overlap(array: Any, target: list[tuple[range, int]], source: Any) -> bool:

@@ -128,6 +128,10 @@ class Lazy:
         """Whether it is the array, as it is."""
         return False
 
+    def _box(self) -> list[range] | None:
+        """What it is along each axis of the array, if that is a box with the array's own axes; else None."""
+        return None
+
     def _periods(self) -> tuple[int, ...] | None:
         """How many elements of a chunk follow each other along each axis; None where they don't."""
         return None
@@ -177,6 +181,10 @@ class Basic(Lazy):
     def _covers(self) -> bool:
         array = self._array
         return self._dims == tuple(range(array.ndim)) and self._axes == tuple(map(range, array.shape))
+
+    def _box(self) -> list[range] | None:
+        box = [along for along in self._axes if isinstance(along, range) and along.step == 1]
+        return box if self._dims == tuple(range(self._array.ndim)) and len(box) == len(self._dims) else None
 
     def _periods(self) -> tuple[int, ...]:
         chunks = self._array.chunks

@@ -1,5 +1,7 @@
 """Arrays and lazy selections as values: copied box by box, with what NumPy's assignment gives."""
 
+import errno
+import os
 import time
 import tracemalloc
 
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 import simplezarr as sz
 from simplezarr import access, copying
+from simplezarr.copying import BoxCopy, StoredCopy
 from simplezarr.stores import LocalStore, MemoryStore, WrapperStore
 
 KINDS = ["u1", "<i4", ">u2", "f4", "f8", "c8"]
@@ -217,6 +220,172 @@ def test_rechunked_in_place(in_boxes, tmp_path):
     sz.save(tmp_path, sz.open(tmp_path), chunks=(4, 40), overwrite=True)
     assert sz.open(tmp_path).chunks == (4, 40)
     np.testing.assert_array_equal(sz.load(tmp_path), values)
+
+
+# ---------------------------------------------------------------- as it is stored
+
+
+@pytest.fixture
+def copies(monkeypatch):
+    """The copies that have been planned, which are so even where they are small."""
+    planned = []
+
+    def plan_copy(*arguments):
+        planned.append(plan(*arguments))
+        return planned[-1]
+
+    plan = copying.plan_copy
+    monkeypatch.setattr(access, "plan_copy", plan_copy)
+    monkeypatch.setattr(copying, "SMALL_BYTES", 0)
+    monkeypatch.setattr(copying, "STORED_BYTES", 0)
+    return planned
+
+
+def kept(directory):
+    return {path.relative_to(directory): path.read_bytes() for path in (directory / "c").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("limit", [0, copying.FILE_BYTES])
+@pytest.mark.parametrize("shards", [None, (20, 40)])
+def test_chunks_alike_are_copied_as_they_are(copies, monkeypatch, tmp_path, shards, limit):
+    monkeypatch.setattr(copying, "FILE_BYTES", limit)
+    values = numbers((45, 70))
+    source = sz.create_array(tmp_path / "a", data=values, chunks=(10, 20), shards=shards)
+    source[20:40, 40:] = 0  # these are not stored
+    values[20:40, 40:] = 0
+    copies.clear()
+    store = Counted(LocalStore(tmp_path / "a"))
+    for name, other in ("b", source), ("c", sz.open(store)):
+        array = sz.create_array(tmp_path / name, data=other, chunks=(10, 20), shards=shards)
+        assert kept(tmp_path / name) == kept(tmp_path / "a")
+        np.testing.assert_array_equal(array[...], values)
+        array[...] = 5  # so that there is something to be removed
+        array[...] = other
+        assert kept(tmp_path / name) == kept(tmp_path / "a")
+        np.testing.assert_array_equal(array[...], values)
+    assert [*map(type, copies)] == [StoredCopy, type(None), StoredCopy] * 2
+
+
+@given(st.data())
+def test_parts_that_lie_on_chunks(data):
+    ndim = data.draw(st.integers(1, 3))
+    chunks, lengths, sources, key, part, on_chunks = (), (), (), (), (), True
+    for _ in range(ndim):
+        chunk = data.draw(st.integers(1, 4))
+        length, other = (data.draw(st.integers(1, 14)) for _ in range(2))
+        if data.draw(st.booleans()):
+            start, begin = (chunk * data.draw(st.integers(0, (n - 1) // chunk)) for n in (length, other))
+        else:
+            start, begin = (data.draw(st.integers(0, n - 1)) for n in (length, other))
+        count = data.draw(st.one_of(st.just(length - start), st.integers(1, length - start)))
+        count = min(count, other - begin)
+        both_end = start + count == length and begin + count == other
+        on_chunks &= start % chunk == begin % chunk == 0 and (count % chunk == 0 or both_end)
+        chunks, lengths, sources = (*chunks, chunk), (*lengths, length), (*sources, other)
+        key, part = (*key, slice(start, start + count)), (*part, slice(begin, begin + count))
+    values, expected = numbers(sources), -numbers(lengths)
+    values[values % 7 < 3] = 0
+    array, source = stored(expected, chunks=chunks), stored(values, chunks=chunks)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copying, "SMALL_BYTES", 0)
+        patch.setattr(copying, "STORED_BYTES", 0)
+        copy = copying.plan_copy(array, access.select(array, key), source.lazy[part])
+        array[key] = source.lazy[part]
+    if access.select(array, key).n > 1:
+        assert type(copy) is (StoredCopy if on_chunks else BoxCopy)
+    expected[key] = values[part]
+    np.testing.assert_array_equal(array[...], expected)
+    if on_chunks:  # nothing of the source shows up when the array grows
+        grown = tuple(length + 3 for length in lengths)
+        array.resize(grown)
+        bigger = np.zeros(grown, "i4")
+        bigger[tuple(map(slice, lengths))] = expected
+        np.testing.assert_array_equal(array[...], bigger)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"codecs": ["gzip"]},
+        {"codecs": [sz.codecs.Zstd(level=5)]},
+        {"codecs": [sz.codecs.Bytes("big"), "zstd"]},
+        {"fill_value": 1},
+        {"dtype": "u4"},
+        {"chunks": (4, 10)},
+        {"shards": (8, 10)},
+        {"zarr_format": 2},
+        {"write_empty_chunks": True},
+    ],
+)
+def test_chunks_that_are_not_alike_are_decoded(copies, other):
+    values = numbers((16, 10))
+    values[:4, :5] = 0
+    array = sz.create_array({}, **{"shape": values.shape, "dtype": "i4", "chunks": (4, 5)} | other)
+    array[...] = stored(values, chunks=(4, 5), codecs=["zstd"])
+    assert [*map(type, copies)] == [BoxCopy]
+    np.testing.assert_array_equal(array[...], values)
+
+
+def test_axes_in_another_order_are_decoded(copies):
+    values = numbers((6, 6))
+    array = stored(np.zeros((1, 6, 6), "i4"), chunks=(1, 2, 2))
+    array[0] = stored(values, chunks=(2, 2))
+    assert [*map(type, copies)] == [BoxCopy]
+    np.testing.assert_array_equal(array[0], values)
+
+
+def test_damage_is_copied_and_found_again(copies, tmp_path):
+    source = sz.create_array(tmp_path / "a", data=numbers((40, 40)), chunks=(10, 10))
+    (tmp_path / "a" / "c" / "2" / "2").write_bytes(b"damaged")
+    array = sz.create_array(tmp_path / "b", data=source, chunks=(10, 10))
+    assert type(copies[0]) is StoredCopy
+    with pytest.raises(sz.ChunkError, match=r"chunk \(2, 2\)"):
+        array[...]
+    np.testing.assert_array_equal(array[:20], source[:20])
+
+
+def test_large_chunks_take_no_memory(tmp_path):
+    """Neither decoded nor as they are stored."""
+    values = np.random.default_rng(5).integers(256, size=(4, 32 << 20), dtype="u1")
+    source = sz.create_array(tmp_path / "a", data=values, chunks=(1, 1 << 20), shards=(1, 32 << 20))
+    tracemalloc.start()
+    sz.create_array(tmp_path / "b", data=source, chunks=(1, 1 << 20), shards=(1, 32 << 20))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 << 20, peak
+    assert kept(tmp_path / "a") == kept(tmp_path / "b")
+
+
+def test_files_that_the_system_can_not_copy(copies, monkeypatch, tmp_path):
+    """Between two file systems, say; and where it ends in the middle."""
+    monkeypatch.setattr(copying, "FILE_BYTES", 0)
+    values = np.random.default_rng(5).integers(1 << 30, size=(300, 1000))
+    source = sz.create_array(tmp_path / "a", data=values, chunks=(300, 500))
+    copied = []
+
+    def copy_a_bit(source, target, n):
+        if len(copied) % 2:
+            copied.append(0)
+            raise OSError(errno.EXDEV, "invalid cross-device link")
+        copied.append(os.sendfile(target, source, None, 1000))
+        return copied[-1]
+
+    monkeypatch.setattr(os, "copy_file_range", copy_a_bit, raising=False)
+    sz.create_array(tmp_path / "b", data=source, chunks=(300, 500))
+    assert len(copied) == 4
+    assert kept(tmp_path / "a") == kept(tmp_path / "b")
+
+
+def test_a_store_that_can_not_be_written_to(copies, tmp_path):
+    values = numbers((40, 40))
+    sz.save(tmp_path / "a", values, chunks=(10, 10))
+    sz.save(tmp_path / "b", -values, chunks=(10, 10))
+    store = WrapperStore(LocalStore(tmp_path / "b"))
+    array = sz.open_array(store, mode="r+")
+    store.read_only = True
+    with pytest.raises(sz.ReadOnlyError):
+        array[...] = sz.open(tmp_path / "a")
+    np.testing.assert_array_equal(sz.load(tmp_path / "b"), -values)
 
 
 def test_appended(in_boxes):

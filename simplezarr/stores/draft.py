@@ -11,6 +11,7 @@ Without `fcntl` (on Windows) drafts have names of their own, and writers exclude
 import errno
 import os
 import stat
+from contextlib import suppress
 
 from simplezarr.locks import KeyLock
 
@@ -28,6 +29,7 @@ _NAME_BYTES, _KEPT_BYTES = 255, 200
 _ATTEMPTS = 256  # to open a file in a directory that other writers, when they delete, take away as empty
 # (Windows knows none of these but needs O_BINARY.)
 _FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
+_MOST, _PIECE = 64 << 20, 128 << 10  # bytes of a file that are copied at a time, by the system and by us
 _NO_LOCKS = {getattr(errno, name, -1) for name in ("ENOLCK", "EOPNOTSUPP", "ENOSYS")}
 
 
@@ -66,12 +68,14 @@ class Draft(KeyLock):
             os.close(self.fd)
             self.fd = -1
 
-    def publish(self, value: memoryview) -> None:
-        """Make this the value. If it fails, the old one stays."""
+    def publish(self, value: memoryview | int) -> None:
+        """Make this the value, or what is still to be read of an open file. If it fails, the old one stays."""
         self._open()
         try:
-            while value:
-                value = value[os.write(self.fd, value) :]
+            if isinstance(value, int):
+                _copy_file(value, self.fd)
+            else:
+                _write(self.fd, value)
             if self.durable:
                 os.fsync(self.fd)
             else:  # network file systems say that the disk is full only now; the last descriptor is kept for its lock
@@ -170,6 +174,21 @@ class Draft(KeyLock):
                 unlink(self.file)
             self.let_go()
         return prune(self.path, self.root)
+
+
+def _write(fd: int, value: memoryview) -> None:
+    while value:
+        value = value[os.write(fd, value) :]
+
+
+def _copy_file(source: int, target: int) -> None:
+    """Copies all that follows in a file; as far as it can, the system does it, and may share what is on the disk."""
+    if hasattr(os, "copy_file_range"):  # Linux
+        with suppress(OSError):  # not between these file systems, say; what is really wrong, `read` and `write` tell
+            while os.copy_file_range(source, target, _MOST):
+                pass
+    while value := os.read(source, _PIECE):
+        _write(target, memoryview(value))
 
 
 def draft_of(path: str, unique: str | None = None) -> str:
