@@ -297,8 +297,8 @@ class Array:
         than memory; chunks that are stored in the same way are copied as they are, a damaged one too. The shape is
         checked before anything is written. A chunk (or shard) is replaced as a whole or not at all, and what others
         write to other parts of it at the same time is kept. Raises IndexError for a bad selection, ValueError for a
-        value that does not fit, ReadOnlyError, ChunkError for a chunk that can't be decoded to be changed, OSError where
-        reading or writing fails; each chunk then is as before or as it should be.
+        value that does not fit, ReadOnlyError, ChunkError for a chunk that can't be decoded to be changed, OSError
+        where reading or writing fails; each chunk then is as before or as it should be.
 
         >>> import simplezarr as sz
         >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [4], "data_type": "uint8",
