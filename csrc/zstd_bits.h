@@ -34,16 +34,21 @@ static inline int sz_bits_open(sz_bits *b, const uint8_t *src, size_t n) {
   return 1;
 }
 
-/* The next 57 bits or more, at the top of the word. Only while left >= 0. */
+enum { SZ_BITS_AHEAD = 57 };
+
+/* The next SZ_BITS_AHEAD bits or more, at the top of the word. Only while left >= 0. */
 static inline uint64_t sz_bits_ahead(const sz_bits *b) {
-  return sz_load_64(b->src + (b->left + 7) / 8 - 8) << (-b->left & 7);
+  return sz_load_64(b->src + ((size_t)b->left + 7) / 8 - 8) << (-b->left & 7);
 }
 
 /* The first n bits of what lies ahead, n < 64. */
 static inline uint32_t sz_bits_first(uint64_t ahead, int n) { return (uint32_t)((ahead >> 1) >> (63 - n)); }
 
+/* The lowest n bits, n < 64. */
+static inline size_t sz_bits_low(uint64_t x, int n) { return (size_t)(x & (((uint64_t)1 << n) - 1)); }
+
 /* 0 when there are fewer bits. */
-static inline int sz_bits_take(sz_bits *b, int n, uint32_t *value) {
+static inline int sz_bits_take(sz_bits *b, int n, size_t *value) {
   *value = sz_bits_first(sz_bits_ahead(b), n);
   b->left -= n;
   return b->left >= 0;

@@ -3,6 +3,15 @@
 #include "vendor.h"
 #include "zstd_tables.h"
 
+/* What is compiled once for each kind of processor; and what compilers had better keep out of the way. */
+#if defined(__GNUC__)
+#define SZ_INLINE static inline __attribute__((always_inline))
+#define SZ_RARELY(condition) __builtin_expect(condition, 0)
+#else
+#define SZ_INLINE static inline
+#define SZ_RARELY(condition) (condition)
+#endif
+
 enum { MOST_IN_BLOCK = 128 << 10, MAGIC_BYTES = 4 };
 enum { RAW, REPEATED, COMPRESSED, TREELESS };                /* blocks and literals; blocks are never TREELESS */
 enum { PREDEFINED, SINGLE, DESCRIBED, AS_BEFORE };           /* FSE codes */
@@ -23,14 +32,20 @@ static const sz_fse_kind KINDS[CODES] = {
                1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1}},
 };
 
+/* What has been decoded, and what the block's next sequences take from. */
+typedef struct {
+  uint8_t *dst;
+  size_t done;
+  const uint8_t *literal; /* the literals that are still to be used */
+  size_t nliterals;
+  uint32_t offsets[3]; /* the last ones used, the newest first */
+} output;
+
 typedef struct {
   sz_huffman huffman;
   sz_fse codes[CODES];
-  uint32_t offsets[3]; /* the last ones used, the newest first */
-  uint8_t *dst;
-  size_t done, size, wanted;
-  const uint8_t *literal; /* the block's literals that are still to be used */
-  size_t nliterals;
+  output out;
+  size_t size, wanted;
   uint8_t literals[MOST_IN_BLOCK + SZ_ZSTD_SLACK];
 } decoder;
 
@@ -44,7 +59,7 @@ static uint32_t load_little(const uint8_t *p, int n) {
 
 /* ---- Literals ---- */
 
-enum { STREAMS = 4, AT_ONCE = 57 / SZ_HUFFMAN_LOG }; /* symbols in what lies ahead at the least */
+enum { STREAMS = 4, AT_ONCE = SZ_BITS_AHEAD / SZ_HUFFMAN_LOG }; /* symbols in what lies ahead at the least */
 
 static int decode_symbols(const sz_huffman *code, sz_bits *bits, uint8_t *dst, size_t n) {
   const int shift = 64 - code->log;
@@ -96,7 +111,7 @@ static int decode_huffman(decoder *d, const uint8_t *src, size_t n, int treeless
     n -= used;
   }
   if (d->huffman.log < 0) return 0;
-  if (streams == 1) return sz_bits_open(bits, src, n) && decode_symbols(&d->huffman, bits, d->literals, d->nliterals);
+  if (streams == 1) return sz_bits_open(bits, src, n) && decode_symbols(&d->huffman, bits, d->literals, d->out.nliterals);
   enum { JUMPS = 6 }; /* the lengths of all streams but the last */
   if (n < JUMPS) return 0;
   const uint8_t *at = src + JUMPS, *end = src + n;
@@ -105,7 +120,7 @@ static int decode_huffman(decoder *d, const uint8_t *src, size_t n, int treeless
     if (length > left || !sz_bits_open(&bits[k], at, length)) return 0;
     at += length;
   }
-  return decode_streams(&d->huffman, bits, d->literals, d->nliterals);
+  return decode_streams(&d->huffman, bits, d->literals, d->out.nliterals);
 }
 
 /* The literals of a block; gives the bytes they took, or 0. */
@@ -119,14 +134,14 @@ static size_t read_literals(decoder *d, const uint8_t *src, size_t n) {
   const int bits = BITS[packed][form];
   const size_t mask = ((size_t)1 << bits) - 1;
   sizes >>= packed || form & 1 ? 4 : 3;
-  d->nliterals = (size_t)sizes & mask;
-  d->literal = d->literals;
-  if (d->nliterals > MOST_IN_BLOCK) return 0;
-  const size_t encoded = packed ? (size_t)(sizes >> bits) & mask : kind == RAW ? d->nliterals : 1;
+  d->out.nliterals = (size_t)sizes & mask;
+  d->out.literal = d->literals;
+  if (d->out.nliterals > MOST_IN_BLOCK) return 0;
+  const size_t encoded = packed ? (size_t)(sizes >> bits) & mask : kind == RAW ? d->out.nliterals : 1;
   if (encoded > n - head) return 0;
   src += head;
   if (kind == RAW) memcpy(d->literals, src, encoded);
-  else if (kind == REPEATED) memset(d->literals, src[0], d->nliterals);
+  else if (kind == REPEATED) memset(d->literals, src[0], d->out.nliterals);
   else if (!decode_huffman(d, src, encoded, kind == TREELESS, form == 0 ? 1 : STREAMS)) return 0;
   return head + encoded;
 }
@@ -135,16 +150,14 @@ static size_t read_literals(decoder *d, const uint8_t *src, size_t n) {
 
 /* Copies n bytes and up to 15 more. */
 static inline void copy_wildly(uint8_t *dst, const uint8_t *src, size_t n) {
-  size_t i = 0;
-  do {
-    memcpy(dst + i, src + i, 16);
-    i += 16;
-  } while (i < n);
+  memcpy(dst, src, 16);
+  if (SZ_RARELY(n > 16))
+    for (size_t i = 16; i < n; i += 16) memcpy(dst + i, src + i, 16);
 }
 
 /* Repeats n bytes (and writes up to 15 more) from `offset` bytes before. */
 static inline void copy_match(uint8_t *dst, size_t offset, size_t n) {
-  if (offset >= 16) {
+  if (!SZ_RARELY(offset < 16)) {
     copy_wildly(dst, dst - offset, n);
     return;
   }
@@ -159,7 +172,7 @@ static inline void copy_match(uint8_t *dst, size_t offset, size_t n) {
 /* The offset that a sequence's number means, which is one of the last three where it is at most 3. */
 static inline uint32_t next_offset(uint32_t *offsets, uint32_t number, int no_literals) {
   uint32_t offset;
-  if (number > 3) {
+  if (!SZ_RARELY(number <= 3)) {
     offset = number - 3;
     offsets[2] = offsets[1];
     offsets[1] = offsets[0];
@@ -174,51 +187,112 @@ static inline uint32_t next_offset(uint32_t *offsets, uint32_t number, int no_li
   return offset;
 }
 
-/* `count` sequences of literals and a match, or as many as make the wanted bytes. */
-static int decode_sequences(decoder *d, sz_bits bits, int count, size_t limit) {
-  const sz_fse_cell *const lengths = d->codes[LITERAL_LENGTHS].cells, *const matches = d->codes[MATCH_LENGTHS].cells,
-                    *const offsets = d->codes[OFFSETS].cells;
-  uint32_t l, o, m, last[3];
-  memcpy(last, d->offsets, sizeof last);
-  if (!sz_bits_take(&bits, d->codes[LITERAL_LENGTHS].log, &l) || !sz_bits_take(&bits, d->codes[OFFSETS].log, &o) ||
-      !sz_bits_take(&bits, d->codes[MATCH_LENGTHS].log, &m))
-    return 0;
-  size_t done = d->done, nliterals = d->nliterals;
-  const uint8_t *literal = d->literal;
-  for (int i = 0; i < count && done < d->wanted; i++) {
-    const sz_fse_cell *const length = &lengths[l], *const match = &matches[m], *const offset = &offsets[o];
-    uint64_t ahead = sz_bits_ahead(&bits);
-    const uint32_t number = offset->base + sz_bits_first(ahead, offset->extra);
-    const size_t n = match->base + sz_bits_first(ahead << offset->extra, match->extra);
-    bits.left -= offset->extra + match->extra;
-    if (bits.left < 0) return 0;
-    ahead = sz_bits_ahead(&bits);
-    const size_t plain = length->base + sz_bits_first(ahead, length->extra);
-    ahead <<= length->extra;
-    bits.left -= length->extra;
-    if (i + 1 < count) {
-      const int first = length->bits, second = first + match->bits;
-      l = length->next + sz_bits_first(ahead, first);
-      m = match->next + sz_bits_first(ahead << first, match->bits);
-      o = offset->next + sz_bits_first(ahead << second, offset->bits);
-      bits.left -= second + offset->bits;
-    }
-    if (bits.left < 0 || plain > nliterals || plain + n > limit - done) return 0;
-    copy_wildly(d->dst + done, literal, plain);
-    done += plain;
-    literal += plain;
-    nliterals -= plain;
-    const uint32_t back = next_offset(last, number, plain == 0);
-    if (back == 0 || back > done) return 0;
-    copy_match(d->dst + done, back, n);
-    done += n;
-  }
-  if (done < d->wanted && bits.left != 0) return 0;
-  memcpy(d->offsets, last, sizeof last);
-  d->done = done;
-  d->literal = literal;
-  d->nliterals = nliterals;
+/* Puts `plain` literals and n bytes from before in place; 0 where these are not there, or reach beyond the limit. */
+static inline int place(output *out, size_t plain, size_t n, uint32_t number, size_t limit) {
+  if (SZ_RARELY(plain > out->nliterals || plain + n > limit - out->done)) return 0;
+  copy_wildly(out->dst + out->done, out->literal, plain);
+  out->done += plain;
+  out->literal += plain;
+  out->nliterals -= plain;
+  const uint32_t back = next_offset(out->offsets, number, plain == 0);
+  if (SZ_RARELY(back == 0 || back > out->done)) return 0;
+  copy_match(out->dst + out->done, back, n);
+  out->done += n;
   return 1;
+}
+
+/* A block's sequences that are still to be decoded: how many, their bits, and the cells that tell of the next one. */
+typedef struct {
+  int count;
+  sz_bits bits;
+  size_t length, offset, match;
+} sequences;
+
+/* As many of them as are like nearly all: another one follows, and all the bits that one takes are in one word. Then the
+ * places of all its numbers in the word are known at once, where else each is looked for behind the one before. 0 where one
+ * is not sound. */
+SZ_INLINE int decode_usual(decoder *d, sequences *given, size_t limit) {
+  sequences s = *given; /* in registers, as what is written through bytes can't be a part of these */
+  output out = d->out;
+  for (; s.count > 1 && out.done < d->wanted; s.count--) {
+    const sz_fse_cell *const length = &d->codes[LITERAL_LENGTHS].cells[s.length],
+                      *const offset = &d->codes[OFFSETS].cells[s.offset],
+                      *const match = &d->codes[MATCH_LENGTHS].cells[s.match];
+    const uint64_t ahead = sz_bits_ahead(&s.bits);
+    const int extra = offset->extra + match->extra + length->extra;
+    const int all = extra + length->bits + match->bits + offset->bits;
+    if (SZ_RARELY(all > SZ_BITS_AHEAD || all > s.bits.left)) break;
+    uint64_t numbers = ahead >> (-extra & 63), cells = ahead >> (-all & 63); /* the last field of each is the lowest */
+    const size_t plain = length->base + sz_bits_low(numbers, length->extra);
+    numbers >>= length->extra;
+    const size_t n = match->base + sz_bits_low(numbers, match->extra);
+    const uint32_t number = offset->base + (uint32_t)sz_bits_low(numbers >> match->extra, offset->extra);
+    s.offset = offset->next + sz_bits_low(cells, offset->bits);
+    cells >>= offset->bits;
+    s.match = match->next + sz_bits_low(cells, match->bits);
+    s.length = length->next + sz_bits_low(cells >> match->bits, length->bits);
+    s.bits.left -= all;
+    if (!place(&out, plain, n, number, limit)) return 0;
+  }
+  *given = s;
+  d->out = out;
+  return 1;
+}
+
+/* The next one, whatever it is like. */
+static int decode_next(decoder *d, sequences *s, size_t limit) {
+  const sz_fse_cell *const length = &d->codes[LITERAL_LENGTHS].cells[s->length],
+                    *const offset = &d->codes[OFFSETS].cells[s->offset],
+                    *const match = &d->codes[MATCH_LENGTHS].cells[s->match];
+  uint64_t ahead = sz_bits_ahead(&s->bits);
+  const uint32_t number = offset->base + sz_bits_first(ahead, offset->extra);
+  const size_t n = match->base + sz_bits_first(ahead << offset->extra, match->extra);
+  s->bits.left -= offset->extra + match->extra;
+  if (s->bits.left < 0) return 0;
+  ahead = sz_bits_ahead(&s->bits);
+  const size_t plain = length->base + sz_bits_first(ahead, length->extra);
+  ahead <<= length->extra;
+  s->bits.left -= length->extra;
+  if (--s->count > 0) {
+    const int first = length->bits, second = first + match->bits;
+    s->length = length->next + sz_bits_first(ahead, first);
+    s->match = match->next + sz_bits_first(ahead << first, match->bits);
+    s->offset = offset->next + sz_bits_first(ahead << second, offset->bits);
+    s->bits.left -= second + offset->bits;
+  }
+  return s->bits.left >= 0 && place(&d->out, plain, n, number, limit);
+}
+
+SZ_INLINE int decode_all(decoder *d, sequences *s, size_t limit) {
+  while (s->count > 0 && d->out.done < d->wanted) {
+    if (!decode_usual(d, s, limit)) return 0;
+    if (d->out.done < d->wanted && !decode_next(d, s, limit)) return 0;
+  }
+  return 1;
+}
+
+static int decode_all_portable(decoder *d, sequences *s, size_t limit) { return decode_all(d, s, limit); }
+
+/* The same, with the instructions for shifting and masking that processors have had since 2013. */
+#if defined(__x86_64__) && defined(__GNUC__)
+__attribute__((target("bmi,bmi2"))) static int decode_all_bmi(decoder *d, sequences *s, size_t limit) {
+  return decode_all(d, s, limit);
+}
+static int have_bmi(void) { return __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("bmi"); }
+#else
+static int decode_all_bmi(decoder *d, sequences *s, size_t limit) { return decode_all(d, s, limit); }
+static int have_bmi(void) { return 0; }
+#endif
+
+/* `count` sequences, or as many as make the wanted bytes. */
+static int decode_sequences(decoder *d, sz_bits bits, int count, size_t limit) {
+  sequences s = {.count = count, .bits = bits};
+  if (!sz_bits_take(&s.bits, d->codes[LITERAL_LENGTHS].log, &s.length) ||
+      !sz_bits_take(&s.bits, d->codes[OFFSETS].log, &s.offset) ||
+      !sz_bits_take(&s.bits, d->codes[MATCH_LENGTHS].log, &s.match))
+    return 0;
+  if (!(have_bmi() ? decode_all_bmi : decode_all_portable)(d, &s, limit)) return 0;
+  return d->out.done >= d->wanted || s.bits.left == 0;
 }
 
 /* A code's table as the block's mode for it says; gives the bytes its description took, or n + 1 where it is not sound. */
@@ -241,7 +315,7 @@ static size_t read_code(sz_fse *fse, const sz_fse_kind *kind, int mode, const ui
 
 static int decode_compressed(decoder *d, const uint8_t *src, size_t n) {
   const uint8_t *const end = src + n;
-  const size_t left = d->size - d->done, limit = d->done + (left < MOST_IN_BLOCK ? left : MOST_IN_BLOCK);
+  const size_t left = d->size - d->out.done, limit = d->out.done + (left < MOST_IN_BLOCK ? left : MOST_IN_BLOCK);
   const size_t used = n > 0 ? read_literals(d, src, n) : 0;
   src += used;
   if (used == 0 || src == end) return 0;
@@ -262,22 +336,22 @@ static int decode_compressed(decoder *d, const uint8_t *src, size_t n) {
       src += taken;
     }
     if (!sz_bits_open(&bits, src, (size_t)(end - src)) || !decode_sequences(d, bits, count, limit)) return 0;
-    if (d->done >= d->wanted) return 1;
+    if (d->out.done >= d->wanted) return 1;
   } else if (src != end) {
     return 0;
   }
-  if (d->nliterals > limit - d->done) return 0;
-  memcpy(d->dst + d->done, d->literal, d->nliterals);
-  d->done += d->nliterals;
+  if (d->out.nliterals > limit - d->out.done) return 0;
+  memcpy(d->out.dst + d->out.done, d->out.literal, d->out.nliterals);
+  d->out.done += d->out.nliterals;
   return 1;
 }
 
 static int decode_block(decoder *d, int kind, const uint8_t *src, size_t n) {
   if (kind == COMPRESSED) return decode_compressed(d, src, n);
-  if (kind == TREELESS || n > d->size - d->done) return 0;
-  if (kind == RAW) memcpy(d->dst + d->done, src, n);
-  else memset(d->dst + d->done, src[0], n);
-  d->done += n;
+  if (kind == TREELESS || n > d->size - d->out.done) return 0;
+  if (kind == RAW) memcpy(d->out.dst + d->out.done, src, n);
+  else memset(d->out.dst + d->out.done, src[0], n);
+  d->out.done += n;
   return 1;
 }
 
@@ -300,9 +374,9 @@ int sz_zstd_prefix(const char *source, size_t n, size_t size, size_t wanted, cha
   src += used;
   d->huffman.log = -1;
   for (int k = 0; k < CODES; k++) d->codes[k].log = -1;
-  d->offsets[0] = 1, d->offsets[1] = 4, d->offsets[2] = 8;
-  d->dst = (uint8_t *)dst, d->done = 0, d->size = size, d->wanted = wanted;
-  for (int last = 0; d->done < wanted;) {
+  d->out.offsets[0] = 1, d->out.offsets[1] = 4, d->out.offsets[2] = 8;
+  d->out.dst = (uint8_t *)dst, d->out.done = 0, d->size = size, d->wanted = wanted;
+  for (int last = 0; d->out.done < wanted;) {
     if (last || end - src < HEAD) return 0;
     const uint32_t head = load_little(src, HEAD);
     const int kind = head >> 1 & 3;

@@ -107,7 +107,7 @@ static const sz_fse_kind SZ_WEIGHTS = {.symbols = SZ_HUFFMAN_LOG + 2, .most_log 
 static int sz_read_weights(uint8_t *weights, const uint8_t *src, size_t n) {
   sz_fse fse;
   sz_bits bits;
-  uint32_t state[2], more;
+  size_t state[2], more;
   const size_t used = sz_fse_read(&fse, &SZ_WEIGHTS, src, n);
   if (used == 0 || !sz_bits_open(&bits, src + used, n - used)) return 0;
   if (!sz_bits_take(&bits, fse.log, &state[0]) || !sz_bits_take(&bits, fse.log, &state[1])) return 0;

@@ -97,9 +97,9 @@ cdef int zstd_decode_more(Worker *worker, sz_zstd_frame *frame) noexcept nogil:
 
 
 cdef bint zstd_prefix(Worker *worker, const char *src, size_t n, size_t size, size_t wanted, char *dst) noexcept nogil:
-    """Decodes the first `wanted` bytes of a chunk, where that is possible and less work than decoding it whole, as libzstd
-    is faster; dst has room for `size` + SZ_ZSTD_SLACK."""
-    cdef bint pays = size <= PREFIX_BYTES and wanted <= size // 8 * 5
+    """Decodes the first `wanted` bytes of a chunk, where that is possible and less work than decoding it whole, at which
+    libzstd is as fast or a little faster; dst has room for `size` + SZ_ZSTD_SLACK."""
+    cdef bint pays = size <= PREFIX_BYTES and wanted <= size // 8 * 7
     cdef char *memory = scratch(worker, PREFIX_SLOT, sz_zstd_prefix_room()) if pays else NULL
     return memory != NULL and sz_zstd_prefix(src, n, size, wanted, dst, memory)
 
