@@ -51,16 +51,21 @@ static void *find_kept(size_t n) {
   return memory;
 }
 
-/* Keeps a block, and fewer older ones if need be; 0 where it is to be freed. */
+static int is_full(size_t n) { return kept.count == SZ_RESULTS_KEPT || kept.bytes > SZ_RESULTS_KEPT_BYTES - n; }
+
+/* Keeps a block, if need be in the place of older ones of other sizes; 0 where it is to be freed. */
 static int keep(void *memory, size_t n) {
   if (n < LARGE || n > SZ_RESULTS_KEPT_BYTES || !sz_claim(&kept.taken)) return 0;
-  while (kept.count == SZ_RESULTS_KEPT || kept.bytes > SZ_RESULTS_KEPT_BYTES - n) free(take_out(0));
-  advise(memory, n, MADV_FREE);
-  kept.blocks[kept.count].memory = memory;
-  kept.blocks[kept.count++].n = n;
-  kept.bytes += n;
+  while (is_full(n) && kept.blocks[0].n != n) free(take_out(0));
+  const int room = !is_full(n);
+  if (room) {
+    advise(memory, n, MADV_FREE);
+    kept.blocks[kept.count].memory = memory;
+    kept.blocks[kept.count++].n = n;
+    kept.bytes += n;
+  }
   sz_unclaim(&kept.taken);
-  return 1;
+  return room;
 }
 
 void *sz_result_new(void *context, size_t n) {

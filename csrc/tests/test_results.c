@@ -53,7 +53,7 @@ static void test_kept(void) {
   sz_result_free(NULL, other, LARGE);
 }
 
-/* However many are freed, of whatever sizes: all but the newest are given back. (Address sanitizer counts the rest.) */
+/* However many are freed, of whatever sizes. (Address sanitizer counts what is lost.) */
 static void test_not_too_many(void) {
   enum { MANY = 3 * SZ_RESULTS_KEPT };
   char *blocks[MANY];
@@ -65,6 +65,19 @@ static void test_not_too_many(void) {
   sz_result_free(NULL, sz_result_new(NULL, SZ_RESULTS_KEPT_BYTES), SZ_RESULTS_KEPT_BYTES); /* in the place of all others */
   sz_result_free(NULL, sz_result_new(NULL, SZ_RESULTS_KEPT_BYTES + 1), SZ_RESULTS_KEPT_BYTES + 1);
   sz_result_free(NULL, NULL, LARGE);
+}
+
+/* Other sizes make room for those that are in use now; but none goes in exchange for one of its own size. */
+static void test_which_are_kept(void) {
+  enum { MANY = 2 * SZ_RESULTS_KEPT };
+  char *blocks[MANY];
+  if (!SZ_RESULTS) return;
+  for (size_t n = LARGE; n < LARGE + 2; n++) {
+    for (int i = 0; i < MANY; i++) CHECK((blocks[i] = sz_result_new(NULL, n)) != NULL);
+    for (int i = 0; i < MANY; i++) sz_result_free(NULL, blocks[i], n);
+    for (int i = SZ_RESULTS_KEPT; i-- > 0;) CHECK(sz_result_new(NULL, n) == blocks[i]);
+    for (int i = 0; i < SZ_RESULTS_KEPT; i++) sz_result_free(NULL, blocks[i], n);
+  }
 }
 
 static void *use(void *number) {
@@ -97,6 +110,7 @@ int main(void) {
   test_too_much();
   test_kept();
   test_not_too_many();
+  test_which_are_kept();
   test_threads();
   return 0;
 }
