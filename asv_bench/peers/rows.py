@@ -234,6 +234,7 @@ LABELS = {
     "update-inner-chunk": "update one inner chunk of a large shard",
     "append-zstd": "append, zstd",
     "copy-raw": "copy a 256³ cube into another, uncompressed",
+    "copy-zstd": "the same, zstd",
     "chunk-2k-raw": "one chunk of 2 KB, uncompressed",
     "scalar": "one scalar",
     "open": "open an array",
@@ -243,6 +244,9 @@ LABELS = {
 
 def all_rows(size: int) -> list[Row]:
     return [*_reads(size), *_slow(size), *_batches(size), *_singles(), *_writes(size)]
+
+
+assert LABELS.keys() <= {row.name for row in all_rows(FULL_SIZE)}
 
 
 def choose_rows(rows: list[Row], patterns: list[str] | None, large: bool) -> list[Row]:
