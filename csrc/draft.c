@@ -1,5 +1,5 @@
 #if !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* flock, O_NOFOLLOW and writev also under -std=c11 */
+#define _GNU_SOURCE /* flock, ftruncate, O_NOFOLLOW and writev also under -std=c11 */
 #endif
 #if !defined(_FILE_OFFSET_BITS)
 #define _FILE_OFFSET_BITS 64
@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "files.h"
+#include "pages.h"
 #include "status.h"
 
 #if SZ_HAVE_FILES
@@ -300,6 +301,33 @@ static int write_parts(const sz_draft *draft, const sz_part *parts, size_t n) {
   return status;
 }
 
+/* How many zeros there are at the end, found page by page. */
+static size_t zeros_at_end(const char *data, size_t n) {
+  static const char zeros[SZ_PAGE];
+  size_t count = 0;
+  for (size_t step; count < n; count += step) {
+    step = n - count < SZ_PAGE ? n - count : SZ_PAGE;
+    if (data[n - count - 1] != 0 || memcmp(data + n - count - step, zeros, step) != 0) break;
+  }
+  return count;
+}
+
+/* The parts, but for zeros at the end, for which the file is only made as long: an array that grows writes chunks of which
+ * most is still empty. A file system that is known keeps no data of them. */
+static int write_all(const sz_draft *draft, const sz_part *parts, size_t n) {
+  enum { WORTH_IT = 4 * SZ_PAGE };
+  sz_part last = n > 0 ? parts[n - 1] : (sz_part){0};
+  const size_t zeros = draft->local != 0 && last.data != NULL ? zeros_at_end(last.data, last.n) : 0;
+  if (zeros < WORTH_IT) return write_parts(draft, parts, n);
+  size_t size = 0;
+  for (size_t i = 0; i < n; i++) size += parts[i].n;
+  last.n -= zeros;
+  if (write_parts(draft, parts, n - 1) != SZ_OK || write_parts(draft, &last, 1) != SZ_OK) return SZ_IO;
+  while (ftruncate(draft->fd, (off_t)size) != 0)
+    if (errno != EINTR) return SZ_IO;
+  return SZ_OK;
+}
+
 /* Learns what a file system says only when a descriptor is closed; the last one is kept for its lock. */
 static int close_copy(int fd) {
   const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -314,7 +342,7 @@ static int settle(const sz_draft *draft) {
 
 int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n) {
   char path[PATH_BYTES];
-  if (write_parts(draft, parts, n) != SZ_OK || settle(draft) != SZ_OK || name_draft(draft->object, path) != SZ_OK ||
+  if (write_all(draft, parts, n) != SZ_OK || settle(draft) != SZ_OK || name_draft(draft->object, path) != SZ_OK ||
       renameat(place(draft), path + draft->within, place(draft), draft->object + draft->within) != 0) {
     sz_draft_drop(draft);
     return SZ_IO;

@@ -7,6 +7,7 @@ what is read. So each object is written once, by one thread, and a chunk is deco
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from math import gcd, lcm, prod
 from operator import add
 from typing import Any
@@ -68,7 +69,8 @@ class StoredCopy:
         self.first = [along.start // length for along, length in zip(target, chunk, strict=True)]
         self.first_read = [along.start // length for along, length in zip(box, chunk, strict=True)]
         large = prod(chunk) * array.dtype.itemsize >= FILE_BYTES
-        self.files = source.store.local_root if large and array.store.local_root is not None else None
+        self.local = array.store.local_root is not None
+        self.files = source.store.local_root if large and self.local else None
 
     def run(self, put: Put) -> None:
         """Copies the chunks, in parallel; `put` is for copies that have values."""
@@ -87,10 +89,11 @@ class StoredCopy:
                 store.delete(key)
             return
         value = self.source.store.get(read)
-        if value is None:
-            store.delete(key)
-        else:
-            store.set(key, value)
+        with nullcontext() if self.local else store.lock(key):  # who changes a part meanwhile has read the old one
+            if value is None:
+                store.delete(key)
+            else:
+                store.set(key, value)
 
 
 class BoxCopy:
@@ -158,6 +161,7 @@ def _is_stored_alike(array: Any, source: Any) -> bool:
         and theirs.grid is None
         and not theirs.skipped
         and not array.write_empty_chunks
+        and not array.store.immutable  # indexes of shards are kept then
         and prod(ours.chunk_shape) * array.dtype.itemsize >= STORED_BYTES
     )
 

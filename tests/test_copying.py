@@ -1,5 +1,6 @@
 """Arrays and lazy selections as values: copied box by box, with what NumPy's assignment gives."""
 
+import contextlib
 import errno
 import os
 import time
@@ -374,6 +375,58 @@ def test_files_that_the_system_can_not_copy(copies, monkeypatch, tmp_path):
     sz.create_array(tmp_path / "b", data=source, chunks=(300, 500))
     assert len(copied) == 4
     assert kept(tmp_path / "a") == kept(tmp_path / "b")
+
+
+class Locked(WrapperStore):
+    """Tells which keys are changed without their lock."""
+
+    def __init__(self, store):
+        super().__init__(store)
+        self.held, self.without = set(), []
+
+    @contextlib.contextmanager
+    def lock(self, key):
+        with super().lock(key):
+            self.held.add(key)
+            yield
+            self.held.remove(key)
+
+    def set(self, key, value):
+        self.without += [key] * (key not in self.held)
+        super().set(key, value)
+
+    def delete(self, key):
+        self.without += [key] * (key not in self.held)
+        super().delete(key)
+
+
+def test_under_the_lock_of_each_chunk(copies):
+    """Who changes a part of one reads it, and writes it later: nothing may come between."""
+    values = numbers((40, 40))
+    values[:10, :10] = 0
+    store = Locked(MemoryStore())
+    array = sz.create_array(store, data=-numbers((40, 40)), chunks=(10, 10))
+    store.without.clear()
+    array[...] = stored(values, chunks=(10, 10))
+    assert type(copies[-1]) is StoredCopy
+    assert not store.without
+    np.testing.assert_array_equal(array[...], values)
+
+
+def test_indexes_that_are_kept(copies):
+    """Of a store that is said not to change: what is written through the array itself is seen by it."""
+
+    class Immutable(WrapperStore):
+        immutable = True
+
+    values = numbers((20, 20))
+    arguments = {"chunks": (5, 5), "shards": (10, 10)}
+    array = sz.create_array(Immutable(MemoryStore()), data=values, **arguments)
+    np.testing.assert_array_equal(array[...], values)
+    values[:, 3:] = 0
+    array[...] = stored(values, **arguments)
+    assert type(copies[-1]) is BoxCopy
+    np.testing.assert_array_equal(array[...], values)
 
 
 def test_a_store_that_can_not_be_written_to(copies, tmp_path):

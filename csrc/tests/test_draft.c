@@ -133,6 +133,29 @@ static void test_parts(void) {
   guarded_free(bytes);
 }
 
+/* Zeros at the end are part of the object, but not on the disk where that is known not to need them. */
+static void test_zeros(void) {
+  enum { BYTES = 1 << 20 };
+  guarded bytes = guarded_new(BYTES);
+  for (long run = fuzz_runs(200); run > 0; run--) {
+    const size_t n = (size_t)draw(BYTES + 1), data = draw(3) == 0 ? 0 : (size_t)draw((int)n + 1), cut = (size_t)draw((int)n + 1);
+    memset(bytes.data, 0, n);
+    randomize(bytes.data, data);
+    if (data > 0) bytes.data[data - 1] = 1;
+    const sz_part parts[] = {{bytes.data, cut, 0}, {bytes.data + cut, n - cut, 0}};
+    sz_draft draft = draft_of("zeros", 0);
+    const int known = draft.local != 0;
+    CHECK(sz_draft_open(&draft) == SZ_OK && sz_draft_publish(&draft, parts, 2) == SZ_OK);
+    forget(&draft);
+    check_content("zeros", bytes.data, n);
+    struct stat status;
+    CHECK(stat(path_of("zeros"), &status) == 0 && (size_t)status.st_size == n);
+    const size_t needed = data > cut ? data : cut;
+    if (known) CHECK((size_t)status.st_blocks * 512 <= needed + (64 << 10));
+  }
+  guarded_free(bytes);
+}
+
 static void test_relative(void) {
   CHECK(chdir(directory) == 0);
   const sz_part part = {"12", 2, 0};
@@ -486,6 +509,7 @@ static void test_all(void) {
   test_kept_parts();
   test_publish();
   test_parts();
+  test_zeros();
   test_relative();
   test_ends();
   test_long_names();
