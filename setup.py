@@ -37,7 +37,7 @@ EXTENSIONS = {  # module: (C files, archives)
     "_read_scatter": (["copy"], []),
     "_make": ([], []),
     "_spare": (["files", "relay"], []),
-    "_write": (["draft", "relay"], []),
+    "_write": (["draft", "parts", "relay"], []),
     "_write_scatter": ([], []),
 }
 

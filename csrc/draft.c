@@ -1,5 +1,5 @@
 #if !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* flock, ftruncate, O_NOFOLLOW and writev also under -std=c11 */
+#define _GNU_SOURCE /* flock and O_NOFOLLOW also under -std=c11 */
 #endif
 #if !defined(_FILE_OFFSET_BITS)
 #define _FILE_OFFSET_BITS 64
@@ -9,7 +9,6 @@
 #include <errno.h>
 
 #include "files.h"
-#include "pages.h"
 #include "status.h"
 
 #if SZ_HAVE_FILES
@@ -20,7 +19,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/types.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 #if defined(__linux__)
@@ -29,7 +27,7 @@
 #endif
 
 enum { PATH_BYTES = 4096, NAME_BYTES = 255, KEPT_BYTES = 200, SUFFIX_BYTES = 8 /* ".partial" */ };
-enum { PARTS = 256, LARGEST_TRANSFER = 1 << 30, ATTEMPTS = 256 };
+enum { ATTEMPTS = 256 };
 enum { FIRST_PAUSE = 20000, LONGEST_PAUSE = 1000000, PATIENCE = 50000000 }; /* nanoseconds */
 
 /* ------------------------------------------------------------ names and directories */
@@ -261,73 +259,6 @@ void sz_draft_drop(sz_draft *draft) {
   errno = error;
 }
 
-/* Writes the parts in memory from number *at on, up to one that is not, as many as one call takes. */
-static int write_some(int fd, const sz_part *parts, size_t n, size_t *at, size_t *done) {
-  struct iovec vectors[PARTS];
-  int k = 0;
-  size_t total = 0, skip = *done;
-  for (size_t i = *at; i < n && k < PARTS && total < LARGEST_TRANSFER && parts[i].data != NULL; i++, skip = 0) {
-    const size_t left = parts[i].n - skip;
-    if (left == 0) continue;
-    vectors[k].iov_base = (void *)(uintptr_t)(parts[i].data + skip);
-    vectors[k].iov_len = left < LARGEST_TRANSFER ? left : LARGEST_TRANSFER;
-    total += vectors[k++].iov_len;
-  }
-  const ssize_t written = k > 0 ? writev(fd, vectors, k) : 0;
-  if (written < 0 && errno == EINTR) return SZ_OK;
-  if (written < 0 || (k > 0 && written == 0)) {
-    if (written == 0) errno = EIO;
-    return SZ_IO;
-  }
-  for (*done += (size_t)written; *at < n && parts[*at].data != NULL && *done >= parts[*at].n; ++*at) *done -= parts[*at].n;
-  return SZ_OK;
-}
-
-static int write_parts(const sz_draft *draft, const sz_part *parts, size_t n) {
-  sz_relay own, *relay = draft->relay; /* our own, where no other is given, from the first part on that needs one */
-  size_t at = 0, done = 0;             /* the part to go on with, and how much of it is written */
-  int status = SZ_OK;
-  while (at < n && status == SZ_OK) {
-    const sz_part *part = &parts[at];
-    if (part->data != NULL) {
-      status = write_some(draft->fd, parts, n, &at, &done);
-      continue;
-    }
-    if (relay == NULL && (status = sz_relay_begin(&own)) == SZ_OK) relay = &own;
-    if (status == SZ_OK) status = sz_relay_copy(relay, draft->kept, part->offset, draft->fd, part->n);
-    at++;
-  }
-  if (relay == &own) sz_relay_free(&own);
-  return status;
-}
-
-/* How many zeros there are at the end, found page by page. */
-static size_t zeros_at_end(const char *data, size_t n) {
-  static const char zeros[SZ_PAGE];
-  size_t count = 0;
-  for (size_t step; count < n; count += step) {
-    step = n - count < SZ_PAGE ? n - count : SZ_PAGE;
-    if (data[n - count - 1] != 0 || memcmp(data + n - count - step, zeros, step) != 0) break;
-  }
-  return count;
-}
-
-/* The parts, but for zeros at the end, for which the file is only made as long: an array that grows writes chunks of which
- * most is still empty. A file system that is known keeps no data of them. */
-static int write_all(const sz_draft *draft, const sz_part *parts, size_t n) {
-  enum { WORTH_IT = 4 * SZ_PAGE };
-  sz_part last = n > 0 ? parts[n - 1] : (sz_part){0};
-  const size_t zeros = draft->local != 0 && last.data != NULL ? zeros_at_end(last.data, last.n) : 0;
-  if (zeros < WORTH_IT) return write_parts(draft, parts, n);
-  size_t size = 0;
-  for (size_t i = 0; i < n; i++) size += parts[i].n;
-  last.n -= zeros;
-  if (write_parts(draft, parts, n - 1) != SZ_OK || write_parts(draft, &last, 1) != SZ_OK) return SZ_IO;
-  while (ftruncate(draft->fd, (off_t)size) != 0)
-    if (errno != EINTR) return SZ_IO;
-  return SZ_OK;
-}
-
 /* Learns what a file system says only when a descriptor is closed; the last one is kept for its lock. */
 static int close_copy(int fd) {
   const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -342,7 +273,7 @@ static int settle(const sz_draft *draft) {
 
 int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n) {
   char path[PATH_BYTES];
-  if (write_all(draft, parts, n) != SZ_OK || settle(draft) != SZ_OK || name_draft(draft->object, path) != SZ_OK ||
+  if (sz_write_parts(draft->fd, parts, n, draft->kept, draft->relay, draft->local != 0) != SZ_OK || settle(draft) != SZ_OK || name_draft(draft->object, path) != SZ_OK ||
       renameat(place(draft), path + draft->within, place(draft), draft->object + draft->within) != 0) {
     sz_draft_drop(draft);
     return SZ_IO;

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "relay.h"
+#include "parts.h"
 
 typedef struct {
   const char *object; /* the path of x; the caller's memory, unchanged until the draft has ended */
@@ -31,13 +31,6 @@ typedef struct {
   sz_relay *relay;    /* what copies them, if somebody is to help with that; or NULL */
   int fd;             /* the open draft, or -1; for these functions alone */
 } sz_draft;
-
-/* n bytes in memory or, where data is NULL, at `offset` of the file draft->kept. */
-typedef struct {
-  const char *data;
-  size_t n;
-  int64_t offset;
-} sz_part;
 
 /* The device of an open directory that is known to be on a disk or in memory of this machine, else 0. There a removed file
  * has no links, and nothing goes wrong in closing. A network file system hides removed files that are open, and may say only

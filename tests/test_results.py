@@ -2,7 +2,6 @@
 
 import ctypes
 import gc
-import subprocess
 import sys
 import tracemalloc
 
@@ -12,6 +11,7 @@ from numpy._core.multiarray import get_handler_name
 
 import simplezarr as sz
 from simplezarr._results import empty
+from tests.helpers import python
 
 LARGE = (300, 1000)
 linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is NumPy's own memory")
@@ -90,7 +90,7 @@ def test_kept_for_the_next():
 
 
 @linux
-def test_kept_memory_is_the_systems():
+def test_kept_memory_is_the_systems(tmp_path):
     """It counts as resident, but is taken as soon as memory is short."""
     program = """if True:
         import numpy as np
@@ -110,7 +110,7 @@ def test_kept_memory_is_the_systems():
         array[...] = 2
         assert lazily_free() == 0
     """
-    subprocess.run([sys.executable, "-c", program], check=True)
+    python(program, seconds=60, directory=tmp_path)
 
 
 @linux
