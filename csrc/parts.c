@@ -42,7 +42,7 @@ static int write_some(int fd, const sz_part *parts, size_t n, size_t *at, size_t
 }
 
 static int write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay) {
-  sz_relay own;             /* where no other is given, from the first part on that needs one */
+  sz_relay own;           /* where no other is given, from the first part on that needs one */
   size_t at = 0, done = 0; /* the part to go on with, and how much of it is written */
   int status = SZ_OK;
   while (at < n && status == SZ_OK) {
