@@ -274,7 +274,7 @@ SZ_INLINE int decode_all(decoder *d, sequences *s, size_t limit) {
 static int decode_all_portable(decoder *d, sequences *s, size_t limit) { return decode_all(d, s, limit); }
 
 /* The same, with the instructions for shifting and masking that processors have had since 2013. */
-#if defined(__x86_64__) && defined(__GNUC__)
+#if !defined(SZ_PORTABLE) && defined(__x86_64__) && defined(__GNUC__)
 __attribute__((target("bmi,bmi2"))) static int decode_all_bmi(decoder *d, sequences *s, size_t limit) {
   return decode_all(d, s, limit);
 }

@@ -98,3 +98,11 @@ def test_copy_without_vectors(tmp_path: Path) -> None:
     sources = [str(CSRC / "tests" / "test_copy.c"), str(CSRC / "copy.c"), str(CSRC / "copy_run.c")]
     compile_c(["-O1", "-DSZ_PORTABLE", *SANITIZERS, *sources, "-o", "portable"], cwd=tmp_path)
     run(tmp_path / "portable", SIMPLEZARR_FUZZ_RUNS="300")
+
+
+def test_zstd_without_bmi(tmp_path: Path) -> None:
+    """The decoder of beginnings for processors without the instructions that it takes where they are."""
+    sources = [str(CSRC / "tests" / "test_zstd_prefix.c"), str(CSRC / "zstd_prefix.c"), compressors()]
+    libraries = ["-lpthread", "-lm", "-ldl"]
+    compile_c(["-O1", "-DSZ_PORTABLE", *SANITIZERS, *sources, *libraries, "-o", "portable"], cwd=tmp_path)
+    run(tmp_path / "portable")
