@@ -26,6 +26,7 @@ EXTENSIONS = {  # module: (C files, archives)
     "_pipeline": (["copy"], []),
     "_files": (["files"], []),
     "_flights": (["copy"], []),
+    "_locks": ([], []),
     "_blocks": (["copy", "copy_run"], []),
     "_walk": ([], []),
     "_decode": (["copy", "files", "box"], []),

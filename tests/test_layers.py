@@ -31,7 +31,7 @@ LAYERS = [
     ["_decode"],
     ["_scatter", "_encode"],
     ["executor"],
-    ["locks"],
+    ["_locks"],
     ["codecs"],
     ["stores"],
     ["copying"],

@@ -16,8 +16,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from simplezarr import executor
+from simplezarr._locks import KeyLock
 from simplezarr.errors import ReadOnlyError, UnsupportedError
-from simplezarr.locks import KeyLock
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

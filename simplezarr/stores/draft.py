@@ -13,7 +13,7 @@ import os
 import stat
 from contextlib import suppress
 
-from simplezarr.locks import KeyLock
+from simplezarr._locks import KeyLock
 
 try:
     import fcntl

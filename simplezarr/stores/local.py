@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from simplezarr._files import file_bytes
-from simplezarr.locks import KeyLock
+from simplezarr._locks import KeyLock
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, clip_range
 from simplezarr.stores.draft import PARTIAL, Draft, discard, draft_of, is_abandoned, prune, unlink
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from simplezarr.locks import KeyLock
+from simplezarr._locks import KeyLock
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, clip_range, names_below
 
 if TYPE_CHECKING:

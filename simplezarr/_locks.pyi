@@ -1,0 +1,29 @@
+"""Locks by name: one for each key of a store that is being changed.
+
+Compiled, because a signal handler may raise between any two instructions of Python code, also between acquiring a lock and
+entering the block that would release it. Here `__enter__` and `__exit__` are single steps, and a lock that is still held
+when its last reference goes is released: an exception that unwinds the frames releases the lock as well.
+"""
+
+from typing_extensions import Self, disjoint_base
+
+@disjoint_base
+class KeyLock:
+    """Let one thread of the process at a time into a `with` block, for each owner and key.
+
+    Not reentrant: a thread that is inside already gets a RuntimeError. A forked child holds no lock of its parent's.
+
+    >>> with KeyLock(None, "a"), KeyLock(None, "b") as other:
+    ...     KeyLock.mine(None, "b") is other, KeyLock.mine(None, "c")
+    (True, None)
+    """
+
+    def __init__(self, owner: object, key: str) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *error: object) -> None: ...
+    def let_go(self) -> None:
+        """Close what the lock rests on outside of the process; called in a forked child, whose parent keeps it."""
+
+    @staticmethod
+    def mine(owner: object, key: str) -> KeyLock | None:
+        """Return the lock on this key that the calling thread is inside of, if it is."""

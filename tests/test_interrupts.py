@@ -1,0 +1,209 @@
+"""Interrupts: whatever a signal handler raises, and wherever, no lock stays locked and nothing leaks."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import simplezarr as sz
+from simplezarr._locks import KeyLock
+from simplezarr.stores import MemoryStore
+from tests.helpers import within
+
+PACKAGE = str(Path(sz.__file__).parent) + os.sep
+
+
+class Stop(KeyboardInterrupt):
+    """An interrupt that nobody else raises."""
+
+
+def interrupted(operation, at, only=PACKAGE, opcodes=True):
+    """Call `operation`, and raise in its thread at the event of this number: a line, or an instruction, of the package.
+
+    Returns whether there was such an event.
+    """
+    count = 0
+
+    def trace(frame, event, _):
+        nonlocal count
+        if not frame.f_code.co_filename.startswith(only):
+            return None
+        frame.f_trace_opcodes = opcodes
+        if count == at:
+            count += 1
+            sys.settrace(None)
+            raise Stop
+        count += 1
+        return trace
+
+    before = sys.gettrace()
+    try:
+        sys.settrace(trace)
+        operation()
+    except Stop:
+        pass
+    finally:
+        sys.settrace(before)
+    return count > at
+
+
+def in_thread(operation):
+    """What another thread gets, soon."""
+    return within(10, operation)
+
+
+def use(lock):
+    with lock:
+        pass
+
+
+# ---------------------------------------------------------------- locks
+
+
+def test_a_lock_is_released_wherever_its_user_is_interrupted():
+    owner, at = {}, 0
+
+    def operation():
+        with KeyLock(owner, "a"), KeyLock(owner, "b"):
+            at  # noqa: B018
+
+    while interrupted(operation, at, only=__file__):
+        in_thread(lambda: use(KeyLock(owner, "a")))
+        in_thread(lambda: use(KeyLock(owner, "b")))
+        use(KeyLock(owner, "a"))
+        at += 1
+    assert at > 10
+
+
+def test_a_lock_goes_with_its_last_reference():
+    lock = KeyLock(None, "x")
+    lock.__enter__()
+    assert KeyLock.mine(None, "x") is lock
+    del lock
+    assert KeyLock.mine(None, "x") is None
+    in_thread(lambda: use(KeyLock(None, "x")))
+
+
+def test_a_subclass_in_python_extends_the_lock():
+    seen = []
+
+    class Both(KeyLock):
+        def __enter__(self):
+            super().__enter__()
+            seen.append("in")
+            return self
+
+        def __exit__(self, *error):
+            seen.append("out")
+            super().__exit__()
+
+    with Both(None, "\udcff") as lock:
+        assert KeyLock.mine(None, "\udcff") is lock
+        with pytest.raises(RuntimeError, match="holds the lock"):
+            use(KeyLock(None, "\udcff"))
+        assert in_thread(lambda: KeyLock.mine(None, "\udcff")) is None
+    assert seen == ["in", "out"]
+    assert KeyLock.mine(None, "\udcff") is None
+
+
+def test_locks_exclude_and_leave_nothing():
+    inside, most, total = [0] * 5, 0, 0
+
+    def work(seed):
+        nonlocal most, total
+        for i in range(400):
+            key = (seed * 7 + i * i) % 5
+            with KeyLock(None, f"key {key}"):
+                inside[key] += 1
+                most = max(most, inside[key])
+                time.sleep(0)
+                inside[key] -= 1
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert most == 1
+
+
+@pytest.mark.parametrize("send", [signal.raise_signal, lambda number: os.kill(os.getpid(), number)])
+def test_who_waits_for_a_lock_hears_signals(send):
+    held, release = threading.Event(), threading.Event()
+
+    def hold():
+        with KeyLock(None, "w"):
+            held.set()
+            release.wait(30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(30)
+    sender = threading.Timer(0.1, send, [signal.SIGINT])
+    sender.start()
+    with pytest.raises(KeyboardInterrupt):
+        use(KeyLock(None, "w"))
+    release.set()
+    holder.join(30)
+    sender.join(30)
+    use(KeyLock(None, "w"))
+
+
+def test_a_signal_handler_takes_locks_too():
+    taken = []
+    before = signal.signal(signal.SIGALRM, lambda *_: taken.append(use(KeyLock(None, "handler"))))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            with KeyLock(None, "main"):
+                pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(taken) > 10
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python 3.12: fork beside threads
+def test_a_forked_child_holds_no_lock():
+    let_go = []
+
+    class Open(KeyLock):
+        def let_go(self):
+            let_go.append(self)
+
+    with Open(None, "f") as lock:
+        pid = os.fork()
+        if not pid:
+            code = 1
+            try:
+                assert let_go == [lock]
+                assert KeyLock.mine(None, "f") is None
+                use(KeyLock(None, "f"))
+                code = 0
+            finally:
+                os._exit(code)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert not let_go
+        assert KeyLock.mine(None, "f") is lock
+    with Open(None, "f"):
+        pid = os.fork()
+    if not pid:  # the child has left the block, and may enter another
+        os._exit(0 if within(10, lambda: use(KeyLock(None, "f"))) is None else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_an_interrupted_update_leaves_the_document_unlocked():
+    attrs = sz.create_group(store := MemoryStore()).attrs
+    at, n = 0, 0
+    while interrupted(partial(attrs.update, n=n), at):
+        in_thread(partial(attrs.update, m=n))
+        assert sz.open(store).attrs["m"] == n
+        at, n = at + 23, n + 1
+    assert n > 10
