@@ -9,7 +9,7 @@ from simplezarr._flights cimport flight_land, flight_wanted
 from simplezarr._pipeline cimport (
     Chain, Region, region_extent, region_is_run, region_keeps_order, region_offset, region_place)
 from simplezarr._worker cimport (
-    DECODED, SLOTS_PER_LEVEL, STEP_A, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch)
+    DECODED, SLOTS_PER_LEVEL, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch, step_slot)
 
 cdef extern from "copy.h" nogil:
     enum:
@@ -135,7 +135,6 @@ cdef int decode_steps(Worker *worker, const Chain *chain, const char **src, size
     """Runs the bytes -> bytes codecs; *done when the last of them has put the chunk in place already."""
     cdef const Step *step
     cdef int i, status
-    cdef int slot = level * SLOTS_PER_LEVEL + STEP_A
     cdef size_t size
     cdef char *dst = NULL
     done[0] = False
@@ -151,7 +150,7 @@ cdef int decode_steps(Worker *worker, const Chain *chain, const char **src, size
             return decode_whole(worker, chain, src[0], n[0], region, level)
         size = chain.limits[i]
         if not step.trims:
-            dst = scratch(worker, slot + (i & 1), size)
+            dst = scratch(worker, step_slot(worker, src[0], level), size)
             if dst == NULL:
                 return SZ_NO_MEMORY
         status = step.decode(worker, step, src[0], n[0], dst, &size)

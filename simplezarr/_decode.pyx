@@ -206,7 +206,7 @@ cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int l
         if status != SZ_OK:
             return status
     index[0] = <const uint64_t *>region.data
-    return decode_region(worker, chain.index, src, n, &region, level)
+    return decode_region(worker, chain.index, src, n, &region, level + 1)  # a wrapped shard may be in scratch of `level`
 
 
 # A region of a shard, as the walk sees it.

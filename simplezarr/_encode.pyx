@@ -21,7 +21,7 @@ from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._walk cimport inner_count, inner_region, inner_spans
 from simplezarr._worker cimport (
     BODY, DECODED, NEW_INDEX, PARTS, REFUSED, SLOTS_PER_LEVEL, STEP_A, SZ_NO_MEMORY, SZ_OK, scratch, scratch_grown,
-    worker_acquire)
+    step_slot, worker_acquire)
 
 cnp.import_array()
 
@@ -52,16 +52,19 @@ cdef uint64_t KEPT = <uint64_t>1 << 62       # no file is as long
 
 # ---------------------------------------------------------------- chunks
 
-cdef char *output(Worker *worker, const Chain *chain, int i, size_t n, char *dst, int level) noexcept nogil:
-    """Where n bytes made by step i go (the stored form, for i = nsteps): to dst, if only checksums are still to come."""
+cdef char *output(Worker *worker, const Chain *chain, int i, const char *src, size_t n, char *dst, int level) noexcept nogil:
+    """Return memory for n bytes that step i makes of src (for i = nsteps: for the stored form).
+
+    That is dst if only checksums follow, otherwise scratch that src does not lie in.
+    """
     cdef size_t behind = appended(chain, i)
-    cdef int slot = DECODED if i == chain.nsteps else STEP_A + (i & 1)
+    cdef int slot = level * SLOTS_PER_LEVEL + DECODED if i == chain.nsteps else step_slot(worker, src, level)
     cdef int k = i
     while k > 0 and chain.steps[k - 1].trims:
         k -= 1
     if dst != NULL and k == 0:
         return dst
-    return scratch(worker, level * SLOTS_PER_LEVEL + slot, n + behind)
+    return scratch(worker, slot, n + behind)
 
 
 cdef int encode_steps(Worker *worker, const Chain *chain, const char *src, size_t n, bint ours, char *dst, sz_part *out,
@@ -75,7 +78,7 @@ cdef int encode_steps(Worker *worker, const Chain *chain, const char *src, size_
         step = chain.steps[i]
         worker.culprit = step.name
         size = step.bound(step, n)
-        made = <char *>src if step.trims and ours else output(worker, chain, i, size, dst, level)
+        made = <char *>src if step.trims and ours else output(worker, chain, i, src, size, dst, level)
         if made == NULL:
             return SZ_NO_MEMORY
         status = step.encode(worker, step, src, n, made, &size)
@@ -162,7 +165,7 @@ cdef int encode_region(Worker *worker, const Chain *chain, const Region *region,
         return encode_shard(worker, chain, region, values, dst, out, level)
     if values.dtype == NULL and chain.transform == values.swap and region_is_run(chain, region):
         return encode_stored(worker, chain, region.data, False, values.keep_empty, dst, out, level)
-    buffer = output(worker, chain, chain.nsteps, chain.nbytes, dst, level)
+    buffer = output(worker, chain, chain.nsteps, NULL, chain.nbytes, dst, level)
     if buffer == NULL:
         return SZ_NO_MEMORY
     if not is_whole(chain, region):

@@ -56,19 +56,19 @@ cdef size_t lz4_bound(const Step *step, size_t n) noexcept nogil:
 # ---------------------------------------------------------------- shuffle
 
 cdef int unshuffle(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef size_t rest = n % step.typesize  # stays behind the whole elements, as in HDF5
     if n > size[0]:
         return SZ_TOO_LONG
-    if n % step.typesize:
-        return SZ_TRUNCATED
     sz_unshuffle(step.typesize, n // step.typesize, src, dst)
+    memcpy(dst + n - rest, src + n - rest, rest)
     size[0] = n
     return SZ_OK
 
 
 cdef int shuffle(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
-    if n % step.typesize:
-        return SZ_TRUNCATED
+    cdef size_t rest = n % step.typesize
     sz_shuffle(step.typesize, n // step.typesize, src, dst)
+    memcpy(dst + n - rest, src + n - rest, rest)
     size[0] = n
     return SZ_OK
 

@@ -61,6 +61,12 @@ cdef struct Worker:
     Joined joined[MOST_JOINED]
 
 cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil
+
+cdef inline int step_slot(const Worker *worker, const char *src, int level) noexcept nogil:
+    """Return the scratch, of the two for steps of a chain, that src does not begin."""
+    cdef int slot = level * SLOTS_PER_LEVEL + STEP_A
+    return slot + (src != NULL and src == worker.buffers[slot])
+
 cdef char *scratch_grown(Worker *worker, int slot, size_t n) noexcept nogil
 cdef Worker *worker_acquire() except NULL
 cdef void worker_release(Worker *worker) noexcept

@@ -1,6 +1,7 @@
 """The codec `numcodecs.shuffle`: the first bytes of all elements, then the second bytes, and so on.
 
-As in HDF5; described at https://numcodecs.readthedocs.io/en/stable/filter/shuffle.html.
+As in HDF5, which leaves bytes behind the last whole element where they are; numcodecs refuses such data.
+Described at https://numcodecs.readthedocs.io/en/stable/filter/shuffle.html.
 
 >>> Shuffle(4).encode(bytes(range(8))).hex()
 '0004010502060307'
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from simplezarr.codecs.base import ChunkSpec, NativeCodec
 from simplezarr.codecs.registry import register_codec
-from simplezarr.errors import MetadataError
 from simplezarr.extensions import check_integer
 
 if TYPE_CHECKING:
@@ -42,9 +42,6 @@ class Shuffle(NativeCodec):
         return Shuffle(spec.dtype.itemsize) if self.elementsize is None else self
 
     def resolve(self, nbytes: int | None) -> int | None:
-        size = self.elementsize or 1
-        if nbytes is not None and nbytes % size:
-            raise MetadataError(f"configuration.elementsize: {nbytes} bytes are no multiple of {size}")
         return nbytes
 
     @property
