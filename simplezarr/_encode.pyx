@@ -52,7 +52,8 @@ cdef uint64_t KEPT = <uint64_t>1 << 62       # no file is as long
 
 # ---------------------------------------------------------------- chunks
 
-cdef char *output(Worker *worker, const Chain *chain, int i, const char *src, size_t n, char *dst, int level) noexcept nogil:
+cdef char *output(Worker *worker, const Chain *chain, int i, const char *src, size_t n, char *dst,
+                  int level) noexcept nogil:
     """Return memory for n bytes that step i makes of src (for i = nsteps: for the stored form).
 
     That is dst if only checksums follow, otherwise scratch that src does not lie in.
