@@ -112,7 +112,8 @@ def create_array(
     codecs: "auto", for bytes (little-endian) and zstd, or a list in the order of encoding, of codec objects
     (`sz.codecs.Zstd(level=3)`), Zarr JSON objects and names. `bytes` is put in if nothing else makes bytes of arrays.
     With shards, the list is for the chunks in them.
-    fill_value: a number that the dtype has (floats are rounded), or as Zarr's JSON spells it; None: zero.
+    fill_value: what NumPy's assignment to one element of the dtype takes without loss (floats are rounded): b"abc" for
+    "S5", "2020-01-01" or NaT for dates, a tuple or dict for a record. None: zero, no text, NaT for times.
     chunk_key_encoding: "default", "v2", or a Zarr JSON object, for the separator.
     dimension_names: a str or None for each dimension. attributes: a mapping, as in `Attributes`.
     zarr_format: 3, or 2 for an array without shards and names of dimensions, its chunk keys being those of "v2".

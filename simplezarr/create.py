@@ -141,39 +141,8 @@ def _as_data_type(dtype: Any) -> DataType:
 
 
 def _as_element(value: Any, data_type: DataType) -> bytes:
-    """The fill value as an element; raises unless the data type has such a value (floats are rounded)."""
-    if value is None:
-        return data_type.default_fill
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
-    if isinstance(value, np.generic) and value.dtype == data_type.numpy:
-        return value.tobytes()  # bit for bit, as a NaN may carry a payload
-    if isinstance(value, (str, list, dict)):
-        return data_type.fill_from_json(value, "fill_value")
-    dtype = data_type.numpy
-    if dtype.kind == "V" and isinstance(value, bytes) and len(value) == dtype.itemsize:
-        return value
-    element = None
-    if dtype.kind in "biufc" and isinstance(value, (bool, int, float, complex, np.number, np.bool_)):
-        element = _converted(value, dtype)
-    if element is None:
-        raise MetadataError(f"fill_value: {value!r} is not a value of {data_type.name}")
-    return element.tobytes()
-
-
-def _converted(value: Any, dtype: np.dtype) -> np.ndarray | None:
-    """A number as an array of one element, None if the type can't hold it."""
-    value = value.item() if isinstance(value, np.generic) else value
-    try:
-        with np.errstate(all="ignore"):
-            element = np.array(value).astype(dtype) if dtype.kind == "c" or type(value) is not complex else None
-    except OverflowError:
-        return None
-    if element is None:
-        return element
-    if dtype.kind in "biu":
-        return element if element.item() == value else None
-    return element if np.isfinite(element) or not np.isfinite(value) else None
+    """Return the fill value as an element; raise MetadataError unless the data type has such a value."""
+    return data_type.default_fill if value is None else data_type.fill_from_value(value, "fill_value")
 
 
 # ---- codecs and chunks ----

@@ -9,12 +9,13 @@
 import json
 import marshal
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from simplezarr.errors import MetadataError
 
 __all__ = [
+    "as_json",
     "check_choice",
     "check_flag",
     "check_integer",
@@ -61,6 +62,34 @@ def show(value: object) -> str:
     """
     text = json.dumps(value, default=repr)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def as_json(value: object) -> object:
+    """Return what a caller in Python gives in place of JSON as plain JSON types, as `json.loads` would make them.
+
+    NumPy's scalars and arrays, subclasses of `str`, `int` and `float`, tuples and mappings become what they stand for.
+    Other objects are left for the reader of the JSON to refuse.
+
+    >>> import numpy as np
+    >>> as_json({"name": np.str_("gzip"), "configuration": {"level": np.int8(1), "order": (1, 0)}})
+    {'name': 'gzip', 'configuration': {'level': 1, 'order': [1, 0]}}
+    """
+    if value is None or type(value) in (str, bool, int, float):
+        return value
+    if isinstance(value, Mapping):
+        return {as_json(name): as_json(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(item) for item in value]
+    for kind in (str, float, int):
+        if isinstance(value, kind):
+            return kind.__str__(value) if kind is str else kind(value)  # not what a subclass shows
+    tolist = getattr(value, "tolist", None)
+    if tolist is not None and hasattr(value, "__array__"):  # an array or a scalar of NumPy's
+        return as_json(tolist())
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return value
 
 
 def parse_extension(value: object, where: str) -> tuple[str, dict, bool]:

@@ -67,14 +67,14 @@ def _parse_numpy(value: Any, where: str, depth: int) -> np.dtype:
     match = _read_type(value) if type(value) is str else None
     if match is None:
         raise MetadataError(f'{where}: {show(value)} is neither a NumPy type string such as "<i4" nor a list of fields')
-    order, kind, size, factor, unit = match.groups()
+    order, kind, size, _, unit = match.groups()
     if kind in _SIZES and int(size) not in _SIZES[kind]:
         raise UnsupportedError(f"{where}: {show(value)} has a size that is not known; known are {_SIZES[kind]}")
     if int(size) * (4 if kind == "U" else 1) > MAX_ITEMSIZE:
         raise MetadataError(f"{where}: {show(value)} is larger than {MAX_ITEMSIZE} bytes")
     if order == "|" and kind not in "bSV" and not (kind in "iu" and size == "1"):
         raise MetadataError(f'{where}: {show(value)} has no byte order; it must begin with "<" or ">"')
-    if unit is not None and (kind not in "Mm" or unit not in _TIME_UNITS or (unit == "generic" and factor)):
+    if unit is not None and (kind not in "Mm" or unit not in _TIME_UNITS):
         raise MetadataError(f"{where}: {show(value)} has a unit that is not known; known are {', '.join(_TIME_UNITS)}")
     return np.dtype(value)
 
@@ -125,7 +125,8 @@ def type_to_json(data_type: DataType, stored: np.dtype) -> str | list:
 
 def _fields_to_json(stored: np.dtype) -> str | list:
     if stored.fields is None:
-        return stored.str
+        unit, factor = np.datetime_data(stored) if stored.kind in "Mm" else ("", 1)
+        return f"{stored.str}[{factor}generic]" if unit == "generic" and factor > 1 else stored.str
     fields = []
     for name in stored.names or ():
         dtype = stored.fields[name][0]

@@ -170,7 +170,7 @@ def test_spellings_of_a_dtype(dtype):
     (r"^fill_value: ", {"fill_value": 1j, "dtype": "f4"}),
     (r"^fill_value: ", {"fill_value": 2, "dtype": "?"}),
     (r"^fill_value: ", {"fill_value": object()}),
-    (r"^fill_value: ", {"fill_value": b"ab", "dtype": "V3"}),
+    (r"^fill_value: ", {"fill_value": b"abcd", "dtype": "V3"}),
     (r"^chunks\[1\]: 0 ", {"chunks": (1, 0)}),
     (r"^chunks\[0\]: -2 ", {"chunks": (-2, 1)}),
     (r"^chunks\[1\]: true ", {"chunks": (1, True)}),

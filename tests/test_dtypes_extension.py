@@ -47,6 +47,7 @@ TYPES = [
     (time("s", 10), None, "M8[10s]", 8),
     (time("μs"), time("us"), "M8[us]", 8),
     (time("generic"), None, "M8", 8),
+    (time("generic", 2), None, "M8[2generic]", 8),
     (time("as", 2**31 - 1, "numpy.timedelta64"), None, "m8[2147483647as]", 8),
     (fields(("a", "uint8"), ("é", "r24")), None, [("a", "u1"), ("é", "V3")], 1),
     (fields(("a", "int32"), ("b", "float32")), None, [("a", "i4"), ("b", "f4")], 4),

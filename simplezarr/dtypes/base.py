@@ -2,15 +2,25 @@
 
 import base64
 import binascii
+import reprlib
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_integer, show
+from simplezarr.extensions import as_json, check_integer, show
 
-__all__ = ["MAX_ITEMSIZE", "DataType", "base64_of", "bytes_of", "configured_length", "numbers_to_bytes"]
+__all__ = [
+    "MAX_ITEMSIZE",
+    "DataType",
+    "as_bytes",
+    "base64_of",
+    "bytes_of",
+    "configured_length",
+    "numbers_to_bytes",
+    "refused_value",
+]
 
 MAX_ITEMSIZE = 1 << 30
 
@@ -33,6 +43,8 @@ class DataType:
     is_variable: ClassVar[bool] = False
     #: Whether stored bytes may be such that NumPy must not see them before `checked` has.
     needs_check: ClassVar[bool] = False
+    #: Types of the JSON fill values that callers in Python may use too, because NumPy gives them no other meaning.
+    json_values: ClassVar[tuple[type, ...]] = (str, list, dict)
 
     name: str
     numpy: np.dtype
@@ -84,9 +96,62 @@ class DataType:
         """Returns the JSON fill value that stands for exactly this element."""
         raise NotImplementedError(f"{type(self).__name__} has no fill_to_json")
 
+    def fill_from_value(self, value: Any, where: str) -> bytes:
+        """Return the element that NumPy's assignment makes of a Python value.
+
+        Raise MetadataError for a value that NumPy refuses, or that would not be the same afterwards; floats are
+        rounded. A value of one of the types `json_values` that NumPy refuses is read as JSON.
+
+        >>> from simplezarr.dtypes import parse_dtype
+        >>> parse_dtype("int16").fill_from_value(3.0, "fill_value")
+        b'\\x03\\x00'
+        """
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            value = value[()]
+        if isinstance(value, np.generic) and value.dtype == self.numpy and not self.is_variable:
+            return value.tobytes()  # bit for bit: a NaN may carry a payload
+        element = self.assigned(value)
+        if element is not None:
+            return element
+        if isinstance(value, self.json_values):
+            return self.fill_from_json(as_json(value), where)
+        raise refused_value(value, self, where)
+
+    def assigned(self, value: Any) -> bytes | None:
+        """Return the element that NumPy's assignment makes of a value; None if it is refused or would lose anything."""
+        if isinstance(value, np.complexfloating):
+            value = complex(value)  # NumPy refuses this one for real numbers, and only warns of its own
+        element = np.zeros((), self.numpy)
+        try:
+            with np.errstate(all="ignore"):
+                element[()] = value
+            is_kept = self.keeps(value, element)
+        except (TypeError, ValueError, OverflowError):
+            return None
+        return element.tobytes() if is_kept else None
+
+    def keeps(self, value: Any, element: np.ndarray) -> bool:
+        """Return whether an element, to which NumPy has assigned a value, is still that value."""
+        return bool(element[()] == value)
+
+    @property
+    def wanted(self) -> str:
+        """What Python values `fill_from_value` takes, for messages."""
+        return f"a value that NumPy's {self.numpy} can hold"
+
     def to_json(self) -> str | dict:
         """Returns the member `data_type`."""
         return self.name
+
+
+def refused_value(value: Any, data_type: DataType, where: str) -> MetadataError:
+    """Return the error for a Python value that is not one of the data type."""
+    return MetadataError(f"{where}: {reprlib.repr(value)} is not a value of {data_type.name}; give {data_type.wanted}")
+
+
+def as_bytes(value: Any) -> bytes | None:
+    """Return bytes, or what is like them, as `bytes`; None for any other value."""
+    return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else None
 
 
 def configured_length(name: str, configuration: dict, unit: int, where: str) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 from simplezarr.dtypes.base import (
     MAX_ITEMSIZE,
     DataType,
+    as_bytes,
     base64_of,
     bytes_of,
     configured_length,
@@ -27,11 +28,30 @@ __all__ = ["NullTerminated", "Raw", "Utf32"]
 _LAST_CODE_POINT = 0x10FFFF
 
 
-class Raw(DataType):
+class _FixedBytes(DataType):
+    """Bytes of a fixed size."""
+
+    __slots__ = ()
+
+    def assigned(self, value: Any) -> bytes | None:
+        """Take bytes, filled up with zeros as NumPy does; zeros at the end may be cut off."""
+        size = self.numpy.itemsize
+        data = value.tobytes() if isinstance(value, np.void) else as_bytes(value)
+        if data is None or data[size:].strip(b"\0"):
+            return None
+        return data[:size].ljust(size, b"\0")
+
+    @property
+    def wanted(self) -> str:
+        return f"bytes, at most {self.numpy.itemsize} of them"
+
+
+class Raw(_FixedBytes):
     """Bytes without meaning, `r<N>` for N bits; zarr-python calls it `raw_bytes`."""
 
     __slots__ = ()
     names: ClassVar[tuple[str, ...]] = ("raw_bytes",)
+    json_values: ClassVar[tuple[type, ...]] = (list,)
 
     @classmethod
     def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
@@ -63,10 +83,11 @@ class Raw(DataType):
         return list(element)
 
 
-class NullTerminated(DataType):
+class NullTerminated(_FixedBytes):
     """Bytes of a fixed size, of which zeros at the end are no part: NumPy's `S`. Written by zarr-python and GDAL."""
 
     __slots__ = ()
+    json_values: ClassVar[tuple[type, ...]] = ()
     names: ClassVar[tuple[str, ...]] = ("null_terminated_bytes",)
 
     @classmethod
@@ -77,6 +98,18 @@ class NullTerminated(DataType):
     @classmethod
     def from_numpy(cls, dtype: np.dtype) -> Self | None:
         return cls(cls.names[0], np.dtype((np.bytes_, _size(dtype))), 1) if dtype.kind == "S" else None
+
+    def assigned(self, value: Any) -> bytes | None:
+        """Take bytes, and text in ASCII."""
+        if isinstance(value, str):
+            if not value.isascii():
+                return None
+            value = value.encode()
+        return super().assigned(value)
+
+    @property
+    def wanted(self) -> str:
+        return f"{super().wanted}, or text in ASCII"
 
     def fill_from_json(self, value: Any, where: str) -> bytes:
         data = bytes_of(value, where, self.name)
@@ -97,6 +130,21 @@ class Utf32(DataType):
     __slots__ = ()
     names: ClassVar[tuple[str, ...]] = ("fixed_length_utf32",)
     needs_check: ClassVar[bool] = True
+    json_values: ClassVar[tuple[type, ...]] = ()
+
+    def assigned(self, value: Any) -> bytes | None:
+        """Take text, and bytes in ASCII."""
+        data = as_bytes(value)
+        if data is not None and data.isascii():
+            value = data.decode()
+        size = self.numpy.itemsize
+        if not isinstance(value, str) or len(value.rstrip("\0")) * 4 > size:
+            return None
+        return value.encode(_CODEC, "surrogatepass")[:size].ljust(size, b"\0")
+
+    @property
+    def wanted(self) -> str:
+        return f"text of at most {self.numpy.itemsize // 4} characters"
 
     @classmethod
     def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:

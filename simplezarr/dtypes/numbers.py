@@ -4,6 +4,7 @@
 True
 """
 
+import math
 import sys
 from typing import Any, ClassVar, Self
 
@@ -15,7 +16,7 @@ from simplezarr.errors import MetadataError
 from simplezarr.extensions import refuse_unknown, show
 from simplezarr.leniency import tolerate
 
-__all__ = ["Bool", "Complex", "Float", "Integer", "integer_from_json"]
+__all__ = ["Bool", "Complex", "Float", "Integer", "integer_from_json", "keeps_float"]
 
 
 class _Number(DataType):
@@ -42,6 +43,10 @@ class Bool(_Number):
     def checked(self, array: np.ndarray) -> np.ndarray:
         return array.view(np.uint8) != 0  # anything but 0 and 1 would be undefined behaviour in NumPy
 
+    @property
+    def wanted(self) -> str:
+        return "True or False"
+
     def fill_from_json(self, value: Any, where: str) -> bytes:
         if type(value) is not bool:
             raise MetadataError(f"{where}: {show(value)} is neither true nor false, as a fill value of bool must be")
@@ -59,6 +64,16 @@ class Integer(_Number):
         *("int8", "int16", "int32", "int64"),
         *("uint8", "uint16", "uint32", "uint64"),
     )
+
+    def keeps(self, value: Any, element: np.ndarray) -> bool:
+        if isinstance(value, (str, bytes)):  # a number as text, which NumPy reads exactly or not at all
+            return True
+        return bool(element.item() == (value.item() if isinstance(value, np.generic) else value))
+
+    @property
+    def wanted(self) -> str:
+        bounds = np.iinfo(self.numpy)
+        return f"an integer from {bounds.min} to {bounds.max}, or create the array with another dtype"
 
     def fill_from_json(self, value: Any, where: str) -> bytes:
         bounds = np.iinfo(self.numpy)
@@ -78,6 +93,13 @@ class Float(_Number):
     def needs_text(self, value: Any) -> bool:
         return may_tie(value, self.numpy.itemsize)
 
+    def keeps(self, value: Any, element: np.ndarray) -> bool:
+        return keeps_float(value, float(element))
+
+    @property
+    def wanted(self) -> str:
+        return f"a number within the range of {self.name}"
+
     def fill_from_json(self, value: Any, where: str) -> bytes:
         return float_from_json(value, self.numpy.itemsize, where)
 
@@ -94,6 +116,16 @@ class Complex(_Number):
     def needs_text(self, value: Any) -> bool:
         return type(value) is list and any(may_tie(part, self.swap_unit) for part in value)
 
+    def keeps(self, value: Any, element: np.ndarray) -> bool:
+        given = complex(value) if isinstance(value, str) else value
+        if not hasattr(given, "imag"):
+            return keeps_float(given, float(element.real))
+        return keeps_float(given.real, float(element.real)) and keeps_float(given.imag, float(element.imag))
+
+    @property
+    def wanted(self) -> str:
+        return f"a number within the range of {self.name}"
+
     def fill_from_json(self, value: Any, where: str) -> bytes:
         if type(value) is not list or len(value) != 2:
             raise MetadataError(f"{where}: {show(value)} is not a list of a real and an imaginary part ({self.name})")
@@ -102,6 +134,18 @@ class Complex(_Number):
     def fill_to_json(self, element: bytes) -> list:
         unit = self.swap_unit
         return [float_to_json(element[:unit]), float_to_json(element[unit:])]
+
+
+def keeps_float(value: Any, number: float) -> bool:
+    """Return whether a number is a value rounded: finite, infinite or NaN as the value is."""
+    if value is None or isinstance(value, (complex, np.complexfloating)):
+        return False
+    if isinstance(value, (str, bytes)):
+        is_finite = "inf" not in str(value).lower()
+        value = float(value)
+    else:
+        is_finite = -math.inf < value < math.inf
+    return math.isnan(number) == (value != value) and math.isinf(number) == (not is_finite and value == value)
 
 
 _ALIASES = {"complex_float32": "complex64", "complex_float64": "complex128"}

@@ -9,14 +9,14 @@ dtype([('x', '<f4'), ('n', 'u1')])
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from simplezarr.dtypes import registry
-from simplezarr.dtypes.base import MAX_ITEMSIZE, DataType, bytes_of
+from simplezarr.dtypes.base import MAX_ITEMSIZE, DataType, bytes_of, refused_value
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.extensions import check_integers, refuse_unknown, show
 
@@ -131,6 +131,39 @@ class Struct(DataType):
             _any_text(field.data_type, len(field.shape), value.get(field.name)) for field in self.fields
         )
 
+    def fill_from_value(self, value: Any, where: str) -> bytes:
+        """Take a tuple or a mapping of values for the fields, a record, or one number for all fields."""
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            value = value[()]
+        if isinstance(value, np.void) and value.dtype == self.numpy:
+            return value.tobytes()
+        parts = self._values(value)
+        if parts is None:
+            raise refused_value(value, self, where)
+        return b"".join(
+            [
+                _part_from_value(field.data_type, field.shape, part, f"{where}.{field.name}")
+                for field, part in zip(self.fields, parts, strict=True)
+            ]
+        )
+
+    def _values(self, value: Any) -> Sequence | None:
+        """A Python value for each field, None if `value` has none."""
+        names = [field.name for field in self.fields]
+        if isinstance(value, np.void) and value.dtype.names is not None:
+            theirs = list(value.dtype.names)
+            is_sorted_otherwise = theirs != names and sorted(theirs) == sorted(names)  # NumPy goes by position
+            value = () if is_sorted_otherwise else tuple([value[name] for name in theirs])
+        if isinstance(value, Mapping):
+            return [value[name] for name in names] if value.keys() == set(names) else None
+        if isinstance(value, tuple):
+            return value if len(value) == len(names) else None
+        return [value] * len(names) if isinstance(value, (int, float, complex, np.number, np.bool_)) else None
+
+    @property
+    def wanted(self) -> str:
+        return f"a tuple or a dict with a value for each of the fields {', '.join(f.name for f in self.fields)}"
+
     def fill_from_json(self, value: Any, where: str) -> bytes:
         if type(value) is not dict:
             raise MetadataError(f"{where}: {show(value)} is not an object with a value for each field")
@@ -217,6 +250,18 @@ def _part_from_json(data_type: DataType, shape: tuple[int, ...], value: Any, whe
     if type(value) is not list or len(value) != shape[0]:
         raise MetadataError(f"{where}: {show(value)} is not a list of {shape[0]} values")
     return b"".join([_part_from_json(data_type, shape[1:], item, f"{where}[{i}]") for i, item in enumerate(value)])
+
+
+def _part_from_value(data_type: DataType, shape: tuple[int, ...], value: Any, where: str) -> bytes:
+    """A field's bytes; an array of elements is a sequence of sequences, or one value for all of them."""
+    if not shape:
+        return data_type.fill_from_value(value, where)
+    several = (list, np.ndarray) if isinstance(data_type, Struct) else (list, np.ndarray, tuple)  # a tuple is a record
+    if not isinstance(value, several):
+        return _part_from_value(data_type, (), value, where) * math.prod(shape)
+    if len(value) != shape[0]:
+        raise MetadataError(f"{where}: {len(value)} values; give {shape[0]}, or one for all")
+    return b"".join([_part_from_value(data_type, shape[1:], item, f"{where}[{i}]") for i, item in enumerate(value)])
 
 
 def _part_to_json(data_type: DataType, shape: tuple[int, ...], part: bytes) -> object:

@@ -15,7 +15,7 @@ import numpy as np
 
 from simplezarr.dtypes.base import DataType
 from simplezarr.dtypes.floats import HEX_DIGITS, NumberText, round_to_odd
-from simplezarr.dtypes.numbers import integer_from_json
+from simplezarr.dtypes.numbers import integer_from_json, keeps_float
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.extensions import refuse_unknown, show
 
@@ -82,6 +82,13 @@ class SmallInteger(_Small):
     def _bits(self) -> int:
         return int(self.name[-1])
 
+    def keeps(self, value: Any, element: np.ndarray) -> bool:
+        return bool(int(element) == value)
+
+    @property
+    def wanted(self) -> str:
+        return f"an integer of {self._bits} bits"
+
     def fill_from_json(self, value: Any, where: str) -> bytes:
         bits = self._bits
         low, high = (0, (1 << bits) - 1) if self.name[0] == "u" else (-(1 << bits - 1), (1 << bits - 1) - 1)
@@ -103,6 +110,16 @@ class SmallFloat(_Small):
         # A point halfway between two values has one bit more than the format. See `floats.may_tie`.
         bits = _FORMATS[self.name].fraction + 2
         return type(value) is float and value != 0 and math.ldexp(math.frexp(value)[0], bits).is_integer()
+
+    def keeps(self, value: Any, element: np.ndarray) -> bool:
+        """Formats without infinity or NaN take the nearest number that they have: not what was meant."""
+        number = float(element)
+        largest = float(np.array(_FORMATS[self.name].largest, f"u{self.itemsize}").view(self.numpy))
+        return keeps_float(value, number) and (abs(number) != largest or abs(float(value)) <= largest)
+
+    @property
+    def wanted(self) -> str:
+        return f"a number that {self.name} has"
 
     def fill_from_json(self, value: Any, where: str) -> bytes:
         return self._bits_from_json(value, where).to_bytes(self.itemsize, sys.byteorder)

@@ -24,7 +24,9 @@ class _Time(DataType):
     """A count of `scale_factor` units, as a signed integer of 64 bits."""
 
     __slots__ = ()
+    json_values: ClassVar[tuple[type, ...]] = ()
     _code: ClassVar[str]
+    _scalar: ClassVar[type[np.datetime64] | type[np.timedelta64]]
 
     @classmethod
     def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
@@ -36,8 +38,7 @@ class _Time(DataType):
         unit, factor = configuration["unit"], configuration["scale_factor"]
         check_choice(unit, _UNITS, f"{place}.unit")
         check_integer(factor, 1, 2**31 - 1, f"{place}.scale_factor")
-        code = cls._code if unit == "generic" else f"{cls._code}[{factor}{'us' if unit == 'μs' else unit}]"
-        return cls(name, np.dtype(code), 8)
+        return cls(name, np.dtype(f"{cls._code}[{factor}{'us' if unit == 'μs' else unit}]"), 8)
 
     @classmethod
     def from_numpy(cls, dtype: np.dtype) -> Self | None:
@@ -46,6 +47,28 @@ class _Time(DataType):
     @property
     def default_fill(self) -> bytes:
         return _NOT_A_TIME
+
+    def assigned(self, value: Any) -> bytes | None:
+        """Take counts, times of any unit that are whole counts, text that NumPy parses, and Python's own times."""
+        kind = type(self)._scalar
+        if isinstance(value, (bool, np.bool_)):
+            return None
+        if isinstance(value, (int, np.integer)) and not isinstance(value, np.timedelta64):
+            number = int(value)
+            return number.to_bytes(8, sys.byteorder, signed=True) if -(2**63) <= number < 2**63 else None
+        try:
+            given = value if isinstance(value, kind) else kind(value)
+            element = np.zeros((), self.numpy)
+            element[()] = given
+            is_kept = bool(element.astype(given.dtype) == given)
+        except (TypeError, ValueError, OverflowError):
+            return None
+        return element.tobytes() if is_kept or (np.isnat(given) and np.isnat(element)) else None
+
+    @property
+    def wanted(self) -> str:
+        unit, factor = np.datetime_data(self.numpy)
+        return f"a time that is a whole count of {factor} {unit}, the count itself, or NaT"
 
     def fill_from_json(self, value: Any, where: str) -> bytes:
         if value == "NaT" and type(value) is str:
@@ -67,6 +90,7 @@ class Datetime64(_Time):
     __slots__ = ()
     names: ClassVar[tuple[str, ...]] = ("numpy.datetime64",)
     _code: ClassVar[str] = "M8"
+    _scalar: ClassVar[type[np.datetime64]] = np.datetime64
 
 
 class Timedelta64(_Time):
@@ -75,3 +99,4 @@ class Timedelta64(_Time):
     __slots__ = ()
     names: ClassVar[tuple[str, ...]] = ("numpy.timedelta64",)
     _code: ClassVar[str] = "m8"
+    _scalar: ClassVar[type[np.timedelta64]] = np.timedelta64

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from simplezarr.dtypes.base import DataType, base64_of, bytes_of, numbers_to_bytes
+from simplezarr.dtypes.base import DataType, as_bytes, base64_of, bytes_of, numbers_to_bytes
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.extensions import refuse_unknown, show
 from simplezarr.leniency import tolerate
@@ -19,6 +19,7 @@ __all__ = ["ByteString", "String"]
 class _Variable(DataType):
     __slots__ = ()
     is_variable: ClassVar[bool] = True
+    json_values: ClassVar[tuple[type, ...]] = ()
 
     @property
     def default_fill(self) -> bytes:
@@ -45,6 +46,22 @@ class String(_Variable):
             raise UnsupportedError(f"{dtype}: missing values can't be stored; use StringDType() without na_object")
         return cls(cls.names[0], np.dtypes.StringDType(), 1)
 
+    def assigned(self, value: Any) -> bytes | None:
+        """Take text, and bytes that are text in UTF-8."""
+        try:
+            if isinstance(value, str):
+                return value.encode()
+            data = as_bytes(value)
+            if data is not None:
+                data.decode()
+            return data
+        except UnicodeError:
+            return None
+
+    @property
+    def wanted(self) -> str:
+        return "text that UTF-8 can spell"
+
     def scalar(self, element: bytes) -> str:
         return element.decode()
 
@@ -66,6 +83,15 @@ class ByteString(_Variable):
     __slots__ = ()
     names: ClassVar[tuple[str, ...]] = ("bytes", "variable_length_bytes", "binary")
     array_bytes: ClassVar[str] = "vlen-bytes"
+    json_values: ClassVar[tuple[type, ...]] = (list,)
+
+    def assigned(self, value: Any) -> bytes | None:
+        """Take bytes, and what is like them."""
+        return as_bytes(value)
+
+    @property
+    def wanted(self) -> str:
+        return "bytes"
 
     @classmethod
     def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
