@@ -1,5 +1,6 @@
 """Reading and writing what is selected of an `Array`: which of the ways through the engine it takes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,53 +19,43 @@ from simplezarr.cropped import whole_source
 from simplezarr.errors import ChunkError
 from simplezarr.leniency import tolerate
 from simplezarr.objects import Elements, read_objects, write_objects
-from simplezarr.selection import Selection, numpy_selection
-from simplezarr.values import as_values, check_out
+from simplezarr.selection import Selection, numpy_selection, split_fields
+from simplezarr.values import as_values, check_out, check_text
 
 __all__ = ["assign", "fetch", "put", "select", "take"]
 
+Select = Callable[[Any, Any], Plan | Selection]
 
-def fetch(array: Any, key: Any, out: np.ndarray | None = None) -> Any:
-    """What `array[key]` gives, in `out` if it is given."""
-    field, key = _split_field(array, key)
-    if field is None:
-        return take(array, select(array, key), out)
-    values = take(array, select(array, key))[field]
+
+def fetch(array: Any, key: Any, out: np.ndarray | None = None, by: Select | None = None) -> Any:
+    """Return what `array[key]` gives, in `out` if it is given; `by` says what the rest of the key selects."""
+    fields, key = split_fields(array.dtype, key)
+    what = (by or select)(array, key)
+    if fields is None:
+        return take(array, what, out)
+    values = take(array, what)[fields]
     if out is None:
         return values
-    check_out(out, array.dtype[field], np.shape(values))
+    check_out(out, array.dtype[fields], np.shape(values))
     out[...] = values
     return out
 
 
-def assign(array: Any, key: Any, value: Any) -> None:
-    """What `array[key] = value` does. A field is changed in what is read before: not at the same time by several."""
-    field, key = _split_field(array, key)
-    what = select(array, key)
-    if field is not None:
+def assign(array: Any, key: Any, value: Any, by: Select | None = None) -> None:
+    """Do what `array[key] = value` does. Fields are changed in what is read before: not at the same time by several."""
+    fields, key = split_fields(array.dtype, key)
+    what = (by or select)(array, key)
+    if fields is not None:
         record = take(array, what, np.empty(what.shape, array.dtype))
-        record[field] = value
+        value = np.asarray(value) if hasattr(value, "__array__") else value
+        check_text(value, array.dtype[fields])
+        record[fields] = value
         value = record if record.ndim else record[()]
     put(array, what, value)
 
 
-def _split_field(array: Any, key: Any) -> tuple[str | None, Any]:
-    """The field of a record that a key names first, if it does, and the rest of the key."""
-    if type(key) is str and array.dtype.fields:
-        return _known(array, key), ...
-    if type(key) is tuple and key and type(key[0]) is str and array.dtype.fields:
-        return _known(array, key[0]), key[1:] or ...
-    return None, key
-
-
-def _known(array: Any, field: str) -> str:
-    if field not in array.dtype.fields:
-        raise IndexError(f"no field of name {field!r}; there are {', '.join(map(repr, array.dtype.names))}")
-    return field
-
-
 def select(array: Any, key: Any) -> Plan | Selection:
-    """What a key without a field asks for, as NumPy understands it."""
+    """Return what a key without fields selects, as NumPy understands it."""
     try:
         return Plan(key, array.shape, array._grid)
     except NotBasic:

@@ -23,6 +23,7 @@ from simplezarr.metadata import ArrayMetadata
 from simplezarr.resize import append, resize
 from simplezarr.stored import count_chunks, grid, inner_shape, sharding_of, stored_bytes, summary
 from simplezarr.stores.base import Store
+from simplezarr.values import as_array
 from simplezarr.views import Blocks, OIndex, VIndex
 from simplezarr.waiting import Waiting
 
@@ -331,7 +332,7 @@ class Array:
             ]
         )
         inside = tuple([part.stop - part.start for part in box])
-        data = np.asarray(data)
+        data = as_array(data, self.dtype)
         if data.shape not in (self.chunks, inside):
             part = f", or {inside} without what lies outside the array" if inside != self.chunks else ""
             raise ValueError(f"data for chunk {tuple(index)} has shape {data.shape}; it must have {self.chunks}{part}")

@@ -15,7 +15,7 @@ from simplezarr.codecs.chain import bind
 from simplezarr.codecs.registry import MAX_CODECS, as_codec
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.zstd import Zstd
-from simplezarr.dtypes import DataType, of_numpy, parse_dtype
+from simplezarr.dtypes import DataType, as_data_type, depends_on_elements
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.extensions import show
 from simplezarr.grids import Rectilinear, as_rectilinear
@@ -23,7 +23,7 @@ from simplezarr.keys import ChunkKeys
 from simplezarr.metadata import MAX_NDIM, ArrayMetadata, check_dimension_names
 from simplezarr.metadata_json import plain_attributes
 from simplezarr.metadata_v2 import ArrayMetadataV2
-from simplezarr.values import source_of
+from simplezarr.values import as_array, check_text, source_of
 
 __all__ = ["array_metadata", "as_attributes", "as_data", "check_format"]
 
@@ -50,7 +50,8 @@ def array_metadata(
     shape = as_lengths(shape, None, 0, "shape")
     if len(shape) > MAX_NDIM:
         raise MetadataError(f"shape: {len(shape)} dimensions; the limit is {MAX_NDIM}")
-    data_type = _as_data_type(dtype)
+    objects = np.array(fill_value, object) if isinstance(fill_value, (str, bytes)) else None
+    data_type = as_data_type(dtype, objects)
     fill = _as_element(fill_value, data_type)
     chain = _as_chain(codecs, data_type)
     chunks, shards, grid = _as_grid(chunks, shards, shape)
@@ -112,9 +113,11 @@ def as_attributes(attributes: Any) -> dict:
 
 def as_data(data: Any, shape: Any, dtype: Any) -> tuple[Any, Any, Any]:
     """Returns `data` as an array (a stored one as is), and shape and dtype as given or else as the data have them."""
-    if dtype is not None and not hasattr(data, "dtype"):
-        data = np.asarray(data, _as_data_type(dtype).numpy)  # raises for numbers that don't fit; arrays are cast
-    data = data if source_of(data) is not None else np.asarray(data)
+    if source_of(data) is not None:
+        is_bytes = depends_on_elements(data.dtype if dtype is None else dtype)
+        dtype = "bytes" if is_bytes else dtype  # no other stored elements are objects in memory
+    else:
+        data, dtype = _as_array(data, dtype)
     if shape is None:
         shape = data.shape
     elif as_lengths(shape, None, 0, "shape") != data.shape:
@@ -122,22 +125,16 @@ def as_data(data: Any, shape: Any, dtype: Any) -> tuple[Any, Any, Any]:
     return data, shape, data.dtype if dtype is None else dtype
 
 
-def _as_data_type(dtype: Any) -> DataType:
-    """The data type that a NumPy dtype, or anything that NumPy takes for one, or a Zarr name or object means."""
-    if isinstance(dtype, DataType):
-        return dtype
-    if isinstance(dtype, (str, dict)):
-        try:
-            return parse_dtype(dtype, "dtype")
-        except UnsupportedError:
-            if isinstance(dtype, dict):
-                raise
-    try:
-        return of_numpy(np.dtype(dtype))
-    except UnsupportedError as error:
-        raise UnsupportedError(f"dtype: {error}") from None
-    except (TypeError, ValueError) as error:
-        raise UnsupportedError(f"dtype: {dtype!r} is neither a NumPy dtype nor the name of a data type") from error
+def _as_array(data: Any, dtype: Any) -> tuple[np.ndarray, Any]:
+    """Return data that are not stored yet as an array, and their data type."""
+    is_plain = not hasattr(data, "dtype")
+    if is_plain and dtype is not None and not depends_on_elements(dtype):
+        data_type = as_data_type(dtype)
+        return as_array(data, data_type.numpy), data_type  # raises for numbers that don't fit; arrays are cast
+    array = np.asarray(data)
+    if is_plain and array.dtype.kind in "US":
+        check_text(data, array.dtype, "data")  # NumPy makes text of numbers and None in a list with text
+    return array, as_data_type(array.dtype if dtype is None else dtype, array)
 
 
 def _as_element(value: Any, data_type: DataType) -> bytes:

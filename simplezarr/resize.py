@@ -26,7 +26,7 @@ from simplezarr.hierarchy import change_node, check_writable
 from simplezarr.keys import join
 from simplezarr.metadata import ArrayMetadata
 from simplezarr.stored import Index, stored_indexes
-from simplezarr.values import source_of
+from simplezarr.values import as_array, source_of
 
 __all__ = ["append", "resize"]
 
@@ -58,7 +58,7 @@ def append(array: Any, data: Any, axis: int) -> ArrayMetadata:
     of two appends at the same time one comes after the other.
     """
     check_writable(array)
-    data = data if source_of(data) is not None else np.asarray(data)
+    data = data if source_of(data) is not None else as_array(data, array.dtype)
     axis = _check_axis(array, axis)
     _grown(array.shape, data, axis)  # raises where it can't be
 

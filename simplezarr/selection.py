@@ -24,6 +24,7 @@ __all__ = [
     "place_of",
     "pointwise_selection",
     "select",
+    "split_fields",
     "wrapped",
 ]
 
@@ -115,6 +116,38 @@ def orthogonal_selection(key: Any, shape: tuple[int, ...], stored: tuple[int, ..
 
 
 # ---------------------------------------------------------------- keys
+
+
+def split_fields(dtype: np.dtype, key: Any) -> tuple[str | list[str] | None, Any]:
+    """Split a key into the fields of records that it names, if it does, and the rest.
+
+    A name stands alone or among the items of a tuple, as zarr-python has it; several, or a list of names, select
+    several fields. Raise ValueError for a name that is not a field's, KeyError for one in a list, as NumPy.
+
+    >>> split_fields(np.dtype([("x", "f4"), ("y", "i2")]), ("y", slice(0, 2)))
+    ('y', (slice(0, 2, None),))
+    """
+    if dtype.names is None:
+        return None, key
+    fields: list[str] = []
+    rest = []
+    is_list = False
+    for item in key if isinstance(key, tuple) else (key,):
+        if isinstance(item, str):
+            fields.append(str(item))
+        elif isinstance(item, list) and item and all(isinstance(name, str) for name in item):
+            fields += map(str, item)
+            is_list = True
+        else:
+            rest.append(item)
+    if not fields:
+        return None, key
+    for name in fields:
+        if name not in dtype.names:
+            known = f"no field of name {name!r}; there are {', '.join(map(repr, dtype.names))}"
+            raise KeyError(known) if is_list else ValueError(known)
+    return fields if is_list or len(fields) > 1 else fields[0], tuple(rest) if rest else ...
+
 
 ARRAY = object()  # what stands for the basic part of an item with arrays
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_values", "check_out", "source_of"]
+__all__ = ["as_array", "as_values", "check_out", "check_text", "source_of"]
 
 #: Python objects of which NumPy makes elements of the array's own data type, with errors for what does not fit in it;
 #: all else, as arrays and NumPy's scalars, has a data type of its own and is cast.
@@ -32,11 +32,11 @@ def as_values(
     OverflowError: Python integer 300 out of bounds for uint8
     """
     if element:
+        check_text(value, dtype)
         single = np.empty((), dtype)
         single[()] = value
         return single
-    array = np.asarray(value, dtype) if isinstance(value, _PLAIN) and not isinstance(value, np.generic) else value
-    array = np.asarray(array)
+    array = as_array(value, dtype)
     view = _broadcast(array, shape)
     if array.dtype == dtype:
         return view
@@ -48,6 +48,79 @@ def as_values(
     cast = np.empty(array.shape, dtype)
     cast[...] = array
     return _broadcast(cast, shape)
+
+
+def as_array(value: Any, dtype: np.dtype) -> np.ndarray:
+    """Return what is to be assigned to elements of `dtype` as an array, still in its own data type if it has one.
+
+    Raise what NumPy raises for Python objects that the data type can't hold, and TypeError as `check_text`.
+    """
+    if isinstance(value, _PLAIN) and not isinstance(value, np.generic):
+        check_text(value, dtype)
+        return np.asarray(value, dtype)
+    array = np.asarray(value)
+    check_text(array, dtype)
+    return array
+
+
+def check_text(value: Any, dtype: np.dtype, where: str = "value") -> None:
+    """Raise TypeError for the first element that is to become text or bytes and is neither; it would become `str(...)`.
+
+    >>> check_text(["x", None], np.dtypes.StringDType())
+    Traceback (most recent call last):
+        ...
+    TypeError: value[1]: None of type NoneType is neither text nor bytes; replace it, or convert it with str
+    """
+    if dtype.kind not in "TUSOV" or isinstance(value, bytes if dtype.kind == "O" else (str, bytes)):
+        return
+    if dtype.kind == "V" and not dtype.names and not dtype.subdtype:
+        return
+    if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject and value.dtype.kind != "T":
+        _check_kind(value, dtype, where)
+    elif isinstance(value, np.ndarray):
+        _check_objects(value, dtype, where)
+    elif isinstance(value, tuple) and dtype.names and len(value) == len(dtype.names):
+        for name, part in zip(dtype.names, value, strict=True):
+            check_text(part, dtype[name], f"{where}[{name!r}]")
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            check_text(item, dtype, f"{where}[{i}]")
+    elif dtype.subdtype:
+        check_text(value, dtype.base, where)
+    elif dtype.names:
+        for name in dtype.names:
+            check_text(value, dtype[name], where)
+    elif not hasattr(value, "__array__"):
+        raise _no_text(value, dtype, where)
+
+
+def _check_objects(array: np.ndarray, dtype: np.dtype, where: str) -> None:
+    """Check the elements of an array of objects, or of text of which some may be missing."""
+    if array.dtype.names or (array.dtype.kind == "T" and dtype.kind != "O" and not hasattr(array.dtype, "na_object")):
+        return
+    taken = bytes if dtype.kind == "O" else (str, bytes)
+    for i, item in enumerate(array.reshape(-1).tolist()):
+        if not isinstance(item, taken):
+            check_text(item, dtype, f"{where}[{', '.join(map(str, np.unravel_index(i, array.shape)))}]")
+
+
+def _check_kind(array: np.ndarray | np.generic, dtype: np.dtype, where: str) -> None:
+    """Check an array without objects, of which all elements are of one kind."""
+    if dtype.names:
+        fields = array.dtype.names or ()
+        for i, name in enumerate(dtype.names):
+            part = array[fields[i]] if len(fields) == len(dtype.names) else array  # NumPy goes by position
+            check_text(part, dtype[name], f"{where}[{name!r}]")
+    elif array.size and array.dtype.kind not in ("SV" if dtype.kind == "O" else "USTV") and dtype.base.kind in "TUSO":
+        place = f"[{', '.join(['0'] * array.ndim)}]" if array.ndim else ""
+        raise _no_text(array.reshape(-1)[0], dtype, f"{where}{place}")
+
+
+def _no_text(value: object, dtype: np.dtype, where: str) -> TypeError:
+    shown = f"{where}: {value!r} of type {type(value).__name__.rstrip('_')} is"
+    if dtype.kind == "O":
+        return TypeError(f'{shown} not bytes; encode it, or create the array with dtype="string"')
+    return TypeError(f"{shown} neither text nor bytes; replace it, or convert it with str")
 
 
 def source_of(value: Any) -> Any:

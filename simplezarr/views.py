@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr._plan import Plan
-from simplezarr.access import put, take
+from simplezarr.access import assign, fetch
 from simplezarr.grids import Axis
 from simplezarr.selection import Selection, expanded, orthogonal_selection, pointwise_selection
 
@@ -21,15 +21,17 @@ class View:
     def __init__(self, array: Any):
         self._array = array  # an Array
 
-    def _select(self, key: Any) -> Selection | Plan:
+    @staticmethod
+    def _select(array: Any, key: Any) -> Selection | Plan:
+        """Return what a key selects of an array."""
         raise NotImplementedError
 
     def __getitem__(self, key: Any) -> Any:
-        return take(self._array, self._select(key))
+        return fetch(self._array, key, by=self._select)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._array._check_writable()
-        put(self._array, self._select(key), value)
+        assign(self._array, key, value, by=self._select)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._array!r}>"
@@ -50,8 +52,9 @@ class OIndex(View):
 
     __slots__ = ()
 
-    def _select(self, key: Any) -> Selection | Plan:
-        return orthogonal_selection(key, self._array.shape, self._array._grid)
+    @staticmethod
+    def _select(array: Any, key: Any) -> Selection | Plan:
+        return orthogonal_selection(key, array.shape, array._grid)
 
 
 class VIndex(View):
@@ -69,8 +72,9 @@ class VIndex(View):
 
     __slots__ = ()
 
-    def _select(self, key: Any) -> Selection | Plan:
-        return pointwise_selection(key, self._array.shape, self._array._grid)
+    @staticmethod
+    def _select(array: Any, key: Any) -> Selection | Plan:
+        return pointwise_selection(key, array.shape, array._grid)
 
 
 class Blocks(View):
@@ -88,8 +92,8 @@ class Blocks(View):
 
     __slots__ = ()
 
-    def _select(self, key: Any) -> Selection | Plan:
-        array = self._array
+    @staticmethod
+    def _select(array: Any, key: Any) -> Selection | Plan:
         return Plan(_block_key(key, array.metadata.axes), array.shape, array._grid)
 
 

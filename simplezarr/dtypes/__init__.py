@@ -12,5 +12,6 @@ True
 from simplezarr.dtypes.base import DataType
 from simplezarr.dtypes.floats import NumberText
 from simplezarr.dtypes.registry import of_numpy, parse_dtype, register_dtype
+from simplezarr.dtypes.spellings import as_data_type, depends_on_elements
 
-__all__ = ["DataType", "NumberText", "of_numpy", "parse_dtype", "register_dtype"]
+__all__ = ["DataType", "NumberText", "as_data_type", "depends_on_elements", "of_numpy", "parse_dtype", "register_dtype"]
