@@ -363,6 +363,7 @@ class Array:
         >>> a[...]
         array([9, 9, 9, 9, 9, 9], dtype=uint8)
         """
+        self._check_writable()
         self._reshape(resize(self, shape))
 
     def append(self, data: Any, axis: int = 0) -> tuple[int, ...]:
@@ -372,6 +373,7 @@ class Array:
         first and the shape is changed then: nobody sees a part. Of several appends at the same time none is lost,
         also from several processes where the store's locks reach these. Raises ValueError for data that don't fit.
         """
+        self._check_writable()
         self._reshape(append(self, data, axis))
         return self.shape
 

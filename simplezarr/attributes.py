@@ -1,12 +1,11 @@
 """The user's attributes of a node, as a mapping that stores what is changed."""
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 from simplezarr.hierarchy import change_node, check_writable
-from simplezarr.metadata_json import plain_attributes
+from simplezarr.metadata_json import Unusable, copy_json, plain_attributes
 
 __all__ = ["Attributes"]
 
@@ -16,9 +15,12 @@ class Attributes(MutableMapping):
     through it; each change writes the node's document, `update` once for all.
 
     A change is made to the document as it is stored at that moment, under its lock: two writers of different names lose
-    nothing. Values are JSON. NumPy scalars and arrays are stored as the numbers and lists they hold, tuples as lists;
-    what JSON doesn't have raises TypeError or ValueError before anything is written: NaN and infinity, complex numbers,
-    dates, keys that are not strings. Values that are read are copies: to change a list, assign the changed list.
+    nothing. All that doesn't change keeps its text, also what is not JSON. Attributes that can't be read can't be
+    changed: that raises MetadataError.
+
+    Values are JSON. NumPy scalars and arrays are stored as the numbers and lists they hold, tuples as lists; what JSON
+    doesn't have raises TypeError or ValueError before anything is written: NaN and infinity, complex numbers, dates,
+    keys that are not strings. Values that are read are copies: to change a list, assign the changed list.
     A node that was opened to be read raises ReadOnlyError.
 
     >>> import numpy as np
@@ -35,7 +37,10 @@ class Attributes(MutableMapping):
         self._node = node
 
     def __getitem__(self, name: str) -> Any:
-        return deepcopy(self._node.metadata.attributes[name])
+        attributes = self._node.metadata.attributes
+        if isinstance(attributes, Unusable):
+            raise KeyError(f"{name!r}: the attributes of {self._node.name} are not usable: {attributes.reason}")
+        return copy_json(attributes[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter([*self._node.metadata.attributes])
@@ -60,9 +65,17 @@ class Attributes(MutableMapping):
     def update(self, other: Any = (), /, **values: Any) -> None:
         """Sets many attributes with one write."""
         check_writable(self._node)
-        new = plain_attributes({**(other if isinstance(other, Mapping) else dict(other)), **values})
+        given = {**(other if isinstance(other, Mapping) else dict(other)), **values}
+        try:
+            new = plain_attributes(given)
+        except ValueError:  # it may be NaN that another library has stored, and that doesn't change
+            new = plain_attributes({name: value for name, value in given.items() if not self._is_stored(name, value)})
         if new:
             self._change(lambda stored: {**stored, **new})
+
+    def _is_stored(self, name: str, value: Any) -> bool:
+        stored = self._node.metadata.attributes
+        return name in stored and repr(stored[name]) == repr(value)
 
     def clear(self) -> None:
         """Removes all attributes with one write."""

@@ -4,14 +4,21 @@ A node is what has a `zarr.json` (Zarr 3) or, where there is none, a `.zarray` o
 the node's own; a Zarr 2 node may have others beside it.
 """
 
+import errno
 import json
+import re
+from collections.abc import Callable
+from typing import Any
 
 from simplezarr import executor, metadata_v2
 from simplezarr.errors import MetadataError
 from simplezarr.extensions import mark_of, remember, remembered
+from simplezarr.grids import regular_to_json
+from simplezarr.json_text import REMOVED, Members, Text, object_text, patch
 from simplezarr.keys import join
+from simplezarr.leniency import collect
 from simplezarr.metadata import ArrayMetadata, GroupMetadata, parse_node
-from simplezarr.metadata_json import MAX_SIZE, load
+from simplezarr.metadata_json import MAX_SIZE, Unusable, load
 from simplezarr.metadata_v2 import ARRAY, ATTRIBUTES, CONSOLIDATED, GROUP, ArrayMetadataV2, GroupMetadataV2
 from simplezarr.stores.base import Store
 
@@ -19,6 +26,11 @@ __all__ = [
     "OWN",
     "Metadata",
     "RESERVED",
+    "change_documents",
+    "drop_copies",
+    "parse_documents",
+    "read_copy",
+    "read_documents",
     "encode_metadata",
     "find_document",
     "group_of_format",
@@ -26,36 +38,66 @@ __all__ = [
     "is_free",
     "parse_copy",
     "parse_metadata",
-    "read_members",
     "read_metadata",
 ]
 
 Metadata = ArrayMetadata | GroupMetadata
 
+COPIES = "consolidated_metadata"
 #: Names of the documents that make a node, the first that is there.
 OWN = (ArrayMetadata.document, ARRAY, GROUP)
 #: Names of documents, which no node and no chunk has.
 RESERVED = frozenset((*OWN, ATTRIBUTES, CONSOLIDATED))
+#: Of each own document, those that may be beside it.
+BESIDE = {ArrayMetadata.document: (), ARRAY: (ATTRIBUTES,), GROUP: (ATTRIBUTES, CONSOLIDATED)}
 
 
 def find_document(store: Store, path: str) -> tuple[str, bytes] | None:
     """Key and content of a node's own document; None where there is no node."""
     for name in OWN:
         key = join(path, name)
-        document = store.get(key)
+        document = _ask(store.get, key)
         if document is not None:
             return key, document
     return None
 
 
+def _ask(question: Callable[[str], Any], key: str) -> Any:
+    """Ask a store for a key; one that is longer than a file system allows is surely not there."""
+    try:
+        return question(key)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return None
+
+
+def read_documents(store: Store, path: str, key: str, document: bytes) -> dict[str, bytes]:
+    """Return a node's own document and, for Zarr 2, those beside it, by their names."""
+    own = key.rpartition("/")[2]
+    documents = {own: document}
+    for name in BESIDE[own]:
+        content = store.get(join(path, name))
+        if content is not None:
+            documents[name] = content
+    return documents
+
+
+def parse_documents(path: str, documents: dict[str, bytes]) -> Metadata:
+    """The metadata of a node from what `read_documents` returns."""
+    own, document = next(iter(documents.items()))
+    key = join(path, own)
+    if own == ArrayMetadata.document:
+        return parse_node(document, key)
+    attributes = documents.get(ATTRIBUTES)
+    if own == ARRAY:
+        return metadata_v2.parse_array(document, attributes, key)
+    return metadata_v2.parse_group(document, attributes, documents.get(CONSOLIDATED), key)
+
+
 def parse_metadata(store: Store, path: str, key: str, document: bytes) -> Metadata:
     """The metadata of a node from its own document and, for Zarr 2, those beside it."""
-    if key.endswith(ArrayMetadata.document):
-        return parse_node(document, key)
-    attributes = store.get(join(path, ATTRIBUTES))
-    if key.endswith(ARRAY):
-        return metadata_v2.parse_array(document, attributes, key)
-    return metadata_v2.parse_group(document, attributes, store.get(join(path, CONSOLIDATED)), key)
+    return parse_documents(path, read_documents(store, path, key, document))
 
 
 def read_metadata(store: Store, path: str) -> Metadata | None:
@@ -67,7 +109,7 @@ def read_metadata(store: Store, path: str) -> Metadata | None:
 def has_metadata(store: Store, path: str, zarr_format: int = 3) -> bool:
     """Whether there is a node at a normalized path; documents of `zarr_format` are looked for first."""
     names = OWN if zarr_format == ArrayMetadata.zarr_format else reversed(OWN)
-    return any(store.exists(join(path, name)) for name in names)
+    return any(_ask(store.exists, join(path, name)) for name in names)
 
 
 def is_free(store: Store, path: str) -> bool:
@@ -76,13 +118,16 @@ def is_free(store: Store, path: str) -> bool:
     return not any(executor.gather(store.exists, keys, executor.width(store, 1)))
 
 
-def encode_metadata(path: str, metadata: Metadata, before: Metadata | None = None) -> dict[str, bytes]:
-    """Key and content of a node's documents, its own last; with the metadata as they were `before`, of what changes."""
-    documents = {join(path, name): document for name, document in metadata.to_documents(before).items()}
-    for key, document in documents.items():
+def encode_metadata(path: str, metadata: Metadata) -> dict[str, bytes]:
+    """Key and content of a new node's documents, its own last."""
+    return _checked(path, metadata.to_documents())
+
+
+def _checked(path: str, documents: dict[str, bytes]) -> dict[str, bytes]:
+    for name, document in documents.items():
         if len(document) > MAX_SIZE:
-            raise MetadataError(f"{key}: would have {len(document)} bytes; the limit is {MAX_SIZE}")
-    return documents
+            raise MetadataError(f"{join(path, name)}: would have {len(document)} bytes; the limit is {MAX_SIZE}")
+    return {join(path, name): document for name, document in documents.items()}
 
 
 def group_of_format(zarr_format: int, attributes: dict | None = None) -> GroupMetadata:
@@ -91,18 +136,125 @@ def group_of_format(zarr_format: int, attributes: dict | None = None) -> GroupMe
     return cls(attributes or {})
 
 
+# ---- changes: what is not changed keeps its text ----
+
+
+def change_documents(
+    path: str, documents: dict[str, bytes], before: Metadata, after: Metadata, copies: dict[str, dict] | None = None
+) -> dict[str, bytes]:
+    """Return key and content of those of a node's documents in which `after` differs from `before`, its own last.
+
+    documents: what is stored, as `read_documents` returns it. copies: new consolidated metadata, by path the texts of
+    a node's documents.
+
+    Only the members that differ are spelled anew. So what this library reads in another way than it would write it, or
+    doesn't understand, is stored as it was. Raises MetadataError for attributes that it couldn't read.
+    """
+    own, document = next(iter(documents.items()))
+    attributes = _changed_attributes(before, after)
+    changes = _changed_layout(document, before, after)
+    changed: dict[str, bytes] = {}
+    if own == ArrayMetadata.document:
+        if attributes:
+            changes["attributes"] = attributes
+        if copies is not None:
+            nodes = object_text({node: texts[own] for node, texts in copies.items()})
+            changes[COPIES] = object_text({"kind": "inline", "must_understand": False, "metadata": nodes})
+    else:
+        if attributes:
+            changed[ATTRIBUTES] = patch(documents.get(ATTRIBUTES, b"{}"), attributes)
+        texts = documents | changed
+        if copies is not None:
+            _check_for_copy(before.attributes)
+            changed[CONSOLIDATED] = _consolidated_document(texts, copies)
+        elif attributes and isinstance(before, GroupMetadata) and before.consolidated is not None:
+            copy = Members({ATTRIBUTES: _text(texts[ATTRIBUTES])})
+            changed[CONSOLIDATED] = patch(texts[CONSOLIDATED], {"metadata": copy})
+    if changes:
+        changed[own] = patch(document, changes)
+    return _checked(path, changed)
+
+
+def _changed_attributes(before: Metadata, after: Metadata) -> Members:
+    """Return the attributes that differ; values that are the same object are the same."""
+    old, new = before.attributes, after.attributes
+    if new is old:
+        return Members()
+    if isinstance(old, Unusable):
+        raise MetadataError(f"{old.reason}; a change of attributes would lose what is there: repair the document first")
+    changes = {name: value for name, value in new.items() if name not in old or old[name] is not value}
+    return Members(changes | {name: REMOVED for name in old if name not in new})
+
+
+def _changed_layout(document: bytes, before: Metadata, after: Metadata) -> dict[str, object]:
+    """Return the members of an array's document that differ, apart from its attributes."""
+    if not isinstance(before, ArrayMetadata) or not isinstance(after, ArrayMetadata) or after.shape == before.shape:
+        return {}
+    changes: dict[str, object] = {"shape": list(after.shape)}
+    if after.grid is not None:
+        changes["chunk_grid"] = after.grid.to_json()
+    elif 0 in before.shape:  # then chunk lengths of 0 are read as others, which must be stored now
+        with collect():  # the warnings came when it was read
+            members = load(document, after.document)
+        new = {
+            "chunk_grid": regular_to_json(after.chunk_shape),
+            "chunks": list(after.chunk_shape),
+            "codecs": [codec.to_json() for codec in after.codecs],
+        }
+        changes |= {name: value for name, value in new.items() if _has_empty_chunks(name, members.get(name))}
+    return changes
+
+
+def _has_empty_chunks(name: str, value: object) -> bool:
+    spelled = json.dumps({"chunk_shape": value} if name == "chunks" else value)
+    return re.search(r'"chunk_shape": \[(\d+, )*0[,\]]', spelled) is not None
+
+
+def _consolidated_document(documents: dict[str, bytes], copies: dict[str, dict]) -> bytes:
+    """Return the `.zmetadata` of a Zarr 2 group."""
+    own = {name: _text(document) for name, document in documents.items() if name != CONSOLIDATED}
+    texts = {join(path, name): text for path, node in {"": own, **copies}.items() for name, text in node.items()}
+    return object_text({"zarr_consolidated_format": 1, "metadata": object_text(texts)}, ",\n  ").encode()
+
+
+def _text(document: bytes) -> Text:
+    """Return a document's text, to be put into another document."""
+    return Text(document.decode().removeprefix("\ufeff").strip())
+
+
+def drop_copies(document: bytes, key: str) -> bytes | None:
+    """Return the document of a Zarr 3 group without consolidated metadata; None if it has none."""
+    if COPIES.encode() not in document:
+        return None
+    with collect():
+        members = load(document, key)
+    return None if members.get(COPIES) is None else patch(document, {COPIES: REMOVED})
+
+
 # ---- copies, as consolidated metadata hold them ----
 
 
-def read_members(store: Store, path: str) -> dict | None:
-    """The members of a node's documents as consolidated metadata hold them; None where there is no node."""
+def read_copy(store: Store, path: str) -> tuple[dict, dict[str, Text]] | None:
+    """Return what consolidated metadata hold of a node, as members and as texts by document; None if it is no node."""
     found = find_document(store, path)
     if found is None:
         return None
     key, document = found
+    documents = read_documents(store, path, key, document)
+    documents.pop(CONSOLIDATED, None)
     if key.endswith(ArrayMetadata.document):
-        return load(document, key)
-    return metadata_v2.read_members(document, store.get(join(path, ATTRIBUTES)), key)
+        members = load(document, key)
+        if members.pop(COPIES, None) is not None:
+            documents = {ArrayMetadata.document: patch(document, {COPIES: REMOVED})}
+    else:
+        members = metadata_v2.read_members(document, documents.get(ATTRIBUTES), key)
+    _check_for_copy(members.get("attributes"))
+    return members, {name: _text(content) for name, content in documents.items()}
+
+
+def _check_for_copy(attributes: object) -> None:
+    if isinstance(attributes, Unusable):
+        raise MetadataError(f"{attributes.reason}; a copy would lose what is there: repair the document first")
 
 
 def parse_copy(members: dict, path: str) -> Metadata:

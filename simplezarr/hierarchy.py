@@ -18,27 +18,28 @@ from typing import Any
 from simplezarr import executor
 from simplezarr._flights import written
 from simplezarr.documents import (
+    COPIES,
     OWN,
     RESERVED,
     Metadata,
+    change_documents,
+    drop_copies,
     encode_metadata,
     find_document,
     group_of_format,
     has_metadata,
     is_free,
-    parse_metadata,
-    read_members,
+    parse_documents,
+    read_copy,
+    read_documents,
 )
 from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError
 from simplezarr.keys import ChunkKeys, join, normalize_path
 from simplezarr.metadata import ArrayMetadata, GroupMetadata, parse_node
-from simplezarr.metadata_json import dump, load
 from simplezarr.metadata_v2 import CONSOLIDATED, GROUP
 from simplezarr.stores.base import Store
 
 __all__ = ["change_node", "check_writable", "child_names", "consolidate", "create_node", "remove_node"]
-
-COPIES = "consolidated_metadata"
 
 Found = tuple[str, bytes] | None
 
@@ -169,19 +170,33 @@ def remove_node(store: Store, path: str) -> None:
 def change_node(store: Store, path: str, change: Callable[[Any], Metadata]) -> Any:
     """Replaces the metadata of a node by what `change` makes of them, under the document's lock; returns them."""
     above, found = _together(store, lambda: _documents_above(store, path), lambda: find_document(store, path))
-    _drop_copies(store, above)
-    return _change_document(store, path, found, change)
+    return _change_document(store, path, found, change, first=partial(_drop_copies, store, above))
 
 
-def _change_document(store: Store, path: str, found: Found, change: Callable[[Any], Metadata]) -> Any:
+def _change_document(
+    store: Store,
+    path: str,
+    found: Found,
+    change: Callable[[Any], Metadata],
+    copies: dict[str, dict] | None = None,
+    first: Callable[[], object] | None = None,
+) -> Any:
+    """Store what `change` makes of a node's metadata, and new consolidated metadata; `first` is called before that.
+
+    What fails fails before anything is stored, and before `first`.
+    """
     own = found[0] if found else ""
     with store.lock(own) if found else nullcontext():
         document = store.get(own) if found else None
         if document is None:
             raise NodeNotFoundError(f"there is no node at /{path} of {store!r} any more")
-        before = parse_metadata(store, path, own, document)
+        documents = read_documents(store, path, own, document)
+        before = parse_documents(path, documents)
         metadata = change(before)
-        for key, content in encode_metadata(path, metadata, before).items():
+        changed = change_documents(path, documents, before, metadata, copies)
+        if first is not None:
+            first()
+        for key, content in changed.items():
             store.set(key, content)
     return metadata
 
@@ -221,9 +236,9 @@ def _drop_copies(store: Store, groups: dict[str, Found]) -> None:
             store.delete(join(group, CONSOLIDATED))
         elif COPIES.encode() in document:
             with store.lock(key):
-                members = load(store.get(key) or b"{}", key)
-                if members.pop(COPIES, None) is not None:
-                    store.set(key, dump(members))
+                without = drop_copies(store.get(key) or b"{}", key)
+                if without is not None:
+                    store.set(key, without)
 
 
 def consolidate(store: Store, path: str) -> GroupMetadata:
@@ -232,17 +247,18 @@ def consolidate(store: Store, path: str) -> GroupMetadata:
     The documents are copied as they are, sorted by depth and name. All of one depth are fetched at once.
     """
     found: dict[str, dict] = {}
+    texts: dict[str, dict] = {}
     level, width = [path], executor.width(store)
     while level:
         names = executor.gather(lambda group: child_names(store, group), level, width)
         paths = [join(group, name) for group, below in zip(level, names, strict=True) for name in below]
-        documents = executor.gather(lambda node: read_members(store, node), paths, width)
+        copies = executor.gather(lambda node: read_copy(store, node), paths, width)
         level = []
-        for node, members in zip(paths, documents, strict=True):
-            if members is not None:
-                members.pop(COPIES, None)
-                found[node[len(path) :].lstrip("/")] = members
-                if members.get("node_type") == "group":
+        for node, copy in zip(paths, copies, strict=True):
+            if copy is not None:
+                below = node[len(path) :].lstrip("/")
+                found[below], texts[below] = copy
+                if found[below].get("node_type") == "group":
                     level.append(node)
 
     def change(metadata: GroupMetadata) -> GroupMetadata:
@@ -253,12 +269,13 @@ def consolidate(store: Store, path: str) -> GroupMetadata:
                 )
         return replace(metadata, consolidated=found)
 
-    return _change_document(store, path, find_document(store, path), change)
+    return _change_document(store, path, find_document(store, path), change, texts)
 
 
 def child_names(store: Store, path: str) -> list[str]:
     """Names right below a group that a node may have, sorted; whether there is a document is not asked."""
-    return [name for name in store.list_dir(f"{path}/" if path else "") if name not in RESERVED and _may_be_node(name)]
+    names = store.list_dir(f"{path}/" if path else "")
+    return [name for name in names if name not in RESERVED and _may_be_node(name)]
 
 
 def _may_be_node(name: str) -> bool:

@@ -36,7 +36,7 @@ CASES = {
     "text-fill": "a number in a string is read as that number",
     "zero-fill": "0 is read as an element of zero bytes",
     "integer-bool": "0 and 1 are read as false and true",
-    "bad-attributes": "not usable; the node is read as if it had none",
+    "bad-attributes": "not usable; the node is read as if it had none, and they can't be changed",
     "bad-consolidated": "not usable, and ignored; write it again with consolidate_metadata()",
 }
 

@@ -23,7 +23,7 @@ from simplezarr.extensions import check_integers, mark_of, parse_extension, reme
 from simplezarr.grids import CHUNK_SHAPE, MAX_LENGTH, Axis, Rectilinear, parse_grid, regular_to_json, without_zeros
 from simplezarr.keys import ChunkKeys, normalize_path
 from simplezarr.leniency import tolerate, tolerated
-from simplezarr.metadata_json import check_attributes, dump, load, load_exact_fill
+from simplezarr.metadata_json import Unusable, check_attributes, dump, load, load_exact_fill
 
 __all__ = ["ArrayMetadata", "GroupMetadata", "check_dimension_names", "parse_consolidated", "parse_node"]
 
@@ -111,11 +111,8 @@ class ArrayMetadata:
         """Returns the document."""
         return dump(self.to_json())
 
-    def to_documents(self, before: object = None) -> dict[str, bytes]:
-        """Returns the node's documents by their names below its path, the one that makes it a node last.
-
-        With the metadata as they were `before`, documents in which nothing changes may be left out.
-        """
+    def to_documents(self) -> dict[str, bytes]:
+        """Returns the documents of a new node by their names below its path, the one that makes it a node last."""
         return {self.document: self.to_bytes()}
 
 
@@ -157,11 +154,8 @@ class GroupMetadata:
         """Returns the document."""
         return dump(self.to_json())
 
-    def to_documents(self, before: object = None) -> dict[str, bytes]:
-        """Returns the node's documents by their names below its path, the one that makes it a node last.
-
-        With the metadata as they were `before`, documents in which nothing changes may be left out.
-        """
+    def to_documents(self) -> dict[str, bytes]:
+        """Returns the documents of a new node by their names below its path, the one that makes it a node last."""
         return {self.document: self.to_bytes()}
 
 
@@ -325,11 +319,15 @@ def _parse_attributes(members: dict, key: str) -> dict:
     attributes = members.get("attributes")
     if type(attributes) is dict:
         return attributes
-    if "attributes" in members:
-        if attributes is not None:
-            raise MetadataError(f"{key}: attributes: {show(attributes)} is not an object")
+    if "attributes" not in members:
+        return {}
+    if attributes is None:
         tolerate("null-member", f"{key}: attributes")
-    return {}
+        return {}
+    if not isinstance(attributes, Unusable):
+        attributes = Unusable(f"{key}: attributes: {show(attributes)} is not an object")
+    tolerate("bad-attributes", attributes.reason)
+    return attributes
 
 
 def _parse_dimension_names(members: dict, ndim: int, key: str) -> tuple[str | None, ...] | None:
@@ -371,6 +369,8 @@ def parse_consolidated(block: object, where: str) -> dict[str, dict] | None:
 
 
 def _consolidated_problem(block: object) -> str | None:
+    if isinstance(block, Unusable):
+        return block.reason.rpartition("consolidated_metadata: ")[2]
     if type(block) is not dict or type(block.get("metadata")) is not dict:
         return f"{show(block)} has no object `metadata`"
     if block.get("kind") != "inline":

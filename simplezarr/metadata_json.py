@@ -3,6 +3,7 @@
 Reading takes Python's C scanner over the whole document. Where that meets something unusual, the top level is walked
 member by member instead: an object with the same member twice is wrong, but not within attributes; the tokens NaN and
 Infinity are read within attributes only, where some writers put them; and a fill value may be wanted as it is spelled.
+Attributes and copies of documents that can't be read are `Unusable`, so that they take no data with them.
 
 >>> load(b'{"zarr_format": 3, "node_type": "group"}', "zarr.json")
 {'zarr_format': 3, 'node_type': 'group'}
@@ -20,16 +21,34 @@ import numpy as np
 from simplezarr.dtypes import NumberText
 from simplezarr.errors import MetadataError
 from simplezarr.extensions import show
+from simplezarr.json_text import encode_value, value_end
 from simplezarr.leniency import tolerate
 
-__all__ = ["check_attributes", "dump", "load", "load_exact_fill", "plain_attributes"]
+__all__ = ["Unusable", "check_attributes", "copy_json", "dump", "load", "load_exact_fill", "plain_attributes"]
 
 MAX_SIZE = 64 << 20
 _LARGE = 1 << 16
+_MAX_DEPTH = 10_000  # of what is written: more than Python's encoder takes
 
 _WHITESPACE = " \t\n\r"
 _skip_whitespace = re.compile(r"[ \t\n\r]*").match
 _LENIENT_MEMBERS = ("attributes", "consolidated_metadata")
+
+
+class Unusable(dict[str, Any]):
+    """An object that can't be read, taken as an empty one: it must not be stored in place of what is there.
+
+    reason: what is wrong, beginning with the place.
+    """
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str):
+        super().__init__()
+        self.reason = reason
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.reason,)
 
 
 class _UnusualError(ValueError):
@@ -58,20 +77,53 @@ _exact = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=NumberTex
 def load(document: bytes, key: str, lenient: Container[str] | None = _LENIENT_MEMBERS) -> dict:
     """Returns the top-level members of a document; errors begin with `key`.
 
-    The members `lenient` (None: all) may have what is unusual in them.
+    The members `lenient` (None: all) may have what is unusual in them. By default these are the attributes and copies
+    in a `zarr.json`, which are `Unusable` if they can't be read.
     """
     try:
         return _load(_text(document, key), key, lenient)
-    except json.JSONDecodeError as error:
-        raise MetadataError(f"{key}: not a JSON document: {error}") from None
-    except UnicodeDecodeError as error:
-        raise MetadataError(f"{key}: not UTF-8: {error}") from None
+    except (ValueError, RecursionError) as error:
+        members = _load_around(document, key) if lenient is _LENIENT_MEMBERS else None
+        if members is None:
+            raise _described(error, key) from None
+        return members
+
+
+def _described(error: Exception, key: str) -> MetadataError:
+    if isinstance(error, MetadataError):
+        return error
+    if isinstance(error, json.JSONDecodeError):
+        return MetadataError(f"{key}: not a JSON document: {error}")
+    if isinstance(error, UnicodeDecodeError):
+        return MetadataError(f"{key}: not UTF-8: {error}")
+    if isinstance(error, RecursionError):
+        return MetadataError(f"{key}: arrays or objects are nested too deeply")
+    return MetadataError(f"{key}: {error}")  # Python's limit on the digits of an integer
+
+
+def _load_around(document: bytes, key: str) -> dict | None:
+    """Returns the top-level members of a document with lenient ones that can't be read; None if that is not all."""
+    try:
+        return _walk(_text(document, key, "surrogateescape"), key, _decode_around)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _decode_around(name: str, text: str, at: int, key: str) -> tuple[object, int]:
+    if name not in _LENIENT_MEMBERS:
+        value, end = _decode_member(_LENIENT_MEMBERS, name, text, at, key)
+        text[at:end].encode()  # raises if it is not UTF-8
+        return value, end
+    try:
+        value, end = _decode_member(_LENIENT_MEMBERS, name, text, at, key)
+        text[at:end].encode()
     except RecursionError:
-        raise MetadataError(f"{key}: arrays or objects are nested too deeply") from None
-    except MetadataError:
-        raise
-    except ValueError as error:  # Python's limit on the digits of an integer
-        raise MetadataError(f"{key}: {error}") from None
+        return Unusable(f"{key}: {name}: nested too deeply"), value_end(text, at)
+    except UnicodeEncodeError:
+        return Unusable(f"{key}: {name}: not UTF-8"), value_end(text, at)
+    except ValueError as error:
+        return Unusable(f"{key}: {name}: {error}"), value_end(text, at)
+    return value, end
 
 
 def load_exact_fill(document: bytes, key: str) -> object:
@@ -79,10 +131,10 @@ def load_exact_fill(document: bytes, key: str) -> object:
     return _walk(_text(document, key), key, _decode_fill_exactly)["fill_value"]
 
 
-def _text(document: bytes, key: str) -> str:
+def _text(document: bytes, key: str, errors: str = "strict") -> str:
     if len(document) > MAX_SIZE:
         raise MetadataError(f"{key}: {len(document)} bytes; the limit for a metadata document is {MAX_SIZE}")
-    text = str(document, "utf-8")
+    text = str(document, "utf-8", errors)
     if not text.startswith("{"):
         text = text.removeprefix("\ufeff").lstrip(_WHITESPACE)
         if not text.startswith("{"):
@@ -169,15 +221,8 @@ def dump(members: dict) -> bytes:
       "shape": [2, 3]
     }
     """
-    try:
-        return _spell(members, ascii_only=False).encode()
-    except UnicodeEncodeError:  # a lone surrogate, which only an escape can spell
-        return _spell(members, ascii_only=True).encode()
-
-
-def _spell(members: dict, ascii_only: bool) -> str:
-    encode = json.JSONEncoder(ensure_ascii=ascii_only, allow_nan=False).encode
-    return "{\n" + ",\n".join([f"  {encode(name)}: {encode(value)}" for name, value in members.items()]) + "\n}"
+    spelled = [f"  {encode_value(name)}: {encode_value(value)}" for name, value in members.items()]
+    return ("{\n" + ",\n".join(spelled) + "\n}").encode()
 
 
 def check_attributes(value: object, where: str = "attributes") -> None:
@@ -188,29 +233,44 @@ def check_attributes(value: object, where: str = "attributes") -> None:
     ...
     ValueError: attributes["scale"][1]: nan is not JSON; store a string such as "NaN", or leave it out
     """
-    try:
-        _check_json(value, where)
-    except RecursionError:
-        raise ValueError(f"{where}: nested too deeply, or a value contains itself") from None
+    todo: list[tuple[object, _Place, int]] = [(value, (None, where), 0)]
+    while todo:
+        item, place, depth = todo.pop()
+        if isinstance(item, dict):
+            for name in item:
+                if not isinstance(name, str):
+                    raise TypeError(f"{_spelled(place)}: the name {name!r} is not a str, as JSON needs")
+            below = [(part, (place, name), depth + 1) for name, part in item.items()]
+        elif isinstance(item, (list, tuple)):
+            below = [(part, (place, i), depth + 1) for i, part in enumerate(item)]
+        else:
+            _check_scalar(item, place)
+            continue
+        if depth > _MAX_DEPTH:
+            raise ValueError(f"{where}: nested too deeply, or a value contains itself")
+        todo += reversed(below)
 
 
-def _check_json(value: object, where: str) -> None:
+_Place = tuple[Any, Any]  # the place above, None for none, and the name or number there
+
+
+def _spelled(place: _Place) -> str:
+    parts = []
+    above, name = place
+    while above is not None:
+        parts.append(f"[{show(name)}]")
+        above, name = above
+    return "".join([str(name), *reversed(parts)])
+
+
+def _check_scalar(value: object, place: _Place) -> None:
     if value is None or isinstance(value, (str, bool, int)):
         return
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f'{where}: {value} is not JSON; store a string such as "NaN", or leave it out')
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            if not isinstance(name, str):
-                raise TypeError(f"{where}: the name {name!r} is not a str, as JSON needs")
-            _check_json(item, f"{where}[{show(name)}]")
-    elif isinstance(value, (list, tuple)):
-        for i, item in enumerate(value):
-            _check_json(item, f"{where}[{i}]")
-    else:
+    if not isinstance(value, float):
         kind = type(value).__name__
-        raise TypeError(f"{where}: {kind} is not JSON; convert it, NumPy values with .item() or .tolist()")
+        raise TypeError(f"{_spelled(place)}: {kind} is not JSON; convert it, NumPy values with .item() or .tolist()")
+    if not math.isfinite(value):
+        raise ValueError(f'{_spelled(place)}: {value} is not JSON; store a string such as "NaN", or leave it out')
 
 
 def plain_attributes(attributes: Mapping) -> dict:
@@ -219,19 +279,39 @@ def plain_attributes(attributes: Mapping) -> dict:
     >>> plain_attributes({"scale": np.float32(0.5), "range": (np.int8(0), np.array([1, 2]))})
     {'scale': 0.5, 'range': [0, [1, 2]]}
     """
-    try:
-        plain = _plain(attributes)
-    except RecursionError:
-        raise ValueError("attributes: nested too deeply, or a value contains itself") from None
+    plain = _plain(attributes)
     check_attributes(plain)
     return plain
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, (np.generic, np.ndarray)):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
+def _plain(attributes: Mapping) -> dict:
+    box: list[Any] = [dict(attributes)]
+    todo: list[tuple[Any, int]] = [(box[0], 0)]
+    while todo:
+        container, depth = todo.pop()
+        if depth > _MAX_DEPTH:
+            raise ValueError("attributes: nested too deeply, or a value contains itself")
+        for name, item in container.items() if isinstance(container, dict) else enumerate(container):
+            if isinstance(item, (np.generic, np.ndarray)):
+                container[name] = item.tolist()
+            elif isinstance(item, (Mapping, list, tuple)):
+                container[name] = dict(item) if isinstance(item, Mapping) else [*item]
+                todo.append((container[name], depth + 1))
+    return box[0]
+
+
+def copy_json(value: Any) -> Any:
+    """Returns a deep copy of a JSON value, however deeply it is nested.
+
+    >>> copy_json({"a": [1, {"b": 2}]})
+    {'a': [1, {'b': 2}]}
+    """
+    box = [value]
+    todo: list[Any] = [box]
+    while todo:
+        container = todo.pop()
+        for name, item in container.items() if isinstance(container, dict) else enumerate(container):
+            if isinstance(item, (dict, list)):
+                container[name] = item.copy()
+                todo.append(container[name])
+    return box[0]

@@ -10,7 +10,7 @@ https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html. Reading ignores member
 ['.zarray', '.zattrs']
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +23,7 @@ from simplezarr.grids import MAX_LENGTH, without_zeros
 from simplezarr.keys import ChunkKeys
 from simplezarr.leniency import tolerate
 from simplezarr.metadata import MAX_NDIM, ArrayMetadata, GroupMetadata, parse_consolidated
-from simplezarr.metadata_json import check_attributes, dump, load
+from simplezarr.metadata_json import Unusable, check_attributes, dump, load
 from simplezarr.v2_codecs import MixedBytes, chain_to_json, object_filter, parse_chain
 from simplezarr.v2_types import fill_from_json, fill_to_json, parse_type, type_to_json
 
@@ -69,9 +69,9 @@ class ArrayMetadataV2(ArrayMetadata):
         """Returns `.zarray`."""
         return dump(self._members())
 
-    def to_documents(self, before: object = None) -> dict[str, bytes]:
-        """Returns `.zattrs` and `.zarray`, or what changes of them."""
-        return {**_attributes_to_documents(self, before), **_own_to_documents(self, before)}
+    def to_documents(self) -> dict[str, bytes]:
+        """Returns `.zattrs` and `.zarray`."""
+        return {ATTRIBUTES: _attributes_to_bytes(self.attributes), ARRAY: self.to_bytes()}
 
     def _members(self) -> dict:
         if self.chunk_keys.name != "v2":
@@ -117,10 +117,10 @@ class GroupMetadataV2(GroupMetadata):
         """Returns `.zgroup`."""
         return dump(self._members())
 
-    def to_documents(self, before: object = None) -> dict[str, bytes]:
-        """Returns `.zattrs`, `.zgroup` and, where there are consolidated metadata, `.zmetadata`; or what changes."""
+    def to_documents(self) -> dict[str, bytes]:
+        """Returns `.zattrs`, `.zgroup` and, if there are consolidated metadata, `.zmetadata`."""
         copies = {} if self.consolidated is None else {CONSOLIDATED: self._consolidated_to_bytes(self.consolidated)}
-        return {**_attributes_to_documents(self, before), **copies, **_own_to_documents(self, before)}
+        return {ATTRIBUTES: _attributes_to_bytes(self.attributes), **copies, GROUP: self.to_bytes()}
 
     def _members(self) -> dict:
         return {"zarr_format": _ZARR_FORMAT, **self.extra}
@@ -136,20 +136,9 @@ class GroupMetadataV2(GroupMetadata):
         return dump({"zarr_consolidated_format": _CONSOLIDATED_FORMAT, "metadata": documents})
 
 
-def _attributes_to_documents(metadata: Any, before: Any) -> dict[str, bytes]:
-    if before is not None and metadata.attributes == before.attributes:
-        return {}
-    check_attributes(metadata.attributes)
-    return {ATTRIBUTES: dump(metadata.attributes)}
-
-
-def _own_to_documents(metadata: Any, before: Any) -> dict[str, bytes]:
-    elsewhere: dict[str, Any] = {"attributes": {}} | (
-        {"consolidated": None} if isinstance(metadata, GroupMetadata) else {}
-    )
-    if before is not None and replace(metadata, **elsewhere) == replace(before, **elsewhere):
-        return {}
-    return {metadata.document: metadata.to_bytes()}
+def _attributes_to_bytes(attributes: dict) -> bytes:
+    check_attributes(attributes)
+    return dump(attributes)
 
 
 # ---- reading ----
@@ -250,7 +239,7 @@ def _parse_attributes(document: bytes | None, key: str) -> dict:
         return load(document, key.rpartition("/")[0] + "/" * ("/" in key) + ATTRIBUTES, None)
     except MetadataError as error:
         tolerate("bad-attributes", str(error))
-        return {}
+        return Unusable(str(error))
 
 
 def _parse_consolidated(document: bytes, key: str) -> dict[str, dict] | None:

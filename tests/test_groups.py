@@ -155,7 +155,6 @@ def test_open_takes_stores_paths_and_dicts_only():
     (b"[]", sz.MetadataError),
     (group(node_type="table"), sz.MetadataError),
     (group(zarr_format=2), sz.ZarrError),
-    (group(attributes=[]), sz.MetadataError),
     (group(surprise=1), sz.UnsupportedError),
     (group(surprise={"must_understand": True}), sz.UnsupportedError),
 ])  # fmt: skip

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "simplezarr"
 #: A module imports only from rows above its own; within a row, or a package, all may import each other.
 LAYERS = [
     ["errors"],
-    ["extensions", "leniency"],
+    ["extensions", "json_text", "leniency"],
     ["dtypes", "keys", "values", "chunking"],
     ["_plan", "_results"],
     ["_points", "selection"],

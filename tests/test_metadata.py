@@ -246,11 +246,11 @@ def test_attributes_of_arrays_with_one_layout_are_their_own():
     (b'{"zarr_format" 3}', "not a JSON document"),
     (b'{"zarr_format": }', "not a JSON document"),
     (array().decode().encode("utf-16"), "not UTF-8"),
-    (array()[:-1] + b', "attributes": {"x": "\xe9"}}', "not UTF-8"),
-    (array()[:-1] + b', "attributes": {"x": "\t"}}', "not a JSON document"),
+    (array()[:-1] + b', "ext": {"must_understand": false, "x": "\xe9"}}', "not UTF-8"),
+    (array()[:-1] + b', "ext": {"must_understand": false, "x": "\t"}}', "not a JSON document"),
     (array()[:-1] + b', "attributes": ' + b"[" * 100_000, "arrays or objects are nested too deeply"),
     (array()[:-1] + b', "ext": ' + b'{"a":' * 100_000, "arrays or objects are nested too deeply"),
-    (array()[:-1] + b', "attributes": {"a": ' + b"9" * 5000 + b"}}", "Exceeds the limit"),
+    (array()[:-1] + b', "ext": {"a": ' + b"9" * 5000 + b"}}", "Exceeds the limit"),
     (array()[:-1] + b', "shape": [10, 20]}', 'the member "shape" occurs twice'),
     (array()[:-1] + b', "sh\\u0061pe": [10, 20]}', 'the member "shape" occurs twice'),
     (array()[:-1] + b', "codecs": []}', 'the member "codecs" occurs twice'),
@@ -346,7 +346,6 @@ WRONG = [
     ("storage_transformers", [["x"], [{"name": "x"}], [{"name": "x", "must_understand": 0}]], UnsupportedError,
      "storage_transformers[0]: unknown storage transformer"),
     ("storage_transformers", [{}, "x", [3]], MetadataError, "storage_transformers"),
-    ("attributes", [[], "x", 3, False], MetadataError, "attributes: "),
     ("dimension_names", [["x"], ["x", "y", "z"], [], "xy", {}, ["x", 1], ["x", ["y"]], ["x", "\ud800"]], MetadataError,
      "dimension_names"),
     ("ext", ["x", 3, [], None, {}, {"must_understand": True}, {"must_understand": 0}, {"must_understand": "false"},
@@ -363,7 +362,6 @@ def test_wrong_members_of_arrays(name, value, error, where):
 
 
 @pytest.mark.parametrize(("changes", "error", "where"), [
-    ({"attributes": []}, MetadataError, "attributes: "),
     ({"zarr_format": 2}, UnsupportedError, "zarr_format: 2"),
     ({"node_type": None}, MetadataError, "node_type: null"),
     ({"shape": [1]}, UnsupportedError, '"shape": unknown member'),
@@ -454,6 +452,18 @@ def test_chunk_length_0_of_empty_arrays(shape, chunks, codecs, chunk_shape, inne
     assert node.chunk_shape == chunk_shape
     assert inner is None or node.codecs[0].chunk_shape == inner
     assert 0 not in json.loads(node.to_bytes())["chunk_grid"]["configuration"]["chunk_shape"]
+
+
+@pytest.mark.parametrize("node", [array, group])
+@pytest.mark.parametrize("value", [
+    b"[]", b'"x"', b"3", b"false", b'{"x": "\xe9"}', b'{"x": "\t"}', b'{"x": 1,}', b'{"x": ' + b"9" * 5000 + b"}",
+    b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+])  # fmt: skip
+def test_attributes_that_are_not_usable_take_nothing_with_them(node, value):
+    document = node()[:-1] + b', "attributes": ' + value + b"}"
+    with pytest.warns(ZarrWarning, match=r"^a/zarr\.json: attributes: .*can't be changed") as caught:
+        assert parse_node(document, "a/zarr.json") == opened(node())
+    assert len(caught) == 1
 
 
 def test_nonfinite_numbers_in_attributes():

@@ -184,7 +184,7 @@ def test_a_fill_value_that_is_undefined_stays_so():
     store = {".zarray": json.dumps(document).encode()}
     arr = sz.open_array(store, mode="r+")
     arr.resize(6)
-    assert json.loads(store[".zarray"]) == {**document, "shape": [6], "dimension_separator": "."}
+    assert json.loads(store[".zarray"]) == {**document, "shape": [6]}
     arr[...] = 0
     assert sorted(store) == [".zarray"]
 

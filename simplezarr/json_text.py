@@ -1,0 +1,178 @@
+"""JSON objects changed in their text: what is not changed keeps its spelling, byte for byte.
+
+A document may hold what this library reads in another way than it writes it, or doesn't understand: NaN, 1e400, an old
+name of a codec, the same member twice. So a change of a document never goes through its parsed form.
+
+>>> patch(b'{"a": 1.0, "b": {"c": 1e400, "d": 1}}', {"b": Members({"d": REMOVED, "e": [2]})})
+b'{"a": 1.0, "b": {"c": 1e400, "e": [2]}}'
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+__all__ = ["REMOVED", "Members", "Text", "encode_value", "object_text", "patch", "value_end"]
+
+_WHITESPACE = " \t\n\r"
+_BYTE_ORDER_MARK = "\ufeff"
+_skip_whitespace = re.compile(r"[ \t\n\r]*").match
+_find_tokens = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL).finditer
+_SCALAR = re.compile(r'[^,\[\]{}" \t\n\r]+')
+_decode = json.JSONDecoder().raw_decode
+_decode_name = json.JSONDecoder(strict=False).raw_decode
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_encode_ascii = json.JSONEncoder(allow_nan=False).encode
+
+#: Stands for the value of a member that is to be removed.
+REMOVED = object()
+
+
+class Text(str):
+    """A value that is spelled already."""
+
+    __slots__ = ()
+
+
+class Members(dict[str, object]):
+    """Changes of the members of an object, in place of a new value."""
+
+    __slots__ = ()
+
+
+class _Member(NamedTuple):
+    name: str
+    begin: int  # of the name
+    value: int
+    end: int
+
+
+def patch(document: bytes, changes: Mapping[str, object]) -> bytes:
+    """Return a JSON object with some members changed; a new member is added at the end.
+
+    changes: by name, a JSON value, `Text`, `REMOVED`, or `Members` of an object; what is no object is replaced by one.
+    Of a member that occurs twice, the last counts, and only that is kept if it is changed.
+
+    Raises ValueError for a text that is no JSON object, and for a value that JSON doesn't have.
+    """
+    text = str(document, "utf-8", "surrogateescape").removeprefix(_BYTE_ORDER_MARK)
+    start = _after(text, 0)
+    patched, end = _patch_object(text, start, changes, indent="\n  ")
+    return (patched + text[end:]).encode("utf-8", "surrogateescape")
+
+
+def object_text(members: Mapping[str, object], separator: str = ", ") -> Text:
+    """Return the text of an object, some of whose values may be `Text`."""
+    spelled = [f"{encode_value(name)}: {encode_value(value)}" for name, value in members.items()]
+    return Text(f"{{{separator.join(spelled)}}}")
+
+
+def encode_value(value: object) -> str:
+    """Return the text of a JSON value, or the `Text` that it is."""
+    if isinstance(value, Text):
+        return value
+    try:
+        text = _encode(value)
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate, which only an escape can spell
+        return _encode_ascii(value)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return text
+
+
+def value_end(text: str, at: int) -> int:
+    """Return where a value ends, judged by quotes and brackets alone: it may be damaged, or nested very deeply.
+
+    >>> value_end('{"a": [1, "]", {"b": }], "c": 1}', 6)
+    23
+    """
+    if text[at : at + 1] in ("{", "["):
+        depth = 0
+        for token in _find_tokens(text, at):
+            first = token.group()[0]
+            depth += (first in "{[") - (first in "}]")
+            if not depth:
+                return token.end()
+    elif text[at : at + 1] == '"':
+        token = next(_find_tokens(text, at), None)
+        if token is not None and token.start() == at:
+            return token.end()
+    else:
+        scalar = _SCALAR.match(text, at)
+        if scalar is not None:
+            return scalar.end()
+    raise json.JSONDecodeError("Expecting a value, or its end", text, at)
+
+
+def _members_of(text: str, start: int) -> tuple[list[_Member], int]:
+    """Return the members of the object that begins at `start`, and where it ends (behind its brace)."""
+    if text[start : start + 1] != "{":
+        raise json.JSONDecodeError("Expecting an object", text, start)
+    members = []
+    at = _after(text, start + 1)
+    while text[at : at + 1] != "}":
+        begin = at
+        if text[at : at + 1] != '"':
+            raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
+        name, at = _decode_name(text, at)
+        at = _after(text, at)
+        if text[at : at + 1] != ":":
+            raise json.JSONDecodeError("Expecting ':' delimiter", text, at)
+        value = _after(text, at + 1)
+        end = _fast_value_end(text, value)
+        members.append(_Member(str(name), begin, value, end))
+        at = _after(text, end)
+        if text[at : at + 1] == ",":
+            at = _after(text, at + 1)
+            if text[at : at + 1] == "}":
+                raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
+        elif text[at : at + 1] != "}":
+            raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+    return members, at + 1
+
+
+def _fast_value_end(text: str, at: int) -> int:
+    try:
+        return _decode(text, at)[1]
+    except (ValueError, RecursionError):  # damaged, too many digits, nested too deeply
+        return value_end(text, at)
+
+
+def _patch_object(text: str, start: int, changes: Mapping[str, object], indent: str) -> tuple[str, int]:
+    """Return the changed text of the object that begins at `start`, and where the object ends."""
+    members, end = _members_of(text, start)
+    kept: dict[object, tuple[str, str, str]] = {}  # the space before a member, the member, the space behind it
+    at = start + 1
+    for number, member in enumerate(members):
+        stop = _after(text, member.end)
+        lead, trail, at = text[at : member.begin], text[member.end : stop], stop + 1
+        if member.name not in changes:  # the same name may occur again
+            kept[number] = lead, text[member.begin : member.end], trail
+            continue
+        kept.pop(member.name, None)
+        change = changes[member.name]
+        if change is not REMOVED:
+            kept[member.name] = lead, text[member.begin : member.value] + _changed(text, member.value, change), trail
+    body = ",".join(map("".join, kept.values()))
+    there = {member.name for member in members}
+    new = [(name, change) for name, change in changes.items() if name not in there and change is not REMOVED]
+    if new:
+        lead, _, trail = [*kept.values()][-1] if kept else (indent, "", indent[:-2])
+        lead = lead or (" " if members else "")
+        added = f",{lead}".join([f"{encode_value(name)}: {_changed('', 0, change)}" for name, change in new])
+        body = f"{body.removesuffix(trail)}{',' if kept else ''}{lead}{added}{trail}"
+    return f"{{{body}}}", end
+
+
+def _changed(text: str, at: int, change: object) -> str:
+    """Return the text of a member's new value, with what is at `at` as the old one."""
+    if not isinstance(change, Members):
+        return encode_value(change)
+    if text[at : at + 1] == "{":
+        return _patch_object(text, at, change, "")[0]
+    return _patch_object("{}", 0, change, "")[0]
+
+
+def _after(text: str, at: int) -> int:
+    return _skip_whitespace(text, at).end()  # type: ignore[union-attr]
