@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memset
 
 from simplezarr._worker cimport (
     BLOCK_SLOT, PREFIX_SLOT, SZ_CHECKSUM, SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRAILING, SZ_TRUNCATED,
-    ZSTD_CCtx, ZSTD_DCtx, scratch, status_message, worker_acquire, worker_release, zng_stream)
+    ZSTD_CCtx, ZSTD_DCtx, scratch, set_discard, status_message, worker_acquire, worker_release, zng_stream)
 
 cdef extern from "vendor.h" nogil:
     enum:
@@ -68,6 +68,19 @@ cdef enum:
     PREFIX_BYTES = 512 << 10   # of a larger zstd chunk one can stop between blocks
     GZIP_WINDOW = 31           # zlib's 15 bits of window, + 16 for the gzip header and trailer
     GZIP_PIECE = 1 << 30       # zlib counts its input and output in 32 bits
+
+
+cdef void discard(Worker *worker) noexcept:
+    """Free a worker's contexts."""
+    ZSTD_freeDCtx(worker.zstd_decoder)
+    ZSTD_freeCCtx(worker.zstd_encoder)
+    if worker.inflater != NULL:
+        zng_inflateEnd(worker.inflater)
+        free(worker.inflater)
+    worker.zstd_decoder, worker.zstd_encoder, worker.inflater = NULL, NULL, NULL
+
+
+set_discard(discard)
 
 
 # ---------------------------------------------------------------- zstd (RFC 8878)

@@ -60,6 +60,10 @@ cdef struct Worker:
     int njoined
     Joined joined[MOST_JOINED]
 
+# Frees what only the module with the compressors can free.
+ctypedef void (*discard_t)(Worker *worker) noexcept
+
+cdef void set_discard(discard_t discard) noexcept
 cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil
 
 cdef inline int step_slot(const Worker *worker, const char *src, int level) noexcept nogil:

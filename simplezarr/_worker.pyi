@@ -2,3 +2,6 @@
 
 def status_message(status: int) -> str:
     """The sentence for a kernel's status."""
+
+def idle_workers() -> int:
+    """The number of workers that wait for work."""

@@ -11,6 +11,7 @@ cdef extern from "pages.h" nogil:
 
 cdef enum:
     KEEP_BYTES = 32 << 20  # scratch that an idle worker keeps
+    MOST_IDLE = 256        # idle workers that are kept
 
 cdef dict MESSAGES = {
     SZ_NO_MEMORY: "there is not enough memory",
@@ -32,6 +33,18 @@ cpdef str status_message(int status):
 
 
 cdef list idle = []  # addresses of workers that wait for work; append and pop are atomic
+cdef discard_t discard_contexts = NULL
+
+
+cdef void set_discard(discard_t discard) noexcept:
+    """Says how contexts of the compressors are freed: only the module that is linked with these can do it."""
+    global discard_contexts
+    discard_contexts = discard
+
+
+def idle_workers() -> int:
+    """The number of workers that wait for work."""
+    return len(idle)
 
 
 cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil:
@@ -56,19 +69,31 @@ cdef char *scratch_grown(Worker *worker, int slot, size_t n) noexcept nogil:
     return grown
 
 
+cdef Worker *worker_new() except NULL:
+    cdef Worker *worker = <Worker *>calloc(1, sizeof(Worker))
+    if worker == NULL:
+        raise MemoryError("no memory for a decoder")
+    return worker
+
+
+cdef void worker_free(Worker *worker) noexcept:
+    cdef int slot
+    for slot in range(SLOTS):
+        free(worker.buffers[slot])
+    if discard_contexts != NULL:
+        discard_contexts(worker)
+    free(worker)
+
+
 cdef Worker *worker_acquire() except NULL:
-    cdef Worker *worker
     try:
         return <Worker *><size_t>idle.pop()
     except IndexError:
-        worker = <Worker *>calloc(1, sizeof(Worker))
-        if worker == NULL:
-            raise MemoryError("no memory for a decoder")
-        return worker
+        return worker_new()
 
 
 cdef bint is_bare(const Worker *worker) noexcept:
-    """Whether the worker has nothing that it would be a pity to make anew."""
+    """Whether the worker has nothing that is worth keeping."""
     cdef int slot
     for slot in range(SLOTS):
         if worker.buffers[slot] != NULL and slot != PATH_SLOT:
@@ -77,7 +102,7 @@ cdef bint is_bare(const Worker *worker) noexcept:
 
 
 cdef void worker_release(Worker *worker) noexcept:
-    """Keeps the worker for the next read, but not more memory than an ordinary chunk needs."""
+    """Keep the worker for the next call, but no more memory than an ordinary chunk needs, and no more workers than MOST_IDLE."""
     cdef size_t kept = 0
     cdef int slot
     worker.streamed = 0
@@ -88,14 +113,17 @@ cdef void worker_release(Worker *worker) noexcept:
             free(worker.buffers[slot])
             worker.buffers[slot] = NULL
             worker.sizes[slot] = 0
-    if is_bare(worker):
-        idle.insert(0, <size_t>worker)  # the others are taken first
-    else:
+    if len(idle) >= MOST_IDLE or is_bare(worker):
+        worker_free(worker)
+        return
+    try:
         idle.append(<size_t>worker)
+    except MemoryError:
+        worker_free(worker)
 
 
 cdef void move_tools(Worker *to, Worker *source) noexcept:
-    """Contexts and scratch, but nothing of what the worker is doing."""
+    """Move contexts and scratch, but nothing of what the worker is doing."""
     to.zstd_decoder, to.zstd_encoder, to.inflater = source.zstd_decoder, source.zstd_encoder, source.inflater
     source.zstd_decoder, source.zstd_encoder, source.inflater = NULL, NULL, NULL
     memcpy(to.buffers, source.buffers, sizeof(to.buffers))
@@ -105,20 +133,21 @@ cdef void move_tools(Worker *to, Worker *source) noexcept:
 
 
 cdef int worker_lend(Worker *worker) except -1:
-    """Puts what the worker has into the list, for others to use while its thread waits."""
+    """Put what the worker has into the list, for others to use while its thread waits.
+
+    A worker that has nothing leaves nothing there, so the list holds no more workers than have computed at one time.
+    """
     cdef Worker *other
     if is_bare(worker):
         return 0
-    other = <Worker *>calloc(1, sizeof(Worker))
-    if other == NULL:
-        raise MemoryError("no memory for a decoder")
+    other = worker_new()
     move_tools(other, worker)
     worker_release(other)
     return 0
 
 
 cdef void worker_borrow(Worker *worker) noexcept:
-    """Takes over what was put into the list last; what the worker has itself must have been lent before."""
+    """Take over what was put into the list last; what the worker has itself must have been lent before."""
     cdef Worker *other
     try:
         other = <Worker *><size_t>idle.pop()
