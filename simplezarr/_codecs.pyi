@@ -19,9 +19,6 @@ class Kernel:
 def zstd_kernel(level: int = 0, checksum: bool = False) -> Kernel:
     """zstd (RFC 8878), level -131072 to 22, 0 for the library's default."""
 
-def gzip_kernel(level: int = 5) -> Kernel:
-    """gzip (RFC 1952), level 0 to 9."""
-
 def blosc_kernel(
     cname: str = "zstd", clevel: int = 5, shuffle: str = "noshuffle", typesize: int = 1, blocksize: int = 0
 ) -> Kernel:

@@ -15,13 +15,13 @@ from simplezarr._codecs cimport zstd_prefix
 from simplezarr._files cimport read_file
 from simplezarr._flights cimport flight_land, flight_wanted
 from simplezarr._pipeline cimport (
-    Pipeline, chain_is_raw, give_back, raised, region_extent, region_fill, region_keeps_order, region_permute,
-    region_place, region_whole)
+    Pipeline, chain_is_raw, give_back, region_extent, region_fill, region_keeps_order, region_permute, region_place,
+    region_whole)
 from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._walk cimport Wanted, fetch, inner_count, inner_region, inner_spans, walk_shard
 from simplezarr._worker cimport (
     DECODED, INDEX, INDEX_RAW, RAW, SLOTS_PER_LEVEL, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT,
-    SZ_TRUNCATED, scratch, worker_acquire)
+    SZ_TRUNCATED, raised, scratch, worker_acquire)
 
 cnp.import_array()
 

@@ -15,13 +15,12 @@ import numpy as np
 from simplezarr._codecs cimport Step
 from simplezarr._decode cimport index_region
 from simplezarr._pipeline cimport (
-    Pipeline, UNBOUNDED, appended, encoded_bound, give_back, raised, region_gather, region_is_run, region_permute,
-    region_whole)
+    UNBOUNDED, Pipeline, appended, encoded_bound, give_back, region_gather, region_is_run, region_permute, region_whole)
 from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._walk cimport inner_count, inner_region, inner_spans
 from simplezarr._worker cimport (
-    BODY, DECODED, NEW_INDEX, PARTS, REFUSED, SLOTS_PER_LEVEL, STEP_A, SZ_NO_MEMORY, SZ_OK, scratch, scratch_grown,
-    step_slot, worker_acquire)
+    BODY, DECODED, NEW_INDEX, PARTS, REFUSED, SLOTS_PER_LEVEL, STEP_A, SZ_NO_MEMORY, SZ_OK, raised, scratch,
+    scratch_grown, step_slot, worker_acquire)
 
 cnp.import_array()
 

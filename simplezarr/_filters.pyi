@@ -1,9 +1,6 @@
-"""Kernels of codecs that come from numcodecs: zlib, lz4, shuffle, fletcher32."""
+"""Kernels of codecs that come from numcodecs: lz4, shuffle, fletcher32."""
 
 from simplezarr._codecs import Kernel
-
-def zlib_kernel(level: int = 1) -> Kernel:
-    """zlib (RFC 1950), level -1 to 9."""
 
 def lz4_kernel(acceleration: int = 1) -> Kernel:
     """The number of bytes in four bytes, little endian, and one block of LZ4."""

@@ -1,10 +1,9 @@
-"""Kernels of codecs that come from numcodecs: zlib, lz4, shuffle, fletcher32."""
+"""Kernels of codecs that come from numcodecs: lz4, shuffle, fletcher32."""
 
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
 from simplezarr._codecs cimport Kernel, Step, get_little, new_kernel, put_little
-from simplezarr._codecs import gzip_kernel
 from simplezarr._worker cimport SZ_CHECKSUM, SZ_CORRUPT, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, Worker
 
 cdef extern from "vendor.h" nogil:
@@ -19,7 +18,6 @@ cdef extern from "filters.h" nogil:
 cdef enum:
     LZ4_MOST = 0x7E000000   # bytes that LZ4 takes
     CHECKSUM_SIZE = 4
-    ZLIB_WINDOW = 15        # bits, with the header and trailer of zlib
 
 
 # ---------------------------------------------------------------- lz4: the size in four bytes, then one block
@@ -104,14 +102,6 @@ cdef size_t fletcher32_bound(const Step *step, size_t n) noexcept nogil:
 
 
 # ---------------------------------------------------------------- kernels for Python
-
-def zlib_kernel(int level=1) -> Kernel:
-    """zlib (RFC 1950), level -1 to 9."""
-    cdef Kernel kernel = gzip_kernel(level)
-    kernel.step.name = "numcodecs.zlib"
-    kernel.step.window = ZLIB_WINDOW
-    return kernel
-
 
 def lz4_kernel(int acceleration=1) -> Kernel:
     """The number of bytes in four bytes, little endian, and one block of LZ4."""

@@ -19,7 +19,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
 from simplezarr._pipeline cimport fill_native
-from simplezarr._worker cimport MOST_JOINED
+from simplezarr._worker cimport MOST_JOINED, foreign, in_foreign
 
 cdef extern from "pythread.h" nogil:
     ctypedef void *PyThread_type_lock
@@ -41,18 +41,12 @@ cdef extern from "atomic.h" nogil:
 cdef extern from *:
     """
     #include <time.h>
-    #if defined(_MSC_VER)
-    static __declspec(thread) int sz_fetching;
-    #else
-    static _Thread_local int sz_fetching;
-    #endif
     static int64_t sz_now(void) {
       struct timespec now;
       timespec_get(&now, TIME_UTC);
       return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     }
     """
-    int sz_fetching  # calls of a store's code that this thread has made as a leader
     int64_t sz_now() nogil
 
 cdef enum:
@@ -92,8 +86,7 @@ def written():
 
 cdef void fetching(int change) noexcept nogil:
     """A leader calls a store's code (1), or is back from there (-1)."""
-    global sz_fetching
-    sz_fetching += change
+    foreign(change)
 
 
 # ---------------------------------------------------------------- names
@@ -156,7 +149,7 @@ cdef Flight *flight_begin(Worker *worker, const Name *name, int64_t inner, const
     cdef Flight *flight
     cdef Flight *led = NULL
     elsewhere[0] = False
-    if worker.alone or sz_fetching:
+    if worker.alone or in_foreign():
         return NULL
     led = <Flight *>malloc(sizeof(Flight))
     if led == NULL:

@@ -45,6 +45,3 @@ cdef class Job:
     cdef tuple failed_chunk(self)
     cdef str task(self)
     cdef str outcome(self)
-
-
-cdef int check_signals(Worker *worker) noexcept with gil

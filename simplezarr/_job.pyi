@@ -9,6 +9,8 @@ def _set_patience(waits: int) -> int:
 class Job:
     """One read or write under way: what `drain` needs to do its share of it."""
 
+    def stop(self) -> None:
+        """Lets no thread begin another unit, nor go on with a large one: the caller is leaving."""
     def drain(self) -> None:
         """Does units until none is left, or one has failed."""
     def throw(self) -> None:

@@ -7,7 +7,6 @@ parts where they are fewer than threads). Each worker draws the next unit until 
 import os
 
 from cpython.bytes cimport PyBytes_AS_STRING
-from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from cpython.unicode cimport PyUnicode_FromString
@@ -15,12 +14,12 @@ from libc.string cimport memcpy
 
 from simplezarr import executor
 from simplezarr._flights cimport ALOFT, LANDED, Flight, flight_leave, flight_wait
-from simplezarr._pipeline cimport chain_outermost, raised
+from simplezarr._pipeline cimport chain_outermost
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport Row, product, Span, span_row, span_set
 from simplezarr._worker cimport (
-    Joined, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_NO_MEMORY, SZ_OK, SZ_UNSUPPORTED, scratch, status_message, worker_acquire,
-    worker_release)
+    Joined, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_NO_MEMORY, SZ_OK, SZ_UNSUPPORTED, check_signals, pause, scratch,
+    status_message, worker_acquire, worker_release)
 from simplezarr.errors import ChunkError
 
 cdef extern from "atomic.h" nogil:
@@ -36,10 +35,8 @@ cdef extern from "files.h" nogil:
 
 cdef enum:
     MANY_FILES = 8              # worth opening their directory for
-    SIGNAL_BYTES = 16 << 20     # decoded bytes between two looks for Ctrl-C
     WAIT_US = 50_000            # between two looks for Ctrl-C while waiting for another thread
     WIDE_BYTES = 512 << 20      # decoded bytes that a job has in hand at most while it waits for a store
-    UNIT_BYTES = 16 << 10       # what a unit counts for besides its bytes
     DIGITS = 21
 
 cdef int patience = 200        # waits of that length
@@ -69,15 +66,6 @@ cdef char *put_number(char *at, Py_ssize_t number) noexcept nogil:
 
 cdef void drop(PyObject *held) noexcept with gil:
     Py_DECREF(<object>held)
-
-
-cdef int check_signals(Worker *worker) noexcept with gil:
-    """Lets Ctrl-C end a long read or write (in the main thread; elsewhere this does nothing)."""
-    try:
-        PyErr_CheckSignals()
-        return SZ_OK
-    except BaseException as error:
-        return raised(worker, error)
 
 
 cdef class Job:
@@ -132,20 +120,24 @@ cdef class Job:
         self.lanes = width
         self.gate = executor.gate(width) if width > 1 else None
         if width > 1:
-            executor.drain(self.drain, width)
+            executor.drain(self.drain, width, self.stop)
         else:
             self.drain()
         if self.failed:
             self.throw()
         return 0
 
+    def stop(self):
+        """Lets no thread begin another unit, nor go on with a large one: the caller is leaving."""
+        sz_claim(&self.failed)
+
     def drain(self):
         """Does units until none is left, or one has failed."""
         cdef Py_ssize_t index[MAX_NDIM]
-        cdef Py_ssize_t i, bytes_done = 0
+        cdef Py_ssize_t i
         cdef int status
         cdef Worker *worker = worker_acquire()
-        worker.streamed = self.streamed
+        worker.streamed, worker.ended = self.streamed, &self.failed
         with nogil:
             while not sz_peek(&self.failed):
                 i = self.draw()
@@ -154,10 +146,8 @@ cdef class Job:
                 status = self.do_unit(worker, i, index)
                 if status == SZ_OK and worker.njoined:
                     status = self.take_shared(worker, index, False)
-                bytes_done += self.chain.nbytes // self.parts + UNIT_BYTES
-                if status == SZ_OK and bytes_done >= SIGNAL_BYTES:
-                    bytes_done = 0
-                    status = check_signals(worker)
+                if status == SZ_OK:
+                    status = pause(worker)
                 if status != SZ_OK:
                     self.fail(worker, status, index)
             if worker.njoined:

@@ -16,9 +16,9 @@ from simplezarr._encode cimport (
     KEPT, KEPT, NOTHING, encode_native, encode_region, gather, shard_add, shard_begin, shard_finish, shard_reserve)
 from simplezarr._job cimport Job
 from simplezarr._pipeline cimport (
-    UNBOUNDED, chain_is_shard, encoded_bound, fill_native, fill_outside, native_room, raised, region_permute)
+    UNBOUNDED, chain_is_shard, encoded_bound, fill_native, fill_outside, native_room, region_permute)
 from simplezarr._walk cimport inner_count, inner_region, inner_spans
-from simplezarr._worker cimport CHUNK_SLOT, SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, scratch
+from simplezarr._worker cimport CHUNK_SLOT, SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, raised, scratch
 
 cdef extern from "copy.h" nogil:
     enum:

@@ -98,6 +98,4 @@ cdef size_t native_room(const Chain *chain) noexcept nogil
 cdef size_t encoded_bound(const Chain *chain) noexcept nogil
 cdef void fill_native(const Chain *chain, char *native) noexcept nogil
 cdef void fill_outside(const Chain *chain, char *native, const Py_ssize_t *inside) noexcept nogil
-cdef int raised(Worker *worker, object error) noexcept
-cdef object take_error(Worker *worker)
 cdef int give_back(Worker *worker, int status) except -1

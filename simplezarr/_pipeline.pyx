@@ -9,10 +9,9 @@ is some elements of a chunk and their places in the caller's buffer.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from cpython.pyport cimport PY_SSIZE_T_MAX
-from cpython.ref cimport Py_DECREF, Py_INCREF
 
 from simplezarr._codecs cimport Kernel
-from simplezarr._worker cimport RAISED, SZ_OK, Worker, status_message, worker_release
+from simplezarr._worker cimport SZ_OK, Worker, status_message, take_error, worker_release
 
 cdef extern from "copy.h" nogil:
     void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
@@ -30,26 +29,6 @@ class CodecFailure(Exception):
 
 
 cdef size_t UNBOUNDED = <size_t>-1  # nothing is known of what codecs in Python make
-
-
-# ---------------------------------------------------------------- exceptions of Python code
-
-cdef int raised(Worker *worker, object error) noexcept:
-    """Keeps the first exception; the status to return."""
-    if worker.error == NULL:
-        Py_INCREF(error)
-        worker.error = <PyObject *>error
-    return RAISED
-
-
-cdef object take_error(Worker *worker):
-    """The exception that Python code raised in this worker, or None."""
-    if worker.error == NULL:
-        return None
-    error = <object>worker.error
-    Py_DECREF(error)
-    worker.error = NULL
-    return error
 
 
 cdef int give_back(Worker *worker, int status) except -1:

@@ -20,13 +20,14 @@ from simplezarr._flights cimport (
     name_value)
 from simplezarr._job cimport Job
 from simplezarr._pipeline cimport (
-    Blob, Chain, Region, chain_is_raw, chain_is_shard, raised, region_extent, region_fill, region_offset, region_permute,
+    Blob, Chain, Region, chain_is_raw, chain_is_shard, region_extent, region_fill, region_offset, region_permute,
     region_place, sz_file)
 from simplezarr._plan cimport MAX_NDIM, Plan, Span, product
 from simplezarr._source cimport ShardIndex, Source
 from simplezarr._walk cimport inner_count, inner_region, inner_spans
 from simplezarr._worker cimport (
-    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch, worker_borrow, worker_lend)
+    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, raised, scratch, worker_borrow,
+    worker_lend)
 
 cdef extern from "copy.h" nogil:
     enum:

@@ -9,9 +9,9 @@ from cpython.object cimport PyObject
 
 from simplezarr._decode cimport shard_index
 from simplezarr._files cimport PyUnicode_EncodeFSDefault
-from simplezarr._pipeline cimport Blob, Chain, chain_is_shard, take_error
+from simplezarr._pipeline cimport Blob, Chain, chain_is_shard
 from simplezarr._plan cimport MAX_NDIM
-from simplezarr._worker cimport SZ_MISSING, SZ_OK, Worker, worker_acquire, worker_release
+from simplezarr._worker cimport SZ_MISSING, SZ_OK, Worker, take_error, worker_acquire, worker_release
 from simplezarr.errors import ChunkError, UnsupportedError
 
 cdef extern from "files.h" nogil:

@@ -7,8 +7,7 @@ from libc.errno cimport errno
 
 from simplezarr import executor
 from simplezarr._files cimport close_file
-from simplezarr._pipeline cimport raised
-from simplezarr._worker cimport SZ_OK
+from simplezarr._worker cimport SZ_OK, raised
 
 cdef extern from "relay.h" nogil:
     int sz_relay_begin(sz_relay *relay)

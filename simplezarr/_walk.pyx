@@ -6,10 +6,10 @@ from libc.stdlib cimport qsort
 
 from simplezarr._files cimport read_file
 from simplezarr._flights cimport Flight, Name, fetching, flight_begin, flight_end, flight_pays
-from simplezarr._pipeline cimport chain_is_raw, raised
+from simplezarr._pipeline cimport chain_is_raw
 from simplezarr._plan cimport MAX_NDIM, Row, span_row, span_set
 from simplezarr._worker cimport (
-    ENTRIES, RAW, SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TRUNCATED, scratch)
+    ENTRIES, RAW, SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TRUNCATED, raised, scratch)
 
 cdef extern from *:
     """

@@ -26,6 +26,7 @@ cdef enum:
     # statuses beside those of status.h
     RAISED = 1   # look at the worker's error
     REFUSED = 2  # a codec can't encode this chunk
+    STOPPED = 3  # nobody wants the work any more: the job has failed elsewhere
     LEVELS = 9            # shards in shards, as deep as metadata may nest them, and the chunks inside
     SLOTS_PER_LEVEL = 10
     PATH_SLOT = LEVELS * SLOTS_PER_LEVEL
@@ -53,6 +54,8 @@ cdef struct Worker:
     int os_error        # errno of a failed read
     int streamed        # SZ_STREAMED where it reads into an array that outgrows the caches, else 0
     PyObject *error     # an exception that Python code raised; the status is then RAISED
+    const int32_t *ended  # becomes true when the job has failed; NULL outside of jobs
+    int64_t looked      # for Ctrl-C, in milliseconds
     # of `_flights`
     void *flight        # that it leads with the chunk it decodes, or NULL
     bint alone          # it does what it does by itself
@@ -63,7 +66,7 @@ cdef struct Worker:
 # Frees what only the module with the compressors can free.
 ctypedef void (*discard_t)(Worker *worker) noexcept
 
-cdef void set_discard(discard_t discard) noexcept
+cdef void add_discard(discard_t discard) noexcept
 cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil
 
 cdef inline int step_slot(const Worker *worker, const char *src, int level) noexcept nogil:
@@ -77,3 +80,9 @@ cdef void worker_release(Worker *worker) noexcept
 cdef int worker_lend(Worker *worker) except -1
 cdef void worker_borrow(Worker *worker) noexcept
 cpdef str status_message(int status)
+cdef int raised(Worker *worker, object error) noexcept
+cdef object take_error(Worker *worker)
+cdef void foreign(int change) noexcept nogil
+cdef bint in_foreign() noexcept nogil
+cdef int check_signals(Worker *worker) noexcept with gil
+cdef int pause(Worker *worker) noexcept nogil

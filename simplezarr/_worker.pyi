@@ -3,5 +3,8 @@
 def status_message(status: int) -> str:
     """The sentence for a kernel's status."""
 
+def _look_every(milliseconds: int) -> int:
+    """Set how often Ctrl-C is looked for, 0: at every pause; return how often it was."""
+
 def idle_workers() -> int:
     """The number of workers that wait for work."""

@@ -3,15 +3,34 @@
 Nothing here belongs to a thread for longer than one job, so there is nothing to clean up after a thread or a fork.
 """
 
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
 cdef extern from "pages.h" nogil:
     void *sz_allocate(size_t n)
 
+cdef extern from "clock.h" nogil:
+    int64_t sz_milliseconds()
+
+cdef extern from "atomic.h" nogil:
+    int32_t sz_peek(const int32_t *flag)
+
+cdef extern from *:
+    """
+    #if defined(_MSC_VER)
+    static __declspec(thread) int sz_foreign;
+    #else
+    static _Thread_local int sz_foreign;
+    #endif
+    """
+    int sz_foreign  # how deep this thread is in code that is not the package's
+
 cdef enum:
     KEEP_BYTES = 32 << 20  # scratch that an idle worker keeps
     MOST_IDLE = 256        # idle workers that are kept
+    MOST_DISCARDS = 2
 
 cdef dict MESSAGES = {
     SZ_NO_MEMORY: "there is not enough memory",
@@ -33,13 +52,15 @@ cpdef str status_message(int status):
 
 
 cdef list idle = []  # addresses of workers that wait for work; append and pop are atomic
-cdef discard_t discard_contexts = NULL
+cdef discard_t[MOST_DISCARDS] discards
+cdef int ndiscards = 0
 
 
-cdef void set_discard(discard_t discard) noexcept:
-    """Says how contexts of the compressors are freed: only the module that is linked with these can do it."""
-    global discard_contexts
-    discard_contexts = discard
+cdef void add_discard(discard_t discard) noexcept:
+    """Tell how contexts of a compressor are freed: only a module that is linked with it can do it."""
+    global ndiscards
+    discards[ndiscards] = discard
+    ndiscards += 1
 
 
 def idle_workers() -> int:
@@ -77,19 +98,22 @@ cdef Worker *worker_new() except NULL:
 
 
 cdef void worker_free(Worker *worker) noexcept:
-    cdef int slot
-    for slot in range(SLOTS):
-        free(worker.buffers[slot])
-    if discard_contexts != NULL:
-        discard_contexts(worker)
+    cdef int i
+    for i in range(SLOTS):
+        free(worker.buffers[i])
+    for i in range(ndiscards):
+        discards[i](worker)
     free(worker)
 
 
 cdef Worker *worker_acquire() except NULL:
+    cdef Worker *worker
     try:
-        return <Worker *><size_t>idle.pop()
+        worker = <Worker *><size_t>idle.pop()
     except IndexError:
-        return worker_new()
+        worker = worker_new()
+    worker.looked = sz_milliseconds()
+    return worker
 
 
 cdef bint is_bare(const Worker *worker) noexcept:
@@ -102,10 +126,10 @@ cdef bint is_bare(const Worker *worker) noexcept:
 
 
 cdef void worker_release(Worker *worker) noexcept:
-    """Keep the worker for the next call, but no more memory than an ordinary chunk needs, and no more workers than MOST_IDLE."""
+    """Keep the worker for the next call, but no more than MOST_IDLE, nor more memory than an ordinary chunk needs."""
     cdef size_t kept = 0
     cdef int slot
-    worker.streamed = 0
+    worker.streamed, worker.ended = 0, NULL
     for slot in range(SLOTS):
         kept += worker.sizes[slot]
         if kept > KEEP_BYTES:
@@ -156,3 +180,72 @@ cdef void worker_borrow(Worker *worker) noexcept:
     free(worker.buffers[PATH_SLOT])
     move_tools(worker, other)
     free(other)
+
+
+# ---------------------------------------------------------------- exceptions of Python code
+
+cdef int raised(Worker *worker, object error) noexcept:
+    """Keep the first exception; the status to return."""
+    if worker.error == NULL:
+        Py_INCREF(error)
+        worker.error = <PyObject *>error
+    return RAISED
+
+
+cdef object take_error(Worker *worker):
+    """The exception that Python code raised in this worker, or None."""
+    if worker.error == NULL:
+        return None
+    error = <object>worker.error
+    Py_DECREF(error)
+    worker.error = NULL
+    return error
+
+
+# ---------------------------------------------------------------- interrupts
+
+cdef int64_t look_every = 40  # milliseconds between two looks for Ctrl-C
+
+
+def _look_every(milliseconds):
+    """Set how often Ctrl-C is looked for, 0: at every pause; return how often it was."""
+    global look_every
+    before, look_every = look_every, milliseconds
+    return before
+
+
+cdef void foreign(int change) noexcept nogil:
+    """This thread enters code that is not the package's, and may call it again (1), or is back (-1)."""
+    global sz_foreign
+    sz_foreign += change
+
+
+cdef bint in_foreign() noexcept nogil:
+    return sz_foreign != 0
+
+
+cdef int check_signals(Worker *worker) noexcept with gil:
+    """Let Ctrl-C end the work (in the main thread; elsewhere this does nothing)."""
+    foreign(1)
+    try:
+        PyErr_CheckSignals()
+        return SZ_OK
+    except BaseException as error:
+        return raised(worker, error)
+    finally:
+        foreign(-1)
+
+
+cdef int pause(Worker *worker) noexcept nogil:
+    """Between two pieces of work, of 50 ms at most: whether to go on (SZ_OK), or to return this status at once.
+
+    It is RAISED after Ctrl-C, which is looked for now and then, and STOPPED where the job has ended otherwise.
+    """
+    cdef int64_t now
+    if worker.ended != NULL and sz_peek(worker.ended):
+        return STOPPED
+    now = sz_milliseconds()
+    if now - worker.looked < look_every:
+        return SZ_OK
+    worker.looked = now
+    return check_signals(worker)

@@ -11,14 +11,14 @@ from libc.string cimport memcpy
 
 from simplezarr import executor
 from simplezarr._files cimport close_file, open_file
-from simplezarr._job cimport check_signals
 from simplezarr._make cimport Make
-from simplezarr._pipeline cimport UNBOUNDED, Region, chain_is_raw, chain_is_shard, encoded_bound, raised, sz_file
+from simplezarr._pipeline cimport UNBOUNDED, Region, chain_is_raw, chain_is_shard, encoded_bound, sz_file
 from simplezarr._plan cimport MAX_NDIM, Plan, product
 from simplezarr._source cimport Source
 from simplezarr._spare cimport Relay, close_removed
 from simplezarr._worker cimport (
-    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, worker_acquire, worker_borrow, worker_lend, worker_release)
+    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, check_signals, raised, worker_acquire, worker_borrow, worker_lend,
+    worker_release)
 
 cdef extern from "draft.h" nogil:
     uint64_t sz_local_device(int directory)

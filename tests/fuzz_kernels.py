@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simplezarr import _codecs, _filters, _vlen
+from simplezarr import _codecs, _deflate, _filters, _vlen
 from tests.mutations import BYTES
 
 BLOSC = [
@@ -14,11 +14,11 @@ KERNELS = [
     _codecs.zstd_kernel(3),
     _codecs.zstd_kernel(1, True),
     _codecs.zstd_kernel(-5),
-    _codecs.gzip_kernel(6),
-    _codecs.gzip_kernel(0),
+    _deflate.gzip_kernel(6),
+    _deflate.gzip_kernel(0),
     _codecs.crc32c_kernel(),
-    _filters.zlib_kernel(1),
-    _filters.zlib_kernel(9),
+    _deflate.zlib_kernel(1),
+    _deflate.zlib_kernel(9),
     _filters.lz4_kernel(1),
     _filters.lz4_kernel(40),
     _filters.shuffle_kernel(4),

@@ -1,4 +1,4 @@
-"""Idle contexts: as many as were at work at one time, never more than a bound, whatever the store and however a call ends."""
+"""Idle contexts: as many as were at work at one time and never more than a bound, however calls end."""
 
 import threading
 

@@ -24,7 +24,7 @@ LAYERS = [
     ["_points", "selection"],
     ["_worker"],
     ["_codecs", "_vlen"],
-    ["_filters"],
+    ["_deflate", "_filters"],
     ["_pipeline"],
     ["_files", "_flights"],
     ["_blocks", "_walk"],

@@ -42,9 +42,9 @@ class Zlib(NativeCodec):
 
     @property
     def kernel(self) -> "Kernel":
-        from simplezarr import _filters
+        from simplezarr import _deflate
 
-        return _filters.zlib_kernel(self.level)
+        return _deflate.zlib_kernel(self.level)
 
 
 @register_codec

@@ -31,6 +31,6 @@ class Gzip(NativeCodec):
 
     @property
     def kernel(self) -> "Kernel":
-        from simplezarr import _codecs
+        from simplezarr import _deflate
 
-        return _codecs.gzip_kernel(self.level)
+        return _deflate.gzip_kernel(self.level)
