@@ -19,7 +19,7 @@ from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport Row, product, Span, span_row, span_set
 from simplezarr._worker cimport (
     Joined, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_NO_MEMORY, SZ_OK, SZ_UNSUPPORTED, check_signals, pause, scratch,
-    status_message, worker_acquire, worker_release)
+    status_message, worker_acquire, worker_new, worker_release)
 from simplezarr.errors import ChunkError
 
 cdef extern from "atomic.h" nogil:
@@ -136,7 +136,8 @@ cdef class Job:
         cdef Py_ssize_t index[MAX_NDIM]
         cdef Py_ssize_t i
         cdef int status
-        cdef Worker *worker = worker_acquire()
+        # Who works within a gate takes contexts when he is let in; those of others must not wait with him for a store.
+        cdef Worker *worker = worker_acquire() if self.gate is None else worker_new()
         worker.streamed, worker.ended = self.streamed, &self.failed
         with nogil:
             while not sz_peek(&self.failed):

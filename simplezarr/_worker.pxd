@@ -76,6 +76,7 @@ cdef inline int step_slot(const Worker *worker, const char *src, int level) noex
 
 cdef char *scratch_grown(Worker *worker, int slot, size_t n) noexcept nogil
 cdef Worker *worker_acquire() except NULL
+cdef Worker *worker_new() except NULL
 cdef void worker_release(Worker *worker) noexcept
 cdef int worker_lend(Worker *worker) except -1
 cdef void worker_borrow(Worker *worker) noexcept

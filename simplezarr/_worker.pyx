@@ -91,9 +91,11 @@ cdef char *scratch_grown(Worker *worker, int slot, size_t n) noexcept nogil:
 
 
 cdef Worker *worker_new() except NULL:
+    """A worker with nothing yet."""
     cdef Worker *worker = <Worker *>calloc(1, sizeof(Worker))
     if worker == NULL:
         raise MemoryError("no memory for a decoder")
+    worker.looked = sz_milliseconds()
     return worker
 
 
@@ -107,11 +109,12 @@ cdef void worker_free(Worker *worker) noexcept:
 
 
 cdef Worker *worker_acquire() except NULL:
+    """A worker that has waited, or a new one."""
     cdef Worker *worker
     try:
         worker = <Worker *><size_t>idle.pop()
     except IndexError:
-        worker = worker_new()
+        return worker_new()
     worker.looked = sz_milliseconds()
     return worker
 
