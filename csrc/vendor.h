@@ -9,6 +9,7 @@
 typedef struct ZSTD_DCtx_s ZSTD_DCtx;
 typedef struct ZSTD_CCtx_s ZSTD_CCtx;
 enum { SZ_ZSTD_COMPRESSION_LEVEL = 100, SZ_ZSTD_CHECKSUM_FLAG = 201 }; /* ZSTD_cParameter */
+enum { SZ_ZSTD_RESET_SESSION = 1 };                                    /* ZSTD_ResetDirective */
 enum { SZ_ZSTD_ERROR_DST_TOO_SMALL = 70, SZ_ZSTD_ERROR_CHECKSUM = 22, SZ_ZSTD_ERROR_SRC_SIZE = 72,
        SZ_ZSTD_ERROR_MEMORY = 64 };
 ZSTD_DCtx *ZSTD_createDCtx(void);

@@ -15,11 +15,12 @@ from simplezarr._worker cimport (
 
 cdef extern from "vendor.h" nogil:
     enum:
-        SZ_ZSTD_COMPRESSION_LEVEL, SZ_ZSTD_CHECKSUM_FLAG, SZ_ZSTD_ERROR_MEMORY
+        SZ_ZSTD_COMPRESSION_LEVEL, SZ_ZSTD_CHECKSUM_FLAG, SZ_ZSTD_ERROR_MEMORY, SZ_ZSTD_RESET_SESSION
     ZSTD_DCtx *ZSTD_createDCtx()
     size_t ZSTD_freeDCtx(ZSTD_DCtx *)
     ZSTD_CCtx *ZSTD_createCCtx()
     size_t ZSTD_freeCCtx(ZSTD_CCtx *)
+    size_t ZSTD_CCtx_reset(ZSTD_CCtx *, int directive)
     size_t ZSTD_CCtx_setParameter(ZSTD_CCtx *, int parameter, int value)
     size_t ZSTD_compress2(ZSTD_CCtx *, void *dst, size_t capacity, const void *src, size_t n)
     size_t ZSTD_compressBound(size_t n)
@@ -104,6 +105,7 @@ cdef int zstd_encode(Worker *worker, const Step *step, const char *src, size_t n
     cdef size_t got
     if zstd_encoder(worker) == NULL:
         return SZ_NO_MEMORY
+    ZSTD_CCtx_reset(worker.zstd_encoder, SZ_ZSTD_RESET_SESSION)  # a stream of Blosc that did not fit has one open
     ZSTD_CCtx_setParameter(worker.zstd_encoder, SZ_ZSTD_COMPRESSION_LEVEL, step.level)
     ZSTD_CCtx_setParameter(worker.zstd_encoder, SZ_ZSTD_CHECKSUM_FLAG, step.checksum)
     got = ZSTD_compress2(worker.zstd_encoder, dst, size[0], src, n)
@@ -261,10 +263,8 @@ cdef class Kernel:
 
 cdef Kernel new_kernel(const char *name, kernel_t decode, kernel_t encode, bound_t bound):
     cdef Kernel kernel = Kernel.__new__(Kernel)
-    kernel.step.name = name
-    kernel.step.decode = decode
-    kernel.step.encode = encode
-    kernel.step.bound = bound
+    kernel.step.name, kernel.step.bound = name, bound
+    kernel.step.decode, kernel.step.encode = decode, encode
     return kernel
 
 

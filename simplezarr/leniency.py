@@ -13,7 +13,7 @@ from contextvars import ContextVar
 
 from simplezarr.errors import ZarrWarning
 
-__all__ = ["CODEC_ALIASES", "collect", "tolerate", "tolerated"]
+__all__ = ["CODEC_ALIASES", "collect", "repeat", "tolerate", "tolerated"]
 
 CASES = {
     "null-member": "null is read as if the member were absent",
@@ -25,6 +25,12 @@ CASES = {
     "structured-endian": "missing; records of this older form are read in little endian",
     "null-endian": "null is read as if the member were absent",
     "transpose-letter": 'the letters "C" and "F" are read as the permutations 0, 1, ... and ..., 1, 0',
+    "missing-setting": "missing; chunks can be read, and are written with the default",
+    "null-setting": "null is read as the default",
+    "spelled-setting": "read as the number or truth value that it stands for",
+    "unusable-setting": "chunks can be read, but not written",
+    "zero-elementsize": "read as the size of the data type, which netCDF-C means by it",
+    "missing-elementsize": "missing; read as 4, which numcodecs takes it for",
     "blosc-typesize": "missing; chunks can be read, and are written with the data type's item size",
     "blosc-blocksize": "missing; read as 0, automatic",
     "nonfinite-attributes": "NaN and Infinity are not JSON; they are read as floats",
@@ -32,7 +38,9 @@ CASES = {
     "cropped-chunk": "stored without its part outside the array; it is read as if it had been stored as a whole",
     "no-padding": "a chunk without its byte of padding, as zarrs stores whole bytes, is read as if it had one",
     "no-codecs": "missing; chunks are read as plain elements in little endian",
-    "no-filters": "an empty list is read as null",
+    "no-filters": "read as null",
+    "one-filter": "read as a list of one filter",
+    "bare-id": "read as the codec of this id with its default settings",
     "text-fill": "a number in a string is read as that number",
     "zero-fill": "0 is read as an element of zero bytes",
     "integer-bool": "0 and 1 are read as false and true",
@@ -68,7 +76,7 @@ CODEC_ALIASES = {
 if sys.version_info >= (3, 12):
     _PLACE = {"skip_file_prefixes": (os.path.dirname(__file__),)}
 else:
-    _PLACE = {"stacklevel": 3}
+    _PLACE = {"stacklevel": 4}
 
 
 _tolerated: ContextVar[int] = ContextVar("tolerated", default=0)
@@ -77,8 +85,12 @@ _collected: ContextVar[list[tuple[str, str]] | None] = ContextVar("collected", d
 
 def tolerate(case: str, where: str, detail: str = "") -> None:
     """Warns that the document is not conforming at `where` but is read, in the way `CASES[case]` says."""
+    repeat(case, f"{where}: {detail}{'; ' if detail else ''}{CASES[case]}")
+
+
+def repeat(case: str, message: str) -> None:
+    """Warn of a case that was collected, with its message."""
     _tolerated.set(_tolerated.get() + 1)
-    message = f"{where}: {detail}{'; ' if detail else ''}{CASES[case]}"
     collected = _collected.get()
     if collected is None:
         warnings.warn(message, ZarrWarning, **_PLACE)

@@ -22,7 +22,7 @@ from simplezarr._flights import written
 from simplezarr.chunking import as_lengths
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.grids import Rectilinear
-from simplezarr.hierarchy import change_node, check_writable
+from simplezarr.hierarchy import change_node
 from simplezarr.keys import join
 from simplezarr.metadata import ArrayMetadata
 from simplezarr.stored import Index, stored_indexes
@@ -37,7 +37,7 @@ _ANY = Rectilinear(())  # stands for a rectilinear grid: it changes with the sha
 
 def resize(array: Any, shape: Any) -> ArrayMetadata:
     """Gives a stored array a new shape; returns its metadata."""
-    check_writable(array)
+    array._check_writable()
     shape = as_lengths(shape, array.ndim, 0, "shape")
     if len(shape) != array.ndim:
         raise MetadataError(f"shape: {shape} has {len(shape)} entries for {array.ndim} dimensions")
@@ -57,7 +57,7 @@ def append(array: Any, data: Any, axis: int) -> ArrayMetadata:
     In this order no reader ever sees an array whose end is missing. The document's lock is held all the while, so that
     of two appends at the same time one comes after the other.
     """
-    check_writable(array)
+    array._check_writable()
     data = data if source_of(data) is not None else as_array(data, array.dtype)
     axis = _check_axis(array, axis)
     _grown(array.shape, data, axis)  # raises where it can't be

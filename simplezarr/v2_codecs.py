@@ -12,6 +12,7 @@ listed: it stands before the first filter that takes bytes, or behind all of the
 {'compressor': {'id': 'zstd', 'level': 3}, 'order': 'F', 'filters': None}
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar
 
@@ -22,11 +23,12 @@ from simplezarr.codecs.blosc import Blosc
 from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.checksums import Checksum
 from simplezarr.codecs.registry import MAX_CODECS, codec_class
+from simplezarr.codecs.shuffle import Shuffle
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.zstd import Zstd
 from simplezarr.errors import ChunkError, MetadataError, UnsupportedError
 from simplezarr.extensions import show
-from simplezarr.leniency import tolerate
+from simplezarr.leniency import collect, repeat, tolerate
 from simplezarr.v2_types import byte_order
 
 __all__ = ["MixedBytes", "chain_to_json", "object_filter", "parse_chain"]
@@ -37,6 +39,10 @@ _IDS = ("blosc", "zstd", "gzip", "vlen-utf8", "vlen-bytes")
 _OBJECT_FILTERS = ("vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2", "pickle", "categorize")
 _COMPRESSORS = ("blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4", "pcodec", "zfpy")
 _MAX_TYPESIZE = 255
+_NOTHING: tuple[Any, ...] = ([], {}, "")  # what some writers store instead of null
+_ZLIB_DEFAULT = 6  # the level that zlib takes -1 for
+_NUMCODECS_ELEMENTSIZE = 4  # of its shuffle
+_DEFAULTS = {"zstd": {"level": 0}, "gzip": {"level": 1}}  # where Zarr 3 has none
 _SHUFFLES = {0: "noshuffle", 1: "shuffle", 2: "bitshuffle"}
 _SHUFFLE_NUMBERS = {name: number for number, name in _SHUFFLES.items()}
 # Members that say in which type, and byte order, a filter takes and gives elements.
@@ -89,9 +95,10 @@ def parse_chain(members: dict, shape: tuple[int, ...], stored: np.dtype, key: st
 def object_filter(members: dict) -> str | None:
     """Returns the id of the filter, or compressor, that says what objects are."""
     filters = members.get("filters")
-    for value in [*(filters if type(filters) is list else ()), members.get("compressor")]:
-        if type(value) is dict and value.get("id") in _OBJECT_FILTERS:
-            return value["id"]
+    for value in [*(filters if type(filters) is list else [filters]), members.get("compressor")]:
+        id = value.get("id") if type(value) is dict else value
+        if type(id) is str and id in _OBJECT_FILTERS:
+            return id
     return None
 
 
@@ -105,16 +112,33 @@ def _is_reversed(members: dict, shape: tuple[int, ...], key: str) -> bool:
 def _listed(members: dict, key: str) -> list[tuple[Any, str]]:
     """The filters and the compressor, each with its place."""
     filters, compressor = members.get("filters"), members.get("compressor")
-    if filters is not None and type(filters) is not list:
+    for name, value in (("filters", filters), ("compressor", compressor)):
+        if value is not None and value in _NOTHING:
+            tolerate("no-filters", f"{key}: {name}", show(value))
+    if type(filters) is dict and filters:
+        tolerate("one-filter", f"{key}: filters")
+        filters = [filters]
+    if filters and type(filters) is not list:
         raise MetadataError(f"{key}: filters: {show(filters)} is neither a list nor null")
-    if filters == []:
-        tolerate("no-filters", f"{key}: filters")
-    listed = [(value, f"{key}: filters[{i}]") for i, value in enumerate(filters or ())]
-    if compressor is not None:
-        listed.append((compressor, f"{key}: compressor"))
+    listed = [(_with_id(value, place), place) for value, place in _placed(filters, compressor, key)]
     if len(listed) > MAX_CODECS:
         raise MetadataError(f"{key}: filters: {len(listed)} codecs; the limit is {MAX_CODECS}")
     return listed
+
+
+def _placed(filters: Any, compressor: Any, key: str) -> Iterator[tuple[Any, str]]:
+    for i, value in enumerate(filters or ()):
+        yield value, f"{key}: filters[{i}]"
+    if compressor is not None and compressor not in _NOTHING:
+        yield compressor, f"{key}: compressor"
+
+
+def _with_id(value: Any, where: str) -> Any:
+    """Return a codec's object, also if only its id is given."""
+    if type(value) is not str:
+        return value
+    tolerate("bare-id", where, show(value))
+    return {"id": value}
 
 
 def _parse_codec(value: Any, stored: np.dtype, where: str) -> Codec:
@@ -131,27 +155,50 @@ def _parse_codec(value: Any, stored: np.dtype, where: str) -> Codec:
     if is_dataclass(found):  # numcodecs adds members now and then
         known = {field.name for field in fields(found)}
         configuration = {member: item for member, item in configuration.items() if member in known}
+    return _make(found, _adapted(id, configuration, stored, where), where)
+
+
+def _make(found: type[Codec], configuration: dict, where: str) -> Codec:
+    """Return the codec; messages name its members, which Zarr 2 does not put into a member `configuration`."""
     try:
-        return found.from_configuration(_adapted(id, configuration, stored, where), where)
-    except MetadataError as error:  # Zarr 2 has no member `configuration`
+        with collect() as cases:
+            return found.from_configuration(configuration, where)
+    except MetadataError as error:
         raise MetadataError(str(error).replace(f"{where}.configuration", where, 1)) from None
+    finally:
+        for case, message in cases:
+            repeat(case, message.replace(f"{where}.configuration", where, 1))
 
 
 def _adapted(id: str, configuration: dict, stored: np.dtype, where: str) -> dict:
     """Returns the configuration of a codec that goes by the same id in both formats as Zarr 3 has it."""
     if id == "blosc":
         shuffle = configuration.get("shuffle", 1)
+        if shuffle in ("-1", "0", "1", "2"):
+            tolerate("spelled-setting", f"{where}.shuffle", show(shuffle))
+            shuffle = int(shuffle)
         if shuffle == -1:
             shuffle = 2 if stored.itemsize == 1 else 1
-        if type(shuffle) is not int or shuffle not in _SHUFFLES:
-            raise MetadataError(f"{where}.shuffle: {show(shuffle)} is not one of -1, 0, 1, 2")
         typesize = stored.itemsize if stored.itemsize <= _MAX_TYPESIZE and stored.kind not in "OT" else 1
+        configuration = {m: v for m, v in configuration.items() if m != "typesize"}  # the header of a chunk has it
         defaults = {"cname": "lz4", "clevel": 5, "blocksize": 0, "typesize": typesize}
-        return {**defaults, **configuration, "shuffle": _SHUFFLES[shuffle]}
-    if id == "zstd":
-        level = configuration.get("level", 0)
-        return {**configuration, "level": int(level) if type(level) is str and level.lstrip("-").isdecimal() else level}
-    return {"level": 1, **configuration} if id == "gzip" else configuration
+        return {**defaults, **configuration, "shuffle": _SHUFFLES.get(shuffle, shuffle)}
+    if id == "shuffle":
+        return {**configuration, "elementsize": _elementsize(configuration, stored, f"{where}.elementsize")}
+    if id == "gzip" and configuration.get("level") in (-1, "-1"):
+        configuration = {**configuration, "level": _ZLIB_DEFAULT}
+    return {**_DEFAULTS.get(id, {}), **configuration}
+
+
+def _elementsize(configuration: dict, stored: np.dtype, where: str) -> Any:
+    """Return the size of the elements that are shuffled, `None` for that of the data type."""
+    size = configuration.get("elementsize", _NUMCODECS_ELEMENTSIZE)
+    if "elementsize" not in configuration and size != stored.itemsize:
+        tolerate("missing-elementsize", where)
+    if type(size) is not bool and size in (0, "0", "", None):
+        tolerate("zero-elementsize", where, show(size))
+        return None
+    return size
 
 
 def _order_behind(value: dict, order: str | None, where: str) -> str | None:
@@ -208,6 +255,8 @@ def _codec_to_json(codec: Codec, stored: np.dtype) -> dict:
         # numcodecs takes the item size from the array, and `typesize` is a member that others refuse
         kept = {member: configuration[member] for member in ("cname", "clevel", "shuffle", "blocksize")}
         return {"id": id, **kept, "shuffle": _SHUFFLE_NUMBERS[codec.shuffle]}
+    if isinstance(codec, Shuffle):  # 0 would be read as the size of the data type
+        configuration = {"elementsize": configuration["elementsize"] or 1}
     if isinstance(codec, Zstd | Checksum):  # others refuse a member that says what goes without saying
         usual = {"checksum": False, "location": getattr(type(codec)(), "location", None)}
         configuration = {m: v for m, v in configuration.items() if m not in usual or v != usual[m]}

@@ -64,6 +64,14 @@ def test_frames_are_what_readers_expect():
     assert struct.unpack("<I", data[-4:]) == (6000,)
 
 
+def test_a_stream_that_did_not_fit_leaves_no_trace():
+    zstandard, random = pytest.importorskip("zstandard"), np.random.default_rng(1).bytes(3000)
+    for _ in range(3):
+        codecs.Blosc("zstd", typesize=1).encode(random)  # its streams don't fit, and are stored as they are
+        data = codecs.Zstd(1, checksum=True).encode(random)
+        assert zstandard.get_frame_parameters(data).has_checksum
+
+
 @pytest.mark.parametrize("location", ["start", "end"])
 def test_a_shard_has_its_inner_chunks_in_order_and_no_gaps(location):
     array = np.arange(1, 25, dtype="u1").reshape(4, 6)

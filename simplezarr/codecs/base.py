@@ -13,14 +13,14 @@ one. A chain is any number of array -> array codecs, one array -> bytes codec, a
 
 import math
 from collections.abc import Sequence
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
+from simplezarr.codecs.configuration import make
 from simplezarr.dtypes import DataType
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.extensions import refuse_unknown
 
 if TYPE_CHECKING:
     from simplezarr._codecs import Kernel
@@ -63,29 +63,22 @@ class ChunkSpec:
 class Codec:
     """Base of all codecs; derive from one of the three kinds below.
 
-    `name` is the codec's name in the metadata. `required` lists members that a stored configuration must have although
-    the Python signature has defaults for them.
+    - `name` is the codec's name in the metadata.
+    - `required` lists members that a stored configuration must have, although they have defaults in Python.
+    - `encoder_only` has the fields that decoding does not need, each with a value in place of one that can't be used.
+    - `self_describing` says that decoding needs no field, and so no member that is unknown either.
     """
 
     __slots__ = ()
     name: ClassVar[str]
     required: ClassVar[tuple[str, ...]] = ()
+    encoder_only: ClassVar[dict[str, object]] = {}
+    self_describing: ClassVar[bool] = False
 
     @classmethod
     def from_configuration(cls, configuration: dict | None, where: str) -> Self:
-        """Makes a codec from the stored JSON; errors begin with `where` and name the member."""
-        configuration = configuration or {}
-        for member in cls.required:
-            if member not in configuration:
-                raise MetadataError(f"{where}.configuration.{member}: missing; {cls.name} needs it")
-        configuration = cls.adapt(configuration, where)
-        try:
-            return cls(**configuration)
-        except MetadataError as error:
-            raise MetadataError(f"{where}.configuration.{error}") from None
-        except (TypeError, ValueError) as error:
-            _check_members(cls, configuration, f"{where}.configuration")
-            raise MetadataError(f"{where}.configuration: {error}") from error
+        """Return the codec that the stored JSON describes; errors begin with `where` and name the member."""
+        return make(cls, cls.adapt(configuration or {}, where), f"{where}.configuration")
 
     @classmethod
     def adapt(cls, configuration: dict, where: str) -> dict:
@@ -120,14 +113,6 @@ class Codec:
     def fit(self, spec: ChunkSpec) -> "Codec":
         """Returns the codec with its open settings chosen for the array that it, or the chain's end of arrays, gets."""
         return self
-
-
-def _check_members(cls: type[Codec], configuration: dict, where: str) -> None:
-    members: tuple[Field, ...] = fields(cls) if is_dataclass(cls) else ()
-    refuse_unknown(configuration, [field.name for field in members], where)
-    for field in members:
-        if field.name not in configuration and field.default is MISSING and field.default_factory is MISSING:
-            raise MetadataError(f"{where}.{field.name}: missing; {cls.name} needs it")
 
 
 class ArrayArrayCodec(Codec):

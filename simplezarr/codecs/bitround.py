@@ -30,6 +30,8 @@ class BitRound(ArrayArrayCodec):
     """
 
     name: ClassVar[str] = "bitround"
+    encoder_only: ClassVar[dict[str, object]] = {"keepbits": 1}
+    self_describing: ClassVar[bool] = True
     fewest: ClassVar[int] = 1
     keepbits: int
 

@@ -20,6 +20,8 @@ __all__ = ["Blosc"]
 
 _COMPRESSORS = ("lz4", "lz4hc", "blosclz", "zstd", "snappy", "zlib")
 _SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
+#: As numcodecs numbers them.
+NUMBERS = dict(enumerate(_SHUFFLES))
 _MAX_TYPESIZE = 255  # what a container's header can hold
 _MAX_NBYTES = 2**31 - 1 - 16
 _MAX_INT32 = 2**31 - 1
@@ -32,6 +34,14 @@ class Blosc(NativeCodec):
 
     name: ClassVar[str] = "blosc"
     required: ClassVar[tuple[str, ...]] = ("cname", "clevel", "shuffle")
+    encoder_only: ClassVar[dict[str, object]] = {
+        "cname": "zstd",
+        "clevel": 5,
+        "shuffle": "shuffle",
+        "typesize": None,
+        "blocksize": 0,
+    }
+    self_describing: ClassVar[bool] = True
     cname: str = "zstd"
     clevel: int = 5
     shuffle: str = "shuffle"
@@ -48,14 +58,18 @@ class Blosc(NativeCodec):
 
     @classmethod
     def adapt(cls, configuration: dict, where: str) -> dict:
-        if "typesize" not in configuration:
-            if configuration["shuffle"] != "noshuffle":
+        found = dict(configuration)
+        if found.get("typesize") in (None, 0, "0", ""):
+            found.pop("typesize", None)
+            if found.get("shuffle") != "noshuffle":
                 tolerate("blosc-typesize", f"{where}.configuration.typesize")
-        elif configuration["typesize"] is None:
-            raise MetadataError(f"{where}.configuration.typesize: null is not an integer from 1 to {_MAX_INT32}")
-        if "blocksize" not in configuration:
+        if "blocksize" not in found:
             tolerate("blosc-blocksize", f"{where}.configuration.blocksize")
-        return configuration
+        if type(found.get("shuffle")) is int and found["shuffle"] in NUMBERS:
+            found["shuffle"] = NUMBERS[found["shuffle"]]
+            shown = f"{configuration['shuffle']} is {found['shuffle']!r}"
+            tolerate("spelled-setting", f"{where}.configuration.shuffle", shown)
+        return found
 
     def fit(self, spec: ChunkSpec) -> "Blosc":
         if self.typesize is not None:

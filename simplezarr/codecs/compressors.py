@@ -35,6 +35,8 @@ class Zlib(NativeCodec):
     """A zlib stream (RFC 1950); `level` goes from -1, zlib's default, and 0, stored as it is, to 9, smallest."""
 
     name: ClassVar[str] = "numcodecs.zlib"
+    encoder_only: ClassVar[dict[str, object]] = {"level": 1}
+    self_describing: ClassVar[bool] = True
     level: int = 1
 
     def __post_init__(self) -> None:
@@ -53,6 +55,8 @@ class Bz2(BoundedCodec):
     """bzip2 streams; `level` goes from 1, blocks of 100 kB, to 9, blocks of 900 kB."""
 
     name: ClassVar[str] = "numcodecs.bz2"
+    encoder_only: ClassVar[dict[str, object]] = {"level": 1}
+    self_describing: ClassVar[bool] = True
     level: int = 1
 
     def __post_init__(self) -> None:
@@ -75,6 +79,7 @@ class Lzma(BoundedCodec):
     """
 
     name: ClassVar[str] = "numcodecs.lzma"
+    encoder_only: ClassVar[dict[str, object]] = {"check": -1, "preset": None}
     format: int = lzma.FORMAT_XZ
     check: int = -1
     preset: int | None = None
@@ -169,6 +174,8 @@ class Lz4(NativeCodec):
     """The number of bytes in four bytes, little endian, then one block of LZ4; more `acceleration` compresses less."""
 
     name: ClassVar[str] = "numcodecs.lz4"
+    encoder_only: ClassVar[dict[str, object]] = {"acceleration": 1}
+    self_describing: ClassVar[bool] = True
     acceleration: int = 1
 
     def __post_init__(self) -> None:

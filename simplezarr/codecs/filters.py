@@ -158,6 +158,7 @@ class Quantize(_Filter):
     """Floating-point numbers rounded to a power of two that keeps `digits` decimal digits behind the point."""
 
     name: ClassVar[str] = "numcodecs.quantize"
+    encoder_only: ClassVar[dict[str, object]] = {"digits": 0}
     digits: int
     dtype: str | None = None
     astype: str | None = None

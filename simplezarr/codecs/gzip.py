@@ -24,10 +24,13 @@ class Gzip(NativeCodec):
 
     name: ClassVar[str] = "gzip"
     required: ClassVar[tuple[str, ...]] = ("level",)
+    encoder_only: ClassVar[dict[str, object]] = {"level": 5}
+    self_describing: ClassVar[bool] = True
+    lowest: ClassVar[int] = 0
     level: int = 5
 
     def __post_init__(self) -> None:
-        check_integer(self.level, 0, 9, "level")
+        check_integer(self.level, self.lowest, 9, "level")
 
     @property
     def kernel(self) -> "Kernel":

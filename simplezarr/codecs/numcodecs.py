@@ -12,8 +12,7 @@ from simplezarr.codecs.checksums import Checksum
 from simplezarr.codecs.gzip import Gzip
 from simplezarr.codecs.registry import register_codec
 from simplezarr.codecs.zstd import Zstd
-from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_choice, show
+from simplezarr.extensions import check_choice
 
 if TYPE_CHECKING:
     from simplezarr._codecs import Kernel
@@ -41,6 +40,7 @@ class NumcodecsGzip(Gzip):
 
     name: ClassVar[str] = "numcodecs.gzip"
     required: ClassVar[tuple[str, ...]] = ()
+    lowest: ClassVar[int] = -1
     level: int = 1
 
 
@@ -56,9 +56,7 @@ class NumcodecsBlosc(Blosc):
     @classmethod
     def adapt(cls, configuration: dict, where: str) -> dict:
         shuffle = configuration.get("shuffle", 1)
-        if type(shuffle) is not int or shuffle not in _SHUFFLES:
-            raise MetadataError(f"{where}.configuration.shuffle: {show(shuffle)} is not one of -1, 0, 1, 2")
-        return {**configuration, "shuffle": _SHUFFLES[shuffle]}
+        return {**configuration, "shuffle": _SHUFFLES.get(shuffle, shuffle) if type(shuffle) is int else shuffle}
 
     def to_json(self) -> dict:
         document = Blosc.to_json(self)

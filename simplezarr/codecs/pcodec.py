@@ -32,6 +32,15 @@ class Pcodec(ArrayBytesCodec):
     """
 
     name: ClassVar[str] = "numcodecs.pcodec"
+    encoder_only: ClassVar[dict[str, object]] = {
+        "level": 8,
+        "mode_spec": "auto",
+        "delta_spec": "auto",
+        "paging_spec": "equal_pages_up_to",
+        "delta_encoding_order": None,
+        "equal_pages_up_to": 262144,
+    }
+    self_describing: ClassVar[bool] = True
     level: int = 8
     mode_spec: str = "auto"
     delta_spec: str = "auto"

@@ -115,6 +115,9 @@ def _load_entry_point(name: str) -> type[Codec] | None:
 
 def parse_codec(value: object, where: str) -> Codec:
     """Reads one codec, in its object or its short-hand form."""
+    if type(value) is dict and "configuration" in value and value["configuration"] in (None, []):
+        tolerate("null-member", f"{where}.configuration")
+        value = {member: item for member, item in value.items() if member != "configuration"}
     name, configuration, _ = parse_extension(value, where)
     if name in CODEC_ALIASES:
         tolerate("codec-alias", where, f"{name!r} is {CODEC_ALIASES[name]!r}")

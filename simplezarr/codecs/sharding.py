@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 
 from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Codec, fit_chain, resolve_chain
 from simplezarr.codecs.bytes import Bytes
+from simplezarr.codecs.configuration import as_integers
 from simplezarr.codecs.crc32c import Crc32c
 from simplezarr.codecs.registry import MAX_CODECS, as_codec, parse_codecs, register_codec
 from simplezarr.dtypes import parse_dtype
@@ -69,7 +70,8 @@ class Sharding(ArrayBytesCodec):
             skipped += getattr(codec, "skipped", ())
         try:
             location = configuration.get("index_location", "end")
-            return cls(configuration["chunk_shape"], codecs, index_codecs, location, tuple(skipped))
+            chunk_shape = as_integers(configuration["chunk_shape"], f"{place}.chunk_shape")
+            return cls(chunk_shape, codecs, index_codecs, location, tuple(skipped))
         except MetadataError as error:
             raise MetadataError(f"{place}.{error}") from None
 

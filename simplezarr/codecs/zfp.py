@@ -95,6 +95,8 @@ class Zfpy(ArrayBytesCodec):
     """
 
     name: ClassVar[str] = "numcodecs.zfpy"
+    encoder_only: ClassVar[dict[str, object]] = {"mode": 4, "tolerance": -1, "rate": -1, "precision": -1}
+    self_describing: ClassVar[bool] = True
     mode: int = 4
     tolerance: float = -1
     rate: float = -1

@@ -26,6 +26,8 @@ class Zstd(NativeCodec):
 
     name: ClassVar[str] = "zstd"
     required: ClassVar[tuple[str, ...]] = ("level",)
+    encoder_only: ClassVar[dict[str, object]] = {"level": 0, "checksum": False}
+    self_describing: ClassVar[bool] = True
     level: int = 0
     checksum: bool = False
 
