@@ -28,6 +28,8 @@ EXTENSIONS = {  # module: (C files, archives)
     "_files": (["files"], []),
     "_flights": (["copy"], []),
     "_locks": ([], []),
+    "_pool": ([], []),
+    "_crew": ([], []),
     "_blocks": (["copy", "copy_run"], []),
     "_walk": ([], []),
     "_decode": (["copy", "files", "box"], []),

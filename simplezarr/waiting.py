@@ -1,8 +1,8 @@
 """Reads that wait for a thread: those of one array are made together, so that what several want is decoded once."""
 
 import os
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -43,31 +43,31 @@ class Waiting:
     __slots__ = ("_process", "_queue")
 
     def __init__(self) -> None:
-        self._queue: deque[tuple[Future[Any], Any]] = deque()
-        self._process = os.getpid()
+        self._queue, self._process = executor.Queue(), os.getpid()
 
     def read(self, array: Any, selection: Any, out: np.ndarray | None) -> "Future[Any]":
         """A Future of `array.read(selection, out=out)`."""
-        if executor.alone() or not is_plain(array) or array.dtype.fields:
-            return executor.submit(array.read, selection, out=out)
-        if self._process != os.getpid():  # forked: what waits here is the parent's
-            self.__init__()  # type: ignore[misc]
-        return executor.hand_over(self._queue, (selection, out), lambda: self._serve(array))
+        if not executor.alone() and is_plain(array) and not array.dtype.fields:
+            if self._process != os.getpid():  # forked: what waits here is the parent's
+                self.__init__()  # type: ignore[misc]
+            future = executor.hand_over(self._queue, (selection, out), partial(_serve, array))
+            if future is not None:
+                return future
+        return executor.submit(array.read, selection, out=out)
 
-    def _serve(self, array: Any) -> None:
-        """Makes the reads that wait; called as often as there are some, so that none is left."""
-        reads: list[Read] = []
-        nbytes = 0
-        while len(reads) < MOST_READS and nbytes < MOST_BYTES:
-            try:
-                future, (selection, out) = self._queue.popleft()
-            except IndexError:
-                break
-            if future.set_running_or_notify_cancel():
-                nbytes += _plan(array, future, selection, out, reads)
-        if len(reads) == 1 or not _read_together(array, reads):
-            for read in reads:
-                _fulfil(read.future, _read_alone, array, read)
+
+def _serve(array: Any, waiting: "Iterator[tuple[Future[Any], Any]]") -> None:
+    """Make the reads that wait; called as often as there are some, so that none is left."""
+    reads: list[Read] = []
+    nbytes = 0
+    for future, (selection, out) in waiting:
+        if future.set_running_or_notify_cancel():
+            nbytes += _plan(array, future, selection, out, reads)
+        if len(reads) == MOST_READS or nbytes >= MOST_BYTES:
+            break
+    if len(reads) == 1 or not _read_together(array, reads):
+        for read in reads:
+            _fulfil(read.future, _read_alone, array, read)
 
 
 def _read_together(array: Any, reads: list[Read]) -> bool:

@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError, Future
 
 import pytest
 
-from simplezarr import executor
+from simplezarr import _pool, executor
 from tests.helpers import PYTHON, same_package, within
 
 pytestmark = pytest.mark.usefixtures("pool")
@@ -28,6 +28,13 @@ def python(code, **environment):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def wait_until(holds):
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
 
 # ---------------------------------------------------------------- run
@@ -272,7 +279,7 @@ def test_calls_for_help_do_not_pile_up():
     busy = [executor.submit(release.wait, 30) for _ in range(4)]
     for _ in range(2000):
         executor.drain(lambda: None, 4)
-    assert executor._pool.queue.qsize() <= executor.MANY_CALLS * 4
+    assert _pool.pools()[0].pending <= 32 * 4
     release.set()
     assert all(f.result(30) for f in busy)
     test_run_uses_the_caller_and_the_pool()
@@ -402,36 +409,40 @@ def test_set_num_threads_lets_what_runs_end():
     assert [future.result(30) for future in futures] == list(range(20))
 
 
+def pool_threads():
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("simplezarr-")]
+
+
 def test_threads_of_an_old_pool_end():
     test_run_uses_the_caller_and_the_pool()
-    old = [thread for thread in threading.enumerate() if thread.name.startswith("simplezarr-")]
+    assert pool_threads()
     executor.set_num_threads(2)
-    for thread in old:
-        thread.join(30)
-        assert not thread.is_alive()
+    wait_until(lambda: not pool_threads())
 
 
 @pytest.mark.parametrize("value", ["0", "-2", "two", "1.5", "²"])
 def test_environment_is_checked(value, monkeypatch):
     monkeypatch.setenv("SIMPLEZARR_NUM_THREADS", value)
-    monkeypatch.setattr(executor, "_threads", 0)
     with pytest.raises(ValueError, match="SIMPLEZARR_NUM_THREADS") as caught:
-        executor.run(print, 2)
+        _pool.told_threads()
     assert repr(value) in str(caught.value)
 
 
 @pytest.mark.parametrize(("value", "wanted"), [("3", 3), (" 5 ", 5), ("1", 1), ("", None)])
-def test_environment(value, wanted, monkeypatch):
-    monkeypatch.setenv("SIMPLEZARR_NUM_THREADS", value)
-    monkeypatch.setattr(executor, "_threads", 0)
+def test_environment(value, wanted):
     default = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert executor.get_num_threads() == (wanted or default)
+    code = "from simplezarr import executor; print(executor.get_num_threads())"
+    assert python(code, SIMPLEZARR_NUM_THREADS=value) == str(wanted or default)
+
+
+def no_thread(*_):
+    raise RuntimeError("can't start new thread")
 
 
 def test_no_thread_can_be_started(monkeypatch):
     """As when the system's limit is reached: all goes on in the calling thread."""
-    monkeypatch.setattr(threading.Thread, "start", lambda self: (_ for _ in ()).throw(RuntimeError("can't start")))
-    monkeypatch.setattr(executor, "_pool", None)
+    monkeypatch.setattr(_pool, "start_new_thread", no_thread)
+    executor.set_num_threads(4)
     seen = []
     executor.run(seen.append, 100)
     assert seen == list(range(100))
@@ -439,16 +450,13 @@ def test_no_thread_can_be_started(monkeypatch):
 
 
 def test_only_one_thread_can_be_started(monkeypatch):
-    start, budget = threading.Thread.start, [1]
+    start, budget = _pool.start_new_thread, [1]
 
-    def starting(self):
-        if not budget:
-            raise RuntimeError("can't start new thread")
-        budget.pop()
-        start(self)
+    def starting(*args):
+        return start(*args) if budget and budget.pop() else no_thread()
 
     executor.set_num_threads(5)
-    monkeypatch.setattr(threading.Thread, "start", starting)
+    monkeypatch.setattr(_pool, "start_new_thread", starting)
     seen = []
     executor.run(lambda i: (time.sleep(0.001), seen.append(i)), 50)
     assert sorted(seen) == list(range(50))
@@ -459,8 +467,8 @@ def test_only_one_thread_can_be_started(monkeypatch):
 
 
 def test_import_starts_nothing():
-    code = "import sys, threading; before = threading.active_count(); from simplezarr import executor\n"
-    assert python(code + "print(threading.active_count() - before, executor._pool)") == "0 None"
+    code = "import sys, threading; before = threading.active_count(); from simplezarr import _pool, executor\n"
+    assert python(code + "print(threading.active_count() - before, _pool.pools())") == "0 ()"
 
 
 def test_submitted_calls_are_made_before_the_program_ends():

@@ -98,26 +98,6 @@ def test_fork_while_the_pool_is_busy():
     assert works()
 
 
-def test_fork_while_another_thread_holds_the_lock():
-    held, release = threading.Event(), threading.Event()
-
-    def hold():
-        with executor._lock:
-            held.set()
-            release.wait(30)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert held.wait(30)
-    try:
-        in_child(lambda: works() and executor.set_num_threads(2) is None)
-        in_child(lambda: executor.set_num_threads(2) is None and executor.get_num_threads() == 2)
-    finally:
-        release.set()
-        thread.join()
-    assert works()
-
-
 def test_fork_in_the_midst_of_runs():
     stop = threading.Event()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from simplezarr import executor
+from simplezarr._locks import KeyLock
 from simplezarr.api import StoreLike, as_store, open_array
 from simplezarr.codecs.chain import bind
 from simplezarr.documents import OWN, RESERVED, Metadata, parse_metadata
@@ -80,7 +81,7 @@ class _Check:
         self.problems: list[Problem] = []
         self.nodes: dict[str, _Node] = {}
         self.total = self.done = self.chunks = self.nbytes = 0
-        self.lock, self.ended = executor.allocate_lock(), False
+        self.ended = False
 
     def report(self) -> Report:
         self.find_nodes()
@@ -155,12 +156,12 @@ class _Check:
 
         def work() -> None:
             while True:
-                with self.lock:
+                with KeyLock(self, "keys"):
                     key = None if self.ended else next(keys, None)
                 if key is None:
                     return
                 self.check_key(key)
-                with self.lock:
+                with KeyLock(self, "done"):
                     self.done += 1
                     if self.progress is not None:
                         self.progress(self.done, max(self.done, self.total))
@@ -168,8 +169,7 @@ class _Check:
         executor.drain(work, executor.width(self.store), self.stop)
 
     def stop(self) -> None:
-        with self.lock:
-            self.ended = True
+        self.ended = True
 
     def check_key(self, key: str) -> None:
         fault = _fault_of_key(key)
@@ -220,7 +220,7 @@ class _Check:
             faults += [("lenient", message) for message in dict(cases).values()]
         except Exception as error:
             faults, count, size = [("unreadable", _description(error))], 1, 0
-        with self.lock:
+        with KeyLock(self, "found"):
             self.chunks += count
             self.nbytes += size
         for kind, message in faults:
