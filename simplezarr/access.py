@@ -20,9 +20,9 @@ from simplezarr.errors import ChunkError
 from simplezarr.leniency import tolerate
 from simplezarr.objects import Elements, read_objects, write_objects
 from simplezarr.selection import Selection, numpy_selection, split_fields
-from simplezarr.values import as_values, check_out, check_text
+from simplezarr.values import as_array, as_values, check_out, check_text
 
-__all__ = ["assign", "fetch", "put", "select", "take"]
+__all__ = ["assign", "assign_chunk", "fetch", "put", "select", "take"]
 
 Select = Callable[[Any, Any], Plan | Selection]
 
@@ -54,6 +54,22 @@ def assign(array: Any, key: Any, value: Any, by: Select | None = None) -> None:
     put(array, what, value)
 
 
+def assign_chunk(array: Any, index: tuple[int, ...], data: Any) -> None:
+    """Assign to a chunk of the grid, with data for all of it or for the part within the array."""
+    box = tuple(
+        [
+            slice(i * size, min((i + 1) * size, length))
+            for i, size, length in zip(index, array.chunks, array.shape, strict=True)
+        ]
+    )
+    inside = tuple([part.stop - part.start for part in box])
+    data = as_array(data, array.dtype)
+    if data.shape not in (array.chunks, inside):
+        part = f", or {inside} without what lies outside the array" if inside != array.chunks else ""
+        raise ValueError(f"data for chunk {tuple(index)} has shape {data.shape}; it must have {array.chunks}{part}")
+    array[box] = data[tuple([slice(length) for length in inside])]
+
+
 def select(array: Any, key: Any) -> Plan | Selection:
     """Return what a key without fields selects, as NumPy understands it."""
     try:
@@ -70,7 +86,7 @@ def take(array: Any, what: Plan | Selection, out: np.ndarray | None = None) -> A
         out = empty(what.shape, array.dtype)
     else:
         check_out(out, array.dtype, what.shape)
-    if array.metadata.grid is not None:
+    if array._is_composed:
         array._take(what, out)
     elif array.metadata.data_type.is_variable:
         chain = python_chain(array.metadata.codecs, array.metadata.spec)
@@ -99,7 +115,7 @@ def put(array: Any, what: Plan | Selection, value: Any) -> None:
         return
     values = as_values(value, array.dtype, what.shape, element=what.scalar, now=not basic)
     try:
-        if array.metadata.grid is not None:
+        if array._is_composed:
             array._put(what, values)
         elif array.metadata.data_type.is_variable:
             chain = python_chain(array.metadata.codecs, array.metadata.spec)

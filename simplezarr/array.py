@@ -10,7 +10,7 @@ from simplezarr import executor
 from simplezarr._pipeline import Pipeline
 from simplezarr._plan import chunk_plan
 from simplezarr._source import Source
-from simplezarr.access import assign, fetch, take
+from simplezarr.access import assign, assign_chunk, fetch, take
 from simplezarr.attributes import Attributes
 from simplezarr.batch import read_many
 from simplezarr.codecs.base import Codec
@@ -23,7 +23,6 @@ from simplezarr.metadata import ArrayMetadata
 from simplezarr.resize import append, resize
 from simplezarr.stored import count_chunks, grid, inner_shape, sharding_of, stored_bytes, summary
 from simplezarr.stores.base import Store
-from simplezarr.values import as_array
 from simplezarr.views import Blocks, OIndex, VIndex
 from simplezarr.waiting import Waiting
 
@@ -67,6 +66,8 @@ class Array:
     dtype: np.dtype
     #: Shape of the unit of reading: of a chunk, or of the inner chunks of a shard.
     chunks: tuple[int, ...]
+    #: Whether reading is reading other arrays, which `_take` does, and writing `_put`.
+    _is_composed = False
     #: Whether chunks that are all fill value are stored; else they are deleted.
     write_empty_chunks: bool
 
@@ -112,6 +113,8 @@ class Array:
     @property
     def fill_value(self) -> Any:
         """The value of elements that are not stored, as a NumPy scalar."""
+        if self.metadata.fill_problem:
+            raise MetadataError(self.metadata.fill_problem)
         return self.metadata.data_type.scalar(self.metadata.fill)
 
     @property
@@ -172,7 +175,7 @@ class Array:
             ("chunks", f"{self.chunks}, grid {self.grid_shape}"),
             ("shards", self.shards),
             ("codecs", ", ".join(str(codec) for codec in self.codecs)),
-            ("fill value", repr(self.fill_value)),
+            ("fill value", "not usable" if self.metadata.fill_problem else repr(self.fill_value)),
             ("dimensions", self.dimension_names),
             ("attributes", ", ".join(self.attrs) or None),
             ("stored", summary(self.store, self.path, self.metadata)),
@@ -325,18 +328,7 @@ class Array:
         """
         self._check_writable()
         chunk_plan(index, self.shape, self.chunks, self._grid)
-        box = tuple(
-            [
-                slice(i * size, min((i + 1) * size, length))
-                for i, size, length in zip(index, self.chunks, self.shape, strict=True)
-            ]
-        )
-        inside = tuple([part.stop - part.start for part in box])
-        data = as_array(data, self.dtype)
-        if data.shape not in (self.chunks, inside):
-            part = f", or {inside} without what lies outside the array" if inside != self.chunks else ""
-            raise ValueError(f"data for chunk {tuple(index)} has shape {data.shape}; it must have {self.chunks}{part}")
-        self[box] = data[tuple([slice(length) for length in inside])]
+        assign_chunk(self, index, data)
 
     def set_chunk_future(self, index: tuple[int, ...], data: Any) -> "Future[None]":
         """A Future of `set_chunk(index, data)`."""
@@ -344,9 +336,11 @@ class Array:
 
     def _check_writable(self) -> None:
         check_writable(self)
-        unknown = [*self.metadata.skipped, *[repr(codec) for codec in self.codecs if codec.decodes_only]]
-        if unknown:
-            raise UnsupportedError(f"array {self.name} can only be read: {', '.join(unknown)} can't be written")
+        obstacles = self.metadata.obstacles + [
+            f"{codec} can't be written" for codec in self.codecs if codec.decodes_only
+        ]
+        if obstacles:
+            raise UnsupportedError(f"array {self.name} can only be read: {'; '.join(obstacles)}")
 
     # ------------------------------------------------------------ changing the shape
 

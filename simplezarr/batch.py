@@ -16,7 +16,7 @@ __all__ = ["is_plain", "read_many"]
 
 def is_plain(array: Any) -> bool:
     """Whether the engine reads an array: its elements are plain memory, and its grid is regular."""
-    return not array.metadata.data_type.is_variable and array.metadata.grid is None
+    return not array.metadata.data_type.is_variable and not array._is_composed
 
 
 def read_many(array: Any, selections: Iterable[Any], out: np.ndarray | None) -> Any:
@@ -42,8 +42,8 @@ def read_many(array: Any, selections: Iterable[Any], out: np.ndarray | None) -> 
 
 def _fill(array: Any, selections: list[Any], plans: list[Plan], outs: list[np.ndarray]) -> None:
     """Reads each selection into its array."""
-    if not array.metadata.data_type.is_variable:
-        batches = [(array, plans, outs)] if array.metadata.grid is None else array._batches(plans, outs)
+    if not array.metadata.data_type.is_variable and not array.metadata.fill_problem:
+        batches = array._batches(plans, outs) if array._is_composed else [(array, plans, outs)]
         try:
             for regular, parts, places in batches:
                 read_batch(regular._source, regular.shape, parts, places)

@@ -160,6 +160,7 @@ def _is_stored_alike(array: Any, source: Any) -> bool:
         and ours.fill == theirs.fill
         and theirs.grid is None
         and not theirs.skipped
+        and not theirs.fill_problem
         and not array.write_empty_chunks
         and not array.store.immutable  # indexes of shards are kept then
         and prod(ours.chunk_shape) * array.dtype.itemsize >= STORED_BYTES

@@ -25,6 +25,10 @@ def make_node(store: Store, path: str, metadata: ArrayMetadata | GroupMetadata, 
 
 def make_array(store: Store, path: str, metadata: ArrayMetadata, **options: Any) -> Array:
     """The array that `metadata` describe; the options are those of `Array`."""
+    if metadata.fill_problem:
+        from simplezarr.unfilled import UnfilledArray
+
+        return UnfilledArray(store, path, metadata, **options)
     if metadata.grid is None:
         return Array(store, path, metadata, **options)
     from simplezarr.rectilinear import RectilinearArray  # such arrays are rare

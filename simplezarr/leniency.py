@@ -42,6 +42,8 @@ CASES = {
     "one-filter": "read as a list of one filter",
     "bare-id": "read as the codec of this id with its default settings",
     "text-fill": "a number in a string is read as that number",
+    "no-fill": "missing; read as null",
+    "bad-fill": "not usable; what is stored can be read, what is not stored raises, and the array can't be written",
     "zero-fill": "0 is read as an element of zero bytes",
     "integer-bool": "0 and 1 are read as false and true",
     "bad-attributes": "not usable; the node is read as if it had none, and they can't be changed",

@@ -12,26 +12,28 @@ import warnings
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-import numpy as np
-
 from simplezarr.codecs.base import ChunkSpec, Codec, fit_chain
-from simplezarr.codecs.bytes import is_big_endian
-from simplezarr.codecs.registry import parse_codecs
-from simplezarr.dtypes import DataType, parse_dtype
+from simplezarr.dtypes import DataType
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
-from simplezarr.extensions import check_integers, mark_of, parse_extension, remember, remembered, show
-from simplezarr.grids import CHUNK_SHAPE, MAX_LENGTH, Axis, Rectilinear, parse_grid, regular_to_json, without_zeros
+from simplezarr.extensions import check_integers, parse_extension, remember, remembered, show
+from simplezarr.grids import CHUNK_SHAPE, MAX_LENGTH, Axis, Rectilinear, regular_to_json, without_zeros
 from simplezarr.keys import ChunkKeys, normalize_path
+from simplezarr.layout import LAYOUT_MEMBERS, NO_FILL, parse_layout
 from simplezarr.leniency import tolerate, tolerated
-from simplezarr.metadata_json import Unusable, check_attributes, dump, load, load_exact_fill
+from simplezarr.metadata_json import Unusable, check_attributes, dump, load
 
-__all__ = ["ArrayMetadata", "GroupMetadata", "check_dimension_names", "parse_consolidated", "parse_node"]
+__all__ = [
+    "ArrayMetadata",
+    "GroupMetadata",
+    "check_dimension_names",
+    "parse_consolidated",
+    "parse_node",
+]
 
 MAX_NDIM = 64  # as NumPy
 _ZARR_FORMAT = 3
 
-_LAYOUT_MEMBERS = ("data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs")
-_MANDATORY = frozenset(("zarr_format", "node_type", "shape", *_LAYOUT_MEMBERS))
+_MANDATORY = frozenset(("zarr_format", "node_type", "shape", *LAYOUT_MEMBERS))
 _ARRAY_MEMBERS = _MANDATORY | {"attributes", "storage_transformers", "dimension_names"}
 _GROUP_MEMBERS = frozenset(("zarr_format", "node_type", "attributes", "consolidated_metadata"))
 
@@ -43,6 +45,7 @@ class ArrayMetadata:
     `chunk_shape` is that of the stored unit, a shard where there are shards. `fill` is an element in native byte order.
     `extra` holds members that need not be understood; they are kept when the document is written again. `skipped` names
     codecs and storage transformers that were unknown and need not be understood; with any, nothing can be written.
+    `fill_problem` says why the document's fill value can't be used, if so: `fill` then stands for nothing.
     `grid` is there where chunks are not all of one shape; `chunk_shape` then has the largest lengths. `bound` is what
     arrays keep here of what follows from all that: many of them may have the same document.
     """
@@ -62,11 +65,18 @@ class ArrayMetadata:
     extra: dict = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
     grid: Rectilinear | None = None
+    fill_problem: str = ""
     bound: Any = field(default=None, init=False, repr=False, compare=False)
 
     def __reduce__(self) -> tuple:
         """A copy begins with nothing bound."""
         return type(self), tuple([getattr(self, part.name) for part in fields(self) if part.init])
+
+    @property
+    def obstacles(self) -> list[str]:
+        """Why the array can't be written, if so."""
+        unknown = [f"{name!r} is unknown" for name in self.skipped]
+        return [*unknown, self.fill_problem] if self.fill_problem else unknown
 
     @property
     def grid_shape(self) -> tuple[int, ...]:
@@ -86,8 +96,8 @@ class ArrayMetadata:
 
     def to_json(self) -> dict:
         """Returns the document's members, each in the form that all readers know."""
-        if self.skipped:
-            raise UnsupportedError(f"unknown {', '.join(map(repr, self.skipped))}: the array can only be read")
+        if self.obstacles:
+            raise UnsupportedError(f"the array can only be read: {'; '.join(self.obstacles)}")
         check_attributes(self.attributes)
         codecs = fit_chain(self.codecs, self.spec, "codecs")
         members = {
@@ -194,6 +204,8 @@ def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
     if "codecs" not in members:
         tolerate("no-codecs", f"{key}: codecs")
         members = {**members, "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}]}
+    if "fill_value" not in members:
+        members = {**members, "fill_value": NO_FILL}
     if not members.keys() >= _MANDATORY:
         missing = next(name for name in sorted(_MANDATORY) if name not in members)
         raise MetadataError(f"{key}: {missing}: missing; an array needs it")
@@ -201,7 +213,7 @@ def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
     shape = check_integers(members["shape"], 0, MAX_LENGTH, f"{key}: shape")
     if len(shape) > MAX_NDIM:
         raise MetadataError(f"{key}: shape: {len(shape)} dimensions; the limit is {MAX_NDIM}")
-    data_type, grid, chunk_keys, fill, codecs, skipped = _layout(members, key, document)
+    data_type, grid, chunk_keys, fill, codecs, skipped, fill_problem = parse_layout(members, key, document)
     rectilinear, chunk_shape = (grid, grid.largest) if isinstance(grid, Rectilinear) else (None, grid)
     if rectilinear is not None:
         rectilinear.check(shape, f"{key}: chunk_grid.configuration.chunk_shapes")
@@ -224,55 +236,8 @@ def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
         extra,
         skipped,
         rectilinear,
+        fill_problem,
     )
-
-
-Layout = tuple[DataType, tuple[int, ...] | Rectilinear, ChunkKeys, bytes, tuple[Codec, ...], tuple[str, ...]]
-
-
-def _layout(members: dict, key: str, document: bytes) -> Layout:
-    """Returns data type, grid, chunk keys, fill value, codecs and names of skipped codecs.
-
-    Most arrays of a store share these, and an array is opened more than once: they are read anew only if they are new.
-    """
-    values = [members[name] for name in _LAYOUT_MEMBERS]
-    try:
-        mark = mark_of(values)
-    except ValueError:
-        raise MetadataError(f"{key}: arrays or objects are nested too deeply") from None
-    layout = remembered.get(mark)
-    if layout is None:
-        before = tolerated()
-        layout, may_repeat = _parse_layout(members, key, document)
-        if may_repeat and tolerated() == before:
-            remember(mark, layout)
-    return layout
-
-
-def _parse_layout(members: dict, key: str, document: bytes) -> tuple[Layout, bool]:
-    """Returns the layout, and whether the same members will always give the same."""
-    data_type = parse_dtype(members["data_type"], f"{key}: data_type")
-    grid = parse_grid(members["chunk_grid"], f"{key}: chunk_grid")
-    chunk_keys = ChunkKeys.from_json(members["chunk_key_encoding"], f"{key}: chunk_key_encoding")
-    skipped: list[str] = []
-    codecs = parse_codecs(members["codecs"], f"{key}: codecs", skipped)
-    for codec in codecs:
-        skipped += getattr(codec, "skipped", ())
-    fill = members["fill_value"]
-    is_rounded = data_type.needs_text(fill)
-    if fill is None:
-        tolerate("null-fill", f"{key}: fill_value")
-        fill = data_type.default_fill
-    else:
-        fill = data_type.fill_from_json(load_exact_fill(document, key) if is_rounded else fill, f"{key}: fill_value")
-        if data_type.name == "structured" and type(members["fill_value"]) is str and is_big_endian(codecs):
-            fill = data_type.swapped(np.frombuffer(fill, data_type.numpy)).tobytes()
-    spec = ChunkSpec(grid.largest if isinstance(grid, Rectilinear) else grid, data_type, fill)
-    if spec.nbytes > MAX_LENGTH:
-        raise MetadataError(f"{key}: {CHUNK_SHAPE}: chunks of {spec.nbytes} bytes; the limit is {MAX_LENGTH}")
-    if any(codec.unfitted for codec in codecs):
-        codecs = fit_chain(codecs, spec, f"{key}: codecs")
-    return (data_type, grid, chunk_keys, fill, codecs, tuple(skipped)), not is_rounded
 
 
 def _parse_group(members: dict, key: str) -> GroupMetadata:

@@ -32,7 +32,7 @@ _MAX_DEPTH = 10_000  # of what is written: more than Python's encoder takes
 
 _WHITESPACE = " \t\n\r"
 _skip_whitespace = re.compile(r"[ \t\n\r]*").match
-_LENIENT_MEMBERS = ("attributes", "consolidated_metadata")
+_LENIENT_MEMBERS = ("attributes", "consolidated_metadata", "fill_value")
 
 
 class Unusable(dict[str, Any]):
@@ -71,7 +71,8 @@ def _unique(members: list[tuple[str, object]]) -> dict:
 _strict = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique).raw_decode
 _standard = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
 _lenient = json.JSONDecoder().raw_decode
-_exact = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=NumberText).raw_decode
+_exact = json.JSONDecoder(parse_float=NumberText).raw_decode
+_unique_lenient = json.JSONDecoder(object_pairs_hook=_unique).raw_decode
 
 
 def load(document: bytes, key: str, lenient: Container[str] | None = _LENIENT_MEMBERS) -> dict:
@@ -199,10 +200,10 @@ def _decode_member(lenient: Container[str] | None, name: str, text: str, at: int
         except _UnusualError as error:
             raise MetadataError(f"{key}: {name}: {error}") from None
     try:
-        return _standard(text, at)
+        return (_strict if name == "fill_value" else _standard)(text, at)
     except _UnusualError:
         tolerate("nonfinite-attributes", f"{key}: {name}")
-        return _lenient(text, at)
+        return (_unique_lenient if name == "fill_value" else _lenient)(text, at)
 
 
 def _decode_fill_exactly(name: str, text: str, at: int, key: str) -> tuple[object, int]:

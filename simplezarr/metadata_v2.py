@@ -17,10 +17,12 @@ import numpy as np
 
 from simplezarr.codecs.base import ChunkSpec, Codec, fit_chain
 from simplezarr.codecs.bytes import Bytes
+from simplezarr.dtypes import DataType
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.extensions import check_choice, check_integers, show
 from simplezarr.grids import MAX_LENGTH, without_zeros
 from simplezarr.keys import ChunkKeys
+from simplezarr.layout import zero_element
 from simplezarr.leniency import tolerate
 from simplezarr.metadata import MAX_NDIM, ArrayMetadata, GroupMetadata, parse_consolidated
 from simplezarr.metadata_json import Unusable, check_attributes, dump, load
@@ -44,8 +46,10 @@ ARRAY, GROUP, ATTRIBUTES, CONSOLIDATED = ".zarray", ".zgroup", ".zattrs", ".zmet
 _ZARR_FORMAT = 2
 _CONSOLIDATED_FORMAT = 1
 
-_MANDATORY = ("zarr_format", "shape", "chunks", "dtype", "fill_value", "order")
-_ARRAY_MEMBERS = frozenset((*_MANDATORY, "compressor", "filters", "dimension_separator", "attributes", "node_type"))
+_MANDATORY = ("zarr_format", "shape", "chunks", "dtype", "order")
+_ARRAY_MEMBERS = frozenset(
+    (*_MANDATORY, "fill_value", "compressor", "filters", "dimension_separator", "attributes", "node_type")
+)
 _GROUP_MEMBERS = frozenset(("zarr_format", "attributes", "node_type", "consolidated_metadata"))
 # The first two are ours; the last zarr-python puts into its copies of `.zgroup`, where it has no place.
 _ONLY_IN_COPIES = frozenset(("node_type", "attributes", "consolidated_metadata"))
@@ -182,7 +186,7 @@ def _parse_array(members: dict, attributes: dict, key: str) -> ArrayMetadataV2:
         raise MetadataError(f"{key}: chunks: {show(chunks)} has {len(chunks)} entries for {len(shape)} dimensions")
     chunks, _ = without_zeros(shape, chunks, (), f"{key}: chunks")
     data_type, stored = parse_type(members["dtype"], object_filter(members), f"{key}: dtype")
-    fill = fill_from_json(members["fill_value"], data_type, stored, f"{key}: fill_value")
+    fill, fill_problem = _parse_fill(members, data_type, stored, key)
     spec = ChunkSpec(chunks, data_type, fill)
     if spec.nbytes > MAX_LENGTH:
         raise MetadataError(f"{key}: chunks: chunks of {spec.nbytes} bytes; the limit is {MAX_LENGTH}")
@@ -197,8 +201,20 @@ def _parse_array(members: dict, attributes: dict, key: str) -> ArrayMetadataV2:
         attributes,
         _dimension_names(attributes, len(shape)),
         {name: value for name, value in members.items() if name not in _ARRAY_MEMBERS},
-        is_undefined=members["fill_value"] is None,
+        fill_problem=fill_problem,
+        is_undefined=members.get("fill_value") is None,
     )
+
+
+def _parse_fill(members: dict, data_type: DataType, stored: np.dtype, key: str) -> tuple[bytes, str]:
+    """Return the fill value as an element, and why it can't be used, if so."""
+    if "fill_value" not in members:
+        tolerate("no-fill", f"{key}: fill_value")
+    try:
+        return fill_from_json(members.get("fill_value"), data_type, stored, f"{key}: fill_value"), ""
+    except MetadataError as error:
+        tolerate("bad-fill", str(error))
+        return zero_element(data_type), str(error)
 
 
 def _parse_group(members: dict, attributes: dict, nodes: dict | None, key: str) -> GroupMetadataV2:

@@ -67,6 +67,7 @@ class RectilinearArray(Array):
     """
 
     __slots__ = ("_regular", "_runs")
+    _is_composed = True
 
     def __init__(self, store: Store, path: str, metadata: ArrayMetadata, **options: Any):
         super().__init__(store, path, metadata, **options)

@@ -29,6 +29,7 @@ _SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "c": 
 _read_type = re.compile(r"([<>|])([biufcSUVMm])([1-9][0-9]{0,9})(?:\[([1-9][0-9]{0,9})?([A-Za-z]{1,7})\])?").fullmatch
 _TIME_UNITS = ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic")
 # What tensorstore writes where NumPy has no type string.
+_is_integer = re.compile(r"[+-]?[0-9]{1,20}").fullmatch
 _PLAIN_NAMES = re.compile(r"bfloat16|u?int[24]|float[468]_[a-z0-9]+").fullmatch
 _OBJECT_TYPES = {"vlen-utf8": "string", "vlen-bytes": "bytes"}
 
@@ -152,6 +153,9 @@ def fill_from_json(value: Any, data_type: DataType, stored: np.dtype, where: str
         value = [_number(part, f"{where}[{i}]") for i, part in enumerate(value)]
     elif kind == "f" or _PLAIN_NAMES(data_type.name):
         value = _number(value, where)
+    elif kind in "iu" and type(value) is str and _is_integer(value):
+        tolerate("text-fill", where)
+        value = int(value)
     elif kind == "b" and type(value) is int and value in (0, 1):
         tolerate("integer-bool", where)
         value = bool(value)
@@ -166,11 +170,10 @@ def _number(value: Any, where: str) -> Any:
         try:
             number = float(value)
         except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            raise MetadataError(f'{where}: {show(value)} is no number, nor one of "NaN", "Infinity", "-Infinity"')
+            message = f'{where}: {show(value)} is neither a number nor one of "NaN", "Infinity", "-Infinity"'
+            raise MetadataError(message) from None
         tolerate("text-fill", where)
-        return number
+        return _number(number, where)
     return value
 
 

@@ -39,6 +39,7 @@ LAYERS = [
     ["stores"],
     ["copying"],
     ["grids", "metadata_json"],
+    ["layout"],
     ["metadata"],
     ["v2_types"],
     ["v2_codecs"],
@@ -56,7 +57,7 @@ LAYERS = [
     ["access"],
     ["batch", "views", "lazy"],
     ["waiting"],
-    ["array", "rectilinear", "group", "api", "__init__"],
+    ["array", "rectilinear", "unfilled", "group", "api", "__init__"],
     ["testing", "utils"],
     ["__main__"],
 ]
