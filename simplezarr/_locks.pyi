@@ -27,3 +27,7 @@ class KeyLock:
     @staticmethod
     def mine(owner: object, key: str) -> KeyLock | None:
         """Return the lock on this key that the calling thread is inside of, if it is."""
+
+    @staticmethod
+    def held_below(owner: object, prefix: str) -> list[str]:
+        """Return the keys that begin with a prefix and that other threads are inside of."""

@@ -8,7 +8,7 @@ when its last reference goes is released: an exception that unwinds the frames r
 import os
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from libc.stdlib cimport free, malloc
@@ -170,6 +170,26 @@ cdef class KeyLock:
             lock = <object>state.holder
         PyThread_release_lock(guard)
         return lock
+
+    @staticmethod
+    def held_below(owner, str prefix not None):
+        """Return the keys that begin with a prefix and that other threads are inside of."""
+        cdef bytes start = encoded(prefix)
+        cdef Py_ssize_t n = PyBytes_GET_SIZE(start)
+        cdef unsigned long me = PyThread_get_thread_ident()
+        cdef list names = []
+        cdef KeyState *state
+        PyThread_acquire_lock(guard, True)
+        try:
+            state = states
+            while state != NULL:
+                if (state.holder != NULL and state.owner == <const void *>owner and state.thread != me and
+                        state.nbytes >= n and memcmp(state.name, PyBytes_AS_STRING(start), n) == 0):
+                    names.append(PyBytes_FromStringAndSize(state.name, state.nbytes))  # bytes are no work for the collector
+                state = state.next
+        finally:
+            PyThread_release_lock(guard)
+        return [decoded(name) for name in names]
 
 
 cdef bint enter_state(KeyLock lock, KeyState *state) except -1:

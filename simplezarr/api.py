@@ -10,7 +10,7 @@ from simplezarr.array import Array
 from simplezarr.create import array_metadata, as_data
 from simplezarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
 from simplezarr.group import Group, find_node, make_array, new_group, require_group
-from simplezarr.hierarchy import create_node
+from simplezarr.hierarchy import create_node, format_above
 from simplezarr.keys import join, normalize_path
 from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
@@ -96,7 +96,7 @@ def create_array(
     chunk_key_encoding: Any = "default",
     dimension_names: Any = None,
     attributes: Any = None,
-    zarr_format: int = 3,
+    zarr_format: int | None = None,
     write_empty_chunks: bool = False,
     overwrite: bool = False,
 ) -> Array:
@@ -116,7 +116,8 @@ def create_array(
     "S5", "2020-01-01" or NaT for dates, a tuple or dict for a record. None: zero, no text, NaT for times.
     chunk_key_encoding: "default", "v2", or a Zarr JSON object, for the separator.
     dimension_names: a str or None for each dimension. attributes: a mapping, as in `Attributes`.
-    zarr_format: 3, or 2 for an array without shards and names of dimensions, its chunk keys being those of "v2".
+    zarr_format: 3, or 2 for an array without shards and names of dimensions, its chunk keys being those of "v2". None:
+    that of the nearest group above, otherwise 3.
     write_empty_chunks: store chunks that are all fill value, now and through the array that is returned.
     overwrite: remove the node that is there, and all below it, once all arguments are known to be valid.
 
@@ -129,6 +130,8 @@ def create_array(
     (<Array /a/b (2, 3) int64 chunks=(1, 3)>, array([5, 4, 3]))
     """
     store, path = as_store(store), normalize_path(path, new=True)
+    if zarr_format is None:
+        zarr_format = format_above(store, path)
     if data is not None:
         data, shape, dtype = as_data(data, shape, dtype)
     if shape is None or dtype is None:
@@ -157,7 +160,7 @@ def create_array(
 
 
 def create_group(
-    store: StoreLike, path: str = "", *, attributes: Any = None, zarr_format: int = 3, overwrite: bool = False
+    store: StoreLike, path: str = "", *, attributes: Any = None, zarr_format: int | None = None, overwrite: bool = False
 ) -> Group:
     """Creates a group, and those above it that are missing. NodeExistsError if there is a node, unless `overwrite`.
 

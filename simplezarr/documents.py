@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from simplezarr import executor, metadata_v2
+from simplezarr import metadata_v2
 from simplezarr.errors import MetadataError
 from simplezarr.extensions import mark_of, remember, remembered
 from simplezarr.grids import regular_to_json
@@ -23,6 +23,7 @@ from simplezarr.metadata_v2 import ARRAY, ATTRIBUTES, CONSOLIDATED, GROUP, Array
 from simplezarr.stores.base import Store
 
 __all__ = [
+    "COPIES",
     "OWN",
     "Metadata",
     "RESERVED",
@@ -35,7 +36,6 @@ __all__ = [
     "find_document",
     "group_of_format",
     "has_metadata",
-    "is_free",
     "parse_copy",
     "parse_metadata",
     "read_metadata",
@@ -110,12 +110,6 @@ def has_metadata(store: Store, path: str, zarr_format: int = 3) -> bool:
     """Whether there is a node at a normalized path; documents of `zarr_format` are looked for first."""
     names = OWN if zarr_format == ArrayMetadata.zarr_format else reversed(OWN)
     return any(_ask(store.exists, join(path, name)) for name in names)
-
-
-def is_free(store: Store, path: str) -> bool:
-    """Whether there is surely no node at a normalized path; all documents are looked for at once."""
-    keys = [join(path, name) for name in OWN]
-    return not any(executor.gather(store.exists, keys, executor.width(store, 1)))
 
 
 def encode_metadata(path: str, metadata: Metadata) -> dict[str, bytes]:
@@ -228,7 +222,7 @@ def drop_copies(document: bytes, key: str) -> bytes | None:
         return None
     with collect():
         members = load(document, key)
-    return None if members.get(COPIES) is None else patch(document, {COPIES: REMOVED})
+    return patch(document, {COPIES: REMOVED}) if COPIES in members else None
 
 
 # ---- copies, as consolidated metadata hold them ----
@@ -244,7 +238,8 @@ def read_copy(store: Store, path: str) -> tuple[dict, dict[str, Text]] | None:
     documents.pop(CONSOLIDATED, None)
     if key.endswith(ArrayMetadata.document):
         members = load(document, key)
-        if members.pop(COPIES, None) is not None:
+        if COPIES in members:
+            del members[COPIES]
             documents = {ArrayMetadata.document: patch(document, {COPIES: REMOVED})}
     else:
         members = metadata_v2.read_members(document, documents.get(ATTRIBUTES), key)

@@ -10,7 +10,7 @@ from simplezarr.attributes import Attributes
 from simplezarr.create import as_attributes, check_format
 from simplezarr.documents import group_of_format, has_metadata, parse_copy, read_metadata
 from simplezarr.errors import NodeExistsError, NodeNotFoundError
-from simplezarr.hierarchy import check_writable, child_names, consolidate, create_node, remove_node
+from simplezarr.hierarchy import check_writable, child_names, consolidate, create_node, format_above, remove_node
 from simplezarr.keys import join, normalize_path
 from simplezarr.metadata import ArrayMetadata, GroupMetadata
 from simplezarr.stores.base import Store
@@ -43,18 +43,20 @@ def find_node(store: Store, path: str, *, read_only: bool) -> "Array | Group | N
 
 
 def new_group(
-    store: Store, path: str, *, attributes: Any = None, zarr_format: int = 3, overwrite: bool = False
+    store: Store, path: str, *, attributes: Any = None, zarr_format: int | None = None, overwrite: bool = False
 ) -> "Group":
-    """Stores a new group at a normalized path."""
+    """Store a new group; of no format in particular, it is of that of the nearest group above."""
     path = normalize_path(path, new=True)
+    if zarr_format is None:
+        zarr_format = format_above(store, path)
     check_format(zarr_format)
     metadata = group_of_format(zarr_format, as_attributes(attributes))
     create_node(store, path, metadata, overwrite=overwrite)
     return Group(store, path, metadata, read_only=False)
 
 
-def require_group(store: Store, path: str, zarr_format: int = 3) -> "Group":
-    """The group at a normalized path, which is made, of a format, if it is missing."""
+def require_group(store: Store, path: str, zarr_format: int | None = None) -> "Group":
+    """Return the group at a normalized path; if it is missing, make it as `new_group` does."""
     node = find_node(store, path, read_only=False)
     if node is None:
         try:

@@ -4,44 +4,64 @@ What holds at every moment, also if the process ends or the store fails in betwe
 
 - A node appears with its own document, which is written last: the groups above it and its chunks are there before.
 - A node disappears with its own document, which is deleted first.
-- A document is changed under its lock: read, changed, written, so that two writers lose nothing of each other.
-- A copy of documents, as `consolidate_metadata` makes it, is dropped from the groups above before what it is a copy of
-  changes. It is worth one `get` for each group above, without parsing where there is no copy.
+- A creator holds the claim of its place from its first look to its last write, and so does the remover of a node. The
+  claim is one lock for arrays and groups of every format. So there is one creator at a time, and what a creator removes
+  after a failure is its own.
+- Claims are waited for from the top down, so that waits form no cycle. Missing groups above are made before the claim
+  is taken. A remover holds its claim and waits for the writers below it (`Store.delete_prefix`). A creator reads the
+  documents above once it has its claim: either it finds a removed group missing, or the removal waits for it.
+- A document is changed and deleted under its lock: read, changed, written, so that two writers lose nothing of each
+  other. The holder of such a lock waits for no claim.
+- Copies of a document, as `consolidate_metadata` makes them, are dropped from the groups above before it changes
+  (see `copies`).
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
-from functools import partial
+from itertools import chain
 from typing import Any
 
 from simplezarr import executor
 from simplezarr._flights import written
+from simplezarr.copies import Above, copies_dropped, groups_above, is_marked, mark, unmark, unmarked
 from simplezarr.documents import (
-    COPIES,
     OWN,
     RESERVED,
     Metadata,
     change_documents,
-    drop_copies,
     encode_metadata,
     find_document,
     group_of_format,
     has_metadata,
-    is_free,
     parse_documents,
     read_copy,
     read_documents,
 )
-from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError
+from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError, ZarrError
 from simplezarr.keys import ChunkKeys, join, normalize_path
-from simplezarr.metadata import ArrayMetadata, GroupMetadata, parse_node
-from simplezarr.metadata_v2 import CONSOLIDATED, GROUP
+from simplezarr.metadata import ArrayMetadata, GroupMetadata
+from simplezarr.metadata_v2 import GROUP, GroupMetadataV2
 from simplezarr.stores.base import Store
+from simplezarr.strays import check_strays
 
-__all__ = ["change_node", "check_writable", "child_names", "consolidate", "create_node", "remove_node"]
+__all__ = [
+    "change_node",
+    "check_writable",
+    "child_names",
+    "consolidate",
+    "create_node",
+    "format_above",
+    "remove_node",
+]
+
+#: Keys that are locked but never stored, so that no change of theirs can end the lock.
+CLAIM, CONSOLIDATION = "zarr.json.claim", "zarr.json.consolidation"
+#: How often a group is consolidated anew because what is below it was changed meanwhile.
+ATTEMPTS = 32
 
 Found = tuple[str, bytes] | None
+Fill = Callable[[], object]
 
 
 def check_writable(node: Any) -> None:
@@ -54,198 +74,267 @@ def check_writable(node: Any) -> None:
 
 
 def create_node(
-    store: Store, path: str, metadata: Metadata, *, overwrite: bool = False, fill: Callable[[], object] | None = None
+    store: Store, path: str, metadata: Metadata, *, overwrite: bool = False, fill: Fill | None = None
 ) -> None:
-    """Stores a new node, and the groups above it that are missing; `fill` writes the chunks of an array.
+    """Store a new node, and the groups above it that are missing; `fill` writes the chunks of an array.
 
     With `overwrite`, what is there is removed; but nothing is touched before all that can be known to fail is checked.
     """
-    documents = encode_metadata(path, metadata)
+    encode_metadata(path, metadata)  # raises what is wrong with them
     store.check_writable(join(path, metadata.document))
+    if overwrite:
+        _remove_link(store, path)
+    while missing := _create(store, path, metadata, overwrite, fill):
+        for group in missing:
+            with suppress(NodeExistsError):  # another creator has made it, or something that `_create` reports
+                create_node(group.store, group.path, group_of_format(metadata.zarr_format))
+
+
+def _create(store: Store, path: str, metadata: Metadata, overwrite: bool, fill: Fill | None) -> Sequence[Above]:
+    """Store a new node. If groups above it are missing, return them and do nothing."""
     keys = metadata.chunk_keys if isinstance(metadata, ArrayMetadata) else None
-    above, free, left = _together(
-        store,
-        lambda: _documents_above(store, path),
-        lambda: is_free(store, path),
-        lambda: _left_over(store, path, keys),
-    )
-    for group, stored in above.items():
-        if stored is not None and not _is_group(*stored):
-            raise NodeExistsError(f"/{group} of {store!r} is an array; /{path} can't be made below it")
-    old = _check_place(store, path, left if free else None, overwrite)
-    _drop_copies(store, above)
-    if old is None:
-        _erase(store, path)
-    else:
-        _remove_names(store, path, old)
-    for group, stored in above.items():
-        if stored is None:
-            with suppress(NodeExistsError):  # someone else has made it meanwhile
-                _put_new(store, group, encode_metadata(group, group_of_format(metadata.zarr_format)))
+    with _claim(store, path):
+        above, documents, names = _together(
+            store,
+            lambda: groups_above(store, path),
+            lambda: _own_documents(store, path),
+            lambda: _chunk_names(store, path, keys),
+        )
+        for group in above:
+            if group.is_array:
+                raise NodeExistsError(f"/{group.path} of {group.store!r} is an array; /{path} can't be made below it")
+        left = _check_place(store, path, documents, _chunks_below(store, path, names, keys), overwrite)
+        missing = [group for group in above if group.found is None]
+        if missing:
+            return missing
+        with copies_dropped(store, above) as drop:
+            drop()
+            if documents:
+                _erase(store, path, documents)
+            else:
+                _delete_keys(store, left)
+            _complete(store, path, metadata, fill)
+    return ()
+
+
+def _complete(store: Store, path: str, metadata: Metadata, fill: Fill | None) -> None:
+    """Write the chunks of a new node, then its documents; if that fails, remove them."""
+    documents = encode_metadata(path, metadata)
+    own = [*documents][-1]
     try:
         if fill is not None:
             fill()
-        _put_new(store, path, documents)
+        for key, document in documents.items():
+            if key != own:
+                store.set(key, document)
+        created = store.create(own, documents[own])
     except BaseException:
-        if fill is not None and keys is not None:
-            with suppress(Exception):  # what has failed is raised, not what then fails as well
-                _remove_names(store, path, _chunk_names(store, path, keys))
+        if fill is not None and isinstance(metadata, ArrayMetadata):
+            with suppress(Exception):  # the first error is the one to raise
+                keys = metadata.chunk_keys
+                _delete_keys(store, [*_chunks_below(store, path, _chunk_names(store, path, keys), keys)])
         raise
+    if not created:  # in a store whose locks do not reach that creator
+        raise NodeExistsError(f"{own!r} of {store!r} was created concurrently by another writer")
+
+
+def _claim(store: Store, path: str) -> AbstractContextManager[object]:
+    """Return the right to make or remove the node at a path."""
+    return store.lock(join(path, CLAIM))
 
 
 def _together(store: Store, *asks: Callable[[], Any]) -> list[Any]:
-    """What each of the functions gives; side by side where the store's answers are to be waited for."""
+    """Return what each of the functions returns; they run side by side if the store's answers take time."""
     return executor.gather(lambda ask: ask(), asks, executor.width(store, 1))
 
 
-def _left_over(store: Store, path: str, keys: ChunkKeys | None) -> Sequence[str]:
-    """Names of chunks, or directories of chunks, where an array is to be made."""
-    try:
-        return _chunk_names(store, path, keys) if keys is not None else []
-    except UnsupportedError:  # can't be listed
+def _own_documents(store: Store, path: str) -> list[str]:
+    """Return the keys of the documents that make a node at a path; none if there is no node."""
+    keys = [join(path, name) for name in OWN]
+    there = executor.gather(store.exists, keys, executor.width(store, 1))
+    return [key for key, exists in zip(keys, there, strict=True) if exists]
+
+
+def _chunk_names(store: Store, path: str, keys: ChunkKeys | None) -> Sequence[str]:
+    """Return the names right below a path with which keys of chunks begin; none if the store can't be listed."""
+    if keys is None:
         return []
-
-
-def _check_place(store: Store, path: str, names: Sequence[str] | None, overwrite: bool) -> Sequence[str] | None:
-    """What is to be removed to make room: left-over names, or None for a node. Raises if that is not allowed.
-
-    A new array would show left-over chunks as its own.
-    """
-    if names is None:
-        if not overwrite:
-            raise NodeExistsError(
-                f"there is a node at /{path} of {store!r} already; overwrite=True removes it, with all below it"
-            )
-        store.list_dir(f"{path}/" if path else "")  # raises if the store can't find what is below, before it matters
-        return None
-    if names and not overwrite:
-        raise NodeExistsError(
-            f"there is no node at /{path} of {store!r}, but {names[0]!r} is there: chunks of an array that was not "
-            "completely written or deleted; overwrite=True removes them"
-        )
-    return names
-
-
-def _chunk_names(store: Store, path: str, keys: ChunkKeys) -> list[str]:
-    """Names right below a path that chunks, or directories of chunks, of such keys have."""
-    names = store.list_dir(f"{path}/" if path else "")
+    try:
+        names = store.list_dir(f"{path}/" if path else "")
+    except UnsupportedError:
+        return []
     if keys.name == "default":
         return [name for name in names if name == "c" or (name.startswith("c.") and keys.separator == ".")]
     return [name for name in names if keys.parse(name) is not None]
 
 
-def _remove_names(store: Store, path: str, names: Sequence[str]) -> None:
+def _chunks_below(store: Store, path: str, names: Sequence[str], keys: ChunkKeys | None) -> Iterator[str]:
+    """Return the keys below these names that chunks of an array may have; raise if there is a node."""
+    skip = len(path) + 1 if path else 0
     for name in names:
-        store.delete(join(path, name))
-        store.delete_prefix(join(path, name))
-    written()
+        key = join(path, name)
+        for found in chain([key] if store.exists(key) else [], store.list(f"{key}/")):
+            if found.rpartition("/")[2] in OWN:
+                node = found.rpartition("/")[0]
+                raise NodeExistsError(f"there is a node at /{node} of {store!r}; an array can't be made above it")
+            if keys is not None and keys.parse(found[skip:]) is not None:
+                yield found
 
 
-def _erase(store: Store, path: str) -> None:
-    """Deletes a node, its document first: what is left if this fails is no node, never an array that lacks chunks."""
-    _together(store, *[partial(store.delete, join(path, name)) for name in OWN])
+def _check_place(
+    store: Store, path: str, documents: Sequence[str], chunks: Iterator[str], overwrite: bool
+) -> list[str]:
+    """Return the keys of chunks that are to be deleted where there is no node. Raise if the place can't be used.
+
+    A new array would show left-over chunks as its own.
+    """
+    if documents and not overwrite:
+        raise NodeExistsError(
+            f"there is a node at /{path} of {store!r} already; overwrite=True removes it, with all below it"
+        )
+    if documents:
+        check_strays(store, path)
+        return []
+    first = next(chunks, None)
+    if first is not None and not overwrite:
+        raise NodeExistsError(
+            f"there is no node at /{path} of {store!r}, but {first!r} is there: a chunk of an array that was not "
+            "completely written or deleted; overwrite=True removes such chunks"
+        )
+    return [] if first is None else [first, *chunks]
+
+
+def _delete_keys(store: Store, keys: Sequence[str]) -> None:
+    executor.run(lambda i: store.delete(keys[i]), len(keys), executor.width(store))
+    if keys:
+        written()
+
+
+def _erase(store: Store, path: str, documents: Sequence[str]) -> None:
+    """Delete a node, its document first: what is left if this fails is no node, never an array that lacks chunks."""
+    for key in documents:
+        with store.lock(key):
+            store.delete(key)
     store.delete_prefix(f"{path}/" if path else "")
     written()
 
 
-def _put_new(store: Store, path: str, documents: dict[str, bytes]) -> None:
-    own = [*documents][-1]
-    with store.lock(own):
-        if not is_free(store, path):
-            raise NodeExistsError(f"{own!r} of {store!r} was made by someone else at the same time")
-        for key, document in documents.items():
-            store.set(key, document)
-
-
 def remove_node(store: Store, path: str) -> None:
-    """Deletes a node and all below it; NodeNotFoundError if there is none."""
-    found, above = _together(store, lambda: has_metadata(store, path), lambda: _documents_above(store, path))
-    if not found:
+    """Delete a node and all below it; NodeNotFoundError if there is none."""
+    if _remove_link(store, path):
+        return
+    if not has_metadata(store, path):
         raise NodeNotFoundError(f"there is no node at /{path} of {store!r}")
-    store.list_dir(path)  # raises if the store can't find what is below
-    _drop_copies(store, above)
-    _erase(store, path)
+    with _claim(store, path):
+        above, documents = _together(store, lambda: groups_above(store, path), lambda: _own_documents(store, path))
+        if not documents:
+            raise NodeNotFoundError(f"there is no node at /{path} of {store!r}; it was deleted concurrently")
+        check_strays(store, path)
+        with copies_dropped(store, above) as drop:
+            drop()
+            _erase(store, path, documents)
+
+
+def _remove_link(store: Store, path: str) -> bool:
+    """Remove a link that leads to a node; what it leads to stays. Return whether there was one."""
+    outer = None if path else store.enclosing(OWN)
+    place, prefix = (store, path) if outer is None else outer
+    if not prefix or not place.is_link(prefix) or not has_metadata(store, path):
+        return False
+    above = groups_above(store, path)
+    for group in above:
+        if group.is_array:
+            return False  # for the caller to report
+    with copies_dropped(store, above) as drop:
+        drop()
+        place.delete(prefix)
+        written()
+    return True
 
 
 def change_node(store: Store, path: str, change: Callable[[Any], Metadata]) -> Any:
-    """Replaces the metadata of a node by what `change` makes of them, under the document's lock; returns them."""
-    above, found = _together(store, lambda: _documents_above(store, path), lambda: find_document(store, path))
-    return _change_document(store, path, found, change, first=partial(_drop_copies, store, above))
+    """Replace the metadata of a node by what `change` makes of them, under the document's lock; return them.
 
-
-def _change_document(
-    store: Store,
-    path: str,
-    found: Found,
-    change: Callable[[Any], Metadata],
-    copies: dict[str, dict] | None = None,
-    first: Callable[[], object] | None = None,
-) -> Any:
-    """Store what `change` makes of a node's metadata, and new consolidated metadata; `first` is called before that.
-
-    What fails fails before anything is stored, and before `first`.
+    What fails fails before anything is stored.
     """
+    above, found = _together(store, lambda: groups_above(store, path), lambda: find_document(store, path))
     own = found[0] if found else ""
-    with store.lock(own) if found else nullcontext():
+    with copies_dropped(store, above) as drop, store.lock(own) if found else nullcontext():
         document = store.get(own) if found else None
         if document is None:
             raise NodeNotFoundError(f"there is no node at /{path} of {store!r} any more")
         documents = read_documents(store, path, own, document)
         before = parse_documents(path, documents)
         metadata = change(before)
-        changed = change_documents(path, documents, before, metadata, copies)
-        if first is not None:
-            first()
+        changed = change_documents(path, documents, before, metadata)
+        drop()
         for key, content in changed.items():
             store.set(key, content)
     return metadata
 
 
+def format_above(store: Store, path: str) -> int:
+    """Return the Zarr format of the nearest group above a place, otherwise 3.
+
+    >>> from simplezarr.stores import MemoryStore
+    >>> format_above(MemoryStore({".zgroup": b'{"zarr_format": 2}'}), "a/b"), format_above(MemoryStore(), "a")
+    (2, 3)
+    """
+    for group in reversed(groups_above(store, path)):
+        if group.found is not None:
+            return GroupMetadataV2.zarr_format if group.found[0].endswith(GROUP) else GroupMetadata.zarr_format
+    return GroupMetadata.zarr_format
+
+
 # ---- consolidated metadata ----
 
 
-def _ancestors(path: str) -> list[str]:
-    """The paths of the groups above a node, the root first.
-
-    >>> _ancestors("a/b/c"), _ancestors("")
-    (['', 'a', 'a/b'], [])
-    """
-    names = path.split("/") if path else []
-    return ["/".join(names[:depth]) for depth in range(len(names))]
-
-
-def _documents_above(store: Store, path: str) -> dict[str, Found]:
-    groups = _ancestors(path)
-    found = executor.gather(lambda group: find_document(store, group), groups, executor.width(store, 1))
-    return dict(zip(groups, found, strict=True))
-
-
-def _is_group(key: str, document: bytes) -> bool:
-    if key.endswith(ArrayMetadata.document):
-        return isinstance(parse_node(document, key), GroupMetadata)
-    return key.endswith(GROUP)
-
-
-def _drop_copies(store: Store, groups: dict[str, Found]) -> None:
-    """Removes consolidated metadata from those of these groups that have any."""
-    for group, found in groups.items():
-        if found is None:
-            continue
-        key, document = found
-        if key.endswith(GROUP):
-            store.delete(join(group, CONSOLIDATED))
-        elif COPIES.encode() in document:
-            with store.lock(key):
-                without = drop_copies(store.get(key) or b"{}", key)
-                if without is not None:
-                    store.set(key, without)
-
-
 def consolidate(store: Store, path: str) -> GroupMetadata:
-    """Stores copies of all documents below a group in the group's own; returns its metadata.
+    """Store copies of all documents below a group in the group's own; return its metadata.
 
     The documents are copied as they are, sorted by depth and name. All of one depth are fetched at once.
     """
+    with store.lock(join(path, CONSOLIDATION)):
+        for _ in range(ATTEMPTS):
+            metadata = _consolidate(store, path)
+            if metadata is not None:
+                return metadata
+    raise ZarrError(
+        f"/{path} of {store!r}: other writers changed what is below it each time it was consolidated; "
+        "consolidate it when they have finished"
+    )
+
+
+def _consolidate(store: Store, path: str) -> GroupMetadata | None:
+    """Consolidate a group; None if something was changed meanwhile."""
+    found = find_document(store, path)
+    if found is None:
+        raise NodeNotFoundError(f"there is no node at /{path} of {store!r} any more")
+    key = found[0]
+    mark(store, key)
+    try:
+        nodes, texts = _copies_below(store, path)
+        with store.lock(key):
+            document = store.get(key)
+            if document is None or not is_marked(document, key):
+                return None
+            documents = read_documents(store, path, key, unmarked(document))
+            before = parse_documents(path, documents)
+            if not isinstance(before, GroupMetadata):
+                raise NodeExistsError(f"/{path} of {store!r} is an array, not a group")
+            _check_formats(path, nodes, before.zarr_format)
+            changed = change_documents(path, documents, before, before, texts)
+            for name, content in ({key: documents[before.document]} | changed).items():
+                store.set(name, content)
+        return replace(before, consolidated=nodes)
+    except BaseException:
+        with suppress(Exception):  # the first error is the one to raise
+            unmark(store, key)
+        raise
+
+
+def _copies_below(store: Store, path: str) -> tuple[dict[str, dict], dict[str, dict]]:
+    """Return the members, and the texts, of all documents below a group, by path relative to it."""
     found: dict[str, dict] = {}
     texts: dict[str, dict] = {}
     level, width = [path], executor.width(store)
@@ -260,16 +349,15 @@ def consolidate(store: Store, path: str) -> GroupMetadata:
                 found[below], texts[below] = copy
                 if found[below].get("node_type") == "group":
                     level.append(node)
+    return found, texts
 
-    def change(metadata: GroupMetadata) -> GroupMetadata:
-        for node, members in found.items():
-            if members.get("zarr_format") != metadata.zarr_format:
-                raise UnsupportedError(
-                    f"/{join(path, node)} is of another format than the group /{path}; a copy can't be of both"
-                )
-        return replace(metadata, consolidated=found)
 
-    return _change_document(store, path, find_document(store, path), change, texts)
+def _check_formats(path: str, nodes: dict[str, dict], zarr_format: int) -> None:
+    for node, members in nodes.items():
+        if members.get("zarr_format") != zarr_format:
+            raise UnsupportedError(
+                f"/{join(path, node)} is of another format than the group /{path}; a copy can't be of both"
+            )
 
 
 def child_names(store: Store, path: str) -> list[str]:

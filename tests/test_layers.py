@@ -45,6 +45,7 @@ LAYERS = [
     ["v2_codecs"],
     ["metadata_v2"],
     ["documents"],
+    ["copies", "strays"],
     ["hierarchy"],
     ["attributes", "create", "stored"],
     ["resize"],

@@ -142,7 +142,8 @@ def test_groups(tmp_path):
     assert [list(root), list(root["a"])] == [["a", "c"], []]
     with pytest.raises(sz.NodeExistsError):
         sz.create_group(tmp_path, "a")
-    assert sz.create_group(tmp_path, "a", overwrite=True).metadata.zarr_format == 3
+    assert sz.create_group(tmp_path, "a", overwrite=True).metadata.zarr_format == 2
+    assert sz.create_group(tmp_path, "a", overwrite=True, zarr_format=3).metadata.zarr_format == 3
     assert documents(tmp_path / "a") == {}
 
 

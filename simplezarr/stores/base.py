@@ -22,7 +22,7 @@ from simplezarr.errors import ReadOnlyError, UnsupportedError
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["Store", "byte_view", "check_key", "check_prefix", "clip_range", "names_below"]
+__all__ = ["Store", "await_writers", "byte_view", "check_key", "check_prefix", "clip_range", "names_below"]
 
 
 class Store(ABC):
@@ -91,7 +91,12 @@ class Store(ABC):
         raise ReadOnlyError(f"{key!r} can't be deleted: {self!r} is a store without a `delete` method")
 
     def delete_prefix(self, prefix: str) -> None:
-        """Remove all keys below a prefix; that there are none is no error."""
+        """Remove all keys below a prefix; that there are none is no error.
+
+        Other threads that hold the lock of a key below it are waited for first, so that what they store is removed too
+        (a `LocalStore` also waits for those of other processes). A store with a `lock` of its own should do likewise.
+        """
+        await_writers(self, check_prefix(prefix))
         keys = [*self.list(prefix)]
         executor.run(lambda i: self.delete(keys[i]), len(keys), executor.width(self))
 
@@ -114,6 +119,35 @@ class Store(ABC):
         check_key(key)
         self.check_writable(key)
         return KeyLock(self, key)
+
+    def create(self, key: str, value: "Buffer") -> bool:
+        """Store a value unless there is such a key; return whether it was stored.
+
+        The default excludes the same writers as `lock`. A store that can do more, as those with conditional requests,
+        should: of several who create one node, exactly one succeeds then, wherever they run.
+
+        >>> from simplezarr.stores import MemoryStore
+        >>> store = MemoryStore()
+        >>> store.create("a", b"1"), store.create("a", b"2"), store.get("a")
+        (True, False, b'1')
+        """
+        with self.lock(key):
+            if self.exists(key):
+                return False
+            self.set(key, value)
+        return True
+
+    def is_link(self, prefix: str) -> bool:
+        """Return whether a prefix leads elsewhere, as a symbolic link does; `delete(prefix)` then removes the link."""
+        return False
+
+    def enclosing(self, names: Sequence[str]) -> "tuple[Store, str] | None":
+        """Return the store that this one is a view into, and the prefix of the view in it; None if it is no view.
+
+        names: of documents. A directory is part of a larger hierarchy if the directory above holds one of them; the
+        store of the uppermost one is returned.
+        """
+        return None
 
     def exists(self, key: str) -> bool:
         """Whether there is such a key."""
@@ -139,6 +173,13 @@ class Store(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+def await_writers(owner: object, prefix: str) -> None:
+    """Wait for the other threads that are inside a `KeyLock` of this owner, of a key below a prefix with its slash."""
+    for key in KeyLock.held_below(owner, prefix):
+        with KeyLock(owner, key):
+            pass
 
 
 def check_key(key: str) -> None:

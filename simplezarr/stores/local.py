@@ -152,6 +152,23 @@ class LocalStore(Store):
             _remove_tree(path)
         prune(path, self.root)
 
+    def is_link(self, prefix: str) -> bool:
+        return os.path.islink(self._directory(check_prefix(prefix), writing=True))
+
+    def enclosing(self, names: Sequence[str]) -> tuple[Store, str] | None:
+        """As `Store.enclosing`. Directories without any files are looked through; any other that holds none of the names
+        ends the search, and so does `follow_symlinks=False`.
+        """
+        directory, below, outer = self.root, "", None
+        while self.follow_symlinks and directory != os.path.dirname(directory):
+            directory, name = os.path.split(directory)
+            below = f"{name}/{below}" if below else name
+            if any(os.path.isfile(f"{directory}/{document}") for document in names):
+                outer = directory, below
+            elif outer is not None or not _is_void(directory):
+                break
+        return None if outer is None else (LocalStore(outer[0], self.durable), outer[1])
+
     def remove_partials(self, prefix: str = "", older_than: float = 3600.0) -> int:
         """Remove the drafts that killed processes have left behind, and return how many there were.
 
@@ -264,6 +281,24 @@ def _is_there(path: str) -> bool:
         os.lstat(path)
     except _MISSING:
         return False
+    return True
+
+
+def _is_void(path: str) -> bool:
+    """Return whether there is no file below a path, but for drafts."""
+    pending = [path]
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+                    elif not entry.name.endswith(PARTIAL):
+                        return False
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return False
     return True
 
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from simplezarr._locks import KeyLock
-from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, clip_range, names_below
+from simplezarr.stores.base import Store, await_writers, byte_view, check_key, check_prefix, clip_range, names_below
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -55,6 +55,7 @@ class MemoryStore(Store):
 
     def delete_prefix(self, prefix: str) -> None:
         self.check_writable(prefix)
+        await_writers(self.values, check_prefix(prefix))
         for key in self.list(prefix):
             self.values.pop(key, None)
 

@@ -76,6 +76,12 @@ class WrapperStore(Store):
         self.check_writable(key)
         return self.store.lock(key)
 
+    def is_link(self, prefix: str) -> bool:
+        return self.store.is_link(prefix)
+
+    def enclosing(self, names: Sequence[str]) -> tuple[Store, str] | None:
+        return self.store.enclosing(names)
+
     def exists(self, key: str) -> bool:
         return self.store.exists(key)
 

@@ -1,0 +1,174 @@
+"""The groups above a node, and the consolidated metadata in them, which are copies of the documents below.
+
+No copy may ever be out of date through this library. So each change of a document drops the copies above it before, and
+looks again afterwards, in case one was being made meanwhile. Consolidation leaves a mark in the group's own document
+before it reads anything, and stores its copy only if the mark is still there. If the copy misses a change, the change
+was stored after the mark, so its second look finds the mark, or the copy, and removes it.
+"""
+
+import errno
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from simplezarr import executor
+from simplezarr.documents import COPIES, OWN, drop_copies, find_document
+from simplezarr.errors import MetadataError, ZarrWarning
+from simplezarr.json_text import REMOVED, patch
+from simplezarr.keys import join
+from simplezarr.leniency import collect
+from simplezarr.metadata import ArrayMetadata
+from simplezarr.metadata_json import load
+from simplezarr.metadata_v2 import ARRAY, CONSOLIDATED, GROUP
+from simplezarr.stores.base import Store
+
+__all__ = ["Above", "copies_dropped", "groups_above", "is_marked", "mark", "unmark", "unmarked"]
+
+#: The mark: the member that holds the copy (in Zarr 3) is there, but null.
+MARK = {COPIES: None}
+
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+class Above(NamedTuple):
+    """The place of a group above a node, with the key and the content of the document there, if there is one."""
+
+    store: Store
+    path: str
+    found: tuple[str, bytes] | None
+
+    @property
+    def is_array(self) -> bool:
+        """Return whether the document is that of an array; one that can't be read is taken for a group's."""
+        if self.found is None:
+            return False
+        key, document = self.found
+        if not key.endswith(ArrayMetadata.document):
+            return key.endswith(ARRAY)
+        try:
+            return b'"array"' in document and load(document, key).get("node_type") == "array"
+        except MetadataError:
+            return False
+
+
+def groups_above(store: Store, path: str) -> list[Above]:
+    """Return the places of the groups above a node, the outermost first.
+
+    A store may be a view into a hierarchy, as a `LocalStore` of a directory in it is; then groups above the store's
+    root are among them.
+    """
+    places = [(store, group) for group in _ancestors(path)]
+    outer = store.enclosing(OWN)
+    if outer is not None:
+        places[:0] = [(outer[0], group) for group in _ancestors(outer[1])]
+    found = executor.gather(lambda place: find_document(*place), places, executor.width(store, 1))
+    return [Above(*place, document) for place, document in zip(places, found, strict=True)]
+
+
+def _ancestors(path: str) -> list[str]:
+    """Return the paths of the groups above a node, the root first.
+
+    >>> _ancestors("a/b/c"), _ancestors("")
+    (['', 'a', 'a/b'], [])
+    """
+    names = path.split("/") if path else []
+    return ["/".join(names[:depth]) for depth in range(len(names))]
+
+
+@contextmanager
+def copies_dropped(store: Store, above: Sequence[Above]) -> Iterator[Callable[[], None]]:
+    """Change, within `with`, documents in a store that groups above may have copies of.
+
+    The function that is returned drops the copies; it is called before the first change.
+    """
+    changing = False
+
+    def drop() -> None:
+        nonlocal changing
+        changing = True
+        for place in above:
+            _drop_copy(store, place)
+
+    try:
+        yield drop
+    finally:
+        if changing:
+            _look_again(store, above)
+
+
+def _look_again(store: Store, above: Sequence[Above]) -> None:
+    """Drop the copies that were made meanwhile. The change is done, so what fails here is no reason to raise."""
+    try:
+        for place in _again(store, above):
+            _drop_copy(store, place)
+    except Exception as error:
+        message = f"{store!r}: a consolidation that ran meanwhile may be out of date: {error}; consolidate again"
+        warnings.warn(message, ZarrWarning, stacklevel=2)
+
+
+def _again(store: Store, above: Sequence[Above]) -> list[Above]:
+    """Return the same places with the documents of now."""
+
+    def look(place: Above) -> Above:
+        if place.found is None:
+            return Above(place.store, place.path, find_document(place.store, place.path))
+        key = place.found[0]
+        document = place.store.get(key)
+        return place._replace(found=None if document is None else (key, document))
+
+    return executor.gather(look, above, executor.width(store, 1))
+
+
+def _drop_copy(store: Store, place: Above) -> None:
+    """Remove the copy, or the mark, that a group may have.
+
+    A group above the root of `store` that can't be written to keeps its copy, with a warning.
+    """
+    if place.found is None:
+        return
+    key, document = place.found
+    try:
+        if COPIES.encode() in document:
+            _change_document(place.store, key, drop_copies)
+        if key.endswith(GROUP):
+            place.store.delete(join(place.path, CONSOLIDATED))
+    except OSError as error:
+        if place.store is store or error.errno not in _READ_ONLY:
+            raise
+        message = f"{key!r} of {place.store!r}: the consolidated metadata are out of date now and can't be changed"
+        warnings.warn(f"{message}: {error}; consolidate again", ZarrWarning, stacklevel=2)
+
+
+def mark(store: Store, key: str) -> None:
+    """Put the mark of a consolidation into a group's document; a copy that is there serves as well."""
+    _change_document(store, key, lambda document, key: None if is_marked(document, key) else patch(document, MARK))
+
+
+def unmark(store: Store, key: str) -> None:
+    """Remove the mark of a consolidation that has failed."""
+
+    def change(document: bytes, key: str) -> bytes | None:
+        return unmarked(document) if load(document, key).get(COPIES, MARK) is None else None
+
+    _change_document(store, key, change)
+
+
+def is_marked(document: bytes, key: str) -> bool:
+    """Return whether nothing below a group was changed since its document was marked."""
+    with collect():
+        return COPIES in load(document, key)
+
+
+def unmarked(document: bytes) -> bytes:
+    """Return a group's document without mark or copy."""
+    return patch(document, {COPIES: REMOVED})
+
+
+def _change_document(store: Store, key: str, change: Callable[[bytes, str], bytes | None]) -> None:
+    """Replace a document by what `change` makes of it, under its lock; None is no change."""
+    with store.lock(key):
+        document = store.get(key)
+        changed = None if document is None else change(document, key)
+        if changed is not None:
+            store.set(key, changed)
