@@ -156,8 +156,8 @@ class LocalStore(Store):
         return os.path.islink(self._directory(check_prefix(prefix), writing=True))
 
     def enclosing(self, names: Sequence[str]) -> tuple[Store, str] | None:
-        """As `Store.enclosing`. Directories without any files are looked through; any other that holds none of the names
-        ends the search, and so does `follow_symlinks=False`.
+        """As `Store.enclosing`. Directories without any files are looked through; any other without one of the names ends
+        the search. None with `follow_symlinks=False`.
         """
         directory, below, outer = self.root, "", None
         while self.follow_symlinks and directory != os.path.dirname(directory):
