@@ -156,7 +156,7 @@ class LocalStore(Store):
         return os.path.islink(self._directory(check_prefix(prefix), writing=True))
 
     def enclosing(self, names: Sequence[str]) -> tuple[Store, str] | None:
-        """As `Store.enclosing`. Directories without any files are looked through; any other without one of the names ends
+        """As `Store.enclosing`. Directories without any files are passed over; any other without one of the names ends
         the search. None with `follow_symlinks=False`.
         """
         directory, below, outer = self.root, "", None
