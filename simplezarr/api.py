@@ -48,18 +48,23 @@ def _file_url_path(url: str) -> str:
     return unquote(parts.path)
 
 
-def open(store: StoreLike, path: str = "", *, mode: Literal["r", "r+"] = "r") -> Array | Group:
+def open(
+    store: StoreLike, path: str = "", *, mode: Literal["r", "r+"] = "r", consolidated: bool = True
+) -> Array | Group:
     """Opens the array or group at a path of a store.
 
     store: a Store, a local path, a file:// URL, or a dict of bytes (an in-memory store over it). mode: "r" for reading,
-    "r+" to change what is there. Raises NodeNotFoundError where there is no node, MetadataError for a document that is
-    not valid, UnsupportedError for one that uses what this library doesn't know.
+    "r+" to change what is there. consolidated: whether a group that is opened for reading answers from its consolidated
+    metadata, if it holds any: what is below it is then as of when these were made, and the store isn't asked.
+
+    Raises NodeNotFoundError where there is no node, MetadataError for a document that is not valid, UnsupportedError
+    for one that uses what this library doesn't know.
 
     >>> open({"zarr.json": b'{"zarr_format": 3, "node_type": "group"}'})
     <Group /: empty>
     """
     _check_mode(mode, ("r", "r+"))
-    return _open(as_store(store), normalize_path(path), mode)
+    return _open(as_store(store), normalize_path(path), mode, consolidated)
 
 
 def open_array(store: StoreLike, path: str = "", *, mode: Literal["r", "r+"] = "r") -> Array:
@@ -70,13 +75,15 @@ def open_array(store: StoreLike, path: str = "", *, mode: Literal["r", "r+"] = "
     return node
 
 
-def open_group(store: StoreLike, path: str = "", *, mode: Literal["r", "r+", "a"] = "r") -> Group:
+def open_group(
+    store: StoreLike, path: str = "", *, mode: Literal["r", "r+", "a"] = "r", consolidated: bool = True
+) -> Group:
     """Opens a group; as `open`, but an array raises MetadataError, and mode "a" makes the group where it is missing."""
     _check_mode(mode, ("r", "r+", "a"))
     store, path = as_store(store), normalize_path(path)
     if mode == "a":
         return require_group(store, path)
-    node = _open(store, path, mode)
+    node = _open(store, path, mode, consolidated)
     if not isinstance(node, Group):
         raise MetadataError(f"{node.name} of {node.store!r} is an array, not a group; open_array opens it")
     return node
@@ -167,7 +174,7 @@ def create_group(
     >>> create_group({}, "a/b", attributes={"title": "new"}).attrs
     {'title': 'new'}
     """
-    store, path = as_store(store), normalize_path(path, new=True)
+    store, path = as_store(store), normalize_path(path)
     return new_group(store, path, attributes=attributes, zarr_format=zarr_format, overwrite=overwrite)
 
 
@@ -189,8 +196,8 @@ def load(store: StoreLike, path: str = "") -> np.ndarray:
     return open_array(store, path).read()
 
 
-def _open(store: Store, path: str, mode: str) -> Array | Group:
-    node = find_node(store, path, read_only=mode == "r")
+def _open(store: Store, path: str, mode: str, consolidated: bool) -> Array | Group:
+    node = find_node(store, path, read_only=mode == "r", consolidated=consolidated)
     if node is None:
         keys = ", ".join(repr(join(path, name)) for name in ("zarr.json", ".zarray", ".zgroup"))
         raise NodeNotFoundError(f"there is no array or group at /{path} of {store!r}: it has none of the keys {keys}")

@@ -16,6 +16,7 @@ from simplezarr.batch import read_many
 from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import bind
 from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.handles import fixed
 from simplezarr.hierarchy import check_writable
 from simplezarr.keys import join
 from simplezarr.lazy import Lazy, LazyIndex
@@ -47,25 +48,19 @@ class Array:
     """
 
     __slots__ = (
-        "_grid",
-        "_source",
-        "_waiting",
-        "chunks",
-        "dtype",
-        "metadata",
-        "path",
-        "read_only",
-        "shape",
-        "store",
+        "_chunks", "_dtype", "_grid", "_metadata", "_path", "_read_only", "_source", "_store", "_waiting",
         "write_empty_chunks",
-    )
+    )  # fmt: skip
 
-    #: Length along each dimension.
-    shape: tuple[int, ...]
-    #: Data type of the elements in memory, always in the machine's byte order.
-    dtype: np.dtype
-    #: Shape of the unit of reading: of a chunk, or of the inner chunks of a shard.
-    chunks: tuple[int, ...]
+    store: Store = fixed("_store", "open the array in the other store", "The store that the array is in.")
+    path: str = fixed("_path", "open the other array", "The path in the store, without outer slashes.")
+    metadata: ArrayMetadata = fixed("_metadata", "create another array", "The metadata that are stored.")
+    read_only: bool = fixed("_read_only", 'open the array with mode="r+"', "Whether the array can only be read.")
+    shape: tuple[int, ...] = fixed("_metadata.shape", "resize(shape) changes it", "Length along each dimension.")
+    dtype: np.dtype = fixed("_dtype", "create another array", "Data type of the elements, in the machine's byte order.")
+    chunks: tuple[int, ...] = fixed(
+        "_chunks", "create another array", "Shape of the unit of reading: chunk, or inner chunk."
+    )
     #: Whether reading is reading other arrays, which `_take` does, and writing `_put`.
     _is_composed = False
     #: Whether chunks that are all fill value are stored; else they are deleted.
@@ -80,13 +75,13 @@ class Array:
         read_only: bool = True,
         write_empty_chunks: bool = False,
     ):
-        self.store, self.path, self.metadata, self.read_only = store, path, metadata, read_only
+        self._store, self._path, self._metadata, self._read_only = store, path, metadata, read_only
         self.write_empty_chunks = write_empty_chunks
-        self.shape, self.dtype = metadata.shape, metadata.data_type.numpy
+        self._dtype = metadata.data_type.numpy
         self._grid = metadata.chunk_shape  # of what is stored: chunks, or shards
-        pipeline, self.chunks = metadata.bound or _bind(metadata, path)
+        pipeline, self._chunks = metadata.bound or _bind(metadata, path)
         self._waiting: Waiting | None = None
-        self._source = Source(pipeline, store, metadata.chunk_keys, path, self.chunks)
+        self._source = Source(pipeline, store, metadata.chunk_keys, path, self._chunks)
 
     # ------------------------------------------------------------ what it is
 
@@ -372,7 +367,7 @@ class Array:
         return self.shape
 
     def _reshape(self, metadata: ArrayMetadata) -> None:
-        self.metadata, self.shape = metadata, metadata.shape
+        self._metadata = metadata
 
 
 def _bind(metadata: ArrayMetadata, path: str) -> tuple[Pipeline, tuple[int, ...]]:

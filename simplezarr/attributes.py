@@ -85,7 +85,7 @@ class Attributes(MutableMapping):
         node = self._node
         check_writable(node)
         stored = change_node(node.store, node.path, lambda metadata: _changed(metadata, change))
-        node.metadata = replace(node.metadata, attributes=stored.attributes)
+        node._metadata = replace(node.metadata, attributes=stored.attributes)
 
 
 def _changed(metadata: Any, change: Callable[[dict], dict]) -> Any:

@@ -7,8 +7,6 @@ the node's own; a Zarr 2 node may have others beside it.
 import errno
 import json
 import re
-from collections.abc import Callable
-from typing import Any
 
 from simplezarr import metadata_v2
 from simplezarr.errors import MetadataError
@@ -36,6 +34,7 @@ __all__ = [
     "find_document",
     "group_of_format",
     "has_metadata",
+    "kind_of",
     "parse_copy",
     "parse_metadata",
     "read_metadata",
@@ -54,22 +53,21 @@ BESIDE = {ArrayMetadata.document: (), ARRAY: (ATTRIBUTES,), GROUP: (ATTRIBUTES, 
 
 def find_document(store: Store, path: str) -> tuple[str, bytes] | None:
     """Key and content of a node's own document; None where there is no node."""
-    for name in OWN:
-        key = join(path, name)
-        document = _ask(store.get, key)
-        if document is not None:
-            return key, document
+    try:
+        for name in OWN:
+            key = join(path, name)
+            document = store.get(key)
+            if document is not None:
+                return key, document
+    except OSError as error:
+        _check_missing(error)
     return None
 
 
-def _ask(question: Callable[[str], Any], key: str) -> Any:
-    """Ask a store for a key; one that is longer than a file system allows is surely not there."""
-    try:
-        return question(key)
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        return None
+def _check_missing(error: OSError) -> None:
+    """Raise an error again, unless it says that a key is longer than a file system takes: then it is not there."""
+    if error.errno != errno.ENAMETOOLONG:
+        raise error
 
 
 def read_documents(store: Store, path: str, key: str, document: bytes) -> dict[str, bytes]:
@@ -95,6 +93,19 @@ def parse_documents(path: str, documents: dict[str, bytes]) -> Metadata:
     return metadata_v2.parse_group(document, attributes, documents.get(CONSOLIDATED), key)
 
 
+def kind_of(documents: dict[str, bytes]) -> str | None:
+    """Return whether what `read_documents` returns is of an "array" or a "group"; None if the document doesn't say."""
+    own, document = next(iter(documents.items()))
+    if own != ArrayMetadata.document:
+        return "array" if own == ARRAY else "group"
+    try:
+        with collect():
+            kind = load(document, own).get("node_type")
+    except MetadataError:
+        return None
+    return kind if isinstance(kind, str) else None
+
+
 def parse_metadata(store: Store, path: str, key: str, document: bytes) -> Metadata:
     """The metadata of a node from its own document and, for Zarr 2, those beside it."""
     return parse_documents(path, read_documents(store, path, key, document))
@@ -103,13 +114,20 @@ def parse_metadata(store: Store, path: str, key: str, document: bytes) -> Metada
 def read_metadata(store: Store, path: str) -> Metadata | None:
     """The metadata of the node at a normalized path; None where there is no node."""
     found = find_document(store, path)
-    return None if found is None else parse_metadata(store, path, *found)
+    if found is None:
+        return None
+    key, document = found
+    return parse_node(document, key) if key.endswith(ArrayMetadata.document) else parse_metadata(store, path, *found)
 
 
 def has_metadata(store: Store, path: str, zarr_format: int = 3) -> bool:
     """Whether there is a node at a normalized path; documents of `zarr_format` are looked for first."""
     names = OWN if zarr_format == ArrayMetadata.zarr_format else reversed(OWN)
-    return any(_ask(store.exists, join(path, name)) for name in names)
+    try:
+        return any(store.exists(join(path, name)) for name in names)
+    except OSError as error:
+        _check_missing(error)
+        return False
 
 
 def encode_metadata(path: str, metadata: Metadata) -> dict[str, bytes]:

@@ -4,6 +4,12 @@
 True
 """
 
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = [
     "ChunkError",
     "MetadataError",
@@ -21,11 +27,26 @@ class ZarrError(Exception):
 
 
 class NodeNotFoundError(ZarrError, KeyError):
-    """No array or group is stored at this path."""
+    """No array or group is stored at this path.
+
+    hint: returns what else there is, for the message. It is called when the message is looked at for the first time:
+    that takes requests, and most of these errors are caught by callers who only want to know whether there is a node.
+    """
+
+    def __init__(self, message: str, hint: "Callable[[], str] | None" = None) -> None:
+        super().__init__(message)
+        self._hint = hint
 
     def __str__(self) -> str:
         # KeyError shows the repr of its argument; a message should read as a message.
+        hint, self._hint = self._hint, None
+        if hint is not None:
+            with suppress(Exception):
+                self.args = (f"{self.args[0]}; {hint()}",)
         return Exception.__str__(self)
+
+    def __reduce__(self) -> tuple:
+        return type(self), (str(self),)
 
 
 class NodeExistsError(ZarrError, FileExistsError):

@@ -2,25 +2,52 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simplezarr import executor
 from simplezarr.array import Array
 from simplezarr.attributes import Attributes
+from simplezarr.consolidated import Copies
 from simplezarr.create import as_attributes, check_format
-from simplezarr.documents import group_of_format, has_metadata, parse_copy, read_metadata
+from simplezarr.documents import (
+    find_document,
+    group_of_format,
+    has_metadata,
+    kind_of,
+    parse_copy,
+    parse_documents,
+    read_documents,
+    read_metadata,
+)
 from simplezarr.errors import NodeExistsError, NodeNotFoundError
+from simplezarr.handles import fixed
 from simplezarr.hierarchy import check_writable, child_names, consolidate, create_node, format_above, remove_node
 from simplezarr.keys import join, normalize_path
 from simplezarr.metadata import ArrayMetadata, GroupMetadata
 from simplezarr.stores.base import Store
 
+if TYPE_CHECKING:
+    from simplezarr.tree import Tree
 
-def make_node(store: Store, path: str, metadata: ArrayMetadata | GroupMetadata, *, read_only: bool) -> "Array | Group":
-    """The array or group that `metadata` describe."""
+_SHOWN = 5  # names of children in a message
+_LONGEST = 120  # characters of a path in a message
+
+
+def make_node(
+    store: Store,
+    path: str,
+    metadata: ArrayMetadata | GroupMetadata,
+    *,
+    read_only: bool,
+    consolidated: bool = True,
+) -> "Array | Group":
+    """The array or group that `metadata` describe.
+
+    consolidated: whether a group may answer from the consolidated metadata that it holds.
+    """
     if isinstance(metadata, ArrayMetadata):
         return make_array(store, path, metadata, read_only=read_only)
-    return Group(store, path, metadata, read_only=read_only)
+    return Group(store, path, metadata, read_only=read_only, consolidated=consolidated)
 
 
 def make_array(store: Store, path: str, metadata: ArrayMetadata, **options: Any) -> Array:
@@ -36,10 +63,15 @@ def make_array(store: Store, path: str, metadata: ArrayMetadata, **options: Any)
     return RectilinearArray(store, path, metadata, **options)
 
 
-def find_node(store: Store, path: str, *, read_only: bool) -> "Array | Group | None":
-    """The node at a normalized path, or None (Zarr 3 core specification, "Determine if a node exists")."""
+def find_node(store: Store, path: str, *, read_only: bool, consolidated: bool = True) -> "Array | Group | None":
+    """The node at a normalized path, or None (Zarr 3 core specification, "Determine if a node exists").
+
+    consolidated: whether a group may answer from the consolidated metadata that it holds.
+    """
     metadata = read_metadata(store, path)
-    return None if metadata is None else make_node(store, path, metadata, read_only=read_only)
+    return (
+        None if metadata is None else make_node(store, path, metadata, read_only=read_only, consolidated=consolidated)
+    )
 
 
 def new_group(
@@ -70,8 +102,20 @@ def require_group(store: Store, path: str, zarr_format: int | None = None) -> "G
     return node
 
 
+class Child(NamedTuple):
+    """A child that is there: `kind` says what it is, "array" or "group", or None if its document doesn't say."""
+
+    name: str
+    kind: Callable[[], str | None]
+    open: Callable[[], "Array | Group"]
+
+
 class Group:
     """A Zarr group (Zarr 3 core specification, "Group"). Made by `simplezarr.open`, not by hand.
+
+    A group that was opened for reading and holds consolidated metadata answers from these: which nodes there are below
+    it, and what they are, as of when the copy was made, without asking the store. So do its children. With
+    `consolidated=False`, and opened with mode "r+", it asks the store each time.
 
     >>> import simplezarr as sz
     >>> document = b'{"zarr_format": 3, "node_type": "group", "attributes": {"made": "by hand"}}'
@@ -82,10 +126,19 @@ class Group:
     <Group /a/b: empty>
     """
 
-    __slots__ = ("metadata", "path", "read_only", "store")
+    __slots__ = ("_consolidated", "_copies", "_metadata", "_path", "_read_only", "_store")
 
-    def __init__(self, store: Store, path: str, metadata: GroupMetadata, *, read_only: bool = True):
-        self.store, self.path, self.metadata, self.read_only = store, path, metadata, read_only
+    store: Store = fixed("_store", "open the group in the other store", "The store that the group is in.")
+    path: str = fixed("_path", "open the other group", "The path in the store, without outer slashes.")
+    metadata: GroupMetadata = fixed("_metadata", "attrs can be changed", "The metadata that are stored.")
+    read_only: bool = fixed("_read_only", 'open the group with mode="r+"', "Whether the group can only be read.")
+
+    def __init__(
+        self, store: Store, path: str, metadata: GroupMetadata, *, read_only: bool = True, consolidated: bool = True
+    ):
+        self._store, self._path, self._metadata, self._read_only = store, path, metadata, read_only
+        self._consolidated = consolidated
+        self._copies: Copies | None = None  # made when they are needed
 
     @property
     def name(self) -> str:
@@ -100,28 +153,32 @@ class Group:
     # ------------------------------------------------------------ the mapping of children
 
     def __getitem__(self, path: str) -> "Array | Group":
-        """The node at a path below this group. NodeNotFoundError, a KeyError, where there is none."""
-        full = self._full_path(path)
-        node = find_node(self.store, full, read_only=self.read_only)
+        """Return the node at a path below this group. NodeNotFoundError, a KeyError, if there is none."""
+        node = self._find(normalize_path(path))
         if node is None:
-            there = ", ".join(self) or "nothing"
-            raise NodeNotFoundError(
-                f"there is no node {path!r} in group {self.name} of {self.store!r}; it holds {there}"
-            )
+            message = f"there is no node {_shortened(path)} in group {self.name} of {self.store!r}"
+            if self._copied() is not None:
+                message += ", as its consolidated metadata have it (consolidated=False asks the store)"
+            raise NodeNotFoundError(message, lambda: f"it holds {self._summary() or 'nothing'}")
         return node
 
     def get(self, path: str, default: object = None) -> "Array | Group | object":
-        """The node at a path, or the default where there is none."""
-        node = find_node(self.store, self._full_path(path), read_only=self.read_only)
+        """Return the node at a path, or the default if there is none, or if this is no path."""
+        below = _as_path(path)
+        node = None if below is None else self._find(below)
         return default if node is None else node
 
     def __contains__(self, path: object) -> bool:
-        return isinstance(path, str) and self._has_node(self._full_path(path))
+        below = _as_path(path)
+        if below is None:
+            return False
+        copies = self._copied()
+        return not below or below in copies if copies is not None else self._has_node(join(self.path, below))
 
     def __iter__(self) -> Iterator[str]:
-        copies = self._copies()
+        copies = self._copied()
         if copies is not None:
-            return iter([name for name, _ in copies])
+            return iter([*copies.names()])
         return (name for name, there in self._ask_children(self._has_node) if there)
 
     def __len__(self) -> int:
@@ -136,52 +193,79 @@ class Group:
         return (node for _, node in self.items())
 
     def items(self) -> "Iterator[tuple[str, Array | Group]]":
-        """(name, child) pairs, each opened when it is reached."""
-        copies = self._copies()
-        if copies is not None:
-            for name, document in copies:
-                yield name, self._consolidated_child(name, document)
-            return
-        for name, metadata in self._ask_children(lambda path: read_metadata(self.store, path)):
-            if metadata is not None:
-                yield name, make_node(self.store, join(self.path, name), metadata, read_only=self.read_only)
-
-    def _consolidated_child(self, name: str, document: dict) -> "Array | Group":
-        """A child as the consolidated metadata have it, together with what they have below it."""
-        path = join(self.path, name)
-        metadata = parse_copy(document, path)
-        if isinstance(metadata, GroupMetadata):
-            everything = self.metadata.consolidated or {}
-            below = {
-                key.removeprefix(f"{name}/"): value for key, value in everything.items() if key.startswith(f"{name}/")
-            }
-            metadata = replace(metadata, consolidated=below)
-        return make_node(self.store, path, metadata, read_only=self.read_only)
+        """(name, child) pairs, each opened when it is reached; one that can't be opened raises then, by name."""
+        return ((child.name, child.open()) for child in self._children())
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
-        """(name, array) pairs of the children that are arrays."""
-        return ((name, node) for name, node in self.items() if isinstance(node, Array))
+        """(name, array) pairs of the children that are arrays; as `items`, but groups are not opened."""
+        nodes = ((child.name, child.open()) for child in self._children() if child.kind() != "group")
+        return ((name, node) for name, node in nodes if isinstance(node, Array))
 
     def groups(self) -> "Iterator[tuple[str, Group]]":
-        """(name, group) pairs of the children that are groups."""
-        return ((name, node) for name, node in self.items() if isinstance(node, Group))
+        """(name, group) pairs of the children that are groups; as `items`, but arrays are not opened."""
+        nodes = ((child.name, child.open()) for child in self._children() if child.kind() == "group")
+        return ((name, node) for name, node in nodes if isinstance(node, Group))
+
+    def _find(self, below: str) -> "Array | Group | None":
+        copies = self._copied()
+        if copies is None or not below:
+            path = join(self.path, below) if below else self.path
+            return find_node(self.store, path, read_only=self.read_only, consolidated=self._consolidated)
+        members = copies.get(below)
+        return None if members is None else self._copied_child(copies, below, members)
 
     def _has_node(self, path: str) -> bool:
         return has_metadata(self.store, path, self.metadata.zarr_format)
 
-    def _full_path(self, path: str) -> str:
-        below = normalize_path(path)
-        return join(self.path, below) if below else self.path
-
-    def _copies(self) -> list[tuple[str, dict]] | None:
-        """Names and documents of the children as the consolidated metadata have them, where these are to be used.
-
-        A copy may be stale: they serve for listing by those who only read; opening by name asks the store.
-        """
-        consolidated = self.metadata.consolidated
-        if consolidated is None or not self.read_only:
+    def _copied(self) -> Copies | None:
+        """Return the consolidated metadata, if these are to be used. A copy may be stale, so writers ask the store."""
+        documents = self.metadata.consolidated
+        if documents is None or not self._consolidated or not self.read_only:
             return None
-        return sorted((path, document) for path, document in consolidated.items() if "/" not in path)
+        if self._copies is None:
+            self._copies = documents if isinstance(documents, Copies) else Copies(documents, self.path)
+        return self._copies
+
+    def _copied_child(self, copies: Copies, below: str, members: dict) -> "Array | Group":
+        """Return a node as the consolidated metadata have it, together with what they have below it."""
+        path = join(self.path, below)
+        metadata = parse_copy(members, path)
+        if isinstance(metadata, GroupMetadata):
+            metadata = replace(metadata, consolidated=copies.below(below))
+        return make_node(self.store, path, metadata, read_only=True)
+
+    def _children(self) -> Iterator[Child]:
+        """The children that are there, of which none is opened yet."""
+        copies = self._copied()
+        if copies is None:
+            fetched = self._ask_children(self._fetch)
+            return (self._stored_child(name, found) for name, found in fetched if found is not None)
+        return (self._consolidated_child(copies, name) for name in copies.names())
+
+    def _consolidated_child(self, copies: Copies, name: str) -> Child:
+        members = copies[name]
+        return Child(name, lambda: members.get("node_type"), lambda: self._copied_child(copies, name, members))
+
+    def _fetch(self, path: str) -> dict[str, bytes] | Exception | None:
+        """Return the documents of a child, None if there is none, or why that is not known."""
+        try:
+            found = find_document(self.store, path)
+            return None if found is None else read_documents(self.store, path, *found)
+        except Exception as error:  # raised when the child is reached
+            return error
+
+    def _stored_child(self, name: str, found: dict[str, bytes] | Exception) -> Child:
+        def kind() -> str | None:
+            return None if isinstance(found, Exception) else kind_of(found)
+
+        def opened() -> "Array | Group":
+            if isinstance(found, Exception):
+                raise found
+            path = join(self.path, name)
+            metadata = parse_documents(path, found)
+            return make_node(self.store, path, metadata, read_only=self.read_only, consolidated=self._consolidated)
+
+        return Child(name, kind, opened)
 
     def _ask_children(self, ask: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
         """(name, answer) for all that may be children, as they are reached; of a store whose answers are to be waited
@@ -239,10 +323,10 @@ class Group:
         a a/b
         """
         check_writable(self)
-        self.metadata = consolidate(self.store, self.path)
+        self._metadata = consolidate(self.store, self.path)
 
     def _child_path(self, path: str) -> str:
-        below = normalize_path(path, new=True)
+        below = normalize_path(path)
         if not below:
             raise ValueError(f"path: {path!r} is the group {self.name} itself; a path below it is needed")
         return join(self.path, below)
@@ -250,38 +334,56 @@ class Group:
     # ------------------------------------------------------------ showing
 
     def tree(self) -> "Tree":
-        """Everything below this group, printed as a tree."""
+        """Everything below this group, printed as a tree; a node that can't be opened with the reason."""
+        from simplezarr.tree import Tree
+
         return Tree(self)
 
+    def _summary(self) -> str:
+        """Return the names of a few children, and how many more there may be, for few requests. No child is opened."""
+        copies = self._copied()
+        names = child_names(self.store, self.path) if copies is None else copies.names()
+        few = names[: 2 * _SHOWN]
+        if copies is None:  # some may be no nodes
+            there = executor.gather(
+                self._has_node, [join(self.path, name) for name in few], executor.width(self.store, 1)
+            )
+            few = [name for name, is_node in zip(few, there, strict=True) if is_node]
+        left = len(names) - 2 * _SHOWN
+        shown = few if left <= 0 and len(few) <= _SHOWN else few[:_SHOWN]
+        more = max(left, 0) + len(few) - len(shown)
+        return ", ".join(shown) + (f" and {more} more" if more else "")
+
     def __repr__(self) -> str:
-        children = ", ".join(f"{name}{'/' if isinstance(node, Group) else ''}" for name, node in self.items())
-        return f"<Group {self.name}: {children or 'empty'}>"
+        try:
+            return f"<Group {self.name}: {self._summary() or 'empty'}>"
+        except Exception:  # it can't be listed
+            return f"<Group {self.name}>"
 
     def __reduce__(self) -> tuple:
-        return _reopen, (self.store, self.path, self.read_only)
+        copies = self._copied()
+        if copies is not None and copies.prefix:  # a part of the copy of a group above
+            return _reopen_below, (self.store, copies.origin, copies.prefix)
+        return _reopen, (self.store, self.path, self.read_only, self._consolidated)
 
 
-class Tree:
-    """The nodes below a group; `str` and `repr` draw them."""
-
-    def __init__(self, group: Group):
-        self.group = group
-
-    def __repr__(self) -> str:
-        return "\n".join([self.group.name, *_branches(self.group, "")])
+def _as_path(path: object) -> str | None:
+    """Return a normalized path; None for what no node can have as its path."""
+    try:
+        return normalize_path(path) if isinstance(path, str) else None
+    except ValueError:
+        return None
 
 
-def _branches(group: Group, indent: str) -> Iterator[str]:
-    children = list(group.items())
-    for number, (name, node) in enumerate(children, 1):
-        last = number == len(children)
-        what = f"{name} {node.shape} {node.dtype}" if isinstance(node, Array) else name
-        yield f"{indent}{'└── ' if last else '├── '}{what}"
-        if isinstance(node, Group):
-            yield from _branches(node, indent + ("    " if last else "│   "))
+def _shortened(path: str) -> str:
+    return repr(path if len(path) <= _LONGEST else f"{path[:_LONGEST]}...")
 
 
-def _reopen(store: Store, path: str, read_only: bool) -> Group:
+def _reopen(store: Store, path: str, read_only: bool, consolidated: bool = True) -> Group:
     from simplezarr.api import open_group
 
-    return open_group(store, path, mode="r" if read_only else "r+")
+    return open_group(store, path, mode="r" if read_only else "r+", consolidated=consolidated)
+
+
+def _reopen_below(store: Store, origin: str, path: str) -> "Array | Group":
+    return _reopen(store, origin, True)[path]

@@ -10,40 +10,52 @@ from dataclasses import dataclass
 
 from simplezarr.errors import UnsupportedError
 from simplezarr.extensions import check_choice, parse_extension, refuse_unknown
+from simplezarr.leniency import warn
 
-__all__ = ["ChunkKeys", "join", "normalize_path"]
+__all__ = ["ChunkKeys", "join", "normalize_path", "reserved_name"]
 
 _SEPARATORS = ("/", ".")
 _DEFAULT_SEPARATOR = {"default": "/", "v2": "."}
+_DOCUMENTS = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 _INDEX_DIGITS = 19  # of 2**63 - 1
 
 
 def normalize_path(path: str, *, new: bool = False) -> str:
     """Returns a node's path without outer slashes, `""` for the root; raises `ValueError` for what is no path.
 
-    With `new`, names that begin with `__` are refused as well: the specification reserves them, but a node that is
-    stored under one can still be opened.
+    With `new`, there is a warning of names that begin with `__`: the specification reserves them, and not all software
+    lists them.
     """
     if not isinstance(path, str):
         raise TypeError(f"a node path is a str, not {type(path).__name__}")
     path = path.strip("/")
     if path:
         for name in path.split("/"):
-            _check_name(name, path, new)
+            _check_name(name, path)
+    if new:
+        reserved = reserved_name(path)
+        if reserved:
+            warn(reserved)
     return path
 
 
-def _check_name(name: str, path: str, new: bool) -> None:
+def reserved_name(path: str) -> str | None:
+    """Returns what is to be said of a normalized path with a name that the specification reserves; else `None`."""
+    name = next((name for name in reversed(path.split("/")) if name.startswith("__")), None)
+    if name is None:
+        return None
+    return f"node path {path!r} has the name {name!r}; names that begin with '__' are reserved, and not listed by all"
+
+
+def _check_name(name: str, path: str) -> None:
     if not name:
         problem = "has an empty name between two slashes"
     elif not name.strip("."):
         problem = f"has the name {name!r}, which consists of periods only"
-    elif name == "zarr.json":
-        problem = "has the name 'zarr.json', which is reserved for metadata"
+    elif name in _DOCUMENTS:
+        problem = f"has the name {name!r}, which is reserved for metadata"
     elif "\\" in name or "\0" in name:
         problem = "has a backslash or a NUL in a name; names are separated by '/'"
-    elif new and name.startswith("__"):
-        problem = f"has the name {name!r}; names that begin with '__' are reserved"
     elif not name.isascii() and _has_surrogate(name):
         problem = "has a lone surrogate in a name, which UTF-8 can't spell"
     else:

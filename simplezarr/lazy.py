@@ -13,6 +13,7 @@ import numpy as np
 from simplezarr import executor
 from simplezarr._plan import NotBasic, Plan
 from simplezarr.access import put, take
+from simplezarr.handles import fixed
 from simplezarr.selection import (
     ARRAY,
     Item,
@@ -64,13 +65,12 @@ class Lazy:
     array([9, 2, 1], dtype=uint8)
     """
 
-    __slots__ = ("_array", "shape")
+    __slots__ = ("_array", "_shape")
 
-    #: Length along each dimension of what is selected.
-    shape: tuple[int, ...]
+    shape: tuple[int, ...] = fixed("_shape", "select another part", "Length along each dimension of what is selected.")
 
     def __init__(self, array: Any, shape: tuple[int, ...]):
-        self._array, self.shape = array, shape
+        self._array, self._shape = array, shape
 
     @property
     def ndim(self) -> int:

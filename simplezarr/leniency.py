@@ -13,7 +13,7 @@ from contextvars import ContextVar
 
 from simplezarr.errors import ZarrWarning
 
-__all__ = ["CODEC_ALIASES", "collect", "repeat", "tolerate", "tolerated"]
+__all__ = ["CODEC_ALIASES", "collect", "repeat", "tolerate", "tolerated", "warn"]
 
 CASES = {
     "null-member": "null is read as if the member were absent",
@@ -75,11 +75,9 @@ CODEC_ALIASES = {
     f"{_ZARRS}/bytes_to_bytes/fletcher32": "numcodecs.fletcher32",
 }
 
-if sys.version_info >= (3, 12):
-    _PLACE = {"skip_file_prefixes": (os.path.dirname(__file__),)}
-else:
-    _PLACE = {"stacklevel": 4}
+__all__ = ["CODEC_ALIASES", "collect", "repeat", "tolerate", "tolerated", "warn"]
 
+_OWN_FILES = os.path.dirname(__file__) + os.sep
 
 _tolerated: ContextVar[int] = ContextVar("tolerated", default=0)
 _collected: ContextVar[list[tuple[str, str]] | None] = ContextVar("collected", default=None)
@@ -95,9 +93,20 @@ def repeat(case: str, message: str) -> None:
     _tolerated.set(_tolerated.get() + 1)
     collected = _collected.get()
     if collected is None:
-        warnings.warn(message, ZarrWarning, **_PLACE)
+        warn(message)
     else:
         collected.append((case, message))
+
+
+def warn(message: str) -> None:
+    """Gives a `ZarrWarning` that points to the line outside of this package that has led to it."""
+    if sys.version_info >= (3, 12):
+        warnings.warn(message, ZarrWarning, skip_file_prefixes=(_OWN_FILES,))
+        return
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN_FILES):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, ZarrWarning, stacklevel=level)
 
 
 @contextmanager

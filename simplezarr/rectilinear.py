@@ -78,7 +78,7 @@ class RectilinearArray(Array):
         self._grid = tuple([max(1, length) for length in self.shape])  # selections are cut here, not in the engine
         self._runs = [_Runs(*pair) for pair in zip(metadata.axes, self.shape, strict=True)]
         self._regular: dict[tuple[int, ...], Array] = {}
-        self.chunks = inner_shape(metadata)
+        self._chunks = inner_shape(metadata)
 
     @property
     def grid_shape(self) -> tuple[int, ...]:

@@ -35,7 +35,7 @@ class UnfilledArray(Array):
         super().__init__(store, path, metadata, **options)
         fills = zero_element(metadata.data_type), _another_element(metadata.data_type)
         self._twins = [make_array(store, path, replace(metadata, fill=fill, fill_problem="")) for fill in fills]
-        self._grid, self.chunks = self._twins[0]._grid, self._twins[0].chunks
+        self._grid, self._chunks = self._twins[0]._grid, self._twins[0].chunks
 
     @property
     def grid_shape(self) -> tuple[int, ...]:

@@ -63,12 +63,12 @@ def test_navigation(root):
 
 
 def test_mapping(root):
-    assert list(root) == list(root.keys()) == ["a", "b", "é"]
-    assert len(root) == 3
-    assert [type(node) for node in root.values()] == [sz.Array, sz.Group, sz.Group]
-    assert [(name, node.path) for name, node in root.items()] == [(name, name) for name in ("a", "b", "é")]
+    assert list(root) == list(root.keys()) == ["__hidden", "a", "b", "é"]
+    assert len(root) == 4
+    assert [type(node) for node in root.values()] == [sz.Group, sz.Array, sz.Group, sz.Group]
+    assert [(name, node.path) for name, node in root.items()] == [(name, name) for name in ("__hidden", "a", "b", "é")]
     assert [name for name, _ in root.arrays()] == ["a"]
-    assert [name for name, _ in root.groups()] == ["b", "é"]
+    assert [name for name, _ in root.groups()] == ["__hidden", "b", "é"]
     assert [path in root for path in ("a", "b/deep/y", "b/deep/", "z", "b/z", "no node", "notes.txt", 3)] == (
         [True, True, True, False, False, False, False, False]
     )
@@ -77,18 +77,17 @@ def test_mapping(root):
     assert len(root["é"]) == 0
 
 
-def test_nodes_below_arrays_and_hidden_names_are_not_listed(root):
-    assert "__hidden" not in list(root)
+def test_nodes_below_arrays_are_not_listed(root):
     shown = str(root.tree())
-    assert all(text not in shown for text in ("inside", "__hidden", "no node", "notes"))
+    assert all(text not in shown for text in ("inside", "no node", "notes"))
     assert root["a/inside"].shape == (4,)  # an explicit path opens
 
 
 def test_tree_shows_everything(root):
     lines = str(root.tree()).splitlines()
-    assert len(lines) == 7
+    assert len(lines) == 8
     for line, (name, shape) in zip(lines[1:], [
-        ("a", "(4,)"), ("b", ""), ("deep", ""), ("y", "()"), ("x", "(2, 3)"), ("é", "")
+        ("__hidden", ""), ("a", "(4,)"), ("b", ""), ("deep", ""), ("y", "()"), ("x", "(2, 3)"), ("é", "")
     ], strict=True):  # fmt: skip
         assert name in line
         assert shape in line
@@ -185,7 +184,7 @@ def test_children_are_opened_when_asked_for():
     asked = [call[1] for call in store.take()]
     assert len(asked) == len(set(asked))
     others = [f"{name}/{key}" for name in ("no node", "notes.txt") for key in ("zarr.json", ".zarray", ".zgroup")]
-    assert {*asked} <= {"", *(f"{name}/zarr.json" for name in ("a", "b", "é")), *others}
+    assert {*asked} <= {"", *(f"{name}/zarr.json" for name in ("__hidden", "a", "b", "é")), *others}
     store.concurrency = None
     next(iter(root.items()))
     assert all("b/" not in call[1] for call in store.take())
@@ -200,7 +199,7 @@ def test_child_stored_later_is_seen():
     root = sz.open(store)
     store["new/zarr.json"] = group()
     assert "new" in root
-    assert list(root) == ["a", "b", "new", "é"]
+    assert list(root) == ["__hidden", "a", "b", "new", "é"]
     assert isinstance(root["new"], sz.Group)
 
 
@@ -229,12 +228,71 @@ def test_consolidated_metadata_serve_for_listing():
     assert root["a"][...].tolist() == [1, 2, 3, 4]
 
 
-def test_no_child_of_stale_consolidated_metadata_is_opened():
-    root = sz.open({**TREE, "zarr.json": consolidated({"ghost": array()})})
-    with pytest.raises(sz.NodeNotFoundError):
-        root["ghost"]
-    assert "ghost" not in root
-    assert root["a"].shape == (4,)
+def test_one_answer_for_one_handle():
+    """Of stale consolidated metadata a reader gets all, or nothing with `consolidated=False`; writers get nothing."""
+    copies = {"ghost": group(), "ghost/x": array(), "a": array((7,)), "b": group(), "b/x": array((9,))}
+    store = Counting({**TREE, "zarr.json": consolidated(copies)})
+    root = sz.open(store)
+    store.take()
+    assert list(root) == ["a", "b", "ghost"]
+    assert all(name in root for name in root)
+    assert not any(name in root for name in ("é", "b/deep", "ghost/y", ".."))
+    assert len(root) == len(list(root.items())) == 3
+    assert (
+        root["a"].shape
+        == root.get("a").shape
+        == dict(root.items())["a"].shape
+        == dict(root.arrays())["a"].shape
+        == (7,)
+    )
+    assert root["b/x"].shape == root["b"]["x"].shape == dict(dict(root.groups())["b"].items())["x"].shape == (9,)
+    assert list(root["b"]) == list(root["/b/"]) == ["x"]
+    assert root["ghost"]["x"].shape == (4,)
+    assert root.get("é", 1) == 1
+    with pytest.raises(sz.NodeNotFoundError, match=r"'é'.*consolidated=False.*it holds a, b, ghost$"):
+        root["é"]
+    assert repr(root) == "<Group /: a, b, ghost>"
+    assert store.take() == []
+    for asked in (
+        sz.open(store, consolidated=False),
+        sz.open_group(store, consolidated=False),
+        sz.open(store, mode="r+"),
+    ):
+        assert list(asked) == ["__hidden", "a", "b", "é"]
+        assert "ghost" not in asked
+        assert "é" in asked
+        assert asked["a"].shape == dict(asked.items())["a"].shape == (4,)
+        assert list(asked["b"]) == [name for name, _ in asked["b"].items()] == ["deep", "x"]
+
+
+def test_parts_of_a_copy_are_pickled_as_such():
+    store = sz.MemoryStore({"zarr.json": consolidated({"a": group(), "a/b": group(), "a/b/x": array()})})
+    again = pickle.loads(pickle.dumps(sz.open(store)["a"]["b"]))
+    assert (again.path, list(again), again["x"].shape) == ("a/b", ["x"], (4,))
+    assert list(pickle.loads(pickle.dumps(sz.open(store, consolidated=False)))) == []
+
+
+class Blind(Counting):
+    """It can't list its keys."""
+
+    def list(self, prefix=""):
+        raise sz.UnsupportedError("can't be listed")
+
+
+def test_groups_of_a_store_that_can_not_list():
+    copies = {"a": group(), "a/b": group(attributes={"n": 1}), "a/b/x": array(), "a/b/c": group()}
+    root = sz.open(Blind({"zarr.json": consolidated(copies)}))
+    for b in (root["a/b"], root["a"]["b"], root.get("a").get("b"), dict(root["a"].groups())["b"]):
+        assert (list(b), list(b["c"]), dict(b.attrs), b["x"].shape) == (["c", "x"], [], {"n": 1}, (4,))
+    assert "x (4,)" in str(root["a"].tree())
+    bare = sz.open(Blind(TREE))
+    assert repr(bare) == "<Group />"
+    assert "a" in bare
+    assert bare["b"]["x"].shape == (2, 3)
+    with pytest.raises(sz.NodeNotFoundError, match=r"'z' in group / of Blind\(\)$"):
+        bare["z"]
+    with pytest.raises(sz.UnsupportedError):
+        list(bare)
 
 
 @pytest.mark.filterwarnings("ignore::simplezarr.ZarrWarning")
@@ -248,4 +306,4 @@ def test_no_child_of_stale_consolidated_metadata_is_opened():
     consolidated({"ghost/child": array()}),
 ])  # fmt: skip
 def test_consolidated_metadata_that_are_of_no_use_are_ignored(document):
-    assert list(sz.open({**TREE, "zarr.json": document})) == ["a", "b", "é"]
+    assert list(sz.open({**TREE, "zarr.json": document})) == ["__hidden", "a", "b", "é"]

@@ -200,7 +200,54 @@ def test_names_that_are_no_nodes_are_not_consolidated(store):
         store.set(f"{name}/zarr.json", json.dumps(BARE).encode())
     store.set("b/inside/zarr.json", json.dumps(BARE).encode())
     root.consolidate_metadata()
-    assert list(sz.open(store).metadata.consolidated) == ["a", "b", "a/deep", "a/x", "a/deep/er"]
+    assert list(sz.open(store).metadata.consolidated) == ["__hidden", "a", "b", "a/deep", "a/x", "a/deep/er"]
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_reserved_names(store, zarr_format):
+    """What is there is a node like any other; who makes one is warned, once."""
+    root = sz.create_group(store, zarr_format=zarr_format)
+    with pytest.warns(sz.ZarrWarning, match="'__x__'.*reserved") as caught:
+        root.create_array("__x__", data=[1, 2])
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    with pytest.warns(sz.ZarrWarning, match="'__g'") as caught:
+        root.create_group("__g")
+    with pytest.warns(sz.ZarrWarning, match="'__h'") as caught:
+        root.require_group("__g/__h")
+    assert len(caught) == 1
+    root.create_array("y", **SMALL)
+    root.require_group("__g")
+    for consolidated in (False, True):
+        if consolidated:
+            root.consolidate_metadata()
+        for group in (root, sz.open(store)):
+            assert list(group) == list(group.keys()) == [name for name, _ in group.items()] == ["__g", "__x__", "y"]
+            assert "__h" in str(group.tree())
+            assert group["__x__"][...].tolist() == [1, 2]
+            assert "__g/__h" in group
+    root["__x__"].append([3])
+    del root["__x__"], root["__g"]
+    assert list(root) == list(sz.open(store)) == ["y"]
+
+
+def test_names_of_documents_are_no_names_of_nodes(store):
+    root = sz.create_group(store)
+    for name in ("zarr.json", ".zgroup", ".zattrs", "a/.zarray", ".zmetadata"):
+        for make in (root.create_group, root.require_group, lambda name: sz.create_array(store, name, **SMALL)):
+            with pytest.raises(ValueError, match="reserved for metadata"):
+                make(name)
+        assert name not in root
+    for name in ("zarr.json.d", "c", "c/c", "0", ".z", "zarr.jso", "a b", "~", "C:", "é", "e\u0301", "雪", "\U0001f600",
+                 "\n", "%2e", "*", "-", "...x", "x.partial.d", "con"):  # fmt: skip
+        root.create_group(name).attrs["is"] = name
+    root.consolidate_metadata()
+    for group in (root, sz.open(store), sz.open(store, consolidated=False)):
+        for name, child in group.items():
+            assert child.attrs["is"] == name
+            assert group[name].attrs["is"] == name
+        assert len(group) == 19
+        assert group["c/c"].attrs["is"] == "c/c"
 
 
 CHANGES = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
 from simplezarr.keys import ChunkKeys, join, normalize_path
 
 ENCODINGS = [ChunkKeys(name, separator) for name in ("default", "v2") for separator in "/."]
@@ -28,9 +28,9 @@ def test_unsafe_names_are_refused(path):
         normalize_path(path)
 
 
-def test_reserved_names_are_refused_for_new_nodes_only():
-    with pytest.raises(ValueError, match="__x"):
-        normalize_path("a/__x", new=True)
+def test_reserved_names_are_warned_of_for_new_nodes_only():
+    with pytest.warns(ZarrWarning, match=r"'a/__x/b' has the name '__x'.*reserved"):
+        assert normalize_path("/a/__x/b", new=True) == "a/__x/b"
     assert normalize_path("a/x__", new=True) == "a/x__"
 
 

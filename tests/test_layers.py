@@ -18,7 +18,7 @@ PACKAGE = ROOT / "simplezarr"
 #: A module imports only from rows above its own; within a row, or a package, all may import each other.
 LAYERS = [
     ["errors"],
-    ["extensions", "json_text", "leniency"],
+    ["extensions", "handles", "json_text", "leniency"],
     ["dtypes", "keys", "values", "chunking"],
     ["_plan", "_results"],
     ["_points", "selection"],
@@ -38,7 +38,7 @@ LAYERS = [
     ["codecs"],
     ["stores"],
     ["copying"],
-    ["grids", "metadata_json"],
+    ["consolidated", "grids", "metadata_json"],
     ["layout"],
     ["metadata"],
     ["v2_types"],
@@ -58,7 +58,7 @@ LAYERS = [
     ["access"],
     ["batch", "views", "lazy"],
     ["waiting"],
-    ["array", "rectilinear", "unfilled", "group", "api", "__init__"],
+    ["array", "rectilinear", "unfilled", "group", "tree", "api", "__init__"],
     ["testing", "utils"],
     ["__main__"],
 ]

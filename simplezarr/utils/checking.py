@@ -14,7 +14,7 @@ from simplezarr.api import StoreLike, as_store, open_array
 from simplezarr.codecs.chain import bind
 from simplezarr.documents import OWN, RESERVED, Metadata, parse_metadata
 from simplezarr.errors import MetadataError, NodeNotFoundError, UnsupportedError, ZarrError
-from simplezarr.keys import join, normalize_path
+from simplezarr.keys import join, normalize_path, reserved_name
 from simplezarr.leniency import collect
 from simplezarr.metadata import ArrayMetadata
 from simplezarr.metadata_v2 import ARRAY, ATTRIBUTES, CONSOLIDATED, GROUP
@@ -137,9 +137,11 @@ class _Check:
         for path in sorted(self.nodes):
             key = join(path, self.nodes[path].own)
             try:
-                normalize_path(path, new=True)
+                fault = reserved_name(normalize_path(path))
             except ValueError as error:
-                self.found("name", path, key, str(error))
+                fault = str(error)
+            if fault:
+                self.found("name", path, key, fault)
             for above in _above(path, self.path):
                 parent = self.nodes.get(above)
                 if parent is None:

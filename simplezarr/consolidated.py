@@ -1,0 +1,56 @@
+"""Consolidated metadata as a hierarchy: the copies of documents that a group holds of all nodes below it.
+
+The document has them by path, in one flat table. Walking them takes the names below each group, which are sorted out
+once for the table; parts of it, for groups below, share that.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from simplezarr.keys import join
+
+__all__ = ["Copies"]
+
+
+class Copies(Mapping[str, dict]):
+    """The members of the documents below a group, by relative path, and what is right below each of these.
+
+    origin: path of the group whose document has them; prefix: from there, the group that this part is for.
+
+    >>> copies = Copies({"a": {}, "b": {}, "a/x": {}}, "root")
+    >>> copies.names(), copies.below("a").names(), "a/x" in copies, list(copies.below("a"))
+    (['a', 'b'], ['x'], True, ['x'])
+    """
+
+    __slots__ = ("_children", "_documents", "origin", "prefix")
+
+    def __init__(self, documents: Mapping[str, dict], origin: str):
+        self.origin, self.prefix = origin, ""
+        self._documents = documents
+        self._children: dict[str, list[str]] = {}
+        for path in sorted(documents):
+            parent, _, name = path.rpartition("/")
+            self._children.setdefault(parent, []).append(name)
+
+    def below(self, path: str) -> "Copies":
+        """Return the part for a group below, without copying anything."""
+        part = object.__new__(Copies)
+        part.origin, part.prefix = self.origin, join(self.prefix, path)
+        part._documents, part._children = self._documents, self._children
+        return part
+
+    def names(self) -> list[str]:
+        """Return the names right below the group, sorted."""
+        return self._children.get(self.prefix, [])
+
+    def __getitem__(self, path: str) -> dict:
+        return self._documents[join(self.prefix, path)]
+
+    def __iter__(self) -> Iterator[str]:
+        todo = [*reversed(self.names())]
+        while todo:
+            path = todo.pop()
+            yield path
+            todo += [f"{path}/{name}" for name in reversed(self._children.get(join(self.prefix, path), []))]
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

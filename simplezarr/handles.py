@@ -1,0 +1,42 @@
+"""Properties of handles (arrays, groups, selections): they are read as fast as attributes, and can't be assigned to.
+
+A handle shows what is stored. If a name of it could be assigned to, the handle would contradict the store, and every
+other handle of the same node.
+"""
+
+from operator import attrgetter
+from typing import Any
+
+__all__ = ["ReadOnly", "fixed"]
+
+
+class ReadOnly(property):
+    """A property that is another attribute of its object, found without a call of Python.
+
+    target: the attribute, or a path of attributes. remedy: what to do instead of assigning.
+
+    >>> class Handle:
+    ...     shape: tuple = fixed("_metadata.shape", "resize changes it", "Length along each dimension.")
+    >>> Handle().shape = (3,)
+    Traceback (most recent call last):
+    ...
+    AttributeError: Handle.shape can't be assigned to; resize changes it
+    """
+
+    def __init__(self, target: str, remedy: str, doc: str):
+        super().__init__(attrgetter(target), doc=doc)
+        self.remedy, self.attribute = remedy, target
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.attribute = name
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        raise AttributeError(f"{type(instance).__name__}.{self.attribute} can't be assigned to; {self.remedy}")
+
+    def __delete__(self, instance: Any) -> None:
+        raise AttributeError(f"{type(instance).__name__}.{self.attribute} can't be deleted; {self.remedy}")
+
+
+def fixed(target: str, remedy: str, doc: str) -> Any:
+    """Return a `ReadOnly` property, for an annotation to say of which type its value is."""
+    return ReadOnly(target, remedy, doc)
