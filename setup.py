@@ -20,7 +20,7 @@ EXTENSIONS = {  # module: (C files, archives)
     "_results": (["results"], []),
     "_points": ([], []),
     "_worker": ([], []),
-    "_codecs": (["crc32c", "blosc1", "zstd", "zstd_prefix"], ARCHIVE),
+    "_codecs": (["crc32c", "blosc1", "snappy", "zstd", "zstd_prefix"], ARCHIVE),
     "_deflate": (["equal"], ARCHIVE),
     "_filters": (["filters"], ARCHIVE),
     "_vlen": (["vlen"], []),

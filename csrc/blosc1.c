@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pages.h"
+#include "snappy.h"
 #include "status.h"
 #include "vendor.h"
 
@@ -35,7 +36,6 @@ void sz_blosc1_init(void) {
 
 /* The streams of a container that is not stored: what makes them, and where each block starts. */
 static int check_blocks(const char *src, size_t n, int flags, const sz_blosc1 *h) {
-  if (h->format == FORMAT_SNAPPY) return SZ_UNSUPPORTED;
   if (h->format > FORMAT_ZSTD || src[1] != STREAM_VERSION) return SZ_CORRUPT;
   if (flags & SHUFFLED && flags & BITSHUFFLED) return SZ_CORRUPT;
   if (h->split && h->blocksize % h->typesize != 0) return SZ_CORRUPT;
@@ -113,6 +113,7 @@ static int decode_stream(int format, const char *src, size_t n, char *dst, size_
       if (overflows_blosclz(src, n)) return SZ_CORRUPT;
       return blosclz_decompress(src, (int)n, dst, (int)size) == (int)size ? SZ_OK : SZ_CORRUPT;
     case FORMAT_LZ4: return LZ4_decompress_safe(src, dst, (int)n, (int)size) == (int)size ? SZ_OK : SZ_CORRUPT;
+    case FORMAT_SNAPPY: return sz_snappy_decode(src, n, dst, size);
     case FORMAT_ZLIB: return decode_zlib(src, n, dst, size);
     case FORMAT_ZSTD: return decode_zstd(src, n, dst, size, zstd);
     default: return SZ_UNSUPPORTED;

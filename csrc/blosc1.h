@@ -23,7 +23,7 @@ typedef struct {
 
 /* Reads and checks the header and the table of block starts of the n bytes at src, without trusting any of it.
  * SZ_OK, SZ_TRUNCATED (n < 16 or cbytes > n), SZ_CORRUPT (version other than 2, blocksize 0 or beyond nbytes, a block
- * start outside, a Blosc 2 frame), SZ_TRAILING (cbytes < n; all else is in order), SZ_UNSUPPORTED (snappy). */
+ * start outside, a Blosc 2 frame), SZ_TRAILING (cbytes < n; all else is in order). */
 int sz_blosc1_open(const char *src, size_t n, sz_blosc1 *header);
 
 /* Bytes of block i once decoded: blocksize, or less for the last. */

@@ -12,7 +12,7 @@ enum {
   SZ_TOO_SHORT = -6,   /* the bytes decode to less than the metadata demands */
   SZ_CORRUPT = -7,     /* the bytes are not of the codec's format */
   SZ_CHECKSUM = -8,    /* a checksum does not match */
-  SZ_UNSUPPORTED = -9, /* a valid form that is not implemented, such as Blosc's snappy */
+  SZ_UNSUPPORTED = -9, /* a valid form that is not implemented */
   SZ_TRAILING = -10    /* bytes follow the end of the value */
 };
 

@@ -22,7 +22,7 @@ def zstd_kernel(level: int = 0, checksum: bool = False) -> Kernel:
 def blosc_kernel(
     cname: str = "zstd", clevel: int = 5, shuffle: str = "noshuffle", typesize: int = 1, blocksize: int = 0
 ) -> Kernel:
-    """Blosc 1; cname blosclz, lz4, lz4hc, snappy (neither read nor written), zlib or zstd; clevel 0 to 9."""
+    """Blosc 1; cname blosclz, lz4, lz4hc, snappy (only read), zlib or zstd; clevel 0 to 9."""
 
 def crc32c_kernel() -> Kernel:
     """CRC-32C (RFC 3720), 4 bytes little endian behind the data."""

@@ -278,7 +278,7 @@ def zstd_kernel(int level=0, bint checksum=False) -> Kernel:
 
 
 def blosc_kernel(str cname="zstd", int clevel=5, str shuffle="noshuffle", int typesize=1, int blocksize=0) -> Kernel:
-    """Blosc 1; cname blosclz, lz4, lz4hc, snappy (neither read nor written), zlib or zstd; clevel 0 to 9."""
+    """Blosc 1; cname blosclz, lz4, lz4hc, snappy (only read), zlib or zstd; clevel 0 to 9."""
     cdef Kernel kernel = new_kernel("blosc", blosc_decode, blosc_encode, blosc_bound)
     kernel.step.in_blocks = True
     kernel.step.compressor = {"blosclz": SZ_BLOSCLZ, "lz4": SZ_LZ4, "lz4hc": SZ_LZ4HC, "snappy": SZ_SNAPPY,

@@ -40,7 +40,7 @@ cdef dict MESSAGES = {
     SZ_TOO_SHORT: "the bytes decode to less than the chunk's size",
     SZ_CORRUPT: "the bytes are not of this format",
     SZ_CHECKSUM: "the checksum does not match the bytes",
-    SZ_UNSUPPORTED: "the bytes are compressed with snappy, which is not supported",
+    SZ_UNSUPPORTED: "the bytes are of a form that is not supported",
     SZ_TRAILING: "other bytes follow the end of the value",
     REFUSED: "it can't encode this chunk",
 }

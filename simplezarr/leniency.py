@@ -27,7 +27,7 @@ CASES = {
     "transpose-letter": 'the letters "C" and "F" are read as the permutations 0, 1, ... and ..., 1, 0',
     "missing-setting": "missing; chunks can be read, and are written with the default",
     "null-setting": "null is read as the default",
-    "spelled-setting": "read as the number or truth value that it stands for",
+    "spelled-setting": "the specification spells it otherwise",
     "unusable-setting": "chunks can be read, but not written",
     "zero-elementsize": "read as the size of the data type, which netCDF-C means by it",
     "missing-elementsize": "missing; read as 4, which numcodecs takes it for",

@@ -175,7 +175,7 @@ def _adapted(id: str, configuration: dict, stored: np.dtype, where: str) -> dict
     if id == "blosc":
         shuffle = configuration.get("shuffle", 1)
         if shuffle in ("-1", "0", "1", "2"):
-            tolerate("spelled-setting", f"{where}.shuffle", show(shuffle))
+            tolerate("spelled-setting", f"{where}.shuffle", f"{show(shuffle)} is read as {shuffle}")
             shuffle = int(shuffle)
         if shuffle == -1:
             shuffle = 2 if stored.itemsize == 1 else 1

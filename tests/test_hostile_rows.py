@@ -160,7 +160,7 @@ def test_too_many_codecs():
 
 def test_orders_that_are_none():
     """Row 25."""
-    for order in ([0, 0], [0, 2], [-1, 0], [1], [0, 1, 2], [1.0, 0], "CF", None):
+    for order in ([0, 0], [0, 2], [-1, 0], [1], [0, 1, 2], [1.5, 0], "CF", None):
         unopened(one_chunk("uint8", (4, 4), [codec("transpose", order=order), LITTLE]), message="order")
 
 
@@ -273,13 +273,13 @@ def test_damaged_blosc_containers():
             broken({**store, "c/0": bytes(data)}, "blosc")
 
 
-def test_snappy_is_named():
-    """Stored containers are read, whatever the metadata say; of compressed ones it is said what they are."""
+def test_snappy_that_is_none():
+    """Stored containers are read, whatever the metadata say; of compressed ones the streams are checked."""
     blosc = codec("blosc", cname="snappy", clevel=1, shuffle="noshuffle", blocksize=0)
     stored = bytes.fromhex("02014202" + "08000000" * 2 + "18000000") + bytes(range(8))
     assert sz.open_array(one_chunk("uint8", (8,), [LITTLE, blosc], stored))[...].tolist() == list(range(8))
     compressed = bytes.fromhex("02014002" + "08000000" * 2 + "1e000000" + "14000000" + "06000000" + "0800") + bytes(4)
-    with pytest.raises(sz.ChunkError, match=r"chunk \(0,\), .* blosc: .*snappy, which is not supported$"):
+    with pytest.raises(sz.ChunkError, match=r"chunk \(0,\), .* blosc: "):
         sz.open_array(one_chunk("uint8", (8,), [LITTLE, blosc], compressed))[...]
 
 

@@ -84,7 +84,7 @@ class Blosc(NativeCodec):
 
     @property
     def decodes_only(self) -> bool:
-        return self.cname == "snappy"  # not in the archive; what can be read are containers with plain bytes
+        return self.cname == "snappy"
 
     @property
     def kernel(self) -> "Kernel":
