@@ -68,7 +68,7 @@ def test_every_layout(shuffle, typesize, split):
     for n in (1, 100, 999, 4096, 70_000):
         for blocksize in (None, 4096 * typesize, 1024):
             for data in samples(n):
-                if blocksize is not None and blocksize > n or (split and (blocksize or n) % typesize):
+                if (blocksize is not None and blocksize > n) or (split and (blocksize or n) % typesize):
                     continue
                 made = container(data, shuffle, typesize, blocksize, split)
                 decoded = codecs.Blosc(cname="snappy").decode(made, n)
