@@ -36,7 +36,7 @@ def as_store(store: StoreLike) -> Store:
         store = os.fspath(store)
     if isinstance(store, str) and "://" in store:
         return LocalStore(_file_url_path(store))
-    return LocalStore(store)
+    return LocalStore(os.path.expanduser(store) if store[:1] in ("~", b"~") else store)
 
 
 def _file_url_path(url: str) -> str:
@@ -200,8 +200,15 @@ def _open(store: Store, path: str, mode: str, consolidated: bool) -> Array | Gro
     node = find_node(store, path, read_only=mode == "r", consolidated=consolidated)
     if node is None:
         keys = ", ".join(repr(join(path, name)) for name in ("zarr.json", ".zarray", ".zgroup"))
-        raise NodeNotFoundError(f"there is no array or group at /{path} of {store!r}: it has none of the keys {keys}")
+        message = f"there is no array or group at /{path} of {store!r}: it has none of the keys {keys}"
+        raise NodeNotFoundError(message, lambda: _describe(store, path))
     return node
+
+
+def _describe(store: Store, path: str) -> str:
+    from simplezarr.foreign import describe
+
+    return describe(store, path)
 
 
 def _check_mode(mode: str, known: tuple[str, ...]) -> None:

@@ -58,7 +58,7 @@ LAYERS = [
     ["access"],
     ["batch", "views", "lazy"],
     ["waiting"],
-    ["array", "rectilinear", "unfilled", "group", "tree", "api", "__init__"],
+    ["array", "rectilinear", "unfilled", "group", "tree", "foreign", "api", "__init__"],
     ["testing", "utils"],
     ["__main__"],
 ]
