@@ -1,5 +1,6 @@
 """Reading and writing what is selected of an `Array`: which of the ways through the engine it takes."""
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -56,6 +57,7 @@ def assign(array: Any, key: Any, value: Any, by: Select | None = None) -> None:
 
 def assign_chunk(array: Any, index: tuple[int, ...], data: Any) -> None:
     """Assign to a chunk of the grid, with data for all of it or for the part within the array."""
+    index = tuple(map(operator.index, index))
     box = tuple(
         [
             slice(i * size, min((i + 1) * size, length))
@@ -66,7 +68,7 @@ def assign_chunk(array: Any, index: tuple[int, ...], data: Any) -> None:
     data = as_array(data, array.dtype)
     if data.shape not in (array.chunks, inside):
         part = f", or {inside} without what lies outside the array" if inside != array.chunks else ""
-        raise ValueError(f"data for chunk {tuple(index)} has shape {data.shape}; it must have {array.chunks}{part}")
+        raise ValueError(f"data for chunk {index} has shape {data.shape}; it must have {array.chunks}{part}")
     array[box] = data[tuple([slice(length) for length in inside])]
 
 

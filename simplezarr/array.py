@@ -1,5 +1,6 @@
 """An array as its user sees it: metadata as attributes, `a[selection]`, and the verbs with their futures."""
 
+import operator
 from collections.abc import Iterable, Iterator
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -269,7 +270,7 @@ class Array:
     def get_encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
         """The stored bytes of a chunk (of a shard: of the inner chunk), or None where none is stored."""
         chunk_plan(index, self.shape, self.chunks, self._grid)
-        return self._source.encoded_chunk(tuple(index))
+        return self._source.encoded_chunk(tuple(map(operator.index, index)))
 
     def read_many(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> Any:
         """Many basic selections at once, as a list of what `a[selection]` gives.

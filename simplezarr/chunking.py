@@ -11,6 +11,8 @@
 import math
 import operator
 
+import numpy as np
+
 from simplezarr.errors import MetadataError
 from simplezarr.extensions import check_integers, show
 
@@ -69,6 +71,10 @@ def as_lengths(value: object, ndim: int | None, least: int, where: str) -> tuple
     >>> as_lengths(5, 1, 0, "shape")
     (5,)
     """
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{where}: {value!r} is not a length; give a number, or a tuple with one for each dimension")
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        value = value.tolist()
     if not isinstance(value, (list, tuple)):
         try:
             value = (operator.index(value),)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 Everything is checked here, before anything is written; errors begin with the name of the argument.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.zstd import Zstd
 from simplezarr.dtypes import DataType, as_data_type, depends_on_elements
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.extensions import show
+from simplezarr.extensions import as_json, show
 from simplezarr.grids import Rectilinear, as_rectilinear
 from simplezarr.keys import ChunkKeys
 from simplezarr.metadata import MAX_NDIM, ArrayMetadata, check_dimension_names
@@ -47,6 +47,7 @@ def array_metadata(
 ) -> ArrayMetadata:
     """Returns the metadata that the arguments of `create_array` ask for."""
     check_format(zarr_format)
+    chunks, shards = _as_automatic(chunks, shards)
     shape = as_lengths(shape, None, 0, "shape")
     if len(shape) > MAX_NDIM:
         raise MetadataError(f"shape: {len(shape)} dimensions; the limit is {MAX_NDIM}")
@@ -62,10 +63,7 @@ def array_metadata(
     if grid is not None:
         spec = ChunkSpec(outer or inner, data_type, fill)
         _check_lengths(grid, chain, spec, "chunks" if outer is None else "shards")
-    names = None
-    if dimension_names is not None:
-        names = [*dimension_names] if isinstance(dimension_names, (list, tuple)) else dimension_names
-        names = check_dimension_names(names, len(shape), "dimension_names")
+    names = _as_names(dimension_names, len(shape))
     cls: type[ArrayMetadata] = ArrayMetadata
     if zarr_format == ArrayMetadataV2.zarr_format:
         cls = ArrayMetadataV2
@@ -75,7 +73,7 @@ def array_metadata(
         shape,
         data_type,
         outer or inner,
-        ChunkKeys.from_json(chunk_key_encoding, "chunk_key_encoding"),
+        ChunkKeys.from_json(as_json(chunk_key_encoding), "chunk_key_encoding"),
         fill,
         chain,
         as_attributes(attributes),
@@ -84,9 +82,17 @@ def array_metadata(
     )
 
 
+def _as_names(names: Any, ndim: int) -> tuple[str | None, ...] | None:
+    if names is None:
+        return None
+    listed = [*names] if isinstance(names, Iterable) and not isinstance(names, str) else names
+    return check_dimension_names(as_json(listed), ndim, "dimension_names")
+
+
 def check_format(zarr_format: object) -> None:
     """Raises unless `zarr_format` is one that can be written."""
-    if type(zarr_format) is not int or zarr_format not in (ArrayMetadata.zarr_format, ArrayMetadataV2.zarr_format):
+    is_number = isinstance(zarr_format, (int, np.integer)) and not isinstance(zarr_format, bool)
+    if not is_number or zarr_format not in (ArrayMetadata.zarr_format, ArrayMetadataV2.zarr_format):
         raise UnsupportedError(f"zarr_format: {show(zarr_format)} can't be written; 2 and 3 can")
 
 
@@ -143,6 +149,15 @@ def _as_element(value: Any, data_type: DataType) -> bytes:
 
 
 # ---- codecs and chunks ----
+
+
+def _as_automatic(chunks: Any, shards: Any) -> tuple[Any, Any]:
+    """Return both with "auto" for True and what stands for nothing given, and without shards for False."""
+    if isinstance(chunks, (bool, np.bool_)) and not chunks:
+        raise TypeError('chunks: False says nothing; give -1 for one chunk, "auto", or a tuple of lengths')
+    if isinstance(shards, (bool, np.bool_)):
+        shards = "auto" if shards else None
+    return "auto" if chunks is None or isinstance(chunks, (bool, np.bool_)) else chunks, shards
 
 
 def _as_chain(codecs: Any, data_type: DataType) -> tuple[Codec, ...]:

@@ -121,6 +121,8 @@ def refuse_unknown(members: dict, known: Collection[str], where: str) -> None:
 def check_integer(value: object, low: int, high: int, where: str) -> None:
     """Raises unless `value` is an integer from `low` to `high`; a boolean is none."""
     if type(value) is not int or not low <= value <= high:
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+            return  # of a subclass, which callers in Python may have
         raise MetadataError(f"{where}: {show(value)} is not an integer from {low} to {high}")
 
 
@@ -132,7 +134,7 @@ def check_flag(value: object, where: str) -> None:
 
 def check_choice(value: object, choices: tuple[str, ...], where: str) -> None:
     """Raises unless `value` is one of the strings `choices`."""
-    if type(value) is not str or value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise MetadataError(f"{where}: {show(value)} is not one of {', '.join(map(show, choices))}")
 
 

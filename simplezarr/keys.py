@@ -6,6 +6,7 @@
 'c/1/23/45'
 """
 
+import os
 from dataclasses import dataclass
 
 from simplezarr.errors import UnsupportedError
@@ -20,15 +21,17 @@ _DOCUMENTS = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 _INDEX_DIGITS = 19  # of 2**63 - 1
 
 
-def normalize_path(path: str, *, new: bool = False) -> str:
+def normalize_path(path: str | os.PathLike, *, new: bool = False) -> str:
     """Returns a node's path without outer slashes, `""` for the root; raises `ValueError` for what is no path.
 
     With `new`, there is a warning of names that begin with `__`: the specification reserves them, and not all software
     lists them.
     """
     if not isinstance(path, str):
-        raise TypeError(f"a node path is a str, not {type(path).__name__}")
-    path = path.strip("/")
+        if not isinstance(path, os.PathLike):
+            raise TypeError(f"a node path is a str, not {type(path).__name__}")
+        path = os.fsdecode(path).replace(os.sep, "/")
+    path = str.__str__(path).strip("/")
     if path:
         for name in path.split("/"):
             _check_name(name, path)

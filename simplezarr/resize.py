@@ -84,6 +84,8 @@ def _forget(array: Any, grown: ArrayMetadata, old: Shape) -> None:
 
 
 def _check_axis(array: Any, axis: Any) -> int:
+    if axis is None or isinstance(axis, (bool, np.bool_)):
+        raise TypeError(f"axis: {axis!r} is not an axis; give its number")
     number = operator.index(axis)
     if not -array.ndim <= number < array.ndim:
         raise IndexError(f"axis: {number} is not an axis of an array of {array.ndim} dimensions")

@@ -134,9 +134,9 @@ def split_fields(dtype: np.dtype, key: Any) -> tuple[str | list[str] | None, Any
     is_list = False
     for item in key if isinstance(key, tuple) else (key,):
         if isinstance(item, str):
-            fields.append(str(item))
+            fields.append(str.__str__(item))
         elif isinstance(item, list) and item and all(isinstance(name, str) for name in item):
-            fields += map(str, item)
+            fields += map(str.__str__, item)
             is_list = True
         else:
             rest.append(item)

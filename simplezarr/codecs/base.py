@@ -21,6 +21,7 @@ import numpy as np
 from simplezarr.codecs.configuration import make
 from simplezarr.dtypes import DataType
 from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.extensions import as_json
 
 if TYPE_CHECKING:
     from simplezarr._codecs import Kernel
@@ -74,6 +75,25 @@ class Codec:
     required: ClassVar[tuple[str, ...]] = ()
     encoder_only: ClassVar[dict[str, object]] = {}
     self_describing: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **arguments: object) -> None:
+        """Have the fields hold plain Python values before a class's own `__post_init__` checks them."""
+        super().__init_subclass__(**arguments)
+        check = cls.__dict__.get("__post_init__")
+        if check is not None:
+
+            def make_plain_and_check(self: Codec) -> None:
+                Codec.__post_init__(self)
+                check(self)
+
+            cls.__post_init__ = make_plain_and_check  # type: ignore[method-assign]
+
+    def __post_init__(self) -> None:
+        """Replace NumPy's scalars and subclasses of `str` by what they stand for, as JSON has them."""
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, (np.number, np.bool_)) or (isinstance(value, str) and type(value) is not str):
+                object.__setattr__(self, field.name, as_json(value))
 
     @classmethod
     def from_configuration(cls, configuration: dict | None, where: str) -> Self:

@@ -11,8 +11,8 @@ import importlib
 
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, Codec
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.extensions import parse_extension, remembered, show
-from simplezarr.leniency import CODEC_ALIASES, tolerate
+from simplezarr.extensions import as_json, parse_extension, remembered, show
+from simplezarr.leniency import CODEC_ALIASES, collect, repeat, tolerate
 
 __all__ = ["BUILTIN", "as_codec", "codec_class", "parse_codec", "parse_codecs", "register_codec"]
 
@@ -159,7 +159,14 @@ def as_codec(value: object, where: str) -> Codec:
     if isinstance(value, Codec):
         return value
     if not isinstance(value, str):
-        return parse_codec(value, where)
+        with collect() as cases:
+            codec = parse_codec(as_json(value), where)
+        for case, message in cases:
+            if case == "unusable-setting":  # leniency is for what others have stored
+                raise MetadataError(message)
+            repeat(case, message)
+        return codec
+    value = str.__str__(value)
     try:
         return codec_class(CODEC_ALIASES.get(value, value))()
     except UnsupportedError as error:
