@@ -163,7 +163,7 @@ def as_codec(value: object, where: str) -> Codec:
             codec = parse_codec(as_json(value), where)
         for case, message in cases:
             if case == "unusable-setting":  # leniency is for what others have stored
-                raise MetadataError(message)
+                raise UnsupportedError(f"{message.rpartition(';')[0]}; such chunks can't be written")
             repeat(case, message)
         return codec
     value = str.__str__(value)
