@@ -22,8 +22,10 @@ enum { LARGEST_TRANSFER = 1 << 30, DETOUR = 32 << 10, WORTH_A_DETOUR = 2048 };
 
 #if defined(__APPLE__)
 #define MTIME(s) ((s).st_mtimespec)
+#define CTIME(s) ((s).st_ctimespec)
 #else
 #define MTIME(s) ((s).st_mtim)
+#define CTIME(s) ((s).st_ctim)
 #endif
 
 /* Closes without losing the errno of what went wrong before. */
@@ -75,6 +77,7 @@ int sz_open(int directory, const char *path, sz_file *file) {
   file->device = (uint64_t)status.st_dev;
   file->inode = (uint64_t)status.st_ino;
   file->mtime_ns = (int64_t)MTIME(status).tv_sec * 1000000000 + (int64_t)MTIME(status).tv_nsec;
+  file->ctime_ns = (int64_t)CTIME(status).tv_sec * 1000000000 + (int64_t)CTIME(status).tv_nsec;
   return SZ_OK;
 }
 

@@ -13,12 +13,13 @@
 #endif
 #endif
 
-/* An open regular file and its identity: while device, inode, mtime and size stay, its bytes are taken to stay. */
+/* An open regular file and its identity: while device, inode, times and size stay, its bytes are taken to stay. (mtime can
+ * be set back after a change, but then ctime has changed.) */
 typedef struct {
   int fd;
   int64_t size;
   uint64_t device, inode;
-  int64_t mtime_ns;
+  int64_t mtime_ns, ctime_ns;
 } sz_file;
 
 /* A directory that names are looked up from, which costs less than absolute names do: its descriptor, or

@@ -95,7 +95,7 @@ cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size
     if status != SZ_OK or done:
         return status
     if chain.inner != NULL:
-        blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = src, n, NULL, NULL, NULL
+        blob.memory, blob.size, blob.file, blob.reader, blob.index = src, n, NULL, NULL, NULL
         blob.name = NULL
         return decode_shard(worker, chain, &blob, region, 0, 1, level)
     worker.culprit = "bytes"
@@ -190,7 +190,7 @@ cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int l
     index_region(chain, scratch(worker, level * SLOTS_PER_LEVEL + INDEX, chain.index.nbytes), &region)
     if region.data == NULL:
         return SZ_NO_MEMORY
-    if blob.get_ranges == NULL and blob.size < n:
+    if blob.reader == NULL and blob.size < n:
         return SZ_TRUNCATED
     at = 0 if chain.index_first else blob.size - n
     if blob.memory != NULL:

@@ -9,3 +9,16 @@ cdef int open_file(int directory, const char *path, sz_file *file) noexcept nogi
 cdef int read_once(int directory, const char *path, char *dst, size_t room, size_t *size) noexcept nogil
 cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
 cdef void close_file(sz_file *file) noexcept nogil
+
+# A file that is opened once, by the first of several threads.
+cdef struct SharedFile:
+    void *lock
+    bint asked
+    int status, os_error
+    sz_file file
+
+
+cdef class SharedFiles:
+    cdef SharedFile *files
+    cdef Py_ssize_t n
+    cdef const SharedFile *open(self, Py_ssize_t i, int directory, const char *path) noexcept nogil

@@ -2,7 +2,17 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize
 
+from libc.errno cimport errno
+from libc.stdlib cimport calloc, free
+
 from simplezarr._worker cimport SZ_MISSING, SZ_OK
+
+cdef extern from "pythread.h" nogil:
+    ctypedef void *PyThread_type_lock
+    PyThread_type_lock PyThread_allocate_lock()
+    void PyThread_free_lock(PyThread_type_lock lock)
+    int PyThread_acquire_lock(PyThread_type_lock lock, int wait)
+    void PyThread_release_lock(PyThread_type_lock lock)
 
 cdef extern from "files.h" nogil:
     enum:
@@ -30,6 +40,44 @@ cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noe
 
 cdef void close_file(sz_file *file) noexcept nogil:
     sz_close(file)
+
+
+cdef class SharedFiles:
+    """Files that several threads read parts of: each is opened once, so that all parts are of one version.
+
+    They are closed with this object.
+    """
+
+    def __cinit__(self, Py_ssize_t n):
+        cdef Py_ssize_t i
+        self.files = <SharedFile *>calloc(n, sizeof(SharedFile))
+        if self.files == NULL:
+            raise MemoryError("no memory for the files of a read")
+        self.n = n
+        for i in range(n):
+            self.files[i].file.fd = -1
+            self.files[i].lock = PyThread_allocate_lock()
+            if self.files[i].lock == NULL:
+                raise MemoryError("no memory for a lock")
+
+    def __dealloc__(self):
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            close_file(&self.files[i].file)
+            if self.files[i].lock != NULL:
+                PyThread_free_lock(self.files[i].lock)
+        free(self.files)
+
+    cdef const SharedFile *open(self, Py_ssize_t i, int directory, const char *path) noexcept nogil:
+        """Open file number i, as `open_file`, or return the answer that the first to ask for it has got."""
+        cdef SharedFile *shared = &self.files[i]
+        PyThread_acquire_lock(shared.lock, True)
+        if not shared.asked:
+            shared.status = open_file(directory, path, &shared.file)
+            shared.os_error = errno
+            shared.asked = True
+        PyThread_release_lock(shared.lock)
+        return shared
 
 
 def file_bytes(str path not None):

@@ -1,4 +1,15 @@
 """Chunks in flight: what one thread fetches and decodes while others want it too, it decodes for them as well."""
 
-def written() -> None:
-    """A write has ended: who begins to read from now on must not get what was fetched before."""
+from types import TracebackType
+from typing import final
+
+@final
+class _Writes:
+    """Writes under way in this process: `with writes:` around all that changes what is stored."""
+
+    def __enter__(self) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+writes: _Writes

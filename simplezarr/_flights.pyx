@@ -6,7 +6,8 @@ fails, each does the chunk itself, and gets its own error.
 
 Who reads after a write has ended must see what was written. So a flight has a name that tells the bytes it decodes, and
 only who would get these same bytes joins: of an open file its identity, of a value in memory its address. What a store
-must be asked for is told by the array, the chunk, and how many writes have ended in this process.
+must be asked for is named by the array, the chunk, and how many writes have begun in this process; while one is under way
+nobody joins. An inner chunk's name has the version of its shard in addition.
 
 Nobody waits while he leads, so nobody waits in a circle. A store's own code runs while its caller leads: what that code
 reads neither leads nor joins, and who has waited for very long stops waiting.
@@ -60,14 +61,17 @@ cdef struct Stripe:
 
 cdef Stripe stripes[STRIPES]
 cdef int64_t generation = 0
-cdef int64_t writes = 0
+# Counts of writes, deletions and changes of shape in this process.
+cdef int64_t begun = 0
+cdef int64_t ended = 0
 
 
 def _begin():
     """At the start, and in a forked child: locks may have been copied while a thread held them that is not there."""
-    global generation
+    global generation, ended
     cdef int i
     generation += 1
+    ended = begun  # the writers of the parent are not here
     for i in range(STRIPES):
         stripes[i].lock, stripes[i].first = PyThread_allocate_lock(), NULL
         if stripes[i].lock == NULL:
@@ -79,9 +83,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin)
 
 
-def written():
-    """A write has ended: who begins to read from now on must not get what was fetched before."""
-    sz_add(&writes, 1)
+cdef class _Writes:
+    """Writes under way in this process: `with writes:` around all that changes what is stored."""
+
+    def __enter__(self):
+        sz_add(&begun, 1)
+
+    def __exit__(self, kind, error, trace):
+        sz_add(&ended, 1)
+
+
+writes = _Writes()
 
 
 cdef void fetching(int change) noexcept nogil:
@@ -96,10 +108,10 @@ cdef bint name_file(Name *name, const Chain *chain, const sz_file *file) noexcep
 
     While the leader has the file open no other can take its identity.
     """
-    name.n = 5
+    name.n = 6
     name.words[0], name.words[1], name.words[2] = <uint64_t>chain, file.device, file.inode
-    name.words[3], name.words[4] = <uint64_t>file.mtime_ns, <uint64_t>file.size
-    return sz_now() - file.mtime_ns >= FRESH_NS
+    name.words[3], name.words[4], name.words[5] = <uint64_t>file.mtime_ns, <uint64_t>file.ctime_ns, <uint64_t>file.size
+    return sz_now() - max(file.mtime_ns, file.ctime_ns) >= FRESH_NS
 
 
 cdef void name_value(Name *name, const Chain *chain, const char *value) noexcept nogil:
@@ -108,13 +120,25 @@ cdef void name_value(Name *name, const Chain *chain, const char *value) noexcept
     name.words[0], name.words[1] = <uint64_t>chain, <uint64_t>value
 
 
-cdef void name_fetch(Name *name, const void *source, const Py_ssize_t *index, int ndim) noexcept nogil:
-    """Of a chunk or shard that a store is asked for after this."""
+cdef bint name_fetch(Name *name, const void *source, const Py_ssize_t *index, int ndim) noexcept nogil:
+    """Of a chunk or shard that a store is asked for after this; False while a write is under way.
+
+    What is fetched then may be older than what others have read meanwhile, so nobody may join. The name holds the number
+    of writes begun: no write overlaps the time from the leader's call of this function to that of one who joins.
+    """
     cdef int d
+    cdef int64_t over = sz_add(&ended, 0)  # read first: if it equals the other, nothing was under way when that was read
     name.n = ndim + 2
-    name.words[0], name.words[1] = <uint64_t>source, <uint64_t>sz_add(&writes, 0)
+    name.words[0], name.words[1] = <uint64_t>source, <uint64_t>sz_add(&begun, 0)
     for d in range(ndim):
         name.words[d + 2] = <uint64_t>index[d]
+    return name.words[1] == <uint64_t>over
+
+
+cdef void name_version(Name *name, uint64_t version) noexcept nogil:
+    """Restrict a name to one version of what it stands for."""
+    name.words[name.n] = version
+    name.n += 1
 
 
 cdef Stripe *stripe_of(const Name *name) noexcept nogil:
@@ -139,11 +163,11 @@ cdef bint flight_pays(const Chain *chain, bint far) noexcept nogil:
 
 
 cdef Flight *flight_begin(Worker *worker, const Name *name, int64_t inner, const Chain *chain, size_t first, size_t last,
-                          Py_ssize_t wanted, bint *elsewhere) noexcept nogil:
-    """Leads a flight; or joins one that is under way, for bytes first … last of the chunk, and says so in *elsewhere.
+                          Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil:
+    """Lead a flight; or join one that is under way, for bytes first … last of the chunk, and say so in *elsewhere.
 
-    inner: the chunk's number in a shard; wanted: what the worker's unit wants, by its own count. NULL where the worker has
-    no flight to lead: another does it, or it is done without.
+    inner: the chunk's number in a shard; wanted: what the worker's unit wants, by its own count; joins: whether it may take
+    what another decodes. NULL if the worker has no flight to lead: another does it, or it is done without.
     """
     cdef Stripe *stripe
     cdef Flight *flight
@@ -167,7 +191,7 @@ cdef Flight *flight_begin(Worker *worker, const Name *name, int64_t inner, const
         flight = flight.next
     if flight == NULL:
         led.next, stripe.first = stripe.first, led
-    else:
+    elif joins:
         elsewhere[0] = flight_join(worker, flight, first, last, wanted)
     PyThread_release_lock(stripe.lock)
     if flight != NULL:
@@ -268,7 +292,7 @@ cdef int flight_wait(Flight *flight, int64_t microseconds) noexcept nogil:
 
 
 cdef void flight_leave(Flight *flight) noexcept nogil:
-    """Leader or not, the caller needs the flight no more; the last one clears up."""
+    """Leader or not, the caller no longer needs the flight; the last one frees it."""
     cdef Stripe *stripe = stripe_of(&flight.name)
     cdef bint last
     PyThread_acquire_lock(stripe.lock, True)
@@ -280,3 +304,15 @@ cdef void flight_leave(Flight *flight) noexcept nogil:
             PyThread_free_lock(flight.gate)
         free(flight.native)
         free(flight)
+
+
+cdef void leave_unit(Worker *worker, Py_ssize_t unit) noexcept nogil:
+    """Leave the flights that a unit waits for: it is done anew, maybe from another version of what is stored."""
+    cdef int k = 0
+    while k < worker.njoined:
+        if worker.joined[k].unit == unit:
+            flight_leave(<Flight *>worker.joined[k].flight)
+            worker.njoined -= 1
+            worker.joined[k] = worker.joined[worker.njoined]
+        else:
+            k += 1

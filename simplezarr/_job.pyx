@@ -13,7 +13,7 @@ from cpython.unicode cimport PyUnicode_FromString
 from libc.string cimport memcpy
 
 from simplezarr import executor
-from simplezarr._flights cimport ALOFT, LANDED, Flight, flight_leave, flight_wait
+from simplezarr._flights cimport ALOFT, LANDED, Flight, flight_leave, flight_wait, leave_unit
 from simplezarr._pipeline cimport chain_outermost
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport Row, product, Span, span_row, span_set
@@ -188,6 +188,7 @@ cdef class Job:
                     worker.alone = True
                     status = self.do_unit(worker, joined.unit, index)
                     worker.alone = False
+                    leave_unit(worker, joined.unit)
             flight_leave(<Flight *>joined.flight)
         return status
 

@@ -98,7 +98,7 @@ cdef class Make(Job):
             unit.inside[axis] = min(self.chain.shape[i], self.lengths[axis] - index[axis] * self.chain.shape[i])
         unit.covered = covers(self.chain.ndim, region, unit.inside)
         unit.old.memory, unit.old.size, unit.old.file = NULL, 0, NULL
-        unit.old.get_ranges, unit.old.index, unit.old.name = NULL, NULL, NULL
+        unit.old.reader, unit.old.index, unit.old.name = NULL, NULL, NULL
         unit.room = NULL
 
     cdef int make(self, Worker *worker, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil:

@@ -10,7 +10,7 @@ cdef extern from "files.h" nogil:
         int fd
         int64_t size
         uint64_t device, inode
-        int64_t mtime_ns
+        int64_t mtime_ns, ctime_ns
 
 cdef enum:
     MAX_STEPS = 64
@@ -48,14 +48,15 @@ cdef struct Chain:
     size_t index_nbytes         # encoded
     bint index_first
 
-# The bytes of a stored object, wherever they are: in memory, in an open file, or behind a store's get_ranges.
+# The bytes of one version of a stored object, wherever they are: in memory, in an open file, or behind a store's reader.
 cdef struct Blob:
     const char *memory
     size_t size
     const sz_file *file
-    PyObject *get_ranges        # callable: [(start, length), …] -> list of bytes
+    PyObject *reader            # a stores.Reader
     const uint64_t *index       # a shard's decoded index where it is known already
     const void *name            # by which `_flights` knows the shard; NULL: its chunks are not shared
+    bint exact                  # the name stands for one version, not for all that have the same index
 
 
 cdef class Pipeline:

@@ -1,3 +1,4 @@
+from simplezarr._files cimport SharedFiles
 from simplezarr._flights cimport Name
 from simplezarr._job cimport Job
 from simplezarr._pipeline cimport Blob, Region, sz_file
@@ -5,6 +6,8 @@ from simplezarr._worker cimport Worker
 
 
 cdef class Read(Job):
+    cdef SharedFiles files   # of shards that are cut into parts; None if none is
+    cdef dict values         # the same in memory, by number
     cdef int share(self, int threads, Py_ssize_t objects, Py_ssize_t touched)
     cdef void fill(self, const void *what, Py_ssize_t part) noexcept nogil
     cdef int decode(self, Worker *worker, const void *what, const char *src, size_t n) noexcept nogil
@@ -16,6 +19,8 @@ cdef class Read(Job):
     cdef void end_flight(self, Worker *worker) noexcept nogil
     cdef int read_object(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil
     cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil
+    cdef int read_shared(self, Worker *worker, const Py_ssize_t *index, const char *name, const void *what,
+                         Py_ssize_t part) noexcept nogil
     cdef int read_small(self, Worker *worker, const char *name, const void *what) noexcept nogil
     cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const void *what,
                        Py_ssize_t part) noexcept nogil
@@ -26,5 +31,7 @@ cdef class Read(Job):
                          Py_ssize_t part) except? -1
     cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const void *what,
                           Py_ssize_t part) except? -1
-    cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, get_ranges, const void *what) except? -1
+    cdef object get_value(self, Worker *worker, str key)
+    cdef int read_parts(self, Worker *worker, const Py_ssize_t *index, str key, const void *what) except? -1
+    cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, reader, const void *what) except? -1
     cdef int read_extent(self, Worker *worker, get_range, const Region *stored) except? -1

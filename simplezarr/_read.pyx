@@ -6,28 +6,29 @@ everything behind that is the same.
 
 from functools import partial
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.errno cimport errno
-from libc.stdint cimport uint64_t
 
 from simplezarr import executor
 from simplezarr._decode cimport decode_region, decode_shard, read_raw, shard_index
-from simplezarr._files cimport close_file, open_file, read_file, read_once
+from simplezarr._files cimport SharedFile, SharedFiles, close_file, open_file, read_file, read_once
 from simplezarr._flights cimport (
-    Flight, Name, fetching, flight_begin, flight_end, flight_land_missing, flight_pays, name_fetch, name_file,
+    Flight, Name, fetching, flight_begin, flight_end, flight_land_missing, flight_pays, leave_unit, name_fetch, name_file,
     name_value)
 from simplezarr._job cimport Job
 from simplezarr._pipeline cimport (
     Blob, Chain, Region, chain_is_raw, chain_is_shard, region_extent, region_fill, region_offset, region_permute,
     region_place, sz_file)
+from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport MAX_NDIM, Plan, Span, product
-from simplezarr._source cimport ShardIndex, Source
-from simplezarr._walk cimport inner_count, inner_region, inner_spans
+from simplezarr._source cimport Source, drop_index, known_index, learn_index
+from simplezarr._walk cimport inner_count, inner_region, inner_spans, name_index
 from simplezarr._worker cimport (
-    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, raised, scratch, worker_borrow,
-    worker_lend)
+    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, raised, scratch, take_error,
+    worker_borrow, worker_lend)
+from simplezarr.errors import ChangedError
+from simplezarr.stores.reader import ATTEMPTS, still_changing
 
 cdef extern from "copy.h" nogil:
     enum:
@@ -40,15 +41,6 @@ cdef enum:
     STREAMED_BYTES = 8 << 20    # a result of more is not in the caches any more when it is complete
 
 
-cdef int outgrows_caches(Plan plan, Py_ssize_t itemsize) noexcept:
-    """SZ_STREAMED where the result had better be written past the caches, else 0."""
-    cdef Py_ssize_t nbytes = itemsize
-    cdef int axis
-    for axis in range(plan.ndim):
-        nbytes = product(nbytes, plan.spans[axis].count)
-    return SZ_STREAMED if nbytes >= STREAMED_BYTES else 0
-
-
 def read(Source source, Plan plan, out):
     """Decodes what the plan selects into `out`, an array of the plan's shape and the pipeline's data type.
 
@@ -59,36 +51,8 @@ def read(Source source, Plan plan, out):
         job = Read.__new__(Read)
         job.source, job.plan, job.chain = source, plan, &source.pipeline.chain
         job.data = plan.bind(out, job.strides)
-        job.streamed = outgrows_caches(plan, job.chain.itemsize)
+        job.streamed = SZ_STREAMED if out.nbytes >= STREAMED_BYTES else 0
         job.run(job.share(executor.get_num_threads(), plan.n, job.touched()))
-
-
-cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file, Blob *blob,
-                     PyObject **held) noexcept with gil:
-    """Points the blob to its shard's index where that is kept; *held is the reference to drop afterwards."""
-    cdef ShardIndex known
-    try:
-        known = source.kept_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.chain.ndim * 8), file)
-        if known is not None:
-            Py_INCREF(known)
-            held[0] = <PyObject *>known
-            blob.index = <const uint64_t *>PyBytes_AS_STRING(known.data)
-        return SZ_OK
-    except BaseException as error:
-        return raised(worker, error)
-
-
-cdef int learn_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file,
-                     const uint64_t *data) noexcept with gil:
-    try:
-        source.keep_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.chain.ndim * 8), data, file)
-        return SZ_OK
-    except BaseException as error:
-        return raised(worker, error)
-
-
-cdef void drop(PyObject *held) noexcept with gil:
-    Py_DECREF(<object>held)
 
 
 cdef class Read(Job):
@@ -114,6 +78,8 @@ cdef class Read(Job):
         if local and chain_is_shard(self.chain) and self.n < 4 * threads:
             self.parts = max(1, min((4 * threads + self.n - 1) // self.n, work // self.n // SHARE_BYTES))
             self.n *= self.parts
+        if self.parts > 1:
+            self.files, self.values = SharedFiles(objects) if self.source.local else None, {}
         return <int>min(threads, self.n)
 
     cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
@@ -179,7 +145,7 @@ cdef class Read(Job):
             region_permute(self.chain, &region, &stored)
             first = region_offset(self.chain, &stored)
             last = first + region_extent(self.chain, &stored)
-        worker.flight = flight_begin(worker, name, -1, self.chain, first, last, 0, &elsewhere)
+        worker.flight = flight_begin(worker, name, -1, self.chain, first, last, 0, True, &elsewhere)
         return elsewhere
 
     cdef void end_flight(self, Worker *worker) noexcept nogil:
@@ -211,6 +177,8 @@ cdef class Read(Job):
             status = self.read_small(worker, name, what)
             if status == SZ_OK or status == SZ_MISSING:
                 return status
+        if self.parts > 1:
+            return self.read_shared(worker, index, name, what, part)
         status = open_file(self.directory, name, &file)
         if status != SZ_OK:
             worker.os_error = errno
@@ -219,6 +187,18 @@ cdef class Read(Job):
         if status == SZ_IO:
             worker.os_error = errno
         close_file(&file)
+        return status
+
+    cdef int read_shared(self, Worker *worker, const Py_ssize_t *index, const char *name, const void *what,
+                         Py_ssize_t part) noexcept nogil:
+        """Read a part of a shard from the file that all its parts are read from."""
+        cdef const SharedFile *shared = self.files.open(worker.unit // self.parts, self.directory, name)
+        cdef int status = shared.status
+        worker.os_error = shared.os_error
+        if status == SZ_OK:
+            status = self.read_open(worker, index, &shared.file, what, part)
+            if status == SZ_IO:
+                worker.os_error = errno
         return status
 
     cdef int read_small(self, Worker *worker, const char *name, const void *what) noexcept nogil:
@@ -243,7 +223,7 @@ cdef class Read(Job):
         cdef int status
         cdef size_t size = file.size
         if chain_is_shard(self.chain):
-            blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = NULL, size, file, NULL, NULL
+            blob.memory, blob.size, blob.file, blob.reader, blob.index, blob.exact = NULL, size, file, NULL, NULL, True
             blob.name = &name if flight_pays(self.chain.inner, False) and name_file(&name, self.chain, file) else NULL
             return self.read_shard(worker, index, &blob, what, part, True)
         if chain_is_raw(self.chain):
@@ -264,7 +244,7 @@ cdef class Read(Job):
 
     cdef int read_shard(self, Worker *worker, const Py_ssize_t *index, Blob *blob, const void *what, Py_ssize_t part,
                         bint keep) noexcept nogil:
-        """What is wanted of the shard behind the blob; `keep` says that its index may be kept for the next read."""
+        """Read what is wanted of the shard behind the blob; `keep`: whether its index may be kept for the next read."""
         cdef PyObject *held = NULL
         cdef int status = SZ_OK
         if keep:
@@ -273,10 +253,12 @@ cdef class Read(Job):
             status = shard_index(worker, self.chain, blob, 0, &blob.index)
             if status == SZ_OK and keep:
                 status = learn_index(worker, self.source, index, blob.file, blob.index)
+        if status == SZ_OK and blob.reader != NULL and blob.name != NULL:
+            status = name_index(worker, self.chain, blob)
         if status == SZ_OK:
             status = self.walk(worker, what, blob, part)
         if held != NULL:
-            drop(held)
+            drop_index(held)
         return status
 
     cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept with gil:
@@ -288,12 +270,14 @@ cdef class Read(Job):
             key = self.key(worker, index)
             if not self.source.in_memory:
                 if chain_is_shard(chain) and self.inner_wanted(what) * 10 < chain.ninner * 6:
-                    return self.read_ranges(worker, index, partial(store.get_ranges, key), what)
+                    return self.read_parts(worker, index, key, what)
                 if chain_is_raw(chain) and self.one_region(what, &region):
                     region_permute(chain, &region, &stored)
                     if region_extent(chain, &stored) * 2 < <Py_ssize_t>chain.nbytes:
                         return self.read_extent(worker, partial(store.get_range, key), &stored)
             return self.fetch_value(worker, index, key, what, part)
+        except ChangedError as error:
+            return raised(worker, CodecFailure(still_changing(error)))
         except BaseException as error:
             return raised(worker, error)
         finally:
@@ -305,21 +289,18 @@ cdef class Read(Job):
         cdef Name name
         cdef bint far = not self.source.in_memory
         if far and flight_pays(self.chain, True):
-            name_fetch(&name, <void *>self.source, index, self.chain.ndim)
-            if self.read_elsewhere(worker, &name, what):
+            if name_fetch(&name, <void *>self.source, index, self.chain.ndim) and self.read_elsewhere(worker, &name, what):
                 return SZ_OK
         if self.gate is not None:
             worker_lend(worker)
         fetching(far)
         try:
-            value = self.source.store.get(key)
+            value = self.get_value(worker, key)
         finally:
             fetching(-far)
         if value is None:
             flight_land_missing(worker)
             return SZ_MISSING
-        if type(value) is not bytes:
-            value = bytes(value)
         if not far and flight_pays(self.chain, False):
             name_value(&name, self.chain, PyBytes_AS_STRING(value))
             if self.read_elsewhere(worker, &name, what):
@@ -333,14 +314,24 @@ cdef class Read(Job):
             finally:
                 worker_lend(worker)
 
+    cdef object get_value(self, Worker *worker, str key):
+        """Return the whole value, the same for all parts of a shard."""
+        cdef Py_ssize_t number = worker.unit // self.parts
+        if self.parts > 1 and number in self.values:
+            return self.values[number]
+        value = self.source.store.get(key)
+        if value is not None and type(value) is not bytes:
+            value = bytes(value)
+        return value if self.parts == 1 else self.values.setdefault(number, value)
+
     cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const void *what,
                           Py_ssize_t part) except? -1:
         """A whole stored object that is in memory."""
         cdef Blob blob
         cdef Name name
         cdef int status
-        blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = (
-            PyBytes_AS_STRING(value), len(value), NULL, NULL, NULL)
+        blob.memory, blob.size, blob.file, blob.reader, blob.index, blob.exact = (
+            PyBytes_AS_STRING(value), len(value), NULL, NULL, NULL, True)
         blob.name = NULL
         if self.source.in_memory and chain_is_shard(self.chain) and flight_pays(self.chain.inner, False):
             name_value(&name, self.chain, blob.memory)
@@ -354,15 +345,32 @@ cdef class Read(Job):
                 status = self.decode(worker, what, blob.memory, blob.size)
         return status
 
-    cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, get_ranges, const void *what) except? -1:
-        """Some inner chunks of a shard: its index, then the ranges that hold them."""
+    cdef int read_parts(self, Worker *worker, const Py_ssize_t *index, str key, const void *what) except? -1:
+        """Read some inner chunks of one version of a shard.
+
+        If a writer replaces the shard meanwhile, begin anew; at last with the whole shard, by one request.
+        """
+        cdef int status
+        for _ in range(ATTEMPTS):
+            with self.source.store.reader(key) as reader:
+                status = self.read_ranges(worker, index, reader, what)
+            if worker.error == NULL or not isinstance(<object>worker.error, ChangedError):
+                if status == SZ_MISSING:
+                    leave_unit(worker, worker.unit)
+                return status
+            take_error(worker)
+            leave_unit(worker, worker.unit)
+        return self.fetch_value(worker, index, key, what, 0)
+
+    cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, reader, const void *what) except? -1:
+        """The index of a shard, then the ranges that hold some inner chunks."""
         cdef Blob blob
         cdef Name name
         cdef int status
         cdef bint keep = self.source.store.immutable
-        blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = NULL, 0, NULL, <PyObject *>get_ranges, NULL
-        name_fetch(&name, <void *>self.source, index, self.chain.ndim)
-        blob.name = &name
+        blob.memory, blob.size, blob.file, blob.reader, blob.index = NULL, 0, NULL, <PyObject *>reader, NULL
+        blob.name = &name if name_fetch(&name, <void *>self.source, index, self.chain.ndim) else NULL
+        blob.exact = keep
         with nogil:
             status = self.read_shard(worker, index, &blob, what, 0, keep)
         return status

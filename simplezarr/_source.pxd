@@ -1,12 +1,14 @@
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
-from simplezarr._pipeline cimport Pipeline, sz_file
+from simplezarr._pipeline cimport Blob, Pipeline, sz_file
+from simplezarr._worker cimport Worker
 
 
 # A shard's decoded index and the identity of the file it was read from.
 cdef class ShardIndex:
     cdef uint64_t device, inode
-    cdef int64_t mtime_ns, size
+    cdef int64_t mtime_ns, ctime_ns, size
     cdef bytes data
 
 
@@ -30,3 +32,10 @@ cdef class Source:
     cdef ShardIndex kept_index(self, bytes name, const sz_file *file)
     cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1
     cdef int forget_index(self, bytes name) except -1
+
+
+cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file, Blob *blob,
+                     PyObject **held) noexcept with gil
+cdef int learn_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file,
+                     const uint64_t *data) noexcept with gil
+cdef void drop_index(PyObject *held) noexcept with gil

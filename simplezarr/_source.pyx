@@ -6,13 +6,18 @@ from functools import partial
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport uint64_t
 
 from simplezarr._decode cimport shard_index
 from simplezarr._files cimport PyUnicode_EncodeFSDefault
 from simplezarr._pipeline cimport Blob, Chain, chain_is_shard
+from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport MAX_NDIM
-from simplezarr._worker cimport SZ_MISSING, SZ_OK, Worker, take_error, worker_acquire, worker_release
-from simplezarr.errors import ChunkError, UnsupportedError
+from simplezarr._walk cimport data_end
+from simplezarr._worker cimport SZ_MISSING, SZ_OK, Worker, raised, take_error, worker_acquire, worker_release
+from simplezarr.errors import ChangedError, ChunkError, UnsupportedError
+from simplezarr.stores.reader import read_version
 
 cdef extern from "files.h" nogil:
     enum:
@@ -62,13 +67,9 @@ cdef class Source:
     def encoded_chunk(self, tuple index):
         """The stored bytes of one unit of reading, or None where it is not stored."""
         cdef const Chain *chain = &self.pipeline.chain
-        cdef const uint64_t *entries = NULL
         cdef Py_ssize_t outer[MAX_NDIM]
         cdef Py_ssize_t inner = 0
-        cdef Blob blob
-        cdef Worker *worker
-        cdef uint64_t offset = 0, nbytes = 0
-        cdef int d, status
+        cdef int d
         if chain.inner == NULL:
             return self.store.get(self.key(index))
         if not chain_is_shard(chain):
@@ -79,31 +80,44 @@ cdef class Source:
         for d in range(chain.ndim):  # in C order of the stored form
             inner = inner * chain.grid[d] + index[chain.order[d]] % chain.grid[d]
         key = self.key(tuple([outer[d] for d in range(chain.ndim)]))
-        get_ranges = partial(self.store.get_ranges, key)
-        blob.memory, blob.size, blob.file, blob.get_ranges, blob.index = NULL, 0, NULL, <PyObject *>get_ranges, NULL
+        try:
+            return read_version(self.store, key, partial(self._inner_bytes, inner))
+        except (ChangedError, CodecFailure) as error:
+            raise ChunkError(f"array '/{self.path}', chunk {index}, key {key!r}: {error}", path=self.path, index=index,
+                             key=key, codec=getattr(error, "codec", None)) from error.__cause__
+
+    def _inner_bytes(self, Py_ssize_t inner, reader):
+        """Return the stored bytes of an inner chunk, by its number, or None if it is not stored."""
+        cdef const Chain *chain = &self.pipeline.chain
+        cdef const uint64_t *entries = NULL
+        cdef Blob blob
+        cdef Worker *worker
+        cdef uint64_t offset = 0, nbytes = 0
+        cdef int status
+        blob.memory, blob.size, blob.file, blob.reader, blob.index = NULL, 0, NULL, <PyObject *>reader, NULL
         blob.name = NULL
         worker = worker_acquire()
         status = shard_index(worker, chain, &blob, 0, &entries)
         if status == SZ_OK:
             offset, nbytes = entries[2 * inner], entries[2 * inner + 1]
+            reader.least = data_end(chain, entries)
         error = take_error(worker)
         worker_release(worker)
         if error is not None:
             raise error
         if status == SZ_MISSING or (offset == NOTHING and nbytes == NOTHING):
             return None
-        part = self.store.get_range(key, offset, nbytes) if status == SZ_OK and offset <= NOTHING >> 1 >= nbytes else None
+        part = reader.get_range(offset, nbytes) if status == SZ_OK and offset <= NOTHING >> 1 >= nbytes else None
         if part is None or <uint64_t>len(part) != nbytes:
-            raise ChunkError(f"array '/{self.path}', chunk {index}, key {key!r}: sharding_indexed: the index is damaged",
-                             path=self.path, index=index, key=key, codec="sharding_indexed")
+            raise CodecFailure("sharding_indexed: the index is damaged", "sharding_indexed")
         return part
 
     cdef ShardIndex kept_index(self, bytes name, const sz_file *file):
         """The shard's index, if it is known and the file is still the one it was read from."""
         cdef ShardIndex index = self.indexes.get(name)
         if index is None or (file != NULL and (
-                index.inode != file.inode or index.mtime_ns != file.mtime_ns or index.size != file.size
-                or index.device != file.device)):
+                index.inode != file.inode or index.mtime_ns != file.mtime_ns or index.ctime_ns != file.ctime_ns
+                or index.size != file.size or index.device != file.device)):
             return None
         return index
 
@@ -112,10 +126,11 @@ cdef class Source:
         cdef Py_ssize_t nbytes = 16 * self.pipeline.chain.ninner
         if nbytes > INDEX_BYTES:
             return 0
-        if file != NULL and time.time_ns() - file.mtime_ns < FRESH_NS:  # the next change might not show in its identity
-            return 0
         if file != NULL:
-            index.device, index.inode, index.mtime_ns, index.size = file.device, file.inode, file.mtime_ns, file.size
+            if time.time_ns() - max(file.mtime_ns, file.ctime_ns) < FRESH_NS:  # another change might not show in it
+                return 0
+            index.device, index.inode, index.size = file.device, file.inode, file.size
+            index.mtime_ns, index.ctime_ns = file.mtime_ns, file.ctime_ns
         index.data = PyBytes_FromStringAndSize(<const char *>data, nbytes)
         while len(self.indexes) >= max(1, INDEX_BYTES // (nbytes + 200)):
             self.indexes.popitem(last=False)
@@ -126,3 +141,31 @@ cdef class Source:
         if self.indexes is not None:
             self.indexes.pop(name, None)
         return 0
+
+
+cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file, Blob *blob,
+                     PyObject **held) noexcept with gil:
+    """Point the blob to its shard's index if that is kept; *held is the reference to drop afterwards."""
+    cdef ShardIndex known
+    try:
+        known = source.kept_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.chain.ndim * 8), file)
+        if known is not None:
+            Py_INCREF(known)
+            held[0] = <PyObject *>known
+            blob.index = <const uint64_t *>PyBytes_AS_STRING(known.data)
+        return SZ_OK
+    except BaseException as error:
+        return raised(worker, error)
+
+
+cdef int learn_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file,
+                     const uint64_t *data) noexcept with gil:
+    try:
+        source.keep_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.chain.ndim * 8), data, file)
+        return SZ_OK
+    except BaseException as error:
+        return raised(worker, error)
+
+
+cdef void drop_index(PyObject *held) noexcept with gil:
+    Py_DECREF(<object>held)

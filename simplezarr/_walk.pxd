@@ -15,6 +15,8 @@ cdef struct Wanted:
                 int level) noexcept nogil
 
 cdef object fetch(const Blob *blob, list ranges)
+cdef object data_end(const Chain *chain, const uint64_t *index)
+cdef int name_index(Worker *worker, const Chain *chain, Blob *blob) noexcept with gil
 cdef int walk_shard(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Py_ssize_t first,
                     Py_ssize_t last, int level) noexcept nogil
 cdef void inner_spans(const Chain *chain, const Region *region, Span *spans) noexcept nogil

@@ -5,7 +5,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport qsort
 
 from simplezarr._files cimport read_file
-from simplezarr._flights cimport Flight, Name, fetching, flight_begin, flight_end, flight_pays
+from simplezarr._flights cimport Flight, Name, fetching, flight_begin, flight_end, flight_pays, name_version
 from simplezarr._pipeline cimport chain_is_raw
 from simplezarr._plan cimport MAX_NDIM, Row, span_row, span_set
 from simplezarr._worker cimport (
@@ -36,9 +36,28 @@ cdef struct Entry:
 
 
 cdef object fetch(const Blob *blob, list ranges):
-    """Byte ranges of a stored object through its store: a list of bytes, or None where there is no such object."""
-    parts = (<object>blob.get_ranges)(ranges)
+    """Read byte ranges of a stored object through its store: a list of bytes, or None if there is no such object."""
+    parts = (<object>blob.reader).get_ranges(ranges)
     return parts if parts is None else [part if type(part) is bytes else bytes(part) for part in parts]
+
+
+cdef int name_index(Worker *worker, const Chain *chain, Blob *blob) noexcept with gil:
+    """Put the version that a reader reads into the name of its shard: its validator, or what the index says."""
+    cdef uint64_t mixed = 0
+    cdef Py_ssize_t i
+    try:
+        validator = (<object>blob.reader).validator
+        if validator is not None:
+            blob.exact = True
+            mixed = <uint64_t><Py_ssize_t>hash(validator)
+        else:
+            for i in range(2 * chain.ninner):
+                mixed = (mixed ^ blob.index[i]) * <uint64_t>0x9e3779b97f4a7c15
+                mixed ^= mixed >> 29
+        name_version(<Name *>blob.name, mixed)
+        return SZ_OK
+    except BaseException as error:
+        return raised(worker, error)
 
 
 cdef void inner_spans(const Chain *chain, const Region *region, Span *spans) noexcept nogil:
@@ -99,7 +118,7 @@ cdef int locate(Worker *worker, const Chain *chain, const Blob *blob, const Want
             wanted.fill(wanted.what, number)
             continue
         if nbytes > chain.inner.most or offset > LAST_BYTE - nbytes or (
-                blob.get_ranges == NULL and offset + nbytes > blob.size):
+                blob.reader == NULL and offset + nbytes > blob.size):
             if level == 0:
                 worker.inner = inner
             return SZ_CORRUPT
@@ -127,7 +146,17 @@ cdef Py_ssize_t run_end(const Entry *entries, Py_ssize_t n, Py_ssize_t i, uint64
     return i
 
 
-cdef int fetch_runs(Worker *worker, const Blob *blob, const Entry *entries, Py_ssize_t n,
+cdef object data_end(const Chain *chain, const uint64_t *index):
+    """Where the last inner chunk of a shard ends."""
+    cdef uint64_t end = 0
+    cdef Py_ssize_t i
+    for i in range(chain.ninner):
+        if index[2 * i + 1] <= LAST_BYTE and index[2 * i] <= LAST_BYTE:
+            end = max(end, index[2 * i] + index[2 * i + 1])
+    return end
+
+
+cdef int fetch_runs(Worker *worker, const Chain *chain, const Blob *blob, const Entry *entries, Py_ssize_t n,
                     PyObject **fetched) noexcept with gil:
     """All runs through the store, in one call: a list of bytes."""
     cdef Py_ssize_t i = 0
@@ -138,6 +167,7 @@ cdef int fetch_runs(Worker *worker, const Blob *blob, const Entry *entries, Py_s
             start = entries[i].offset
             i = run_end(entries, n, i, REMOTE_GAP, REMOTE_RUN, &end)
             ranges.append((start, end - start))
+        (<object>blob.reader).least = data_end(chain, blob.index)
         fetching(1)
         try:
             parts = fetch(blob, ranges)
@@ -155,13 +185,13 @@ cdef int fetch_runs(Worker *worker, const Blob *blob, const Entry *entries, Py_s
 
 
 cdef bint decoded_elsewhere(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted,
-                            Entry *entry) noexcept nogil:
-    """Whether another thread decodes the inner chunk, for this one too; if not, others may join."""
+                            Entry *entry, bint joins) noexcept nogil:
+    """Return whether another thread decodes the inner chunk, for this one too (if it `joins`); if not, others may join."""
     cdef bint elsewhere
-    if blob.name == NULL or not flight_pays(chain.inner, blob.get_ranges != NULL):
+    if blob.name == NULL or not flight_pays(chain.inner, blob.reader != NULL):
         return False
     entry.flight = flight_begin(worker, <const Name *>blob.name, wanted.number(wanted.what, entry.number), chain.inner, 0,
-                                chain.inner.nbytes, entry.number, &elsewhere)
+                                chain.inner.nbytes, entry.number, joins, &elsewhere)
     return elsewhere
 
 
@@ -173,7 +203,7 @@ cdef int decode_run(Worker *worker, const Chain *chain, const Blob *blob, const 
     for i in range(first, last):
         if level == 0:
             worker.inner = wanted.number(wanted.what, entries[i].number)
-        if blob.get_ranges == NULL and decoded_elsewhere(worker, chain, blob, wanted, &entries[i]):
+        if blob.reader == NULL and decoded_elsewhere(worker, chain, blob, wanted, &entries[i], True):
             continue
         worker.flight = entries[i].flight
         status = wanted.decode(worker, wanted.what, entries[i].number, src + (entries[i].offset - start),
@@ -230,10 +260,15 @@ cdef void forget(PyObject *parts) noexcept with gil:
 
 cdef Py_ssize_t keep_own(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Entry *entries,
                          Py_ssize_t n) noexcept nogil:
-    """Drops the inner chunks that others fetch and decode; returns how many are left."""
+    """Drop the inner chunks that others fetch and decode; return how many are left.
+
+    What others fetch may be of another version, unless the name tells versions apart. A single inner chunk is of one
+    version all the same.
+    """
     cdef Py_ssize_t i, kept = 0
+    cdef bint joins = blob.exact or n == 1
     for i in range(n):
-        if not decoded_elsewhere(worker, chain, blob, wanted, &entries[i]):
+        if not decoded_elsewhere(worker, chain, blob, wanted, &entries[i], joins):
             entries[kept] = entries[i]
             kept += 1
     return kept
@@ -251,9 +286,9 @@ cdef int walk_shard(Worker *worker, const Chain *chain, const Blob *blob, const 
     status = locate(worker, chain, blob, wanted, first, last, level, entries, &n)
     if status != SZ_OK or n == 0:
         return status
-    if blob.get_ranges != NULL:
+    if blob.reader != NULL:
         n = keep_own(worker, chain, blob, wanted, entries, n)
-        status = fetch_runs(worker, blob, entries, n, &fetched) if n else SZ_OK
+        status = fetch_runs(worker, chain, blob, entries, n, &fetched) if n else SZ_OK
     if status == SZ_OK:
         status = decode_entries(worker, chain, blob, wanted, entries, n, fetched, level)
     for i in range(n):  # those that were not reached

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from simplezarr._flights import written
+from simplezarr._flights import writes
 from simplezarr._plan import NotBasic, Plan
 from simplezarr._read import read
 from simplezarr._read_scatter import read_selection
@@ -110,13 +110,11 @@ def put(array: Any, what: Plan | Selection, value: Any) -> None:
     basic = type(what) is Plan
     copy = plan_copy(array, what, value) if basic and type(value) is not np.ndarray else None
     if copy is not None:
-        try:
+        with writes:
             copy.run(lambda box, values: put(array, select(array, box), values))
-        finally:
-            written()
         return
     values = as_values(value, array.dtype, what.shape, element=what.scalar, now=not basic)
-    try:
+    with writes:
         if array._is_composed:
             array._put(what, values)
         elif array.metadata.data_type.is_variable:
@@ -125,8 +123,6 @@ def put(array: Any, what: Plan | Selection, value: Any) -> None:
         else:
             store = write if basic else write_selection
             store(array._source, what, values, array.shape, array.write_empty_chunks)
-    finally:
-        written()
 
 
 def _read(source: Source, what: Plan | Selection, out: np.ndarray) -> None:

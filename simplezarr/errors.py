@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "ChangedError",
     "ChunkError",
     "MetadataError",
     "NodeExistsError",
@@ -86,6 +87,13 @@ class ChunkError(ZarrError, ValueError):
         self.index = index
         self.key = key
         self.codec = codec
+
+
+class ChangedError(ZarrError, OSError):
+    """A stored value was replaced between two requests for parts of it. Raised by readers (`Store.reader`).
+
+    Whoever reads an array does not see it: the value is read again, and a `ChunkError` says so if that does not help.
+    """
 
 
 class ZarrWarning(UserWarning):

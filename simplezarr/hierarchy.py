@@ -23,7 +23,7 @@ from itertools import chain
 from typing import Any
 
 from simplezarr import executor
-from simplezarr._flights import written
+from simplezarr._flights import writes
 from simplezarr.copies import Above, copies_dropped, groups_above, is_marked, mark, unmark, unmarked
 from simplezarr.documents import (
     OWN,
@@ -205,18 +205,17 @@ def _check_place(
 
 
 def _delete_keys(store: Store, keys: Sequence[str]) -> None:
-    executor.run(lambda i: store.delete(keys[i]), len(keys), executor.width(store))
-    if keys:
-        written()
+    with writes:
+        executor.run(lambda i: store.delete(keys[i]), len(keys), executor.width(store))
 
 
 def _erase(store: Store, path: str, documents: Sequence[str]) -> None:
     """Delete a node, its document first: what is left if this fails is no node, never an array that lacks chunks."""
-    for key in documents:
-        with store.lock(key):
-            store.delete(key)
-    store.delete_prefix(f"{path}/" if path else "")
-    written()
+    with writes:
+        for key in documents:
+            with store.lock(key):
+                store.delete(key)
+        store.delete_prefix(f"{path}/" if path else "")
 
 
 def remove_node(store: Store, path: str) -> None:
@@ -247,8 +246,8 @@ def _remove_link(store: Store, path: str) -> bool:
             return False  # for the caller to report
     with copies_dropped(store, above) as drop:
         drop()
-        place.delete(prefix)
-        written()
+        with writes:
+            place.delete(prefix)
     return True
 
 

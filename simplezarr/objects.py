@@ -6,6 +6,7 @@ the loops over a chunk's elements are compiled here too, and work without the GI
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from simplezarr.codecs.base import ChunkSpec
 from simplezarr.codecs.chain import PythonChain, stored_order
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.variable import filled, is_fill
-from simplezarr.errors import ChunkError
+from simplezarr.errors import ChangedError, ChunkError
 from simplezarr.selection import Selection, wrapped
+from simplezarr.stores.reader import Reader, read_version
 
 __all__ = ["Elements", "read_objects", "write_objects"]
 
@@ -145,6 +147,8 @@ class _Work:
             yield
         except ChunkError:
             raise
+        except ChangedError as error:
+            raise ChunkError(f"{where}: {error}", path=self.source.path, index=index, key=key) from None
         except CodecFailure as error:
             raise ChunkError(
                 f"{where}: {error}", path=self.source.path, index=index, key=key, codec=error.codec
@@ -172,15 +176,18 @@ class _Read(_Work):
         key = self.source.key(index)
         with self.located(index, key):
             if self.shard is not None:
-                self.place_shard(index, key, selection, self.view[places])
+                place = partial(self.place_shard, index, key, selection, self.view[places])
+                read_version(self.source.store, key, place)
                 return
             data = self.source.store.get(key)
             self.view[places] = self.fill if data is None else self.chain(data)[selection]
 
-    def place_shard(self, index: tuple[int, ...], key: str, selection: Slices, place: np.ndarray) -> None:
+    def place_shard(
+        self, index: tuple[int, ...], key: str, selection: Slices, place: np.ndarray, reader: Reader
+    ) -> None:
         """Only the inner chunks that are wanted, in one request behind that for the index."""
-        shard, store = self.shard, self.source.store
-        raw = store.get_range(key, 0 if shard.index_first else -shard.index_nbytes, shard.index_nbytes)
+        shard = self.shard
+        raw = reader.get_range(0 if shard.index_first else -shard.index_nbytes, shard.index_nbytes)
         if raw is None:
             place[...] = self.fill
             return
@@ -195,10 +202,10 @@ class _Read(_Work):
             else:
                 found.append((inner, part, at, entry))
         shared = shard.shared(entry for *_, entry in found)
-        values = store.get_ranges(key, [entry for *_, entry in found])
-        if values is None:  # deleted since
-            place[...] = self.fill
-            return
+        reader.least = shard.end(entries)
+        values = reader.get_ranges([entry for *_, entry in found])
+        if values is None:
+            raise ChangedError(f"{key!r} was deleted while it was read in parts")
         for (inner, part, at, entry), value in zip(found, values, strict=True):
             with self.located(self.chunk(index, inner), key):
                 place[at] = shared.check(entry, shard.inner(shard.part(value, entry)))[part]

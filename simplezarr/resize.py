@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr import executor
-from simplezarr._flights import written
+from simplezarr._flights import writes
 from simplezarr.chunking import as_lengths
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.grids import Rectilinear
@@ -138,8 +138,8 @@ def _clear(array: Any, metadata: ArrayMetadata, shape: Shape) -> None:
         inside = all(i < n for i, n in zip(index, kept, strict=True))
         (edges if inside else gone).append(index)
     width = executor.width(array.store)
-    executor.run(lambda i: array.store.delete(join(array.path, metadata.chunk_keys.key(gone[i]))), len(gone), width)
-    written()
+    with writes:
+        executor.run(lambda i: array.store.delete(join(array.path, metadata.chunk_keys.key(gone[i]))), len(gone), width)
     if edges:
         whole = _handle(array, high)
         executor.run(lambda i: _clear_edge(whole, edges[i], low.shape), len(edges), width)

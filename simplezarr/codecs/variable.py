@@ -96,6 +96,11 @@ class VariableShard:
             raise _failure(f"the index places inner chunk {index} at {offset}, {nbytes} bytes long")
         return offset, nbytes
 
+    def end(self, entries: np.ndarray) -> int:
+        """Where the last inner chunk ends."""
+        stored = entries[entries[..., 1] != NOTHING]
+        return int(stored.sum(axis=1).max(initial=0))
+
     def parts(self, source: Slices) -> Iterator[tuple[tuple[int, ...], Slices, Slices]]:
         """The inner chunks that a selection touches: index, the selection within, and its places in the selection."""
         sizes = self.inner_spec.shape

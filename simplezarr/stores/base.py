@@ -18,11 +18,23 @@ from typing import TYPE_CHECKING
 from simplezarr import executor
 from simplezarr._locks import KeyLock
 from simplezarr.errors import ReadOnlyError, UnsupportedError
+from simplezarr.stores.reader import Reader, Snapshot, clip_range
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["Store", "await_writers", "byte_view", "check_key", "check_prefix", "clip_range", "names_below"]
+__all__ = [
+    "Store",
+    "await_writers",
+    "byte_view",
+    "check_key",
+    "check_prefix",
+    "clip_range",
+    "names_below",
+    "reads_by",
+]
+
+_PARTS = ("get_range", "get_ranges")
 
 
 class Store(ABC):
@@ -71,7 +83,13 @@ class Store(ABC):
         return value[begin:end]
 
     def get_ranges(self, key: str, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes] | None:
-        """What `get_range` gives for each (start, length), in this order; None when there is no such key."""
+        """What `get_range` gives for each (start, length), in this order; None when there is no such key.
+
+        A store that overrides it takes all ranges from one version of the value: a `set` meanwhile does not show, or
+        raises a `ChangedError`. (The method here does so only if `get_range` is not overridden.)
+        """
+        if reads_by(self, Store, "get_range"):
+            return Snapshot(self.get(key)).get_ranges(ranges)
         parts = []
         for start, length in ranges:
             part = self.get_range(key, start, length)
@@ -79,6 +97,20 @@ class Store(ABC):
                 return None
             parts.append(part)
         return parts
+
+    def reader(self, key: str) -> Reader:
+        """Return a `Reader`, which reads parts of one version of a value by several requests.
+
+        Shards are read by it: first the index, then some inner chunks. A store that can tell versions apart (by an open
+        file, an ETag with `If-Match`, a number) should return a subclass that reads just the version of its first
+        answer, or raises `ChangedError`. What the default can promise is in the docstring of `Reader`.
+
+        >>> from simplezarr.stores import MemoryStore
+        >>> with MemoryStore({"a": b"12345"}).reader("a") as reader:
+        ...     reader.get_ranges([(-1, 1), (0, 2)])
+        [b'5', b'12']
+        """
+        return Reader(self, key, frozenset(name for name in _PARTS if not reads_by(self, Store, name)))
 
     def set(self, key: str, value: "Buffer") -> None:
         """Store a value, any object with a contiguous buffer. All or nothing: who reads at the same time, or after a
@@ -182,6 +214,17 @@ def await_writers(owner: object, prefix: str) -> None:
             pass
 
 
+def reads_by(store: Store, cls: type[Store], *names: str) -> bool:
+    """Return whether a store has the reading methods of a class, of `names` or all, and none of its own.
+
+    >>> from simplezarr.stores import MemoryStore
+    >>> reads_by(MemoryStore(), MemoryStore), reads_by(MemoryStore(), Store, "get_range")
+    (True, False)
+    """
+    names = names or ("get", *_PARTS)
+    return all(getattr(getattr(store, name), "__func__", None) is getattr(cls, name) for name in names)
+
+
 def check_key(key: str) -> None:
     """Raise for a string that is no key, and could lead out of where a store keeps its values.
 
@@ -239,19 +282,6 @@ def byte_view(value: "Buffer") -> memoryview:
         return view.cast("B")
     except TypeError:  # nor can items in another than the native byte order
         return memoryview(view.tobytes())
-
-
-def clip_range(size: int, start: int, length: int) -> tuple[int, int]:
-    """Where a range begins and ends in a value of `size` bytes, as `Store.get_range` understands ranges.
-
-    >>> clip_range(10, 2, 3), clip_range(10, -3, 3), clip_range(10, 8, 5), clip_range(10, -12, 12)
-    ((2, 5), (7, 10), (8, 10), (0, 10))
-    """
-    if length < 0:
-        raise ValueError(f"a range has a length of at least 0, not {length}")
-    if start < 0:
-        start += size
-    return min(max(start, 0), size), min(max(start + length, 0), size)
 
 
 def names_below(keys: Iterable[str], prefix: str) -> Sequence[str]:

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING
 
 from simplezarr._files import file_bytes
 from simplezarr._locks import KeyLock
-from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, clip_range
+from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, reads_by
 from simplezarr.stores.draft import PARTIAL, Draft, discard, draft_of, is_abandoned, prune, unlink
+from simplezarr.stores.file_reader import MISSING, FileReader, open_for_reading, size_of_file
+from simplezarr.stores.reader import Reader
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = ["LocalStore"]
-
-# A FIFO or a device under a key must not block, so that it can be refused. (Windows knows neither flag but has others.)
-_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
-_MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class LocalStore(Store):
@@ -71,29 +69,21 @@ class LocalStore(Store):
 
     def _read(self, key: str, ranges: Iterable[tuple[int, int]] | None) -> Sequence[bytes] | None:
         """Ranges of a value, None for all of it. From one open file: a `set` meanwhile can't mix old and new."""
-        path = self._path(key)
-        fd = _open_for_reading(path)
-        if fd is None:
-            return None
-        try:
-            size = _size_of_file(os.fstat(fd), path)
-            if size is None:
-                return None
+        with FileReader(self._path(key)) as reader:
             if ranges is None:
-                return [_read_on(fd, size)]
-            spans = [clip_range(size, start, length) for start, length in ranges]
-            return [_read_on(fd, end - begin, begin) for begin, end in spans]
-        except OSError as error:
-            error.filename = error.filename or path
-            raise
-        finally:
-            os.close(fd)
+                size = reader.size()
+                return None if size is None else reader.get_ranges([(0, size)])
+            return reader.get_ranges(ranges)
+
+    def reader(self, key: str) -> Reader:
+        """Return a reader of one open file: a `set` or `delete` meanwhile does not show."""
+        return FileReader(self._path(key)) if reads_by(self, LocalStore) else super().reader(key)
 
     def size(self, key: str) -> int | None:
         path = self._path(key)
         try:
-            return _size_of_file(os.stat(path), path)
-        except _MISSING:
+            return size_of_file(os.stat(path), path)
+        except MISSING:
             return None
 
     # ------------------------------------------------------------ writing
@@ -111,11 +101,11 @@ class LocalStore(Store):
         """
         self.check_writable(key)
         path = self._path(key, writing=True)
-        fd = _open_for_reading(source)
+        fd = open_for_reading(source)
         if fd is None:
             return False
         try:
-            if _size_of_file(os.fstat(fd), source) is None:
+            if size_of_file(os.fstat(fd), source) is None:
                 return False
             with self._draft(path) as draft:
                 draft.publish(fd)
@@ -210,7 +200,7 @@ class LocalStore(Store):
         directory = self._directory(prefix)
         try:
             status = os.stat(directory)
-        except _MISSING:
+        except MISSING:
             return
         identity = status.st_dev, status.st_ino
         if identity in above:
@@ -264,22 +254,11 @@ class LocalStore(Store):
         return f"{type(self).__name__}({self.root!r})"
 
 
-def _open_for_reading(path: str) -> int | None:
-    try:
-        return os.open(path, _READ)
-    except _MISSING:
-        return None
-    except PermissionError:
-        if os.path.isdir(path):  # what Windows says of every directory
-            return None
-        raise
-
-
 def _is_there(path: str) -> bool:
     """Whether there is anything under a path, a broken link too."""
     try:
         os.lstat(path)
-    except _MISSING:
+    except MISSING:
         return False
     return True
 
@@ -300,30 +279,6 @@ def _is_void(path: str) -> bool:
         except OSError:
             return False
     return True
-
-
-def _size_of_file(status: os.stat_result, path: str) -> int | None:
-    """The size of a file, None for a directory; what is neither, as a FIFO, can't hold a value."""
-    if stat.S_ISREG(status.st_mode):
-        return status.st_size
-    if stat.S_ISDIR(status.st_mode):
-        return None
-    raise OSError(errno.EINVAL, "neither a file nor a directory", path)
-
-
-def _read_on(fd: int, length: int, begin: int | None = None) -> bytes:
-    """Bytes from where the file stands or from `begin`, joined only if the system gives them in parts."""
-    if begin is not None:
-        os.lseek(fd, begin, os.SEEK_SET)
-    data = os.read(fd, length)
-    if len(data) == length:
-        return data
-    parts = [data]
-    missing = length - len(data)
-    while missing and parts[-1]:
-        parts.append(os.read(fd, missing))
-        missing -= len(parts[-1])
-    return b"".join(parts)
 
 
 def _remove_tree(path: str) -> None:

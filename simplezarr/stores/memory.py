@@ -1,11 +1,21 @@
 """A store in memory, over a dict."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from simplezarr._locks import KeyLock
-from simplezarr.stores.base import Store, await_writers, byte_view, check_key, check_prefix, clip_range, names_below
+from simplezarr.stores.base import (
+    Store,
+    await_writers,
+    byte_view,
+    check_key,
+    check_prefix,
+    clip_range,
+    names_below,
+    reads_by,
+)
+from simplezarr.stores.reader import Reader, Snapshot
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -42,6 +52,14 @@ class MemoryStore(Store):
             value = byte_view(value)
         begin, end = clip_range(len(value), start, length)
         return bytes(value[begin:end])
+
+    def get_ranges(self, key: str, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes] | None:
+        if not reads_by(self, MemoryStore, "get", "get_range"):
+            return super().get_ranges(key, ranges)
+        return Snapshot(self.get(key)).get_ranges(ranges)
+
+    def reader(self, key: str) -> Reader:
+        return Snapshot(self.get(key)) if reads_by(self, MemoryStore) else super().reader(key)
 
     def set(self, key: str, value: "Buffer") -> None:
         check_key(key)

@@ -1,10 +1,11 @@
 """A store that takes its time, to see what latency and bandwidth do to a program."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from simplezarr.stores.base import Store, byte_view
+from simplezarr.stores.base import Store, byte_view, reads_by
+from simplezarr.stores.reader import Reader
 from simplezarr.stores.wrapper import WrapperStore
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ class SlowStore(WrapperStore):
         self.wait(sum(map(len, values or ())))
         return values
 
+    def reader(self, key: str) -> Reader:
+        if reads_by(self, SlowStore):
+            return _SlowReader(self, self.store.reader(key))
+        return super().reader(key)
+
     def set(self, key: str, value: "Buffer") -> None:
         self.check_writable(key)
         self.wait(byte_view(value).nbytes)
@@ -92,3 +98,26 @@ class SlowStore(WrapperStore):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.store!r}, latency={self.latency}, bandwidth={self.bandwidth})"
+
+
+class _SlowReader(Reader):
+    """Takes the time of a request for each answer of another reader."""
+
+    def __init__(self, store: SlowStore, reader: Reader):
+        self.store, self.reader = store, reader
+
+    @property
+    def validator(self) -> Hashable | None:
+        return self.reader.validator
+
+    def get_ranges(self, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes] | None:
+        values = self.reader.get_ranges(ranges)
+        self.store.wait(sum(map(len, values or ())))
+        return values
+
+    def size(self) -> int | None:
+        self.store.wait()
+        return self.reader.size()
+
+    def close(self) -> None:
+        self.reader.close()

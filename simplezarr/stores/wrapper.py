@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from simplezarr.stores.base import Store
+from simplezarr.stores.base import Store, reads_by
+from simplezarr.stores.reader import Reader
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -14,6 +15,7 @@ __all__ = ["WrapperStore"]
 
 class WrapperStore(Store):
     """Hands every call on to the store inside, each to the same method: overriding one method changes that one.
+    (`reader` follows those that read, see there.)
 
     `read_only` may be set on the wrapper alone, which makes it a view through which nothing can be changed.
 
@@ -59,6 +61,10 @@ class WrapperStore(Store):
 
     def get_ranges(self, key: str, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes] | None:
         return self.store.get_ranges(key, ranges)
+
+    def reader(self, key: str) -> Reader:
+        """Return the reader of the store inside, or one over the methods that read here if any is overridden."""
+        return self.store.reader(key) if reads_by(self, WrapperStore) else super().reader(key)
 
     def set(self, key: str, value: "Buffer") -> None:
         self.check_writable(key)

@@ -1,0 +1,258 @@
+"""Reading parts of one version of a value, whatever is written meanwhile."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from simplezarr.errors import ChangedError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["Reader", "Snapshot", "clip_range", "read_version", "still_changing"]
+
+Range = tuple[int, int]
+Result = TypeVar("Result")
+
+#: How often a value is read in parts before it is read whole, if a writer replaces it each time.
+ATTEMPTS = 3
+#: Bytes of the first answer that later requests read again, to find out whether the value is still the same.
+_PIN_BYTES = 64 << 10
+#: Bytes that take about as long to fetch as one more request.
+_REQUEST_BYTES = 1 << 20
+
+
+class _Readable(Protocol):
+    @property
+    def immutable(self) -> bool: ...
+    def get(self, key: str) -> bytes | None: ...
+    def get_range(self, key: str, start: int, length: int) -> bytes | None: ...
+    def get_ranges(self, key: str, ranges: Iterable[Range]) -> Sequence[bytes] | None: ...
+    def size(self, key: str) -> int | None: ...
+    def reader(self, key: str) -> "Reader": ...
+
+
+class Reader:
+    """Reads parts of one version of a value: the version that the first answer came from.
+
+    `Store.reader` returns one. A later request either reads the same version or raises `ChangedError`. A reader serves
+    one thread at a time. Use it as a context manager, or call `close` at the end.
+
+    This class reads through `get`, `get_range` and `get_ranges` of a store that has no versions:
+
+    - A store that overrides only `get` is asked once, for the whole value.
+    - Otherwise each request after the first reads the first answer again (its last 64 KiB), in the same call of
+      `get_ranges`, and raises `ChangedError` if it differs. So every answer is of one version as long as the store's
+      `get_ranges` takes all ranges from one version.
+    - A store that overrides `get_range` but not `get_ranges` is asked for one range that holds all others if that costs
+      no more than separate requests. Otherwise a change between them that leaves the first answer as it was cannot be
+      detected: override `get_ranges`, or return a reader of your own.
+
+    >>> from simplezarr.stores import MemoryStore
+    >>> store = MemoryStore({"a": b"12345"})
+    >>> with store.reader("a") as reader:
+    ...     store.set("a", b"new")
+    ...     reader.get_range(-2, 2), reader.size()
+    (b'45', 5)
+    """
+
+    def __init__(self, store: _Readable, key: str, methods: frozenset[str]):
+        """Make a reader of a key. `methods`: which of `get_range` and `get_ranges` the store overrides."""
+        self._store, self._key, self._methods = store, key, methods
+        self._begun = False
+        self._copy: Snapshot | None = None  # of the whole value
+        self._pin: tuple[Range, bytes] | None = None
+
+    #: What the caller knows: the value has so many bytes, or more, in front of those that were read first. May be set.
+    least = 0
+
+    @property
+    def validator(self) -> Hashable | None:
+        """An object that stands for the version: readers with equal validators read the same bytes.
+
+        None before the first answer, and if the store cannot tell versions apart.
+        """
+        return None
+
+    def get_range(self, start: int, length: int) -> bytes | None:
+        """Return one range of the version, as `Store.get_range`; None if there is no such key."""
+        parts = self.get_ranges([(start, length)])
+        return None if parts is None else parts[0]
+
+    def get_ranges(self, ranges: Iterable[Range]) -> Sequence[bytes] | None:
+        """Return several ranges of the version, as `Store.get_ranges`; None if there is no such key."""
+        ranges = [*ranges]
+        if not ranges and self._begun:
+            return []
+        if not self._methods:
+            self._copy = self._copy or Snapshot(self._store.get(self._key))
+        if self._copy is not None:
+            return self._copy.get_ranges(ranges)
+        if not self._begun:
+            return self._first(ranges)
+        if self._pin is None:
+            return self._ask(ranges)
+        if "get_ranges" not in self._methods:
+            parts = self._in_one(ranges, *self._pin)
+            if parts is not None:
+                return parts
+        place, before = self._pin
+        parts = self._ask([*ranges, place])
+        self._check(parts is not None and bytes(parts[-1]) == before)
+        return parts[:-1] if parts is not None else None
+
+    def size(self) -> int | None:
+        """Return the number of bytes of the version, None if there is no such key."""
+        if self._copy is not None:
+            return self._copy.size()
+        return self._store.size(self._key)
+
+    def close(self) -> None:
+        """Release what the reader holds."""
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        self.close()
+
+    # ------------------------------------------------------------ a store without versions
+
+    def _first(self, ranges: list[Range]) -> Sequence[bytes] | None:
+        immutable = self._store.immutable
+        one = ranges if immutable or "get_ranges" in self._methods else ranges[:1]
+        parts = self._ask(one)
+        self._begun = True
+        if parts is None:
+            self._copy = Snapshot(None)
+        elif one and not immutable:
+            (start, length), part = one[0], bytes(parts[0])
+            n = min(length, _PIN_BYTES)
+            if len(part) < length:  # the value's end is known by that
+                self._pin = (start, length), part
+            elif n:
+                self._pin = (start + length - n, n), part[length - n :]
+            if len(one) < len(ranges):
+                rest = self.get_ranges(ranges[1:])
+                return None if rest is None else [*parts, *rest]
+        return parts
+
+    def _ask(self, ranges: list[Range]) -> Sequence[bytes] | None:
+        if "get_ranges" in self._methods:
+            return self._store.get_ranges(self._key, ranges)
+        parts = []
+        for start, length in ranges:
+            part = self._store.get_range(self._key, start, length)
+            if part is None:
+                return None
+            parts.append(part)
+        return parts
+
+    def _in_one(self, ranges: list[Range], place: Range, before: bytes) -> Sequence[bytes] | None:
+        """Read all ranges and the pinned bytes by one request; None if separate requests cost less."""
+        if any(start < 0 for start, _ in ranges) or (place[0] < 0 and sum(place)):
+            return None
+        at = place[0] if place[0] >= 0 else self.least  # where the pinned bytes are, or may begin
+        low, high = min(at, *[start for start, _ in ranges]), max(start + length for start, length in ranges)
+        high = max(high, at + place[1])
+        if high - low - sum(length for _, length in ranges) - place[1] > _REQUEST_BYTES * len(ranges):
+            return None
+        value = self._store.get_range(self._key, low, high - low + 1)
+        self._check(value is not None)
+        data = bytes(value or b"")
+        if place[0] >= 0:
+            self._check(data[at - low :][: place[1]] == before)
+        elif len(data) <= high - low:  # this is the value's end
+            self._check(data.endswith(before))
+        else:
+            parts = self._ask([place])
+            self._check(parts is not None and bytes(parts[0]) == before)
+        return [data[start - low :][:length] for start, length in ranges]
+
+    def _check(self, same: bool) -> None:
+        if not same:
+            raise ChangedError(f"{self._key!r} was replaced while it was read in parts; read it again")
+
+
+class Snapshot(Reader):
+    """Reads a value that is in memory, None for a key that does not exist.
+
+    >>> Snapshot(b"12345").get_ranges([(1, 2), (-1, 1)]), Snapshot(None).size()
+    ([b'23', b'5'], None)
+    """
+
+    def __init__(self, value: bytes | None):
+        self._value = value
+
+    @property
+    def validator(self) -> Hashable | None:
+        return None if self._value is None else _Same(self._value)
+
+    def get_ranges(self, ranges: Iterable[Range]) -> Sequence[bytes] | None:
+        value = self._value
+        if value is None:
+            return None
+        spans = [clip_range(len(value), start, length) for start, length in ranges]
+        return [bytes(value[begin:end]) for begin, end in spans]
+
+    def size(self) -> int | None:
+        return None if self._value is None else len(self._value)
+
+    def close(self) -> None:
+        self._value = None
+
+
+class _Same:
+    """Equal for one and the same object, which lives as long."""
+
+    def __init__(self, value: object):
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return hash(id(self.value))
+
+
+def read_version(store: _Readable, key: str, read: Callable[[Reader], Result]) -> Result:
+    """Return what `read` makes of one version of a value.
+
+    It is called again with a new reader if a writer replaces the value meanwhile; at last with the whole value, which
+    one `get` reads. Raises ChangedError if `get` does.
+
+    >>> from simplezarr.stores import MemoryStore
+    >>> read_version(MemoryStore({"a": b"12345"}), "a", lambda reader: reader.get_range(1, 2))
+    b'23'
+    """
+    for _ in range(ATTEMPTS):
+        with store.reader(key) as reader:
+            try:
+                return read(reader)
+            except ChangedError:
+                pass
+    try:
+        with Snapshot(store.get(key)) as reader:
+            return read(reader)
+    except ChangedError as error:
+        raise ChangedError(still_changing(error)) from None
+
+
+def still_changing(error: ChangedError) -> str:
+    """Say that a value could not be read for all the writing."""
+    return f"the stored object kept changing while it was read; read it when its writer is done ({error})"
+
+
+def clip_range(size: int, start: int, length: int) -> Range:
+    """Where a range begins and ends in a value of `size` bytes, as `Store.get_range` understands ranges.
+
+    >>> clip_range(10, 2, 3), clip_range(10, -3, 3), clip_range(10, 8, 5), clip_range(10, -12, 12)
+    ((2, 5), (7, 10), (8, 10), (0, 10))
+    """
+    if length < 0:
+        raise ValueError(f"a range has a length of at least 0, not {length}")
+    if start < 0:
+        start += size
+    return min(max(start, 0), size), min(max(start + length, 0), size)
