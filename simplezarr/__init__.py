@@ -4,6 +4,9 @@
 """
 
 import importlib
+import os
+import time
+from _thread import get_ident
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -96,3 +99,41 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+#: Roots of all that the package imports, some of it at first need.
+_ROOTS = {
+    "simplezarr",
+    "numpy",
+    "concurrent",
+    "importlib",
+    "logging",
+    "threading",
+    "urllib",
+    "decimal",
+    "numcodecs",
+    "ml_dtypes",
+}
+_PATIENCE = 10.0
+
+
+def _finish_imports() -> None:
+    """Wait, before a fork, until no other thread imports what the child may need.
+
+    The child would have the locks of these imports, but not the thread that releases them.
+    """
+    end = time.monotonic() + _PATIENCE
+    while _imports_elsewhere() and time.monotonic() < end:
+        time.sleep(0.001)
+
+
+def _imports_elsewhere() -> bool:
+    locks = getattr(getattr(importlib, "_bootstrap", None), "_module_locks", {})
+    for name, reference in [*locks.items()]:
+        if name.partition(".")[0] in _ROOTS and getattr(reference(), "owner", None) not in (None, get_ident()):
+            return True
+    return False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_finish_imports)

@@ -9,8 +9,10 @@ import time
 import weakref
 from concurrent.futures import CancelledError, Future
 
+import numpy as np
 import pytest
 
+import simplezarr as sz
 from simplezarr import _pool, executor
 from tests.helpers import PYTHON, same_package, within
 
@@ -497,3 +499,84 @@ executor.run(lambda i: None, 100)
 """
     assert python(code) == "3 1"
     assert python(code.replace("executor.run(lambda i: None, 100)\n", "", 1)) == "3 1"
+
+
+FIRST_READ = """
+import atexit, threading, time
+import numpy as np
+import simplezarr as sz
+array = sz.create_array({}, data=np.arange(64), chunks=1)
+def last():
+    ok = [*array[...]] == [*array.read_future().result(20)] == [*range(64)]
+    sz.set_num_threads(4)
+    print(ok and array.read().sum() == 2016)
+"""
+
+
+def test_first_read_in_an_exit_handler():
+    assert python(FIRST_READ + "atexit.register(last)", SIMPLEZARR_NUM_THREADS="4") == "True"
+    assert python("import threading" + FIRST_READ + "atexit.register(last)", SIMPLEZARR_NUM_THREADS="4") == "True"
+
+
+def test_first_read_in_a_thread_that_outlives_main():
+    code = """
+def wait():
+    while threading.main_thread().is_alive():
+        time.sleep(0.01)
+    last()
+threading.Thread(target=wait).start()
+"""
+    assert python(FIRST_READ + code, SIMPLEZARR_NUM_THREADS="4") == "True"
+    assert python(FIRST_READ + "last()" + code, SIMPLEZARR_NUM_THREADS="4") == "True\nTrue"
+
+
+# ---------------------------------------------------------------- callbacks of Futures
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit, ValueError])
+def test_callbacks_that_raise_harm_nothing(error, caplog):
+    """Neither the threads, nor other callbacks, nor other Futures."""
+    release, seen = threading.Event(), []
+
+    def callback(future):
+        seen.append(future.result())
+        raise error
+
+    arr = sz.create_array({}, data=np.arange(8), chunks=1)
+    busy = [executor.submit(release.wait, 30) for _ in range(4)]  # so that the reads wait together
+    futures = [arr.read_future(i) for i in range(8)] + [executor.submit(abs, -i) for i in range(8, 16)]
+    for future in futures:
+        future.add_done_callback(callback)
+        future.add_done_callback(callback)
+    release.set()
+    assert [future.result(30) for future in futures + busy] == [*range(16), True, True, True, True]
+    wait_until(lambda: len(seen) == 32)
+    wait_until(lambda: _pool.pools()[0].pending == 0)
+    assert _pool.pools()[0].threads == 4
+    assert len(caplog.records) == (0 if error is SystemExit else 32)
+    test_run_uses_the_caller_and_the_pool()
+
+
+def test_what_a_callback_raises_in_the_calling_thread_is_for_the_caller():
+    def callback(_):
+        raise KeyboardInterrupt
+
+    future = executor.submit(abs, -1)
+    assert future.result(30) == 1
+    with pytest.raises(KeyboardInterrupt):
+        future.add_done_callback(callback)
+
+
+def test_what_is_taken_from_a_queue_is_fulfilled():
+    def serve(taken):
+        next(taken)
+        raise SystemExit
+
+    queue = executor.Queue()
+    future = executor.hand_over(queue, "item", serve)
+    with pytest.raises(SystemExit):
+        future.result(30)
+    future = executor.hand_over(queue, "item", next)
+    with pytest.raises(RuntimeError):
+        future.result(30)
+    test_run_uses_the_caller_and_the_pool()

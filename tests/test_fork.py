@@ -239,3 +239,42 @@ child.start()
 child.join()
 """
     assert python(code, seconds=60, directory=tmp_path) == "done in the child\n"
+
+
+IMPORTING = """
+import os, sys, threading, time
+import simplezarr as sz
+begun, go_on = threading.Event(), threading.Event()
+class Gate:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1] and threading.current_thread() is not threading.main_thread():
+            begun.set()
+            go_on.wait(30)
+sys.meta_path.insert(0, Gate())
+def use():
+    sz.set_num_threads(2)
+    array = sz.create_array({}, data=range(8), chunks=1)
+    return [*array.read_future().result(20)] == [*range(8)]
+thread = threading.Thread(target=use)
+thread.start()
+assert begun.wait(30), "it is never imported"
+threading.Timer(0.2, go_on.set).start()
+child = os.fork()
+if not child:
+    os._exit(0 if use() else 1)
+thread.join()
+end = time.monotonic() + 20
+while time.monotonic() < end:
+    pid, status = os.waitpid(child, os.WNOHANG)
+    if pid:
+        sys.exit(os.waitstatus_to_exitcode(status))
+    time.sleep(0.01)
+os.kill(child, 9)
+sys.exit("the child hangs")
+"""
+
+
+@pytest.mark.parametrize("name", ["simplezarr.api", "simplezarr._locks", "concurrent.futures", "simplezarr.futures"])
+def test_fork_while_another_thread_imports(name, tmp_path):
+    """The child would wait for ever for a module whose lock a thread of the parent held."""
+    python(IMPORTING, name, seconds=60, directory=tmp_path)

@@ -8,14 +8,25 @@ import time
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import simplezarr as sz
+from simplezarr import _pool, executor
 from simplezarr._locks import KeyLock
+from simplezarr._pool import in_pool
 from simplezarr.stores import MemoryStore
 from tests.helpers import within
 
 PACKAGE = str(Path(sz.__file__).parent) + os.sep
+
+
+def wait_until_idle():
+    """No call is queued or being made."""
+    end = time.monotonic() + 10
+    while any(pool.pending for pool in _pool.pools()):
+        assert time.monotonic() < end, "a call is still under way"
+        time.sleep(0.0005)
 
 
 class Stop(KeyboardInterrupt):
@@ -207,3 +218,135 @@ def test_an_interrupted_update_leaves_the_document_unlocked():
         assert sz.open(store).attrs["m"] == n
         at, n = at + 23, n + 1
     assert n > 10
+
+
+# ---------------------------------------------------------------- threads
+
+
+def tell_main(times=1):
+    for _ in range(times):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.02)
+
+
+@pytest.mark.usefixtures("pool")
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_who_lends_memory_waits_for_its_helpers_through_interrupts(times):
+    begun, ended = threading.Event(), []
+
+    def work():
+        if not in_pool():
+            assert begun.wait(30)
+            return
+        begun.set()
+        time.sleep(0.05)  # until the caller waits
+        tell_main(times)
+        ended.append(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        executor.drain(work, 2)
+    assert ended == [1]
+    wait_until_idle()
+
+
+@pytest.mark.usefixtures("pool")
+def test_interrupts_on_the_way_to_stop_the_helpers():
+    """The first is raised, but not before the helpers have been told, and have ended."""
+    begun, stopped, ended, calls = threading.Event(), threading.Event(), [], []
+
+    def work():
+        if in_pool():
+            begun.set()
+            assert stopped.wait(30)
+            ended.append(1)
+        else:
+            assert begun.wait(30)
+            raise Stop("first")
+
+    def stop():
+        calls.append(1)
+        if len(calls) < 5:
+            raise Stop("later")
+        stopped.set()
+
+    with pytest.raises(Stop, match="first"):
+        executor.drain(work, 2, stop)
+    assert ended
+    wait_until_idle()
+
+
+@pytest.mark.usefixtures("pool")
+def test_an_interrupted_read_leaves_no_thread_at_work():
+    inside, asked = set(), threading.Semaphore(0)
+
+    class Slow(sz.WrapperStore):
+        in_memory, concurrency = False, 8
+
+        def get(self, key):
+            if key.endswith("zarr.json"):
+                return super().get(key)
+            inside.add(key)
+            try:
+                asked.release()
+                time.sleep(0.2)
+                return super().get(key)
+            finally:
+                inside.remove(key)
+
+    sz.create_array(store := MemoryStore(), data=np.arange(64), chunks=1)
+    arr, out = sz.open_array(Slow(store)), np.zeros(64, int)
+
+    def interrupt():
+        for _ in range(8):
+            assert asked.acquire(timeout=30)
+        tell_main(3)
+
+    sender = threading.Thread(target=interrupt)
+    sender.start()
+    with pytest.raises(KeyboardInterrupt):
+        arr.read(out=out)
+    assert not inside
+    sender.join(30)
+    before = out.copy()
+    time.sleep(0.3)
+    np.testing.assert_array_equal(out, before)
+    assert arr[5] == 5
+
+
+@pytest.mark.usefixtures("pool")
+def test_a_gate_lets_in_as_many_as_it_should():
+    now, most, guard = 0, 0, threading.Lock()
+
+    def task(_):
+        nonlocal now, most
+        with gate:
+            with guard:
+                now += 1
+                most = max(most, now)
+            time.sleep(0.0005)
+            with guard:
+                now -= 1
+
+    gate = executor.gate(16)
+    within(60, executor.run, task, 300, 16)
+    assert most == 4
+    assert now == 0
+
+
+@pytest.mark.usefixtures("pool")
+def test_an_interrupt_before_a_gate_takes_no_place_in_it():
+    gate, release = executor.gate(5), threading.Event()
+
+    def hold():
+        with gate:
+            release.wait(30)
+
+    held = [executor.submit(hold) for _ in range(4)]
+    for _ in range(5):
+        threading.Timer(0.05, tell_main).start()
+        with pytest.raises(KeyboardInterrupt), gate:
+            pass
+    release.set()
+    assert [future.result(30) for future in held] == [None] * 4
+    with gate, gate, gate, gate:
+        pass
