@@ -148,7 +148,8 @@ cdef class Crew:
         while running and self.generation == forks():  # in a child that was forked meanwhile there are no helpers
             try:
                 if wait_for(self.done):  # the last of them releases it
-                    break
+                    running = 0
+                    PyErr_CheckSignals()  # one more interrupt that came meanwhile is part of this one
             except BaseException as error:
                 self.caught(error)
         self.stop = None  # a helper may hold on to this crew for another moment, but not to what the caller uses

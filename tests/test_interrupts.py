@@ -288,25 +288,20 @@ def test_an_interrupted_read_leaves_no_thread_at_work():
             inside.add(key)
             try:
                 asked.release()
+                if in_pool() and sender.acquire(blocking=False):
+                    for _ in range(8):
+                        assert asked.acquire(timeout=30)
+                    tell_main(3)
                 time.sleep(0.2)
                 return super().get(key)
             finally:
                 inside.remove(key)
 
     sz.create_array(store := MemoryStore(), data=np.arange(64), chunks=1)
-    arr, out = sz.open_array(Slow(store)), np.zeros(64, int)
-
-    def interrupt():
-        for _ in range(8):
-            assert asked.acquire(timeout=30)
-        tell_main(3)
-
-    sender = threading.Thread(target=interrupt)
-    sender.start()
+    arr, out, sender = sz.open_array(Slow(store)), np.zeros(64, int), threading.Lock()
     with pytest.raises(KeyboardInterrupt):
         arr.read(out=out)
     assert not inside
-    sender.join(30)
     before = out.copy()
     time.sleep(0.3)
     np.testing.assert_array_equal(out, before)
@@ -335,13 +330,15 @@ def test_a_gate_lets_in_as_many_as_it_should():
 
 @pytest.mark.usefixtures("pool")
 def test_an_interrupt_before_a_gate_takes_no_place_in_it():
-    gate, release = executor.gate(5), threading.Event()
+    gate, release, inside = executor.gate(5), threading.Event(), threading.Barrier(5)
 
     def hold():
         with gate:
+            inside.wait(30)
             release.wait(30)
 
     held = [executor.submit(hold) for _ in range(4)]
+    inside.wait(30)
     for _ in range(5):
         threading.Timer(0.05, tell_main).start()
         with pytest.raises(KeyboardInterrupt), gate:
