@@ -1,14 +1,16 @@
 """Opening and creating nodes: from a path, a URL, a dict or a store to an Array or a Group."""
 
 import os
+import warnings
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
 from simplezarr.array import Array
+from simplezarr.copying import ALL_BOXES_BYTES, may_lie_below
 from simplezarr.create import array_metadata, as_data
-from simplezarr.errors import MetadataError, NodeNotFoundError, UnsupportedError
+from simplezarr.errors import MetadataError, NodeNotFoundError, UnsupportedError, ZarrWarning
 from simplezarr.group import Group, find_node, make_array, new_group, require_group
 from simplezarr.hierarchy import create_node, format_above
 from simplezarr.keys import join, normalize_path
@@ -126,7 +128,8 @@ def create_array(
     zarr_format: 3, or 2 for an array without shards and names of dimensions, its chunk keys being those of "v2". None:
     that of the nearest group above, otherwise 3.
     write_empty_chunks: store chunks that are all fill value, now and through the array that is returned.
-    overwrite: remove the node that is there, and all below it, once all arguments are known to be valid.
+    overwrite: remove the node that is there, and all below it, once all arguments are known to be valid. If `data` are
+    a stored array there, or below, they are read into memory before; other stored arrays are copied part by part.
 
     The array appears with its document, which is written last, when the data are complete. Raises NodeExistsError,
     ReadOnlyError, MetadataError or UnsupportedError naming the argument; nothing is written then.
@@ -156,14 +159,22 @@ def create_array(
         zarr_format=zarr_format,
     )
     array = make_array(store, path, metadata, read_only=False, write_empty_chunks=write_empty_chunks)
-    fill = None
-    if data is not None:
-        as_values(np.empty(0, data.dtype), array.dtype, (0,))  # raises where there is no cast
-        if overwrite or source_of(data) is None:  # a stored array may be what is removed: it is read before
-            data = as_values(data, array.dtype, array.shape)  # raises what is wrong before anything is written
-        fill = partial(array.write, ..., data)
+    fill = None if data is None else partial(array.write, ..., _checked_data(array, data, overwrite))
     create_node(store, path, metadata, overwrite=overwrite, fill=fill)
     return array
+
+
+def _checked_data(array: Array, data: Any, overwrite: bool) -> Any:
+    """Return data that can be written to a new array; raise what is wrong with them before anything is written."""
+    as_values(np.empty(0, data.dtype), array.dtype, (0,))  # raises if there is no cast
+    source = source_of(data)
+    if source is not None:
+        if not overwrite or not may_lie_below(source, array.store, array.path):
+            return data  # copied part by part
+        if source.nbytes > ALL_BOXES_BYTES:
+            message = f"data: {data!r} is deleted by the overwriting, so its {source.nbytes:,} bytes are read before"
+            warnings.warn(f"{message}; write to another place to copy in bounded memory", ZarrWarning, stacklevel=3)
+    return as_values(data, array.dtype, array.shape)
 
 
 def create_group(

@@ -24,7 +24,7 @@ from simplezarr.stores.memory import MemoryStore
 from simplezarr.stores.wrapper import WrapperStore
 from simplezarr.values import source_of
 
-__all__ = ["BoxCopy", "StoredCopy", "plan_copy"]
+__all__ = ["ALL_BOXES_BYTES", "BoxCopy", "StoredCopy", "may_lie_below", "plan_copy"]
 
 SMALL_BYTES = 1 << 20  # of values that are simply read
 BOX_BYTES = 512 << 10  # of a box at least, where there is more: the work on it should outweigh its planning
@@ -196,6 +196,24 @@ def _may_overlap(array: Any, target: list[tuple[range, int]], source: Any) -> bo
     if isinstance(ours, MemoryStore) and isinstance(theirs, MemoryStore):
         return ours.values is theirs.values
     return type(ours) is type(theirs)  # they may be two handles of one place
+
+
+def may_lie_below(source: Any, store: Store, path: str) -> bool:
+    """Return whether a stored array might be deleted with the node at a path of a store."""
+    ours, theirs, read = _innermost(store), _innermost(source._array.store), source._array.path
+    if isinstance(ours, LocalStore) and isinstance(theirs, LocalStore):
+        named = [f"{root}/{name}".rstrip("/") for root, name in ((ours.root, path), (theirs.root, read))]
+        real = [os.path.realpath(name) for name in named]
+        return _is_below(named[1], named[0]) or _is_below(real[1], real[0])  # a link above the source may be deleted
+    if not _is_below(read, path):
+        return False
+    if isinstance(ours, MemoryStore) and isinstance(theirs, MemoryStore):
+        return ours.values is theirs.values
+    return type(ours) is type(theirs)  # they may be two handles of one place
+
+
+def _is_below(path: str, above: str) -> bool:
+    return not above or f"{path}/".startswith(f"{above}/")
 
 
 def _innermost(store: Store) -> Store:

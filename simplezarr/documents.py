@@ -65,8 +65,8 @@ def find_document(store: Store, path: str) -> tuple[str, bytes] | None:
 
 
 def _check_missing(error: OSError) -> None:
-    """Raise an error again, unless it says that a key is longer than a file system takes: then it is not there."""
-    if error.errno != errno.ENAMETOOLONG:
+    """Raise an error again, unless it says that a key can't be there: it is too long, or a link leads to itself."""
+    if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
         raise error
 
 

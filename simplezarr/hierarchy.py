@@ -82,6 +82,8 @@ def create_node(
     """
     encode_metadata(path, metadata)  # raises what is wrong with them
     store.check_writable(join(path, metadata.document))
+    if not path:
+        _check_above(groups_above(store, path), path)  # the claim would make the directory of the store
     if overwrite:
         _remove_link(store, path)
     while missing := _create(store, path, metadata, overwrite, fill):
@@ -100,9 +102,7 @@ def _create(store: Store, path: str, metadata: Metadata, overwrite: bool, fill: 
             lambda: _own_documents(store, path),
             lambda: _chunk_names(store, path, keys),
         )
-        for group in above:
-            if group.is_array:
-                raise NodeExistsError(f"/{group.path} of {group.store!r} is an array; /{path} can't be made below it")
+        _check_above(above, path)
         left = _check_place(store, path, documents, _chunks_below(store, path, names, keys), overwrite)
         missing = [group for group in above if group.found is None]
         if missing:
@@ -115,6 +115,12 @@ def _create(store: Store, path: str, metadata: Metadata, overwrite: bool, fill: 
                 _delete_keys(store, left)
             _complete(store, path, metadata, fill)
     return ()
+
+
+def _check_above(above: Sequence[Above], path: str) -> None:
+    for group in above:
+        if group.is_array:
+            raise NodeExistsError(f"/{group.path} of {group.store!r} is an array; /{path} can't be made below it")
 
 
 def _complete(store: Store, path: str, metadata: Metadata, fill: Fill | None) -> None:
@@ -173,9 +179,9 @@ def _chunks_below(store: Store, path: str, names: Sequence[str], keys: ChunkKeys
     skip = len(path) + 1 if path else 0
     for name in names:
         key = join(path, name)
-        for found in chain([key] if store.exists(key) else [], store.list(f"{key}/")):
-            if found.rpartition("/")[2] in OWN:
-                node = found.rpartition("/")[0]
+        for found in chain(_own_documents(store, key), [key] if store.exists(key) else [], store.list(f"{key}/")):
+            node, _, last = found.rpartition("/")
+            if last in OWN:
                 raise NodeExistsError(f"there is a node at /{node} of {store!r}; an array can't be made above it")
             if keys is not None and keys.parse(found[skip:]) is not None:
                 yield found
@@ -241,9 +247,8 @@ def _remove_link(store: Store, path: str) -> bool:
     if not prefix or not place.is_link(prefix) or not has_metadata(store, path):
         return False
     above = groups_above(store, path)
-    for group in above:
-        if group.is_array:
-            return False  # for the caller to report
+    if any(group.is_array for group in above):
+        return False  # for the caller to report
     with copies_dropped(store, above) as drop:
         drop()
         with writes:
