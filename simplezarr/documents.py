@@ -204,7 +204,8 @@ def _changed_layout(document: bytes, before: Metadata, after: Metadata) -> dict[
         return {}
     changes: dict[str, object] = {"shape": list(after.shape)}
     if after.grid is not None:
-        changes["chunk_grid"] = after.grid.to_json()
+        if after.grid != before.grid:
+            changes["chunk_grid"] = after.grid.to_json()
     elif 0 in before.shape:  # then chunk lengths of 0 are read as others, which must be stored now
         with collect():  # the warnings came when it was read
             members = load(document, after.document)

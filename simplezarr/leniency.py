@@ -2,6 +2,13 @@
 
 Such documents exist, written by other software or by drafts of the format. What simplezarr writes never needs any of
 these. A place that meets such a case calls `tolerate`; this table is the whole list.
+
+One rule decides what is read:
+
+- Chunk data that can be decoded are readable, whatever else in the documents is unusable.
+- What is unusable warns once, by name, and raises only where its value is needed.
+- What was not understood is never rewritten. A change stores the text of all members that it doesn't change as it was
+  (`json_text`), and a change of what could not be read is refused before anything is stored.
 """
 
 import os

@@ -55,6 +55,13 @@ _GROUP_MEMBERS = frozenset(("zarr_format", "attributes", "node_type", "consolida
 _ONLY_IN_COPIES = frozenset(("node_type", "attributes", "consolidated_metadata"))
 
 
+class _Lenient:
+    """The members of a `.zarray` that may hold NaN and Infinity: the fill value, and those that are not known."""
+
+    def __contains__(self, name: object) -> bool:
+        return name == "fill_value" or name not in _ARRAY_MEMBERS
+
+
 @dataclass(frozen=True, slots=True)
 class ArrayMetadataV2(ArrayMetadata):
     """The metadata of a Zarr 2 array. `is_undefined` says that the fill value is null; `fill` is then what is read."""
@@ -150,7 +157,7 @@ def _attributes_to_bytes(attributes: dict) -> bytes:
 
 def parse_array(document: bytes, attributes: bytes | None, key: str) -> ArrayMetadataV2:
     """Reads a `.zarray`, stored at `key`, and the `.zattrs` beside it, if there is one."""
-    return _parse_array(load(document, key, ("fill_value",)), _parse_attributes(attributes, key), key)
+    return _parse_array(load(document, key, _Lenient()), _parse_attributes(attributes, key), key)
 
 
 def parse_group(document: bytes, attributes: bytes | None, consolidated: bytes | None, key: str) -> GroupMetadataV2:
@@ -162,15 +169,18 @@ def parse_group(document: bytes, attributes: bytes | None, consolidated: bytes |
 def read_members(document: bytes, attributes: bytes | None, key: str) -> dict:
     """Returns the members of a `.zarray` or `.zgroup` and the `.zattrs` beside it in the form of `to_json`."""
     kind = "array" if key.endswith(ARRAY) else "group"
-    members = load(document, key, ("fill_value",))
+    members = load(document, key, _Lenient())
     return {**members, "node_type": kind, "attributes": _parse_attributes(attributes, key)}
 
 
 def parse_members(members: dict, key: str) -> ArrayMetadataV2 | GroupMetadataV2:
     """Reads what `to_json` of either makes, which is how consolidated metadata hold a node."""
+    attributes = members.get("attributes", {})
+    if isinstance(attributes, Unusable):
+        tolerate("bad-attributes", attributes.reason)
     if members.get("node_type") == "array":
-        return _parse_array(members, members.get("attributes", {}), key)
-    return _parse_group(members, members.get("attributes", {}), None, key)
+        return _parse_array(members, attributes, key)
+    return _parse_group(members, attributes, None, key)
 
 
 def _parse_array(members: dict, attributes: dict, key: str) -> ArrayMetadataV2:
@@ -279,8 +289,9 @@ def _merge(documents: dict) -> dict[str, Any]:
         path, _, name = key.rpartition("/")
         if not path or name not in (ARRAY, GROUP):
             continue
-        attributes = documents.get(f"{path}/{ATTRIBUTES}")
-        attributes = attributes if type(attributes) is dict else {}
+        attributes = documents.get(f"{path}/{ATTRIBUTES}", {})
+        if type(attributes) is not dict:
+            attributes = Unusable(f"{path}/{ATTRIBUTES}: {show(attributes)} is not an object")
         if name == ARRAY or path not in nodes:
             kind = "array" if name == ARRAY else "group"
             nodes[path] = {**members, "node_type": kind, "attributes": attributes} if type(members) is dict else members
