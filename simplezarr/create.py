@@ -12,7 +12,8 @@ import numpy as np
 from simplezarr.chunking import as_lengths, auto_chunks, auto_shards, dividing_chunks, whole_axes
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec, fit_chain
 from simplezarr.codecs.chain import bind
-from simplezarr.codecs.registry import MAX_CODECS, as_codec
+from simplezarr.codecs.foreign import take_elements
+from simplezarr.codecs.registry import MAX_CODECS, as_codec, placed
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.zstd import Zstd
 from simplezarr.dtypes import DataType, as_data_type, depends_on_elements
@@ -67,6 +68,7 @@ def array_metadata(
     cls: type[ArrayMetadata] = ArrayMetadata
     if zarr_format == ArrayMetadataV2.zarr_format:
         cls = ArrayMetadataV2
+        chain = take_elements(chain)
         _check_for_v2(names, shards, grid)
         chunk_key_encoding = "v2" if chunk_key_encoding == "default" else chunk_key_encoding
     return cls(
@@ -176,7 +178,7 @@ def _as_chain(codecs: Any, data_type: DataType) -> tuple[Codec, ...]:
     if not any(isinstance(codec, ArrayBytesCodec) for codec in chain):
         heads = sum(isinstance(codec, ArrayArrayCodec) for codec in chain)
         chain.insert(heads, array_bytes)
-    return tuple(chain)
+    return tuple(placed(chain))
 
 
 def _fitted(chain: tuple[Codec, ...], spec: ChunkSpec, chunks: str) -> tuple[Codec, ...]:

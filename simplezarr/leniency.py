@@ -20,7 +20,7 @@ from contextvars import ContextVar
 
 from simplezarr.errors import ZarrWarning
 
-__all__ = ["CODEC_ALIASES", "collect", "repeat", "tolerate", "tolerated", "warn"]
+__all__ = ["CODEC_ALIASES", "collect", "not_repeatable", "repeat", "tolerate", "tolerated", "warn"]
 
 CASES = {
     "null-member": "null is read as if the member were absent",
@@ -82,7 +82,7 @@ CODEC_ALIASES = {
     f"{_ZARRS}/bytes_to_bytes/fletcher32": "numcodecs.fletcher32",
 }
 
-__all__ = ["CODEC_ALIASES", "collect", "repeat", "tolerate", "tolerated", "warn"]
+__all__ = ["CODEC_ALIASES", "collect", "not_repeatable", "repeat", "tolerate", "tolerated", "warn"]
 
 _OWN_FILES = os.path.dirname(__file__) + os.sep
 
@@ -114,6 +114,11 @@ def warn(message: str) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN_FILES):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, ZarrWarning, stacklevel=level)
+
+
+def not_repeatable() -> None:
+    """Note that what is read now must be read anew next time, as after a departure, but without a warning."""
+    _tolerated.set(_tolerated.get() + 1)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import numpy as np
 
 from simplezarr.codecs.base import ChunkSpec, Codec, fit_chain
 from simplezarr.codecs.bytes import Bytes
+from simplezarr.codecs.foreign import ForeignElements
 from simplezarr.dtypes import DataType
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.extensions import check_choice, check_integers, show
@@ -105,6 +106,8 @@ class ArrayMetadataV2(ArrayMetadata):
 def _stored(dtype: np.dtype, codecs: tuple[Codec, ...]) -> np.dtype:
     """Returns the NumPy dtype with the byte orders of the chunks."""
     for codec in codecs:
+        if isinstance(codec, ForeignElements):
+            codec = codec.elements
         if isinstance(codec, MixedBytes):
             return codec.stored
         if isinstance(codec, Bytes):

@@ -13,7 +13,7 @@ listed: it stands before the first filter that takes bytes, or behind all of the
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesC
 from simplezarr.codecs.blosc import Blosc
 from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.checksums import Checksum
+from simplezarr.codecs.foreign import PREFIX, Foreign, ForeignBytes, ForeignElements, find
 from simplezarr.codecs.registry import MAX_CODECS, codec_class
 from simplezarr.codecs.shuffle import Shuffle
 from simplezarr.codecs.transpose import Transpose
@@ -33,7 +34,6 @@ from simplezarr.v2_types import byte_order
 
 __all__ = ["MixedBytes", "chain_to_json", "object_filter", "parse_chain"]
 
-PREFIX = "numcodecs."
 # Ids that stand for codecs of Zarr 3; the others are names with the prefix before them.
 _IDS = ("blosc", "zstd", "gzip", "vlen-utf8", "vlen-bytes")
 _OBJECT_FILTERS = ("vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2", "pickle", "categorize")
@@ -83,13 +83,30 @@ def parse_chain(members: dict, shape: tuple[int, ...], stored: np.dtype, key: st
     found = False
     for value, where in _listed(members, key):
         codec = _parse_codec(value, stored, where)
+        last = codecs[-1] if codecs else None
+        if isinstance(last, ForeignElements) and not isinstance(codec, BytesBytesCodec):  # they hand on what they like
+            codecs[-1] = replace(last, items=(*last.items, _as_foreign(codec, value, where)))
+            continue
         if isinstance(codec, ArrayArrayCodec):
             order = _order_behind(value, order, where)
         if isinstance(codec, BytesBytesCodec) and not found:
             codecs.append(_elements_to_bytes(order, stored))
+        if isinstance(codec, Foreign):
+            is_reversed = len(codecs) == 1 and isinstance(last, Transpose)
+            elements = _elements_to_bytes(order, stored)
+            codec = ForeignBytes(codec) if found else ForeignElements((codec,), elements, is_reversed)
         found = found or not isinstance(codec, ArrayArrayCodec)
         codecs.append(codec)
     return tuple(codecs if found else [*codecs, _elements_to_bytes(order, stored)])
+
+
+def _as_foreign(codec: Codec, value: dict, where: str) -> Foreign:
+    """Return a codec as numcodecs has it."""
+    configuration = {member: item for member, item in value.items() if member != "id"}
+    found = codec if isinstance(codec, Foreign) else find(value["id"], configuration, where)
+    if found is None:
+        raise UnsupportedError(f"{where}: numcodecs has no codec {show(value['id'])}")
+    return found
 
 
 def object_filter(members: dict) -> str | None:
@@ -147,11 +164,14 @@ def _parse_codec(value: Any, stored: np.dtype, where: str) -> Codec:
     id = value["id"]
     if id == "pickle":
         raise UnsupportedError(f'{where}: "pickle" is never read: unpickling runs code that the data bring along')
+    configuration = {member: item for member, item in value.items() if member != "id"}
     try:
         found = codec_class(id if id in _IDS else PREFIX + id)
     except UnsupportedError as error:
+        foreign = find(id, configuration, where)
+        if foreign is not None:
+            return foreign
         raise UnsupportedError(f"{where}: id {show(id)}: {error}") from error.__cause__
-    configuration = {member: item for member, item in value.items() if member != "id"}
     if is_dataclass(found):  # numcodecs adds members now and then
         known = {field.name for field in fields(found)}
         configuration = {member: item for member, item in configuration.items() if member in known}
@@ -219,7 +239,7 @@ def _named_order(value: dict, members: tuple[str, ...]) -> str | None:
     return None
 
 
-def _elements_to_bytes(order: str | None, stored: np.dtype) -> Codec:
+def _elements_to_bytes(order: str | None, stored: np.dtype) -> ArrayBytesCodec:
     return MixedBytes(stored) if order == "mixed" else Bytes(order)
 
 
@@ -232,8 +252,9 @@ def chain_to_json(codecs: tuple[Codec, ...], stored: np.dtype) -> dict:
     order = "C"
     if rest and isinstance(rest[0], Transpose):
         order = _order_to_json(rest.pop(0).to_json()["configuration"]["order"])
-    listed = [_codec_to_json(codec, stored) for codec in rest if not isinstance(codec, (Bytes, MixedBytes))]
-    last = listed.pop() if listed and listed[-1]["id"] in _COMPRESSORS else None
+    listed = [item for codec in rest for item in _to_json(codec, stored)]
+    foreign = bool(rest) and isinstance(rest[-1], ForeignBytes | ForeignElements)
+    last = listed.pop() if listed and (foreign or listed[-1]["id"] in _COMPRESSORS) else None
     return {"compressor": last, "order": order, "filters": listed or None}
 
 
@@ -243,6 +264,15 @@ def _order_to_json(order: list[int]) -> str:
     if order == sorted(order, reverse=True):
         return "F"
     raise UnsupportedError(f"Zarr 2 stores axes in their order or reversed, not in the order {order}")
+
+
+def _to_json(codec: Codec, stored: np.dtype) -> list[dict]:
+    """Return the filters that a codec is."""
+    if isinstance(codec, ForeignElements):
+        return [item.configuration for item in codec.items]
+    if isinstance(codec, ForeignBytes):
+        return [codec.item.configuration]
+    return [] if isinstance(codec, Bytes | MixedBytes) else [_codec_to_json(codec, stored)]
 
 
 def _codec_to_json(codec: Codec, stored: np.dtype) -> dict:

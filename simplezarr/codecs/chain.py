@@ -196,6 +196,8 @@ def _checked(array: Any, spec: ChunkSpec, verb: str) -> np.ndarray:
 
 
 def _failure(codec: Any, error: Exception) -> CodecFailure:
+    if isinstance(error, MemoryError):  # says nothing of the chunk
+        raise error
     name = getattr(codec, "name", type(codec).__name__)
     text = str(error)
     return CodecFailure(text if text.startswith(f"{name}:") else f"{name}: {text}", name)

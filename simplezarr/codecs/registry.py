@@ -8,13 +8,14 @@ Gzip(level=5)
 """
 
 import importlib
+from typing import Any
 
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, Codec
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.extensions import as_json, parse_extension, remembered, show
 from simplezarr.leniency import CODEC_ALIASES, collect, repeat, tolerate
 
-__all__ = ["BUILTIN", "as_codec", "codec_class", "parse_codec", "parse_codecs", "register_codec"]
+__all__ = ["BUILTIN", "as_codec", "codec_class", "parse_codec", "parse_codecs", "placed", "register_codec"]
 
 GROUP = "simplezarr.codecs"
 MAX_CODECS = 64
@@ -127,8 +128,28 @@ def parse_codec(value: object, where: str) -> Codec:
         try:
             found = codec_class(name)
         except UnsupportedError as error:
+            foreign = _foreign(name, configuration, where)
+            if foreign is not None:
+                return foreign
             raise UnsupportedError(f"{where}: {error}") from error.__cause__
     return found.from_configuration(configuration, where)
+
+
+def _foreign(name: str, configuration: dict, where: str) -> Codec | None:
+    """Return a codec registered with numcodecs, still without a place in its chain."""
+    from simplezarr.codecs import foreign
+
+    id = name.removeprefix(foreign.PREFIX)
+    return foreign.find(id, configuration, where) if id != name else None
+
+
+def placed(codecs: list[Codec]) -> list[Codec]:
+    """Return the codecs of a chain, those of numcodecs as what they are at their places."""
+    if all(isinstance(codec, ArrayArrayCodec | ArrayBytesCodec | BytesBytesCodec) for codec in codecs):
+        return codecs
+    from simplezarr.codecs import foreign
+
+    return foreign.place(codecs)
 
 
 def parse_codecs(value: object, where: str, skipped: list[str] | None = None) -> tuple[Codec, ...]:
@@ -137,7 +158,7 @@ def parse_codecs(value: object, where: str, skipped: list[str] | None = None) ->
         raise MetadataError(f"{where}: {show(value)} is not a list of codecs")
     if len(value) > MAX_CODECS:
         raise MetadataError(f"{where}: {len(value)} codecs; the limit is {MAX_CODECS}")
-    codecs = []
+    codecs: list[Codec] = []
     for i, item in enumerate(value):
         try:
             codecs.append(parse_codec(item, f"{where}[{i}]"))
@@ -147,7 +168,7 @@ def parse_codecs(value: object, where: str, skipped: list[str] | None = None) ->
             tolerate("skipped-extension", f"{where}[{i}]", f"codec {item['name']!r}")
             if skipped is not None:
                 skipped.append(item["name"])
-    return tuple(codecs)
+    return tuple(placed(codecs))
 
 
 def as_codec(value: object, where: str) -> Codec:
@@ -158,6 +179,8 @@ def as_codec(value: object, where: str) -> Codec:
     """
     if isinstance(value, Codec):
         return value
+    if hasattr(value, "get_config") and hasattr(value, "codec_id"):
+        return _of_numcodecs(value, where)
     if not isinstance(value, str):
         with collect() as cases:
             codec = parse_codec(as_json(value), where)
@@ -170,6 +193,17 @@ def as_codec(value: object, where: str) -> Codec:
     try:
         return codec_class(CODEC_ALIASES.get(value, value))()
     except UnsupportedError as error:
+        foreign = _foreign(value, {}, where)
+        if foreign is not None:
+            return foreign
         raise UnsupportedError(f"{where}: {error}") from error.__cause__
     except TypeError as error:
         raise MetadataError(f"{where}: {value!r} has no default settings; give them in an object: {error}") from None
+
+
+def _of_numcodecs(value: Any, where: str) -> Codec:
+    """Return the codec that is an object of numcodecs."""
+    configuration = dict(value.get_config())
+    id = configuration.pop("id")
+    name = id if id.startswith("vlen-") else f"numcodecs.{id}"
+    return parse_codec({"name": name, "configuration": configuration}, where)

@@ -13,7 +13,7 @@ from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Codec, fit_chain,
 from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.configuration import as_integers
 from simplezarr.codecs.crc32c import Crc32c
-from simplezarr.codecs.registry import MAX_CODECS, as_codec, parse_codecs, register_codec
+from simplezarr.codecs.registry import MAX_CODECS, as_codec, parse_codecs, placed, register_codec
 from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import MetadataError
 from simplezarr.extensions import check_choice, check_integers, refuse_unknown, show
@@ -137,4 +137,4 @@ def _as_codecs(value: object, where: str) -> tuple[Codec, ...]:
         raise MetadataError(f"{where}: {show(value)} is not a list of codecs")
     if len(value) > MAX_CODECS:
         raise MetadataError(f"{where}: {len(value)} codecs; the limit is {MAX_CODECS}")
-    return tuple([as_codec(codec, f"{where}[{i}]") for i, codec in enumerate(value)])
+    return tuple(placed([as_codec(codec, f"{where}[{i}]") for i, codec in enumerate(value)]))
