@@ -68,8 +68,7 @@ def array_metadata(
     cls: type[ArrayMetadata] = ArrayMetadata
     if zarr_format == ArrayMetadataV2.zarr_format:
         cls = ArrayMetadataV2
-        chain = take_elements(chain)
-        _check_for_v2(names, shards, grid)
+        chain = _for_v2(chain, names, shards, grid)
         chunk_key_encoding = "v2" if chunk_key_encoding == "default" else chunk_key_encoding
     return cls(
         shape,
@@ -98,13 +97,15 @@ def check_format(zarr_format: object) -> None:
         raise UnsupportedError(f"zarr_format: {show(zarr_format)} can't be written; 2 and 3 can")
 
 
-def _check_for_v2(names: object, shards: object, grid: object) -> None:
+def _for_v2(chain: tuple[Codec, ...], names: object, shards: object, grid: object) -> tuple[Codec, ...]:
+    """Return the chain as Zarr 2 has it; raises for what it has not."""
     if names is not None:
         raise UnsupportedError('dimension_names: Zarr 2 has none; xarray reads the attribute "_ARRAY_DIMENSIONS"')
     if shards is not None:
         raise UnsupportedError("shards: Zarr 2 has none; take zarr_format=3")
     if grid is not None:
         raise UnsupportedError("chunks: in Zarr 2 all are of one shape; take zarr_format=3 for lists of lengths")
+    return take_elements(chain)
 
 
 def as_attributes(attributes: Any) -> dict:
