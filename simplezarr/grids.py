@@ -21,6 +21,7 @@ __all__ = [
     "MAX_LENGTH",
     "Axis",
     "Rectilinear",
+    "as_numbers",
     "as_rectilinear",
     "parse_grid",
     "regular_to_json",
@@ -160,12 +161,34 @@ def parse_grid(value: object, where: str) -> tuple[int, ...] | Rectilinear:
     refuse_unknown(configuration, known, f"{where}.configuration")
     place = f"{where}.configuration.{known[-1]}"
     if name == "regular":
-        return check_integers(configuration["chunk_shape"], 0, MAX_LENGTH, place)
+        return _parse_regular(configuration["chunk_shape"], place)
     check_choice(configuration["kind"], ("inline",), f"{where}.configuration.kind")
     shapes = configuration["chunk_shapes"]
     if type(shapes) is not list:
         raise MetadataError(f"{place}: {show(shapes)} is not a list")
-    return Rectilinear(tuple([_parse_runs(item, f"{place}[{i}]") for i, item in enumerate(shapes)]))
+    runs = [_parse_runs(as_numbers(item, f"{place}[{i}]"), f"{place}[{i}]") for i, item in enumerate(shapes)]
+    return Rectilinear(tuple(runs))
+
+
+def _parse_regular(value: object, where: str) -> tuple[int, ...] | Rectilinear:
+    lengths = as_numbers(value, where) if type(value) is list else value
+    if type(lengths) is list and any(type(item) is list for item in lengths):
+        tolerate("regular-edges", where)
+        axes = [
+            _parse_runs(item or 1 if type(item) is int else item, f"{where}[{i}]") for i, item in enumerate(lengths)
+        ]
+        return Rectilinear(tuple(axes))
+    return check_integers(lengths, 0, MAX_LENGTH, where)
+
+
+def as_numbers(value: Any, where: str) -> Any:
+    """Return lengths, in lists or alone, with the truth values and floats that older software wrote as integers."""
+    if type(value) is list:
+        return [as_numbers(item, f"{where}[{i}]") for i, item in enumerate(value)]
+    if type(value) is bool or (type(value) is float and value.is_integer() and abs(value) < 2**53):
+        tolerate("spelled-length", where, show(value))
+        return int(value)
+    return value
 
 
 def as_rectilinear(value: object, shape: tuple[int, ...], where: str) -> Rectilinear | None:
@@ -222,21 +245,27 @@ def _parse_runs(value: object, where: str) -> int | tuple[Run, ...]:
 Unit = tuple[tuple[int, ...], tuple[Codec, ...]]
 
 
-def without_zeros(shape: tuple[int, ...], chunk_shape: tuple[int, ...], codecs: tuple[Codec, ...], where: str) -> Unit:
-    """Returns chunk shape and codecs with the chunk lengths of 0 replaced, which empty arrays may have."""
+def without_zeros(
+    shape: tuple[int, ...], chunk_shape: tuple[int, ...], codecs: tuple[Codec, ...], where: str
+) -> tuple[tuple[int, ...], tuple[Codec, ...], str]:
+    """Return chunk shape and codecs with chunk lengths of 0 replaced, and why the array then can't be written, if so.
+
+    Empty arrays may have such. If one has grown since, no chunk can have been stored along that axis.
+    """
+    replaced = _positive(shape, chunk_shape, codecs)
     for i, length in enumerate(chunk_shape):
         if length == 0 and shape[i]:
-            raise MetadataError(f"{where}[{i}]: 0 is not an integer from 1 to {MAX_LENGTH}")
-    replaced = _positive(shape, chunk_shape, codecs)
+            tolerate("no-length", f"{where}[{i}]")
+            return *replaced, f"{where}[{i}]: 0 is not a chunk length; create the array again"
     if replaced != (chunk_shape, codecs):
         tolerate("empty-chunk", where)
-    return replaced
+    return *replaced, ""
 
 
 def _positive(shape: tuple[int, ...], chunk_shape: tuple[int, ...], codecs: tuple[Codec, ...]) -> Unit:
     from simplezarr.codecs.sharding import Sharding  # imported with the first shard otherwise
 
-    least = tuple([0 if length else 1 for length in shape])
+    least = (1,) * len(shape)
     head = codecs[0] if codecs else None
     if type(head) is Sharding and len(head.chunk_shape) == len(shape):
         inner, inner_codecs = _positive(shape, head.chunk_shape, head.codecs)

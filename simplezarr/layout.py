@@ -13,6 +13,7 @@ import numpy as np
 
 from simplezarr.codecs.base import ChunkSpec, Codec, fit_chain
 from simplezarr.codecs.bytes import is_big_endian
+from simplezarr.codecs.empty import NoBytes
 from simplezarr.codecs.registry import parse_codecs
 from simplezarr.dtypes import DataType, parse_dtype
 from simplezarr.errors import MetadataError
@@ -26,6 +27,7 @@ __all__ = ["LAYOUT_MEMBERS", "NO_FILL", "parse_layout", "zero_element"]
 
 LAYOUT_MEMBERS = ("data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs")
 NO_FILL = Unusable("missing")  # stands for a fill value that is not there
+_SMALLEST = {"null_terminated_bytes": 1, "fixed_length_utf32": 4, "raw_bytes": 1}  # bytes of an element
 
 Layout = tuple[DataType, tuple[int, ...] | Rectilinear, ChunkKeys, bytes, tuple[Codec, ...], tuple[str, ...], str]
 
@@ -53,21 +55,33 @@ def parse_layout(members: dict, key: str, document: bytes) -> Layout:
 
 def _parse_layout(members: dict, key: str, document: bytes) -> tuple[Layout, bool]:
     """Returns the layout, and whether the same members will always give the same."""
-    data_type = parse_dtype(members["data_type"], f"{key}: data_type")
+    data_type, has_size = _parse_type(members["data_type"], f"{key}: data_type")
     grid = parse_grid(members["chunk_grid"], f"{key}: chunk_grid")
     chunk_keys = ChunkKeys.from_json(members["chunk_key_encoding"], f"{key}: chunk_key_encoding")
     skipped: list[str] = []
-    codecs = parse_codecs(members["codecs"], f"{key}: codecs", skipped)
+    codecs = parse_codecs(members["codecs"], f"{key}: codecs", skipped) if has_size else (NoBytes(),)
     for codec in codecs:
         skipped += getattr(codec, "skipped", ())
     is_rounded = data_type.needs_text(members["fill_value"])
-    fill, fill_problem = _parse_fill(members["fill_value"], data_type, codecs, key, document if is_rounded else None)
+    fill, fill_problem = data_type.default_fill, ""
+    if has_size:
+        exactly = document if is_rounded else None
+        fill, fill_problem = _parse_fill(members["fill_value"], data_type, codecs, key, exactly)
     spec = ChunkSpec(grid.largest if isinstance(grid, Rectilinear) else grid, data_type, fill)
     if spec.nbytes > MAX_LENGTH:
         raise MetadataError(f"{key}: {CHUNK_SHAPE}: chunks of {spec.nbytes} bytes; the limit is {MAX_LENGTH}")
     if any(codec.unfitted for codec in codecs):
         codecs = fit_chain(codecs, spec, f"{key}: codecs")
     return (data_type, grid, chunk_keys, fill, codecs, tuple(skipped), fill_problem), not is_rounded
+
+
+def _parse_type(value: Any, where: str) -> tuple[DataType, bool]:
+    """Return the data type, and whether elements have a size; if not, the data type has the smallest size instead."""
+    if type(value) is dict and value.get("name") in _SMALLEST and value.get("configuration") == {"length_bytes": 0}:
+        tolerate("empty-type", where)
+        name = value["name"]
+        return parse_dtype({"name": name, "configuration": {"length_bytes": _SMALLEST[name]}}, where), False
+    return parse_dtype(value, where), True
 
 
 def _parse_fill(

@@ -45,7 +45,8 @@ class ArrayMetadata:
     `chunk_shape` is that of the stored unit, a shard where there are shards. `fill` is an element in native byte order.
     `extra` holds members that need not be understood; they are kept when the document is written again. `skipped` names
     codecs and storage transformers that were unknown and need not be understood; with any, nothing can be written.
-    `fill_problem` says why the document's fill value can't be used, if so: `fill` then stands for nothing.
+    `fill_problem` says why the document's fill value can't be used, if so: `fill` then stands for nothing; and
+    `grid_problem` why nothing can be stored in the chunks that the document says. With either, nothing can be written.
     `grid` is there where chunks are not all of one shape; `chunk_shape` then has the largest lengths. `bound` is what
     arrays keep here of what follows from all that: many of them may have the same document.
     """
@@ -66,6 +67,7 @@ class ArrayMetadata:
     skipped: tuple[str, ...] = ()
     grid: Rectilinear | None = None
     fill_problem: str = ""
+    grid_problem: str = ""
     bound: Any = field(default=None, init=False, repr=False, compare=False)
 
     def __reduce__(self) -> tuple:
@@ -76,7 +78,7 @@ class ArrayMetadata:
     def obstacles(self) -> list[str]:
         """Why the array can't be written, if so."""
         unknown = [f"{name!r} is unknown" for name in self.skipped]
-        return [*unknown, self.fill_problem] if self.fill_problem else unknown
+        return [*unknown, *filter(None, (self.fill_problem, self.grid_problem))]
 
     @property
     def grid_shape(self) -> tuple[int, ...]:
@@ -220,8 +222,9 @@ def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
     elif len(chunk_shape) != len(shape):
         entries = f"{show(chunk_shape)} has {len(chunk_shape)} entries for {len(shape)} dimensions"
         raise MetadataError(f"{key}: {CHUNK_SHAPE}: {entries}")
+    grid_problem = ""
     if rectilinear is None and (0 in shape or 0 in chunk_shape):
-        chunk_shape, codecs = without_zeros(shape, chunk_shape, codecs, f"{key}: {CHUNK_SHAPE}")
+        chunk_shape, codecs, grid_problem = without_zeros(shape, chunk_shape, codecs, f"{key}: {CHUNK_SHAPE}")
     if members.get("storage_transformers") != []:
         skipped += _parse_transformers(members, key)
     return ArrayMetadata(
@@ -237,6 +240,7 @@ def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
         skipped,
         rectilinear,
         fill_problem,
+        grid_problem,
     )
 
 

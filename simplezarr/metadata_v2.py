@@ -17,11 +17,12 @@ import numpy as np
 
 from simplezarr.codecs.base import ChunkSpec, Codec, fit_chain
 from simplezarr.codecs.bytes import Bytes
+from simplezarr.codecs.empty import NoBytes
 from simplezarr.codecs.foreign import ForeignElements
 from simplezarr.dtypes import DataType
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.extensions import check_choice, check_integers, show
-from simplezarr.grids import MAX_LENGTH, without_zeros
+from simplezarr.grids import MAX_LENGTH, as_numbers, without_zeros
 from simplezarr.keys import ChunkKeys
 from simplezarr.layout import zero_element
 from simplezarr.leniency import tolerate
@@ -192,18 +193,21 @@ def _parse_array(members: dict, attributes: dict, key: str) -> ArrayMetadataV2:
         if name not in members:
             raise MetadataError(f"{key}: {name}: missing; an array needs it")
     shape = check_integers(members["shape"], 0, MAX_LENGTH, f"{key}: shape")
-    chunks = check_integers(members["chunks"], 0, MAX_LENGTH, f"{key}: chunks")
+    chunks = members["chunks"]
+    chunks = as_numbers(chunks, f"{key}: chunks") if type(chunks) is list else chunks
+    chunks = check_integers(chunks, 0, MAX_LENGTH, f"{key}: chunks")
     if len(shape) > MAX_NDIM:
         raise MetadataError(f"{key}: shape: {len(shape)} dimensions; the limit is {MAX_NDIM}")
     if len(chunks) != len(shape):
         raise MetadataError(f"{key}: chunks: {show(chunks)} has {len(chunks)} entries for {len(shape)} dimensions")
-    chunks, _ = without_zeros(shape, chunks, (), f"{key}: chunks")
+    chunks, _, grid_problem = without_zeros(shape, chunks, (), f"{key}: chunks")
     data_type, stored = parse_type(members["dtype"], object_filter(members), f"{key}: dtype")
     fill, fill_problem = _parse_fill(members, data_type, stored, key)
     spec = ChunkSpec(chunks, data_type, fill)
     if spec.nbytes > MAX_LENGTH:
         raise MetadataError(f"{key}: chunks: chunks of {spec.nbytes} bytes; the limit is {MAX_LENGTH}")
-    codecs = fit_chain(parse_chain(members, shape, stored, key), spec, f"{key}: as codecs of Zarr 3")
+    chain = parse_chain(members, shape, stored, key) if stored.itemsize else (NoBytes(),)
+    codecs = fit_chain(chain, spec, f"{key}: as codecs of Zarr 3")
     return ArrayMetadataV2(
         shape,
         data_type,
@@ -215,6 +219,7 @@ def _parse_array(members: dict, attributes: dict, key: str) -> ArrayMetadataV2:
         _dimension_names(attributes, len(shape)),
         {name: value for name, value in members.items() if name not in _ARRAY_MEMBERS},
         fill_problem=fill_problem,
+        grid_problem=grid_problem,
         is_undefined=members.get("fill_value") is None,
     )
 

@@ -26,7 +26,7 @@ OBJECT = "|O"  # elements that vary in size; a filter says what they are
 _MAX_DEPTH = 16
 
 _SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "c": (8, 16), "M": (8,), "m": (8,)}
-_read_type = re.compile(r"([<>|])([biufcSUVMm])([1-9][0-9]{0,9})(?:\[([1-9][0-9]{0,9})?([A-Za-z]{1,7})\])?").fullmatch
+_read_type = re.compile(r"([<>|])([biufcSUVMm])(0|[1-9][0-9]{0,9})(?:\[([1-9][0-9]{0,9})?([A-Za-z]{1,7})\])?").fullmatch
 _TIME_UNITS = ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic")
 # What tensorstore writes where NumPy has no type string.
 _is_integer = re.compile(r"[+-]?[0-9]{1,20}").fullmatch
@@ -56,6 +56,9 @@ def parse_type(value: Any, object_filter: str | None, where: str) -> Stored:
         return data_type, data_type.numpy
     stored = _parse_numpy(value, where, 0)
     try:
+        if stored.itemsize == 0:
+            tolerate("empty-type", where)
+            return of_numpy(np.dtype(f"{stored.kind}1")), stored
         return of_numpy(stored), stored
     except UnsupportedError as error:
         raise UnsupportedError(f"{where}: {error}") from None
@@ -85,6 +88,7 @@ def _parse_fields(fields: list, where: str, depth: int) -> np.dtype:
         problem = "nested too deeply" if fields else "empty; a structure needs fields"
         raise MetadataError(f"{where}: {problem}")
     parsed: list[tuple] = []
+    fields = _with_names(fields, where)
     for i, item in enumerate(fields):
         place = f"{where}[{i}]"
         if type(item) is not list or len(item) not in (2, 3) or type(item[0]) is not str or not item[0]:
@@ -93,12 +97,31 @@ def _parse_fields(fields: list, where: str, depth: int) -> np.dtype:
         shape = check_integers(item[2] if len(item) == 3 else [], 1, MAX_ITEMSIZE, f"{place}[2]")
         if len(shape) > _MAX_DEPTH or math.prod(shape) * dtype.itemsize > MAX_ITEMSIZE:
             raise MetadataError(f"{place}: {show(item)} is larger than {MAX_ITEMSIZE} bytes")
+        if dtype.itemsize == 0:
+            tolerate("empty-field", place)
+            continue
         parsed.append((item[0], dtype, shape))
     if len({name for name, _, _ in parsed}) < len(parsed):
         raise MetadataError(f"{where}: {show(fields)} has a name twice")
     if sum(dtype.itemsize * math.prod(shape) for _, dtype, shape in parsed) > MAX_ITEMSIZE:
         raise MetadataError(f"{where}: {show(fields)} is larger than {MAX_ITEMSIZE} bytes")
+    if not parsed:
+        raise UnsupportedError(f"{where}: {show(fields)} has no field of any size")
     return np.dtype(parsed)
+
+
+def _with_names(fields: list, where: str) -> list:
+    """Return the fields, gaps in front of aligned ones with the names that NumPy gives them: `f` and the number."""
+    named = list(fields)
+    for i, item in enumerate(fields):
+        if type(item) is list and len(item) == 2 and item[0] == "" and type(item[1]) is str and item[1][:2] == "|V":
+            taken = [field[0] for field in named if type(field) is list and field]
+            name = f"f{i}"
+            while name in taken:
+                name += "_"
+            tolerate("padding", f"{where}[{i}]", show(name))
+            named[i] = [name, item[1]]
+    return named
 
 
 def byte_order(stored: np.dtype) -> str | None:
@@ -142,6 +165,8 @@ def _fields_to_json(stored: np.dtype) -> str | list:
 def fill_from_json(value: Any, data_type: DataType, stored: np.dtype, where: str) -> bytes:
     """Returns the element, in native byte order, that a fill value stands for; `null` leaves it to the data type."""
     if value is None:
+        return data_type.default_fill
+    if stored.itemsize == 0:
         return data_type.default_fill
     kind = stored.kind
     if type(value) is int and value == 0 and kind in "SUVTO":

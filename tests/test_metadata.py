@@ -323,7 +323,7 @@ WRONG = [
                     {"name": "regular", "configuration": None}], MetadataError, "chunk_grid"),
     ("chunk_grid", [{"name": "regular", "configuration": {"chunk_shape": [5, 20], "origin": [0]}}], MetadataError,
      "chunk_grid.configuration.origin: unknown member"),
-    ("chunk_grid", [grid(0, 20), grid(5, 0), grid(-1, 20), grid(5.0, 20), grid(True, 20), grid(5), grid(5, 20, 1),
+    ("chunk_grid", [grid(-1, 20), grid(5.5, 20), grid("5", 20), grid(5), grid(5, 20, 1),
                     grid(), grid(2**63, 1), grid(2**40, 2**40)], MetadataError, "chunk_grid.configuration.chunk_shape"),
     ("chunk_key_encoding", ["v3", {"name": "v3", "must_understand": False}], UnsupportedError, "chunk_key_encoding: "),
     ("chunk_key_encoding", [{"name": "v2", "configuration": {"separator": "-"}}], MetadataError,

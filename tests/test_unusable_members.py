@@ -178,3 +178,150 @@ def test_in_consolidated_metadata():
             array = dict(sz.open(store).items())["a"]
         assert array[...].tolist() == INTS.tolist()
         assert json.loads(store[f"a/{name}"])["fill_value"] == "five"
+
+
+# ---------------------------------------------------------------- data types
+
+
+@pytest.mark.parametrize("chunk", [b"", b"\0" * 4, None])
+@pytest.mark.parametrize(("document", "empty"), [
+    (v2(dtype="|S0", fill_value=""), b""), (v2(dtype="<U0", fill_value=""), ""),
+    (v2(dtype="|V0", fill_value=None), b"\0"),
+    (v2(dtype="|S0", compressor={"id": "zlib", "level": 1}), b""),
+    (v3(data_type=codec("null_terminated_bytes", length_bytes=0), fill_value=""), b""),
+    (v3(data_type=codec("fixed_length_utf32", length_bytes=0), fill_value=""), ""),
+    (v3(data_type=codec("raw_bytes", length_bytes=0), fill_value=[]), b"\0"),
+])  # fmt: skip
+def test_elements_of_no_size(document, empty, chunk):
+    store = stored(document) | ({} if chunk is None else {"0": chunk, "c/0": chunk})
+    array = opened(store, r"d(ata_)?type: elements of no size", mode="r+")
+    assert array[...].tolist() == [empty] * 8
+    assert array[3].item() == empty
+    assert array[[0, 7]].tolist() == [empty] * 2
+    with pytest.raises(sz.UnsupportedError, match="can only be read"):
+        array[0] = empty
+
+
+def test_fields_of_no_size():
+    data = INTS.view([("a", "<i4")])
+    descr = [["a", "<i4"], ["b", "|S0"], ["c", "<U0"]]
+    array = opened(stored(v2(dtype=descr[:2], fill_value=None), data[:4], data[4:]), r"dtype\[1\]: a field of no size")
+    assert array["a"].tolist() == INTS.tolist()
+    assert array.dtype.names == ("a",)
+    store = stored(v2(dtype=descr[1:], fill_value=None))
+    with pytest.warns(sz.ZarrWarning), pytest.raises(sz.UnsupportedError, match="no field of any size"):
+        sz.open(store)
+
+
+ALIGNED = [
+    ([["a", "<u4"], ["b", "|u1"], ["", "|V3"]], np.dtype([("a", "u4"), ("b", "u1")], align=True)),
+    ([["a", "|u1"], ["", "|V7"], ["b", "<f8"]], np.dtype([("a", "u1"), ("b", "f8")], align=True)),
+    ([["f1", "|u1"], ["", "|V1"], ["b", "<i2"], ["", "|V4"]],
+     np.dtype({"names": ["f1", "b"], "formats": ["u1", "<i2"], "offsets": [0, 2], "itemsize": 8})),
+    ([["n", [["x", "|u1"], ["", "|V3"], ["y", "<i4"]]], ["m", "<u4"]],
+     np.dtype([("n", np.dtype([("x", "u1"), ("y", "i4")], align=True)), ("m", "u4")])),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("descr", "dtype"), ALIGNED, ids=lambda value: "")
+def test_padding_of_records(descr, dtype):
+    """What zarr-python 2.18 writes for aligned dtypes: NumPy's `descr`, gaps and all."""
+    data = np.frombuffer(np.random.default_rng(3).bytes(8 * dtype.itemsize), dtype)
+    store = stored(v2(dtype=descr, fill_value=None), data[:4], data[4:])
+    before = dict(store)
+    with pytest.warns(sz.ZarrWarning, match=r"dtype.*a gap between fields is read as a field"):
+        array = sz.open(store, mode="r+")
+    assert array.dtype.itemsize == dtype.itemsize
+    for name in dtype.names:
+        part = array[...][name]
+        for inner in dtype[name].names or ():
+            np.testing.assert_array_equal(part[inner], data[name][inner])
+        if not dtype[name].names:
+            np.testing.assert_array_equal(array[name], data[name])
+    assert array[...].tobytes() == data.tobytes()
+    array[:4] = array[:4]
+    assert store == before
+
+
+def test_padding_is_named_as_zarr_python_does():
+    zarr = pytest.importorskip("zarr")
+    data = np.arange(16, dtype="u1").view(ALIGNED[0][1])
+    store = stored(v2(dtype=ALIGNED[0][0], fill_value=None, shape=[2], chunks=[2]), data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours = sz.open(store)[...]
+        buffers = {name: zarr.core.buffer.cpu.Buffer.from_bytes(value) for name, value in store.items()}
+        theirs = zarr.open_array(zarr.storage.MemoryStore(buffers), mode="r", zarr_format=2)[...]
+    assert ours.dtype == theirs.dtype
+    assert ours.tobytes() == theirs.tobytes()
+
+
+def test_aligned_dtypes_are_stored_packed():
+    data = np.zeros(3, ALIGNED[1][1])
+    data["a"], data["b"] = [1, 2, 3], [0.5, 1.5, 2.5]
+    for zarr_format in (2, 3):
+        array = sz.create_array({}, data=data, zarr_format=zarr_format)
+        assert array.dtype == np.dtype([("a", "u1"), ("b", "f8")])
+        assert array[...].tolist() == data.tolist()
+
+
+# ---------------------------------------------------------------- chunk grids of older software
+
+
+def grid(*shapes):
+    return {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": [*shapes]}}
+
+
+@pytest.mark.filterwarnings("ignore::simplezarr.ZarrWarning")
+@pytest.mark.parametrize("zero", [0, False])
+@pytest.mark.parametrize("make", [
+    lambda zero: v2(chunks=[zero]), lambda zero: v3(chunk_shape=[zero]),
+    lambda zero: v3(chunk_shape=[zero, 2], shape=[8, 2]),
+    lambda zero: v3(chunk_shape=[zero], codecs=[codec("sharding_indexed", chunk_shape=[2], codecs=[LITTLE],
+                                                      index_codecs=[LITTLE, codec("crc32c")])]),
+])  # fmt: skip
+def test_an_axis_without_chunk_length_that_has_grown(make, zero):
+    store = stored(make(zero))
+    array = sz.open(store, mode="r+")
+    assert array[...].tolist() == np.zeros(array.shape, int).tolist()
+    assert array.shape[0] == 8
+    assert array.shards in (None, (2,))
+    with pytest.raises(
+        sz.UnsupportedError, match=r"can only be read: .*0 is not a chunk length; create the array again"
+    ):
+        array[0] = 1
+    with pytest.raises(sz.UnsupportedError, match="can only be read"):
+        array.resize((9, *array.shape[1:]))
+
+
+TWO = np.arange(16, dtype="<i4").reshape(8, 2)
+GRIDS = [
+    (v2(chunks=[4.0]), INTS, "spelled"), (v2(chunks=[4, True], shape=[8, 2]), TWO, None),
+    (v3(chunk_shape=[4, True], shape=[8, 2]), TWO, None), (v3(chunk_shape=[4.0]), INTS, "chunk_shape"),
+    (v3(chunk_shape=[[4, 4]]), INTS, "regular grid"), (v3(chunk_shape=[[4, 4], 2], shape=[8, 2]), TWO, "regular grid"),
+    (v3(chunk_shape=[[[4, 2]], 2], shape=[8, 2]), TWO, "regular grid"),
+    (v3(chunk_grid=grid([4.0, 4])), INTS, "chunk_shapes"), (v3(chunk_grid=grid([[4.0, 2]])), INTS, "chunk_shapes"),
+    (v3(chunk_grid=grid([4, 4], True), shape=[8, 2]), TWO, "chunk_shapes"),
+    (v3(chunk_grid=grid([[4, 2.0]])), INTS, "chunk_s"),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::simplezarr.ZarrWarning")
+@pytest.mark.parametrize(("document", "data", "message"), GRIDS, ids=lambda value: "")
+def test_lengths_that_are_spelled_otherwise(document, data, message):
+    made = {}
+    plain = sz.create_array(
+        made, data=data, chunks=(4, 1) if b"true" in document else 4 if data.ndim == 1 else (4, 2), codecs=["bytes"],
+        zarr_format=2 if b'"zarr_format": 2' in document else 3,
+    )  # fmt: skip
+    store = made | {plain.metadata.document: document}
+    with pytest.warns(sz.ZarrWarning) as caught:
+        array = sz.open(store, mode="r+")
+    assert len(caught) == 1
+    np.testing.assert_array_equal(array[...], data)
+    array[:5] = 7
+    np.testing.assert_array_equal(sz.open(store)[4:6, ...], np.concatenate([np.full_like(data[4:5], 7), data[5:6]]))
+    assert store[plain.metadata.document] == document
+    array.resize((9, *data.shape[1:]))
+    assert sz.open(store).shape[0] == 9
+    np.testing.assert_array_equal(sz.open(store)[5:8], data[5:8])
