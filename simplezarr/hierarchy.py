@@ -328,7 +328,8 @@ def _consolidate(store: Store, path: str) -> GroupMetadata | None:
                 raise NodeExistsError(f"/{path} of {store!r} is an array, not a group")
             _check_formats(path, nodes, before.zarr_format)
             changed = change_documents(path, documents, before, before, texts)
-            for name, content in ({key: documents[before.document]} | changed).items():
+            changed.setdefault(key, documents[before.document])  # the mark goes last, once the copy is there (Zarr 2)
+            for name, content in changed.items():
                 store.set(name, content)
         return replace(before, consolidated=nodes)
     except BaseException:
