@@ -55,6 +55,8 @@ __all__ = [
     "remove_node",
 ]
 
+Around = Callable[[tuple[Any, Any]], AbstractContextManager[object]]
+
 #: Keys that are locked but never stored, so that no change of theirs can end the lock.
 CLAIM, CONSOLIDATION = "zarr.json.claim", "zarr.json.consolidation"
 #: How often a group is consolidated anew because what is below it was changed meanwhile.
@@ -256,10 +258,11 @@ def _remove_link(store: Store, path: str) -> bool:
     return True
 
 
-def change_node(store: Store, path: str, change: Callable[[Any], Metadata]) -> Any:
+def change_node(store: Store, path: str, change: Callable[[Any], Metadata], around: Around = nullcontext) -> Any:
     """Replace the metadata of a node by what `change` makes of them, under the document's lock; return them.
 
-    What fails fails before anything is stored.
+    What fails fails before anything is stored. around: what is entered, with the metadata as they were and as they will
+    be, as soon as the new documents are known, and left when they are stored.
     """
     above, found = _together(store, lambda: groups_above(store, path), lambda: find_document(store, path))
     own = found[0] if found else ""
@@ -271,9 +274,10 @@ def change_node(store: Store, path: str, change: Callable[[Any], Metadata]) -> A
         before = parse_documents(path, documents)
         metadata = change(before)
         changed = change_documents(path, documents, before, metadata)
-        drop()
-        for key, content in changed.items():
-            store.set(key, content)
+        with around((before, metadata)):
+            drop()
+            for key, content in changed.items():
+                store.set(key, content)
     return metadata
 
 

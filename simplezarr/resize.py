@@ -9,10 +9,10 @@ be gone.
 
 import math
 import operator
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from simplezarr import executor
 from simplezarr._flights import writes
 from simplezarr.chunking import as_lengths
+from simplezarr.documents import read_metadata
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.grids import Rectilinear
 from simplezarr.hierarchy import change_node
@@ -32,6 +33,8 @@ __all__ = ["append", "resize"]
 
 Shape = tuple[int, ...]
 _FEW = 64  # chunks for which a store is not listed
+_BATCH = 1 << 16  # chunks that are cleared at a time
+_MANY = 1 << 24  # chunks that are not deleted one by one, whether stored or not
 _ANY = Rectilinear(())  # stands for a rectilinear grid: it changes with the shape
 
 
@@ -44,11 +47,15 @@ def resize(array: Any, shape: Any) -> ArrayMetadata:
 
     def change(stored: Any) -> ArrayMetadata:
         _check_same_layout(array, stored)
-        changed = _reaching(stored, shape)
-        _clear(array, changed, stored.shape)
-        return changed
+        return _reaching(stored, shape)
 
-    return change_node(array.store, array.path, change)
+    @contextmanager
+    def cleared(both: tuple[Any, ArrayMetadata]) -> Iterator[None]:
+        stored, changed = both
+        _clear(array, changed, stored.shape)
+        yield
+
+    return change_node(array.store, array.path, change, cleared)
 
 
 def append(array: Any, data: Any, axis: int) -> ArrayMetadata:
@@ -64,23 +71,31 @@ def append(array: Any, data: Any, axis: int) -> ArrayMetadata:
 
     def change(stored: Any) -> ArrayMetadata:
         _check_same_layout(array, stored)
-        old = stored.shape
-        grown = _reaching(stored, _grown(old, data, axis))
-        place = tuple([slice(None)] * axis + [slice(old[axis], None)])
+        return _reaching(stored, _grown(stored.shape, data, axis))
+
+    @contextmanager
+    def written(both: tuple[Any, ArrayMetadata]) -> Iterator[None]:
+        stored, grown = both
+        place = tuple([slice(None)] * axis + [slice(stored.shape[axis], None)])
         try:
             _handle(array, grown, write_empty_chunks=array.write_empty_chunks).write(place, data)
+            yield
         except BaseException:
-            _forget(array, grown, old)
+            _forget(array, grown, stored.shape)
             raise
-        return grown
 
-    return change_node(array.store, array.path, change)
+    return change_node(array.store, array.path, change, written)
 
 
 def _forget(array: Any, grown: ArrayMetadata, old: Shape) -> None:
-    """Clears what a failed append has left; what fails here as well is not what is to be raised."""
+    """Clear what a failed append has left, unless its end is the array's all the same.
+
+    What fails here as well is not what is to be raised, and what is left lies outside the array.
+    """
     with suppress(Exception):
-        _clear(array, grown, old)
+        stored = read_metadata(array.store, array.path)
+        if isinstance(stored, ArrayMetadata) and stored.shape == old:
+            _clear(array, grown, old)
 
 
 def _check_axis(array: Any, axis: Any) -> int:
@@ -131,21 +146,28 @@ def _clear(array: Any, metadata: ArrayMetadata, shape: Shape) -> None:
     """Clears what only one of two shapes has: that of `metadata`, whose grid reaches as far as both, or the other."""
     low = replace(metadata, shape=tuple(map(min, metadata.shape, shape)))
     high = replace(metadata, shape=tuple(map(max, metadata.shape, shape)))
+    candidates = iter(_candidates(array, low, high))
+    while batch := [*islice(candidates, _BATCH)]:
+        _clear_chunks(array, low, high, batch)
+
+
+def _clear_chunks(array: Any, low: ArrayMetadata, high: ArrayMetadata, indexes: list[Index]) -> None:
+    """Delete the chunks that lie outside `low`, and put the fill value into what others have there."""
     kept = low.grid_shape
     gone: list[Index] = []
     edges: list[Index] = []
-    for index in _candidates(array, low, high):
+    for index in indexes:
         inside = all(i < n for i, n in zip(index, kept, strict=True))
         (edges if inside else gone).append(index)
     width = executor.width(array.store)
     with writes:
-        executor.run(lambda i: array.store.delete(join(array.path, metadata.chunk_keys.key(gone[i]))), len(gone), width)
+        executor.run(lambda i: array.store.delete(join(array.path, low.chunk_keys.key(gone[i]))), len(gone), width)
     if edges:
         whole = _handle(array, high)
         executor.run(lambda i: _clear_edge(whole, edges[i], low.shape), len(edges), width)
 
 
-def _candidates(array: Any, low: ArrayMetadata, high: ArrayMetadata) -> list[Index]:
+def _candidates(array: Any, low: ArrayMetadata, high: ArrayMetadata) -> Iterable[Index]:
     """The chunks that have elements within `high` but outside `low` and that may be stored.
 
     They are counted off, or those that are stored are listed, whichever are fewer: an array may have a grid of 10**15
@@ -159,13 +181,18 @@ def _candidates(array: Any, low: ArrayMetadata, high: ArrayMetadata) -> list[Ind
             listed = stored_indexes(array.store, array.path, high, at_most=count)
         except UnsupportedError:  # can't be listed
             listed = None
+            if count > _MANY:
+                raise UnsupportedError(
+                    f"array {array.name}: a change of its shape must clear {count} chunks that may be stored, and "
+                    f"{array.store!r} can't list those that are; give it a `list` method"
+                ) from None
         if listed is not None:
             return [
                 index
                 for index in listed
                 if all(map(operator.lt, index, whole)) and not all(map(operator.lt, index, inner))
             ]
-    return [*_around(whole, inner)]
+    return _around(whole, inner)
 
 
 def _around(whole: Shape, inner: Shape) -> Iterator[Index]:
@@ -175,6 +202,8 @@ def _around(whole: Shape, inner: Shape) -> Iterator[Index]:
     [(1, 0), (1, 1), (1, 2), (0, 2)]
     """
     for axis, (n, first) in enumerate(zip(whole, inner, strict=True)):
+        if first == n:
+            continue  # or else `product` would list all other axes
         before = [range(part) for part in inner[:axis]]
         behind = [range(part) for part in whole[axis + 1 :]]
         yield from product(*before, range(first, n), *behind)

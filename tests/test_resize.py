@@ -321,3 +321,111 @@ def test_stores_that_can_not_be_listed():
     with pytest.raises(sz.UnsupportedError, match="list"):
         sz.create_array(a.store, "a", data=[1], overwrite=True)
     assert a[:2].tolist() == [1, 2]
+
+
+# ---------------------------------------------------------------- what it costs, and what it leaves if it fails
+
+HUGE = 2**40
+GRIDS = {
+    "rows": ((HUGE, 2), [(HUGE - 1, 2), (HUGE + 1, 2), (HUGE - 1, 1), (3, 3), (0, 0), (2 * HUGE, HUGE)]),
+    "columns": ((2, HUGE), [(2, HUGE - 1), (1, HUGE), (2, HUGE + 70), (3, 5)]),
+    "both": ((HUGE, HUGE), [(HUGE - 1, HUGE), (HUGE, HUGE - 1), (HUGE + 1, HUGE - 1), (7, 2 * HUGE), (1, 1)]),
+    "four": ((HUGE, 1, HUGE, 1), [(HUGE, 1, HUGE - 1, 1), (HUGE, 2, HUGE, 1), (1, 1, 1, 1)]),
+}
+
+
+class Steps(sz.WrapperStore):
+    """Counts what is asked of it."""
+
+    n = 0
+
+    def get(self, key):
+        self.n += 1
+        return super().get(key)
+
+    def delete(self, key):
+        self.n += 1
+        super().delete(key)
+
+    def list(self, prefix=""):
+        for key in super().list(prefix):
+            self.n += 1
+            yield key
+
+
+@pytest.mark.parametrize("shards", [None, 2])
+@pytest.mark.parametrize("name", GRIDS)
+def test_what_a_change_of_a_huge_grid_costs(name, shards):
+    shape, others = GRIDS[name]
+    for new in others:
+        store = Steps(sz.MemoryStore())
+        units = {"chunks": (1,) * len(shape), "shards": shards and (shards,) * len(shape)}
+        a = sz.create_array(store, shape=shape, dtype="u1", **units)
+        corners = [tuple(c) for c in np.ndindex((2,) * len(shape))]
+        places = [tuple((n - 1) * c for n, c in zip(shape, corner, strict=True)) for corner in corners]
+        places = [*dict.fromkeys(places)]
+        for i, place in enumerate(places):
+            a[place] = i + 1
+        store.n = 0
+        a.resize(new)
+        assert store.n < 200
+        for i, place in enumerate(places):
+            if all(p < n for p, n in zip(place, new, strict=True)):
+                assert a[place] == i + 1
+        a.resize(tuple(map(max, shape, new)))
+        cut = [i for i, place in enumerate(places) if any(p >= n for p, n in zip(place, new, strict=True))]
+        assert all(a[places[i]] == 0 for i in cut)
+        store.n = 0
+        assert a.nchunks_stored <= len(corners)
+        assert store.n < 100
+
+
+def test_a_store_that_can_not_list():
+    class Blind(sz.WrapperStore):
+        def list(self, prefix=""):
+            return sz.Store.list(self, prefix)
+
+    a = sz.create_array(Blind(sz.MemoryStore()), shape=(HUGE, 2), dtype="u1", chunks=(1, 1))
+    a[HUGE - 1] = 1
+    a.resize((HUGE - 1, 2))
+    assert a.store.store.list_dir() == ["zarr.json"]
+    with pytest.raises(
+        sz.UnsupportedError, match=rf"clear {2 * HUGE - 8} chunks that may be stored.*give it a `list` me"
+    ):
+        a.resize((3, 2))
+    assert a.shape == sz.open_array(a.store).shape == (HUGE - 1, 2)
+
+
+def test_nothing_is_stored_where_the_document_can_not_be_changed(monkeypatch):
+    store = {}
+    a = sz.create_array(store, data=np.arange(8), chunks=2)
+    before = dict(store)
+    monkeypatch.setattr("simplezarr.documents.MAX_SIZE", len(store["zarr.json"]))
+    for change in (lambda: a.append(np.arange(900)), lambda: a.resize(10**9), lambda: a.resize(100)):
+        with pytest.raises(sz.MetadataError, match="limit"):
+            change()
+        assert store == before
+    a.resize(3)
+    assert a[...].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["refused", "interrupted behind it"])
+def test_an_append_whose_document_is_not_stored(stored):
+    class Refusing(sz.WrapperStore):
+        def set(self, key, value):
+            if key == "zarr.json" and a.shape:
+                if stored:
+                    super().set(key, value)
+                raise PermissionError("no")
+            super().set(key, value)
+
+    inner = {}
+    sz.create_array(inner, data=np.arange(8), chunks=4)
+    before = dict(inner)
+    a = sz.open_array(Refusing(sz.MemoryStore(inner)), mode="r+")
+    with pytest.raises(PermissionError, match="no"):
+        a.append(np.arange(5))
+    if stored:
+        assert sz.open_array(inner)[...].tolist() == [*range(8), *range(5)]
+    else:
+        assert inner == before
