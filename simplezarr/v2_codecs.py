@@ -38,6 +38,7 @@ __all__ = ["MixedBytes", "chain_to_json", "object_filter", "parse_chain"]
 _IDS = ("blosc", "zstd", "gzip", "vlen-utf8", "vlen-bytes")
 _OBJECT_FILTERS = ("vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2", "pickle", "categorize")
 _COMPRESSORS = ("blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4", "pcodec", "zfpy")
+_IN_C_ORDER = ("numcodecs.json2", "numcodecs.msgpack2")  # whatever the order of the array is
 _MAX_TYPESIZE = 255
 _NOTHING: tuple[Any, ...] = ([], {}, "")  # what some writers store instead of null
 _ZLIB_DEFAULT = 6  # the level that zlib takes -1 for
@@ -83,6 +84,8 @@ def parse_chain(members: dict, shape: tuple[int, ...], stored: np.dtype, key: st
     found = False
     for value, where in _listed(members, key):
         codec = _parse_codec(value, stored, where)
+        if len(codecs) == 1 and codec.name in _IN_C_ORDER:
+            codecs = []
         last = codecs[-1] if codecs else None
         if isinstance(last, ForeignElements) and not isinstance(codec, BytesBytesCodec):  # they hand on what they like
             codecs[-1] = replace(last, items=(*last.items, _as_foreign(codec, value, where)))

@@ -16,6 +16,7 @@ import numpy as np
 
 from simplezarr.dtypes import DataType, of_numpy, parse_dtype
 from simplezarr.dtypes.base import MAX_ITEMSIZE, base64_of, bytes_of
+from simplezarr.dtypes.variable import Objects
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.extensions import check_integers, show
 from simplezarr.leniency import tolerate
@@ -31,7 +32,12 @@ _TIME_UNITS = ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", 
 # What tensorstore writes where NumPy has no type string.
 _is_integer = re.compile(r"[+-]?[0-9]{1,20}").fullmatch
 _PLAIN_NAMES = re.compile(r"bfloat16|u?int[24]|float[468]_[a-z0-9]+").fullmatch
-_OBJECT_TYPES = {"vlen-utf8": "string", "vlen-bytes": "bytes"}
+_OBJECT_TYPES = {
+    "vlen-utf8": "string",
+    "vlen-bytes": "bytes",
+    "categorize": "string",
+    **dict.fromkeys(("vlen-array", "json2", "msgpack2"), "object"),
+}
 
 Stored = tuple[DataType, np.dtype]
 
@@ -49,7 +55,7 @@ def parse_type(value: Any, object_filter: str | None, where: str) -> Stored:
                 f"{where}: {show(value)} with {show(object_filter) if object_filter else 'no'} filter for objects; "
                 f"known are {known}"
             )
-        data_type = parse_dtype(name, where)
+        data_type = Objects.make() if name == "object" else parse_dtype(name, where)
         return data_type, data_type.numpy
     if type(value) is str and _PLAIN_NAMES(value):
         data_type = parse_dtype(value, where)
@@ -169,7 +175,7 @@ def fill_from_json(value: Any, data_type: DataType, stored: np.dtype, where: str
     if stored.itemsize == 0:
         return data_type.default_fill
     kind = stored.kind
-    if type(value) is int and value == 0 and kind in "SUVTO":
+    if type(value) is int and value == 0 and kind in "SUVTO" and data_type.name != "object":
         tolerate("zero-fill", where)
         return data_type.default_fill
     if (kind in "SV" and not _PLAIN_NAMES(data_type.name)) or (kind == "c" and type(value) is str):

@@ -19,14 +19,15 @@ from simplezarr.dtypes import of_numpy, parse_dtype
 from simplezarr.errors import MetadataError
 from simplezarr.extensions import check_integer, show
 
-__all__ = ["AsType", "Delta", "FixedScaleOffset", "NumcodecsPackBits", "Quantize"]
+__all__ = ["AsType", "Delta", "FixedScaleOffset", "NumcodecsPackBits", "Quantize", "check_dtype"]
 
 _LONGEST_NAME = 16
 _DIGITS = 300  # decimal digits that doubles reach
 _UINT8 = parse_dtype("uint8")
 
 
-def _check_dtype(value: object, kinds: str, where: str) -> None:
+def check_dtype(value: object, kinds: str, where: str) -> None:
+    """Raise unless `value` names a NumPy data type of one of the kinds."""
     try:
         known = type(value) is str and len(value) <= _LONGEST_NAME and np.dtype(value).kind in kinds
     except (TypeError, ValueError, SyntaxError):
@@ -105,7 +106,7 @@ class Delta(_Filter):
     def __post_init__(self) -> None:
         for member in ("dtype", "astype"):
             if getattr(self, member) is not None:
-                _check_dtype(getattr(self, member), "iufc", member)
+                check_dtype(getattr(self, member), "iufc", member)
 
     def convert(self, elements: np.ndarray) -> np.ndarray:
         flat = elements.reshape(-1)
@@ -143,7 +144,7 @@ class FixedScaleOffset(_Filter):
             raise MetadataError("scale: 0 leaves nothing of the data")
         for member in ("dtype", "astype"):
             if getattr(self, member) is not None:
-                _check_dtype(getattr(self, member), "iuf", member)
+                check_dtype(getattr(self, member), "iuf", member)
 
     def convert(self, elements: np.ndarray) -> np.ndarray:
         return np.around((elements - float(self.offset)) * float(self.scale))
@@ -167,7 +168,7 @@ class Quantize(_Filter):
         check_integer(self.digits, -_DIGITS, _DIGITS, "digits")
         for member in ("dtype", "astype"):
             if getattr(self, member) is not None:
-                _check_dtype(getattr(self, member), "f", member)
+                check_dtype(getattr(self, member), "f", member)
 
     def convert(self, elements: np.ndarray) -> np.ndarray:
         exponent = math.log10(10.0**-self.digits)
@@ -186,9 +187,9 @@ class AsType(_Filter):
     decode_dtype: str | None = None
 
     def __post_init__(self) -> None:
-        _check_dtype(self.encode_dtype, "biufc", "encode_dtype")
+        check_dtype(self.encode_dtype, "biufc", "encode_dtype")
         if self.decode_dtype is not None:
-            _check_dtype(self.decode_dtype, "biufc", "decode_dtype")
+            check_dtype(self.decode_dtype, "biufc", "decode_dtype")
 
     @property
     def decoded(self) -> np.dtype:

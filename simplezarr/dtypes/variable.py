@@ -4,6 +4,7 @@
 'é'
 """
 
+import json
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.extensions import refuse_unknown, show
 from simplezarr.leniency import tolerate
 
-__all__ = ["ByteString", "String"]
+__all__ = ["ByteString", "Objects", "String"]
 
 
 class _Variable(DataType):
@@ -116,3 +117,29 @@ class ByteString(_Variable):
 
     def fill_to_json(self, element: bytes) -> str:
         return base64_of(element)
+
+
+class Objects(_Variable):
+    """Any Python objects, as the object codecs of Zarr 2 make them; an element is JSON. Zarr 3 has no such type."""
+
+    __slots__ = ()
+
+    @classmethod
+    def make(cls) -> Self:
+        """Return the data type."""
+        return cls("object", np.dtype(object), 1)
+
+    @property
+    def default_fill(self) -> bytes:
+        return b"null"
+
+    def scalar(self, element: bytes) -> Any:
+        return json.loads(element)
+
+    def fill_from_json(self, value: Any, where: str) -> bytes:
+        if isinstance(value, list | dict):
+            raise MetadataError(f"{where}: {show(value)} is not a value that stands for one object")
+        return json.dumps(value).encode()
+
+    def fill_to_json(self, element: bytes) -> Any:
+        return json.loads(element)
