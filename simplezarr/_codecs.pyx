@@ -258,7 +258,7 @@ cdef class Kernel:
             worker_release(worker)
         if status == SZ_TOO_LONG and may_fail:
             return None
-        raise ValueError(f"{self.name}: {status_message(status)}")
+        raise (MemoryError if status == SZ_NO_MEMORY else ValueError)(f"{self.name}: {status_message(status)}")
 
 
 cdef Kernel new_kernel(const char *name, kernel_t decode, kernel_t encode, bound_t bound):

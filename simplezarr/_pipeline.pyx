@@ -11,7 +11,7 @@ from cpython.object cimport PyObject
 from cpython.pyport cimport PY_SSIZE_T_MAX
 
 from simplezarr._codecs cimport Kernel
-from simplezarr._worker cimport SZ_OK, Worker, status_message, take_error, worker_release
+from simplezarr._worker cimport SZ_NO_MEMORY, SZ_OK, Worker, status_message, take_error, worker_release
 
 cdef extern from "copy.h" nogil:
     void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
@@ -38,6 +38,8 @@ cdef int give_back(Worker *worker, int status) except -1:
     worker_release(worker)
     if error is not None:
         raise error
+    if status == SZ_NO_MEMORY:
+        raise MemoryError(f"{culprit}: {status_message(status)}")
     if status != SZ_OK:
         raise ValueError(f"{culprit}: {status_message(status)}")
     return 0

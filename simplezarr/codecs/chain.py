@@ -196,7 +196,7 @@ def _checked(array: Any, spec: ChunkSpec, verb: str) -> np.ndarray:
 
 
 def _failure(codec: Any, error: Exception) -> CodecFailure:
-    if isinstance(error, MemoryError):  # says nothing of the chunk
+    if isinstance(error, (MemoryError, RecursionError)):  # says nothing of the chunk
         raise error
     name = getattr(codec, "name", type(codec).__name__)
     text = str(error)

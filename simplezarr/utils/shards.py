@@ -42,7 +42,7 @@ class Unit:
         except (CodecFailure, ValueError) as error:
             faults.append(("chunk", str(error)))
         except MemoryError:
-            faults.append(("chunk", "there is not enough memory to decode it"))
+            faults.append(("unreadable", "there is not enough memory to decode it"))
         return 1
 
 
