@@ -377,6 +377,6 @@ def child_names(store: Store, path: str) -> list[str]:
 
 def _may_be_node(name: str) -> bool:
     try:
-        return normalize_path(name) == name
+        return bool(name) and normalize_path(name) == name
     except ValueError:
         return False

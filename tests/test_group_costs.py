@@ -152,6 +152,20 @@ def test_groups_read_no_array():
     assert [name for name, _ in sz.open(store).groups()] == ["b"]
 
 
+@pytest.mark.parametrize(
+    "key", ["/", "a//", "../x/", "./", "a\\b/", "\0/", "\ud800/", ".../", "zarr.json/", ".zgroup/"]
+)
+def test_keys_that_no_node_can_have(key):
+    """They are in the way of nothing, and never make a group its own child."""
+    store = {"zarr.json": group(), "a/zarr.json": group(), f"{key}zarr.json": group()}
+    root = sz.open_group(store, mode="r+")
+    assert list(root) == [name for name, _ in root.items()] == ["a"]
+    assert len(str(root.tree()).splitlines()) == 2
+    assert repr(root) == "<Group /: a>"
+    root.consolidate_metadata()
+    assert list(sz.open(store)) == ["a"]
+
+
 # ---------------------------------------------------------------- questions
 
 
@@ -233,9 +247,11 @@ def test_walking_a_copy_is_linear():
 DEPTH = 1100
 
 
-def test_many_levels(tmp_path):
-    store = sz.MemoryStore()
-    path = "/".join(["a"] * DEPTH)
+def test_many_levels():
+    values, path = {"zarr.json": group()}, "/".join(["a"] * DEPTH)
+    for depth in range(1, DEPTH):
+        values["/".join(["a"] * depth) + "/zarr.json"] = group()
+    store = sz.MemoryStore(values)
     sz.create_array(store, path, data=[1, 2])
     root = sz.open_group(store, mode="r+")
     assert len(str(root.tree()).splitlines()) == DEPTH + 1
