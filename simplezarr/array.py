@@ -22,6 +22,7 @@ from simplezarr.hierarchy import check_writable
 from simplezarr.keys import join
 from simplezarr.lazy import Lazy, LazyIndex
 from simplezarr.metadata import ArrayMetadata
+from simplezarr.operators import StoredValues
 from simplezarr.resize import append, resize
 from simplezarr.stored import count_chunks, grid, inner_shape, sharding_of, stored_bytes, summary
 from simplezarr.stores.base import Store
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from simplezarr.executor import Future
 
 
-class Array:
+class Array(StoredValues):
     """A Zarr array (Zarr 3 core specification, "Array"). Made by `simplezarr.open`, not by hand.
 
     >>> import numpy as np

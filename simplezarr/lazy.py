@@ -14,6 +14,7 @@ from simplezarr import executor
 from simplezarr._plan import NotBasic, Plan
 from simplezarr.access import put, take
 from simplezarr.handles import fixed
+from simplezarr.operators import StoredValues
 from simplezarr.selection import (
     ARRAY,
     Item,
@@ -50,7 +51,7 @@ class LazyIndex:
         return f"<LazyIndex of {self._array!r}>"
 
 
-class Lazy:
+class Lazy(StoredValues):
     """A selection of an array, of which nothing is read yet. Made by indexing `a.lazy`; indexing it selects further.
 
     >>> import simplezarr as sz

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 MAX_NDIM = 64  # as NumPy
+_LAST = np.uint64(np.iinfo(np.intp).max)
 WANTED = (
     "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are valid "
     "indices"
@@ -159,11 +160,18 @@ def items_of(key: Any, shape: tuple[int, ...]) -> Iterator[Item]:
     for item in expanded(items, len(shape)):
         if isinstance(item, np.ndarray):
             mask = item.dtype == np.bool_
-            arrays = _nonzero(item, axis, shape) if mask else (item.astype(np.intp, copy=False),)
+            arrays = _nonzero(item, axis, shape) if mask else (_as_intp(item, axis, shape),)
             yield Item(axis, ARRAY, arrays, arrays[0].shape if arrays else (int(item),))
         else:
             yield Item(axis, item, (), ())
         axis += _width(item)
+
+
+def _as_intp(item: np.ndarray, axis: int, shape: tuple[int, ...]) -> np.ndarray:
+    if item.dtype.kind == "u" and item.dtype.itemsize == np.dtype(np.intp).itemsize and (item > _LAST).any():
+        wrong = item[item > _LAST][0]  # it would wrap round to an index from the end
+        raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {shape[axis]}")
+    return item.astype(np.intp, copy=False)
 
 
 def _converted(item: Any) -> Any:

@@ -59,7 +59,7 @@ class OIndex(View):
 
 class VIndex(View):
     """Pointwise indexing: the arrays are broadcast together and give the coordinates of points. Masks and slices may
-    stand for other axes; the axes of the points come first.
+    stand for other axes; the axes of the points come first. Integers alone give a scalar, as with NumPy.
 
     >>> import simplezarr as sz
     >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [3, 4], "data_type": "uint8",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+import simplezarr as sz
 from tests.oracle import same
 from tests.selections import advanced_key, orthogonal, orthogonal_key
 from tests.strategies import make_case, make_selection, randoms
@@ -104,3 +105,23 @@ def test_random_rounds():
 def test_campaign():
     """As many rounds as SIMPLEZARR_CAMPAIGN says (100000 if unset)."""
     check_rounds(int(os.environ.get("SIMPLEZARR_CAMPAIGN", 100_000)), seed=random.randrange(2**32))
+
+
+@pytest.mark.parametrize("wrong", [[2**64 - 1], [0, 2**63], np.array([[2**63 + 1]], "u8")], ids=str)
+def test_unsigned_indices_never_wrap_round(wrong):
+    a = sz.create_array({}, data=np.arange(6).reshape(3, 2))
+    for index in (
+        lambda: a[wrong],
+        lambda: a.vindex[wrong, 0],
+        lambda: a[0, np.array(wrong, "u8")],
+        lambda: a[1:, wrong],
+    ):
+        with pytest.raises(IndexError, match=r"index \d+ is out of bounds for axis [01] with size [23]"):
+            index()
+    with pytest.raises(IndexError):
+        a.oindex[np.array(wrong, "u8").reshape(-1)]
+    with pytest.raises(IndexError):
+        a[np.uint64(2**64 - 1)]
+    with pytest.raises(IndexError):
+        a[np.array(wrong, "u8")] = 1
+    np.testing.assert_array_equal(a[np.array([2, 0], "u8")], [[4, 5], [0, 1]])

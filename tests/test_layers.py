@@ -19,7 +19,7 @@ PACKAGE = ROOT / "simplezarr"
 LAYERS = [
     ["errors"],
     ["extensions", "handles", "json_text", "leniency"],
-    ["dtypes", "keys", "values", "chunking"],
+    ["dtypes", "keys", "values", "chunking", "operators"],
     ["_plan", "_results"],
     ["_points", "selection"],
     ["_worker"],

@@ -1,0 +1,93 @@
+"""Python's operators on stored arrays: answered if that reads one element, otherwise refused with the remedy.
+
+>>> import simplezarr as sz
+>>> float(sz.create_array({}, data=5))
+5.0
+>>> sz.create_array({}, data=[1, 2]) == 1
+Traceback (most recent call last):
+    ...
+TypeError: == compares values that are stored: read them first, as in a[...] == 1
+"""
+
+import datetime
+import math
+import numbers
+import reprlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["StoredValues"]
+
+#: What NumPy would compare with every element.
+_VALUES = (numbers.Number, np.generic, str, bytes, list, tuple, datetime.date, datetime.timedelta)
+
+
+def _is_value(other: object) -> bool:
+    return isinstance(other, _VALUES) or (hasattr(other, "__array__") and not isinstance(other, StoredValues))
+
+
+def _comparison(symbol: str) -> Callable[[Any, object], bool]:
+    def compare(self: object, other: object) -> bool:
+        if _is_value(other) or symbol[0] in "<>":
+            remedy = f"read them first, as in a[...] {symbol} {reprlib.repr(other)}"
+            raise TypeError(f"{symbol} compares values that are stored: {remedy}")
+        return NotImplemented
+
+    return compare
+
+
+def _operation(symbol: str) -> Callable[[Any, object], Any]:
+    def operate(self: object, other: object) -> Any:
+        raise TypeError(f"{symbol} takes values that are stored: read them first, as in a[...] {symbol} ...")
+
+    return operate
+
+
+class StoredValues:
+    """A handle of elements that are stored, which is not a number and not an array in memory.
+
+    Two handles are equal if they are the same object. A comparison with values would have to read them all.
+    """
+
+    __slots__ = ()
+    shape: tuple[int, ...]
+
+    __hash__ = object.__hash__
+    __eq__ = _comparison("==")  # type: ignore[assignment]
+    __ne__ = _comparison("!=")  # type: ignore[assignment]
+    __lt__, __le__ = _comparison("<"), _comparison("<=")
+    __gt__, __ge__ = _comparison(">"), _comparison(">=")
+    __add__ = __radd__ = _operation("+")
+    __sub__ = __rsub__ = _operation("-")
+    __mul__ = __rmul__ = _operation("*")
+    __truediv__ = __rtruediv__ = _operation("/")
+    __floordiv__ = __rfloordiv__ = _operation("//")
+    __mod__ = __rmod__ = _operation("%")
+    __pow__ = __rpow__ = _operation("**")
+    __matmul__ = __rmatmul__ = _operation("@")
+    __and__ = __rand__ = _operation("&")
+    __or__ = __ror__ = _operation("|")
+    __xor__ = __rxor__ = _operation("^")
+
+    def __bool__(self) -> bool:
+        if math.prod(self.shape) != 1:
+            how_many = "an empty array" if 0 in self.shape else "an array with more than one element"
+            raise ValueError(f"the truth value of {how_many} is ambiguous; use a[...].any(), a[...].all() or len(a)")
+        return bool(np.asarray(self))
+
+    def __float__(self) -> float:
+        return float(self._single())
+
+    def __int__(self) -> int:
+        return int(self._single())
+
+    def __complex__(self) -> complex:
+        return complex(self._single())
+
+    def _single(self) -> np.ndarray:
+        """Return the only element."""
+        if self.shape:
+            raise TypeError(f"only arrays of no dimensions are single numbers, and this one has the shape {self.shape}")
+        return np.asarray(self)
