@@ -25,7 +25,8 @@ EXTENSIONS = {  # module: (C files, archives)
     "_filters": (["filters"], ARCHIVE),
     "_vlen": (["vlen"], []),
     "_pipeline": (["copy"], []),
-    "_files": (["files"], []),
+    "_files": (["files", "directories", "temporary"], []),
+    "_replace": (["draft", "draft_lock", "directories", "temporary", "tree", "files", "parts", "relay"], []),
     "_flights": (["copy"], []),
     "_locks": ([], []),
     "_pool": ([], []),
@@ -41,7 +42,7 @@ EXTENSIONS = {  # module: (C files, archives)
     "_read_scatter": (["copy"], []),
     "_make": ([], []),
     "_spare": (["files", "relay"], []),
-    "_write": (["draft", "parts", "relay"], []),
+    "_write": (["draft", "draft_lock", "directories", "temporary", "files", "parts", "relay"], []),
     "_write_scatter": ([], []),
 }
 

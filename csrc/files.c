@@ -64,7 +64,10 @@ static int open_at(int directory, const char *path, int *fd) {
 int sz_open(int directory, const char *path, sz_file *file) {
   int fd;
   const int opened = open_at(directory, path, &fd);
-  if (opened != SZ_OK) return opened;
+  return opened == SZ_OK ? sz_adopt(fd, file) : opened;
+}
+
+int sz_adopt(int fd, sz_file *file) {
   struct stat status;
   if (fstat(fd, &status) != 0) return fail(fd, errno);
   if (S_ISDIR(status.st_mode)) {
@@ -78,7 +81,17 @@ int sz_open(int directory, const char *path, sz_file *file) {
   file->inode = (uint64_t)status.st_ino;
   file->mtime_ns = (int64_t)MTIME(status).tv_sec * 1000000000 + (int64_t)MTIME(status).tv_nsec;
   file->ctime_ns = (int64_t)CTIME(status).tv_sec * 1000000000 + (int64_t)CTIME(status).tv_nsec;
+  file->owner = (sz_owner){status.st_mode, status.st_uid, status.st_gid};
   return SZ_OK;
+}
+
+int sz_keep_owner(int fd, sz_owner now, sz_owner wanted) {
+  uint32_t mode = wanted.mode & 0777;
+  if ((now.uid != wanted.uid || now.gid != wanted.gid) && fchown(fd, wanted.uid, wanted.gid) != 0 &&
+      now.gid != wanted.gid && fchown(fd, (uid_t)-1, wanted.gid) != 0)
+    mode = (mode & 0707) | ((mode & 07) << 3);
+  if (mode == (now.mode & 0777) || fchmod(fd, (mode_t)mode) == 0) return SZ_OK;
+  return errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS ? SZ_OK : SZ_IO; /* it has none */
 }
 
 /* By way of a buffer that suits both sides (pages.h): four times as fast. */
@@ -94,7 +107,8 @@ int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset) {
   while (n > 0) {
     const size_t wanted = n < LARGEST_TRANSFER ? n : LARGEST_TRANSFER;
     const int around = n >= WORTH_A_DETOUR && sz_aliased((uintptr_t)dst, (uintptr_t)offset);
-    const ssize_t got = around ? read_around(file->fd, dst, n, offset) : pread(file->fd, dst, wanted, (off_t)offset);
+    const ssize_t got =
+        around ? read_around(file->fd, dst, n, offset) : pread(file->fd, dst, wanted, (off_t)offset);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return SZ_IO;
     if (got == 0) return SZ_TRUNCATED;
@@ -137,6 +151,16 @@ void sz_close_directory(int directory) { (void)directory; }
 
 int sz_open(int directory, const char *path, sz_file *file) {
   (void)directory, (void)path, (void)file;
+  return refuse();
+}
+
+int sz_adopt(int fd, sz_file *file) {
+  (void)fd, (void)file;
+  return refuse();
+}
+
+int sz_keep_owner(int fd, sz_owner now, sz_owner wanted) {
+  (void)fd, (void)now, (void)wanted;
   return refuse();
 }
 

@@ -13,6 +13,11 @@
 #endif
 #endif
 
+/* What a file allows, and to whom: as in `struct stat`. */
+typedef struct {
+  uint32_t mode, uid, gid;
+} sz_owner;
+
 /* An open regular file and its identity: while device, inode, times and size stay, its bytes are taken to stay. (mtime can
  * be set back after a change, but then ctime has changed.) */
 typedef struct {
@@ -20,6 +25,7 @@ typedef struct {
   int64_t size;
   uint64_t device, inode;
   int64_t mtime_ns, ctime_ns;
+  sz_owner owner;
 } sz_file;
 
 /* A directory that names are looked up from, which costs less than absolute names do: its descriptor, or
@@ -28,18 +34,28 @@ typedef struct {
 int sz_open_directory(const char *path);
 void sz_close_directory(int directory);
 
-/* Opens for reading. SZ_OK; SZ_MISSING where there is no such file (ENOENT, ENOTDIR, or a directory stands there);
- * SZ_IO with errno set for anything else, also for what is no regular file (errno EINVAL; a FIFO must not block). */
+/* Opens for reading. SZ_OK; SZ_MISSING where there is no such file (ENOENT, ENOTDIR, or a directory stands
+ * there); SZ_IO with errno set for anything else, also for what is no regular file (errno EINVAL; a FIFO
+ * must not block). */
 int sz_open(int directory, const char *path, sz_file *file);
 
-/* Reads exactly n bytes from offset (retrying EINTR and short reads). SZ_OK; SZ_TRUNCATED where the file ends early;
- * SZ_IO. */
+/* The same with a descriptor, which belongs to the file from here on, and is closed unless SZ_OK is
+ * returned. */
+int sz_adopt(int fd, sz_file *file);
+
+/* Give an open file the permissions of another, and its owner and group if the system allows it. If it does
+ * not, the group gets no more than all others have. SZ_OK, also if the file system has no permissions, or
+ * SZ_IO with errno. */
+int sz_keep_owner(int fd, sz_owner now, sz_owner wanted);
+
+/* Reads exactly n bytes from offset (retrying EINTR and short reads). SZ_OK; SZ_TRUNCATED where the file
+ * ends early; SZ_IO. */
 int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset);
 
 void sz_close(sz_file *file);
 
-/* What one read gives of a file, at most `room` bytes: all of a small one, in as few calls as can be, but a file system may
- * also give less. *size says how much. SZ_OK, SZ_MISSING or SZ_IO. */
+/* What one read gives of a file, at most `room` bytes: all of a small one, in as few calls as can be, but a
+ * file system may also give less. *size says how much. SZ_OK, SZ_MISSING or SZ_IO. */
 int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size);
 
 #endif

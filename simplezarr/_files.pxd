@@ -1,3 +1,4 @@
+cimport cython
 from libc.stdint cimport int64_t
 
 from simplezarr._pipeline cimport sz_file
@@ -22,3 +23,15 @@ cdef class SharedFiles:
     cdef SharedFile *files
     cdef Py_ssize_t n
     cdef const SharedFile *open(self, Py_ssize_t i, int directory, const char *path) noexcept nogil
+
+
+@cython.final
+cdef class File:
+    cdef sz_file file
+    cdef str path
+    cdef bytes rest(self, int64_t start, int64_t length)
+
+
+@cython.final
+cdef class Descriptor:
+    cdef int fd

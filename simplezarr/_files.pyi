@@ -1,6 +1,44 @@
 """Files of a local store: opened, read and closed without the GIL."""
 
 from types import NotImplementedType
+from typing import final
+
+@final
+class File:
+    """An open file, to be read; it is closed when its last reference goes.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as made:
+    ...     made.write(b"12345") and made.flush()
+    ...     file = open_regular(made.name)
+    >>> file.size, file.read(1, 3), file.read(3, 9)
+    (5, b'234', b'45')
+    """
+
+    @property
+    def size(self) -> int:
+        """How many bytes it had when it was opened."""
+
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+    def read(self, start: int, length: int) -> bytes:
+        """Return `length` bytes from `start` on; less if the file ends before."""
+
+def open_regular(path: str, root: str | None = None) -> File | None:
+    """Open a file for reading; None if there is none, or a directory. What is neither raises, and so does a failure.
+
+    root: if given, symbolic links must not lead out of this directory, which the path begins with.
+    """
+
+@final
+class Descriptor:
+    """An open directory, or anything that is asked for its status; it is closed when its last reference goes.
+
+    It is found without leaving `root`. Raises FileNotFoundError or NotADirectoryError if there is none.
+    """
+
+    def __init__(self, path: str, root: str, listed: bool) -> None: ...
+    def fileno(self) -> int: ...
 
 def file_bytes(path: str) -> bytes | NotImplementedType | None:
     """The bytes of a file, None where there is none.

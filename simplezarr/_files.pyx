@@ -1,11 +1,14 @@
 """Files of a local store: opened, read and closed without the GIL."""
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize
+import errno as codes
+import os
 
-from libc.errno cimport errno
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize
+from libc.errno cimport ENOENT, ENOTDIR, errno
 from libc.stdlib cimport calloc, free
 
-from simplezarr._worker cimport SZ_MISSING, SZ_OK
+from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_OK, SZ_TRUNCATED
 
 cdef extern from "pythread.h" nogil:
     ctypedef void *PyThread_type_lock
@@ -21,6 +24,16 @@ cdef extern from "files.h" nogil:
     int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size)
     int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset)
     void sz_close(sz_file *file)
+    int sz_adopt(int fd, sz_file *file)
+    int sz_open_directory(const char *path)
+    void sz_close_directory(int directory)
+
+cdef extern from "directories.h" nogil:
+    enum:
+        SZ_BENEATH_FILE
+        SZ_BENEATH_LIST
+        SZ_BENEATH_STATUS
+    int sz_open_beneath(const char *path, size_t root, int how)
 
 cdef enum:
     ROOM = 4096  # bytes that are read before there is an object for them: all of most documents
@@ -78,6 +91,129 @@ cdef class SharedFiles:
             shared.asked = True
         PyThread_release_lock(shared.lock)
         return shared
+
+
+@cython.final
+cdef class File:
+    """An open file, to be read; it is closed when its last reference goes.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as made:
+    ...     made.write(b"12345") and made.flush()
+    ...     file = open_regular(made.name)
+    >>> file.size, file.read(1, 3), file.read(3, 9)
+    (5, b'234', b'45')
+    """
+
+    def __cinit__(self):
+        self.file.fd = -1
+
+    def __dealloc__(self):
+        close_file(&self.file)
+
+    @property
+    def size(self):
+        """How many bytes it had when it was opened."""
+        return self.file.size
+
+    def fileno(self):
+        return self.file.fd
+
+    def close(self):
+        close_file(&self.file)
+
+    def read(self, int64_t start, int64_t length):
+        """Return `length` bytes from `start` on; less if the file ends before."""
+        cdef int64_t n = max(0, min(length, self.file.size - start))
+        cdef char *data
+        cdef int status, error
+        content = PyBytes_FromStringAndSize(NULL, n)
+        data = PyBytes_AS_STRING(content)
+        with nogil:
+            status = sz_read(&self.file, data, n, start)
+            error = errno
+        if status == SZ_TRUNCATED:  # it has become shorter: as far as it reaches now
+            return self.rest(start, n)
+        if status != SZ_OK:
+            raise OSError(error, os.strerror(error), self.path)
+        return content
+
+    cdef bytes rest(self, int64_t start, int64_t length):
+        """The same, if the file has become shorter meanwhile."""
+        size = min(os.fstat(self.file.fd).st_size - start, length)
+        return os.pread(self.file.fd, max(size, 0), start)
+
+
+def open_regular(str path not None, str root=None):
+    """Open a file for reading; None if there is none, or a directory. What is neither raises, and so does a failure.
+
+    root: if given, symbolic links must not lead out of this directory, which the path begins with.
+    """
+    cdef File opened = File.__new__(File)
+    cdef bytes encoded = PyUnicode_EncodeFSDefault(path)
+    cdef size_t nroot = 0 if root is None else len(PyUnicode_EncodeFSDefault(root))
+    cdef bint follow = root is None
+    cdef char *name
+    cdef int status, error
+    PyBytes_AsStringAndSize(encoded, &name, NULL)  # refuses a NUL
+    opened.path = path
+    with nogil:
+        status = open_named(name, nroot, follow, &opened.file)
+        error = errno
+    if status == SZ_OK:
+        return opened
+    opened.file.fd = -1
+    if status == SZ_MISSING:
+        return None
+    raise _refused(error, path, root)
+
+
+cdef object _refused(int error, str path, root):
+    if error == codes.EXDEV and root is not None:
+        return PermissionError(codes.EPERM, f"symbolic links lead out of {root!r}, follow_symlinks=False", path)
+    return OSError(error, "neither a file nor a directory" if error == codes.EINVAL else os.strerror(error), path)
+
+
+cdef int open_named(const char *name, size_t nroot, bint follow, sz_file *file) noexcept nogil:
+    cdef int fd
+    if follow:
+        return sz_open(SZ_NO_DIRECTORY, name, file)
+    fd = sz_open_beneath(name, nroot, SZ_BENEATH_FILE)
+    if fd >= 0:
+        return sz_adopt(fd, file)
+    return SZ_MISSING if errno == ENOENT or errno == ENOTDIR else SZ_IO
+
+
+@cython.final
+cdef class Descriptor:
+    """An open directory, or anything that is asked for its status; it is closed when its last reference goes.
+
+    It is found without leaving `root`. Raises FileNotFoundError or NotADirectoryError if there is none.
+    """
+
+    def __cinit__(self):
+        self.fd = SZ_NO_DIRECTORY
+
+    def __init__(self, str path not None, str root not None, bint listed):
+        cdef bytes encoded = PyUnicode_EncodeFSDefault(path)
+        cdef size_t nroot = len(PyUnicode_EncodeFSDefault(root))
+        cdef int how = SZ_BENEATH_LIST if listed else SZ_BENEATH_STATUS
+        cdef char *name
+        cdef int fd, error
+        PyBytes_AsStringAndSize(encoded, &name, NULL)
+        sz_close_directory(self.fd)
+        with nogil:
+            fd = sz_open_beneath(name, nroot, how)
+            error = errno
+        self.fd = fd if fd >= 0 else SZ_NO_DIRECTORY
+        if fd < 0:
+            raise _refused(error, path, root)
+
+    def __dealloc__(self):
+        sz_close_directory(self.fd)
+
+    def fileno(self):
+        return self.fd
 
 
 def file_bytes(str path not None):

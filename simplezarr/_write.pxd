@@ -10,11 +10,13 @@ cdef extern from "draft.h" nogil:
     ctypedef struct sz_draft:
         const char *object
         size_t root
+        int beneath
         int directory
         size_t within
         uint64_t local
         int durable
         int kept
+        const sz_file *replaced
         sz_relay *relay
 
 ctypedef int (*locking_t)(sz_draft *) noexcept nogil

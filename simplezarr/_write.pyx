@@ -164,7 +164,7 @@ cdef class Write(Make):
             if status != SZ_OK:
                 return status
             status = self.change_local(worker, unit, &draft, &old, &parts, &n)
-            draft.kept = old.fd
+            draft.kept, draft.replaced = old.fd, &old
         if status != SZ_OK:
             sz_draft_drop(&draft)
         else:
@@ -210,6 +210,7 @@ cdef class Write(Make):
         """Tells the draft whose it is; False where there is no memory for that."""
         draft.object, draft.root, draft.durable = self.file_name(worker, index, 0), self.source.root_nbytes, self.durable
         draft.directory, draft.within, draft.local, draft.relay = self.directory, 0, self.device, NULL
+        draft.beneath, draft.replaced = False, NULL
         if draft.object != NULL and draft.directory != SZ_NO_DIRECTORY:
             draft.within = self.source.folder_nbytes
             draft.object -= draft.within

@@ -69,7 +69,10 @@ def test_system_without_files(tmp_path: Path) -> None:
     """Where the C code knows no files, each function of theirs is still there, as those who call it are."""
 
     def functions(*options: str) -> set[str]:
-        files = [str(CSRC / f"{name}.c") for name in ("files", "draft", "parts", "relay")]
+        files = [
+            str(CSRC / f"{name}.c")
+            for name in ("files", "directories", "temporary", "tree", "draft", "draft_lock", "parts", "relay")
+        ]
         compile_c(["-O1", *options, "-c", *files], cwd=tmp_path)
         objects = [str(path) for path in tmp_path.glob("*.o")]
         symbols = subprocess.run(["nm", *objects], capture_output=True, text=True, check=True).stdout

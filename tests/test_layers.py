@@ -35,6 +35,7 @@ LAYERS = [
     ["_crew"],
     ["executor"],
     ["_locks"],
+    ["_replace"],
     ["codecs"],
     ["stores"],
     ["copying"],

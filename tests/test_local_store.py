@@ -5,12 +5,16 @@ import os
 import signal
 import stat
 import subprocess
+import tempfile
 import threading
 import time
 import tracemalloc
 
+import numpy as np
 import pytest
 
+import simplezarr as sz
+from simplezarr._replace import temporary_name
 from simplezarr.stores import LocalStore
 from simplezarr.testing import check_store
 from tests.helpers import PYTHON, same_package
@@ -133,66 +137,16 @@ def test_names_that_are_not_utf8_are_read_as_they_are(tmp_path):
         LocalStore(f"{tmp_path}/a\0b").get("a")
 
 
-@posix
-def test_io_errors_name_the_file(tmp_path, monkeypatch):
+def test_values_are_read_with_one_copy(tmp_path):
     store = LocalStore(tmp_path)
-    store.set("a", b"value")
-
-    def broken(*args):
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(os, "read", broken)
-    monkeypatch.setattr("simplezarr.stores.local.file_bytes", lambda path: NotImplemented)  # it met the same
-    for call in (lambda: store.get("a"), lambda: store.get_range("a", -1, 1)):
-        with pytest.raises(OSError, match="Input/output") as caught:
-            call()
-        assert caught.value.filename == str(tmp_path / "a")
-
-
-@pytest.mark.parametrize("function", ["write", "replace", "fsync"])
-def test_failed_write_leaves_the_old_value(tmp_path, monkeypatch, function):
-    def full(*args):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    store = LocalStore(tmp_path, durable=True)
-    store.set("a/b", b"old")
-    monkeypatch.setattr(os, function, full)
-    for key in ("a/b", "new/directory/c"):
-        with pytest.raises(OSError, match="No space left"):
-            store.set(key, b"new")
-    monkeypatch.undo()
-    assert [*store.list()] == ["a/b"]
-    assert store.get("a/b") == b"old"
-    assert os.listdir(tmp_path) == ["a"]
-    assert os.listdir(tmp_path / "a") == ["b"]
-
-
-def test_short_reads_and_writes(tmp_path, monkeypatch):
-    read, write = os.read, os.write
-    monkeypatch.setattr(os, "read", lambda fd, n: read(fd, min(n, 7)))
-    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:5]))
-    store, value = LocalStore(tmp_path), bytes(range(100))
-    store.set("a", value)
-    assert store.get("a") == value
-    monkeypatch.setattr("simplezarr.stores.local.file_bytes", lambda path: NotImplemented)
-    assert store.get("a") == value
-    assert store.get_ranges("a", [(10, 50), (-60, 60), (0, 100)]) == [value[10:60], value[40:], value]
-
-
-def test_values_are_read_with_one_copy(tmp_path, monkeypatch):
-    """The bytes that the system gives are the value."""
-    store, given = LocalStore(tmp_path), []
     store.set("a", bytes(1 << 20))
-    tracemalloc.start()
-    try:
-        store.get("a")
-        assert 1 << 20 <= tracemalloc.get_traced_memory()[1] < 1.1 * (1 << 20)
-    finally:
-        tracemalloc.stop()
-    read = os.read
-    monkeypatch.setattr(os, "read", lambda fd, n: given.append(read(fd, n)) or given[-1])
-    assert store.get_range("a", 0, 1 << 20) is given[0]
-    assert len(given) == 1
+    for read in (lambda: store.get("a"), lambda: store.get_range("a", 0, 1 << 20)):
+        tracemalloc.start()
+        try:
+            read()
+            assert 1 << 20 <= tracemalloc.get_traced_memory()[1] < 1.1 * (1 << 20)
+        finally:
+            tracemalloc.stop()
 
 
 def test_left_overs_are_never_listed_and_go_with_the_next_write(tmp_path):
@@ -283,52 +237,102 @@ def test_names_of_drafts_are_cut(tmp_path):
 
 
 @posix
-def test_what_stands_in_place_of_a_draft(tmp_path):
+def test_what_stands_in_place_of_a_temporary_file(tmp_path):
     store = LocalStore(tmp_path)
     store.set("kept", b"value")
     (tmp_path / "a.partial").symlink_to("kept")
     os.mkfifo(tmp_path / "b.partial")
-    (tmp_path / "c.partial").mkdir()
-    for key in "abc":
+    for key in "ab":
         with pytest.raises(OSError, match=f"{key}.partial"):
             store.set(key, b"new")
     assert store.get("kept") == b"value"
-    assert len(os.listdir(tmp_path)) == 4
+    assert len(os.listdir(tmp_path)) == 3
     store.delete_prefix("")
     assert os.listdir(tmp_path) == []
 
 
 @posix
-@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks(tmp_path, monkeypatch, code):
-    import fcntl
-
-    def refuse(*args):
-        raise OSError(code, os.strerror(code))
-
+def test_a_directory_in_place_of_a_temporary_file(tmp_path):
+    """It is locked itself, and another name is used."""
     store = LocalStore(tmp_path)
-    store.set("a", b"old")
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(OSError, match="has no locks") as caught:
-        store.set("a", b"new")
-    assert caught.value.filename == str(tmp_path / "a.partial")
-    assert store.get("a") == b"old"
+    for key in ("a", 250 * "x"):
+        (tmp_path / os.path.basename(temporary_name(key))).mkdir()
+        store.set(key, b"1")
+        with store.lock(key):
+            thread = threading.Thread(target=store.set, args=(key, b"3"))
+            thread.start()
+            remover = threading.Thread(target=store.delete_prefix, args=(os.path.basename(temporary_name(key)),))
+            remover.start()
+            thread.join(0.1)
+            remover.join(0.1)
+            assert thread.is_alive()
+            assert store.get(key) == b"1"
+            store.set(key, b"2")
+        thread.join(30)
+        remover.join(30)
+        assert store.get(key) == b"3"
+        assert set(os.listdir(tmp_path)) <= {key, temporary_name(key)}
+        store.delete_prefix("")
+        assert os.listdir(tmp_path) == []
+
+
+@posix
+def test_names_of_temporary_files_are_refused_when_new(tmp_path):
+    store = LocalStore(tmp_path)
+    for key in ("zarr.json.partial/zarr.json", "a/b.partial/c/d", "a.partial"):
+        for call in (lambda key=key: store.set(key, b""), lambda key=key: store.lock(key)):
+            with pytest.raises(ValueError, match="temporary files"):
+                call()
+    with pytest.raises(ValueError, match="temporary files"):
+        sz.create_group(store, "g/x.partial/y")
+    assert os.listdir(tmp_path) == []
+    sz.create_group(store)
+    memory = sz.MemoryStore()
+    sz.create_array(memory, "zarr.json.partial", data=np.arange(4))
+    for key in memory.list():
+        path = tmp_path / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(memory.get(key))
+    group = sz.open_group(tmp_path, mode="r+")
+    group.attrs["a"] = 1
+    assert list(group) == ["zarr.json.partial"]
+    group["zarr.json.partial"][:2] = 7
+    group["zarr.json.partial"].attrs["b"] = 2
+    assert sz.open(tmp_path)["zarr.json.partial"][...].tolist() == [7, 7, 2, 3]
+    assert dict(sz.open(tmp_path).attrs) == {"a": 1}
+    del group["zarr.json.partial"]
+    assert os.listdir(tmp_path) == ["zarr.json"]
 
 
 @pytest.mark.usefixtures("pool")
-def test_without_fcntl(tmp_path, monkeypatch):
-    """As on Windows: drafts have names of their own, threads wait for each other all the same."""
-    from simplezarr.stores import draft
+def test_without_posix_files(tmp_path, monkeypatch):
+    """As on Windows: temporary files have names of their own, and threads wait for each other all the same."""
+    from simplezarr.stores import file_reader, local, portable
 
-    monkeypatch.setattr(draft, "fcntl", None)
+    monkeypatch.setattr(file_reader, "HAVE_FILES", False)
+    for name in ("FileLock", "discard", "is_abandoned", "remove_file", "remove_tree", "temporary_name"):
+        monkeypatch.setattr(local, name, getattr(portable, name))
+    monkeypatch.setattr(local, "file_bytes", lambda path: NotImplemented)
     store = LocalStore(tmp_path)
     check_store(store)
     store.set(255 * "x", b"value")
     store.set("a/b", b"value")
+    (tmp_path / "a" / "b").chmod(0o640)
+    with store.lock("a/b"):
+        store.set("a/b", b"other")
+    store.set_file("a/c", f"{tmp_path}/a/b")
+    assert (store.get("a/c"), store.get_range("a/c", 1, 2), store.size("a/c")) == (b"other", b"th", 5)
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o640
     with pytest.raises(IsADirectoryError):
         store.set("a", b"")
+    with pytest.raises(NotADirectoryError):
+        store.set("a/b/c", b"")
     assert sorted(os.listdir(tmp_path)) == ["a", 255 * "x"]
-    assert os.listdir(tmp_path / "a") == ["b"]
+    (tmp_path / "a" / "c.partial").write_bytes(b"")
+    assert sorted(os.listdir(tmp_path / "a")) == ["b", "c", "c.partial"]
+    assert (store.remove_partials(older_than=-1), [*store.partials()]) == (1, [])
+    store.delete_prefix("a")
+    assert os.listdir(tmp_path) == [255 * "x"]
 
 
 @posix
@@ -362,16 +366,63 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
 
 
-def test_durable_writes_are_synced(tmp_path, monkeypatch):
-    synced = []
-    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(stat.S_ISDIR(os.fstat(fd).st_mode)))
-    LocalStore(tmp_path).set("x", b"")
-    assert synced == []
-    LocalStore(tmp_path, durable=True).set("a/b/c", b"")
-    if os.name == "posix":
-        assert synced == [True, True, False, True]  # the parents of a and b, the file, its directory
-        LocalStore(tmp_path, durable=True).delete("a/b/c")
-        assert synced[4:] == [True]  # the root, which a has gone from
+@posix
+def test_permissions_are_kept(tmp_path):
+    """Of files that are replaced: values, documents, chunks, shards, those that are changed in part."""
+    store = LocalStore(tmp_path)
+    g = sz.create_group(store)
+    g.create_array("a", data=np.arange(100), chunks=(10,), shards=(50,))
+    g.create_array("b", data=np.arange(100), chunks=(50,))
+    keys = sorted(store.list())
+    modes = dict(zip(keys, (0o664, 0o600, 0o640, 0o444, 0o604, 0o660, 0o666), strict=True))
+    for key, mode in modes.items():
+        (tmp_path / key).chmod(mode)
+    for change in (slice(None), slice(3, 97)):
+        for name in "ab":
+            g[name][change] = 7
+            g[name].attrs["x"] = 1
+            g[name].resize((90,))
+            g[name].resize((100,))
+    g.attrs["y"] = 2
+    assert {key: stat.S_IMODE((tmp_path / key).stat().st_mode) for key in keys} == modes
+    if os.geteuid() == 0:  # who may, keeps the owner too
+        os.chown(tmp_path / "zarr.json", 12345, 23456)
+        store.set("zarr.json", store.get("zarr.json"))
+        found = (tmp_path / "zarr.json").stat()
+        assert (found.st_uid, found.st_gid) == (12345, 23456)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_permissions_of_another_group(tmp_path):
+    """A group that the writer is not in can't be kept; the writer's own gets no more than all others have."""
+    with tempfile.TemporaryDirectory() as path:
+        os.chmod(path, 0o777)
+        store = LocalStore(path)
+        store.set("a", b"")
+        os.chown(f"{path}/a", 12345, 999)
+        os.chmod(f"{path}/a", 0o664)
+        child = os.fork()
+        if child == 0:
+            os.setgroups([])
+            os.setgid(12345)
+            os.setuid(12345)
+            store.set("a", b"new")
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        found = os.stat(f"{path}/a")
+        assert (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == (0o644, 12345, 12345)
+
+
+@posix
+def test_a_directory_gives_its_group_to_new_files(tmp_path):
+    if os.geteuid() == 0:
+        os.chown(tmp_path, -1, 23456)
+    tmp_path.chmod(0o2775)
+    LocalStore(tmp_path).set("a/b", b"")
+    for name in ("a", "a/b"):
+        assert (tmp_path / name).stat().st_gid == tmp_path.stat().st_gid
+    assert (tmp_path / "a").stat().st_mode & stat.S_ISGID
 
 
 def test_writers_and_deleters_of_one_directory(tmp_path):

@@ -1,95 +1,102 @@
-"""Reading files of a local store in Python: what the compiled modules do not read themselves."""
+"""Reading files and directories of a local store: what the compiled engine does not read itself."""
 
 import errno
 import os
 import stat
 import time
 from collections.abc import Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
+from simplezarr._files import Descriptor, open_regular
+from simplezarr._replace import HAVE_FILES
+from simplezarr.stores import portable
 from simplezarr.stores.reader import Reader, clip_range
 
-__all__ = ["MISSING", "FileReader", "open_for_reading", "size_of_file"]
+if TYPE_CHECKING:
+    from simplezarr._files import File
 
-# A FIFO or a device under a key must not block, so that it can be refused. (Windows knows neither flag but has others.)
-_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+__all__ = ["MISSING", "FileReader", "list_directory", "open_file", "size_of", "status"]
+
 _FRESH_NS = 100_000_000  # a file's clock may stand still for so long
 MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class FileReader(Reader):
-    """Reads parts of a file through one descriptor."""
+    """Reads parts of a file that is opened once. root: a directory that links must not lead out of, or None."""
 
-    def __init__(self, path: str):
-        self._path = path
-        self._fd: int | None = None
-        self._status: os.stat_result | None = None
+    def __init__(self, path: str, root: str | None):
+        self._path, self._root = path, root
+        self._file: File | portable.File | None = None
         self._begun = False
 
     @property
     def validator(self) -> Hashable | None:
         """The identity of the file, unless it was changed so lately that another change might not show in it."""
-        status = self._status
-        if status is None or time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _FRESH_NS:
+        if self._file is None:
+            return None
+        status = os.fstat(self._file.fileno())
+        if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _FRESH_NS:
             return None
         return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
-    def get_ranges(self, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes] | None:
+    def get_ranges(self, ranges: Iterable[tuple[int, int]] | None) -> Sequence[bytes] | None:
+        """As `Reader.get_ranges`; all of the file if `ranges` is None."""
         size = self.size()
-        if size is None or self._fd is None:
+        if size is None or self._file is None:
             return None
-        try:
-            spans = [clip_range(size, start, length) for start, length in ranges]
-            return [_read_on(self._fd, end - begin, begin) for begin, end in spans]
-        except OSError as error:
-            error.filename = error.filename or self._path
-            raise
+        spans = [(0, size)] if ranges is None else [clip_range(size, start, length) for start, length in ranges]
+        return [self._file.read(begin, end - begin) for begin, end in spans]
 
     def size(self) -> int | None:
         if not self._begun:
-            self._fd = open_for_reading(self._path)
-            if self._fd is not None:
-                self._status = os.fstat(self._fd)
+            self._file = open_file(self._path, self._root)
             self._begun = True
-        return None if self._status is None else size_of_file(self._status, self._path)
+        return None if self._file is None else self._file.size
 
     def close(self) -> None:
-        fd, self._fd, self._status = self._fd, None, None
-        if fd is not None:
-            os.close(fd)
-
-    __del__ = close
+        if self._file is not None:
+            self._file.close()
+        self._file = None
 
 
-def open_for_reading(path: str) -> int | None:
+def open_file(path: str, root: str | None = None) -> "File | portable.File | None":
+    """Open a file for reading; None if there is none, or a directory."""
+    return (open_regular if HAVE_FILES else portable.open_regular)(path, root)
+
+
+def size_of(path: str, root: str | None) -> int | None:
+    """Return the size of a file, None if there is none, or a directory; what is neither can't hold a value."""
     try:
-        return os.open(path, _READ)
+        found = status(path, root)
     except MISSING:
         return None
-    except PermissionError:
-        if os.path.isdir(path):  # what Windows says of every directory
-            return None
-        raise
-
-
-def size_of_file(status: os.stat_result, path: str) -> int | None:
-    """The size of a file, None for a directory; what is neither, as a FIFO, can't hold a value."""
-    if stat.S_ISREG(status.st_mode):
-        return status.st_size
-    if stat.S_ISDIR(status.st_mode):
+    if stat.S_ISREG(found.st_mode):
+        return found.st_size
+    if stat.S_ISDIR(found.st_mode):
         return None
     raise OSError(errno.EINVAL, "neither a file nor a directory", path)
 
 
-def _read_on(fd: int, length: int, begin: int | None = None) -> bytes:
-    """Bytes from where the file stands or from `begin`, joined only if the system gives them in parts."""
-    if begin is not None:
-        os.lseek(fd, begin, os.SEEK_SET)
-    data = os.read(fd, length)
-    if len(data) == length:
-        return data
-    parts = [data]
-    missing = length - len(data)
-    while missing and parts[-1]:
-        parts.append(os.read(fd, missing))
-        missing -= len(parts[-1])
-    return b"".join(parts)
+def status(path: str, root: str | None) -> os.stat_result:
+    """Return the status of what a path leads to."""
+    if root is None:
+        return os.stat(path)
+    if not HAVE_FILES:
+        portable.check_inside(path, root, False)
+        return os.stat(path)
+    opened = Descriptor(path, root, False)
+    return os.fstat(opened.fileno())
+
+
+def list_directory(path: str, root: str | None) -> "tuple[os.stat_result, list[os.DirEntry[str]]]":
+    """Return the status of a directory and what is in it."""
+    if root is None or not HAVE_FILES:
+        found = status(path, root)
+        with os.scandir(path) as entries:
+            return found, [*entries]
+    opened = Descriptor(path, root, True)
+    with os.scandir(opened.fileno()) as entries:
+        listed = [*entries]
+        for entry in listed:  # a status that must be asked for is asked of the open directory
+            entry.is_dir(follow_symlinks=False)
+        return os.fstat(opened.fileno()), listed

@@ -5,14 +5,14 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from simplezarr._files import file_bytes
 from simplezarr._locks import KeyLock
+from simplezarr._replace import HAVE_FILES
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, reads_by
-from simplezarr.stores.draft import PARTIAL, Draft, discard, draft_of, is_abandoned, prune, unlink
-from simplezarr.stores.file_reader import MISSING, FileReader, open_for_reading, size_of_file
+from simplezarr.stores.file_reader import MISSING, FileReader, list_directory, open_file, size_of, status
 from simplezarr.stores.reader import Reader
 
 if TYPE_CHECKING:
@@ -20,19 +20,47 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalStore"]
 
+#: The end of the names of temporary files.
+PARTIAL = ".partial"
+
+# What an entry of a directory is.
+_DIRECTORY, _VALUE, _TEMPORARY, _OTHER = range(4)
+
+_Names = list[tuple[str, int]]  # with what each is
+
+if HAVE_FILES:
+    from simplezarr._replace import FileLock, discard, is_abandoned, remove_file, remove_tree, temporary_name
+else:  # Windows
+    from simplezarr.stores.portable import (  # type: ignore[assignment]
+        FileLock,
+        discard,
+        is_abandoned,
+        remove_file,
+        remove_tree,
+        temporary_name,
+    )
+
 
 class LocalStore(Store):
     """Files below a directory, which is made when the first value is written.
 
-    Writes go to a draft beside the file, `name.partial`, that is then renamed: readers see the old value or the new.
-    A lock on the draft makes the writers of a key wait for each other, threads and processes (on Windows, threads); a
-    file system that has no such locks can't be written to. Keys that end in `.partial` are refused. What a killed
-    process leaves behind is never listed and holds no lock; it goes with the next write of that key, with
-    `delete_prefix`, or with `remove_partials`.
+    A value is written to a temporary file beside its own, `name.partial`, that is then renamed: readers see the old
+    value or the new. A lock on the temporary file makes the writers of a key wait for each other, threads and processes
+    (on Windows, threads). A file system that has no such locks can't be written to. What a killed process leaves behind
+    is never listed and holds no lock. It goes with the next write of that key, with `delete_prefix`, or with
+    `remove_partials`. Names that end in `.partial` are refused, except those of directories that exist.
+
+    A file that is replaced keeps its permissions and, as far as the system allows, its owner and group. If the file
+    system is full, also of files, keys can still be deleted.
 
     durable: sync files and directories to the disk, so that a value survives a power cut once `set` has returned.
-    follow_symlinks: whether symbolic links may lead out of the directory; if not, the keys behind them raise a
-    PermissionError. Deleting removes a link, never what it points to; writing to a key that is a link replaces it.
+    follow_symlinks: whether symbolic links may lead out of the directory. If not, every name on the way to a key is
+    opened by itself, so that links that others make meanwhile don't lead out either, and the keys behind links that do
+    raise a PermissionError. (On Windows links are looked at before a file is opened.)
+
+    Deleting a key or a prefix that is a link removes the link, never what it leads to, and below a prefix no link is
+    followed. Links on the way to a key or a prefix are followed as `follow_symlinks` says. Writing to a key that is a
+    link replaces the link.
 
     >>> LocalStore("data.zarr").get("zarr.json") is None
     True
@@ -54,9 +82,10 @@ class LocalStore(Store):
     # ------------------------------------------------------------ reading
 
     def get(self, key: str) -> bytes | None:
-        data = file_bytes(self._path(key))
-        if data is not NotImplemented:
-            return data
+        if self.follow_symlinks:
+            data = file_bytes(self._path(key))
+            if data is not NotImplemented:
+                return data
         parts = self._read(key, None)
         return None if parts is None else parts[0]
 
@@ -69,81 +98,94 @@ class LocalStore(Store):
 
     def _read(self, key: str, ranges: Iterable[tuple[int, int]] | None) -> Sequence[bytes] | None:
         """Ranges of a value, None for all of it. From one open file: a `set` meanwhile can't mix old and new."""
-        with FileReader(self._path(key)) as reader:
-            if ranges is None:
-                size = reader.size()
-                return None if size is None else reader.get_ranges([(0, size)])
+        with FileReader(self._path(key), self._confined) as reader:
             return reader.get_ranges(ranges)
 
     def reader(self, key: str) -> Reader:
         """Return a reader of one open file: a `set` or `delete` meanwhile does not show."""
-        return FileReader(self._path(key)) if reads_by(self, LocalStore) else super().reader(key)
+        return FileReader(self._path(key), self._confined) if reads_by(self, LocalStore) else super().reader(key)
 
     def size(self, key: str) -> int | None:
-        path = self._path(key)
-        try:
-            return size_of_file(os.stat(path), path)
-        except MISSING:
-            return None
+        return size_of(self._path(key), self._confined)
 
     # ------------------------------------------------------------ writing
 
+    def check_writable(self, key: str) -> None:
+        super().check_writable(key)
+        self._check_new(key)
+
+    def _check_new(self, key: str) -> None:
+        """Raise a ValueError for a key that needs a directory named like a temporary file, unless there is one."""
+        end = key.find(f"{PARTIAL}/")
+        while end >= 0:
+            end += len(PARTIAL)
+            if not os.path.isdir(f"{self.root}/{key[:end]}"):
+                raise ValueError(
+                    f"{key!r} can't be made: names ending in {PARTIAL!r} are those of temporary files in a LocalStore; "
+                    "choose another name"
+                )
+            end = key.find(f"{PARTIAL}/", end)
+
     def set(self, key: str, value: "Buffer") -> None:
         self.check_writable(key)
-        path, view = self._path(key, writing=True), byte_view(value)
-        with self._draft(path) as draft:
-            draft.publish(view)
+        path, view = self._path(key), byte_view(value)
+        with self._lock(path) as lock:
+            lock.publish(view)
 
     def set_file(self, key: str, source: str) -> bool:
-        """As `set`, with the content of a file, however large it is; False where there is no such file.
+        """As `set`, with the content of a file, however large it is; False if there is no such file.
 
         On one file system that can do so (Btrfs, XFS), the two share what is on the disk.
         """
         self.check_writable(key)
-        path = self._path(key, writing=True)
-        fd = open_for_reading(source)
-        if fd is None:
+        path = self._path(key)
+        file = open_file(source)
+        if file is None:
             return False
         try:
-            if size_of_file(os.fstat(fd), source) is None:
-                return False
-            with self._draft(path) as draft:
-                draft.publish(fd)
+            with self._lock(path) as lock:
+                lock.publish_file(file.fileno())
         finally:
-            os.close(fd)
+            file.close()
         return True
 
     def delete(self, key: str) -> None:
-        self.check_writable(key)
-        path = self._path(key, writing=True)
-        if _is_there(path) or _is_there(draft_of(path)):  # or else there is no directory to make a draft in
-            with self._draft(path) as draft:
-                draft.delete()
+        super().check_writable(key)
+        path = self._path(key)
+        held = KeyLock.mine(None, temporary_name(path))
+        if isinstance(held, FileLock):
+            held.delete()
+        else:
+            remove_file(path, self.root, self.durable, self.follow_symlinks)
 
     def lock(self, key: str) -> AbstractContextManager[object]:
-        """As `Store.lock`; threads and processes wait for each other, also for those that `set` or `delete` the key."""
-        self.check_writable(key)
-        return Draft(self._path(key, writing=True), self.root, self.durable)
+        """As `Store.lock`; threads and processes wait for each other, also for those that `set` or `delete` the key.
 
-    def _draft(self, path: str) -> AbstractContextManager[Draft]:
+        While the file system is full it is the value's own file that is locked. Then writing raises an OSError (EBUSY)
+        if another writer has found room meanwhile and replaced it.
+        """
+        self.check_writable(key)
+        return FileLock(self._path(key), self.root, self.durable, self.follow_symlinks)
+
+    def _lock(self, path: str) -> AbstractContextManager[FileLock]:
         """The right to write a file: that of a `lock` that this thread is inside of, or a new one."""
-        held = KeyLock.mine(None, draft_of(path))
-        return nullcontext(held) if isinstance(held, Draft) else Draft(path, self.root, self.durable)
+        held = KeyLock.mine(None, temporary_name(path))
+        if isinstance(held, FileLock):
+            return nullcontext(held)
+        return FileLock(path, self.root, self.durable, self.follow_symlinks)
 
     def delete_prefix(self, prefix: str) -> None:
-        """Remove all keys below a prefix; waits for those that are being written."""
-        self.check_writable(prefix)
-        path = self._directory(check_prefix(prefix), writing=True)
-        if path == self.root:
-            _empty(path)
-        elif os.path.islink(path) and os.path.isdir(path):
-            unlink(path)
-        else:
-            _remove_tree(path)
-        prune(path, self.root)
+        """Remove all keys below a prefix; waits for those that are being written.
+
+        A prefix whose directory is a link loses the link alone.
+        """
+        super().check_writable(prefix)
+        remove_tree(self._directory(check_prefix(prefix)), self.root, self.follow_symlinks)
 
     def is_link(self, prefix: str) -> bool:
-        return os.path.islink(self._directory(check_prefix(prefix), writing=True))
+        """Whether the directory of a prefix is a symbolic link, which `delete_prefix` removes as such."""
+        prefix = check_prefix(prefix)
+        return bool(prefix) and os.path.islink(self._directory(prefix))
 
     def enclosing(self, names: Sequence[str]) -> tuple[Store, str] | None:
         """As `Store.enclosing`. Directories without any files are passed over; any other without one of the names ends
@@ -160,87 +202,91 @@ class LocalStore(Store):
         return None if outer is None else (LocalStore(outer[0], self.durable), outer[1])
 
     def remove_partials(self, prefix: str = "", older_than: float = 3600.0) -> int:
-        """Remove the drafts that killed processes have left behind, and return how many there were.
+        """Remove the temporary files that killed processes have left behind, and return how many there were.
 
-        Those that a writer holds stay. So do those changed in the last `older_than` seconds, as there are file systems
-        whose locks do not reach the writers on other hosts.
+        Those that a writer holds stay. So do those changed in the last `older_than` seconds, because there are file
+        systems whose locks do not reach the writers on other hosts.
         """
-        self.check_writable(prefix)
+        super().check_writable(prefix)
         before, count = time.time() - older_than, 0
-        for entry, _ in self._walk(check_prefix(prefix), partials=True):
+        for path in self._temporary(prefix):
             try:
-                old = entry.stat(follow_symlinks=False).st_mtime <= before
+                old = os.lstat(path).st_mtime <= before
             except FileNotFoundError:  # its writer has finished
                 continue
-            if old and discard(entry.path, wait=False):
-                count += 1
-                prune(entry.path, self.root)
+            count += old and discard(path, self.root, self.follow_symlinks)
         return count
 
     def partials(self, prefix: str = "") -> Iterator[str]:
-        """The drafts that killed processes have left behind below a prefix, as paths from the store's root."""
-        return (key for entry, key in self._walk(check_prefix(prefix), partials=True) if is_abandoned(entry.path))
+        """The temporary files that killed processes have left below a prefix, as paths from the store's root."""
+        skip = len(self.root) + 1
+        for path in self._temporary(prefix):
+            if is_abandoned(path, self.root, self.follow_symlinks):
+                yield path[skip:]
+
+    def _temporary(self, prefix: str) -> Iterator[str]:
+        found = self._walk(check_prefix(prefix))
+        return (f"{self.root}/{name}" for name, kind in found if kind == _TEMPORARY)
 
     # ------------------------------------------------------------ listing
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        return (key for _, key in self._walk(check_prefix(prefix)))
+        return (key for key, kind in self._walk(check_prefix(prefix)) if kind == _VALUE)
 
     def list_dir(self, prefix: str = "") -> Sequence[str]:
-        directory = self._directory(check_prefix(prefix))
-        return sorted(entry.name for entry in _entries(directory) if self._is_directory(entry) or self._is_value(entry))
+        _, names = self._scan(check_prefix(prefix))
+        return sorted(name for name, kind in names if kind in (_DIRECTORY, _VALUE))
 
-    def _walk(
-        self, prefix: str, *, partials: bool = False, above: "frozenset[tuple[int, int]]" = frozenset()
-    ) -> Iterator[tuple["os.DirEntry[str]", str]]:
-        """The values below a prefix, or else the partial ones, each with its key.
+    def _walk(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """The files below a prefix, as paths from the store's root, each with what it is."""
+        todo: list[tuple[str, _Above]] = [(prefix, None)]
+        while todo:
+            prefix, above = todo.pop()
+            identity, names = self._scan(prefix)
+            if _is_among(identity, above):  # a link leads back
+                continue
+            for name, kind in names:
+                if kind == _DIRECTORY:
+                    todo.append((f"{prefix}{name}/", (identity, above)))
+                else:
+                    yield prefix + name, kind
 
-        `above` are the directories on the way, in which links may lead back.
-        """
+    def _scan(self, prefix: str) -> tuple[tuple[int, int], _Names]:
+        """The identity of a directory, and the names in it with what they are; none if there is no directory."""
         directory = self._directory(prefix)
         try:
-            status = os.stat(directory)
-        except MISSING:
-            return
-        identity = status.st_dev, status.st_ino
-        if identity in above:
-            return
-        for entry in _entries(directory):
-            if self._is_directory(entry):
-                yield from self._walk(f"{prefix}{entry.name}/", partials=partials, above=above | {identity})
-            elif entry.name.endswith(PARTIAL) if partials else self._is_value(entry):
-                yield entry, prefix + entry.name
+            found, entries = list_directory(directory, self._confined)
+        except (FileNotFoundError, NotADirectoryError):
+            return (0, 0), []
+        names = [(entry.name, self._kind(entry, f"{directory}/{entry.name}")) for entry in entries]
+        return (found.st_dev, found.st_ino), names
 
-    def _is_directory(self, entry: "os.DirEntry[str]") -> bool:
-        return _kind(entry) == stat.S_IFDIR and self._stays_inside(entry)
-
-    def _is_value(self, entry: "os.DirEntry[str]") -> bool:
-        return not entry.name.endswith(PARTIAL) and _kind(entry) == stat.S_IFREG and self._stays_inside(entry)
+    def _kind(self, entry: "os.DirEntry[str]", path: str) -> int:
+        mode = _mode(entry, path, self._confined)
+        if stat.S_ISDIR(mode):
+            return _DIRECTORY
+        if entry.name.endswith(PARTIAL):
+            return _TEMPORARY
+        return _VALUE if stat.S_ISREG(mode) else _OTHER
 
     # ------------------------------------------------------------ paths
 
-    def _path(self, key: str, *, writing: bool = False) -> str:
+    @property
+    def _confined(self) -> str | None:
+        """The directory that links must not lead out of."""
+        return None if self.follow_symlinks else self.root
+
+    def _path(self, key: str) -> str:
         check_key(key)
         if key.endswith(PARTIAL):
-            raise ValueError(f"{key!r} is no key of a LocalStore: names ending in {PARTIAL!r} are its drafts")
-        return self._checked(f"{self.root}/{key}", writing)
+            raise ValueError(
+                f"{key!r} is not a key of a LocalStore: names ending in {PARTIAL!r} are those of its temporary files"
+            )
+        return f"{self.root}/{key}"
 
-    def _directory(self, prefix: str, *, writing: bool = False) -> str:
+    def _directory(self, prefix: str) -> str:
         """The directory of a prefix as `check_prefix` gives it."""
-        return self._checked(f"{self.root}/{prefix[:-1]}", writing) if prefix else self.root
-
-    def _checked(self, path: str, writing: bool) -> str:
-        # A link at the end of the path is replaced or removed itself when it is written to, but followed to read.
-        if not self.follow_symlinks and not self._is_below_root(os.path.dirname(path) if writing else path):
-            raise PermissionError(errno.EPERM, f"symbolic links lead out of {self.root!r}, follow_symlinks=False", path)
-        return path
-
-    def _stays_inside(self, entry: "os.DirEntry[str]") -> bool:
-        return self.follow_symlinks or not entry.is_symlink() or self._is_below_root(entry.path)
-
-    def _is_below_root(self, path: str) -> bool:
-        root = os.path.realpath(self.root)
-        return f"{os.path.realpath(path)}{os.sep}".startswith(root if root.endswith(os.sep) else root + os.sep)
+        return f"{self.root}/{prefix[:-1]}" if prefix else self.root
 
     # ------------------------------------------------------------ as a value
 
@@ -254,17 +300,34 @@ class LocalStore(Store):
         return f"{type(self).__name__}({self.root!r})"
 
 
-def _is_there(path: str) -> bool:
-    """Whether there is anything under a path, a broken link too."""
+#: The directories above one: the one right above it, and those above that.
+_Above = tuple[tuple[int, int], "_Above"] | None
+
+
+def _is_among(identity: tuple[int, int], above: "_Above") -> bool:
+    while above is not None:
+        if above[0] == identity:
+            return True
+        above = above[1]
+    return False
+
+
+def _mode(entry: "os.DirEntry[str]", path: str, root: str | None) -> int:
+    """The kind of what an entry is or leads to; 0 for a link that leads nowhere, to itself, or out of the root."""
     try:
-        os.lstat(path)
+        if not entry.is_symlink():
+            return stat.S_IFDIR if entry.is_dir() else stat.S_IFREG if entry.is_file() else 0
+        return status(path, root).st_mode
     except MISSING:
-        return False
-    return True
+        return 0
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EPERM):
+            return 0
+        raise
 
 
 def _is_void(path: str) -> bool:
-    """Return whether there is no file below a path, but for drafts."""
+    """Return whether there is no file below a path, except temporary ones."""
     pending = [path]
     while pending:
         try:
@@ -279,51 +342,3 @@ def _is_void(path: str) -> bool:
         except OSError:
             return False
     return True
-
-
-def _remove_tree(path: str) -> None:
-    """Remove a directory with all below it, links but not what they point to; not what others write meanwhile."""
-    _empty(path)
-    with suppress(OSError):
-        os.rmdir(path)
-
-
-def _empty(path: str) -> None:
-    """Files first: without its metadata document a node is gone at once, nobody reads one with half the chunks missing.
-
-    Drafts before all: what is being written is published first, and then removed.
-    """
-    directories = []
-    for entry in _entries(path):
-        if _is_draft(entry) and KeyLock.mine(None, entry.path) is None:
-            discard(entry.path, wait=True)
-    for entry in _entries(path):
-        if entry.is_dir(follow_symlinks=False):
-            directories.append(entry.path)
-        elif not _is_draft(entry):
-            unlink(entry.path)
-    for directory in directories:
-        _remove_tree(directory)
-
-
-def _is_draft(entry: "os.DirEntry[str]") -> bool:
-    return entry.name.endswith(PARTIAL) and not entry.is_dir(follow_symlinks=False)
-
-
-def _entries(path: str) -> "Sequence[os.DirEntry[str]]":
-    """What is in a directory; nothing if there is none."""
-    try:
-        with os.scandir(path) as entries:
-            return [*entries]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _kind(entry: "os.DirEntry[str]") -> int:
-    """S_IFDIR or S_IFREG, of what a link points to; 0 for all else, as a link that points nowhere or to itself."""
-    try:
-        return stat.S_IFDIR if entry.is_dir() else stat.S_IFREG if entry.is_file() else 0
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return 0
-        raise
