@@ -134,9 +134,11 @@ def _members_of(text: str, start: int) -> tuple[list[_Member], int]:
 
 def _fast_value_end(text: str, at: int) -> int:
     try:
-        return _decode(text, at)[1]
+        end = _decode(text, at)[1]
     except (ValueError, RecursionError):  # damaged, too many digits, nested too deeply
         return value_end(text, at)
+    behind = _after(text, end)
+    return end if text[behind : behind + 1] in (",", "}") else value_end(text, at)
 
 
 def _patch_object(text: str, start: int, changes: Mapping[str, object], indent: str) -> tuple[str, int]:
@@ -157,6 +159,8 @@ def _patch_object(text: str, start: int, changes: Mapping[str, object], indent: 
     body = ",".join(map("".join, kept.values()))
     there = {member.name for member in members}
     new = [(name, change) for name, change in changes.items() if name not in there and change is not REMOVED]
+    if not members and not new:
+        return text[start:end], end
     if new:
         lead, _, trail = [*kept.values()][-1] if kept else (indent, "", indent[:-2])
         lead = lead or (" " if members else "")

@@ -77,9 +77,9 @@ def _parse_layout(members: dict, key: str, document: bytes) -> tuple[Layout, boo
 
 def _parse_type(value: Any, where: str) -> tuple[DataType, bool]:
     """Return the data type, and whether elements have a size; if not, the data type has the smallest size instead."""
-    if type(value) is dict and value.get("name") in _SMALLEST and value.get("configuration") == {"length_bytes": 0}:
+    name = value.get("name") if type(value) is dict else None
+    if type(name) is str and name in _SMALLEST and value.get("configuration") == {"length_bytes": 0}:
         tolerate("empty-type", where)
-        name = value["name"]
         return parse_dtype({"name": name, "configuration": {"length_bytes": _SMALLEST[name]}}, where), False
     return parse_dtype(value, where), True
 

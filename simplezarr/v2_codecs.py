@@ -205,7 +205,8 @@ def _adapted(id: str, configuration: dict, stored: np.dtype, where: str) -> dict
         typesize = stored.itemsize if stored.itemsize <= _MAX_TYPESIZE and stored.kind not in "OT" else 1
         configuration = {m: v for m, v in configuration.items() if m != "typesize"}  # the header of a chunk has it
         defaults = {"cname": "lz4", "clevel": 5, "blocksize": 0, "typesize": typesize}
-        return {**defaults, **configuration, "shuffle": _SHUFFLES.get(shuffle, shuffle)}
+        spelled = _SHUFFLES.get(shuffle, shuffle) if isinstance(shuffle, int) else shuffle
+        return {**defaults, **configuration, "shuffle": spelled}
     if id == "shuffle":
         return {**configuration, "elementsize": _elementsize(configuration, stored, f"{where}.elementsize")}
     if id == "gzip" and configuration.get("level") in (-1, "-1"):
