@@ -25,9 +25,7 @@ def texts(draw, value=None):
     for name, item in members.items():
         ascii_only, indent = draw(st.booleans()), draw(st.sampled_from([None, 1]))
         spaces = [draw(SPACE) for _ in range(4)]
-        spelled = [
-            json.dumps(part, ensure_ascii=ascii_only, indent=draw(st.sampled_from([None, 1]))) for part in (name, item)
-        ]
+        spelled = [json.dumps(part, ensure_ascii=ascii_only, indent=indent) for part in (name, item)]
         parts.append("".join([spaces[0], spelled[0], spaces[1], ":", spaces[2], spelled[1], spaces[3]]))
     return draw(SPACE) + "{" + (",".join(parts) or draw(SPACE)) + "}" + draw(SPACE)
 
