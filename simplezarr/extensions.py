@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from simplezarr.errors import MetadataError
+from simplezarr.leniency import tolerate
 
 __all__ = [
     "as_json",
@@ -104,6 +105,9 @@ def parse_extension(value: object, where: str) -> tuple[str, dict, bool]:
     if type(name) is not str:
         raise MetadataError(f"{where}.name: {show(name) if 'name' in value else 'missing; it'} must be a string")
     configuration = value.get("configuration", _NO_CONFIGURATION)
+    if configuration is None:
+        tolerate("null-member", f"{where}.configuration")
+        configuration = _NO_CONFIGURATION
     if type(configuration) is not dict:
         raise MetadataError(f"{where}.configuration: {show(configuration)} is not an object; leave it out if empty")
     # Only the JSON boolean false lifts the duty to understand: 0, null and "false" do not.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from simplezarr.errors import UnsupportedError
 from simplezarr.extensions import check_choice, parse_extension, refuse_unknown
-from simplezarr.leniency import warn
+from simplezarr.leniency import tolerate, warn
 
 __all__ = ["ChunkKeys", "join", "normalize_path", "reserved_name"]
 
@@ -134,8 +134,12 @@ class ChunkKeys:
             raise UnsupportedError(f"{where}: unknown chunk key encoding {name!r}; known are 'default' and 'v2'")
         if configuration:
             refuse_unknown(configuration, ("separator",), f"{where}.configuration")
-            separator = configuration["separator"]
-            check_choice(separator, _SEPARATORS, f"{where}.configuration.separator")
+            given = configuration["separator"]
+            if given is None:
+                tolerate("null-member", f"{where}.configuration.separator")
+            else:
+                check_choice(given, _SEPARATORS, f"{where}.configuration.separator")
+                separator = given
         return cls(name, separator)
 
     def to_json(self) -> dict:

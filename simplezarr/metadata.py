@@ -269,8 +269,8 @@ def _parse_transformers(members: dict, key: str) -> tuple[str, ...]:
         return ()
     where = f"{key}: storage_transformers"
     transformers = members["storage_transformers"]
-    if transformers is None:
-        tolerate("null-member", where)
+    if transformers is None or transformers == {}:
+        tolerate("null-member" if transformers is None else "no-filters", where)
         return ()
     if type(transformers) is not list:
         raise MetadataError(f"{where}: {show(transformers)} is not a list")
@@ -305,7 +305,11 @@ def _parse_dimension_names(members: dict, ndim: int, key: str) -> tuple[str | No
         if "dimension_names" in members:
             tolerate("null-member", f"{key}: dimension_names")
         return None
-    return check_dimension_names(names, ndim, f"{key}: dimension_names")
+    try:
+        return check_dimension_names(names, ndim, f"{key}: dimension_names")
+    except MetadataError as error:
+        tolerate("bad-names", str(error))
+        return None
 
 
 def check_dimension_names(names: object, ndim: int, where: str) -> tuple[str | None, ...]:

@@ -48,9 +48,9 @@ ARRAY, GROUP, ATTRIBUTES, CONSOLIDATED = ".zarray", ".zgroup", ".zattrs", ".zmet
 _ZARR_FORMAT = 2
 _CONSOLIDATED_FORMAT = 1
 
-_MANDATORY = ("zarr_format", "shape", "chunks", "dtype", "order")
+_MANDATORY = ("zarr_format", "shape", "chunks", "dtype")
 _ARRAY_MEMBERS = frozenset(
-    (*_MANDATORY, "fill_value", "compressor", "filters", "dimension_separator", "attributes", "node_type")
+    (*_MANDATORY, "order", "fill_value", "compressor", "filters", "dimension_separator", "attributes", "node_type")
 )
 _GROUP_MEMBERS = frozenset(("zarr_format", "attributes", "node_type", "consolidated_metadata"))
 # The first two are ours; the last zarr-python puts into its copies of `.zgroup`, where it has no place.
@@ -212,7 +212,7 @@ def _parse_array(members: dict, attributes: dict, key: str) -> ArrayMetadataV2:
         shape,
         data_type,
         chunks,
-        ChunkKeys("v2", _parse_separator(members, key)),
+        ChunkKeys("v2", _parse_separator(members, len(shape), key)),
         fill,
         codecs,
         attributes,
@@ -247,14 +247,17 @@ def _check_format(members: dict, key: str) -> None:
         raise MetadataError(f"{key}: zarr_format: {shown}; it must be 2")
 
 
-def _parse_separator(members: dict, key: str) -> str:
+def _parse_separator(members: dict, ndim: int, key: str) -> str:
     separator = members.get("dimension_separator")
     if separator is None:
         if "dimension_separator" in members:
             tolerate("null-member", f"{key}: dimension_separator")
         return "."
-    check_choice(separator, (".", "/"), f"{key}: dimension_separator")
-    return separator
+    if ndim > 1 or separator in (".", "/"):
+        check_choice(separator, (".", "/"), f"{key}: dimension_separator")
+        return separator
+    tolerate("bad-separator", f"{key}: dimension_separator", show(separator))
+    return "."
 
 
 def _dimension_names(attributes: dict, ndim: int) -> tuple[str, ...] | None:

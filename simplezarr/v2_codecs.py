@@ -123,9 +123,17 @@ def object_filter(members: dict) -> str | None:
 
 
 def _is_reversed(members: dict, shape: tuple[int, ...], key: str) -> bool:
-    order = members["order"]
+    order = members.get("order")
+    if order is None:
+        tolerate("null-member" if "order" in members else "no-order", f"{key}: order")
+        order = "C"
+    elif order == "c" or order == "f":
+        tolerate("small-order", f"{key}: order", show(order))
+        order = order.upper()
     if order != "C" and order != "F":
-        raise MetadataError(f'{key}: order: {show(order)} is neither "C" nor "F"')
+        if len(shape) > 1:
+            raise MetadataError(f'{key}: order: {show(order)} is neither "C" nor "F"')
+        tolerate("bad-order", f"{key}: order", show(order))
     return order == "F" and len(shape) > 1
 
 

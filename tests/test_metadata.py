@@ -320,7 +320,7 @@ WRONG = [
     ("chunk_grid", ["regular", {"name": "regular"}, {"name": "regular", "configuration": {}}], MetadataError,
      "chunk_grid.configuration.chunk_shape: missing"),
     ("chunk_grid", [None, [], {"configuration": {"chunk_shape": [5, 20]}},
-                    {"name": "regular", "configuration": None}], MetadataError, "chunk_grid"),
+                    {"name": "regular", "configuration": 3}], MetadataError, "chunk_grid"),
     ("chunk_grid", [{"name": "regular", "configuration": {"chunk_shape": [5, 20], "origin": [0]}}], MetadataError,
      "chunk_grid.configuration.origin: unknown member"),
     ("chunk_grid", [grid(-1, 20), grid(5.5, 20), grid("5", 20), grid(5), grid(5, 20, 1),
@@ -349,9 +349,7 @@ WRONG = [
     ("codecs", [shard([5, 5], ["lz5"])], UnsupportedError, "codecs[0].configuration.codecs[0]: unknown codec"),
     ("storage_transformers", [["x"], [{"name": "x"}], [{"name": "x", "must_understand": 0}]], UnsupportedError,
      "storage_transformers[0]: unknown storage transformer"),
-    ("storage_transformers", [{}, "x", [3]], MetadataError, "storage_transformers"),
-    ("dimension_names", [["x"], ["x", "y", "z"], [], "xy", {}, ["x", 1], ["x", ["y"]], ["x", "\ud800"]], MetadataError,
-     "dimension_names"),
+    ("storage_transformers", ["x", [3]], MetadataError, "storage_transformers"),
     ("ext", ["x", 3, [], None, {}, {"must_understand": True}, {"must_understand": 0}, {"must_understand": "false"},
              {"must_understand": None}], UnsupportedError, '"ext": unknown member'),
 ]  # fmt: skip
@@ -363,6 +361,13 @@ WRONG = [
 def test_wrong_members_of_arrays(name, value, error, where):
     for _ in range(2):  # the second time nothing may have been remembered
         refused(error, array(**{name: value}), where)
+
+
+@pytest.mark.parametrize("names", [["x"], ["x", "y", "z"], [], "xy", {}, ["x", 1], ["x", ["y"]], ["x", "\ud800"]])
+def test_wrong_dimension_names(names):
+    for _ in range(2):
+        with pytest.warns(ZarrWarning, match=r"^a/zarr.json: dimension_names.*not usable"):
+            assert opened(array(dimension_names=names)).dimension_names is None
 
 
 @pytest.mark.parametrize("value", [-1, 65536, "7", 1.5, True, [7]])

@@ -325,3 +325,37 @@ def test_lengths_that_are_spelled_otherwise(document, data, message):
     array.resize((9, *data.shape[1:]))
     assert sz.open(store).shape[0] == 9
     np.testing.assert_array_equal(sz.open(store)[5:8], data[5:8])
+
+
+# ---------------------------------------------------------------- other members
+
+
+@pytest.mark.parametrize(("document", "message"), [
+    (v2(order=...), "order: missing"), (v2(order=None), "order: null"), (v2(order="c"), "order: .*capital letter"),
+    (v2(order="A"), "order: .*of no meaning"), (v2(dimension_separator="-"), "dimension_separator: .*of no meaning"),
+    (v2(dimension_separator=3), "dimension_separator: .*of no meaning"),
+    (v3(dimension_names=["a", "b"]), "dimension_names: "), (v3(dimension_names=5), "dimension_names: "),
+    (v3(dimension_names=[3]), r"dimension_names\[0\]: "), (v3(dimension_names={}), "dimension_names: "),
+    (v3(storage_transformers={}), "storage_transformers: "), (v3(storage_transformers=None), "storage_transformers: "),
+    (v3(attributes=5), "attributes: "), (v3(data_type={"name": "int32", "configuration": None}), "data_type.conf"),
+    (v3(chunk_key_encoding={"name": "default", "configuration": None}), "chunk_key_encoding.configuration: null"),
+    (v3(chunk_key_encoding={"name": "default", "configuration": {"separator": None}}), "separator: null"),
+])  # fmt: skip
+def test_members_that_do_not_matter_to_chunks(document, message):
+    store = stored(document, INTS[:4], INTS[4:])
+    array = opened(store, message, mode="r+")
+    assert array[...].tolist() == INTS.tolist()
+    assert array.dimension_names is None
+    array[0] = 7
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert sz.open(store)[0] == 7
+        array.resize(5)
+        name = array.metadata.document
+        assert json.loads(store[name]) == json.loads(document) | {"shape": [5]}
+
+
+def test_members_that_do():
+    for members in ({"order": "A"}, {"dimension_separator": "-"}):
+        with pytest.raises(sz.MetadataError, match=next(iter(members))):
+            sz.open(stored(v2(shape=[8, 1], chunks=[4, 1], **members)))

@@ -247,10 +247,8 @@ BAD_MEMBERS = {
     "shape": [..., None, 4, [-1], [4.0], [True], ["4"], [2**63]],
     "chunks": [..., None, 4, True, [], [4, 4], [-1], [2.5], [2**62 + 1]],
     "dtype": [...],
-    "order": [..., None, "c", "A", 0, ["C"]],
     "filters": [True, 1, [None], [{}], [{"id": 3}], [{"id": "delta", "dtype": "<i9"}]],
     "compressor": [True, 1, {"id": None}, {"id": "shuffle", "elementsize": -1}, {"id": "lzma", "format": 9}],
-    "dimension_separator": ["", "-", 3, ["."]],
 }  # fmt: skip
 
 
