@@ -56,6 +56,7 @@ CASES = {
     "cropped-chunk": "stored without its part outside the array; it is read as if it had been stored as a whole",
     "no-padding": "a chunk without its byte of padding, as zarrs stores whole bytes, is read as if it had one",
     "no-codecs": "missing; chunks are read as plain elements in little endian",
+    "no-bytes": "no array -> bytes codec; chunks are read as plain elements in little endian",
     "no-filters": "read as null",
     "one-filter": "read as a list of one filter",
     "bare-id": "read as the codec of this id with its default settings",

@@ -328,7 +328,7 @@ WRONG = [
     ("chunk_key_encoding", ["v3", {"name": "v3", "must_understand": False}], UnsupportedError, "chunk_key_encoding: "),
     ("chunk_key_encoding", [{"name": "v2", "configuration": {"separator": "-"}}], MetadataError,
      "chunk_key_encoding.configuration.separator: "),
-    ("codecs", [None, {}, "bytes", [], [GZIP], [LITTLE, LITTLE], [GZIP, LITTLE], [LITTLE, *["crc32c"] * 64]],
+    ("codecs", [None, {}, "bytes", [], [LITTLE, LITTLE], [GZIP, LITTLE], [LITTLE, *["crc32c"] * 64]],
      MetadataError, "codecs"),
     ("codecs", [[LITTLE, {"name": "numcodecs.shuffle", "configuration": {"elementsize": -1}}]], MetadataError,
      "codecs[1].configuration.elementsize: -1 is not an integer from 0 to 2147483647"),

@@ -157,7 +157,11 @@ def placed(codecs: list[Codec]) -> list[Codec]:
 
 
 def parse_codecs(value: object, where: str, skipped: list[str] | None = None) -> tuple[Codec, ...]:
-    """Reads a list of codecs. An unknown one whose `must_understand` is false is left out and named in `skipped`."""
+    """Return the codecs of a document's list.
+
+    An unknown one whose `must_understand` is false is left out and named in `skipped`. If no codec makes bytes of
+    arrays, as in documents of GDAL 3.10, plain elements in little endian are what the next codec got.
+    """
     if type(value) is not list:
         raise MetadataError(f"{where}: {show(value)} is not a list of codecs")
     if len(value) > MAX_CODECS:
@@ -172,7 +176,12 @@ def parse_codecs(value: object, where: str, skipped: list[str] | None = None) ->
             tolerate("skipped-extension", f"{where}[{i}]", f"codec {item['name']!r}")
             if skipped is not None:
                 skipped.append(item["name"])
-    return tuple(placed(codecs))
+    skips = len(codecs) < len(value)
+    codecs = placed(codecs)
+    if codecs and not skips and not any(isinstance(codec, ArrayBytesCodec) for codec in codecs):
+        tolerate("no-bytes", where)
+        codecs.insert(sum(isinstance(codec, ArrayArrayCodec) for codec in codecs), codec_class("bytes")())
+    return tuple(codecs)
 
 
 def as_codec(value: object, where: str) -> Codec:
