@@ -4,12 +4,13 @@ from types import TracebackType
 from typing import final
 
 @final
-class _Writes:
-    """Writes under way in this process: `with writes:` around all that changes what is stored."""
+class Writing:
+    """A write under way in this process: `with Writing():` around all that changes what is stored.
+
+    An interrupt between the block and its end leaves it to the last reference to count the end.
+    """
 
     def __enter__(self) -> None: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-
-writes: _Writes

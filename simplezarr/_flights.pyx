@@ -15,6 +15,7 @@ reads neither leads nor joins, and who has waited for very long stops waiting.
 
 import os
 
+cimport cython
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
@@ -83,17 +84,25 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin)
 
 
-cdef class _Writes:
-    """Writes under way in this process: `with writes:` around all that changes what is stored."""
+@cython.final
+cdef class Writing:
+    """A write under way in this process: `with Writing():` around all that changes what is stored.
+
+    An interrupt between the block and its end leaves it to the last reference to count the end.
+    """
+
+    cdef int64_t open
+
+    def __dealloc__(self):
+        sz_add(&ended, self.open)
 
     def __enter__(self):
+        self.open += 1
         sz_add(&begun, 1)
 
     def __exit__(self, kind, error, trace):
+        self.open -= 1
         sz_add(&ended, 1)
-
-
-writes = _Writes()
 
 
 cdef void fetching(int change) noexcept nogil:

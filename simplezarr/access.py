@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from simplezarr._flights import writes
+from simplezarr._flights import Writing
 from simplezarr._plan import NotBasic, Plan
 from simplezarr._read import read
 from simplezarr._read_scatter import read_selection
@@ -110,11 +110,11 @@ def put(array: Any, what: Plan | Selection, value: Any) -> None:
     basic = type(what) is Plan
     copy = plan_copy(array, what, value) if basic and type(value) is not np.ndarray else None
     if copy is not None:
-        with writes:
+        with Writing():
             copy.run(lambda box, values: put(array, select(array, box), values))
         return
     values = as_values(value, array.dtype, what.shape, element=what.scalar, now=not basic)
-    with writes:
+    with Writing():
         if array._is_composed:
             array._put(what, values)
         elif array.metadata.data_type.is_variable:

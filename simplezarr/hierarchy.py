@@ -23,7 +23,7 @@ from itertools import chain
 from typing import Any
 
 from simplezarr import executor
-from simplezarr._flights import writes
+from simplezarr._flights import Writing
 from simplezarr.copies import Above, copies_dropped, groups_above, is_marked, mark, unmark, unmarked
 from simplezarr.documents import (
     OWN,
@@ -126,7 +126,10 @@ def _check_above(above: Sequence[Above], path: str) -> None:
 
 
 def _complete(store: Store, path: str, metadata: Metadata, fill: Fill | None) -> None:
-    """Write the chunks of a new node, then its documents; if that fails, remove them."""
+    """Write the chunks of a new node, then its documents; if that fails, remove the chunks.
+
+    An interrupt may come after the last document is stored: then the node is complete and stays.
+    """
     documents = encode_metadata(path, metadata)
     own = [*documents][-1]
     try:
@@ -140,7 +143,8 @@ def _complete(store: Store, path: str, metadata: Metadata, fill: Fill | None) ->
         if fill is not None and isinstance(metadata, ArrayMetadata):
             with suppress(Exception):  # the first error is the one to raise
                 keys = metadata.chunk_keys
-                _delete_keys(store, [*_chunks_below(store, path, _chunk_names(store, path, keys), keys)])
+                if store.get(own) != documents[own]:
+                    _delete_keys(store, [*_chunks_below(store, path, _chunk_names(store, path, keys), keys)])
         raise
     if not created:  # in a store whose locks do not reach that creator
         raise NodeExistsError(f"{own!r} of {store!r} was created concurrently by another writer")
@@ -213,13 +217,13 @@ def _check_place(
 
 
 def _delete_keys(store: Store, keys: Sequence[str]) -> None:
-    with writes:
+    with Writing():
         executor.run(lambda i: store.delete(keys[i]), len(keys), executor.width(store))
 
 
 def _erase(store: Store, path: str, documents: Sequence[str]) -> None:
     """Delete a node, its document first: what is left if this fails is no node, never an array that lacks chunks."""
-    with writes:
+    with Writing():
         for key in documents:
             with store.lock(key):
                 store.delete(key)
@@ -253,7 +257,7 @@ def _remove_link(store: Store, path: str) -> bool:
         return False  # for the caller to report
     with copies_dropped(store, above) as drop:
         drop()
-        with writes:
+        with Writing():
             place.delete(prefix)
     return True
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr import executor
-from simplezarr._flights import writes
+from simplezarr._flights import Writing
 from simplezarr.chunking import as_lengths
 from simplezarr.documents import read_metadata
 from simplezarr.errors import MetadataError, UnsupportedError
@@ -160,7 +160,7 @@ def _clear_chunks(array: Any, low: ArrayMetadata, high: ArrayMetadata, indexes: 
         inside = all(i < n for i, n in zip(index, kept, strict=True))
         (edges if inside else gone).append(index)
     width = executor.width(array.store)
-    with writes:
+    with Writing():
         executor.run(lambda i: array.store.delete(join(array.path, low.chunk_keys.key(gone[i]))), len(gone), width)
     if edges:
         whole = _handle(array, high)

@@ -63,6 +63,27 @@ def interrupted(operation, at, only=PACKAGE, opcodes=True):
     return count > at
 
 
+def count_events(operation):
+    """How many places there are at which `interrupted` may raise."""
+    count = 0
+
+    def trace(frame, *_):
+        nonlocal count
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        frame.f_trace_opcodes = True
+        count += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        operation()
+    finally:
+        sys.settrace(before)
+    return count
+
+
 def in_thread(operation):
     """What another thread gets, soon."""
     return within(10, operation)

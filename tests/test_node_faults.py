@@ -169,6 +169,18 @@ def test_failed_creation_cleans_up():
     assert [*store.values] == ["zarr.json"]
 
 
+def test_an_interrupt_after_the_document_is_stored_leaves_the_node():
+    class Interrupted(sz.WrapperStore):
+        def create(self, key, value):
+            super().create(key, value)
+            raise KeyboardInterrupt
+
+    sz.create_group(store := sz.MemoryStore())
+    with pytest.raises(KeyboardInterrupt):
+        sz.create_array(Interrupted(store), "a", data=np.ones(100), chunks=10)
+    assert (sz.open(store)["a"][...] == 1).all()
+
+
 def test_deleting():
     values = hierarchy()
     before = seen(values, "g/a")

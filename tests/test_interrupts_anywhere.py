@@ -1,0 +1,170 @@
+"""Interrupts at any instruction of an operation, and signals at any moment: what is left is as before or as after."""
+
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import simplezarr as sz
+from simplezarr import _pool
+from simplezarr.stores import LocalStore, MemoryStore, SlowStore
+from tests.helpers import python, within
+from tests.test_interrupts import Stop, count_events, interrupted, wait_until_idle
+
+POINTS = int(os.environ.get("SIMPLEZARR_CAMPAIGN", 20))
+DATA = np.arange(48, dtype="i4").reshape(6, 8)
+CHANGED = DATA.copy()
+CHANGED[:, 1:] = -1
+
+OPERATIONS = {
+    "update": lambda group: group["a"].attrs.update(n=2),
+    "save": lambda group: sz.save(group.store, DATA, "b", chunks=(2, 8)),
+    "create": lambda group: group.create_array("b", data=DATA, chunks=(2, 8)),
+    "read": lambda group: group["a"][...],
+    "future": lambda group: group["a"].read_future(np.s_[1]).result(30),
+    "submit": lambda group: group["a"].get_chunk_future((0, 0)).result(30),
+    "write": lambda group: group["a"].write(np.s_[:, 1:], -1),
+    "append": lambda group: group["a"].append(DATA[:2]),
+    "resize": lambda group: group["a"].resize((4, 8)),
+    "delete": lambda group: group.__delitem__("a"),
+}
+
+
+def new_store(kind, path):
+    if kind == "local":
+        return LocalStore(os.path.join(path, "x"))
+    return SlowStore(MemoryStore()) if kind == "slow" else MemoryStore()
+
+
+def begin(store):
+    """What each operation changes."""
+    group = sz.create_group(store, overwrite=True)
+    group.create_array("a", data=DATA, chunks=(2, 8), attributes={"n": 1})
+    return group
+
+
+def check(store, name):
+    """Each chunk is as before or as after, and what is there can be changed at once, by this thread and by others."""
+    group = sz.open_group(store, mode="r+")
+    for node in group:
+        arr = group[node]
+        assert arr.shape[0] in (4, 6, 8)
+        for i in range(0, arr.shape[0], 2):
+            chunk = arr[i : i + 2]
+            # What a shrink cuts off is cleared before the shape changes.
+            expected = [np.resize(values, (8, 8))[i : i + 2] for values in (DATA, CHANGED)] + [0] * (name == "resize")
+            assert any((chunk == values).all() for values in expected), (node, i, chunk)
+        within(10, change, arr)
+        change(arr)
+    group.attrs["again"] = 1
+
+
+def change(arr):
+    arr.attrs["again"] = 1
+    arr[0, 0] = 0
+
+
+def open_files():
+    return sorted(os.listdir("/proc/self/fd")) if sys.platform == "linux" else []
+
+
+def other_threads():
+    """Those that are in no pool."""
+    return [thread for thread in threading.enumerate() if not thread.name.startswith(("simplezarr-", "Dummy-"))]
+
+
+class Left:
+    """What there is before an operation: files and threads. There must be the same afterwards."""
+
+    def __init__(self):
+        self.files, self.threads = open_files(), other_threads()
+
+    def check(self):
+        wait_until_idle()
+        assert open_files() == self.files
+        assert other_threads() == self.threads
+        assert all(pool.threads <= pool.size for pool in _pool.pools())
+        assert threading.active_count() <= len(self.threads) + sum(pool.threads for pool in _pool.pools())
+
+
+@pytest.mark.usefixtures("pool")
+@pytest.mark.parametrize("kind", ["memory", "slow", "local"])
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # some come in finalisers
+def test_interrupted_anywhere(name, kind, tmp_path):
+    operation = OPERATIONS[name]
+    events = count_events(lambda: operation(begin(new_store(kind, tmp_path)))) - count_events(
+        lambda: begin(new_store(kind, tmp_path))
+    )
+    for _ in range(3):  # all threads are started
+        begin(new_store(kind, tmp_path))["a"][...]
+    left, offset = Left(), random.Random(name).random()
+    for point in range(min(POINTS, events)):
+        store = new_store(kind, tmp_path)
+        group = begin(store)
+        if interrupted(lambda: operation(group), int((point + offset) * max(events / POINTS, 1))):  # noqa: B023
+            check(store, name)
+            left.check()
+
+
+# ---------------------------------------------------------------- signals
+
+
+def raise_at(moments, operation):
+    """Call an operation, and raise in it when so many seconds have passed, and again when so many more have."""
+    moments = [*moments]
+
+    def handle(*_):
+        if moments:
+            signal.setitimer(signal.ITIMER_REAL, moments.pop(0))
+            raise Stop
+        # the last one is not raised: it comes after all others
+
+    signal.signal(signal.SIGALRM, handle)
+    try:
+        try:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, moments.pop(0))
+                operation()
+            finally:
+                moments.clear()
+        except Stop:
+            moments.clear()
+    except Stop:
+        moments.clear()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def campaign(kind, rounds, seed):
+    """Interrupt operations twice each, at random moments; the program must then end."""
+    sz.set_num_threads(4)
+    chance = random.Random(seed)
+    took, left = {}, None
+    with tempfile.TemporaryDirectory() as path:
+        for i in range(-2 * len(OPERATIONS), rounds):
+            name = [*OPERATIONS][i % len(OPERATIONS)]
+            store = new_store(kind, path)
+            group, start = begin(store), time.perf_counter()
+            if i < 0:
+                OPERATIONS[name](group)
+                took[name] = time.perf_counter() - start
+                continue
+            left = left or Left()
+            first = chance.uniform(1e-6, took[name])
+            raise_at([first, chance.choice([1e-6, chance.uniform(1e-6, took[name])])], lambda: OPERATIONS[name](group))  # noqa: B023
+            check(store, name)
+            left.check()
+    print("ended")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers")
+@pytest.mark.parametrize("kind", ["memory", "slow", "local"])
+def test_signals_at_any_moment(kind, tmp_path):
+    code = "import sys; from tests.test_interrupts_anywhere import campaign; campaign(sys.argv[1], int(sys.argv[2]), 1)"
+    assert python(code, kind, 5 * POINTS, seconds=60 + POINTS, directory=tmp_path).endswith("ended\n")
