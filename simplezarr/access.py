@@ -30,7 +30,7 @@ Select = Callable[[Any, Any], Plan | Selection]
 
 def fetch(array: Any, key: Any, out: np.ndarray | None = None, by: Select | None = None) -> Any:
     """Return what `array[key]` gives, in `out` if it is given; `by` says what the rest of the key selects."""
-    fields, key = split_fields(array.dtype, key)
+    fields, key = (None, key) if array.dtype.names is None else split_fields(array.dtype, key)
     what = (by or select)(array, key)
     if fields is None:
         return take(array, what, out)
@@ -44,7 +44,7 @@ def fetch(array: Any, key: Any, out: np.ndarray | None = None, by: Select | None
 
 def assign(array: Any, key: Any, value: Any, by: Select | None = None) -> None:
     """Do what `array[key] = value` does. Fields are changed in what is read before: not at the same time by several."""
-    fields, key = split_fields(array.dtype, key)
+    fields, key = (None, key) if array.dtype.names is None else split_fields(array.dtype, key)
     what = (by or select)(array, key)
     if fields is not None:
         record = take(array, what, np.empty(what.shape, array.dtype))

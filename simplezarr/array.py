@@ -50,7 +50,7 @@ class Array(StoredValues):
     """
 
     __slots__ = (
-        "_chunks", "_dtype", "_grid", "_metadata", "_path", "_read_only", "_source", "_store", "_waiting",
+        "_chunks", "_dtype", "_grid", "_metadata", "_obstacles", "_path", "_read_only", "_source", "_store", "_waiting",
         "write_empty_chunks",
     )  # fmt: skip
 
@@ -81,7 +81,7 @@ class Array(StoredValues):
         self.write_empty_chunks = write_empty_chunks
         self._dtype = metadata.data_type.numpy
         self._grid = metadata.chunk_shape  # of what is stored: chunks, or shards
-        pipeline, self._chunks = metadata.bound or _bind(metadata, path)
+        pipeline, self._chunks, self._obstacles = metadata.bound or _bind(metadata, path)
         self._waiting: Waiting | None = None
         self._source = Source(pipeline, store, metadata.chunk_keys, path, self._chunks)
 
@@ -333,11 +333,8 @@ class Array(StoredValues):
 
     def _check_writable(self) -> None:
         check_writable(self)
-        obstacles = self.metadata.obstacles + [
-            f"{codec} can't be written" for codec in self.codecs if codec.decodes_only
-        ]
-        if obstacles:
-            raise UnsupportedError(f"array {self.name} can only be read: {'; '.join(obstacles)}")
+        if self._obstacles:
+            raise UnsupportedError(f"array {self.name} can only be read: {'; '.join(self._obstacles)}")
 
     # ------------------------------------------------------------ changing the shape
 
@@ -372,13 +369,14 @@ class Array(StoredValues):
         self._metadata = metadata
 
 
-def _bind(metadata: ArrayMetadata, path: str) -> tuple[Pipeline, tuple[int, ...]]:
-    """What is the same for all arrays of these metadata: the pipeline, and the unit of reading."""
+def _bind(metadata: ArrayMetadata, path: str) -> tuple[Pipeline, tuple[int, ...], list[str]]:
+    """Return what arrays of these metadata share: the pipeline, the unit of reading, and why they can't be written."""
     try:
         pipeline = bind(metadata.codecs, metadata.spec)
     except (MetadataError, UnsupportedError) as error:
         raise type(error)(f"{join(path, metadata.document)}: {error}") from None
-    bound = pipeline, inner_shape(metadata)
+    obstacles = [f"{codec} can't be written" for codec in metadata.codecs if codec.decodes_only]
+    bound = pipeline, inner_shape(metadata), metadata.obstacles + obstacles
     object.__setattr__(metadata, "bound", bound)  # no part of their value, and the same whoever sets it
     return bound
 

@@ -9,6 +9,7 @@ __all__ = ["as_array", "as_values", "check_out", "check_text", "source_of"]
 #: Python objects of which NumPy makes elements of the array's own data type, with errors for what does not fit in it;
 #: all else, as arrays and NumPy's scalars, has a data type of its own and is cast.
 _PLAIN = (bool, int, float, complex, str, bytes, list, tuple)
+_TEXT = "TUSOV"  # kinds of data types that are text or bytes, or have fields that may be
 _SMALL = 64 << 10  # bytes: such values are cast at once, larger ones chunk by chunk
 
 
@@ -36,7 +37,7 @@ def as_values(
         single = np.empty((), dtype)
         single[()] = value
         return single
-    array = as_array(value, dtype)
+    array = value if type(value) is np.ndarray and dtype.kind not in _TEXT else as_array(value, dtype)
     view = _broadcast(array, shape)
     if array.dtype == dtype:
         return view
@@ -71,7 +72,7 @@ def check_text(value: Any, dtype: np.dtype, where: str = "value") -> None:
         ...
     TypeError: value[1]: None of type NoneType is neither text nor bytes; replace it, or convert it with str
     """
-    if dtype.kind not in "TUSOV" or isinstance(value, bytes if dtype.kind == "O" else (str, bytes)):
+    if dtype.kind not in _TEXT or isinstance(value, bytes if dtype.kind == "O" else (str, bytes)):
         return
     if dtype.kind == "V" and not dtype.names and not dtype.subdtype:
         return
