@@ -15,7 +15,8 @@ import numpy as np
 from simplezarr._codecs cimport Step
 from simplezarr._decode cimport index_region
 from simplezarr._pipeline cimport (
-    UNBOUNDED, Pipeline, appended, encoded_bound, give_back, region_gather, region_is_run, region_permute, region_whole)
+    UNBOUNDED, Pipeline, appended, encoded_bound, give_back, region_gather, region_is_all,
+    region_is_run, region_permute, region_whole)
 from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._walk cimport inner_count, inner_region, inner_spans
 from simplezarr._worker cimport (
@@ -138,14 +139,6 @@ cdef int gather(Worker *worker, const Chain *chain, const Region *region, const 
     return status
 
 
-cdef bint is_whole(const Chain *chain, const Region *region) noexcept nogil:
-    cdef int i
-    for i in range(chain.ndim):
-        if region.count[i] != chain.shape[i]:
-            return False
-    return True
-
-
 cdef int encode_region(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
                        sz_part *out, int level) noexcept nogil:
     """Encodes a chunk: the region, which begins at the chunk's first element and has no gaps, and fill value behind it.
@@ -168,7 +161,7 @@ cdef int encode_region(Worker *worker, const Chain *chain, const Region *region,
     buffer = output(worker, chain, chain.nsteps, NULL, chain.nbytes, dst, level)
     if buffer == NULL:
         return SZ_NO_MEMORY
-    if not is_whole(chain, region):
+    if not region_is_all(chain, region):
         sz_fill(chain.ndim, chain.shape, buffer, chain.strides, chain.stored_fill, chain.itemsize)
     status = gather(worker, chain, region, values, buffer, chain.transform)
     if status != SZ_OK:
@@ -199,7 +192,7 @@ cdef int encode_python(Worker *worker, const Chain *chain, const Region *region,
         shape = tuple([chain.shape[i] for i in range(chain.ndim)])
         array = np.empty(shape, (<object>chain.python).specs[0].dtype.numpy)
         data = <char *>cnp.PyArray_DATA(array)
-        if not is_whole(chain, region):
+        if not region_is_all(chain, region):
             sz_fill(chain.ndim, chain.shape, data, chain.strides, chain.fill, chain.itemsize)
         status = gather(worker, chain, region, values, data, SZ_AS_IS)
         out.data, out.n = NULL, 0
@@ -286,12 +279,12 @@ cdef int put_index(Worker *worker, Shard *shard, char *dst) noexcept nogil:
 
 
 cdef int shard_finish(Worker *worker, Shard *shard, sz_part **parts, size_t *n) noexcept nogil:
-    """The shard's bytes as n parts: the inner chunks in the order of their numbers, and the index. *n is 0 where there is
-    no inner chunk. One part if they have been added in that order. The entries become those of the index."""
+    """The shard's bytes as n parts: the inner chunks in the order of writing, and the index. *n is 0 where there is no
+    inner chunk. One part if they have been added in that order. The entries become those of the index."""
     cdef const Chain *chain = shard.chain
     cdef uint64_t at = chain.index_nbytes if chain.index_first else 0
     cdef char *index
-    cdef Py_ssize_t i, stored = 0
+    cdef Py_ssize_t i, k, stored = 0
     cdef int status
     parts[0] = <sz_part *>scratch(worker, shard.level * SLOTS_PER_LEVEL + PARTS, (chain.ninner + 1) * sizeof(sz_part))
     if parts[0] == NULL:
@@ -300,7 +293,8 @@ cdef int shard_finish(Worker *worker, Shard *shard, sz_part **parts, size_t *n) 
     index = shard.memory if chain.index_first else shard.memory + shard.used
     if chain.index_first:
         extend(parts[0], n, index, 0, chain.index_nbytes)
-    for i in range(chain.ninner):
+    for k in range(chain.ninner):
+        i = k if chain.write_order == NULL else chain.write_order[k]
         if shard.entries[2 * i] == NOTHING:
             shard.entries[2 * i + 1] = NOTHING
             continue
@@ -315,6 +309,17 @@ cdef int shard_finish(Worker *worker, Shard *shard, sz_part **parts, size_t *n) 
     if not chain.index_first:
         extend(parts[0], n, index, 0, chain.index_nbytes)
     return status
+
+
+cdef int join(Worker *worker, const Shard *shard, sz_part *parts, size_t n) noexcept nogil:
+    """Put the parts of a shard that was written in another order behind each other; the first is then all of it."""
+    cdef size_t i, at = 0, room = shard.used + shard.chain.index_nbytes + appended(shard.chain, shard.chain.nsteps)
+    cdef char *joined = scratch(worker, shard.level * SLOTS_PER_LEVEL + DECODED, room)
+    for i in range(n if joined != NULL else 0):
+        memcpy(joined + at, parts[i].data, parts[i].n)
+        at += parts[i].n
+    parts[0].data, parts[0].n = joined, at
+    return SZ_OK if joined != NULL else SZ_NO_MEMORY
 
 
 cdef int encode_shard(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
@@ -339,6 +344,8 @@ cdef int encode_shard(Worker *worker, const Chain *chain, const Region *region, 
     out.data, out.n = NULL, 0
     if status != SZ_OK or n == 0:
         return status
+    if n > 1 and join(worker, &shard, parts, n) != SZ_OK:
+        return SZ_NO_MEMORY
     return encode_steps(worker, chain, parts[0].data, parts[0].n, True, dst, out, level)
 
 

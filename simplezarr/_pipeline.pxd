@@ -47,6 +47,7 @@ cdef struct Chain:
     Py_ssize_t ninner
     size_t index_nbytes         # encoded
     bint index_first
+    const int64_t *write_order  # the numbers of the inner chunks as they are written; NULL: 0, 1, ...
 
 # The bytes of one version of a stored object, wherever they are: in memory, in an open file, or behind a store's reader.
 cdef struct Blob:
@@ -84,6 +85,7 @@ cdef inline const char *chain_outermost(const Chain *chain) noexcept nogil:
     return "sharding_indexed" if chain.inner != NULL else "bytes"
 
 cdef void region_permute(const Chain *chain, const Region *region, Region *permuted) noexcept nogil
+cdef bint region_is_all(const Chain *chain, const Region *region) noexcept nogil
 cdef bint region_is_run(const Chain *chain, const Region *region) noexcept nogil
 cdef bint region_keeps_order(const Chain *chain, const Region *region) noexcept nogil
 cdef Py_ssize_t region_offset(const Chain *chain, const Region *stored) noexcept nogil

@@ -39,4 +39,5 @@ class Pipeline:
         index: Pipeline | None = None,
         index_nbytes: int = 0,
         index_first: bool = False,
+        write_order: bytes | None = None,
     ) -> None: ...

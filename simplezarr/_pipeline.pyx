@@ -57,6 +57,15 @@ cdef void region_permute(const Chain *chain, const Region *region, Region *permu
         permuted.strides[i] = region.strides[chain.order[i]]
 
 
+cdef bint region_is_all(const Chain *chain, const Region *region) noexcept nogil:
+    """Return whether the region (in the order of the stored form) has every element of the chunk."""
+    cdef int i
+    for i in range(chain.ndim):
+        if region.count[i] != chain.shape[i]:
+            return False
+    return True
+
+
 cdef bint region_is_run(const Chain *chain, const Region *region) noexcept nogil:
     """The region is the whole chunk, and its place one contiguous run in the order of the stored form."""
     cdef int i
@@ -192,18 +201,19 @@ cdef class Pipeline:
     that a chunk's encoded form may have; kernels: the bytes -> bytes codecs in decoding order; limits: the most bytes each
     may decode to; python: where a codec has no kernel, what decodes a chunk to an array when called, and has `encode`;
     inner, index: the pipelines of a shard's inner chunks and of its index, whose encoded form has index_nbytes bytes and
-    comes first when index_first.
+    comes first when index_first; write_order: the numbers of the inner chunks in the order in which they are written, as
+    64-bit integers (None: in C order).
     """
 
     def __init__(self, tuple shape, tuple order, dtype, int transform, bytes fill, size_t most,
                  tuple kernels=(), tuple limits=(), python=None, Pipeline inner=None, Pipeline index=None,
-                 size_t index_nbytes=0, bint index_first=False):
+                 size_t index_nbytes=0, bint index_first=False, bytes write_order=None):
         cdef Chain *chain = &self.chain
         cdef Py_ssize_t stride
         cdef int i
         self.shape, self.dtype = shape, dtype
         stored_fill = PyBytes_FromStringAndSize(PyBytes_AS_STRING(fill), len(fill))
-        self.parts = (fill, stored_fill, kernels, python, inner, index)
+        self.parts = (fill, stored_fill, kernels, python, inner, index, write_order)
         chain.ndim = <int>len(shape)
         chain.itemsize = dtype.itemsize
         chain.most = most
@@ -225,6 +235,10 @@ cdef class Pipeline:
         chain.python = <PyObject *>python if python is not None else NULL
         if inner is not None:
             self.bind_shard(inner, index, index_nbytes, index_first)
+            if write_order is not None:
+                if len(write_order) != 8 * chain.ninner:
+                    raise ValueError(f"{len(write_order)} bytes of an order of {chain.ninner} inner chunks")
+                chain.write_order = <const int64_t *>PyBytes_AS_STRING(write_order)
 
     cdef int bind_shard(self, Pipeline inner, Pipeline index, size_t index_nbytes, bint index_first) except -1:
         cdef Chain *chain = &self.chain

@@ -100,6 +100,7 @@ def _shard_parts(codec: Sharding, spec: ChunkSpec, where: str) -> dict:
         "index": bind(codec.index_codecs, index, f"{where}.index_codecs"),
         "index_nbytes": resolve_chain(codec.index_codecs, index, f"{where}.index_codecs")[1],
         "index_first": codec.index_location == "start",
+        "write_order": codec.write_order(spec.shape),
     }
 
 

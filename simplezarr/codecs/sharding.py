@@ -6,8 +6,11 @@
 (['bytes', 'crc32c'], 'end')
 """
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
+
+import numpy as np
 
 from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Codec, fit_chain, resolve_chain
 from simplezarr.codecs.bytes import Bytes
@@ -23,6 +26,7 @@ __all__ = ["Sharding"]
 MAX_DEPTH = 8
 _MAX_LENGTH = 2**63 - 1
 _LOCATIONS = ("end", "start")
+_ORDERS = ("lexicographic", "colexicographic", "morton", "unordered")
 _MEMBERS = ("chunk_shape", "codecs", "index_codecs", "index_location")
 _KNOWN = frozenset(_MEMBERS)
 _REQUIRED = _MEMBERS[:3]
@@ -35,6 +39,8 @@ class Sharding(ArrayBytesCodec):
     """A chunk as a shard of inner chunks of shape `chunk_shape`, in the axes of the array that the codec gets.
 
     `skipped` names inner codecs that were unknown and not needed; such a shard can be read but not written.
+    `subchunk_write_order` is the order in which inner chunks are written: `"lexicographic"` (C order, also taken for
+    `"unordered"`), `"colexicographic"` (Fortran order) or `"morton"`. It is not stored. Any order can be read.
     """
 
     name: ClassVar[str] = "sharding_indexed"
@@ -43,6 +49,7 @@ class Sharding(ArrayBytesCodec):
     index_codecs: tuple[Codec, ...] = (Bytes("little"), Crc32c())
     index_location: str = "end"
     skipped: tuple[str, ...] = field(default=(), repr=False)
+    subchunk_write_order: str = field(default=_ORDERS[0], kw_only=True)
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
@@ -51,6 +58,7 @@ class Sharding(ArrayBytesCodec):
         set_field(self, "codecs", _as_codecs(self.codecs, "codecs"))
         set_field(self, "index_codecs", _as_codecs(self.index_codecs, "index_codecs"))
         check_choice(self.index_location, _LOCATIONS, "index_location")
+        check_choice(self.subchunk_write_order, _ORDERS, "subchunk_write_order")
         if self.depth > MAX_DEPTH:
             raise MetadataError(f"codecs: shards in shards, {self.depth} levels deep; the limit is {MAX_DEPTH}")
 
@@ -122,6 +130,16 @@ class Sharding(ArrayBytesCodec):
                 raise MetadataError(f"{where}[{i}]: {part} does not divide the shard's length {length}")
         return tuple([length // part for length, part in zip(shape, inner, strict=True)])
 
+    def write_order(self, shape: tuple[int, ...]) -> bytes | None:
+        """Return the numbers of the inner chunks as they are written, as int64; `None` if that is C order."""
+        grid = self.grid(shape)
+        if not grid:
+            return None
+        if self.subchunk_write_order == "colexicographic":
+            numbers = np.arange(math.prod(grid)).reshape(grid)
+            return numbers.T.astype(np.int64).tobytes()
+        return _morton(grid).tobytes() if self.subchunk_write_order == "morton" else None
+
     def resolve(self, spec: ChunkSpec) -> None:
         index = self.index_spec(spec)
         if index.nbytes > _MAX_LENGTH:
@@ -130,6 +148,19 @@ class Sharding(ArrayBytesCodec):
         if resolve_chain(self.index_codecs, index, "configuration.index_codecs")[1] is None:
             names = ", ".join(codec.name for codec in self.index_codecs)
             raise MetadataError(f"configuration.index_codecs: {names} don't give a fixed size, as an index needs")
+
+
+def _morton(grid: tuple[int, ...]) -> np.ndarray:
+    """Return the numbers of a grid's chunks by their Morton codes: bits of the axes in turn, as far as each reaches."""
+    codes = np.zeros(grid, np.int64)
+    place = 0
+    for bit in range(max([(length - 1).bit_length() for length in grid], default=0)):
+        for axis, length in enumerate(grid):
+            if bit < (length - 1).bit_length():
+                indices = np.arange(length).reshape(-1, *(1,) * (len(grid) - axis - 1))
+                codes |= (indices >> bit & 1) << place
+                place += 1
+    return np.argsort(codes, axis=None, kind="stable").astype(np.int64)
 
 
 def _as_codecs(value: object, where: str) -> tuple[Codec, ...]:

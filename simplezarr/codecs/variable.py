@@ -72,6 +72,8 @@ class VariableShard:
         self.index_nbytes: int = resolve_chain(codec.index_codecs, index, "configuration.index_codecs")[1] or 0
         self.index_first = codec.index_location == "start"
         self.grid = index.shape[:-1]
+        order = codec.write_order(spec.shape)
+        self.write_order = None if order is None else [*_keys(self.grid, np.frombuffer(order, np.int64))]
         self.whole = tuple([slice(0, length, 1) for length in spec.shape])
 
     def entries(self, raw: Data) -> np.ndarray:
@@ -145,12 +147,17 @@ class VariableShard:
         """The shard that holds these encoded inner chunks."""
         entries = np.full((*self.grid, 2), NOTHING, np.uint64)
         offset = self.index_nbytes if self.index_first else 0
-        for index, data in chunks.items():
-            entries[index] = offset, len(data)
-            offset += len(data)
-        parts = [*chunks.values()]
+        order = [*chunks] if self.write_order is None else [key for key in self.write_order if key in chunks]
+        for index in order:
+            entries[index] = offset, len(chunks[index])
+            offset += len(chunks[index])
+        parts = [chunks[index] for index in order]
         parts.insert(0 if self.index_first else len(parts), encode_chunk(self.index, entries))
         return b"".join(parts)
+
+
+def _keys(grid: tuple[int, ...], numbers: np.ndarray) -> Iterator[tuple[int, ...]]:
+    yield from zip(*[axis.tolist() for axis in np.unravel_index(numbers, grid)], strict=True)
 
 
 def _failure(message: str) -> CodecFailure:
