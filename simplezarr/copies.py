@@ -52,14 +52,14 @@ class Above(NamedTuple):
             return False
 
 
-def groups_above(store: Store, path: str) -> list[Above]:
-    """Return the places of the groups above a node, the outermost first.
+def groups_above(store: Store, path: str, *, nearest: bool = False) -> list[Above]:
+    """Return the places of the groups above a node, the outermost first. `nearest`: the nearest is enough.
 
     A store may be a view into a hierarchy, as a `LocalStore` of a directory in it is; then groups above the store's
     root are among them.
     """
-    places = [(store, group) for group in _ancestors(path)]
-    outer = store.enclosing(OWN)
+    places = [(store, path.rpartition("/")[0])] if path and nearest else [(store, group) for group in _ancestors(path)]
+    outer = None if path and nearest else store.enclosing(OWN)
     if outer is not None:
         places[:0] = [(outer[0], group) for group in _ancestors(outer[1])]
     found = executor.gather(lambda place: find_document(*place), places, executor.width(store, 1))

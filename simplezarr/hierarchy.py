@@ -91,16 +91,26 @@ def create_node(
     while missing := _create(store, path, metadata, overwrite, fill):
         for group in missing:
             with suppress(NodeExistsError):  # another creator has made it, or something that `_create` reports
-                create_node(group.store, group.path, group_of_format(metadata.zarr_format))
+                # Of those above, all are looked at once for the first group, and once more for the node itself.
+                nearest = group is not missing[0]
+                _create(group.store, group.path, group_of_format(metadata.zarr_format), nearest=nearest)
 
 
-def _create(store: Store, path: str, metadata: Metadata, overwrite: bool, fill: Fill | None) -> Sequence[Above]:
-    """Store a new node. If groups above it are missing, return them and do nothing."""
+def _create(
+    store: Store,
+    path: str,
+    metadata: Metadata,
+    overwrite: bool = False,
+    fill: Fill | None = None,
+    *,
+    nearest: bool = False,
+) -> Sequence[Above]:
+    """Store a new node. If groups above it, or the `nearest` one, are missing, return them and do nothing."""
     keys = metadata.chunk_keys if isinstance(metadata, ArrayMetadata) else None
     with _claim(store, path):
         above, documents, names = _together(
             store,
-            lambda: groups_above(store, path),
+            lambda: groups_above(store, path, nearest=nearest),
             lambda: _own_documents(store, path),
             lambda: _chunk_names(store, path, keys),
         )

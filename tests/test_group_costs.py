@@ -9,7 +9,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.utils import check
-from tests.helpers import Counting
+from tests.helpers import Counting, Crowded
 from tests.test_groups import array, consolidated, group
 
 MANY = 3000
@@ -242,6 +242,17 @@ def test_walking_a_copy_is_linear():
         times.append(time.process_time() - begin)
     assert counts[1] < 5 * counts[0]
     assert times[1] < 10 * times[0]
+
+
+def test_groups_that_are_missing_are_made_for_a_few_requests_each():
+    counts = []
+    for depth in (20, 40):
+        store = Crowded(sz.MemoryStore())
+        sz.create_group(store, "/".join(["a"] * depth))
+        counts.append(sum(store.take().values()))
+        assert len(list(store.store.list())) == depth + 1
+    assert counts[1] < 2.2 * counts[0]
+    assert counts[0] < 20 * 16
 
 
 DEPTH = 1100
