@@ -111,7 +111,8 @@ def create_array(
 ) -> Array:
     """Creates an array, and the groups above it that are missing.
 
-    shape, dtype: lengths (a number for one dimension) and a NumPy dtype or the name of a Zarr data type; or
+    shape, dtype: lengths (a number for one dimension) and a NumPy dtype, the name of a Zarr data type, or `str` or
+    `bytes` for elements of any length; or
     data: anything that NumPy takes for an array, which is written; shape and dtype are its own unless they are given.
     chunks: the unit of reading, in elements along each axis; -1, or nothing at the end, is the whole axis. "auto" aims
     at 1 MiB stored, taking compressors to halve the data. A list of lengths in place of one, as in [[10, 20, 30], 5],

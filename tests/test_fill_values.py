@@ -200,6 +200,17 @@ def test_numpy_is_the_oracle(dtype, value):
     assert got == want.tobytes()
 
 
+def test_times_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    exact = pandas.Timestamp("2020-01-01T00:00:00.000000001")
+    assert filled("M8[ns]", exact).item() == exact.value
+    assert np.isnat(filled("M8[ns]", pandas.NaT))
+    assert np.isnat(filled("m8[s]", pandas.NaT))
+    assert filled("m8[s]", pandas.Timedelta(minutes=1)).item().seconds == 60
+    with pytest.raises(sz.MetadataError, match=r"^fill_value: "):
+        sz.create_array({}, shape=1, dtype="M8[us]", fill_value=exact)
+
+
 ML = pytest.importorskip("ml_dtypes") if __import__("importlib").util.find_spec("ml_dtypes") else None
 
 

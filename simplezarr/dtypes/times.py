@@ -51,6 +51,10 @@ class _Time(DataType):
     def assigned(self, value: Any) -> bytes | None:
         """Take counts, times of any unit that are whole counts, text that NumPy parses, and Python's own times."""
         kind = type(self)._scalar
+        if hasattr(value, "to_numpy"):  # pandas has nanoseconds, which are lost on the way that NumPy takes
+            value = value.to_numpy()
+        if isinstance(value, (np.datetime64, np.timedelta64)) and np.isnat(value):
+            return _NOT_A_TIME
         if isinstance(value, (bool, np.bool_)):
             return None
         if isinstance(value, (int, np.integer)) and not isinstance(value, np.timedelta64):
@@ -63,7 +67,7 @@ class _Time(DataType):
             is_kept = bool(element.astype(given.dtype) == given)
         except (TypeError, ValueError, OverflowError):
             return None
-        return element.tobytes() if is_kept or (np.isnat(given) and np.isnat(element)) else None
+        return element.tobytes() if is_kept or np.isnat(given) else None
 
     @property
     def wanted(self) -> str:
