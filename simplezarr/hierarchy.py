@@ -16,6 +16,7 @@ What holds at every moment, also if the process ends or the store fails in betwe
   (see `copies`).
 """
 
+import errno
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
@@ -45,15 +46,9 @@ from simplezarr.metadata_v2 import GROUP, GroupMetadataV2
 from simplezarr.stores.base import Store
 from simplezarr.strays import check_strays
 
-__all__ = [
-    "change_node",
-    "check_writable",
-    "child_names",
-    "consolidate",
-    "create_node",
-    "format_above",
-    "remove_node",
-]
+__all__ = ["change_node", "check_writable", "child_names", "consolidate", "create_node", "format_above", "remove_node"]
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no room, for bytes or for files
 
 Around = Callable[[tuple[Any, Any]], AbstractContextManager[object]]
 
@@ -231,13 +226,14 @@ def _delete_keys(store: Store, keys: Sequence[str]) -> None:
         executor.run(lambda i: store.delete(keys[i]), len(keys), executor.width(store))
 
 
-def _erase(store: Store, path: str, documents: Sequence[str]) -> None:
+def _erase(store: Store, path: str, documents: Sequence[str], below: bool = True) -> None:
     """Delete a node, its document first: what is left if this fails is no node, never an array that lacks chunks."""
     with Writing():
         for key in documents:
             with store.lock(key):
                 store.delete(key)
-        store.delete_prefix(f"{path}/" if path else "")
+        if below:
+            store.delete_prefix(f"{path}/" if path else "")
 
 
 def remove_node(store: Store, path: str) -> None:
@@ -246,14 +242,26 @@ def remove_node(store: Store, path: str) -> None:
         return
     if not has_metadata(store, path):
         raise NodeNotFoundError(f"there is no node at /{path} of {store!r}")
-    with _claim(store, path):
+    try:
+        _remove(store, path, _claim(store, path))
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _remove(store, path, None)  # which makes room for the claim, if that was what failed
+        _remove(store, path, _claim(store, path), begun=True)
+
+
+def _remove(store: Store, path: str, claim: AbstractContextManager[object] | None, begun: bool = False) -> None:
+    """Delete a node under its claim. Without one, delete its documents only, also those of a concurrent creator."""
+    with claim or nullcontext():
         above, documents = _together(store, lambda: groups_above(store, path), lambda: _own_documents(store, path))
-        if not documents:
-            raise NodeNotFoundError(f"there is no node at /{path} of {store!r}; it was deleted concurrently")
-        check_strays(store, path)
+        if not begun:
+            if not documents:
+                raise NodeNotFoundError(f"there is no node at /{path} of {store!r}; it was deleted concurrently")
+            check_strays(store, path)
         with copies_dropped(store, above) as drop:
             drop()
-            _erase(store, path, documents)
+            _erase(store, path, documents, below=claim is not None)
 
 
 def _remove_link(store: Store, path: str) -> bool:
