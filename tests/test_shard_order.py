@@ -127,3 +127,29 @@ def test_a_selection_that_is_written_together_is_read_in_one_request():
 def test_an_unknown_order():
     with pytest.raises(sz.MetadataError, match=r'^subchunk_write_order: "hilbert" is not one of'):
         Sharding((2,), ["bytes"], subchunk_write_order="hilbert")
+
+
+TRANSPOSED = [((4, 6), (2, 3), (1, 0)), ((4, 6), (2, 6), (1, 0)), ((6, 4, 2), (3, 2, 1), (2, 0, 1))]
+
+
+@pytest.mark.filterwarnings("ignore:Combining:UserWarning")
+@pytest.mark.parametrize(("shard", "inner", "order"), TRANSPOSED)
+def test_inner_chunks_that_divide_a_shard_before_it_is_transposed(shard, inner, order):
+    """zarr-python writes such shards, but what it writes is not what it was given: there is nothing to be read."""
+    message = r"does not divide the shard's length \d; it divides \(.*\), the shape before the axes are transposed"
+    with pytest.raises(sz.MetadataError, match=message):
+        sz.create_array(
+            {}, shape=shard, dtype="i4", chunks=shard, codecs=[Transpose(order), Sharding(inner, ["bytes"])]
+        )
+    zarr = pytest.importorskip("zarr")
+    memory = zarr.storage.MemoryStore()
+    theirs = zarr.create_array(
+        memory, shape=shard, chunks=shard, dtype="i4", compressors=None,
+        filters=[zarr.codecs.TransposeCodec(order=order)],
+        serializer=zarr.codecs.ShardingCodec(chunk_shape=inner, codecs=[zarr.codecs.BytesCodec()]),
+    )  # fmt: skip
+    data = np.arange(1, np.prod(shard) + 1, dtype="i4").reshape(shard)
+    theirs[...] = data
+    assert not np.array_equal(theirs[...], data)
+    with pytest.raises(sz.MetadataError, match=message):
+        sz.open({key: value.to_bytes() for key, value in memory._store_dict.items()})

@@ -263,14 +263,30 @@ def resolve_chain(codecs: Sequence[Codec], spec: ChunkSpec, where: str) -> tuple
             i += 1
             nbytes = tail.resolve(nbytes)
     except (MetadataError, UnsupportedError) as error:
-        raise _placed(error, f"{where}[{i}]") from None
+        hint = _divides_before(middle, stages[0], spec) if i == len(heads) else ""
+        raise _placed(error, f"{where}[{i}]", hint) from None
     return stages, nbytes
+
+
+def _divides_before(middle: ArrayBytesCodec, chunk: ChunkSpec, given: ChunkSpec) -> str:
+    """Return what is to be said of inner chunks that divide a shard only before its axes are transposed."""
+    first, last, parts = chunk.shape, given.shape, getattr(middle, "chunk_shape", ())
+    fits = len(parts) == len(first) and all(
+        part and length % part == 0 for length, part in zip(first, parts, strict=True)
+    )
+    if not fits or first == last or sorted(first) != sorted(last):
+        return ""
+    return (
+        f"; it divides {first}, the shape before the axes are transposed to {last}. zarr-python takes this, but stores "
+        "a part of such shards alone, which it can't read itself"
+    )
 
 
 def fit_chain(codecs: Sequence[Codec], spec: ChunkSpec, where: str) -> tuple[Codec, ...]:
     """Returns the chain with every codec fitted to what it gets, as it is to be stored in metadata."""
     heads, middle, tails = split_chain(codecs, where)
     fitted: list[Codec] = []
+    chunk = spec
     try:
         for codec in heads:
             head = codec.fit(spec)
@@ -279,10 +295,11 @@ def fit_chain(codecs: Sequence[Codec], spec: ChunkSpec, where: str) -> tuple[Cod
         for rest in (middle, *tails):
             fitted.append(rest.fit(spec))
     except (MetadataError, UnsupportedError) as error:
-        raise _placed(error, f"{where}[{len(fitted)}]") from None
+        hint = _divides_before(middle, chunk, spec) if len(fitted) == len(heads) else ""
+        raise _placed(error, f"{where}[{len(fitted)}]", hint) from None
     return tuple(fitted)
 
 
-def _placed(error: MetadataError | UnsupportedError, where: str) -> MetadataError | UnsupportedError:
-    message = str(error)
+def _placed(error: MetadataError | UnsupportedError, where: str, hint: str = "") -> MetadataError | UnsupportedError:
+    message = str(error) + hint
     return type(error)(f"{where}{'.' if message.startswith('configuration') else ': '}{message}")
