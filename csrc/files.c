@@ -58,7 +58,7 @@ static int open_at(int directory, const char *path, int *fd) {
   do *fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   while (*fd < 0 && errno == EINTR);
   if (*fd >= 0) return SZ_OK;
-  return errno == ENOENT || errno == ENOTDIR ? SZ_MISSING : SZ_IO;
+  return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ? SZ_MISSING : SZ_IO;
 }
 
 int sz_open(int directory, const char *path, sz_file *file) {

@@ -5,7 +5,7 @@ import os
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize
-from libc.errno cimport ENOENT, ENOTDIR, errno
+from libc.errno cimport ENAMETOOLONG, ENOENT, ENOTDIR, errno
 from libc.stdlib cimport calloc, free
 
 from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_OK, SZ_TRUNCATED
@@ -181,7 +181,7 @@ cdef int open_named(const char *name, size_t nroot, bint follow, sz_file *file) 
     fd = sz_open_beneath(name, nroot, SZ_BENEATH_FILE)
     if fd >= 0:
         return sz_adopt(fd, file)
-    return SZ_MISSING if errno == ENOENT or errno == ENOTDIR else SZ_IO
+    return SZ_MISSING if errno == ENOENT or errno == ENOTDIR or errno == ENAMETOOLONG else SZ_IO
 
 
 @cython.final

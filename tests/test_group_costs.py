@@ -200,6 +200,18 @@ def test_questions_are_answered(kind, tmp_path):
             sz.open(root.store, name)
 
 
+@pytest.mark.parametrize("follow", [False, True])
+def test_keys_that_are_too_long_are_not_there(follow, tmp_path):
+    store = sz.LocalStore(tmp_path, follow_symlinks=follow)
+    store.set("a", b"1")
+    for key in ("x" * 300, "a/" + "x" * 300, "b/" + "é" * 200, "/".join(["z" * 200] * 40)):
+        assert not store.exists(key)
+        assert store.size(key) is None
+        assert store.get(key) is None
+        assert store.get_range(key, 0, 1) is None
+        assert store.get_ranges(key, [(0, 1)]) is None
+
+
 # ---------------------------------------------------------------- steps
 
 

@@ -70,6 +70,10 @@ def size_of(path: str, root: str | None) -> int | None:
         found = status(path, root)
     except MISSING:
         return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # nothing can have this name
+            return None
+        raise
     if stat.S_ISREG(found.st_mode):
         return found.st_size
     if stat.S_ISDIR(found.st_mode):
