@@ -13,7 +13,7 @@ from simplezarr.errors import MetadataError
 from simplezarr.extensions import mark_of, remember, remembered
 from simplezarr.grids import regular_to_json
 from simplezarr.json_text import REMOVED, Members, Text, object_text, patch
-from simplezarr.keys import join
+from simplezarr.keys import join, normalize_path
 from simplezarr.leniency import collect
 from simplezarr.metadata import ArrayMetadata, GroupMetadata, parse_node
 from simplezarr.metadata_json import MAX_SIZE, Unusable, load
@@ -26,6 +26,7 @@ __all__ = [
     "Metadata",
     "RESERVED",
     "change_documents",
+    "child_names",
     "drop_copies",
     "parse_documents",
     "read_copy",
@@ -127,6 +128,19 @@ def has_metadata(store: Store, path: str, zarr_format: int = 3) -> bool:
         return any(store.exists(join(path, name)) for name in names)
     except OSError as error:
         _check_missing(error)
+        return False
+
+
+def child_names(store: Store, path: str) -> list[str]:
+    """Return the names right below a group that a node may have, sorted. It is not asked whether there is a document."""
+    names = store.list_dir(f"{path}/" if path else "")
+    return [name for name in names if name not in RESERVED and _may_be_node(name)]
+
+
+def _may_be_node(name: str) -> bool:
+    try:
+        return bool(name) and normalize_path(name) == name
+    except ValueError:
         return False
 
 

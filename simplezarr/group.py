@@ -10,6 +10,7 @@ from simplezarr.attributes import Attributes
 from simplezarr.consolidated import Copies
 from simplezarr.create import as_attributes, check_format
 from simplezarr.documents import (
+    child_names,
     find_document,
     group_of_format,
     has_metadata,
@@ -21,7 +22,7 @@ from simplezarr.documents import (
 )
 from simplezarr.errors import NodeExistsError, NodeNotFoundError
 from simplezarr.handles import fixed
-from simplezarr.hierarchy import check_writable, child_names, consolidate, create_node, format_above, remove_node
+from simplezarr.hierarchy import check_writable, consolidate, create_node, format_above, remove_node
 from simplezarr.keys import join, normalize_path
 from simplezarr.metadata import ArrayMetadata, GroupMetadata
 from simplezarr.stores.base import Store

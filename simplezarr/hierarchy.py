@@ -28,9 +28,9 @@ from simplezarr._flights import Writing
 from simplezarr.copies import Above, copies_dropped, groups_above, is_marked, mark, unmark, unmarked
 from simplezarr.documents import (
     OWN,
-    RESERVED,
     Metadata,
     change_documents,
+    child_names,
     encode_metadata,
     find_document,
     group_of_format,
@@ -40,7 +40,7 @@ from simplezarr.documents import (
     read_documents,
 )
 from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError, ZarrError
-from simplezarr.keys import ChunkKeys, join, normalize_path
+from simplezarr.keys import ChunkKeys, join
 from simplezarr.metadata import ArrayMetadata, GroupMetadata
 from simplezarr.metadata_v2 import GROUP, GroupMetadataV2
 from simplezarr.stores.base import Store
@@ -389,16 +389,3 @@ def _check_formats(path: str, nodes: dict[str, dict], zarr_format: int) -> None:
             raise UnsupportedError(
                 f"/{join(path, node)} is of another format than the group /{path}; a copy can't be of both"
             )
-
-
-def child_names(store: Store, path: str) -> list[str]:
-    """Names right below a group that a node may have, sorted; whether there is a document is not asked."""
-    names = store.list_dir(f"{path}/" if path else "")
-    return [name for name in names if name not in RESERVED and _may_be_node(name)]
-
-
-def _may_be_node(name: str) -> bool:
-    try:
-        return bool(name) and normalize_path(name) == name
-    except ValueError:
-        return False
