@@ -132,7 +132,7 @@ def has_metadata(store: Store, path: str, zarr_format: int = 3) -> bool:
 
 
 def child_names(store: Store, path: str) -> list[str]:
-    """Return the names right below a group that a node may have, sorted. It is not asked whether there is a document."""
+    """Return the names right below a group that a node may have, sorted. Whether there is a document is not asked."""
     names = store.list_dir(f"{path}/" if path else "")
     return [name for name in names if name not in RESERVED and _may_be_node(name)]
 
