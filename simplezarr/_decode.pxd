@@ -16,6 +16,7 @@ cdef int decode_start(Worker *worker, const Chain *chain, const char *src, size_
 cdef int read_native(Worker *worker, const Chain *chain, const sz_file *file, int64_t offset, size_t n, char *dst,
                      int level) noexcept nogil
 cdef void index_region(const Chain *chain, const void *index, Region *region) noexcept nogil
+cdef bint is_hollow_chunk(const Chain *chain, const sz_file *file) noexcept nogil
 cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int level, const uint64_t **index) noexcept nogil
 cdef int decode_shard(Worker *worker, const Chain *chain, Blob *blob, const Region *region, Py_ssize_t part,
                       Py_ssize_t parts, int level) noexcept nogil

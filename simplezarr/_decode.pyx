@@ -12,15 +12,15 @@ import numpy as np
 
 from simplezarr._blocks cimport decode_steps
 from simplezarr._codecs cimport zstd_prefix
-from simplezarr._files cimport read_file
+from simplezarr._files cimport is_hollow, read_file
 from simplezarr._flights cimport flight_land, flight_wanted
 from simplezarr._pipeline cimport (
-    Pipeline, chain_is_raw, give_back, region_extent, region_fill, region_keeps_order, region_permute, region_place,
+    FREE_BYTES, Pipeline, chain_is_raw, free_bytes, give_back, region_extent, region_fill, region_keeps_order, region_permute, region_place,
     region_whole)
 from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._walk cimport Wanted, fetch, inner_count, inner_region, inner_spans, walk_shard
 from simplezarr._worker cimport (
-    DECODED, INDEX, INDEX_RAW, RAW, SLOTS_PER_LEVEL, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT,
+    DECODED, INDEX, INDEX_RAW, RAW, SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT,
     SZ_TRUNCATED, raised, scratch, worker_acquire)
 
 cnp.import_array()
@@ -128,6 +128,11 @@ cdef int decode_start(Worker *worker, const Chain *chain, const char *src, size_
     return SZ_OK
 
 
+cdef bint is_hollow_chunk(const Chain *chain, const sz_file *file) noexcept nogil:
+    """Return whether a file, of which nothing says how long it may be, has holes for more than such a chunk may decode to."""
+    return chain.python != NULL and is_hollow(file, free_bytes(chain))
+
+
 cdef int read_native(Worker *worker, const Chain *chain, const sz_file *file, int64_t offset, size_t n, char *dst,
                      int level) noexcept nogil:
     """The whole chunk stored in n bytes of a file, in native form."""
@@ -140,7 +145,7 @@ cdef int read_native(Worker *worker, const Chain *chain, const sz_file *file, in
             return SZ_TOO_SHORT if n < chain.nbytes else SZ_TOO_LONG
         region_whole(chain, dst, &region)
         return read_raw(worker, chain, file, offset, &region, level)
-    if n > chain.most:
+    if n > chain.most or is_hollow_chunk(chain, file):
         return SZ_TOO_LONG
     raw = scratch(worker, level * SLOTS_PER_LEVEL + RAW, n)
     if raw == NULL:
@@ -200,6 +205,8 @@ cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int l
         if raw == NULL:
             return SZ_NO_MEMORY
         if blob.file != NULL:
+            if n > FREE_BYTES and is_hollow(blob.file, FREE_BYTES):
+                return SZ_CORRUPT
             status = read_file(blob.file, raw, n, at)
         else:
             status = fetch_index(worker, chain, blob, raw)

@@ -10,6 +10,7 @@ cdef int open_file(int directory, const char *path, sz_file *file) noexcept nogi
 cdef int read_once(int directory, const char *path, char *dst, size_t room, size_t *size) noexcept nogil
 cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
 cdef void close_file(sz_file *file) noexcept nogil
+cdef bint is_hollow(const sz_file *file, size_t most) noexcept nogil
 
 # A file that is opened once, by the first of several threads.
 cdef struct SharedFile:

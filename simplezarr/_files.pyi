@@ -21,6 +21,9 @@ class File:
 
     def fileno(self) -> int: ...
     def close(self) -> None: ...
+    def holes(self, enough: int) -> int:
+        """Return how many bytes lie in holes of the file; counting ends beyond `enough`."""
+
     def read(self, start: int, length: int) -> bytes:
         """Return `length` bytes from `start` on; less if the file ends before."""
 
@@ -40,8 +43,9 @@ class Descriptor:
     def __init__(self, path: str, root: str, listed: bool) -> None: ...
     def fileno(self) -> int: ...
 
-def file_bytes(path: str) -> bytes | NotImplementedType | None:
+def file_bytes(path: str, limit: int = ...) -> bytes | NotImplementedType | None:
     """The bytes of a file, None where there is none.
 
-    NotImplemented where one attempt did not do: asking once more, with care, tells what is wrong or gets along with it.
+    NotImplemented if one attempt did not do, or if there are more than `limit`: asking once more, with care, tells what is
+    wrong or gets along with it.
     """

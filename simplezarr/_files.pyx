@@ -21,6 +21,7 @@ cdef extern from "files.h" nogil:
     enum:
         SZ_NO_DIRECTORY
     int sz_open(int directory, const char *path, sz_file *file)
+    int64_t sz_holes(const sz_file *file, int64_t enough)
     int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size)
     int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset)
     void sz_close(sz_file *file)
@@ -122,6 +123,10 @@ cdef class File:
     def close(self):
         close_file(&self.file)
 
+    def holes(self, int64_t enough):
+        """Return how many bytes lie in holes of the file; counting ends beyond `enough`."""
+        return sz_holes(&self.file, enough)
+
     def read(self, int64_t start, int64_t length):
         """Return `length` bytes from `start` on; less if the file ends before."""
         cdef int64_t n = max(0, min(length, self.file.size - start))
@@ -216,10 +221,16 @@ cdef class Descriptor:
         return self.fd
 
 
-def file_bytes(str path not None):
+cdef bint is_hollow(const sz_file *file, size_t most) noexcept nogil:
+    """Return whether more than `most` bytes of a file lie in holes."""
+    return <size_t>file.size > most and <size_t>sz_holes(file, most) > most
+
+
+def file_bytes(str path not None, int64_t limit=0x7fffffffffffffff):
     """The bytes of a file, None where there is none.
 
-    NotImplemented where one attempt did not do: asking once more, with care, tells what is wrong or gets along with it.
+    NotImplemented if one attempt did not do, or if there are more than `limit`: asking once more, with care, tells what is
+    wrong or gets along with it.
     """
     cdef char room[ROOM]
     cdef char *name
@@ -232,6 +243,9 @@ def file_bytes(str path not None):
         if status == SZ_OK and file.size <= ROOM:
             status = read_file(&file, room, file.size, 0)
             close_file(&file)
+    if status == SZ_OK and file.size > limit:
+        close_file(&file)
+        return NotImplemented
     if status == SZ_OK:
         return PyBytes_FromStringAndSize(room, file.size) if file.size <= ROOM else large_bytes(&file)
     return None if status == SZ_MISSING else NotImplemented

@@ -20,7 +20,7 @@ from simplezarr._plan cimport Row, product, Span, span_row, span_set
 from simplezarr._worker cimport (
     Joined, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_NO_MEMORY, SZ_OK, SZ_UNSUPPORTED, check_signals, pause, scratch,
     status_message, worker_acquire, worker_new, worker_release)
-from simplezarr.errors import ChunkError
+from simplezarr.errors import ChunkError, TooLargeError
 
 cdef extern from "atomic.h" nogil:
     int64_t sz_draw(int64_t *counter)
@@ -290,9 +290,10 @@ cdef class Job:
             Py_DECREF(error)
             self.raised = NULL
         if self.status == RAISED:
-            if isinstance(error, CodecFailure):
+            if isinstance(error, (CodecFailure, TooLargeError)):
+                codec = getattr(error, "codec", None)
                 raise ChunkError(f"{place}: {error}{self.outcome()}", path=self.source.path, index=index, key=key,
-                                 codec=error.codec) from error.__cause__
+                                 codec=codec) from error.__cause__
             error.add_note(f"while {self.task()} {place}")
             raise error
         if self.status == SZ_NO_MEMORY:
@@ -302,5 +303,6 @@ cdef class Job:
                           os.fspath(self.source.store.local_root))
         damaged = "" if self.status in (REFUSED, SZ_UNSUPPORTED) else (
             "; the stored object is damaged or not what the array's metadata say")
-        raise ChunkError(f"{place}: {codec}: {status_message(self.status)}{damaged}{self.outcome()}",
+        by = "" if codec is None else f"{codec}: "
+        raise ChunkError(f"{place}: {by}{status_message(self.status)}{damaged}{self.outcome()}",
                          path=self.source.path, index=index, key=key, codec=codec)

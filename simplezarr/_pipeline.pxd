@@ -68,6 +68,14 @@ cdef class Pipeline:
     cdef int bind_shard(self, Pipeline inner, Pipeline index, size_t index_nbytes, bint index_first) except -1
 
 
+cdef enum:
+    # What chunks of unknown size may have in holes of a sparse file: what codecs/chain.py lets them decode to
+    FREE_BYTES = 64 << 20
+    FREE_PER_ELEMENT = 1 << 10
+
+cdef inline size_t free_bytes(const Chain *chain) noexcept nogil:
+    return FREE_BYTES + FREE_PER_ELEMENT * (chain.nbytes // max(<size_t>chain.itemsize, <size_t>1)) + 2 * chain.nbytes
+
 cdef inline bint chain_is_raw(const Chain *chain) noexcept nogil:
     """The stored bytes are the elements themselves, so parts of them can be read alone."""
     return chain.nsteps == 0 and chain.inner == NULL and chain.python == NULL

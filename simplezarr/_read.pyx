@@ -11,7 +11,7 @@ from cpython.object cimport PyObject
 from libc.errno cimport errno
 
 from simplezarr import executor
-from simplezarr._decode cimport decode_region, decode_shard, read_raw, shard_index
+from simplezarr._decode cimport decode_region, decode_shard, is_hollow_chunk, read_raw, shard_index
 from simplezarr._files cimport SharedFile, SharedFiles, close_file, open_file, read_file, read_once
 from simplezarr._flights cimport (
     Flight, Name, fetching, flight_begin, flight_end, flight_land_missing, flight_pays, leave_unit, name_fetch, name_file,
@@ -230,7 +230,7 @@ cdef class Read(Job):
             if size != self.chain.nbytes:
                 return SZ_TOO_SHORT if size < self.chain.nbytes else SZ_TOO_LONG
             return self.place(worker, what, file)
-        if size > self.chain.most:
+        if size > self.chain.most or is_hollow_chunk(self.chain, file):
             return SZ_TOO_LONG
         if flight_pays(self.chain, False) and name_file(&name, self.chain, file) and (
                 self.read_elsewhere(worker, &name, what)):
@@ -319,7 +319,7 @@ cdef class Read(Job):
         cdef Py_ssize_t number = worker.unit // self.parts
         if self.parts > 1 and number in self.values:
             return self.values[number]
-        value = self.source.store.get(key)
+        value = self.source.fetch(key)
         if value is not None and type(value) is not bytes:
             value = bytes(value)
         return value if self.parts == 1 else self.values.setdefault(number, value)
@@ -350,7 +350,7 @@ cdef class Read(Job):
 
         If a writer replaces the shard meanwhile, begin anew; at last with the whole shard, by one request.
         """
-        cdef int status
+        cdef int status = SZ_OK
         for _ in range(ATTEMPTS):
             with self.source.store.reader(key) as reader:
                 status = self.read_ranges(worker, index, reader, what)

@@ -29,6 +29,7 @@ cdef class Source:
     cdef bint bare           # no "c" in front of a key's numbers
     cdef bint in_memory
     cdef object indexes      # decoded shard indexes, the longest unused first; None where there are no shards
+    cdef object fetch(self, str key)
     cdef ShardIndex kept_index(self, bytes name, const sz_file *file)
     cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1
     cdef int forget_index(self, bytes name) except -1

@@ -11,7 +11,7 @@ from libc.stdint cimport uint64_t
 
 from simplezarr._decode cimport shard_index
 from simplezarr._files cimport PyUnicode_EncodeFSDefault
-from simplezarr._pipeline cimport Blob, Chain, chain_is_shard
+from simplezarr._pipeline cimport Blob, Chain, chain_is_shard, free_bytes
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport MAX_NDIM
 from simplezarr._walk cimport data_end
@@ -63,6 +63,15 @@ cdef class Source:
     def key(self, tuple index) -> str:
         """The store's key of a stored chunk (a shard where there are shards)."""
         return f"{self.path}/{self.keys.key(index)}" if self.path else self.keys.key(index)
+
+    cdef object fetch(self, str key):
+        """Return a whole stored object, None if there is none. A TooLargeError may be raised before it is read."""
+        cdef const Chain *chain = &self.pipeline.chain
+        if self.in_memory or chain_is_shard(chain):
+            return self.store.get(key)
+        if chain.python == NULL:
+            return self.store.get_limited(key, chain.most)
+        return self.store.get_limited(key, free_bytes(chain), holes=True)
 
     def encoded_chunk(self, tuple index):
         """The stored bytes of one unit of reading, or None where it is not stored."""

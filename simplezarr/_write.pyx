@@ -253,7 +253,7 @@ cdef class Write(Make):
                     return status
             with store.lock(key):
                 if not unit.covered:
-                    value, status = self.value(worker, unit, store.get(key))
+                    value, status = self.value(worker, unit, self.source.fetch(key))
                     if status != SZ_OK:
                         return status
                 if value is None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from simplezarr import executor
-from simplezarr.documents import COPIES, OWN, drop_copies, find_document
+from simplezarr.documents import COPIES, OWN, drop_copies, fetch_document, find_document
 from simplezarr.errors import MetadataError, ZarrWarning
 from simplezarr.json_text import REMOVED, patch
 from simplezarr.keys import join
@@ -114,7 +114,7 @@ def _again(store: Store, above: Sequence[Above]) -> list[Above]:
         if place.found is None:
             return Above(place.store, place.path, find_document(place.store, place.path))
         key = place.found[0]
-        document = place.store.get(key)
+        document = fetch_document(place.store, key)
         return place._replace(found=None if document is None else (key, document))
 
     return executor.gather(look, above, executor.width(store, 1))
@@ -168,7 +168,7 @@ def unmarked(document: bytes) -> bytes:
 def _change_document(store: Store, key: str, change: Callable[[bytes, str], bytes | None]) -> None:
     """Replace a document by what `change` makes of it, under its lock; None is no change."""
     with store.lock(key):
-        document = store.get(key)
+        document = fetch_document(store, key)
         changed = None if document is None else change(document, key)
         if changed is not None:
             store.set(key, changed)

@@ -30,7 +30,8 @@ class _WholeChunks(WrapperStore):
         self.skip = len(path) + 1 if path else 0
 
     def get(self, key: str) -> bytes | None:
-        data, spec = self.store.get(key), self.metadata.spec
+        spec = self.metadata.spec
+        data = self.store.get_limited(key, bind(self.metadata.codecs, spec).most)
         inside = _inside(self.metadata, self.metadata.chunk_keys.parse(key[self.skip :], len(spec.shape)))
         if data is None or inside is None:
             return data

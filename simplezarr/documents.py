@@ -9,7 +9,7 @@ import json
 import re
 
 from simplezarr import metadata_v2
-from simplezarr.errors import MetadataError
+from simplezarr.errors import MetadataError, TooLargeError
 from simplezarr.extensions import mark_of, remember, remembered
 from simplezarr.grids import regular_to_json
 from simplezarr.json_text import REMOVED, Members, Text, object_text, patch
@@ -32,6 +32,7 @@ __all__ = [
     "read_copy",
     "read_documents",
     "encode_metadata",
+    "fetch_document",
     "find_document",
     "group_of_format",
     "has_metadata",
@@ -52,12 +53,34 @@ RESERVED = frozenset((*OWN, ATTRIBUTES, CONSOLIDATED))
 BESIDE = {ArrayMetadata.document: (), ARRAY: (ATTRIBUTES,), GROUP: (ATTRIBUTES, CONSOLIDATED)}
 
 
+def fetch_document(store: Store, key: str) -> bytes | None:
+    """Return a document, None if there is none. One that is too large is not read if the store can tell before."""
+    try:
+        return store.get_limited(key, MAX_SIZE)
+    except TooLargeError as error:
+        return _Unread(error.size)
+
+
+class _Unread(bytes):
+    """Stands for a document that is too large: it has that length, so that it is refused where it is parsed."""
+
+    def __new__(cls, size: int) -> "_Unread":
+        self = super().__new__(cls)
+        self.size = size
+        return self
+
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+
 def find_document(store: Store, path: str) -> tuple[str, bytes] | None:
     """Key and content of a node's own document; None where there is no node."""
     try:
         for name in OWN:
             key = join(path, name)
-            document = store.get(key)
+            document = fetch_document(store, key)
             if document is not None:
                 return key, document
     except OSError as error:
@@ -76,7 +99,7 @@ def read_documents(store: Store, path: str, key: str, document: bytes) -> dict[s
     own = key.rpartition("/")[2]
     documents = {own: document}
     for name in BESIDE[own]:
-        content = store.get(join(path, name))
+        content = fetch_document(store, join(path, name))
         if content is not None:
             documents[name] = content
     return documents

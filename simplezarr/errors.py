@@ -17,6 +17,7 @@ __all__ = [
     "NodeExistsError",
     "NodeNotFoundError",
     "ReadOnlyError",
+    "TooLargeError",
     "UnsupportedError",
     "ZarrError",
     "ZarrWarning",
@@ -94,6 +95,17 @@ class ChangedError(ZarrError, OSError):
 
     Whoever reads an array does not see it: the value is read again, and a `ChunkError` says so if that does not help.
     """
+
+
+class TooLargeError(ZarrError, ValueError):
+    """A stored value has more bytes than are of any use, and is not read (`Store.get_limited`). `size`: how many."""
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+    def __reduce__(self) -> tuple:
+        return type(self), (str(self), self.size)
 
 
 class ZarrWarning(UserWarning):

@@ -32,6 +32,7 @@ from simplezarr.documents import (
     change_documents,
     child_names,
     encode_metadata,
+    fetch_document,
     find_document,
     group_of_format,
     has_metadata,
@@ -289,7 +290,7 @@ def change_node(store: Store, path: str, change: Callable[[Any], Metadata], arou
     above, found = _together(store, lambda: groups_above(store, path), lambda: find_document(store, path))
     own = found[0] if found else ""
     with copies_dropped(store, above) as drop, store.lock(own) if found else nullcontext():
-        document = store.get(own) if found else None
+        document = fetch_document(store, own) if found else None
         if document is None:
             raise NodeNotFoundError(f"there is no node at /{path} of {store!r} any more")
         documents = read_documents(store, path, own, document)
@@ -345,7 +346,7 @@ def _consolidate(store: Store, path: str) -> GroupMetadata | None:
     try:
         nodes, texts = _copies_below(store, path)
         with store.lock(key):
-            document = store.get(key)
+            document = fetch_document(store, key)
             if document is None or not is_marked(document, key):
                 return None
             documents = read_documents(store, path, key, unmarked(document))

@@ -19,7 +19,7 @@ from simplezarr.codecs.base import ChunkSpec
 from simplezarr.codecs.chain import PythonChain, stored_order
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.variable import filled, is_fill
-from simplezarr.errors import ChangedError, ChunkError
+from simplezarr.errors import ChangedError, ChunkError, TooLargeError
 from simplezarr.selection import Selection, wrapped
 from simplezarr.stores.reader import Reader, read_version
 
@@ -133,6 +133,7 @@ class _Work:
     def __init__(self, source: Source, chain: PythonChain, plan: Plan | Elements, out: np.ndarray):
         self.source, self.chain, self.plan, self.view = source, chain, plan, plan.view(out)
         self.spec = chain.specs[0]
+        self.free = chain.most(0)
         self.fill = self.spec.dtype.scalar(self.spec.fill)
         self.order = stored_order(chain.array_array, self.spec) if chain.shard else ()
         self.basic = not isinstance(plan, Elements)
@@ -147,7 +148,7 @@ class _Work:
             yield
         except ChunkError:
             raise
-        except ChangedError as error:
+        except (ChangedError, TooLargeError) as error:
             raise ChunkError(f"{where}: {error}", path=self.source.path, index=index, key=key) from None
         except CodecFailure as error:
             raise ChunkError(
@@ -179,7 +180,7 @@ class _Read(_Work):
                 place = partial(self.place_shard, index, key, selection, self.view[places])
                 read_version(self.source.store, key, place)
                 return
-            data = self.source.store.get(key)
+            data = self.source.store.get_limited(key, self.free, holes=True)
             self.view[places] = self.fill if data is None else self.chain(data)[selection]
 
     def place_shard(
@@ -203,6 +204,11 @@ class _Read(_Work):
                 found.append((inner, part, at, entry))
         shared = shard.shared(entry for *_, entry in found)
         reader.least = shard.end(entries)
+        largest = max([0, *[nbytes for *_, (_, nbytes) in found]])
+        if largest > self.free and reader.holes(self.free) > self.free:
+            raise CodecFailure(
+                f"sharding_indexed: {largest} bytes of an inner chunk, with holes that were never written"
+            )
         values = reader.get_ranges([entry for *_, entry in found])
         if values is None:
             raise ChangedError(f"{key!r} was deleted while it was read in parts")
@@ -239,7 +245,7 @@ class _Write(_Work):
         )
         covered = self.basic and value.shape == inside
         with self.located(index, key), store.lock(key):
-            data = None if covered else store.get(key)
+            data = None if covered else store.get_limited(key, self.free, holes=True)
             if self.shard is not None:
                 new = self.changed_shard(index, key, data, selection, value)
             else:

@@ -132,7 +132,7 @@ class _IndexReader:
         self.pipeline = bind(sharding.index_codecs, index)
         self.nbytes = resolve_chain(sharding.index_codecs, index, "index_codecs")[1] or 0
         self.at_start = sharding.index_location == "start"
-        self.chain = python_chain(codecs, spec)
+        self.chain, self.most = python_chain(codecs, spec), bind(codecs, spec).most
         self.order = np.argsort(stored_order(heads, spec)).tolist()
 
     def present(self, store: Store, key: str) -> np.ndarray | None:
@@ -151,7 +151,7 @@ class _IndexReader:
         """The encoded index, which codecs after the sharding may have wrapped up with the rest."""
         if not self.chain.bytes_bytes:
             return store.get_range(key, 0 if self.at_start else -self.nbytes, self.nbytes)
-        data = store.get(key)
+        data = store.get_limited(key, self.most)
         if data is None:
             return None
         data = self.chain.unwrap(data)

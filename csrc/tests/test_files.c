@@ -122,6 +122,23 @@ static void test_replaced(void) {
   check_content("replaced", "new, and longer", 15);
 }
 
+/* Holes are counted, as far as the file system has them, and the count ends beyond what is enough. */
+static void test_holes(void) {
+  enum { MANY = 64 << 20 };
+  sz_file file;
+  write_file("hollow", "begin", 5);
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of("hollow"), &file) == SZ_OK);
+  CHECK(sz_holes(&file, 1 << 20) == 0);
+  sz_close(&file);
+  CHECK(truncate(path_of("hollow"), MANY) == 0);
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of("hollow"), &file) == SZ_OK);
+  errno = 77;
+  const int64_t holes = sz_holes(&file, MANY);
+  CHECK(errno == 77 && holes >= 0 && holes < MANY && (holes == 0 || holes > MANY - (1 << 20)));
+  CHECK(sz_holes(&file, 10) >= (holes ? 11 : 0));
+  sz_close(&file);
+}
+
 /* Wherever the bytes go in their page, they are those of the file, and an end too early is seen. */
 static void test_places(void) {
   enum { BYTES = 100000, PAGE = 4096 };
@@ -149,6 +166,7 @@ int main(void) {
   test_from_a_directory();
   test_ranges();
   test_replaced();
+  test_holes();
   test_places();
   char command[100];
   snprintf(command, sizeof command, "rm -r %s", directory);

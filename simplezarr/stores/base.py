@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from simplezarr import executor
 from simplezarr._locks import KeyLock
-from simplezarr.errors import ReadOnlyError, UnsupportedError
+from simplezarr.errors import ReadOnlyError, TooLargeError, UnsupportedError
 from simplezarr.stores.reader import Reader, Snapshot, clip_range
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ __all__ = [
     "clip_range",
     "names_below",
     "reads_by",
+    "too_large",
 ]
 
 _PARTS = ("get_range", "get_ranges")
@@ -69,6 +70,23 @@ class Store(ABC):
     @abstractmethod
     def get(self, key: str) -> bytes | None:
         """The value of a key, or None when there is no such key."""
+
+    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> bytes | None:
+        """Return the value of a key as `get` does; raise a `TooLargeError` if it has more than `limit` bytes.
+
+        With `holes` only bytes count that were never written (in a sparse file). Override it if the store can tell the
+        size of a value before it reads it.
+
+        >>> from simplezarr.stores import MemoryStore
+        >>> MemoryStore({"a": b"123"}).get_limited("a", 2)
+        Traceback (most recent call last):
+            ...
+        simplezarr.errors.TooLargeError: 'a' has 3 bytes; the limit is 2
+        """
+        value = self.get(key)
+        if value is not None and not holes and len(value) > limit:
+            raise too_large(key, len(value), limit)
+        return value
 
     def get_range(self, key: str, start: int, length: int) -> bytes | None:
         """The bytes start … start + length - 1 of a value; a negative `start` counts from the end.
@@ -214,7 +232,7 @@ def await_writers(owner: object, prefix: str) -> None:
             pass
 
 
-def reads_by(store: Store, cls: type[Store], *names: str) -> bool:
+def reads_by(store: Store, cls: type, *names: str) -> bool:
     """Return whether a store has the reading methods of a class, of `names` or all, and none of its own.
 
     >>> from simplezarr.stores import MemoryStore
@@ -223,6 +241,11 @@ def reads_by(store: Store, cls: type[Store], *names: str) -> bool:
     """
     names = names or ("get", *_PARTS)
     return all(getattr(getattr(store, name), "__func__", None) is getattr(cls, name) for name in names)
+
+
+def too_large(key: str, size: int, limit: int, holes: int = 0) -> TooLargeError:
+    hollow = f", {holes} or more of them in holes that were never written" if holes else ""
+    return TooLargeError(f"{key!r} has {size} bytes{hollow}; the limit is {limit}", size)
 
 
 def check_key(key: str) -> None:

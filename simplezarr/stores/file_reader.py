@@ -53,6 +53,9 @@ class FileReader(Reader):
             self._begun = True
         return None if self._file is None else self._file.size
 
+    def holes(self, enough: int) -> int:
+        return 0 if self.size() is None or self._file is None else self._file.holes(enough)
+
     def close(self) -> None:
         if self._file is not None:
             self._file.close()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from simplezarr._files import file_bytes
 from simplezarr._locks import KeyLock
 from simplezarr._replace import HAVE_FILES
-from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, reads_by
+from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, reads_by, too_large
 from simplezarr.stores.file_reader import MISSING, FileReader, list_directory, open_file, size_of, status
 from simplezarr.stores.reader import Reader
 
@@ -87,6 +87,22 @@ class LocalStore(Store):
             if data is not NotImplemented:
                 return data
         parts = self._read(key, None)
+        return None if parts is None else parts[0]
+
+    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> bytes | None:
+        if type(self) is not LocalStore and not reads_by(self, LocalStore, "get"):
+            return super().get_limited(key, limit, holes=holes)
+        if self.follow_symlinks:
+            data = file_bytes(self._path(key), limit)
+            if data is not NotImplemented:
+                return data
+        with FileReader(self._path(key), self._confined) as reader:
+            size = reader.size()
+            if size is not None and size > limit:
+                hollow = reader.holes(limit) if holes else 0
+                if not holes or hollow > limit:
+                    raise too_large(key, size, limit, hollow)
+            parts = reader.get_ranges(None)
         return None if parts is None else parts[0]
 
     def get_range(self, key: str, start: int, length: int) -> bytes | None:

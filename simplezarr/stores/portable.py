@@ -198,6 +198,10 @@ class File:
     def fileno(self) -> int:
         return self._file.fileno()
 
+    def holes(self, enough: int) -> int:
+        """Return 0: holes are not looked for."""
+        return 0
+
     def read(self, start: int, length: int) -> bytes:
         """Return `length` bytes from `start` on; less if the file ends before."""
         self._file.seek(start)

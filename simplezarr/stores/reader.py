@@ -107,6 +107,13 @@ class Reader:
             return self._copy.size()
         return self._store.size(self._key)
 
+    def holes(self, enough: int) -> int:
+        """Return how many bytes of the version were never written (in a sparse file), if that takes no request.
+
+        Counting may end beyond `enough`.
+        """
+        return 0
+
     def close(self) -> None:
         """Release what the reader holds."""
 
@@ -152,7 +159,7 @@ class Reader:
 
     def _in_one(self, ranges: list[Range], place: Range, before: bytes) -> Sequence[bytes] | None:
         """Read all ranges and the pinned bytes by one request; None if separate requests cost less."""
-        if any(start < 0 for start, _ in ranges) or (place[0] < 0 and sum(place)):
+        if any(start < 0 for start, _ in ranges) or (place[0] < 0 and place[0] + place[1]):
             return None
         at = place[0] if place[0] >= 0 else self.least  # where the pinned bytes are, or may begin
         low, high = min(at, *[start for start, _ in ranges]), max(start + length for start, length in ranges)

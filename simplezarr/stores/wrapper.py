@@ -56,6 +56,11 @@ class WrapperStore(Store):
     def get(self, key: str) -> bytes | None:
         return self.store.get(key)
 
+    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> bytes | None:
+        if reads_by(self, WrapperStore, "get"):
+            return self.store.get_limited(key, limit, holes=holes)
+        return super().get_limited(key, limit, holes=holes)
+
     def get_range(self, key: str, start: int, length: int) -> bytes | None:
         return self.store.get_range(key, start, length)
 

@@ -12,7 +12,7 @@ from simplezarr import executor
 from simplezarr._locks import KeyLock
 from simplezarr.api import StoreLike, as_store, open_array
 from simplezarr.codecs.chain import bind
-from simplezarr.documents import OWN, RESERVED, Metadata, parse_metadata
+from simplezarr.documents import OWN, RESERVED, Metadata, fetch_document, parse_metadata
 from simplezarr.errors import MetadataError, NodeNotFoundError, UnsupportedError, ZarrError
 from simplezarr.keys import join, normalize_path, reserved_name
 from simplezarr.leniency import collect
@@ -114,7 +114,7 @@ class _Check:
         key = join(node.path, node.own)
         with collect() as cases:
             try:
-                document = self.store.get(key)
+                document = fetch_document(self.store, key)
                 if document is not None:  # not deleted meanwhile
                     node.metadata = parse_metadata(self.store, node.path, key, document)
                     if isinstance(node.metadata, ArrayMetadata):

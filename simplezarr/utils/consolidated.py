@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from simplezarr.documents import Metadata, parse_copy
+from simplezarr.documents import Metadata, fetch_document, parse_copy
 from simplezarr.errors import ZarrError
 from simplezarr.keys import join
 from simplezarr.leniency import collect
@@ -62,7 +62,7 @@ def _are_same(copy: Metadata, node: Metadata) -> bool:
 
 def _has_attributes(store: Store, key: str, metadata: GroupMetadata) -> bool:
     """Whether a `.zmetadata` has the attributes of its own group."""
-    document = store.get(key)
+    document = fetch_document(store, key)
     if document is None:  # deleted meanwhile
         return True
     copies = load(document, key, ("metadata",))["metadata"]
