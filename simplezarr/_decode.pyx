@@ -15,8 +15,8 @@ from simplezarr._codecs cimport zstd_prefix
 from simplezarr._files cimport is_hollow, read_file
 from simplezarr._flights cimport flight_land, flight_wanted
 from simplezarr._pipeline cimport (
-    FREE_BYTES, Pipeline, chain_is_raw, free_bytes, give_back, region_extent, region_fill, region_keeps_order, region_permute, region_place,
-    region_whole)
+    FREE_BYTES, Pipeline, chain_is_raw, free_bytes, give_back, region_extent, region_fill, region_keeps_order,
+    region_permute, region_place, region_whole)
 from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._walk cimport Wanted, fetch, inner_count, inner_region, inner_spans, walk_shard
 from simplezarr._worker cimport (
@@ -129,7 +129,7 @@ cdef int decode_start(Worker *worker, const Chain *chain, const char *src, size_
 
 
 cdef bint is_hollow_chunk(const Chain *chain, const sz_file *file) noexcept nogil:
-    """Return whether a file, of which nothing says how long it may be, has holes for more than such a chunk may decode to."""
+    """Return whether a file whose size nothing tells has more in holes than such a chunk may decode to."""
     return chain.python != NULL and is_hollow(file, free_bytes(chain))
 
 
