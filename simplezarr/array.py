@@ -63,6 +63,8 @@ class Array(StoredValues):
     chunks: tuple[int, ...] = fixed(
         "_chunks", "create another array", "Shape of the unit of reading: chunk, or inner chunk."
     )
+    _chunks: tuple[int, ...]
+    _obstacles: list[str]
     #: Whether reading is reading other arrays, which `_take` does, and writing `_put`.
     _is_composed = False
     #: Whether chunks that are all fill value are stored; else they are deleted.

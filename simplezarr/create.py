@@ -74,13 +74,20 @@ def array_metadata(
         shape,
         data_type,
         outer or inner,
-        ChunkKeys.from_json(as_json(chunk_key_encoding), "chunk_key_encoding"),
+        _as_keys(chunk_key_encoding),
         fill,
         chain,
         as_attributes(attributes),
         names,
         grid=grid,
     )
+
+
+def _as_keys(value: Any) -> ChunkKeys:
+    """Return the chunk keys that a name, a name and a separator, or a Zarr JSON object mean."""
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        value = {"name": value[0], "configuration": {"separator": value[1]}}
+    return ChunkKeys.from_json(as_json(value), "chunk_key_encoding")
 
 
 def _as_names(names: Any, ndim: int) -> tuple[str | None, ...] | None:

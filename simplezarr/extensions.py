@@ -8,9 +8,12 @@
 
 import json
 import marshal
+import math
 import operator
 from collections.abc import Collection, Mapping
 from typing import Any
+
+import numpy as np
 
 from simplezarr.errors import MetadataError
 from simplezarr.leniency import tolerate
@@ -31,6 +34,7 @@ __all__ = [
 
 _EXTENSION_MEMBERS = frozenset(("name", "configuration", "must_understand"))
 _NO_CONFIGURATION: dict = {}
+_NONFINITE = {math.inf: "Infinity", -math.inf: "-Infinity"}
 # What was read from documents, or from their members by `mark_of` these, and may be used again; forgotten when a codec
 # or a data type is registered.
 remembered: dict[bytes, Any] = {}
@@ -69,24 +73,26 @@ def as_json(value: object) -> object:
     """Return what a caller in Python gives in place of JSON as plain JSON types, as `json.loads` would make them.
 
     NumPy's scalars and arrays, subclasses of `str`, `int` and `float`, tuples and mappings become what they stand for.
-    Other objects are left for the reader of the JSON to refuse.
+    NumPy's dtypes become their names, NaN and infinities what Zarr calls them. Other objects are left for the reader of
+    the JSON to refuse.
 
-    >>> import numpy as np
     >>> as_json({"name": np.str_("gzip"), "configuration": {"level": np.int8(1), "order": (1, 0)}})
     {'name': 'gzip', 'configuration': {'level': 1, 'order': [1, 0]}}
     """
-    if value is None or type(value) in (str, bool, int, float):
+    if value is None or type(value) in (str, bool, int):
         return value
     if isinstance(value, Mapping):
         return {as_json(name): as_json(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [as_json(item) for item in value]
-    for kind in (str, float, int):
-        if isinstance(value, kind):
-            return kind.__str__(value) if kind is str else kind(value)  # not what a subclass shows
-    tolist = getattr(value, "tolist", None)
-    if tolist is not None and hasattr(value, "__array__"):  # an array or a scalar of NumPy's
-        return as_json(tolist())
+    if isinstance(value, str):
+        return str.__str__(value)  # not what a subclass shows
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else _NONFINITE.get(float(value), "NaN")
+    if isinstance(value, (np.ndarray, np.generic)):
+        return as_json(value.tolist())
+    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, (np.generic, bool, int, float))):
+        return np.dtype(value).name
     try:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:

@@ -105,7 +105,7 @@ def _check_objects(array: np.ndarray, dtype: np.dtype, where: str) -> None:
             check_text(item, dtype, f"{where}[{', '.join(map(str, np.unravel_index(i, array.shape)))}]")
 
 
-def _check_kind(array: np.ndarray | np.generic, dtype: np.dtype, where: str) -> None:
+def _check_kind(array: Any, dtype: np.dtype, where: str) -> None:
     """Check an array without objects, of which all elements are of one kind."""
     if dtype.names:
         fields = array.dtype.names or ()

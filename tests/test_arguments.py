@@ -175,3 +175,39 @@ def test_codecs_with_numbers_of_numpy():
     }.items():
         a = sz.create_array({}, data=np.arange(4, dtype="f4"), codecs=[{"name": name, "configuration": settings}])
         np.testing.assert_allclose(a[...], np.arange(4), atol=0.01)
+
+
+@pytest.mark.parametrize("make", [
+    lambda dtype, order: [sz.codecs.Transpose(order=order), sz.codecs.Delta(dtype=dtype)],
+    lambda dtype, order: [
+        {"name": "transpose", "configuration": {"order": order}},
+        {"name": "numcodecs.delta", "configuration": {"dtype": dtype}},
+    ],
+    lambda dtype, order: [sz.codecs.CastValue(data_type=dtype), sz.codecs.Transpose(order=order)],
+    lambda dtype, order: [{"name": "cast_value", "configuration": {"data_type": dtype}}],
+])  # fmt: skip
+def test_data_types_and_arrays_in_codecs(make):
+    data = np.arange(6, dtype="i4").reshape(2, 3)
+    for dtype, order in ((np.dtype("i4"), np.array([1, 0])), (np.int32, (np.int8(1), np.int8(0))), ("int32", [1, 0])):
+        a = sz.create_array({}, data=data, codecs=make(dtype, order))
+        np.testing.assert_array_equal(a[...], data)
+        assert sz.open(a.store).metadata.codecs == a.metadata.codecs
+
+
+@pytest.mark.parametrize("make", [
+    lambda scalars: sz.codecs.CastValue(data_type="int16", scalar_map=scalars),
+    lambda scalars: {"name": "cast_value", "configuration": {"data_type": "int16", "scalar_map": scalars}},
+])  # fmt: skip
+def test_numbers_that_are_not_finite_in_codecs(make):
+    data = np.array([1, np.nan, np.inf])
+    scalars = {"encode": [(np.nan, -1), (np.inf, -2)], "decode": [(-1, float("nan")), (np.int8(-2), np.float32("inf"))]}
+    a = sz.create_array({}, data=data, codecs=[make(scalars)])
+    np.testing.assert_array_equal(sz.open(a.store)[...], data)
+
+
+def test_spellings_of_chunk_keys():
+    for given, key in ((("v2", "/"), "0/0"), (("default", "."), "c.0.0"), ([np.str_("v2"), "."], "0.0"), ("v2", "0.0")):
+        store = {}
+        sz.create_array(store, data=np.ones((2, 2)), chunk_key_encoding=given)
+        assert key in store
+    assert sz.create_array({}, shape=2, dtype=np.dtypes.StringDType).dtype == np.dtypes.StringDType()

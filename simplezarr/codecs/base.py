@@ -13,7 +13,7 @@ one. A chain is any number of array -> array codecs, one array -> bytes codec, a
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -40,6 +40,16 @@ __all__ = [
 ]
 
 Data = bytes | bytearray | memoryview
+
+_PLAIN = (str, int, float, bool, tuple, list)
+#: Types of what `as_json` makes plain values of, as far as fields are concerned.
+_JSON_LIKE = (str, float, dict, np.generic, np.ndarray)
+
+
+def _is_named_dtype(value: object, field: Field) -> bool:
+    """Return whether a value is a NumPy dtype, or a type that stands for one, if the field takes a name."""
+    is_dtype = isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic))
+    return is_dtype and "str" in str(field.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +99,12 @@ class Codec:
             cls.__post_init__ = make_plain_and_check  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
-        """Replace NumPy's scalars and subclasses of `str` by what they stand for, as JSON has them."""
+        """Replace what callers in Python have in place of JSON, such as NumPy's scalars, by plain values."""
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
-            if isinstance(value, (np.number, np.bool_)) or (isinstance(value, str) and type(value) is not str):
-                object.__setattr__(self, field.name, as_json(value))
+            if type(value) not in _PLAIN and (isinstance(value, _JSON_LIKE) or _is_named_dtype(value, field)):
+                plain = as_json(value)
+                object.__setattr__(self, field.name, tuple(plain) if type(plain) is list else plain)
 
     @classmethod
     def from_configuration(cls, configuration: dict | None, where: str) -> Self:
@@ -111,7 +122,7 @@ class Codec:
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
             if value is not None:
-                configuration[field.name] = list(value) if type(value) is tuple else value
+                configuration[field.name] = as_json(value)
         return {"name": self.name, "configuration": configuration} if configuration else {"name": self.name}
 
     @property

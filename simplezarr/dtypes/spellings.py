@@ -29,6 +29,8 @@ def as_data_type(dtype: Any, elements: np.ndarray | None = None) -> DataType:
     """
     if isinstance(dtype, DataType):
         return dtype
+    if isinstance(dtype, type) and issubclass(dtype, np.dtype):
+        dtype = dtype()  # type: ignore[call-overload]  # such as numpy.dtypes.StringDType
     dtype = as_json(dtype) if isinstance(dtype, (str, dict)) else dtype
     if isinstance(dtype, (type, str)) and dtype in _ANY_LENGTH:
         return parse_dtype(_ANY_LENGTH[dtype])
