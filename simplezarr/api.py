@@ -35,10 +35,10 @@ def as_store(store: StoreLike) -> Store:
             return MemoryStore(store)
         if not isinstance(store, os.PathLike):
             raise TypeError(f"a store is a path, a URL, a dict or a Store, not {type(store).__name__}")
-        store = os.fspath(store)
-    if isinstance(store, str) and "://" in store:
-        return LocalStore(_file_url_path(store))
-    return LocalStore(os.path.expanduser(store) if store[:1] in ("~", b"~") else store)
+    path = os.fspath(store)
+    if isinstance(path, str) and "://" in path:
+        return LocalStore(_file_url_path(path))
+    return LocalStore(os.path.expanduser(path) if path[:1] in ("~", b"~") else path)
 
 
 def _file_url_path(url: str) -> str:

@@ -95,9 +95,9 @@ def value_end(text: str, at: int) -> int:
             if not depth:
                 return token.end()
     elif text[at : at + 1] == '"':
-        token = next(_find_tokens(text, at), None)
-        if token is not None and token.start() == at:
-            return token.end()
+        string: re.Match[str] | None = next(_find_tokens(text, at), None)
+        if string is not None and string.start() == at:
+            return string.end()
     else:
         scalar = _SCALAR.match(text, at)
         if scalar is not None:

@@ -9,6 +9,7 @@ codecs can't do with the chunks is for `codecs.base.resolve_chain` to find when 
 """
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -147,7 +148,7 @@ class GroupMetadata:
     document: ClassVar[str] = "zarr.json"
 
     attributes: dict = field(default_factory=dict)
-    consolidated: dict[str, dict] | None = None
+    consolidated: Mapping[str, dict] | None = None
     extra: dict = field(default_factory=dict)
 
     def to_json(self) -> dict:

@@ -10,6 +10,7 @@ https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html. Reading ignores member
 ['.zarray', '.zattrs']
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -140,7 +141,7 @@ class GroupMetadataV2(GroupMetadata):
     def _members(self) -> dict:
         return {"zarr_format": _ZARR_FORMAT, **self.extra}
 
-    def _consolidated_to_bytes(self, nodes: dict[str, dict]) -> bytes:
+    def _consolidated_to_bytes(self, nodes: Mapping[str, dict]) -> bytes:
         documents = {}
         for path, members in {"": self.to_json(), **nodes}.items():
             own = {name: value for name, value in members.items() if name not in _ONLY_IN_COPIES}
