@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from simplezarr._pipeline import Pipeline
 from simplezarr._plan import chunk_plan
 from simplezarr._source import Source
 from simplezarr.access import assign, assign_chunk, fetch, take
-from simplezarr.attributes import Attributes
+from simplezarr.attributes import Attributes, change_handle
 from simplezarr.batch import read_many
 from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import bind
@@ -368,7 +369,7 @@ class Array(StoredValues):
         return self.shape
 
     def _reshape(self, metadata: ArrayMetadata) -> None:
-        self._metadata = metadata
+        change_handle(self, lambda before: replace(metadata, attributes=before.attributes))
 
 
 def _bind(metadata: ArrayMetadata, path: str) -> tuple[Pipeline, tuple[int, ...], list[str]]:

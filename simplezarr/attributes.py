@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any
 
+from simplezarr._locks import KeyLock
 from simplezarr.hierarchy import change_node, check_writable
 from simplezarr.metadata_json import Unusable, copy_json, plain_attributes
 
-__all__ = ["Attributes"]
+__all__ = ["Attributes", "change_handle"]
 
 
 class Attributes(MutableMapping):
@@ -85,7 +86,13 @@ class Attributes(MutableMapping):
         node = self._node
         check_writable(node)
         stored = change_node(node.store, node.path, lambda metadata: _changed(metadata, change))
-        node._metadata = replace(node.metadata, attributes=stored.attributes)
+        change_handle(node, lambda metadata: replace(metadata, attributes=stored.attributes))
+
+
+def change_handle(node: Any, change: Callable[[Any], Any]) -> None:
+    """Change what a handle knows of its node's metadata; of changes by several threads none is lost."""
+    with KeyLock(node, "metadata"):
+        node._metadata = change(node.metadata)
 
 
 def _changed(metadata: Any, change: Callable[[dict], dict]) -> Any:

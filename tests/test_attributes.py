@@ -3,11 +3,13 @@
 import datetime
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import simplezarr as sz
+from simplezarr import attributes
 from tests.helpers import python
 from tests.test_groups import TREE
 
@@ -180,6 +182,31 @@ def test_threads_lose_nothing(kind, tmp_path):
     for thread in threads:
         thread.join()
     assert len(sz.open(store).attrs) == 80
+
+
+def test_a_handle_loses_no_change_of_another_thread(monkeypatch):
+    """An array is resized just when its handle takes up the attributes that were stored."""
+    a = sz.create_array({}, data=[1, 2, 3], chunks=2)
+    threads = []
+
+    def meanwhile(metadata, **changes):
+        if threads or changes["attributes"] != {"x": 1} or metadata.attributes:
+            return replace(metadata, **changes)
+        if not inside:
+            inside.append(1)  # the change of the stored document, under its lock
+            return replace(metadata, **changes)
+        threads.append(threading.Thread(target=a.resize, args=(6,)))
+        threads[0].start()
+        threads[0].join(0.2)
+        return replace(metadata, **changes)
+
+    inside = []
+    monkeypatch.setattr(attributes, "replace", meanwhile)
+    a.attrs["x"] = 1
+    threads[0].join()
+    assert a.shape == a.metadata.shape == (6,)
+    assert a.attrs == {"x": 1}
+    assert a[5] == 0
 
 
 def test_processes_lose_nothing(tmp_path):
