@@ -107,7 +107,11 @@ class Json2(_Listed):
         return {member: configuration[member] for member in ("encoding", "strict") if member in configuration}
 
     def items(self, data: Data) -> Any:
-        return json.loads(bytes(data).decode(self.encoding), strict=self.strict)
+        text = bytes(data).decode(self.encoding)
+        try:
+            return json.loads(text, strict=self.strict)
+        except RecursionError:
+            raise ValueError("lists or objects are nested too deeply") from None
 
 
 @register_codec
