@@ -162,7 +162,10 @@ def _placed(filters: Any, compressor: Any, key: str) -> Iterator[tuple[Any, str]
 
 
 def _with_id(value: Any, where: str) -> Any:
-    """Return a codec's object, also if only its id is given."""
+    """Return a codec's object, also if only its id is given, or a list of one."""
+    if type(value) is list and len(value) == 1:
+        tolerate("list-of-one", where)
+        value = value[0]
     if type(value) is not str:
         return value
     tolerate("bare-id", where, show(value))
@@ -240,7 +243,7 @@ def _order_behind(value: dict, order: str | None, where: str) -> str | None:
         raise UnsupportedError(
             f"{where}: takes elements in {taken}-endian order, but gets them in {order}-endian order"
         )
-    named = next((member for member in _MADE if value.get(member) is not None), None)
+    named = next((member for member in _MADE if value.get(member) not in (None, "")), None)
     return _named_order(value, _MADE) if named else order
 
 

@@ -117,6 +117,28 @@ SPELLED_2 = {
         numcodecs.FixedScaleOffset(offset=100, scale=1, dtype="<i8"),
         ["filters[0].scale", "filters[0].offset"],
     ),
+    "delta of nothing": (
+        {"filters": [{"id": "delta", "dtype": "", "astype": ""}]},
+        numcodecs.Delta("<i8"),
+        ["filters[0].dtype", "filters[0].astype"],
+    ),
+    "lzma without filters": (
+        {"compressor": {"id": "lzma", "format": 1, "check": -1, "preset": None, "filters": []}},
+        numcodecs.LZMA(),
+        ["compressor.filters"],
+    ),
+    "capitals": (
+        {"compressor": {"id": "blosc", "cname": "LZ4", "clevel": 5, "shuffle": "NOSHUFFLE", "blocksize": 0}},
+        numcodecs.Blosc(),
+        ["compressor.cname", "compressor.shuffle"],
+    ),
+    "a place in capitals": (
+        {"filters": [{"id": "crc32", "location": "START"}]},
+        numcodecs.CRC32(),
+        ["filters[0].location"],
+    ),
+    "no place": ({"filters": [{"id": "crc32", "location": None}]}, numcodecs.CRC32(), ["filters[0].location"]),
+    "a list of one": ({"compressor": [{"id": "zlib", "level": 1}]}, ZLIB, ["compressor"]),
     "one filter": ({"filters": {"id": "zlib", "level": 1}}, ZLIB, ["filters"]),
     "an id alone": ({"compressor": "zlib"}, ZLIB, ["compressor"]),
     "an id alone in a list": ({"filters": ["zlib"]}, ZLIB, ["filters[0]"]),
@@ -233,6 +255,8 @@ UNUSABLE = [
     (codec("numcodecs.blosc", shuffle=3), numcodecs.Blosc(), "shuffle: 3"),
     (codec("numcodecs.zlib", level=10), ZLIB, "level: 10"),
     (codec("numcodecs.bz2", level=0), numcodecs.BZ2(), "level: 0"),
+    (codec("numcodecs.lzma", format=1, check=99), numcodecs.LZMA(), "check: 99"),
+    (codec("numcodecs.lzma", format=1, preset=6, filters="delta"), numcodecs.LZMA(), 'filters: "delta" is not a list'),
     (codec("numcodecs.lz4", acceleration=1.5), numcodecs.LZ4(), "acceleration: 1.5"),
 ]
 

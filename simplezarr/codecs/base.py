@@ -77,6 +77,7 @@ class Codec:
     - `name` is the codec's name in the metadata.
     - `required` lists members that a stored configuration must have, although they have defaults in Python.
     - `encoder_only` has the fields that decoding does not need, each with a value in place of one that can't be used.
+    - `words` are the fields that are one of some words, all in small letters; other software may write capitals.
     - `self_describing` says that decoding needs no field, and so no member that is unknown either.
     """
 
@@ -85,6 +86,7 @@ class Codec:
     required: ClassVar[tuple[str, ...]] = ()
     encoder_only: ClassVar[dict[str, object]] = {}
     self_describing: ClassVar[bool] = False
+    words: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **arguments: object) -> None:
         """Have the fields hold plain Python values before a class's own `__post_init__` checks them."""

@@ -42,6 +42,7 @@ class Blosc(NativeCodec):
         "blocksize": 0,
     }
     self_describing: ClassVar[bool] = True
+    words: ClassVar[tuple[str, ...]] = ("cname", "shuffle")
     cname: str = "zstd"
     clevel: int = 5
     shuffle: str = "shuffle"

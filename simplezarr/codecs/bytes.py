@@ -30,6 +30,7 @@ class Bytes(ArrayBytesCodec):
     """Elements as they are; `endian` is `"little"` or `"big"`, or `None` for data of single bytes."""
 
     name: ClassVar[str] = "bytes"
+    words: ClassVar[tuple[str, ...]] = ("endian",)
     endian: str | None = "little"
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from simplezarr.codecs.base import BoundedCodec, Data, NativeCodec
 from simplezarr.codecs.extras import extra
 from simplezarr.codecs.registry import register_codec
 from simplezarr.extensions import check_choice, check_integer
+from simplezarr.leniency import tolerate
 
 if TYPE_CHECKING:
     from simplezarr._codecs import Kernel
@@ -31,6 +32,14 @@ class Checksum(BoundedCodec):
     """Base of checksums of four bytes before or behind the data; verified when a chunk is read."""
 
     __slots__ = ()
+    words: ClassVar[tuple[str, ...]] = ("location",)
+
+    @classmethod
+    def adapt(cls, configuration: dict, where: str) -> dict:
+        if configuration.get("location", "end") not in (None, ""):
+            return configuration
+        tolerate("null-setting", f"{where}.configuration.location")  # a wrong guess is found by the checksum
+        return {member: value for member, value in configuration.items() if member != "location"}
 
     def checksum(self, data: Data) -> int:
         """Returns the checksum of `data`."""

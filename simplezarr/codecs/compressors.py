@@ -79,7 +79,7 @@ class Lzma(BoundedCodec):
     """
 
     name: ClassVar[str] = "numcodecs.lzma"
-    encoder_only: ClassVar[dict[str, object]] = {"check": -1, "preset": None}
+    encoder_only: ClassVar[dict[str, object]] = {"check": -1, "preset": None, "filters": None}
     format: int = lzma.FORMAT_XZ
     check: int = -1
     preset: int | None = None

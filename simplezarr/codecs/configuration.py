@@ -78,15 +78,16 @@ def _lenient(cls: type[C], configuration: dict, where: str) -> C:
     cases: dict[str, tuple[str, str]] = {}
     for member, value in configuration.items():
         if member in by_name:
-            usable[member] = _read(by_name[member], value)
+            usable[member] = _read(by_name[member], value, member in cls.words)
             if not _same(usable[member], value):
                 cases[member] = "spelled-setting", f"{show(value)} is read as {show(usable[member])}"
         elif cls.self_describing:
             problems[member] = "unknown member"
         else:
             refuse_unknown(configuration, by_name, where)
-    for member in cls.encoder_only:
-        _put_default(cls, by_name[member], usable, problems, cases)
+    for field in by_name.values():
+        if field.name in cls.encoder_only or (field.default is None and usable.get(field.name) is not None):
+            _put_default(cls, field, usable, problems, cases)
     for member in cls.required:
         if member not in usable and member not in cls.encoder_only:
             raise MetadataError(f"{where}.{member}: missing; {cls.name} needs it")
@@ -100,7 +101,7 @@ def _lenient(cls: type[C], configuration: dict, where: str) -> C:
 
 
 def _put_default(cls: type["Codec"], field: Field, usable: dict, problems: dict, cases: dict) -> None:
-    """Deal with a setting for encoding that is missing, or that some software writes so if it means the default."""
+    """Deal with a setting that is missing, or that some software writes so if it means the default."""
     member, value = field.name, usable.get(field.name)
     if value is not None and value != "" and value != []:
         return
@@ -120,22 +121,26 @@ def _with_stand_ins(cls: type[C], usable: dict, problems: dict, where: str) -> C
 
     These are added to `problems`.
     """
+    first: MetadataError | None = None
     while True:
         try:
             return _exact(cls, usable, where)
         except MetadataError as error:
+            first = first or error
             found = _member_of(str(error).removeprefix(f"{where}."))
             member = found[1] if found else ""
             if member not in cls.encoder_only or member in problems:
-                raise
+                raise first from None
             usable[member], problems[member] = cls.encoder_only[member], found[2]  # type: ignore[index]
 
 
 # ---- values ----
 
 
-def _read(field: Field, value: Any) -> Any:
+def _read(field: Field, value: Any, is_word: bool) -> Any:
     """Return a value as the field takes it, as it is if its meaning is not certain."""
+    if is_word and type(value) is str:
+        return value.strip().lower()
     for kind in get_args(field.type) or (field.type,):
         if kind is bool:
             return _as_flag(value)

@@ -43,6 +43,7 @@ class Zfp(ArrayBytesCodec):
     """
 
     name: ClassVar[str] = "zfp"
+    words: ClassVar[tuple[str, ...]] = ("mode",)
     mode: str
     tolerance: float | None = None
     rate: float | None = None
