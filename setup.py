@@ -30,6 +30,7 @@ EXTENSIONS = {  # module: (C files, archives)
     "_flights": (["copy"], []),
     "_locks": ([], []),
     "_pool": ([], []),
+    "_turns": ([], []),
     "_crew": ([], []),
     "_blocks": (["copy", "copy_run"], []),
     "_walk": ([], []),

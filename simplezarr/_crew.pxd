@@ -28,23 +28,6 @@ cdef class Counter:
     cdef int64_t next, n
 
 
-cdef struct Guest:  # a thread that waits at a gate, on its stack
-    Guest *next
-    PyThread_type_lock turn
-    bint inside
-
-
-@cython.final
-cdef class Gate:
-    cdef Py_ssize_t room
-    cdef Guest *first
-    cdef Guest *last
-
-    cdef int wait(self, Guest *me) except -1
-    cdef void leave(self) noexcept
-    cdef void forget(self, Guest *me) noexcept
-
-
 @cython.final
 cdef class Queue:
     cdef object pairs

@@ -68,14 +68,6 @@ class Counter:
     def stop(self) -> None: ...
 
 @final
-class Gate:
-    """`with gate:` lets so many threads in at a time, in the order in which they come."""
-
-    def __new__(cls, room: int) -> Self: ...
-    def __enter__(self) -> None: ...
-    def __exit__(self, *error: object) -> None: ...
-
-@final
 class Queue:
     """Futures that wait for a thread, each with an item that says what it is to become."""
 

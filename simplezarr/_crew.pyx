@@ -11,8 +11,8 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 
 from simplezarr._pool cimport (
-    QUEUED, Pool, PyThread_free_lock, PyThread_release_lock, enqueue, forks, is_alone, lock, new_lock,
-    pool_for, unlock, wait_for)
+    QUEUED, Pool, PyThread_free_lock, PyThread_release_lock, enqueue, forks, is_alone, lock, new_lock, pool_for, unlock,
+    wait_for)
 from simplezarr._pool import get_num_threads
 
 cdef extern from "atomic.h" nogil:
@@ -193,88 +193,6 @@ cdef class Counter:
 
     def stop(self):
         sz_add(&self.next, self.n)
-
-
-# ---------------------------------------------------------------- few at a time
-
-@cython.final
-cdef class Gate:
-    """`with gate:` lets so many threads in at a time, in the order in which they come."""
-
-    def __cinit__(self, Py_ssize_t room):
-        self.room = room
-
-    def __enter__(self):
-        cdef Guest me
-        lock()
-        me.inside = self.room > 0
-        self.room -= me.inside
-        unlock()
-        if not me.inside:
-            me.turn = new_lock()
-            try:
-                self.wait(&me)
-            finally:
-                PyThread_release_lock(me.turn)
-                PyThread_free_lock(me.turn)
-
-    def __exit__(self, *error):
-        lock()
-        self.leave()
-        unlock()
-
-    cdef int wait(self, Guest *me) except -1:
-        """Stand in line; if a signal handler raises, leave it."""
-        cdef bint joined = False
-        lock()
-        me.inside = self.room > 0
-        self.room -= me.inside
-        if not me.inside:
-            me.next = NULL
-            if self.first == NULL:
-                self.first = me
-            else:
-                self.last.next = me
-            self.last = me
-            joined = True
-        unlock()
-        if not joined:
-            return 0
-        try:
-            while not wait_for(me.turn):
-                pass
-        except BaseException:
-            lock()
-            if me.inside:  # meanwhile it was let in
-                self.leave()
-            else:
-                self.forget(me)
-            unlock()
-            raise
-        return 0
-
-    cdef void leave(self) noexcept:
-        """Let the next one in; the caller holds the guard."""
-        cdef Guest *guest = self.first
-        if guest == NULL:
-            self.room += 1
-            return
-        self.first = guest.next
-        guest.inside = True
-        PyThread_release_lock(guest.turn)
-
-    cdef void forget(self, Guest *me) noexcept:
-        """Take a guest out of the line; the caller holds the guard."""
-        cdef Guest *before = NULL
-        cdef Guest *guest = self.first
-        while guest != me:
-            before, guest = guest, guest.next
-        if before == NULL:
-            self.first = me.next
-        else:
-            before.next = me.next
-        if self.last == me:
-            self.last = before
 
 
 # ---------------------------------------------------------------- calls that nobody waits for here

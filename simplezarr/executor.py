@@ -1,4 +1,4 @@
-"""Threads, as the rest of the package uses them; it and the two compiled modules below it are all that starts any.
+"""Threads, as the rest of the package uses them; it and the compiled modules below it are all that starts any.
 
 The rule that rules out deadlocks: whoever waits, works. The caller of `drain` or `run` is always one of the workers,
 so the work gets done even if no pool thread ever comes to help; what it then waits for are calls that run, never calls
@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from simplezarr._crew import Gate, Queue, drain, put_call, run, spare
+from simplezarr._crew import Queue, drain, put_call, run, spare
 from simplezarr._pool import get_num_threads, in_pool, is_alone, use_threads
+from simplezarr._turns import Gate
 
 if TYPE_CHECKING:
     from concurrent.futures import Future as Future

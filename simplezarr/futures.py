@@ -7,12 +7,21 @@ from functools import partial
 from typing import Any
 
 from simplezarr._pool import in_pool
+from simplezarr._turns import Condition
 
 __all__ = ["Future"]
 
 
 class Future(concurrent.futures.Future[Any]):
-    """A Future of which each callback is called, also after one that raises SystemExit or KeyboardInterrupt."""
+    """A Future of which each callback is called, also after one that raises SystemExit or KeyboardInterrupt.
+
+    Interrupting who waits for it harms nothing; with a `threading.Condition` the thread that fulfils it could wait for
+    ever for its lock.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._condition = Condition()  # type: ignore[assignment]
 
     def add_done_callback(self, fn: Callable[[concurrent.futures.Future[Any]], object]) -> None:
         """As the base class; what a callback raises in a thread of a pool is logged, whatever it is.

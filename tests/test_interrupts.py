@@ -1,10 +1,14 @@
 """Interrupts: whatever a signal handler raises, and wherever, no lock stays locked and nothing leaks."""
 
+import asyncio
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+from concurrent import futures
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +19,8 @@ import simplezarr as sz
 from simplezarr import _pool, executor
 from simplezarr._locks import KeyLock
 from simplezarr._pool import in_pool
+from simplezarr._turns import Condition
+from simplezarr.futures import Future
 from simplezarr.stores import MemoryStore
 from tests.helpers import within
 
@@ -82,6 +88,33 @@ def count_events(operation):
     finally:
         sys.settrace(before)
     return count
+
+
+def raise_at(moments, operation):
+    """Call an operation, and raise in it when so many seconds have passed, and again when so many more have."""
+    first, second = moments
+    delays, over = [second], False
+
+    def handle(*_):
+        if not over:
+            if delays:
+                signal.setitimer(signal.ITIMER_REAL, delays.pop())
+            raise Stop
+
+    before = signal.signal(signal.SIGALRM, handle)
+    try:
+        try:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, first)
+                operation()
+            finally:
+                over = True
+        except Stop:
+            over = True
+    except Stop:
+        over = True
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
 
 
 def in_thread(operation):
@@ -368,3 +401,87 @@ def test_an_interrupt_before_a_gate_takes_no_place_in_it():
     assert [future.result(30) for future in held] == [None] * 4
     with gate, gate, gate, gate:
         pass
+
+
+# ---------------------------------------------------------------- waiting for a Future
+
+
+def test_conditions():
+    condition, seen = Condition(), []
+
+    def wait(i):
+        with condition:
+            seen.append(i)
+            return condition.wait(20)
+
+    with ThreadPoolExecutor(4) as threads:
+        waiting = [threads.submit(wait, i) for i in range(4)]
+        while len(seen) < 4:
+            time.sleep(0.001)
+        with condition, condition:
+            condition.notify(2)
+        done, _ = futures.wait(waiting, 20, futures.FIRST_COMPLETED)
+        assert all(future.result() for future in done)
+        with condition:
+            condition.notify_all()
+        assert [future.result(20) for future in waiting] == [True] * 4
+    with condition, condition:
+        start = time.monotonic()
+        assert condition.wait(0.1) is False
+        assert time.monotonic() - start > 0.09
+    for method in [condition.release, condition.wait, condition.notify, condition.notify_all]:
+        with pytest.raises(RuntimeError, match="does not hold"):
+            method()
+    in_thread(lambda: use(condition))
+
+
+def test_who_waits_for_a_condition_hears_signals_and_holds_it_then():
+    condition = Condition()
+    for timeout in (None, 20, 0.2):
+        threading.Timer(0.1, tell_main).start()
+        with condition, condition:
+            with pytest.raises(KeyboardInterrupt):
+                condition.wait(timeout)
+            condition.notify_all()
+        in_thread(partial(use, condition))
+
+
+def test_a_future_is_one_of_the_standard_library():
+    one, two = Future(), Future()
+    threading.Timer(0.05, one.set_result, [1]).start()
+    assert futures.wait([one, two], 20, futures.FIRST_COMPLETED) == ({one}, {two})
+    threading.Timer(0.05, two.set_exception, [KeyError("x")]).start()
+    assert list(futures.as_completed([one, two], 20)) == [one, two]
+    with pytest.raises(KeyError):
+        two.result(20)
+    with pytest.raises(TimeoutError):
+        Future().result(0.01)
+
+    async def wait():
+        future = Future()
+        threading.Timer(0.05, future.set_result, [3]).start()
+        return await asyncio.wrap_future(future)
+
+    assert asyncio.run(wait()) == 3
+
+
+@pytest.mark.usefixtures("pool")
+def test_an_interrupt_of_who_waits_for_a_future_does_not_stop_its_thread():
+    """Where the standard library calls a function of its own, a signal handler may run, and raise."""
+    waiting = (threading.__file__, futures._base.__file__)
+    for at in range(20):
+        future, count = executor.submit(time.sleep, 0.01), 0
+
+        def trace(frame, *_):
+            nonlocal count
+            count += frame.f_code.co_filename in waiting
+            if count > at:  # noqa: B023
+                sys.settrace(None)
+                raise Stop
+
+        sys.settrace(trace)
+        with contextlib.suppress(Stop):
+            future.result(20)
+        sys.settrace(None)
+        assert within(10, future.result, 5) is None
+        wait_until_idle()

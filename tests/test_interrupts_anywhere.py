@@ -15,7 +15,7 @@ import simplezarr as sz
 from simplezarr import _pool
 from simplezarr.stores import LocalStore, MemoryStore, SlowStore
 from tests.helpers import python, within
-from tests.test_interrupts import Stop, count_events, interrupted, wait_until_idle
+from tests.test_interrupts import count_events, interrupted, raise_at, wait_until_idle
 
 POINTS = int(os.environ.get("SIMPLEZARR_CAMPAIGN", 20))
 DATA = np.arange(48, dtype="i4").reshape(6, 8)
@@ -114,31 +114,6 @@ def test_interrupted_anywhere(name, kind, tmp_path):
 
 
 # ---------------------------------------------------------------- signals
-
-
-def raise_at(moments, operation):
-    """Call an operation, and raise in it when so many seconds have passed, and again when so many more have."""
-    moments = [*moments]
-
-    def handle(*_):
-        if moments:
-            signal.setitimer(signal.ITIMER_REAL, moments.pop(0))
-            raise Stop
-        # the last one is not raised: it comes after all others
-
-    signal.signal(signal.SIGALRM, handle)
-    try:
-        try:
-            try:
-                signal.setitimer(signal.ITIMER_REAL, moments.pop(0))
-                operation()
-            finally:
-                moments.clear()
-        except Stop:
-            moments.clear()
-    except Stop:
-        moments.clear()
-    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def campaign(kind, rounds, seed):
