@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from simplezarr._locks import KeyLock
+from simplezarr.errors import MetadataError
 from simplezarr.hierarchy import change_node, check_writable
 from simplezarr.metadata_json import Unusable, copy_json, plain_attributes
 
@@ -85,7 +86,13 @@ class Attributes(MutableMapping):
     def _change(self, change: Callable[[dict], dict]) -> None:
         node = self._node
         check_writable(node)
-        stored = change_node(node.store, node.path, lambda metadata: _changed(metadata, change))
+
+        def changed(stored: Any) -> Any:
+            if type(stored) is not type(node.metadata):
+                raise MetadataError(f"{node.name} of {node.store!r} was replaced since it was opened; open it again")
+            return replace(stored, attributes=change(stored.attributes))
+
+        stored = change_node(node.store, node.path, changed)
         change_handle(node, lambda metadata: replace(metadata, attributes=stored.attributes))
 
 
@@ -93,7 +100,3 @@ def change_handle(node: Any, change: Callable[[Any], Any]) -> None:
     """Change what a handle knows of its node's metadata; of changes by several threads none is lost."""
     with KeyLock(node, "metadata"):
         node._metadata = change(node.metadata)
-
-
-def _changed(metadata: Any, change: Callable[[dict], dict]) -> Any:
-    return replace(metadata, attributes=change(metadata.attributes))

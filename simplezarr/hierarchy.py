@@ -8,7 +8,7 @@ What holds at every moment, also if the process ends or the store fails in betwe
   claim is one lock for arrays and groups of every format. So there is one creator at a time, and what a creator removes
   after a failure is its own.
 - Claims are waited for from the top down, so that waits form no cycle. Missing groups above are made before the claim
-  is taken. A remover holds its claim and waits for the writers below it (`Store.delete_prefix`). A creator reads the
+  is taken. A remover holds its claim and waits for the writers below it. A creator reads the
   documents above once it has its claim: either it finds a removed group missing, or the removal waits for it.
 - A document is changed and deleted under its lock: read, changed, written, so that two writers lose nothing of each
   other. The holder of such a lock waits for no claim.
@@ -18,7 +18,7 @@ What holds at every moment, also if the process ends or the store fails in betwe
 
 import errno
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -148,12 +148,16 @@ def _complete(store: Store, path: str, metadata: Metadata, fill: Fill | None) ->
     except BaseException:
         if fill is not None and isinstance(metadata, ArrayMetadata):
             with suppress(Exception):  # the first error is the one to raise
-                keys = metadata.chunk_keys
-                if store.get(own) != documents[own]:
-                    _delete_keys(store, [*_chunks_below(store, path, _chunk_names(store, path, keys), keys)])
+                _remove_chunks(store, path, metadata.chunk_keys)
         raise
     if not created:  # in a store whose locks do not reach that creator
         raise NodeExistsError(f"{own!r} of {store!r} was created concurrently by another writer")
+
+
+def _remove_chunks(store: Store, path: str, keys: ChunkKeys) -> None:
+    """Remove the chunks of a node that was not completed. If its document is there, what failed came after that."""
+    if not _own_documents(store, path):
+        _delete_keys(store, [*_chunks_below(store, path, _chunk_names(store, path, keys), keys)])
 
 
 def _claim(store: Store, path: str) -> AbstractContextManager[object]:
@@ -229,12 +233,14 @@ def _delete_keys(store: Store, keys: Sequence[str]) -> None:
 
 def _erase(store: Store, path: str, documents: Sequence[str], below: bool = True) -> None:
     """Delete a node, its document first: what is left if this fails is no node, never an array that lacks chunks."""
+    prefix = f"{path}/" if path else ""
     with Writing():
         for key in documents:
             with store.lock(key):
                 store.delete(key)
         if below:
-            store.delete_prefix(f"{path}/" if path else "")
+            store.wait_for_writers(prefix)
+            store.delete_prefix(prefix)
 
 
 def remove_node(store: Store, path: str) -> None:
@@ -261,8 +267,19 @@ def _remove(store: Store, path: str, claim: AbstractContextManager[object] | Non
                 raise NodeNotFoundError(f"there is no node at /{path} of {store!r}; it was deleted concurrently")
             check_strays(store, path)
         with copies_dropped(store, above) as drop:
-            drop()
+            with _suppress_if_full():  # copies are looked for again when there is room
+                drop()
             _erase(store, path, documents, below=claim is not None)
+
+
+@contextmanager
+def _suppress_if_full() -> Iterator[None]:
+    """Pass over an error that says that the disk, or the user's part of it, is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
 
 
 def _remove_link(store: Store, path: str) -> bool:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Store",
-    "await_writers",
     "byte_view",
     "check_key",
     "check_prefix",
@@ -33,6 +32,7 @@ __all__ = [
     "names_below",
     "reads_by",
     "too_large",
+    "wait_for_locks",
 ]
 
 _PARTS = ("get_range", "get_ranges")
@@ -141,12 +141,7 @@ class Store(ABC):
         raise ReadOnlyError(f"{key!r} can't be deleted: {self!r} is a store without a `delete` method")
 
     def delete_prefix(self, prefix: str) -> None:
-        """Remove all keys below a prefix; that there are none is no error.
-
-        Other threads that hold the lock of a key below it are waited for first, so that what they store is removed too
-        (a `LocalStore` also waits for those of other processes). A store with a `lock` of its own should do likewise.
-        """
-        await_writers(self, check_prefix(prefix))
+        """Remove all keys below a prefix; that there are none is no error."""
         keys = [*self.list(prefix)]
         executor.run(lambda i: self.delete(keys[i]), len(keys), executor.width(self))
 
@@ -169,6 +164,14 @@ class Store(ABC):
         check_key(key)
         self.check_writable(key)
         return KeyLock(self, key)
+
+    def wait_for_writers(self, prefix: str) -> None:
+        """Wait for the other threads that hold the lock of a key below a prefix.
+
+        It is called before a node is deleted with `delete_prefix`, so that what they store is deleted too. A store with
+        a `lock` of its own should wait for those who hold that, if it can.
+        """
+        wait_for_locks(self, check_prefix(prefix))
 
     def create(self, key: str, value: "Buffer") -> bool:
         """Store a value unless there is such a key; return whether it was stored.
@@ -225,7 +228,7 @@ class Store(ABC):
         return f"{type(self).__name__}()"
 
 
-def await_writers(owner: object, prefix: str) -> None:
+def wait_for_locks(owner: object, prefix: str) -> None:
     """Wait for the other threads that are inside a `KeyLock` of this owner, of a key below a prefix with its slash."""
     for key in KeyLock.held_below(owner, prefix):
         with KeyLock(owner, key):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from simplezarr._files import file_bytes
 from simplezarr._locks import KeyLock
 from simplezarr._replace import HAVE_FILES
-from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, reads_by, too_large
+from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, reads_by, too_large, wait_for_locks
 from simplezarr.stores.file_reader import MISSING, FileReader, list_directory, open_file, size_of, status
 from simplezarr.stores.reader import Reader
 
@@ -197,6 +197,10 @@ class LocalStore(Store):
         """
         super().check_writable(prefix)
         remove_tree(self._directory(check_prefix(prefix)), self.root, self.follow_symlinks)
+
+    def wait_for_writers(self, prefix: str) -> None:
+        """As `Store.wait_for_writers`; `delete_prefix` also waits for other processes."""
+        wait_for_locks(None, f"{self.root}/{check_prefix(prefix)}")
 
     def is_link(self, prefix: str) -> bool:
         """Whether the directory of a prefix is a symbolic link, which `delete_prefix` removes as such."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from simplezarr._locks import KeyLock
 from simplezarr.stores.base import (
     Store,
-    await_writers,
     byte_view,
     check_key,
     check_prefix,
     clip_range,
     names_below,
     reads_by,
+    wait_for_locks,
 )
 from simplezarr.stores.reader import Reader, Snapshot
 
@@ -73,7 +73,6 @@ class MemoryStore(Store):
 
     def delete_prefix(self, prefix: str) -> None:
         self.check_writable(prefix)
-        await_writers(self.values, check_prefix(prefix))
         for key in self.list(prefix):
             self.values.pop(key, None)
 
@@ -81,6 +80,9 @@ class MemoryStore(Store):
         check_key(key)
         self.check_writable(key)
         return KeyLock(self.values, key)  # of all stores over this dict
+
+    def wait_for_writers(self, prefix: str) -> None:
+        wait_for_locks(self.values, check_prefix(prefix))
 
     def size(self, key: str) -> int | None:
         check_key(key)

@@ -87,6 +87,9 @@ class WrapperStore(Store):
         self.check_writable(key)
         return self.store.lock(key)
 
+    def wait_for_writers(self, prefix: str) -> None:
+        self.store.wait_for_writers(prefix)
+
     def is_link(self, prefix: str) -> bool:
         return self.store.is_link(prefix)
 
