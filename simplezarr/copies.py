@@ -9,22 +9,45 @@ was stored after the mark, so its second look finds the mark, or the copy, and r
 import errno
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 from simplezarr import executor
-from simplezarr.documents import COPIES, OWN, drop_copies, fetch_document, find_document
-from simplezarr.errors import MetadataError, ZarrWarning
+from simplezarr.documents import (
+    COPIES,
+    OWN,
+    change_documents,
+    child_names,
+    drop_copies,
+    fetch_document,
+    find_document,
+    parse_documents,
+    read_copy,
+    read_documents,
+)
+from simplezarr.errors import (
+    MetadataError,
+    NodeExistsError,
+    NodeNotFoundError,
+    UnsupportedError,
+    ZarrError,
+    ZarrWarning,
+)
 from simplezarr.json_text import REMOVED, patch
 from simplezarr.keys import join
 from simplezarr.leniency import collect
-from simplezarr.metadata import ArrayMetadata
+from simplezarr.metadata import ArrayMetadata, GroupMetadata
 from simplezarr.metadata_json import load
 from simplezarr.metadata_v2 import ARRAY, CONSOLIDATED, GROUP
 from simplezarr.stores.base import Store
 
-__all__ = ["Above", "copies_dropped", "groups_above", "is_marked", "mark", "unmark", "unmarked"]
+__all__ = ["Above", "consolidate", "copies_dropped", "groups_above"]
 
+#: The key of a lock, which is never stored.
+CONSOLIDATION = "zarr.json.consolidation"
+#: How often a group is consolidated anew because what is below it was changed meanwhile.
+ATTEMPTS = 32
 #: The mark: the member that holds the copy (in Zarr 3) is there, but null.
 MARK = {COPIES: None}
 
@@ -140,27 +163,27 @@ def _drop_copy(store: Store, place: Above) -> None:
         warnings.warn(f"{message}: {error}; consolidate again", ZarrWarning, stacklevel=2)
 
 
-def mark(store: Store, key: str) -> None:
+def _mark(store: Store, key: str) -> None:
     """Put the mark of a consolidation into a group's document; a copy that is there serves as well."""
-    _change_document(store, key, lambda document, key: None if is_marked(document, key) else patch(document, MARK))
+    _change_document(store, key, lambda document, key: None if _is_marked(document, key) else patch(document, MARK))
 
 
-def unmark(store: Store, key: str) -> None:
+def _unmark(store: Store, key: str) -> None:
     """Remove the mark of a consolidation that has failed."""
 
     def change(document: bytes, key: str) -> bytes | None:
-        return unmarked(document) if load(document, key).get(COPIES, MARK) is None else None
+        return _unmarked(document) if load(document, key).get(COPIES, MARK) is None else None
 
     _change_document(store, key, change)
 
 
-def is_marked(document: bytes, key: str) -> bool:
+def _is_marked(document: bytes, key: str) -> bool:
     """Return whether nothing below a group was changed since its document was marked."""
     with collect():
         return COPIES in load(document, key)
 
 
-def unmarked(document: bytes) -> bytes:
+def _unmarked(document: bytes) -> bytes:
     """Return a group's document without mark or copy."""
     return patch(document, {COPIES: REMOVED})
 
@@ -172,3 +195,75 @@ def _change_document(store: Store, key: str, change: Callable[[bytes, str], byte
         changed = None if document is None else change(document, key)
         if changed is not None:
             store.set(key, changed)
+
+
+def consolidate(store: Store, path: str) -> GroupMetadata:
+    """Store copies of all documents below a group in the group's own; return its metadata.
+
+    The documents are copied as they are, sorted by depth and name. All of one depth are fetched at once.
+    """
+    with store.lock(join(path, CONSOLIDATION)):
+        for _ in range(ATTEMPTS):
+            metadata = _consolidate(store, path)
+            if metadata is not None:
+                return metadata
+    raise ZarrError(
+        f"/{path} of {store!r}: other writers changed what is below it each time it was consolidated; "
+        "consolidate it when they have finished"
+    )
+
+
+def _consolidate(store: Store, path: str) -> GroupMetadata | None:
+    """Consolidate a group; None if something was changed meanwhile."""
+    found = find_document(store, path)
+    if found is None:
+        raise NodeNotFoundError(f"there is no node at /{path} of {store!r} any more")
+    key = found[0]
+    _mark(store, key)
+    try:
+        nodes, texts = _copies_below(store, path)
+        with store.lock(key):
+            document = fetch_document(store, key)
+            if document is None or not _is_marked(document, key):
+                return None
+            documents = read_documents(store, path, key, _unmarked(document))
+            before = parse_documents(path, documents)
+            if not isinstance(before, GroupMetadata):
+                raise NodeExistsError(f"/{path} of {store!r} is an array, not a group")
+            _check_formats(path, nodes, before.zarr_format)
+            changed = change_documents(path, documents, before, before, texts)
+            changed.setdefault(key, documents[before.document])  # the mark goes last, once the copy is there (Zarr 2)
+            for name, content in changed.items():
+                store.set(name, content)
+        return replace(before, consolidated=nodes)
+    except BaseException:
+        with suppress(Exception):  # the first error is the one to raise
+            _unmark(store, key)
+        raise
+
+
+def _copies_below(store: Store, path: str) -> tuple[dict[str, dict], dict[str, dict]]:
+    """Return the members, and the texts, of all documents below a group, by path relative to it."""
+    found: dict[str, dict] = {}
+    texts: dict[str, dict] = {}
+    level, width = [path], executor.width(store)
+    while level:
+        names = executor.gather(lambda group: child_names(store, group), level, width)
+        paths = [join(group, name) for group, below in zip(level, names, strict=True) for name in below]
+        copies = executor.gather(lambda node: read_copy(store, node), paths, width)
+        level = []
+        for node, copy in zip(paths, copies, strict=True):
+            if copy is not None:
+                below = node[len(path) :].lstrip("/")
+                found[below], texts[below] = copy
+                if found[below].get("node_type") == "group":
+                    level.append(node)
+    return found, texts
+
+
+def _check_formats(path: str, nodes: dict[str, dict], zarr_format: int) -> None:
+    for node, members in nodes.items():
+        if members.get("zarr_format") != zarr_format:
+            raise UnsupportedError(
+                f"/{join(path, node)} is of another format than the group /{path}; a copy can't be of both"
+            )

@@ -8,6 +8,7 @@ from simplezarr import executor
 from simplezarr.array import Array
 from simplezarr.attributes import Attributes
 from simplezarr.consolidated import Copies
+from simplezarr.copies import consolidate
 from simplezarr.create import as_attributes, check_format
 from simplezarr.documents import (
     child_names,
@@ -22,7 +23,7 @@ from simplezarr.documents import (
 )
 from simplezarr.errors import NodeExistsError, NodeNotFoundError
 from simplezarr.handles import fixed
-from simplezarr.hierarchy import check_writable, consolidate, create_node, format_above, remove_node
+from simplezarr.hierarchy import check_writable, create_node, format_above, remove_node
 from simplezarr.keys import join, normalize_path
 from simplezarr.metadata import ArrayMetadata, GroupMetadata
 from simplezarr.stores.base import Store

@@ -1,4 +1,4 @@
-"""The documents of a hierarchy in a store: nodes are made, changed, removed and consolidated here.
+"""The documents of a hierarchy in a store: nodes are made, changed and removed here.
 
 What holds at every moment, also if the process ends or the store fails in between:
 
@@ -19,44 +19,39 @@ What holds at every moment, also if the process ends or the store fails in betwe
 import errno
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 from simplezarr import executor
 from simplezarr._flights import Writing
-from simplezarr.copies import Above, copies_dropped, groups_above, is_marked, mark, unmark, unmarked
+from simplezarr.copies import Above, copies_dropped, groups_above
 from simplezarr.documents import (
     OWN,
     Metadata,
     change_documents,
-    child_names,
     encode_metadata,
     fetch_document,
     find_document,
     group_of_format,
     has_metadata,
     parse_documents,
-    read_copy,
     read_documents,
 )
-from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError, ZarrError
+from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError
 from simplezarr.keys import ChunkKeys, join
 from simplezarr.metadata import ArrayMetadata, GroupMetadata
 from simplezarr.metadata_v2 import GROUP, GroupMetadataV2
 from simplezarr.stores.base import Store
 from simplezarr.strays import check_strays
 
-__all__ = ["change_node", "check_writable", "child_names", "consolidate", "create_node", "format_above", "remove_node"]
+__all__ = ["change_node", "check_writable", "create_node", "format_above", "remove_node"]
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no room, for bytes or for files
 
 Around = Callable[[tuple[Any, Any]], AbstractContextManager[object]]
 
-#: Keys that are locked but never stored, so that no change of theirs can end the lock.
-CLAIM, CONSOLIDATION = "zarr.json.claim", "zarr.json.consolidation"
-#: How often a group is consolidated anew because what is below it was changed meanwhile.
-ATTEMPTS = 32
+#: A key that is locked but never stored, so that no change of its value can end the lock.
+CLAIM = "zarr.json.claim"
 
 Found = tuple[str, bytes] | None
 Fill = Callable[[], object]
@@ -332,78 +327,3 @@ def format_above(store: Store, path: str) -> int:
         if group.found is not None:
             return GroupMetadataV2.zarr_format if group.found[0].endswith(GROUP) else GroupMetadata.zarr_format
     return GroupMetadata.zarr_format
-
-
-# ---- consolidated metadata ----
-
-
-def consolidate(store: Store, path: str) -> GroupMetadata:
-    """Store copies of all documents below a group in the group's own; return its metadata.
-
-    The documents are copied as they are, sorted by depth and name. All of one depth are fetched at once.
-    """
-    with store.lock(join(path, CONSOLIDATION)):
-        for _ in range(ATTEMPTS):
-            metadata = _consolidate(store, path)
-            if metadata is not None:
-                return metadata
-    raise ZarrError(
-        f"/{path} of {store!r}: other writers changed what is below it each time it was consolidated; "
-        "consolidate it when they have finished"
-    )
-
-
-def _consolidate(store: Store, path: str) -> GroupMetadata | None:
-    """Consolidate a group; None if something was changed meanwhile."""
-    found = find_document(store, path)
-    if found is None:
-        raise NodeNotFoundError(f"there is no node at /{path} of {store!r} any more")
-    key = found[0]
-    mark(store, key)
-    try:
-        nodes, texts = _copies_below(store, path)
-        with store.lock(key):
-            document = fetch_document(store, key)
-            if document is None or not is_marked(document, key):
-                return None
-            documents = read_documents(store, path, key, unmarked(document))
-            before = parse_documents(path, documents)
-            if not isinstance(before, GroupMetadata):
-                raise NodeExistsError(f"/{path} of {store!r} is an array, not a group")
-            _check_formats(path, nodes, before.zarr_format)
-            changed = change_documents(path, documents, before, before, texts)
-            changed.setdefault(key, documents[before.document])  # the mark goes last, once the copy is there (Zarr 2)
-            for name, content in changed.items():
-                store.set(name, content)
-        return replace(before, consolidated=nodes)
-    except BaseException:
-        with suppress(Exception):  # the first error is the one to raise
-            unmark(store, key)
-        raise
-
-
-def _copies_below(store: Store, path: str) -> tuple[dict[str, dict], dict[str, dict]]:
-    """Return the members, and the texts, of all documents below a group, by path relative to it."""
-    found: dict[str, dict] = {}
-    texts: dict[str, dict] = {}
-    level, width = [path], executor.width(store)
-    while level:
-        names = executor.gather(lambda group: child_names(store, group), level, width)
-        paths = [join(group, name) for group, below in zip(level, names, strict=True) for name in below]
-        copies = executor.gather(lambda node: read_copy(store, node), paths, width)
-        level = []
-        for node, copy in zip(paths, copies, strict=True):
-            if copy is not None:
-                below = node[len(path) :].lstrip("/")
-                found[below], texts[below] = copy
-                if found[below].get("node_type") == "group":
-                    level.append(node)
-    return found, texts
-
-
-def _check_formats(path: str, nodes: dict[str, dict], zarr_format: int) -> None:
-    for node, members in nodes.items():
-        if members.get("zarr_format") != zarr_format:
-            raise UnsupportedError(
-                f"/{join(path, node)} is of another format than the group /{path}; a copy can't be of both"
-            )

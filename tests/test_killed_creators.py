@@ -156,12 +156,12 @@ def test_an_interrupted_fill_leaves_nothing():
 
 
 class Full(WrapperStore):
-    """Takes nothing new, and gives no locks, until something is deleted."""
+    """Takes nothing, and gives locks only of what is there, until something is deleted."""
 
     full = True
 
     def lock(self, key):
-        if self.full:
+        if self.full and not self.exists(key):
             raise OSError(errno.ENOSPC, "No space left on device", key)
         return super().lock(key)
 
