@@ -117,7 +117,7 @@ MISSPELT = {
         ({**SHARDING, "codecs": [LITTLE] * 65}, "codecs: 65 codecs; the limit is 64"),
         ({**SHARDING, "index_codecs": {}}, "index_codecs: {} is not a list"),
         ({**SHARDING, "index_location": "middle"}, 'index_location: "middle" is not one of "end", "start"'),
-        ({**SHARDING, "index_location": None}, "index_location: null"),
+        ({**SHARDING, "index_location": 0}, "index_location: 0"),
         ({**SHARDING, "codec": []}, "codec: unknown member (known here: chunk_shape, codecs, index_codecs,"),
         *(({m: v for m, v in SHARDING.items() if m != gone}, f"{gone}: missing") for gone in SHARDING),
     ],

@@ -224,6 +224,20 @@ def test_numbers_as_text_in_lists():
     assert len(messages) == 2
 
 
+@pytest.mark.parametrize("location", [None, "", "END", "Start"])
+def test_the_place_of_an_index(location):
+    data = np.arange(40, dtype="<i8")
+    where = "start" if location == "Start" else "end"
+    store = {}
+    shard = sz.codecs.Sharding((10,), ["bytes"], index_location=where)
+    sz.create_array(store, data=data, chunks=(40,), codecs=[shard])
+    document = json.loads(store["zarr.json"])
+    document["codecs"][0]["configuration"]["index_location"] = location
+    again, messages = opened({**store, "zarr.json": json.dumps(document).encode()})
+    assert np.array_equal(again[...], data)
+    assert len(messages) == 1
+
+
 def test_a_reader_of_text_stays_strict_with_what_is_none():
     for member, value in [("order", ["1", "x"]), ("order", [True, 0]), ("order", [1.5, 0])]:
         with pytest.raises(MetadataError, match=member):

@@ -146,6 +146,24 @@ def test_damaged_chunks():
             sz.open({".zarray": json.dumps(document).encode(), "0": data})[...]
 
 
+@pytest.mark.parametrize("codec", [numcodecs.JSON(), numcodecs.MsgPack(), numcodecs.VLenArray("<i4")], ids=str)
+def test_chunks_damaged_at_random(codec):
+    data = arrays_of("<i4") if isinstance(codec, numcodecs.VLenArray) else OBJECTS
+    store = store_of(data, [codec], chunks=len(data))
+    random = np.random.default_rng(0)
+    refused = 0
+    for _ in range(500):
+        bad = bytearray(store["0"])
+        for at in random.integers(0, len(bad), random.integers(1, 4)):
+            bad[at] = random.integers(0, 256)
+        bad = bytes(bad[: random.integers(0, len(bad))] if random.random() < 0.3 else bad)
+        try:
+            assert sz.open({**store, "0": bad})[...].shape == data.shape
+        except sz.ChunkError:
+            refused += 1
+    assert refused > 100
+
+
 def test_msgpack_is_an_extra(monkeypatch):
     store = store_of(OBJECTS, [numcodecs.MsgPack()])
     monkeypatch.setitem(sys.modules, "msgpack", None)

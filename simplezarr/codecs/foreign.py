@@ -64,6 +64,8 @@ def find(id: str, configuration: dict, where: str) -> Foreign | None:
         registry: Any = importlib.import_module("numcodecs.registry")
     except ImportError:
         return None
+    except Exception as error:  # numcodecs beside packages that it does not work with
+        raise UnsupportedError(f"{where}: {id!r} is unknown, and numcodecs can't be imported: {error}") from error
     members = {**configuration, "id": id}
     try:
         codec = registry.get_codec(dict(members))

@@ -8,7 +8,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from simplezarr.codecs.registry import MAX_CODECS, as_codec, parse_codecs, place
 from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import MetadataError
 from simplezarr.extensions import check_choice, check_integers, refuse_unknown, show
+from simplezarr.leniency import tolerate
 
 __all__ = ["Sharding"]
 
@@ -77,7 +78,7 @@ class Sharding(ArrayBytesCodec):
         for codec in codecs:
             skipped += getattr(codec, "skipped", ())
         try:
-            location = configuration.get("index_location", "end")
+            location = _location(configuration, f"{place}.index_location")
             chunk_shape = as_integers(configuration["chunk_shape"], f"{place}.chunk_shape")
             return cls(chunk_shape, codecs, index_codecs, location, tuple(skipped))
         except MetadataError as error:
@@ -148,6 +149,18 @@ class Sharding(ArrayBytesCodec):
         if resolve_chain(self.index_codecs, index, "configuration.index_codecs")[1] is None:
             names = ", ".join(codec.name for codec in self.index_codecs)
             raise MetadataError(f"configuration.index_codecs: {names} don't give a fixed size, as an index needs")
+
+
+def _location(configuration: dict, where: str) -> Any:
+    """Return where the index is, which its checksum confirms; null is read as the default."""
+    location = configuration.get("index_location", "end")
+    if location is None or location == "":
+        tolerate("null-setting", where)
+        return "end"
+    if type(location) is str and location not in _LOCATIONS and location.lower() in _LOCATIONS:
+        tolerate("spelled-setting", where, f"{show(location)} is read as {show(location.lower())}")
+        return location.lower()
+    return location
 
 
 def _morton(grid: tuple[int, ...]) -> np.ndarray:
