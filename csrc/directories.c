@@ -43,8 +43,9 @@ enum { PATH_BYTES = 4096, MOST_LINKS = 40 };
 #endif
 
 static void close_quietly(int fd) {
+  if (fd < 0) return;
   const int error = errno;
-  if (fd >= 0) close(fd);
+  close(fd);
   errno = error;
 }
 

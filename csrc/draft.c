@@ -46,10 +46,12 @@ static int settle(const sz_draft *draft) {
 /* Give the temporary file the permissions of the file that it replaces. */
 static int keep_permissions(const sz_draft *draft) {
   struct stat old;
+  const sz_owner *now = &draft->owner;
   if (draft->replaced != NULL)
     return draft->replaced->fd < 0 ? SZ_OK : sz_keep_owner(draft->fd, draft->owner, draft->replaced->owner);
   if (sz_draft_status(draft, draft->object, &old) != 0 || !S_ISREG(old.st_mode))
     return SZ_OK;
+  if (old.st_mode == now->mode && old.st_uid == now->uid && old.st_gid == now->gid) return SZ_OK;
   return sz_keep_owner(draft->fd, draft->owner, (sz_owner){old.st_mode, old.st_uid, old.st_gid});
 }
 

@@ -14,8 +14,9 @@
 enum { ATTEMPTS = 256 };
 
 static void close_quietly(int fd) {
+  if (fd < 0) return;
   const int error = errno;
-  if (fd >= 0) close(fd);
+  close(fd);
   errno = error;
 }
 
@@ -154,7 +155,7 @@ static int outwait(sz_draft *draft, char *path) {
 static int lock_object(sz_draft *draft, char *path, int error) {
   struct stat status;
   if (sz_draft_exists(draft, path)) return outwait(draft, path);
-  const int fd = open_file(draft, draft->object, O_RDONLY);
+  const int fd = open_file(draft, draft->object, O_RDWR);
   int taken = fd < 0 ? SZ_IO : sz_lock_file(fd, 1);
   if (taken == SZ_IO && fd >= 0 && errno == EINTR) error = EINTR;
   if (taken == SZ_OK) taken = sz_draft_is_current(draft, draft->object, fd, &status);

@@ -24,7 +24,8 @@ static int write_some(int fd, const sz_part *parts, size_t n, size_t *at, size_t
   struct iovec vectors[PARTS];
   int k = 0;
   size_t total = 0, skip = *done;
-  for (size_t i = *at; i < n && k < PARTS && total < LARGEST_TRANSFER && parts[i].data != NULL; i++, skip = 0) {
+  for (size_t i = *at; i < n && k < PARTS && parts[i].data != NULL; i++, skip = 0) {
+    if (total >= LARGEST_TRANSFER) break;
     const size_t left = parts[i].n - skip;
     if (left == 0) continue;
     vectors[k].iov_base = (void *)(uintptr_t)(parts[i].data + skip);
@@ -37,7 +38,8 @@ static int write_some(int fd, const sz_part *parts, size_t n, size_t *at, size_t
     if (written == 0) errno = EIO;
     return SZ_IO;
   }
-  for (*done += (size_t)written; *at < n && parts[*at].data != NULL && *done >= parts[*at].n; ++*at) *done -= parts[*at].n;
+  *done += (size_t)written;
+  for (; *at < n && parts[*at].data != NULL && *done >= parts[*at].n; ++*at) *done -= parts[*at].n;
   return SZ_OK;
 }
 
@@ -78,7 +80,8 @@ int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *r
   size_t size = 0;
   for (size_t i = 0; i < n; i++) size += parts[i].n;
   last.n -= zeros;
-  if (write_parts(fd, parts, n - 1, kept, relay) != SZ_OK || write_parts(fd, &last, 1, kept, relay) != SZ_OK) return SZ_IO;
+  if (write_parts(fd, parts, n - 1, kept, relay) != SZ_OK) return SZ_IO;
+  if (write_parts(fd, &last, 1, kept, relay) != SZ_OK) return SZ_IO;
   while (ftruncate(fd, (off_t)size) != 0)
     if (errno != EINTR) return SZ_IO;
   return SZ_OK;

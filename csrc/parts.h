@@ -22,8 +22,8 @@ typedef struct {
  * long as zeros at the end reach: an array that grows writes chunks of which most is still empty. */
 int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay, int holes);
 
-/* Copy the next bytes of an open file to another, at most `most`; on a file system that can do so, the two share what is on
- * the disk. *copied is 0 at the end of the file. SZ_OK, or SZ_IO with errno. */
+/* Copy the next bytes of an open file to another, at most `most`; on a file system that can do so, the two
+ * share what is on the disk. *copied is 0 at the end of the file. SZ_OK, or SZ_IO with errno. */
 int sz_copy_next(int from, int to, size_t most, size_t *copied);
 
 #endif

@@ -28,8 +28,11 @@ static uint64_t hash_name(const char *name) {
 }
 
 int sz_name_temporary(const char *object, int second, char *path) {
-  const char *slash = strrchr(object, '/'), *name = slash == NULL ? object : slash + 1;
-  const size_t n = strlen(name), before = (size_t)(name - object);
+  const size_t all = strlen(object);
+  size_t before = all;
+  while (before > 0 && object[before - 1] != '/') before--;
+  const char *name = object + before;
+  const size_t n = all - before;
   size_t kept = n < KEPT_BYTES ? n : KEPT_BYTES;
   if (before + n + SUFFIX_BYTES >= SZ_PATH_BYTES || before + kept + DIGEST_BYTES >= SZ_PATH_BYTES) {
     errno = ENAMETOOLONG;
@@ -84,11 +87,18 @@ static int remove_name(int at, const char *name) {
   return is_missing(errno) ? 0 : SZ_IO;
 }
 
-/* Open a temporary file, which is enough to lock it. A descriptor; -1 with errno ENOENT: there is none. */
-static int open_temporary(int at, const char *name) {
+static int open_as(int at, const char *name, int mode) {
   int fd;
-  do fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+  do fd = openat(at, name, mode | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
   while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+/* Open a temporary file to lock it, which network file systems allow only if it can be written.
+ * A descriptor; -1 with errno ENOENT: there is none. */
+static int open_temporary(int at, const char *name) {
+  int fd = open_as(at, name, O_RDWR);
+  if (fd < 0 && (errno == EACCES || errno == EROFS || errno == EISDIR)) fd = open_as(at, name, O_RDONLY);
   if (fd < 0 && errno == ENOTDIR) errno = ENOENT;
   return fd;
 }

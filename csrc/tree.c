@@ -29,8 +29,9 @@ enum { MOST_OPEN = 32, MOST_STEPS = 512, MOST_RESTARTS = 1000 };
 enum { TEMPORARY = 't', FILES = 'f', DIRECTORIES = 'd' }; /* in this order */
 
 static void close_quietly(int fd) {
+  if (fd < 0) return;
   const int error = errno;
-  if (fd >= 0) close(fd);
+  close(fd);
   errno = error;
 }
 

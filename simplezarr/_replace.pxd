@@ -40,6 +40,7 @@ cdef extern from "draft.h" nogil:
     void sz_draft_drop(sz_draft *draft)
     void sz_draft_abandon(sz_draft *draft)
     int sz_remove(sz_draft *draft)
+    int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, void *relay, int holes)
     int sz_copy_next(int source, int target, size_t most, size_t *copied)
 
 cdef extern from "tree.h" nogil:
@@ -79,7 +80,9 @@ cdef class FileLock(KeyLock):
     cdef str path
     cdef sz_draft draft
     cdef int open(self) except -1
+    cdef int prepare(self) except -1
     cdef int copy(self, int source) except -1
+    cdef int write(self, const sz_part *part) except -1
     cdef object error(self, int code, bint opening)
 
 

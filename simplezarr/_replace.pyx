@@ -113,6 +113,9 @@ cdef class FileLock(KeyLock):
         if value.shape[0]:
             part.data, part.n, part.offset, n = <const char *>&value[0], value.shape[0], 0, 1
         self.open()
+        if n and part.n > PIECE:
+            self.write(&part)
+            n = 0
         with nogil:
             status = sz_draft_publish(&self.draft, &part, n)
             error = errno
@@ -123,11 +126,7 @@ cdef class FileLock(KeyLock):
         """Make what is still to be read of an open file the content of this one, however much it is."""
         cdef int status, error
         self.open()
-        try:
-            self.copy(source)
-        except BaseException:
-            sz_draft_drop(&self.draft)
-            raise
+        self.copy(source)
         with nogil:
             status = sz_draft_publish(&self.draft, NULL, 0)
             error = errno
@@ -157,19 +156,53 @@ cdef class FileLock(KeyLock):
                 PyErr_CheckSignals()
         return 0
 
+    cdef int prepare(self) except -1:
+        """Make the temporary file ready to be written to."""
+        cdef int error
+        if sz_draft_prepare(&self.draft) != SZ_OK:
+            error = errno
+            sz_draft_drop(&self.draft)
+            raise self.error(error, False)
+        return 0
+
     cdef int copy(self, int source) except -1:
+        """Write what is still to be read of an open file; signals are heard meanwhile. If that fails, drop the file."""
         cdef size_t copied = 1
         cdef int status, error
-        with nogil:
-            status = sz_draft_prepare(&self.draft)
-            error = errno
-        while status == SZ_OK and copied:
-            PyErr_CheckSignals()
-            with nogil:
-                status = sz_copy_next(source, self.draft.fd, PIECE, &copied)
-                error = errno
-        if status != SZ_OK:
-            raise self.error(error, False)
+        self.prepare()
+        try:
+            while copied:
+                PyErr_CheckSignals()
+                with nogil:
+                    status = sz_copy_next(source, self.draft.fd, PIECE, &copied)
+                    error = errno
+                if status != SZ_OK:
+                    raise self.error(error, False)
+        except BaseException:
+            sz_draft_drop(&self.draft)
+            raise
+        return 0
+
+    cdef int write(self, const sz_part *part) except -1:
+        """Write what is in memory, in the same way."""
+        cdef sz_part piece = part[0]
+        cdef size_t left = part.n
+        cdef int status, error
+        self.prepare()
+        try:
+            while left:
+                PyErr_CheckSignals()
+                piece.n = min(left, <size_t>PIECE)
+                with nogil:
+                    status = sz_write_parts(self.draft.fd, &piece, 1, -1, NULL, 0)
+                    error = errno
+                if status != SZ_OK:
+                    raise self.error(error, False)
+                piece.data += piece.n
+                left -= piece.n
+        except BaseException:
+            sz_draft_drop(&self.draft)
+            raise
         return 0
 
     cdef object error(self, int code, bint opening):

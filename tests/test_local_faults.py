@@ -3,11 +3,13 @@
 import errno
 import os
 import stat
+import sys
 
 import pytest
 
 from simplezarr.stores import LocalStore
 from tests.faults import failing, faults, needs_faults, run
+from tests.test_interrupts import interrupted
 
 
 def io_errors(path):
@@ -157,3 +159,115 @@ def synced(path):
 @needs_faults
 def test_durable_writes_are_synced(tmp_path):
     run(synced, tmp_path)
+
+
+def failed_deletions(path):
+    """Every call that a deletion makes fails once: it is done, or raises, and can be made again; nothing else goes."""
+    deletions = (
+        lambda store: store.delete("a/b/0"),
+        lambda store: store.delete_prefix("a/b"),
+        lambda store: store.delete_prefix(""),
+    )
+    for follow in (True, False):
+        store = LocalStore(path, follow_symlinks=follow)
+        for delete in deletions:
+            for code in (errno.EIO, errno.EACCES, errno.ESTALE, errno.ENOSPC):
+                for nth in range(100):
+                    if not fail_deletion(store, delete, code, nth):
+                        break
+                assert nth > 3
+
+
+def fail_deletion(store, delete, code, nth):
+    for key in ("a/b/0", "a/b/d/1", "a/kept"):
+        store.set(key, key.encode())
+    with open(f"{store.root}/a/b/left.partial", "w"):
+        pass
+    before, seen = len(os.listdir("/proc/self/fd")), []
+
+    def decide(name, path, fd):
+        seen.append(name)
+        return code if len(seen) == nth + 1 else 0
+
+    failed = None
+    with faults(decide):
+        try:
+            delete(store)
+        except OSError as error:
+            failed = error
+    assert failed is None or failed.errno == code, (nth, seen)
+    assert len(os.listdir("/proc/self/fd")) == before, (nth, seen)
+    assert store.get("a/b/0") in (None, b"a/b/0")
+    delete(store)
+    assert store.get("a/b/0") is None
+    assert not [name for _, _, names in os.walk(f"{store.root}/a/b/0") for name in names]
+    return nth < len(seen)
+
+
+@needs_faults
+def test_failed_deletions_can_be_repeated(tmp_path):
+    run(failed_deletions, tmp_path)
+
+
+def interrupt_everywhere(path, step):
+    """KeyboardInterrupt before each instruction of a store: no descriptor, lock or temporary file stays."""
+    store = LocalStore(path)
+    store.set("a/b", bytes(5000))
+
+    def change():
+        with store.lock("a/b"):
+            store.set("a/b", bytes(5000))
+
+    operations = (
+        lambda: store.set("a/b", bytes(5000)),
+        lambda: store.set("n/m/k", b"1"),
+        lambda: store.delete("n/m/k"),
+        change,
+        lambda: store.get("a/b"),
+        lambda: store.get_ranges("a/b", [(1, 2)]),
+        lambda: store.reader("a/b").get_range(1, 2),
+        lambda: store.set_file("a/c", f"{path}/a/b"),
+        lambda: (store.set("q/w/e", b""), store.delete_prefix("q")),
+        lambda: store.remove_partials(older_than=-1),
+        lambda: [*store.list()],
+    )
+    for follow in (True, False):
+        store.follow_symlinks = follow
+        for k, operation in enumerate(operations):
+            before = len(os.listdir("/proc/self/fd"))
+            at = 1 + k % step
+            while interrupted(operation, at):
+                assert len(os.listdir("/proc/self/fd")) == before, (k, at)
+                assert not [name for _, _, names in os.walk(path) for name in names if name.endswith(".partial")], (
+                    k,
+                    at,
+                )
+                with store.lock("a/b"):
+                    assert store.get("a/b") == bytes(5000)
+                at += step
+            assert at > 1
+
+
+@pytest.mark.filterwarnings("ignore:unclosed scandir iterator:ResourceWarning")
+@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors")
+def test_interrupted_at_any_instruction(tmp_path):
+    interrupt_everywhere(tmp_path, 7)
+
+
+@pytest.mark.campaign
+@pytest.mark.filterwarnings("ignore:unclosed scandir iterator:ResourceWarning")
+@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors")
+def test_interrupted_at_any_instruction_campaign(tmp_path):
+    interrupt_everywhere(tmp_path, 1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+def test_a_lock_goes_with_its_last_reference(tmp_path):
+    """And so does its temporary file, with the directories made for it."""
+    store = LocalStore(tmp_path)
+    lock = store.lock("a/b/c")
+    lock.__enter__()
+    assert os.listdir(tmp_path / "a" / "b") == ["c.partial"]
+    del lock
+    assert os.listdir(tmp_path) == []
+    store.set("a/b/c", b"")
