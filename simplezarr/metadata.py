@@ -302,6 +302,9 @@ def _parse_attributes(members: dict, key: str) -> dict:
 
 def _parse_dimension_names(members: dict, ndim: int, key: str) -> tuple[str | None, ...] | None:
     names = members.get("dimension_names")
+    if isinstance(names, Unusable):
+        tolerate("bad-names", names.reason)
+        return None
     if names is None:
         if "dimension_names" in members:
             tolerate("null-member", f"{key}: dimension_names")

@@ -24,7 +24,7 @@ from simplezarr.extensions import show
 from simplezarr.json_text import encode_value, value_end
 from simplezarr.leniency import tolerate
 
-__all__ = ["Unusable", "check_attributes", "copy_json", "dump", "load", "load_exact_fill", "plain_attributes"]
+__all__ = ["AllBut", "Unusable", "check_attributes", "copy_json", "dump", "load", "load_exact_fill", "plain_attributes"]
 
 MAX_SIZE = 64 << 20
 _LARGE = 1 << 16
@@ -32,7 +32,31 @@ _MAX_DEPTH = 10_000  # of what is written: more than Python's encoder takes
 
 _WHITESPACE = " \t\n\r"
 _skip_whitespace = re.compile(r"[ \t\n\r]*").match
-_LENIENT_MEMBERS = ("attributes", "consolidated_metadata", "fill_value")
+#: Members in which names may occur twice, as some writers of attributes have them.
+_LOOSE = ("attributes", "consolidated_metadata", "metadata")
+
+
+class AllBut:
+    """All members but those that must be read to make sense of the chunks.
+
+    known: those of the others that may be left out if they can't be read at all; None stands for any.
+    """
+
+    def __init__(self, *needed: str, known: Container[str] | None = None):
+        self.needed, self.known = frozenset(needed), known
+
+    def __contains__(self, name: object) -> bool:
+        return name not in self.needed
+
+    def may_lose(self, name: str) -> bool:
+        """Return whether a member that can't be read keeps nothing else from being read."""
+        return name in self and (self.known is None or name in self.known)
+
+
+_LENIENT_MEMBERS = AllBut(
+    *("zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding", "codecs"),
+    known=("attributes", "consolidated_metadata", "fill_value", "dimension_names"),
+)
 
 
 class Unusable(dict[str, Any]):
@@ -78,13 +102,13 @@ _unique_lenient = json.JSONDecoder(object_pairs_hook=_unique).raw_decode
 def load(document: bytes, key: str, lenient: Container[str] | None = _LENIENT_MEMBERS) -> dict:
     """Returns the top-level members of a document; errors begin with `key`.
 
-    The members `lenient` (None: all) may have what is unusual in them. By default these are the attributes and copies
-    in a `zarr.json`, which are `Unusable` if they can't be read.
+    The members `lenient` (None: all) may have what is unusual in them. By default these are the ones in a `zarr.json`
+    that the chunks don't depend on. Members of an `AllBut` that can't be read at all are `Unusable`.
     """
     try:
         return _load(_text(document, key), key, lenient)
     except (ValueError, RecursionError) as error:
-        members = _load_around(document, key) if lenient is _LENIENT_MEMBERS else None
+        members = _load_around(document, key, lenient) if isinstance(lenient, AllBut) else None
         if members is None:
             raise _described(error, key) from None
         return members
@@ -102,26 +126,28 @@ def _described(error: Exception, key: str) -> MetadataError:
     return MetadataError(f"{key}: {error}")  # Python's limit on the digits of an integer
 
 
-def _load_around(document: bytes, key: str) -> dict | None:
+def _load_around(document: bytes, key: str, lenient: AllBut) -> dict | None:
     """Returns the top-level members of a document with lenient ones that can't be read; None if that is not all."""
     try:
-        return _walk(_text(document, key, "surrogateescape"), key, _decode_around)
+        return _walk(_text(document, key, "surrogateescape"), key, partial(_decode_around, lenient))
     except (ValueError, RecursionError):
         return None
 
 
-def _decode_around(name: str, text: str, at: int, key: str) -> tuple[object, int]:
-    if name not in _LENIENT_MEMBERS:
-        value, end = _decode_member(_LENIENT_MEMBERS, name, text, at, key)
+def _decode_around(lenient: AllBut, name: str, text: str, at: int, key: str) -> tuple[object, int]:
+    if not lenient.may_lose(name):
+        value, end = _decode_member(lenient, name, text, at, key)
         text[at:end].encode()  # raises if it is not UTF-8
         return value, end
     try:
-        value, end = _decode_member(_LENIENT_MEMBERS, name, text, at, key)
+        value, end = _decode_member(lenient, name, text, at, key)
         text[at:end].encode()
     except RecursionError:
         return Unusable(f"{key}: {name}: nested too deeply"), value_end(text, at)
     except UnicodeEncodeError:
         return Unusable(f"{key}: {name}: not UTF-8"), value_end(text, at)
+    except MetadataError as error:
+        return Unusable(str(error)), value_end(text, at)
     except ValueError as error:
         return Unusable(f"{key}: {name}: {error}"), value_end(text, at)
     return value, end
@@ -199,11 +225,17 @@ def _decode_member(lenient: Container[str] | None, name: str, text: str, at: int
             return _strict(text, at)
         except _UnusualError as error:
             raise MetadataError(f"{key}: {name}: {error}") from None
+    is_loose = lenient is None or name in _LOOSE
     try:
-        return (_strict if name == "fill_value" else _standard)(text, at)
+        return (_standard if is_loose else _strict)(text, at)
     except _UnusualError:
-        tolerate("nonfinite-attributes", f"{key}: {name}")
-        return (_unique_lenient if name == "fill_value" else _lenient)(text, at)
+        pass
+    try:
+        value = (_lenient if is_loose else _unique_lenient)(text, at)
+    except _UnusualError as error:
+        raise MetadataError(f"{key}: {name}: {error}") from None
+    tolerate("nonfinite-attributes", f"{key}: {name}")
+    return value
 
 
 def _decode_fill_exactly(name: str, text: str, at: int, key: str) -> tuple[object, int]:

@@ -28,7 +28,7 @@ from simplezarr.keys import ChunkKeys
 from simplezarr.layout import zero_element
 from simplezarr.leniency import tolerate
 from simplezarr.metadata import MAX_NDIM, ArrayMetadata, GroupMetadata, parse_consolidated
-from simplezarr.metadata_json import Unusable, check_attributes, dump, load
+from simplezarr.metadata_json import AllBut, Unusable, check_attributes, dump, load
 from simplezarr.v2_codecs import MixedBytes, chain_to_json, object_filter, parse_chain
 from simplezarr.v2_types import fill_from_json, fill_to_json, parse_type, type_to_json
 
@@ -58,11 +58,8 @@ _GROUP_MEMBERS = frozenset(("zarr_format", "attributes", "node_type", "consolida
 _ONLY_IN_COPIES = frozenset(("node_type", "attributes", "consolidated_metadata"))
 
 
-class _Lenient:
-    """The members of a `.zarray` that may hold NaN and Infinity: the fill value, and those that are not known."""
-
-    def __contains__(self, name: object) -> bool:
-        return name == "fill_value" or name not in _ARRAY_MEMBERS
+#: Members that the chunks don't depend on, or that are not known.
+_LENIENT = AllBut("zarr_format", "shape", "chunks", "dtype", "order", "filters", "compressor", "dimension_separator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +159,7 @@ def _attributes_to_bytes(attributes: dict) -> bytes:
 
 def parse_array(document: bytes, attributes: bytes | None, key: str) -> ArrayMetadataV2:
     """Reads a `.zarray`, stored at `key`, and the `.zattrs` beside it, if there is one."""
-    return _parse_array(load(document, key, _Lenient()), _parse_attributes(attributes, key), key)
+    return _parse_array(load(document, key, _LENIENT), _parse_attributes(attributes, key), key)
 
 
 def parse_group(document: bytes, attributes: bytes | None, consolidated: bytes | None, key: str) -> GroupMetadataV2:
@@ -174,7 +171,7 @@ def parse_group(document: bytes, attributes: bytes | None, consolidated: bytes |
 def read_members(document: bytes, attributes: bytes | None, key: str) -> dict:
     """Returns the members of a `.zarray` or `.zgroup` and the `.zattrs` beside it in the form of `to_json`."""
     kind = "array" if key.endswith(ARRAY) else "group"
-    members = load(document, key, _Lenient())
+    members = load(document, key, _LENIENT)
     return {**members, "node_type": kind, "attributes": _parse_attributes(attributes, key)}
 
 
@@ -230,6 +227,8 @@ def _parse_fill(members: dict, data_type: DataType, stored: np.dtype, key: str) 
     if "fill_value" not in members:
         tolerate("no-fill", f"{key}: fill_value")
     try:
+        if isinstance(members.get("fill_value"), Unusable):
+            raise MetadataError(members["fill_value"].reason)
         return fill_from_json(members.get("fill_value"), data_type, stored, f"{key}: fill_value"), ""
     except MetadataError as error:
         tolerate("bad-fill", str(error))

@@ -359,3 +359,28 @@ def test_members_that_do():
     for members in ({"order": "A"}, {"dimension_separator": "-"}):
         with pytest.raises(sz.MetadataError, match=next(iter(members))):
             sz.open(stored(v2(shape=[8, 1], chunks=[4, 1], **members)))
+
+
+# ---------------------------------------------------------------- members that are hardly JSON
+
+ODD = [
+    "NaN", '{"must_understand": false, "a": -Infinity}', "[" * 20000 + "]" * 20000, "1" * 5000, '"\\ud800"',
+    '{"a": 1, "a": 2}', b'"\xff"',
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::simplezarr.ZarrWarning")
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: str(odd)[:20])
+@pytest.mark.parametrize("member", ["fill_value", "unknown", "dimension_names"])
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_members_that_are_hardly_json(zarr_format, member, odd):
+    members = {member: "here"}
+    document = v2(**members) if zarr_format == 2 else v3(**members)
+    store = stored(document.replace(b'"here"', odd if isinstance(odd, bytes) else odd.encode()), INTS[:4], INTS[4:])
+    if zarr_format == 3 and member == "unknown" and "must_understand" not in str(odd):
+        with pytest.raises((sz.MetadataError, sz.UnsupportedError)):  # it may change what chunks mean
+            sz.open(store)
+        return
+    array = sz.open(store)
+    assert array[...].tolist() == INTS.tolist()
+    assert array.dimension_names is None
