@@ -342,3 +342,31 @@ def test_deep_attributes(depth):
     assert json.dumps(copy) == json.dumps(deep)
     sz.open(store, mode="r+").attrs["more"] = 1
     assert json.loads(store["zarr.json"])["attributes"] == {"deep": deep, "more": 1}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_zarr_python_reads_what_was_changed(zarr_format, tmp_path):
+    """Of data types that go by several names, and with NaN among the attributes, as zarr-python has written them."""
+    zarr = pytest.importorskip("zarr", minversion="3.1")
+    theirs = zarr.open_group(tmp_path, mode="w", zarr_format=zarr_format)
+    for name, dtype in {"raw": "V3", "bytes": "S4", "text": "U3", "time": "M8[s]", "big": ">i2", "b": "?"}.items():
+        a = theirs.create_array(name, shape=(4,), dtype=np.dtype(dtype), chunks=(2,))
+        a.attrs.update(nan=float("nan"), one=1.0)
+    root = sz.open_group(tmp_path, mode="r+")
+    own, attributes = ("zarr.json",) * 2 if zarr_format == 3 else (".zarray", ".zattrs")
+    for name, a in root.items():
+        before = spelled((tmp_path / name / own).read_bytes())
+        a.attrs["new"] = 1
+        a.resize(6)
+        after = spelled((tmp_path / name / own).read_bytes())
+        if zarr_format == 3:
+            del before["attributes"], after["attributes"]
+        assert after == {**before, "shape": ["6"]}
+        again = zarr.open_array(tmp_path, path=name, mode="r")
+        assert (again.shape, repr(dict(again.attrs))) == ((6,), "{'nan': nan, 'one': 1.0, 'new': 1}")
+        assert b'"new": 1' in (tmp_path / name / attributes).read_bytes()
+    root.consolidate_metadata()
+    again = zarr.open_group(tmp_path, mode="r", zarr_format=zarr_format, use_consolidated=True)
+    assert sorted(again) == list(root)
+    assert repr(dict(again["raw"].attrs)) == "{'nan': nan, 'one': 1.0, 'new': 1}"
