@@ -77,7 +77,7 @@ def encode_value(value: object) -> str:
     except UnicodeEncodeError:  # a lone surrogate, which only an escape can spell
         return _encode_ascii(value)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise ValueError("a value is nested too deeply for Python's JSON encoder") from None
     return text
 
 

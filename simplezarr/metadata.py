@@ -158,8 +158,9 @@ class GroupMetadata:
         if self.attributes:
             members["attributes"] = self.attributes
         if self.consolidated is not None:
-            check_attributes(self.consolidated, "consolidated_metadata")
-            block = {"kind": "inline", "must_understand": False, "metadata": self.consolidated}
+            copies = dict(self.consolidated)
+            check_attributes(copies, "consolidated_metadata")
+            block = {"kind": "inline", "must_understand": False, "metadata": copies}
             members["consolidated_metadata"] = block
         return members | self.extra
 

@@ -265,6 +265,19 @@ def test_one_answer_for_one_handle():
         assert list(asked["b"]) == [name for name, _ in asked["b"].items()] == ["deep", "x"]
 
 
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_the_metadata_of_a_part_are_those_of_a_group(zarr_format):
+    store = {}
+    root = sz.create_group(store, zarr_format=zarr_format)
+    root.create_array("a/b/x", shape=3, dtype="u1")
+    root["a"].consolidate_metadata()
+    own = sz.open(store, "a").metadata
+    root.consolidate_metadata()
+    part = sz.open(store)["a"].metadata
+    assert (part, dict(part.consolidated), len(part.consolidated)) == (own, own.consolidated, 2)
+    assert part.to_documents() == own.to_documents()
+
+
 def test_parts_of_a_copy_are_pickled_as_such():
     store = sz.MemoryStore({"zarr.json": consolidated({"a": group(), "a/b": group(), "a/b/x": array()})})
     again = pickle.loads(pickle.dumps(sz.open(store)["a"]["b"]))
