@@ -21,6 +21,10 @@ class File:
 
     def fileno(self) -> int: ...
     def close(self) -> None: ...
+    @property
+    def identity(self) -> tuple[int, int, int, int, int]:
+        """What the file was when it was opened: device, inode, times of change in nanoseconds, size."""
+
     def holes(self, enough: int) -> int:
         """Return how many bytes lie in holes of the file; counting ends beyond `enough`."""
 

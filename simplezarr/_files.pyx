@@ -123,6 +123,11 @@ cdef class File:
     def close(self):
         close_file(&self.file)
 
+    @property
+    def identity(self):
+        """What the file was when it was opened: device, inode, times of change in nanoseconds, size."""
+        return self.file.device, self.file.inode, self.file.mtime_ns, self.file.ctime_ns, self.file.size
+
     def holes(self, int64_t enough):
         """Return how many bytes lie in holes of the file; counting ends beyond `enough`."""
         return sz_holes(&self.file, enough)

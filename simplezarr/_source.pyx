@@ -11,12 +11,13 @@ from libc.stdint cimport uint64_t
 
 from simplezarr._decode cimport shard_index
 from simplezarr._files cimport PyUnicode_EncodeFSDefault
-from simplezarr._pipeline cimport Blob, Chain, chain_is_shard, free_bytes
+from simplezarr._pipeline cimport Blob, Chain, chain_is_shard, chain_outermost, free_bytes
 from simplezarr._pipeline import CodecFailure
 from simplezarr._plan cimport MAX_NDIM
 from simplezarr._walk cimport data_end
-from simplezarr._worker cimport SZ_MISSING, SZ_OK, Worker, raised, take_error, worker_acquire, worker_release
-from simplezarr.errors import ChangedError, ChunkError, UnsupportedError
+from simplezarr._worker cimport (
+    SZ_MISSING, SZ_OK, SZ_TOO_LONG, Worker, raised, status_message, take_error, worker_acquire, worker_release)
+from simplezarr.errors import ChangedError, ChunkError, TooLargeError, UnsupportedError
 from simplezarr.stores.reader import read_version
 
 cdef extern from "files.h" nogil:
@@ -70,7 +71,12 @@ cdef class Source:
         if self.in_memory or chain_is_shard(chain):
             return self.store.get(key)
         if chain.python == NULL:
-            return self.store.get_limited(key, chain.most)
+            try:
+                return self.store.get_limited(key, chain.most)
+            except TooLargeError:
+                codec = chain_outermost(chain).decode()
+                raise CodecFailure(f"{codec}: {status_message(SZ_TOO_LONG)}; the stored object is damaged or not what the "
+                                   "array's metadata say", codec) from None
         return self.store.get_limited(key, free_bytes(chain), holes=True)
 
     def encoded_chunk(self, tuple index):

@@ -86,7 +86,8 @@ def test_ranges_far_apart_by_get_range():
     assert arr[0] == values[0]
     assert [call[2:] for call in counting.take()] == [(-1028, 1028), (0, 1 << 16), (-1028, 1028)]
     assert arr[[0, (4 << 20) - 1]].tolist() == values[[0, -1]].tolist()
-    assert [call[0] for call in counting.take()] == ["get_range"] * 4
+    first, last = (0, 1 << 16), ((4 << 20) - (1 << 16), 1 << 16)
+    assert [call[2:] for call in counting.take()] == [(-1028, 1028), first, last, first, (-1028, 1028)]
 
 
 # ---------------------------------------------------------------- readers
@@ -161,3 +162,28 @@ def test_files_of_readers_are_closed(tmp_path):
         forgotten.get_range(0, 1)
         del forgotten
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_ranges_far_apart_of_a_store_without_versions():
+    """Constants without a compressor: every version has the same index."""
+
+    class Changing(Counting):
+        at, n = 0, 0
+
+        def get_range(self, key, start, length):
+            self.n += 1
+            if self.n == self.at:
+                self.data["c/0"] = bytes([2]) * (4 << 20) + self.data["c/0"][4 << 20 :]
+            return super().get_range(key, start, length)
+
+    store = MemoryStore()
+    sz.create_array(store, data=np.ones(4 << 20, "u1"), shards=4 << 20, chunks=1 << 16, codecs=["bytes"])
+    for at in range(1, 7):
+        changing = Changing(dict(store.values))
+        changing.at = at
+        places = np.array([0, 2 << 20, (4 << 20) - 1])
+        assert sz.open_array(changing)[places].tolist() in ([1, 1, 1], [2, 2, 2])
+        changing = Changing(dict(store.values))
+        changing.at = at
+        parts = changing.get_ranges("c/0", [(place, 1) for place in places.tolist()])
+        assert [*parts] in ([b"\1"] * 3, [b"\2"] * 3)

@@ -120,6 +120,7 @@ def test_chunks_of_text(name, shards, make, tmp_path):
             a[0] = "x"
         assert path.stat().st_size == SIZE
     assert a[2:].tolist() == (["c", "d"] if shards is None else ["", ""])
+    assert ["never written" in problem.message for problem in check(a.store).problems] == [True]
 
 
 def test_chunks_whose_size_no_codec_tells(make, tmp_path):

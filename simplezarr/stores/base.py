@@ -13,12 +13,13 @@ the same prefix, it holds `a/b` but neither `a` nor `ab`, and `""` holds every k
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from simplezarr import executor
 from simplezarr._locks import KeyLock
 from simplezarr.errors import ReadOnlyError, TooLargeError, UnsupportedError
-from simplezarr.stores.reader import Reader, Snapshot, clip_range
+from simplezarr.stores.reader import Reader, Snapshot, clip_range, read_version
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -103,18 +104,13 @@ class Store(ABC):
     def get_ranges(self, key: str, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes] | None:
         """What `get_range` gives for each (start, length), in this order; None when there is no such key.
 
-        A store that overrides it takes all ranges from one version of the value: a `set` meanwhile does not show, or
-        raises a `ChangedError`. (The method here does so only if `get_range` is not overridden.)
+        All are of one version of the value: a `set` meanwhile does not show, or raises a `ChangedError`.
         """
+        ranges = [*ranges]
         if reads_by(self, Store, "get_range"):
             return Snapshot(self.get(key)).get_ranges(ranges)
-        parts = []
-        for start, length in ranges:
-            part = self.get_range(key, start, length)
-            if part is None:
-                return None
-            parts.append(part)
-        return parts
+        read = methodcaller("get_ranges", ranges)
+        return read_version(self, key, read, lambda key: Reader(self, key, frozenset(["get_range"])))
 
     def reader(self, key: str) -> Reader:
         """Return a `Reader`, which reads parts of one version of a value by several requests.

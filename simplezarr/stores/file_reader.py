@@ -34,10 +34,8 @@ class FileReader(Reader):
         """The identity of the file, unless it was changed so lately that another change might not show in it."""
         if self._file is None:
             return None
-        status = os.fstat(self._file.fileno())
-        if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _FRESH_NS:
-            return None
-        return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
+        _, _, mtime, ctime, _ = identity = self._file.identity
+        return None if time.time_ns() - max(mtime, ctime) < _FRESH_NS else identity
 
     def get_ranges(self, ranges: Iterable[tuple[int, int]] | None) -> Sequence[bytes] | None:
         """As `Reader.get_ranges`; all of the file if `ranges` is None."""

@@ -193,7 +193,9 @@ class File:
 
     def __init__(self, path: str):
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115  # it is closed by `close`
-        self.size = os.fstat(self._file.fileno()).st_size
+        found = os.fstat(self._file.fileno())
+        self.size = found.st_size
+        self.identity = found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
     def fileno(self) -> int:
         return self._file.fileno()

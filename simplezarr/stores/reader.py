@@ -45,8 +45,9 @@ class Reader:
       `get_ranges`, and raises `ChangedError` if it differs. So every answer is of one version as long as the store's
       `get_ranges` takes all ranges from one version.
     - A store that overrides `get_range` but not `get_ranges` is asked for one range that holds all others if that costs
-      no more than separate requests. Otherwise a change between them that leaves the first answer as it was cannot be
-      detected: override `get_ranges`, or return a reader of your own.
+      no more than separate requests. Otherwise the ranges are asked for one by one, and all but the last again: a
+      change shows, unless it was undone at just the right moment. To save these requests, override `get_ranges`, or
+      return a reader of your own.
 
     >>> from simplezarr.stores import MemoryStore
     >>> store = MemoryStore({"a": b"12345"})
@@ -96,6 +97,7 @@ class Reader:
             parts = self._in_one(ranges, *self._pin)
             if parts is not None:
                 return parts
+            return self._twice(ranges, *self._pin)
         place, before = self._pin
         parts = self._ask([*ranges, place])
         self._check(parts is not None and bytes(parts[-1]) == before)
@@ -178,6 +180,18 @@ class Reader:
             self._check(parts is not None and bytes(parts[0]) == before)
         return [data[start - low :][:length] for start, length in ranges]
 
+    def _twice(self, ranges: list[Range], place: Range, before: bytes) -> Sequence[bytes] | None:
+        """Read ranges one by one, then all but the last again, and the pinned bytes.
+
+        What is the same at both times was so when the last one was read.
+        """
+        parts = self._ask(ranges)
+        self._check(parts is not None)
+        for again, part in zip([*ranges[:-1], place], [*(parts or [])[:-1], before], strict=True):
+            now = self._store.get_range(self._key, *again)
+            self._check(now is not None and bytes(now) == bytes(part))
+        return parts
+
     def _check(self, same: bool) -> None:
         if not same:
             raise ChangedError(f"{self._key!r} was replaced while it was read in parts; read it again")
@@ -224,7 +238,12 @@ class _Same:
         return hash(id(self.value))
 
 
-def read_version(store: _Readable, key: str, read: Callable[[Reader], Result]) -> Result:
+def read_version(
+    store: _Readable,
+    key: str,
+    read: Callable[[Reader], Result],
+    reader_of: Callable[[str], Reader] | None = None,
+) -> Result:
     """Return what `read` makes of one version of a value.
 
     It is called again with a new reader if a writer replaces the value meanwhile; at last with the whole value, which
@@ -235,7 +254,7 @@ def read_version(store: _Readable, key: str, read: Callable[[Reader], Result]) -
     b'23'
     """
     for _ in range(ATTEMPTS):
-        with store.reader(key) as reader:
+        with (reader_of or store.reader)(key) as reader:
             try:
                 return read(reader)
             except ChangedError:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from simplezarr.errors import ReadOnlyError, UnsupportedError
+from simplezarr.errors import ChangedError, ReadOnlyError, UnsupportedError
 from simplezarr.executor import run
 from simplezarr.stores.base import Store
 from simplezarr.testing.common import cut, fail, failing
@@ -28,7 +29,15 @@ def check_store(store: Store) -> None:
     out for a store that has none.
     """
     with failing(store):
-        for check in (_check_missing, _check_values, _check_keys, _check_ranges, _check_replacing, _check_read_only):
+        for check in (
+            _check_missing,
+            _check_values,
+            _check_keys,
+            _check_ranges,
+            _check_reader,
+            _check_replacing,
+            _check_read_only,
+        ):
             check(store)
             if _can_list(store):
                 _expect_listed(store, (), "")
@@ -149,6 +158,32 @@ def _check_ranges(store: Store) -> None:
     _expect(store, b"", "get_range", "a/value", 0, 1)
     _expect(store, b"", "get_range", "a/value", -1, 1)
     _clear(store, "a/value")
+
+
+def _check_reader(store: Store) -> None:
+    """A reader keeps to the version that it has begun with, or says that it can't."""
+    key, old, new = "a/value", VALUE, bytes(reversed(VALUE[:-9]))
+    ranges = [(5, 100), (len(old) - 7, 7), (1000, 3)]
+    wanted = [old[start : start + length] for start, length in ranges]
+    _call(store, "set", key, old)
+    with _call(store, "reader", key) as reader, _call(store, "reader", "a/missing") as missing:
+        if reader.get_range(-20, 20) != old[-20:] or [*reader.get_ranges(ranges)] != wanted:
+            fail(store, "a reader gave other bytes than the value has")
+        if reader.size() != len(old):
+            fail(store, "a reader gave another size than the value has")
+        if missing.get_range(0, 1) is not None or missing.get_ranges(ranges) is not None:
+            fail(store, "a reader of a key that does not exist gave bytes")
+        validator = reader.validator
+        _call(store, "set", key, new)
+        with suppress(ChangedError):
+            if [*(reader.get_ranges(ranges) or ())] != wanted:
+                fail(store, "a reader gave bytes of another version than the one that it had begun with")
+        with _call(store, "reader", key) as later:
+            if later.get_range(-20, 20) != new[-20:]:
+                fail(store, "a new reader did not give the new value")
+            if validator is not None and later.validator == validator:
+                fail(store, "readers of two versions have the same validator")
+    _clear(store, key)
 
 
 def _check_replacing(store: Store) -> None:

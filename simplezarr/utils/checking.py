@@ -11,7 +11,7 @@ from typing import Literal
 from simplezarr import executor
 from simplezarr._locks import KeyLock
 from simplezarr.api import StoreLike, as_store, open_array
-from simplezarr.codecs.chain import bind
+from simplezarr.codecs.chain import FREE_BYTES, FREE_PER_ELEMENT, UNLIMITED, bind
 from simplezarr.documents import OWN, RESERVED, Metadata, fetch_document, parse_metadata
 from simplezarr.errors import MetadataError, NodeNotFoundError, UnsupportedError, ZarrError
 from simplezarr.keys import join, normalize_path, reserved_name
@@ -19,6 +19,7 @@ from simplezarr.leniency import collect
 from simplezarr.metadata import ArrayMetadata
 from simplezarr.metadata_v2 import ARRAY, ATTRIBUTES, CONSOLIDATED, GROUP
 from simplezarr.stores import LocalStore, Store, check_key
+from simplezarr.stores.reader import Reader, read_version
 from simplezarr.utils.consolidated import stale_copies
 from simplezarr.utils.report import Problem, Report
 from simplezarr.utils.shards import Faults, unit
@@ -230,16 +231,24 @@ class _Check:
 
     def faults_of(self, metadata: ArrayMetadata, key: str, index: Index) -> tuple[Faults, int, int]:
         """What is wrong with a stored object, how many chunks it holds, and its size."""
-        size = self.store.size(key)
-        if size is None:  # deleted meanwhile
-            return [], 0, 0
-        faults: Faults = []
         spec = replace(metadata.spec, shape=_shape_of(metadata, index))
-        count = unit(metadata.codecs, spec).check(self.reader(key), size, faults)
-        return faults, count, size
 
-    def reader(self, key: str) -> Callable[[int, int], bytes]:
-        return lambda start, length: self.store.get_range(key, start, length) or b""
+        free = FREE_BYTES + FREE_PER_ELEMENT * spec.size
+
+        def look(reader: Reader | _Unpinned) -> tuple[Faults, int, int]:
+            size = reader.size()
+            if size is None:  # deleted meanwhile
+                return [], 0, 0
+            looks = unit(metadata.codecs, spec)
+            if looks.most >= UNLIMITED and size > free and reader.holes(free) > free:
+                return [("chunk", f"{size} bytes, of which more than {free} were never written")], 1, size
+            faults: Faults = []
+            read = lambda start, length: reader.get_range(start, length) or b""  # noqa: E731
+            return faults, looks.check(read, size, faults), size
+
+        if type(self.store.reader(key)) is Reader:  # it would ask for more, to find out about changes
+            return look(_Unpinned(self.store, key))
+        return read_version(self.store, key, look)
 
     def is_cropped(self, path: str, index: Index) -> bool:
         """Whether a chunk that is damaged is none but one that others store in another way."""
@@ -258,6 +267,22 @@ class _Check:
             path = node.path if node else ""
             message = "left behind by a writer that was killed; LocalStore.remove_partials() removes it"
             self.found("partial", path, key, message)
+
+
+class _Unpinned:
+    """Reads parts of whatever a store has at each time."""
+
+    def __init__(self, store: Store, key: str):
+        self.store, self.key = store, key
+
+    def size(self) -> int | None:
+        return self.store.size(self.key)
+
+    def holes(self, enough: int) -> int:
+        return 0
+
+    def get_range(self, start: int, length: int) -> bytes | None:
+        return self.store.get_range(self.key, start, length)
 
 
 def _fault_of_key(key: str) -> str | None:
