@@ -258,7 +258,9 @@ class Group:
 
     def _stored_child(self, name: str, found: dict[str, bytes] | Exception) -> Child:
         def kind() -> str | None:
-            return None if isinstance(found, Exception) else kind_of(found)
+            if isinstance(found, Exception):
+                raise found
+            return kind_of(found)
 
         def opened() -> "Array | Group":
             if isinstance(found, Exception):

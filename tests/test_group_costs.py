@@ -9,7 +9,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.utils import check
-from tests.helpers import Counting, Crowded
+from tests.helpers import Counting, Crowded, Failing
 from tests.test_groups import array, consolidated, group
 
 MANY = 3000
@@ -144,6 +144,19 @@ def test_items_reach_what_is_before_an_odd_child():
         assert next(items)[0] == "a"
         with pytest.raises(sz.UnsupportedError, match=r"acme\.magic"):
             next(items)
+
+
+def test_a_child_that_can_not_be_fetched_is_never_left_out():
+    """A store that fails is no store without the child."""
+    store = {"zarr.json": group(), "a/zarr.json": group(), "b/zarr.json": group(), "c/zarr.json": array()}
+    root = sz.open(Failing(store, OSError("the network is down"), part="b/"))
+    assert "b (unreadable: the network is down)" in str(root.tree())
+    assert list(root) == ["a", "b", "c"]
+    for listing in (root.groups, root.arrays, root.items, root.values):
+        with pytest.raises(OSError, match="the network is down"):
+            list(listing())
+    items = root.items()
+    assert next(items)[0] == "a"
 
 
 def test_groups_read_no_array():
