@@ -231,6 +231,8 @@ def _elementsize(configuration: dict, stored: np.dtype, where: str) -> Any:
     if "elementsize" not in configuration and size != stored.itemsize:
         tolerate("missing-elementsize", where)
     if type(size) is not bool and size in (0, "0", "", None):
+        if stored.kind in "OT":
+            raise MetadataError(f"{where}: {show(size)} means the size of the data type, but elements vary in size")
         tolerate("zero-elementsize", where, show(size))
         return None
     return size
@@ -248,9 +250,13 @@ def _order_behind(value: dict, order: str | None, where: str) -> str | None:
 
 
 def _named_order(value: dict, members: tuple[str, ...]) -> str | None:
+    """Return the byte order of the first member that names a data type; without a mark it is the machine's."""
     for member in members:
-        if type(value.get(member)) is str:
-            return {"<": "little", ">": "big"}.get(value[member][:1])
+        if type(value.get(member)) is str and value[member]:
+            try:
+                return byte_order(np.dtype(value[member]))
+            except (TypeError, ValueError, SyntaxError):  # refused by the codec
+                return None
     return None
 
 

@@ -238,6 +238,33 @@ def test_the_place_of_an_index(location):
     assert len(messages) == 1
 
 
+def test_filters_whose_types_have_no_byte_order():
+    """NumPy's plain names are numbers in the machine's order."""
+    numbers = np.arange(1000, 1040, dtype="<f8")
+    filters = [{"id": "fixedscaleoffset", "scale": 1, "offset": 1000, "dtype": "f8", "astype": "i2"}]
+    data = numcodecs.FixedScaleOffset(offset=1000, scale=1, dtype="f8", astype="i2").encode(numbers)
+    arr, messages = opened(zarray(data.tobytes(), dtype="<f8", filters=filters))
+    assert arr[...].tolist() == numbers.tolist()
+    assert not messages
+    with pytest.raises(UnsupportedError, match="takes elements in little-endian order, but gets them in big-endian"):
+        sz.open(zarray(data.tobytes(), dtype=">f8", filters=filters))
+
+
+def test_an_element_size_of_0_where_elements_vary_in_size():
+    members = {"dtype": "|O", "fill_value": "", "filters": [{"id": "vlen-utf8"}, {"id": "shuffle", "elementsize": 0}]}
+    with pytest.raises(MetadataError, match=r"filters\[1\]\.elementsize: 0 means the size of the data type"):
+        sz.open(zarray(b"", **members))
+
+
+def test_an_id_in_a_configuration():
+    for encoder in (ZLIB, numcodecs.Shuffle(8)):
+        value = codec(f"numcodecs.{encoder.codec_id}", **encoder.get_config())
+        arr, messages = opened(zarr3(encoder.encode(DATA), LITTLE, value), "r+")
+        assert arr[...].tolist() == DATA.tolist()
+        assert len(messages) == 1
+        arr[0] = 1
+
+
 def test_a_reader_of_text_stays_strict_with_what_is_none():
     for member, value in [("order", ["1", "x"]), ("order", [True, 0]), ("order", [1.5, 0])]:
         with pytest.raises(MetadataError, match=member):

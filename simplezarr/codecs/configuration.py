@@ -81,6 +81,8 @@ def _lenient(cls: type[C], configuration: dict, where: str) -> C:
             usable[member] = _read(by_name[member], value, member in cls.words)
             if not _same(usable[member], value):
                 cases[member] = "spelled-setting", f"{show(value)} is read as {show(usable[member])}"
+        elif member == "id" and cls.name == f"numcodecs.{value}":  # as in Zarr 2
+            cases[member] = "spelled-setting", f"{show(value)} is the name"
         elif cls.self_describing:
             problems[member] = "unknown member"
         else:
