@@ -16,7 +16,7 @@ from simplezarr.codecs.foreign import take_elements
 from simplezarr.codecs.registry import MAX_CODECS, as_codec, placed
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.zstd import Zstd
-from simplezarr.dtypes import DataType, as_data_type, depends_on_elements
+from simplezarr.dtypes import DataType, as_data_type, depends_on_elements, parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.extensions import as_json, show
 from simplezarr.grids import Rectilinear, as_rectilinear
@@ -150,6 +150,9 @@ def _as_array(data: Any, dtype: Any) -> tuple[np.ndarray, Any]:
     array = np.asarray(data)
     if is_plain and array.dtype.kind in "US":
         check_text(data, array.dtype, "data")  # NumPy makes text of numbers and None in a list with text
+    if dtype is None and array.dtype.kind == "T":
+        dtype = "string"
+        check_text(array, parse_dtype(dtype).numpy, "data")  # some may be missing
     return array, as_data_type(array.dtype if dtype is None else dtype, array)
 
 

@@ -160,6 +160,16 @@ def test_text_whose_length_the_data_tell():
         sz.create_array({}, shape=2, dtype="U")
 
 
+def test_text_of_which_some_may_be_missing():
+    array = sz.create_array({}, data=np.array(["x", "y"], NAN))
+    assert array.metadata.data_type.name == "string"
+    assert array[...].tolist() == ["x", "y"]
+    with pytest.raises(TypeError, match=r"^data\[1\]: nan of type float"):
+        sz.create_array({}, data=np.array(["x", np.nan], NAN))
+    with pytest.raises(sz.UnsupportedError, match="without na_object"):
+        sz.create_array({}, shape=2, dtype=NAN)
+
+
 def test_pandas():
     pandas = pytest.importorskip("pandas")
     for series in (pandas.Series(["a", "b"]), pandas.Series(["a", "b"], dtype="string"), pandas.Index(["a", "b"])):

@@ -384,3 +384,31 @@ def test_members_that_are_hardly_json(zarr_format, member, odd):
     array = sz.open(store)
     assert array[...].tolist() == INTS.tolist()
     assert array.dimension_names is None
+
+
+ODD_VALUES = [
+    *(None, True, False, 0, 1, -1, 1.5, 4.0, 2**70, "", "x", "4", [], {}, [None], ["x"], [1], {"a": 1}, [True], [[4]]),
+    ...,
+]  # fmt: skip
+IDLE = [  # members that the chunks of an array of one dimension don't depend on
+    (v2, "fill_value"), (v2, "order"), (v2, "dimension_separator"), (v2, "unknown"), (v2, "attributes"),
+    (v3, "fill_value"), (v3, "attributes"), (v3, "dimension_names"),
+]  # fmt: skip
+OTHERS = [
+    *((v2, name) for name in ("zarr_format", "shape", "chunks", "dtype", "compressor", "filters")),
+    *((v3, name) for name in ("zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding")),
+    *((v3, name) for name in ("codecs", "storage_transformers", "unknown")),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::simplezarr.ZarrWarning")
+@pytest.mark.parametrize(("make", "member"), IDLE + OTHERS)
+def test_any_value_of_any_member(make, member):
+    for value in ODD_VALUES:
+        store = stored(make(**{member: value}), INTS[:4], INTS[4:])
+        try:
+            got = sz.open(store)[...]
+        except sz.ZarrError:
+            assert (make, member) in OTHERS, value
+        else:
+            assert (make, member) in OTHERS or got.tolist() == INTS.tolist()
