@@ -38,7 +38,7 @@ def as_store(store: StoreLike) -> Store:
     path = os.fspath(store)
     if isinstance(path, str) and "://" in path:
         return LocalStore(_file_url_path(path))
-    return LocalStore(os.path.expanduser(path) if path[:1] in ("~", b"~") else path)
+    return LocalStore(path)
 
 
 def _file_url_path(url: str) -> str:

@@ -129,6 +129,6 @@ def test_the_home_directory(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["x.zarr"]
     for path in ("~/x.zarr", Path("~/x.zarr"), Path("~") / "x.zarr", str(tmp_path / "x.zarr")):
         assert sz.load(path).tolist() == [0, 1, 2]
-    assert sz.open("~/x.zarr").store.root == str(tmp_path / "x.zarr")
+    assert sz.open("~/x.zarr").store == sz.LocalStore(b"~/x.zarr") == sz.LocalStore(tmp_path / "x.zarr")
     sz.save("./~", np.arange(2))
     assert sz.load(tmp_path / "~").tolist() == [0, 1]

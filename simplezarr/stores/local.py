@@ -53,6 +53,7 @@ class LocalStore(Store):
     A file that is replaced keeps its permissions and, as far as the system allows, its owner and group. If the file
     system is full, also of files, keys can still be deleted.
 
+    path: of the directory; a `~` at its beginning is the home directory.
     durable: sync files and directories to the disk, so that a value survives a power cut once `set` has returned.
     follow_symlinks: whether symbolic links may lead out of the directory. If not, every name on the way to a key is
     opened by itself, so that links that others make meanwhile don't lead out either, and the keys behind links that do
@@ -72,7 +73,7 @@ class LocalStore(Store):
         name = os.fsdecode(path)
         if not name:
             raise ValueError("the path of a LocalStore is empty; '.' is the current directory")
-        self.root = os.path.abspath(name)
+        self.root = os.path.abspath(os.path.expanduser(name) if name[0] == "~" else name)
         self.durable, self.follow_symlinks = durable, follow_symlinks
 
     @property
