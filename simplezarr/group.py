@@ -132,7 +132,7 @@ class Group:
 
     store: Store = fixed("_store", "open the group in the other store", "The store that the group is in.")
     path: str = fixed("_path", "open the other group", "The path in the store, without outer slashes.")
-    metadata: GroupMetadata = fixed("_metadata", "attrs can be changed", "The metadata that are stored.")
+    metadata: GroupMetadata = fixed("_metadata", "attrs.update changes attributes", "The metadata that are stored.")
     read_only: bool = fixed("_read_only", 'open the group with mode="r+"', "Whether the group can only be read.")
 
     def __init__(
@@ -210,9 +210,11 @@ class Group:
 
     def _find(self, below: str) -> "Array | Group | None":
         copies = self._copied()
-        if copies is None or not below:
+        if copies is None:
             path = join(self.path, below) if below else self.path
             return find_node(self.store, path, read_only=self.read_only, consolidated=self._consolidated)
+        if not below:
+            return Group(self.store, self.path, self.metadata)
         members = copies.get(below)
         return None if members is None else self._copied_child(copies, below, members)
 

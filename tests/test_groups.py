@@ -297,6 +297,8 @@ def test_groups_of_a_store_that_can_not_list():
     root = sz.open(Blind({"zarr.json": consolidated(copies)}))
     for b in (root["a/b"], root["a"]["b"], root.get("a").get("b"), dict(root["a"].groups())["b"]):
         assert (list(b), list(b["c"]), dict(b.attrs), b["x"].shape) == (["c", "x"], [], {"n": 1}, (4,))
+    assert list(root[""]) == ["a"]
+    assert list(root["a"]["/"]["b"][""]) == ["c", "x"]
     assert "x (4,)" in str(root["a"].tree())
     bare = sz.open(Blind(TREE))
     assert repr(bare) == "<Group />"
