@@ -92,11 +92,12 @@ class Crowded(sz.WrapperStore):
     def __init__(self, store, concurrency=32):
         super().__init__(store)
         self.concurrency, self.guard, self.calls = concurrency, threading.Lock(), []
-        self.now = self.most = self.n = 0
+        self.now = self.most = self.n = self.alone = 0
         self.method, self.full = "", threading.Event()
 
-    def expect(self, method, n):
-        self.method, self.n, self.most, self.calls = method, n, 0, []
+    def expect(self, method, n, alone=0):
+        """`alone` of these calls come one by one, before the others, and don't wait."""
+        self.method, self.n, self.most, self.calls, self.alone = method, n, 0, [], alone
         self.full.clear()
 
     def take(self):
@@ -112,8 +113,9 @@ class Crowded(sz.WrapperStore):
                 self.most = max(self.most, self.now)
                 if self.now >= self.n:
                     self.full.set()
+                self.alone -= 1
         try:
-            if method == self.method:
+            if method == self.method and self.alone < 0:
                 self.full.wait(10)
             return getattr(self.store, method)(*args)
         finally:

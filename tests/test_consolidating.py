@@ -30,7 +30,7 @@ class Interrupted(WrapperStore):
         if self.left == -1:
             self.thread = threading.Thread(target=self._act, daemon=True)
             self.thread.start()
-            self.thread.join(0.05)
+            self.thread.join(0.02)
 
     def finish(self):
         """Wait for the action; return whether it was run."""

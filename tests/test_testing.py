@@ -228,6 +228,13 @@ class ListsPartials(MemoryStore):
         super().delete(f"a/own/{key.replace('/', '.')}.partial")
 
 
+@broken("20 of 20 threads that called `create` with the same key succeeded")
+class CreatesAnew(MemoryStore):
+    def create(self, key, value):
+        self.set(key, value)
+        return True
+
+
 @broken("lost 1?[0-9] of the 20 changes made inside `lock`")
 class LocksNothing(MemoryStore):
     def lock(self, key):

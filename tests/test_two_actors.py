@@ -180,7 +180,7 @@ class Gated(WrapperStore):
         return self._do("list_dir", prefix)
 
 
-def held(store, first, second, settle=0.1):
+def held(store, first, second, settle=0.04):
     """The results of `first(store)`, which stops at the store's gate, and of `second()`, which begins there.
 
     The gate opens once `second` is done, or waits (as it must if it may not run in between).

@@ -144,11 +144,15 @@ class Store(ABC):
     def lock(self, key: str) -> AbstractContextManager[object]:
         """`with store.lock(key)`: read one value, change it and write it back, with no other writer in between.
 
-        All who take the lock of a key wait for each other: threads here; also those of other processes where a store
-        says so, as `LocalStore` does. One `set` or `delete` of the key, by the thread that is inside, belongs to it;
-        with that the lock may be given up already. It is not reentrant; take
-        one at a time. A `set` without the lock is atomic, but may come between another writer's `get` and `set` (in a
-        `LocalStore` it waits).
+        All who take the lock of a key wait for each other: threads here; also those of other processes if a store says
+        so, as `LocalStore` does. With the default, the threads that use this object; so two objects over one place
+        don't exclude each other. One `set` or `delete` of the key, by the thread that is inside, belongs to it; with
+        that the lock may be given up already. It is not reentrant. A `set` without the lock is atomic, but may come
+        between another writer's `get` and `set` (in a `LocalStore` it waits).
+
+        Nodes are created and deleted under the lock of a key that is never stored, while locks of keys below are taken.
+        As far as it reaches, two creators of one node, or a creator and a deleter, lose no data of each other. Beyond
+        that (other processes, another store over the same place) they may: an array may have chunks of both.
 
         >>> from simplezarr.stores import MemoryStore
         >>> store = MemoryStore()

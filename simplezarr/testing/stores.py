@@ -43,6 +43,7 @@ def check_store(store: Store) -> None:
                 _expect_listed(store, (), "")
         _check_threads(store)
         _check_lock(store)
+        _check_create(store)
         if _can_list(store):
             _check_listing(store)
             _check_delete_prefix(store)
@@ -294,6 +295,28 @@ def _check_lock(store: Store) -> None:
         _expect_error(store, ReadOnlyError, "lock", key)
     finally:
         store.read_only = False
+
+
+def _check_create(store: Store) -> None:
+    """One of several creators of a key succeeds. The lock of a key that is never stored leaves none behind."""
+    key, rounds = "a/created", 20
+    created: list[bytes] = []
+
+    def task(i: int) -> None:
+        value = b"%d" % i
+        if _call(store, "create", key, value):
+            created.append(value)
+
+    with store.lock("a/claim"):  # other keys can be locked and set meanwhile
+        run(task, rounds)
+    if len(created) != 1:
+        fail(store, f"{len(created)} of {rounds} threads that called `create` with the same key succeeded")
+    _expect(store, created[0], "get", key)
+    _expect(store, None, "get", "a/claim")
+    _clear(store, key)
+    _expect(store, True, "create", key, b"again")
+    _clear(store, key)
+    _call(store, "wait_for_writers", "a")
 
 
 def _set_inside(store: Store, key: str, value: bytes) -> None:
