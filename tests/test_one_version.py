@@ -12,7 +12,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.errors import ChangedError, ChunkError
-from simplezarr.stores import LocalStore, MemoryStore, Reader, WrapperStore
+from simplezarr.stores import LocalStore, MemoryStore, Reader, SlowStore, WrapperStore
 from simplezarr.stores.reader import ATTEMPTS, Snapshot
 from tests.helpers import within
 from tests.oracle import CRC32C, LITTLE, compress
@@ -284,31 +284,52 @@ def test_a_shard_that_appears_while_several_threads_find_it_missing(tmp_path):
                 one_value(arr[...])
 
 
-@pytest.mark.parametrize(("codecs", "shifted"), [(["zstd"], True), (["bytes"], False)], ids=["shifted", "same index"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_readers_while_another_thread_rewrites(kind, codecs, shifted, tmp_path):
+VERSIONS = {"shifted": (["zstd"], True), "same index": (["bytes"], False)}
+
+
+def race(store, codecs, shifted, reads):
+    """Four threads read so often, each in its own way, while one replaces the shard."""
     document, shards = versions(codecs=codecs, shifted=shifted)
-    store = KINDS[kind](tmp_path)
     store.set("zarr.json", document)
     store.set("c/0/0", shards[0])
-    end = time.monotonic() + 0.25
+    stop = threading.Event()
 
     def write():
         n = 0
-        while time.monotonic() < end:
+        while not stop.is_set():
             n += 1
             store.set("c/0/0", shards[n % len(shards)])
             time.sleep(0)
 
     def read(way):
         arr = sz.open_array(store)
-        while time.monotonic() < end:
+        for _ in range(reads):
             one_value(WAYS[way](arr))
 
     with ThreadPoolExecutor(5) as threads:
-        futures = [threads.submit(write), *[threads.submit(read, way) for way in ("row", "column", "points", "all")]]
-        for future in futures:
-            future.result(60)
+        writer = threads.submit(write)
+        try:
+            readers = [threads.submit(read, way) for way in ("row", "column", "points", "all")]
+            for reader in readers:
+                reader.result(3000)
+        finally:
+            stop.set()
+        writer.result(60)
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_readers_while_another_thread_rewrites(kind, name, tmp_path):
+    race(KINDS[kind](tmp_path), *VERSIONS[name], 60)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", VERSIONS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_campaign(kind, name, tmp_path):
+    """As many reads as SIMPLEZARR_CAMPAIGN says (100000 if unset), by all kinds of stores together."""
+    reads = int(os.environ.get("SIMPLEZARR_CAMPAIGN", 100_000))
+    race(KINDS[kind](tmp_path), *VERSIONS[name], reads // (4 * len(KINDS) * len(VERSIONS)))
 
 
 def nested(values):
@@ -444,6 +465,33 @@ def test_a_flight_that_begins_during_a_write_is_not_joined():
         store.gate.set()
         assert one_value(later.result(30)) == "2"
         assert one_value(old.result(30)) == "1"
+
+
+@pytest.mark.parametrize("kind", ["get", "get_ranges", "slow", "local", "memory"])
+def test_reads_never_go_back(kind, tmp_path):
+    """A read that begins after another has returned gives nothing older, whichever handle is used."""
+    store = {"slow": lambda path: SlowStore(MemoryStore(), 0.0005), **KINDS}[kind](tmp_path)
+    arr = sz.create_array(store, data=np.zeros((64, 64), "u4"), chunks=(64, 64), codecs=["zstd"])
+    seen, stop = [0], threading.Event()
+
+    def read(handle):
+        while not stop.is_set():
+            floor = seen[0]
+            value = int(one_value(handle[3:40]))
+            assert value >= floor
+            seen[0] = max(seen[0], value)  # may lose what another has seen, which only makes the test weaker
+
+    handles = [sz.open_array(store) for _ in range(2)] * 2
+    with ThreadPoolExecutor(4) as threads:
+        futures = [threads.submit(read, handle) for handle in handles]
+        try:
+            for value in range(1, 80):
+                arr[...] = value
+                assert one_value(handles[value % 2][...]) == str(value)
+        finally:
+            stop.set()
+        for future in futures:
+            future.result(60)
 
 
 def document_of_chunks():
