@@ -247,7 +247,9 @@ cdef Pool pool_for(Py_ssize_t width):
     cdef Pool pool, fresh
     if is_alone():
         return None
+    lock()
     pool = near if width <= wanted_threads else wide
+    unlock()
     if pool is None:
         register_exit()
         fresh = Pool(width)
@@ -373,11 +375,10 @@ def at_exit():
 
 
 def _begin():
-    """Make the locks, in the locked state where somebody is to release them."""
+    """Make the locks."""
     global guard, over
-    guard, over = PyThread_allocate_lock(), new_lock()
-    if guard == NULL:
-        raise MemoryError("no memory for a lock")
+    guard, over = new_lock(), new_lock()
+    unlock()
 
 
 def _after_fork_in_child():

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -14,10 +15,10 @@ import pytest
 import simplezarr as sz
 from simplezarr import _pool
 from simplezarr.stores import LocalStore, MemoryStore, SlowStore
-from tests.helpers import python, within
+from tests.helpers import PYTHON, python, same_package, within
 from tests.test_interrupts import count_events, interrupted, raise_at, wait_until_idle
 
-POINTS = int(os.environ.get("SIMPLEZARR_CAMPAIGN", 20))
+POINTS = int(os.environ.get("SIMPLEZARR_CAMPAIGN", 12))
 DATA = np.arange(48, dtype="i4").reshape(6, 8)
 CHANGED = DATA.copy()
 CHANGED[:, 1:] = -1
@@ -143,3 +144,45 @@ def campaign(kind, rounds, seed):
 def test_signals_at_any_moment(kind, tmp_path):
     code = "import sys; from tests.test_interrupts_anywhere import campaign; campaign(sys.argv[1], int(sys.argv[2]), 1)"
     assert python(code, kind, 5 * POINTS, seconds=60 + POINTS, directory=tmp_path).endswith("ended\n")
+
+
+# ---------------------------------------------------------------- the end of a program
+
+READING = """
+import sys, threading, atexit, os
+import numpy as np
+import simplezarr as sz
+sz.set_num_threads(4)
+array = sz.create_array({}, data=np.arange(4096).reshape(64, 64), chunks=(1, 64))
+print("begins", flush=True)
+def use(n):
+    for i in range(n):
+        sz.set_num_threads(4 + i % 2)
+        array[...], array.read_future(np.s_[i]), array.get_chunk_future((i, 0))
+"""
+ENDINGS = {
+    "a loop": "while True: use(1)",
+    "an exit handler": "atexit.register(use, 20); use(20)",
+    "another thread": "threading.Thread(target=use, args=(20,)).start(); use(20)",
+    "a child": "use(1); child = os.fork(); use(20); child and os.waitpid(child, 0)",
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork, nor such signals")
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_interrupted_program_ends(ending, tmp_path):
+    chance = random.Random(ending)
+    command = [*PYTHON, "-W", "ignore", "-c", READING + ENDINGS[ending]]
+    for i in range(max(2, POINTS // 10)):
+        program = subprocess.Popen(
+            command, cwd=tmp_path, env=same_package(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert program.stdout.readline() == "begins\n"
+        for _ in range(1 + i % 2):
+            time.sleep(chance.uniform(0, 0.02))
+            program.send_signal(signal.SIGINT)
+        try:
+            _, errors = program.communicate(timeout=60)
+        finally:
+            program.kill()
+        assert program.returncode in (0, 1, 130, -signal.SIGINT), errors
