@@ -59,6 +59,7 @@ CASES = {
     "no-bytes": "no array -> bytes codec; chunks are read as plain elements in little endian",
     "no-filters": "read as null",
     "one-filter": "read as a list of one filter",
+    "moved-members": "members beside the configuration are read as if they were in it",
     "list-of-one": "a list of one codec is read as that codec",
     "bare-id": "read as the codec of this id with its default settings",
     "text-fill": "a number in a string is read as that number",

@@ -256,6 +256,16 @@ def test_an_element_size_of_0_where_elements_vary_in_size():
         sz.open(zarray(b"", **members))
 
 
+def test_members_beside_a_configuration():
+    store = zarr3(ZSTD.encode(DATA), LITTLE, {"name": "zstd", "level": 3})
+    arr, messages = opened(store, "r+")
+    assert arr[...].tolist() == DATA.tolist()
+    assert messages == ["zarr.json: codecs[1]: level; members beside the configuration are read as if they were in it"]
+    arr[0] = 1
+    with pytest.raises(MetadataError, match=r"codecs\[0\]\.endian: unknown member"):
+        sz.open(zarr3(DATA.tobytes(), {"name": "bytes", "endian": "big"}))
+
+
 def test_an_id_in_a_configuration():
     for encoder in (ZLIB, numcodecs.Shuffle(8)):
         value = codec(f"numcodecs.{encoder.codec_id}", **encoder.get_config())
@@ -263,6 +273,25 @@ def test_an_id_in_a_configuration():
         assert arr[...].tolist() == DATA.tolist()
         assert len(messages) == 1
         arr[0] = 1
+
+
+@pytest.mark.parametrize(("value", "members", "dtype"), [
+    ("scale_offset", {"offset": "1", "scale": "2.0"}, "float64"),
+    ("scale_offset", {"offset": "1", "scale": None}, "int64"),
+    ("cast_value", {"data_type": "float32", "rounding": "NEAREST-EVEN", "out_of_range": None}, "float64"),
+    ("packbits", {"padding_encoding": None, "first_bit": "0", "last_bit": 62}, "int64"),
+])  # fmt: skip
+def test_registered_codecs(value, members, dtype):
+    data = np.arange(40).astype(dtype)
+    usual = {"scale_offset": {"offset": 1, "scale": 2 if dtype == "float64" else 1},
+             "cast_value": {"data_type": "float32"}, "packbits": {"last_bit": 62}}[value]  # fmt: skip
+    store = {}
+    sz.create_array(store, data=data, codecs=[codec(value, **usual)])
+    document = json.loads(store["zarr.json"])
+    document["codecs"][0]["configuration"] = members
+    again, messages = opened({**store, "zarr.json": json.dumps(document).encode()})
+    assert np.array_equal(again[...], data)
+    assert len(messages) == 2
 
 
 def test_a_reader_of_text_stays_strict_with_what_is_none():
@@ -296,6 +325,8 @@ UNUSABLE = [
     (codec("numcodecs.blosc", shuffle=3), numcodecs.Blosc(), "shuffle: 3"),
     (codec("numcodecs.zlib", level=10), ZLIB, "level: 10"),
     (codec("numcodecs.bz2", level=0), numcodecs.BZ2(), "level: 0"),
+    ({"name": "zstd", "configuration": {"level": 1}, "comment": "x"}, ZSTD, "comment: unknown member"),
+    (codec("numcodecs.fletcher32", position="end"), numcodecs.Fletcher32(), "position: unknown member"),
     (codec("numcodecs.lzma", format=1, check=99), numcodecs.LZMA(), "check: 99"),
     (codec("numcodecs.lzma", format=1, preset=6, filters="delta"), numcodecs.LZMA(), 'filters: "delta" is not a list'),
     (codec("numcodecs.lz4", acceleration=1.5), numcodecs.LZ4(), "acceleration: 1.5"),

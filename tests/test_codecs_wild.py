@@ -439,7 +439,7 @@ REFUSED = [
     (codec("reshape", shape=[-1, -1]), "-1 more than once"),
     (codec("reshape", shape=[[1], [0]]), "increasing"),
     (codec("reshape", shape=[[1, 0], 10, [3, 4]]), "increasing"),
-    (codec("scale_offset", offset=None), "offset: null"),
+    (codec("scale_offset", offset={}), "offset: {}"),
     (codec("scale_offset", offset=True), "offset: true"),
     (codec("scale_offset", dtype="<f4"), "dtype: unknown member"),
     (codec("cast_value"), "data_type: missing"),

@@ -13,6 +13,7 @@ import numpy as np
 
 from simplezarr.codecs.base import ArrayArrayCodec, ChunkSpec
 from simplezarr.codecs.casting import ROUNDINGS, cast
+from simplezarr.codecs.configuration import without_nulls
 from simplezarr.codecs.registry import register_codec
 from simplezarr.dtypes import DataType, of_numpy, parse_dtype
 from simplezarr.errors import MetadataError
@@ -40,6 +41,7 @@ class CastValue(ArrayArrayCodec):
     """
 
     name: ClassVar[str] = "cast_value"
+    words: ClassVar[tuple[str, ...]] = ("rounding", "out_of_range")
     data_type: str
     rounding: str | None = None
     out_of_range: str | None = None
@@ -60,10 +62,7 @@ class CastValue(ArrayArrayCodec):
 
     @classmethod
     def adapt(cls, configuration: dict, where: str) -> dict:
-        for member in ("rounding", "out_of_range", "scalar_map"):
-            if configuration.get(member, "") is None:
-                raise MetadataError(f"{where}.configuration.{member}: null is no value of it; leave it out")
-        return configuration
+        return without_nulls(configuration, ("rounding", "out_of_range", "scalar_map"), f"{where}.configuration")
 
     def to_json(self) -> dict:
         members = {"data_type": self.data_type, "rounding": self.rounding, "out_of_range": self.out_of_range}

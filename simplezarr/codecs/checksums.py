@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from simplezarr.codecs.base import BoundedCodec, Data, NativeCodec
+from simplezarr.codecs.configuration import without_nulls
 from simplezarr.codecs.extras import extra
 from simplezarr.codecs.registry import register_codec
 from simplezarr.extensions import check_choice, check_integer
-from simplezarr.leniency import tolerate
 
 if TYPE_CHECKING:
     from simplezarr._codecs import Kernel
@@ -36,10 +36,8 @@ class Checksum(BoundedCodec):
 
     @classmethod
     def adapt(cls, configuration: dict, where: str) -> dict:
-        if configuration.get("location", "end") not in (None, ""):
-            return configuration
-        tolerate("null-setting", f"{where}.configuration.location")  # a wrong guess is found by the checksum
-        return {member: value for member, value in configuration.items() if member != "location"}
+        # the checksum shows if that is wrong
+        return without_nulls(configuration, ("location",), f"{where}.configuration")
 
     def checksum(self, data: Data) -> int:
         """Returns the checksum of `data`."""
@@ -112,6 +110,7 @@ class Fletcher32(NativeCodec):
     """
 
     name: ClassVar[str] = "numcodecs.fletcher32"
+    self_describing: ClassVar[bool] = True
 
     def to_json(self) -> dict:
         return {"name": self.name, "configuration": {}}  # zarr-python wants it even if empty

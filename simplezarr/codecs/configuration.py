@@ -24,7 +24,7 @@ from simplezarr.leniency import tolerate
 if TYPE_CHECKING:
     from simplezarr.codecs.base import ChunkSpec, Codec
 
-__all__ = ["as_integers", "make"]
+__all__ = ["as_integers", "as_number", "make", "without_nulls"]
 
 _WORDS = {
     **dict.fromkeys(("yes", "true", "on", "1", 1), True),
@@ -153,6 +153,23 @@ def _read(field: Field, value: Any, is_word: bool) -> Any:
         if get_origin(kind) is tuple and type(value) is list and get_args(kind) == (int, ...):
             return [_as_integer(item) for item in value]
     return value
+
+
+def without_nulls(configuration: dict, members: tuple[str, ...], where: str) -> dict:
+    """Return a configuration without those of the members that are null or empty, which stands for their defaults."""
+    empty = [member for member in members if member in configuration and configuration[member] in (None, "")]
+    for member in empty:
+        tolerate("null-setting", f"{where}.{member}")
+    return {member: value for member, value in configuration.items() if member not in empty} if empty else configuration
+
+
+def as_number(value: Any, where: str) -> Any:
+    """Return a number that was spelled as text, anything else as it is."""
+    if type(value) is not str or not (_is_integer(value) or _is_float(value)):
+        return value
+    found = _as_integer(value) if _is_integer(value) else float(value)
+    tolerate("spelled-setting", where, f"{show(value)} is read as {show(found)}")
+    return found
 
 
 def as_integers(value: Any, where: str) -> Any:

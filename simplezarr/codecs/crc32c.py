@@ -24,6 +24,7 @@ class Crc32c(NativeCodec):
     """A checksum, verified when a chunk is read."""
 
     name: ClassVar[str] = "crc32c"
+    self_describing: ClassVar[bool] = True
 
     def resolve(self, nbytes: int | None) -> int | None:
         return None if nbytes is None else nbytes + _CHECKSUM_SIZE

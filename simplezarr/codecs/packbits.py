@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
+from simplezarr.codecs.configuration import without_nulls
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
 from simplezarr.extensions import check_choice, check_integer
@@ -43,6 +44,7 @@ class PackBits(ArrayBytesCodec):
     """
 
     name: ClassVar[str] = "packbits"
+    words: ClassVar[tuple[str, ...]] = ("padding_encoding",)
     padding_encoding: str = "none"
     first_bit: int | None = None
     last_bit: int | None = None
@@ -54,6 +56,11 @@ class PackBits(ArrayBytesCodec):
                 check_integer(getattr(self, member), 0, _MAX_BIT, member)
         if self.last_bit is not None and self.last_bit < (self.first_bit or 0):
             raise MetadataError(f"last_bit: {self.last_bit} is less than first_bit")
+
+    @classmethod
+    def adapt(cls, configuration: dict, where: str) -> dict:
+        # the size of a chunk shows if that is wrong
+        return without_nulls(configuration, ("padding_encoding",), f"{where}.configuration")
 
     def resolve(self, spec: ChunkSpec) -> int:
         parts, _, first, last = self._layout(spec)

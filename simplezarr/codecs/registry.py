@@ -123,7 +123,13 @@ def parse_codec(value: object, where: str) -> Codec:
     if type(value) is dict and "configuration" in value and value["configuration"] in (None, []):
         tolerate("null-member", f"{where}.configuration")
         value = {member: item for member, item in value.items() if member != "configuration"}
-    name, configuration, _ = parse_extension(value, where)
+    try:
+        name, configuration, _ = parse_extension(value, where)
+    except MetadataError:
+        moved = _with_moved_members(value, where)
+        if moved is None:
+            raise
+        name, configuration, _ = parse_extension(moved, where)
     if name in CODEC_ALIASES:
         tolerate("codec-alias", where, f"{name!r} is {CODEC_ALIASES[name]!r}")
         name = CODEC_ALIASES[name]
@@ -137,6 +143,25 @@ def parse_codec(value: object, where: str) -> Codec:
                 return foreign
             raise UnsupportedError(f"{where}: {error}") from error.__cause__
     return found.from_configuration(configuration, where)
+
+
+def _with_moved_members(value: object, where: str) -> dict | None:
+    """Return a codec's object with members that are beside its configuration in it, if decoding needs none of them."""
+    name = value.get("name") if type(value) is dict else None
+    if type(value) is not dict or type(name) is not str:
+        return None
+    try:
+        found = codec_class(CODEC_ALIASES.get(name, name))
+    except UnsupportedError:
+        return None
+    configuration = value.get("configuration", {})
+    if not found.self_describing or type(configuration) is not dict:
+        return None
+    kept = {member: value[member] for member in ("name", "must_understand") if member in value}
+    beside = {member: item for member, item in value.items() if member not in (*kept, "configuration")}
+    if any(member in getattr(found, "__dataclass_fields__", ()) for member in beside):
+        tolerate("moved-members", where, ", ".join(beside))
+    return {**kept, "configuration": {**beside, **configuration}}
 
 
 def _foreign(name: str, configuration: dict, where: str) -> Codec | None:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from simplezarr.codecs.base import ArrayArrayCodec, ChunkSpec
+from simplezarr.codecs.configuration import as_number, without_nulls
 from simplezarr.codecs.registry import register_codec
 from simplezarr.dtypes import DataType, of_numpy
 from simplezarr.errors import MetadataError
@@ -40,10 +41,9 @@ class ScaleOffset(ArrayArrayCodec):
 
     @classmethod
     def adapt(cls, configuration: dict, where: str) -> dict:
-        for member in ("offset", "scale"):
-            if configuration.get(member, 0) is None:
-                raise MetadataError(f"{where}.configuration.{member}: null is not a number; leave it out")
-        return configuration
+        place = f"{where}.configuration"
+        configuration = without_nulls(configuration, ("offset", "scale"), place)
+        return {member: as_number(value, f"{place}.{member}") for member, value in configuration.items()}
 
     def resolve(self, spec: ChunkSpec) -> ChunkSpec:
         if spec.dtype.numpy.kind not in "iuf":
