@@ -89,7 +89,7 @@ ROWS = {
     62: ("damaged shards in shards", "damaged_shards_in_shards"),
     63: ("shards that are written anew", "shards_that_are_written_anew"),
     64: ("killed writers", "killed_writers.killed_writers"),
-    65: ("writes that fail", "local_store.failed_write_leaves_the_old_value", "writes_that_fail"),
+    65: ("writes that fail", "local_faults.failed_writes_leave_nothing", "writes_that_fail"),
     66: ("writers of one chunk", "lost_updates.threads_and_processes"),
     67: ("odd values", "odd_values"),
     68: ("values that can't be cast", "values_that_can_not_be_cast"),
