@@ -4,6 +4,13 @@ from types import NotImplementedType
 from typing import final
 
 @final
+class SharedFiles:
+    """Files that several threads read parts of: each is opened once, so that all parts are of one version.
+
+    They are closed with this object.
+    """
+
+@final
 class File:
     """An open file, to be read; it is closed when its last reference goes.
 

@@ -56,6 +56,7 @@ cdef void close_file(sz_file *file) noexcept nogil:
     sz_close(file)
 
 
+@cython.final
 cdef class SharedFiles:
     """Files that several threads read parts of: each is opened once, so that all parts are of one version.
 

@@ -1,11 +1,13 @@
 """Reading: each stored object that a plan touches, opened, decoded and placed."""
 
 import numpy as np
+from typing_extensions import disjoint_base
 
 from simplezarr._job import Job
 from simplezarr._source import Source
 from simplezarr._plan import Plan
 
+@disjoint_base
 class Read(Job):
     """A read under way."""
 

@@ -28,7 +28,7 @@ from simplezarr._worker cimport (
     SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, raised, scratch, take_error,
     worker_borrow, worker_lend)
 from simplezarr.errors import ChangedError
-from simplezarr.stores.reader import ATTEMPTS, still_changing
+from simplezarr.stores import reader as readers
 
 cdef extern from "copy.h" nogil:
     enum:
@@ -277,7 +277,7 @@ cdef class Read(Job):
                         return self.read_extent(worker, partial(store.get_range, key), &stored)
             return self.fetch_value(worker, index, key, what, part)
         except ChangedError as error:
-            return raised(worker, CodecFailure(still_changing(error)))
+            return raised(worker, CodecFailure(readers.still_changing(error)))
         except BaseException as error:
             return raised(worker, error)
         finally:
@@ -351,7 +351,7 @@ cdef class Read(Job):
         If a writer replaces the shard meanwhile, begin anew; at last with the whole shard, by one request.
         """
         cdef int status = SZ_OK
-        for _ in range(ATTEMPTS):
+        for _ in range(readers.ATTEMPTS):
             with self.source.store.reader(key) as reader:
                 status = self.read_ranges(worker, index, reader, what)
             if worker.error == NULL or not isinstance(<object>worker.error, ChangedError):
