@@ -75,8 +75,6 @@ def create_node(
     """
     encode_metadata(path, metadata)  # raises what is wrong with them
     store.check_writable(join(path, metadata.document))
-    if not path:
-        _check_above(groups_above(store, path), path)  # the claim would make the directory of the store
     if overwrite:
         _remove_link(store, path)
     while missing := _create(store, path, metadata, overwrite, fill):
@@ -317,13 +315,15 @@ def change_node(store: Store, path: str, change: Callable[[Any], Metadata], arou
 
 
 def format_above(store: Store, path: str) -> int:
-    """Return the Zarr format of the nearest group above a place, otherwise 3.
+    """Return the Zarr format of the nearest group above a place, otherwise 3; raise if there is an array.
 
     >>> from simplezarr.stores import MemoryStore
     >>> format_above(MemoryStore({".zgroup": b'{"zarr_format": 2}'}), "a/b"), format_above(MemoryStore(), "a")
     (2, 3)
     """
-    for group in reversed(groups_above(store, path)):
+    above = groups_above(store, path)
+    _check_above(above, path)
+    for group in reversed(above):
         if group.found is not None:
             return GroupMetadataV2.zarr_format if group.found[0].endswith(GROUP) else GroupMetadata.zarr_format
     return GroupMetadata.zarr_format

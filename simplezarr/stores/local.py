@@ -26,6 +26,8 @@ PARTIAL = ".partial"
 # What an entry of a directory is.
 _DIRECTORY, _VALUE, _TEMPORARY, _OTHER = range(4)
 
+_LOOKS = 100  # at what is above the root, which may be large
+
 _Names = list[tuple[str, int]]  # with what each is
 
 if HAVE_FILES:
@@ -213,13 +215,14 @@ class LocalStore(Store):
         the search. None with `follow_symlinks=False`.
         """
         directory, below, outer = self.root, "", None
-        while self.follow_symlinks and directory != os.path.dirname(directory):
-            directory, name = os.path.split(directory)
+        while self.follow_symlinks and directory != (above := os.path.dirname(directory)):
+            name = os.path.basename(directory)
             below = f"{name}/{below}" if below else name
-            if any(os.path.isfile(f"{directory}/{document}") for document in names):
-                outer = directory, below
-            elif outer is not None or not _is_void(directory):
+            if any(os.path.isfile(f"{above}/{document}") for document in names):
+                outer = above, below
+            elif outer is not None or not (_is_void(directory) and _is_void(above)):
                 break
+            directory = above
         return None if outer is None else (LocalStore(outer[0], self.durable), outer[1])
 
     def remove_partials(self, prefix: str = "", older_than: float = 3600.0) -> int:
@@ -347,19 +350,19 @@ def _mode(entry: "os.DirEntry[str]", path: str, root: str | None) -> int:
         raise
 
 
-def _is_void(path: str) -> bool:
-    """Return whether there is no file below a path, except temporary ones."""
-    pending = [path]
-    while pending:
-        try:
-            with os.scandir(pending.pop()) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append(entry.path)
-                    elif not entry.name.endswith(PARTIAL):
-                        return False
-        except FileNotFoundError:
-            pass
-        except OSError:
-            return False
-    return True
+def _is_void(path: str, looks: int = _LOOKS) -> int:
+    """Return whether there is no file below a path, except temporary ones: how many more entries may be looked at."""
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    looks = _is_void(entry.path, looks - 1)
+                else:
+                    looks = looks - 1 if entry.name.endswith(PARTIAL) else 0
+                if looks <= 0:
+                    return 0
+    except FileNotFoundError:  # a missing directory is as good as an empty one
+        pass
+    except OSError:
+        return 0
+    return looks
