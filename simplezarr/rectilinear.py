@@ -6,6 +6,7 @@ only the elements have other numbers. A selection is cut into what each of them 
 lists of points by the lengths of the chunks that they lie in.
 """
 
+import operator
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
@@ -42,6 +43,24 @@ class _Runs:
         self.ends = {edge: ends[run] + _shift(axis, run) for run, edge in enumerate(axis.edges)}
 
 
+class _Layout:
+    """Where the elements are, for one shape of an array: its runs, and the regular arrays that have the chunks."""
+
+    def __init__(self, metadata: ArrayMetadata):
+        self.metadata = metadata
+        self.runs = [_Runs(*pair) for pair in zip(metadata.axes, metadata.shape, strict=True)]
+        self.regular: dict[tuple[int, ...], Array] = {}
+
+    def covering(self, stops: tuple[int, ...]) -> "_Layout":
+        """Return a layout that reaches as far, for a selection that was made when the array had another shape."""
+        shape = self.metadata.shape
+        if all(map(operator.le, stops, shape)):
+            return self
+        shape = tuple(map(max, stops, shape))
+        grid = self.metadata.grid
+        return _Layout(replace(self.metadata, shape=shape, grid=None if grid is None else grid.reaching(shape)))
+
+
 class _Part(NamedTuple):
     """What the chunks of one length (for each axis) hold of a range along an axis, or of a list of points."""
 
@@ -66,7 +85,7 @@ class RectilinearArray(Array):
     `append` need more chunks than the grid has, its last length is repeated.
     """
 
-    __slots__ = ("_regular", "_runs")
+    __slots__ = ("_layout",)
     _is_composed = True
 
     def __init__(self, store: Store, path: str, metadata: ArrayMetadata, **options: Any):
@@ -74,10 +93,11 @@ class RectilinearArray(Array):
         self._reshape(metadata)
 
     def _reshape(self, metadata: ArrayMetadata) -> None:
+        # Selections are cut here, not in the engine. Other threads may make one with either shape meanwhile: what they
+        # take for one chunk is large enough for both.
+        self._grid = tuple([max(1, *lengths) for lengths in zip(self._grid, metadata.shape, strict=True)])
         super()._reshape(metadata)
-        self._grid = tuple([max(1, length) for length in self.shape])  # selections are cut here, not in the engine
-        self._runs = [_Runs(*pair) for pair in zip(metadata.axes, self.shape, strict=True)]
-        self._regular: dict[tuple[int, ...], Array] = {}
+        self._layout = _Layout(metadata)
         self._chunks = inner_shape(metadata)
 
     @property
@@ -142,16 +162,19 @@ class RectilinearArray(Array):
     def _pieces(self, what: Plan | Selection) -> list[_Piece]:
         """Cuts a selection; raises IndexError for points that are not in the array."""
         plan, points = (what.plan, what.points) if isinstance(what, Selection) else (what, ())
-        lists = [_cut_points([self._runs[axis] for axis in group.axes], self.shape, group) for group in points]
+        layout = self._layout
+        shape = layout.metadata.shape
+        lists = [_cut_points([layout.runs[axis] for axis in group.axes], shape, group) for group in points]
         if not plan.n:
             return []
         held = {axis for group in points for axis in group.axes}
         _, ranges, _ = plan.block(0)
         basic = [axis for axis in range(self.ndim) if axis not in held]
-        axes = [[*_cut_range(self._runs[axis].axis, ranges[axis])] for axis in basic]
-        return [self._piece(basic, points, parts) for parts in product(*axes, *lists)]
+        layout = layout.covering(tuple([0 if axis in held else ranges[axis].stop for axis in range(self.ndim)]))
+        axes = [[*_cut_range(layout.runs[axis].axis, ranges[axis])] for axis in basic]
+        return [self._piece(layout, basic, points, parts) for parts in product(*axes, *lists)]
 
-    def _piece(self, basic: list[int], points: tuple[Points, ...], parts: tuple[_Part, ...]) -> _Piece:
+    def _piece(self, layout: _Layout, basic: list[int], points: tuple[Points, ...], parts: tuple[_Part, ...]) -> _Piece:
         """One choice of parts: of the ranges along the axes `basic`, and of the lists of points."""
         edges, items = [0] * self.ndim, []
         for axis, part in zip(basic, parts, strict=False):
@@ -163,7 +186,7 @@ class RectilinearArray(Array):
                 edges[axis] = edge
                 items.append(Item(axis, ARRAY, (key,), ()))
             lists.append(Points(group.axes, part.keys, (part.n,), len(basic)))
-        array = self._regular_array(tuple(edges))
+        array = self._regular_array(layout, tuple(edges))
         items.sort(key=lambda item: item.axis)
         places = [part.place for part in parts[len(basic) :]]
         if not all(isinstance(place, slice) for place in places):
@@ -171,17 +194,17 @@ class RectilinearArray(Array):
         places = [part.place for part in parts[: len(basic)]] + places
         return _Piece(array, select(items, tuple(lists), array.shape, array._grid), tuple(places))
 
-    def _regular_array(self, edges: tuple[int, ...]) -> Array:
+    def _regular_array(self, layout: _Layout, edges: tuple[int, ...]) -> Array:
         """The regular array that has the chunks of a shape."""
-        array = self._regular.get(edges)
+        array = layout.regular.get(edges)
         if array is None:
-            shape = tuple([runs.ends[edge] for runs, edge in zip(self._runs, edges, strict=True)])
-            metadata = replace(self.metadata, shape=shape, chunk_shape=edges, grid=None)
+            shape = tuple([runs.ends[edge] for runs, edge in zip(layout.runs, edges, strict=True)])
+            metadata = replace(layout.metadata, shape=shape, chunk_shape=edges, grid=None)
             options = {"read_only": self.read_only, "write_empty_chunks": self.write_empty_chunks}
             array = Array(self.store, self.path, metadata, **options)
-            if len(self._regular) >= _MAX_REGULAR:
-                self._regular.clear()
-            self._regular[edges] = array
+            if len(layout.regular) >= _MAX_REGULAR:
+                layout.regular.clear()
+            layout.regular[edges] = array
         return array
 
     def _chunk(self, index: tuple[int, ...]) -> tuple[Array, tuple[int, ...]]:
@@ -189,8 +212,8 @@ class RectilinearArray(Array):
         Plan(tuple(index), self.grid_shape, self.grid_shape)  # raises for what are no integers
         if len(index) != self.ndim or not all(0 <= i < n for i, n in zip(index, self.grid_shape, strict=True)):
             raise IndexError(f"there is no chunk {tuple(index)}: the grid has the shape {self.grid_shape}")
-        edges, numbers = [], []
-        for runs, number, chunk in zip(self._runs, index, self.chunks, strict=True):
+        edges, numbers, layout = [], [], self._layout
+        for runs, number, chunk in zip(layout.runs, index, self.chunks, strict=True):
             axis = runs.axis
             if self.shards is None:
                 run = axis.run(number)
@@ -199,7 +222,7 @@ class RectilinearArray(Array):
                 run = bisect_right(axis.starts, number * chunk) - 1
                 numbers.append((number * chunk + _shift(axis, run)) // chunk)
             edges.append(axis.edges[run])
-        return self._regular_array(tuple(edges)), tuple(numbers)
+        return self._regular_array(layout, tuple(edges)), tuple(numbers)
 
 
 def _shift(axis: Axis, run: int) -> int:
