@@ -411,6 +411,42 @@ def test_a_chunk_in_flight_is_of_another_version(n):
         assert one_value(old.result(30)) == "1"
 
 
+def test_what_was_joined_is_left_where_a_read_begins_anew():
+    """A reader shares two chunks with a slower one, and then sees that the shard was replaced."""
+    document, shards = versions(codecs=["bytes"], shifted=False)
+    store = Gate(document, shards[0])
+    store.reader = lambda key: _Numbered(store, key)
+    arr = sz.open_array(store)
+    held, release = threading.Event(), threading.Event()
+
+    def between(n):
+        if n == 2:  # of the slow reader: it gets its inner chunks, late
+            value = store.values["c/0/0"]
+            held.set()
+            assert release.wait(30)
+            store.late = MemoryStore({"c/0/0": value})
+        elif n == 4:  # of the other, after its index
+            store.values["c/0/0"] = shards[1]
+
+    ask = store.ask
+    store.late = None
+
+    def asked(key):
+        found = ask(key)
+        late, store.late = store.late, None
+        return late or found
+
+    store.ask, store.between = asked, between
+    with ThreadPoolExecutor(2) as threads:
+        old = threads.submit(lambda: arr[:8, :16])
+        assert held.wait(30)
+        new = threads.submit(lambda: arr[:8, :24])
+        time.sleep(0.2)
+        release.set()
+        assert one_value(new.result(30)) == "2"
+        assert one_value(old.result(30)) == "1"
+
+
 def test_nobody_reads_an_older_value_than_somebody_before():
     """The new value is there, but its writer has not come back from the store yet."""
     store = Gate(document_of_chunks(), None)
