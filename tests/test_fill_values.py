@@ -180,7 +180,7 @@ def same(value, element):
     return None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(PLAIN), VALUES)
 def test_numpy_is_the_oracle(dtype, value):
     try:
