@@ -18,8 +18,8 @@ typedef struct {
   uint32_t mode, uid, gid;
 } sz_owner;
 
-/* An open regular file and its identity: while device, inode, times and size stay, its bytes are taken to stay. (mtime can
- * be set back after a change, but then ctime has changed.) */
+/* An open regular file and its identity: while device, inode, times and size stay, its bytes are taken to
+ * stay. (mtime can be set back after a change, but then ctime has changed.) */
 typedef struct {
   int fd;
   int64_t size;

@@ -59,9 +59,10 @@ static void test_make_and_prune(void) {
   CHECK(sz_prune(path, root, 1) == root + strlen("/a/b"));
   char *deep = path_of("new/");
   memset(deep + strlen(deep), 'n', 300);
-  strcpy(deep + root + 5 + 300, "/x/y"); /* the parts above a name that is too long are made, and can be pruned */
+  strcpy(deep + root + 5 + 300, "/x/y"); /* the parts above a name that is too long can be pruned */
   CHECK(sz_make_directory(deep, sz_directory_of(deep, strlen(deep)), 0) == SZ_IO && errno == ENAMETOOLONG);
-  CHECK(access(path_of("new"), F_OK) == 0 && sz_prune(deep, root, 0) == root && access(path_of("new"), F_OK) != 0);
+  CHECK(access(path_of("new"), F_OK) == 0 && sz_prune(deep, root, 0) == root);
+  CHECK(access(path_of("new"), F_OK) != 0);
   char *below = path_of("a/b/kept/c/x");
   CHECK(sz_make_directory(below, sz_directory_of(below, strlen(below)), 0) == SZ_IO && errno == ENOTDIR);
   CHECK(unlink(path_of("a/b/kept")) == 0 && rmdir(path_of("a/b")) == 0 && rmdir(path_of("a")) == 0);
@@ -108,17 +109,19 @@ static void test_beneath(void) {
     snprintf(text, sizeof text, i == 0 ? "d/f" : "chain%d", i - 1);
     link_to(text, name);
   }
-  const char *const files[] = {"d/f",        "d/same",       "d/around", "absolute", "root/d/f",     "to-d/f", "chain30",
-                               "to-d//e/../f", "root/root/d/f", "./d/./f",  "root/to-d/around", "/d/f"};
+  const char *const files[] = {"d/f", "d/same", "d/around", "absolute", "root/d/f", "to-d/f", "chain30", "/d/f",
+                               "to-d//e/../f", "root/root/d/f", "./d/./f", "root/to-d/around"};
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
     CHECK(opens(files[i], SZ_BENEATH_FILE) == 0 && opens(files[i], SZ_BENEATH_STATUS) == 0);
-  const char *const outside[] = {"up", "out", "slash/etc", "slash", "d/../../x", "..", "root/..", "to-d/../up"};
+  const char *const outside[] = {"up",        "out", "slash/etc", "slash",
+                                 "d/../../x", "..",  "root/..",   "to-d/../up"};
   for (size_t i = 0; i < sizeof outside / sizeof outside[0]; i++)
     CHECK(opens(outside[i], SZ_BENEATH_FILE) == EXDEV && opens(outside[i], SZ_BENEATH_MAKE) == EXDEV);
   CHECK(opens("loop", SZ_BENEATH_FILE) == ELOOP && opens("chain50", SZ_BENEATH_FILE) == ELOOP);
   CHECK(opens("broken", SZ_BENEATH_FILE) == ENOENT && opens("d/f/x", SZ_BENEATH_FILE) == ENOTDIR);
   CHECK(opens("to-d", SZ_BENEATH_LIST) == 0 && opens("d/f", SZ_BENEATH_LIST) == ENOTDIR);
-  CHECK(opens("", SZ_BENEATH_LIST) == 0 && opens("", SZ_BENEATH_ENTER) == 0 && opens("root", SZ_BENEATH_LIST) == 0);
+  CHECK(opens("", SZ_BENEATH_LIST) == 0 && opens("", SZ_BENEATH_ENTER) == 0);
+  CHECK(opens("root", SZ_BENEATH_LIST) == 0);
   CHECK(opens("to-d/new/er", SZ_BENEATH_ENTER) == ENOENT && opens("to-d/new/er", SZ_BENEATH_MAKE) == 0);
   CHECK(opens("d/new/est", SZ_BENEATH_MAKE_DURABLE) == 0 && access(path_of("d/new/est"), F_OK) == 0);
   char far[9000];
@@ -139,7 +142,7 @@ static void test_owners(void) {
   for (uint32_t mode = 0; mode < 01000; mode += 37) {
     wanted.mode = S_IFREG | mode;
     CHECK(sz_keep_owner(fd, now, wanted) == SZ_OK || mode == (now.mode & 0777));
-    CHECK(fstat(fd, &status) == 0 && (status.st_mode & 0777) == (mode == (now.mode & 0777) ? status.st_mode & 0777 : mode));
+    CHECK(fstat(fd, &status) == 0 && (mode == (now.mode & 0777) || (status.st_mode & 0777) == mode));
   }
   if (geteuid() == 0) {
     wanted.uid = 1234, wanted.gid = 2345;
