@@ -113,7 +113,7 @@ def _create(
             if documents:
                 _erase(store, path, documents)
             else:
-                _delete_keys(store, left)
+                _delete_keys(store, path, left)
             _complete(store, path, metadata, fill)
     return ()
 
@@ -150,7 +150,7 @@ def _complete(store: Store, path: str, metadata: Metadata, fill: Fill | None) ->
 def _remove_chunks(store: Store, path: str, keys: ChunkKeys) -> None:
     """Remove the chunks of a node that was not completed. If its document is there, what failed came after that."""
     if not _own_documents(store, path):
-        _delete_keys(store, [*_chunks_below(store, path, _chunk_names(store, path, keys), keys)])
+        _delete_keys(store, path, [*_chunks_below(store, path, _chunk_names(store, path, keys), keys)])
 
 
 def _claim(store: Store, path: str) -> AbstractContextManager[object]:
@@ -219,21 +219,23 @@ def _check_place(
     return [] if first is None else [first, *chunks]
 
 
-def _delete_keys(store: Store, keys: Sequence[str]) -> None:
+def _delete_keys(store: Store, path: str, keys: Sequence[str]) -> None:
+    place = store.confined(path)
     with Writing():
-        executor.run(lambda i: store.delete(keys[i]), len(keys), executor.width(store))
+        executor.run(lambda i: place.delete(keys[i]), len(keys), executor.width(store))
 
 
 def _erase(store: Store, path: str, documents: Sequence[str], below: bool = True) -> None:
     """Delete a node, its document first: what is left if this fails is no node, never an array that lacks chunks."""
     prefix = f"{path}/" if path else ""
+    place = store.confined(prefix)
     with Writing():
         for key in documents:
-            with store.lock(key):
-                store.delete(key)
+            with place.lock(key):
+                place.delete(key)
         if below:
-            store.wait_for_writers(prefix)
-            store.delete_prefix(prefix)
+            place.wait_for_writers(prefix)
+            place.delete_prefix(prefix)
 
 
 def remove_node(store: Store, path: str) -> None:

@@ -11,8 +11,10 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import simplezarr as sz
 from simplezarr.stores import LocalStore
 from tests.faults import faults, needs_faults, run
 
@@ -111,6 +113,41 @@ def test_exchanged_while_deleting_and_writing(tmp_path):
     run(exchanged_while_deleting, tmp_path, 17)
 
 
+def exchanged_while_a_node_goes(path, step):
+    """A node's directory, or one above the node, is exchanged while the node is deleted or overwritten."""
+    path, step = Path(path), int(step)
+    sz.set_num_threads(1)
+    changes = (
+        lambda root: sz.open_group(root, mode="r+").__delitem__("g/a"),
+        lambda root: sz.create_array(root, "g/a", shape=4, dtype="u1", overwrite=True),
+    )
+    for k, change in enumerate(changes):
+        for key in ("g/a", "g/a/c"):
+            for nth in range(k % step, 1000, step):
+                for name in ("root", "outside"):
+                    shutil.rmtree(path / name, ignore_errors=True)
+                    sz.create_array(path / name, "g/a", data=np.arange(1, 41), chunks=(5,))
+                shutil.rmtree(path / "aside", ignore_errors=True)
+                before, seen = contents(path / "outside"), []
+
+                def decide(name, where, fd, nth=nth, key=key, seen=seen):
+                    seen.append((name, where))
+                    if len(seen) == nth + 1:
+                        exchange(path, key)
+                    return 0
+
+                with faults(decide), suppress(OSError, sz.ZarrError):
+                    change(str(path / "root"))
+                assert contents(path / "outside") == before, (k, key, nth, seen[nth:])
+                if nth >= len(seen):
+                    break
+
+
+@needs_faults
+def test_exchanged_while_a_node_goes(tmp_path):
+    run(exchanged_while_a_node_goes, tmp_path, 11)
+
+
 def exchanged_while_reading(path, step):
     path, step = Path(path), int(step)
     keys = {"a/zarr.json", "a/b/c/0", "a/b/c/1", "a/d/empty/0"}
@@ -160,6 +197,7 @@ def exchanged_while_reading(path, step):
 def test_exchanged_campaign(tmp_path):
     run(exchanged_while_deleting, tmp_path, 1, seconds=600)
     run(exchanged_while_reading, tmp_path, 1, seconds=600)
+    run(exchanged_while_a_node_goes, tmp_path, 1, seconds=600)
     run(moved_while_deleting, tmp_path, 1, seconds=600)
 
 

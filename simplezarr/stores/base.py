@@ -194,6 +194,13 @@ class Store(ABC):
         """Return whether a prefix leads elsewhere, as a symbolic link does; `delete(prefix)` then removes the link."""
         return False
 
+    def confined(self, prefix: str) -> "Store":
+        """Return the store through which to delete what is below a prefix: this one, or one that follows fewer links.
+
+        For stores whose keys others may exchange for links meanwhile.
+        """
+        return self
+
     def enclosing(self, names: Sequence[str]) -> "tuple[Store, str] | None":
         """Return the store that this one is a view into, and the prefix of the view in it; None if it is no view.
 

@@ -13,6 +13,7 @@ from simplezarr._locks import KeyLock
 from simplezarr._replace import HAVE_FILES
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, reads_by, too_large, wait_for_locks
 from simplezarr.stores.file_reader import MISSING, FileReader, list_directory, open_file, size_of, status
+from simplezarr.stores.portable import is_inside
 from simplezarr.stores.reader import Reader
 
 if TYPE_CHECKING:
@@ -209,6 +210,18 @@ class LocalStore(Store):
         """Whether the directory of a prefix is a symbolic link, which `delete_prefix` removes as such."""
         prefix = check_prefix(prefix)
         return bool(prefix) and os.path.islink(self._directory(prefix))
+
+    def confined(self, prefix: str) -> Store:
+        """Return a store that follows no link out of the directory, unless a link above the prefix leads out already.
+
+        So a directory that others exchange for a link while a node is deleted leads nowhere.
+        """
+        above = os.path.dirname(self._directory(check_prefix(prefix))) if prefix else self.root
+        if type(self) is not LocalStore or not self.follow_symlinks or not is_inside(above, self.root):
+            return self
+        store = LocalStore(self.root, self.durable, follow_symlinks=False)
+        store.read_only = self.read_only
+        return store
 
     def enclosing(self, names: Sequence[str]) -> tuple[Store, str] | None:
         """As `Store.enclosing`. Directories without any files are passed over; any other without one of the names ends
