@@ -131,6 +131,7 @@ def create_array(
     write_empty_chunks: store chunks that are all fill value, now and through the array that is returned.
     overwrite: remove the node that is there, and all below it, once all arguments are known to be valid. If `data` are
     a stored array there, or below, they are read into memory before; other stored arrays are copied part by part.
+    Handles of what was there are not to be used any more: what is written through them goes to the new node.
 
     The array appears with its document, which is written last, when the data are complete. Raises NodeExistsError,
     ReadOnlyError, MetadataError or UnsupportedError naming the argument; nothing is written then.

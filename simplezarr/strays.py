@@ -25,6 +25,7 @@ _HARMLESS = re.compile(
     r"\.nc(zarray|zgroup|zattrs?|attrs?)|.*\.__lock|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|\.directory|\.nfs\w+"
 ).fullmatch
 _CLUTTER = "__MACOSX/"
+_ENOUGH = 1000  # keys that look like none of Zarr's
 _NONE: frozenset[str] = frozenset()
 
 
@@ -35,9 +36,7 @@ class _Inventory:
     nodes: dict[str, set[str]] = field(default_factory=dict)  # names of documents, by path
     chunks: dict[tuple[str, bool], str] = field(default_factory=dict)  # one key for all that have the same owner
     others: list[str] = field(default_factory=list)  # keys that chunks do not have
-    keys: dict[str, Callable[[str], object]] = field(
-        default_factory=dict
-    )  # by path of a node: what its chunks may have
+    keys: dict[str, Callable[[str], object]] = field(default_factory=dict)  # by path of a node: those of chunks
 
     def add(self, key: str) -> None:
         directory, _, name = key.rpartition("/")
@@ -54,6 +53,9 @@ def check_strays(store: Store, path: str) -> None:
     found = _Inventory()
     for key in store.list(f"{path}/" if path else ""):
         found.add(key)
+        if len(found.others) == _ENOUGH and not _is_owned(store, path, found):
+            found.chunks.clear()  # their documents may not be listed yet
+            break  # it may be a whole file system, behind a link
     strays = sorted(key for key in [*found.chunks.values(), *found.others] if not _belongs(store, found, key))
     if strays:
         more = f" and {len(strays) - 1} more" if len(strays) > 1 else ""
@@ -75,6 +77,17 @@ def _belongs(store: Store, found: _Inventory, key: str) -> bool:
                 found.keys[owner] = _chunk_keys(store, owner)
             return bool(found.keys[owner](key[len(owner) + 1 if owner else 0 :]))
     return False
+
+
+def _is_owned(store: Store, path: str, found: _Inventory) -> bool:
+    """Return whether the first key that looks like none of a chunk is one, although its array may not be listed yet."""
+    owner = key = found.others[0]
+    while owner != path and owner:
+        owner = owner.rpartition("/")[0]
+        document = find_document(store, owner)
+        if document is not None:
+            found.nodes.setdefault(owner, set()).add(document[0].rpartition("/")[2])
+    return _belongs(store, found, key)
 
 
 def _chunk_keys(store: Store, path: str) -> Callable[[str], object]:

@@ -234,6 +234,25 @@ def test_chunks_of_an_unknown_encoding_belong_to_their_array(store):
     assert [*store.list()] == ["zarr.json"]
 
 
+def test_a_link_to_very_much_else(root, tmp_path, monkeypatch):
+    """Not all of it is looked at, and a large array of unknown keys is still deleted."""
+    monkeypatch.setattr("simplezarr.strays._ENOUGH", 20)
+    (tmp_path / "much").mkdir()
+    for i in range(200):
+        (tmp_path / "much" / f"file {i}").write_bytes(b"mine")
+    root.create_array("a", data=VALUES)
+    os.symlink(tmp_path / "much", tmp_path / "store" / "a" / "link")
+    with pytest.raises(sz.NodeExistsError, match=r"'a/link/file .* and 19 more"):
+        del root["a"]
+    os.unlink(tmp_path / "store" / "a" / "link")
+    document = root.store.get("a/zarr.json").replace(b'"name": "default"', b'"name": "acme", "must_understand": true')
+    for i in range(200):
+        root.store.set(f"a/fan/{i}.chunk", b"")
+    root.store.set("a/zarr.json", document)
+    del root["a"]
+    assert list(root) == []
+
+
 def test_a_damaged_array_can_be_deleted(store):
     root = sz.create_group(store)
     root.create_array("a", data=VALUES, chunks=10)

@@ -322,6 +322,32 @@ def test_a_change_held(inner, change, other):
         assert len([*inner.list("a/c")]) == N // CHUNK
 
 
+@pytest.mark.skipif(os.name == "nt", reason="symbolic links")
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(("method", "part"), MOMENTS[:2])
+@pytest.mark.parametrize("other", ["path", "link", "wrapped", "subclass"])
+def test_one_place_by_two_names(tmp_path, other, method, part, overwrite):
+    """Creators that reach it through stores of their own, as paths, links and other objects make them."""
+
+    class Mine(LocalStore):
+        pass
+
+    sz.create_group(tmp_path / "x", "g")
+    os.symlink(tmp_path / "x", tmp_path / "link")
+    store, path = {
+        "path": (LocalStore(tmp_path / "x" / "g" / "a"), ""),
+        "link": (LocalStore(tmp_path / "link"), "g/a"),
+        "wrapped": (WrapperStore(LocalStore(tmp_path / "x" / "g")), "a"),
+        "subclass": (Mine(tmp_path / "x"), "g/a"),
+    }[other]
+    first = LocalStore(tmp_path / "x")
+    results = held(Gated(first, method, part), saving(1), lambda: saving(2, path, overwrite=overwrite)(store))
+    assert results[0] is None
+    assert results[1] is None if overwrite else isinstance(results[1], sz.NodeExistsError)
+    assert whole(first, "g/a") == (2 if overwrite else 1)
+    assert list(sz.open(first)["g"]) == ["a"]
+
+
 # ---------------------------------------------------------------- whole lives
 
 VERBS = ("create", "overwrite", "delete", "append", "resize", "attributes", "group", "below")
