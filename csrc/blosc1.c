@@ -6,6 +6,7 @@
 #include "snappy.h"
 #include "status.h"
 #include "vendor.h"
+#include "zstd.h"
 
 enum { HEADER = 16, VERSION = 2, STREAM_VERSION = 1 };
 enum { SHUFFLED = 0x01, STORED = 0x02, BITSHUFFLED = 0x04, RESERVED = 0x08, NOT_SPLIT = 0x10 };
@@ -210,6 +211,7 @@ typedef struct {
   int32_t typesize;
   char *scratch;
   ZSTD_CCtx *zstd;
+  const sz_pause *pause;
 } encoder;
 
 static int format_of(int compressor) {
@@ -229,10 +231,13 @@ static int encode_zlib(int level, const char *src, size_t n, char *dst, size_t c
   return status == SZ_Z_MEM_ERROR ? SZ_NO_MEMORY : SZ_OK;
 }
 
-static int encode_zstd(ZSTD_CCtx *context, const char *src, size_t n, char *dst, size_t capacity, size_t *size) {
-  const size_t code = ZSTD_compress2(context, dst, capacity, src, n);
-  *size = ZSTD_isError(code) ? 0 : code;
-  return ZSTD_isError(code) && ZSTD_getErrorCode(code) == SZ_ZSTD_ERROR_MEMORY ? SZ_NO_MEMORY : SZ_OK;
+/* The levels of c-blosc 1, as zstd's. */
+static int encode_zstd(const encoder *e, const char *src, size_t n, char *dst, size_t capacity, size_t *size) {
+  size_t length = capacity;
+  const int level = e->level < 9 ? 2 * e->level - 1 : 22;
+  const int status = sz_zstd_encode(e->zstd, level, 0, src, n, dst, &length, e->pause);
+  *size = status == SZ_OK ? length : 0;
+  return status == SZ_TOO_LONG ? SZ_OK : status;
 }
 
 /* One stream; *size 0 where it does not fit the capacity. */
@@ -246,7 +251,7 @@ static int encode_stream(const encoder *e, const char *src, size_t n, char *dst,
     case SZ_LZ4: done = LZ4_compress_fast(src, dst, length, room, 10 - e->level); break;
     case SZ_LZ4HC: done = LZ4_compress_HC(src, dst, length, room, e->level); break;
     case SZ_ZLIB: return encode_zlib(e->level, src, n, dst, capacity, size);
-    default: return encode_zstd(e->zstd, src, n, dst, capacity, size);
+    default: return encode_zstd(e, src, n, dst, capacity, size);
   }
   *size = done > 0 ? (size_t)done : 0;
   return SZ_OK;
@@ -303,6 +308,7 @@ static int encode_blocks(const encoder *e, const char *src, size_t n, int32_t bl
     int status = filter_block(e, src + i * step, (int32_t)length, &filtered);
     if (status == SZ_OK)
       status = encode_streams(e, filtered, length, length == step ? e->streams : 1, dst + at, limit - at, &written);
+    if (status == SZ_OK) status = sz_look(e->pause);
     if (status != SZ_OK || written == 0) return status;
     store(dst + HEADER + 4 * i, at);
     at += written;
@@ -311,17 +317,8 @@ static int encode_blocks(const encoder *e, const char *src, size_t n, int32_t bl
   return SZ_OK;
 }
 
-/* The levels of c-blosc 1, as zstd's. */
-static int prepare_zstd(ZSTD_CCtx *context, int level) {
-  enum { SESSION_AND_PARAMETERS = 3 };
-  if (context == NULL) return SZ_NO_MEMORY;
-  ZSTD_CCtx_reset(context, SESSION_AND_PARAMETERS);
-  return ZSTD_isError(ZSTD_CCtx_setParameter(context, SZ_ZSTD_COMPRESSION_LEVEL, level < 9 ? 2 * level - 1 : 22))
-             ? SZ_UNSUPPORTED : SZ_OK;
-}
-
 int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int shuffle, int typesize, int32_t blocksize,
-                     char *scratch, void *zstd, char *dst, size_t *size) {
+                     char *scratch, void *zstd, const sz_pause *pause, char *dst, size_t *size) {
   const int format = format_of(compressor);
   if (format < 0 || n > LARGEST_INPUT) return SZ_UNSUPPORTED;
   if (typesize < 1 || typesize > 255 || level < 0 || level > 9) return SZ_UNSUPPORTED;
@@ -331,9 +328,9 @@ int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int s
   if (shuffle != SZ_NOSHUFFLE) flags |= shuffle == SZ_SHUFFLE ? SHUFFLED : BITSHUFFLED;
   *size = 0;
   if (level > 0 && n >= SMALLEST) {
-    const encoder e = {compressor, level, shuffle, streams, typesize, scratch, zstd};
-    int status = compressor == SZ_ZSTD ? prepare_zstd(zstd, level) : SZ_OK;
-    if (status == SZ_OK) status = encode_blocks(&e, src, n, block, dst, size);
+    const encoder e = {compressor, level, shuffle, streams, typesize, scratch, zstd, pause};
+    if (compressor == SZ_ZSTD && zstd == NULL) return SZ_NO_MEMORY;
+    const int status = encode_blocks(&e, src, n, block, dst, size);
     if (status != SZ_OK) return status;
   }
   if (*size == 0) {

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pause.h"
+
 enum { SZ_BLOSCLZ = 0, SZ_LZ4 = 1, SZ_LZ4HC = 2, SZ_SNAPPY = 3, SZ_ZLIB = 4, SZ_ZSTD = 5 }; /* compressors */
 enum { SZ_NOSHUFFLE = 0, SZ_SHUFFLE = 1, SZ_BITSHUFFLE = 2 };
 
@@ -41,9 +43,10 @@ size_t sz_blosc1_bound(size_t nbytes);
 /* Encodes n bytes (at most 2^31 - 1 - 16) into dst (sz_blosc1_bound(n) bytes); *size receives the length written.
  * compressor: SZ_BLOSCLZ … SZ_ZSTD but not SZ_SNAPPY; level 0 to 9 (0 stores); typesize 1 to 255; blocksize 0 chooses.
  * Falls back to a stored container where compression does not pay. scratch: as many bytes as sz_blosc1_scratch says.
- * zstd: a ZSTD_CCtx *, whose parameters are reset, or NULL for the others. SZ_OK, SZ_NO_MEMORY or SZ_UNSUPPORTED. */
+ * zstd: a ZSTD_CCtx *, or NULL for the others; pause: between blocks, and within those that take long, or NULL. SZ_OK,
+ * SZ_NO_MEMORY, SZ_UNSUPPORTED or a status of the pause. */
 size_t sz_blosc1_scratch(size_t n, int level, int typesize, int compressor, int32_t blocksize);
 int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int shuffle, int typesize, int32_t blocksize,
-                     char *scratch, void *zstd, char *dst, size_t *size);
+                     char *scratch, void *zstd, const sz_pause *pause, char *dst, size_t *size);
 
 #endif

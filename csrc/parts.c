@@ -17,7 +17,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { PARTS = 256, LARGEST_TRANSFER = 1 << 30 };
+enum { PARTS = 256, LARGEST_TRANSFER = 16 << 20 };
 
 /* Writes the parts in memory from number *at on, up to one that is not, as many as one call takes. */
 static int write_some(int fd, const sz_part *parts, size_t n, size_t *at, size_t *done) {
@@ -43,7 +43,7 @@ static int write_some(int fd, const sz_part *parts, size_t n, size_t *at, size_t
   return SZ_OK;
 }
 
-static int write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay) {
+static int write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay, const sz_pause *pause) {
   sz_relay own;           /* where no other is given, from the first part on that needs one */
   size_t at = 0, done = 0; /* the part to go on with, and how much of it is written */
   int status = SZ_OK;
@@ -51,10 +51,14 @@ static int write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_rela
     const sz_part *part = &parts[at];
     if (part->data != NULL) {
       status = write_some(fd, parts, n, &at, &done);
+      if (status == SZ_OK && at < n && sz_look(pause) != SZ_OK) {
+        errno = ECANCELED;
+        status = SZ_IO;
+      }
       continue;
     }
     if (relay == NULL && (status = sz_relay_begin(&own)) == SZ_OK) relay = &own;
-    if (status == SZ_OK) status = sz_relay_copy(relay, kept, part->offset, fd, part->n);
+    if (status == SZ_OK) status = sz_relay_copy(relay, kept, part->offset, fd, part->n, pause);
     at++;
   }
   if (relay == &own) sz_relay_free(&own);
@@ -72,16 +76,16 @@ static size_t zeros_at_end(const char *data, size_t n) {
   return count;
 }
 
-int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay, int holes) {
+int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay, int holes, const sz_pause *pause) {
   enum { WORTH_IT = 4 * SZ_PAGE };
   sz_part last = n > 0 ? parts[n - 1] : (sz_part){0};
   const size_t zeros = holes && last.data != NULL ? zeros_at_end(last.data, last.n) : 0;
-  if (zeros < WORTH_IT) return write_parts(fd, parts, n, kept, relay);
+  if (zeros < WORTH_IT) return write_parts(fd, parts, n, kept, relay, pause);
   size_t size = 0;
   for (size_t i = 0; i < n; i++) size += parts[i].n;
   last.n -= zeros;
-  if (write_parts(fd, parts, n - 1, kept, relay) != SZ_OK) return SZ_IO;
-  if (write_parts(fd, &last, 1, kept, relay) != SZ_OK) return SZ_IO;
+  if (write_parts(fd, parts, n - 1, kept, relay, pause) != SZ_OK) return SZ_IO;
+  if (write_parts(fd, &last, 1, kept, relay, pause) != SZ_OK) return SZ_IO;
   while (ftruncate(fd, (off_t)size) != 0)
     if (errno != EINTR) return SZ_IO;
   return SZ_OK;
@@ -95,7 +99,7 @@ static int copy_through(int from, int to, size_t most, size_t *copied) {
   if (got < 0) return SZ_IO;
   const sz_part part = {buffer, (size_t)got, 0};
   *copied = (size_t)got;
-  return got == 0 ? SZ_OK : write_parts(to, &part, 1, -1, NULL);
+  return got == 0 ? SZ_OK : write_parts(to, &part, 1, -1, NULL, NULL);
 }
 
 int sz_copy_next(int from, int to, size_t most, size_t *copied) {
@@ -115,8 +119,8 @@ int sz_copy_next(int from, int to, size_t most, size_t *copied) {
   return SZ_IO;
 }
 
-int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay, int holes) {
-  (void)fd, (void)parts, (void)n, (void)kept, (void)relay, (void)holes;
+int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay, int holes, const sz_pause *pause) {
+  (void)fd, (void)parts, (void)n, (void)kept, (void)relay, (void)holes, (void)pause;
   errno = ENOSYS;
   return SZ_IO;
 }

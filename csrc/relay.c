@@ -104,11 +104,12 @@ void sz_relay_free(sz_relay *relay) {
 }
 
 /* Writes the piece that has waited longest, which others may be read meanwhile. */
-static int write_piece(sz_relay *relay, int to) {
+static int write_piece(sz_relay *relay, int to, const sz_pause *pause) {
   const char *data = relay->buffers + (size_t)relay->first * SZ_RELAY_PIECE;
   const size_t n = relay->sizes[relay->first];
   pthread_mutex_unlock(&relay->lock);
-  const int status = write_all(to, data, n), error = errno;
+  const int written = write_all(to, data, n), stopped = written == SZ_OK && sz_look(pause) != SZ_OK;
+  const int status = stopped ? SZ_IO : written, error = stopped ? ECANCELED : errno;
   pthread_mutex_lock(&relay->lock);
   relay->first = (relay->first + 1) % SZ_RELAY_PIECES;
   relay->filled--;
@@ -118,7 +119,7 @@ static int write_piece(sz_relay *relay, int to) {
 }
 
 /* With the lock held, but while it writes. */
-static int copy_pieces(sz_relay *relay, int to) {
+static int copy_pieces(sz_relay *relay, int to, const sz_pause *pause) {
   while (relay->left > 0 || relay->reading || relay->filled > 0) {
     while (relay->filled == 0 && relay->error == 0) {
       if (relay->helped) {
@@ -128,7 +129,7 @@ static int copy_pieces(sz_relay *relay, int to) {
         read_piece(relay, 0);
       }
     }
-    if (relay->filled > 0 && write_piece(relay, to) != SZ_OK) return SZ_IO;
+    if (relay->filled > 0 && write_piece(relay, to, pause) != SZ_OK) return SZ_IO;
     if (relay->filled == 0 && relay->error != 0) {
       errno = relay->error;
       return SZ_IO;
@@ -148,14 +149,14 @@ static int copy_few(int from, int64_t offset, int to, size_t n) {
   return SZ_OK;
 }
 
-int sz_relay_copy(sz_relay *relay, int from, int64_t offset, int to, size_t n) {
+int sz_relay_copy(sz_relay *relay, int from, int64_t offset, int to, size_t n, const sz_pause *pause) {
   if (relay->buffers == NULL && n > FEW_BYTES)
     relay->buffers = sz_allocate((size_t)SZ_RELAY_PIECES * SZ_RELAY_PIECE);
   if (relay->buffers == NULL || n <= FEW_BYTES) return copy_few(from, offset, to, n);
   pthread_mutex_lock(&relay->lock);
   relay->from = from, relay->offset = offset, relay->left = n;
   pthread_cond_broadcast(&relay->changed);
-  const int status = copy_pieces(relay, to), error = errno;
+  const int status = copy_pieces(relay, to, pause), error = errno;
   while (relay->reading) pthread_cond_wait(&relay->changed, &relay->lock); /* a helper, when writing has failed */
   relay->left = 0, relay->filled = 0, relay->error = 0;
   pthread_mutex_unlock(&relay->lock);
@@ -173,8 +174,8 @@ int sz_relay_begin(sz_relay *relay) {
   return refuse();
 }
 
-int sz_relay_copy(sz_relay *relay, int from, int64_t offset, int to, size_t n) {
-  (void)relay, (void)from, (void)offset, (void)to, (void)n;
+int sz_relay_copy(sz_relay *relay, int from, int64_t offset, int to, size_t n, const sz_pause *pause) {
+  (void)relay, (void)from, (void)offset, (void)to, (void)n, (void)pause;
   return refuse();
 }
 

@@ -6,6 +6,7 @@
 #ifndef SZ_RELAY_H
 #define SZ_RELAY_H
 #include "files.h"
+#include "pause.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -35,9 +36,9 @@ typedef struct sz_relay {
 /* Each relay begins, copies any number of times, ends and is freed. SZ_OK, or SZ_IO with errno and nothing to free. */
 int sz_relay_begin(sz_relay *relay);
 
-/* Copies n bytes from `offset` of one file to where the other stands. SZ_OK, or SZ_IO with errno (EIO: the file ends
- * before). Calls must not overlap. */
-int sz_relay_copy(sz_relay *relay, int from, int64_t offset, int to, size_t n);
+/* Copies n bytes from `offset` of one file to where the other stands, with a pause (or NULL) after each piece. SZ_OK, or
+ * SZ_IO with errno (EIO: the file ends before; ECANCELED: a pause has ended it). Calls must not overlap. */
+int sz_relay_copy(sz_relay *relay, int from, int64_t offset, int to, size_t n, const sz_pause *pause);
 
 /* Helps, in a thread of its own, until the relay ends; at once if it has. */
 void sz_relay_help(sz_relay *relay);

@@ -8,8 +8,18 @@
 /* zstd */
 typedef struct ZSTD_DCtx_s ZSTD_DCtx;
 typedef struct ZSTD_CCtx_s ZSTD_CCtx;
-enum { SZ_ZSTD_COMPRESSION_LEVEL = 100, SZ_ZSTD_CHECKSUM_FLAG = 201 }; /* ZSTD_cParameter */
-enum { SZ_ZSTD_RESET_SESSION = 1 };                                    /* ZSTD_ResetDirective */
+enum { SZ_ZSTD_COMPRESSION_LEVEL = 100, SZ_ZSTD_CHECKSUM_FLAG = 201, SZ_ZSTD_STABLE_INPUT = 1006,
+       SZ_ZSTD_STABLE_OUTPUT = 1007 }; /* ZSTD_cParameter */
+enum { SZ_ZSTD_RESET_SESSION = 1, SZ_ZSTD_RESET_ALL = 3 }; /* ZSTD_ResetDirective; all: session and parameters */
+enum { SZ_ZSTD_E_CONTINUE = 0, SZ_ZSTD_E_END = 2 };        /* ZSTD_EndDirective */
+typedef struct {
+  const void *src;
+  size_t size, pos;
+} ZSTD_inBuffer;
+typedef struct {
+  void *dst;
+  size_t size, pos;
+} ZSTD_outBuffer;
 enum { SZ_ZSTD_ERROR_DST_TOO_SMALL = 70, SZ_ZSTD_ERROR_CHECKSUM = 22, SZ_ZSTD_ERROR_SRC_SIZE = 72,
        SZ_ZSTD_ERROR_MEMORY = 64 };
 ZSTD_DCtx *ZSTD_createDCtx(void);
@@ -25,6 +35,8 @@ size_t ZSTD_freeCCtx(ZSTD_CCtx *);
 size_t ZSTD_CCtx_reset(ZSTD_CCtx *, int directive);
 size_t ZSTD_CCtx_setParameter(ZSTD_CCtx *, int parameter, int value);
 size_t ZSTD_compress2(ZSTD_CCtx *, void *dst, size_t capacity, const void *src, size_t n);
+size_t ZSTD_CCtx_setPledgedSrcSize(ZSTD_CCtx *, unsigned long long n);
+size_t ZSTD_compressStream2(ZSTD_CCtx *, ZSTD_outBuffer *, ZSTD_inBuffer *, int end);
 size_t ZSTD_compressBound(size_t n);
 unsigned ZSTD_isError(size_t code);
 unsigned ZSTD_getErrorCode(size_t code);

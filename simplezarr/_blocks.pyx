@@ -7,15 +7,13 @@ from simplezarr._codecs cimport (
     zstd_open, zstd_prefix)
 from simplezarr._flights cimport flight_land, flight_wanted
 from simplezarr._pipeline cimport (
-    Chain, Region, region_extent, region_is_run, region_keeps_order, region_offset, region_place)
+    Chain, Region, region_extent, region_is_run, region_keeps_order, region_offset, region_place, transform_chunk)
 from simplezarr._worker cimport (
-    DECODED, SLOTS_PER_LEVEL, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, scratch, step_slot)
+    DECODED, SLOTS_PER_LEVEL, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, pause, scratch, step_slot)
 
 cdef extern from "copy.h" nogil:
     enum:
         SZ_AS_IS
-    void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
-                 const Py_ssize_t *src_strides, size_t itemsize, int transform)
     void sz_copy_run(int ndim, const Py_ssize_t *chunk_shape, const Py_ssize_t *start, const Py_ssize_t *step,
                      const Py_ssize_t *count, char *dst, const Py_ssize_t *dst_strides, Py_ssize_t first, Py_ssize_t n,
                      const char *src, size_t itemsize, int transform)
@@ -52,6 +50,8 @@ cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, s
         if not ordered:
             block = dst + at
         status = blosc_decode_block(worker, src, n, &header, i, block)
+        if status == SZ_OK:
+            status = pause(worker)
         if status != SZ_OK:
             return status
         if ordered:
@@ -59,9 +59,7 @@ cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, s
             sz_copy_run(chain.ndim, chain.shape, region.start, region.step, region.count, region.data, region.strides,
                         at // chain.itemsize, size // chain.itemsize, block, chain.itemsize,
                         chain.transform | worker.streamed)
-    if not ordered:
-        region_place(chain, region, dst, chain.transform | worker.streamed)
-    return SZ_OK
+    return SZ_OK if ordered else region_place(worker, chain, region, dst, chain.transform | worker.streamed)
 
 
 cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
@@ -82,9 +80,10 @@ cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, si
         return SZ_NO_MEMORY
     if zstd_prefix(worker, src, n, chain.nbytes, last, dst) and not (
             flight_wanted(worker, chain, &shared) and shared > last):
-        region_place(chain, region, dst, chain.transform | worker.streamed)
-        flight_land(worker, chain, dst, chain.transform)
-        return SZ_OK
+        status = region_place(worker, chain, region, dst, chain.transform | worker.streamed)
+        if status == SZ_OK:
+            flight_land(worker, chain, dst, chain.transform)
+        return status
     if chain.nbytes < ZSTD_BLOCKS or not zstd_open(worker, src, n, chain.nbytes, &frame):
         return decode_whole(worker, chain, src, n, region, level)
     frame.dst = dst
@@ -101,7 +100,11 @@ cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, si
                         chain.transform | worker.streamed)
             placed = whole
         elif not ordered and own and frame.done >= last:
-            region_place(chain, region, frame.dst, chain.transform | worker.streamed)
+            status = region_place(worker, chain, region, frame.dst, chain.transform | worker.streamed)
+        if status == SZ_OK:
+            status = pause(worker)
+        if status != SZ_OK:
+            return status
         own = frame.done < last
     flight_land(worker, chain, frame.dst, chain.transform)
     return SZ_OK
@@ -123,9 +126,11 @@ cdef int decode_whole(Worker *worker, const Chain *chain, const char *src, size_
     if status != SZ_OK:
         return status
     if not direct:
-        region_place(chain, region, dst, chain.transform | worker.streamed)
-    elif chain.transform != SZ_AS_IS:  # in place
-        sz_copy(chain.ndim, chain.shape, dst, chain.strides, dst, chain.strides, chain.itemsize, chain.transform)
+        status = region_place(worker, chain, region, dst, chain.transform | worker.streamed)
+    elif chain.transform != SZ_AS_IS:
+        status = transform_chunk(worker, chain, dst, chain.transform)
+    if status != SZ_OK:
+        return status
     flight_land(worker, chain, dst, SZ_AS_IS if direct else chain.transform)
     return SZ_OK
 

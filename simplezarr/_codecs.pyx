@@ -7,28 +7,25 @@ decides nothing.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint32_t
-from libc.string cimport memcpy
 
 from simplezarr._worker cimport (
-    BLOCK_SLOT, PREFIX_SLOT, SZ_CHECKSUM, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, ZSTD_CCtx, ZSTD_DCtx,
-    add_discard, scratch, status_message, worker_acquire, worker_release)
+    BLOCK_SLOT, PIECE_BYTES, PREFIX_SLOT, SZ_CHECKSUM, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, ZSTD_CCtx,
+    ZSTD_DCtx, add_discard, copy_bytes, pause, pause_of, scratch, status_message, sz_pause, take_error, worker_acquire,
+    worker_release)
 
 cdef extern from "vendor.h" nogil:
     enum:
-        SZ_ZSTD_COMPRESSION_LEVEL, SZ_ZSTD_CHECKSUM_FLAG, SZ_ZSTD_ERROR_MEMORY, SZ_ZSTD_RESET_SESSION
+        SZ_ZSTD_ERROR_MEMORY
     ZSTD_DCtx *ZSTD_createDCtx()
     size_t ZSTD_freeDCtx(ZSTD_DCtx *)
     ZSTD_CCtx *ZSTD_createCCtx()
     size_t ZSTD_freeCCtx(ZSTD_CCtx *)
-    size_t ZSTD_CCtx_reset(ZSTD_CCtx *, int directive)
-    size_t ZSTD_CCtx_setParameter(ZSTD_CCtx *, int parameter, int value)
-    size_t ZSTD_compress2(ZSTD_CCtx *, void *dst, size_t capacity, const void *src, size_t n)
     size_t ZSTD_compressBound(size_t n)
-    unsigned ZSTD_isError(size_t code)
-    unsigned ZSTD_getErrorCode(size_t code)
 
 cdef extern from "zstd.h" nogil:
-    int sz_zstd_decode(ZSTD_DCtx *, const char *src, size_t n, char *dst, size_t *size)
+    int sz_zstd_decode(ZSTD_DCtx *, const char *src, size_t n, char *dst, size_t *size, const sz_pause *)
+    int sz_zstd_encode(ZSTD_CCtx *, int level, int checksum, const char *src, size_t n, char *dst, size_t *size,
+                       const sz_pause *)
     int sz_zstd_open(ZSTD_DCtx *, const char *src, size_t n, size_t size, sz_zstd_frame *)
     int sz_zstd_more(ZSTD_DCtx *, sz_zstd_frame *)
 
@@ -50,7 +47,7 @@ cdef extern from "blosc1.h" nogil:
     size_t sz_blosc1_bound(size_t nbytes)
     size_t sz_blosc1_scratch(size_t n, int level, int typesize, int compressor, int32_t blocksize)
     int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int shuffle, int typesize,
-                         int32_t blocksize, char *scratch, void *zstd, char *dst, size_t *size)
+                         int32_t blocksize, char *scratch, void *zstd, const sz_pause *, char *dst, size_t *size)
 
 cdef enum:
     PREFIX_BYTES = 512 << 10   # of a larger zstd chunk one can stop between blocks
@@ -81,7 +78,10 @@ cdef ZSTD_CCtx *zstd_encoder(Worker *worker) noexcept nogil:
 
 
 cdef int zstd_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
-    return sz_zstd_decode(worker.zstd_decoder, src, n, dst, size) if zstd_decoder(worker) != NULL else SZ_NO_MEMORY
+    cdef sz_pause pauses = pause_of(worker)
+    if zstd_decoder(worker) == NULL:
+        return SZ_NO_MEMORY
+    return sz_zstd_decode(worker.zstd_decoder, src, n, dst, size, &pauses)
 
 
 cdef bint zstd_open(Worker *worker, const char *src, size_t n, size_t size, sz_zstd_frame *frame) noexcept nogil:
@@ -102,17 +102,10 @@ cdef bint zstd_prefix(Worker *worker, const char *src, size_t n, size_t size, si
 
 cdef int zstd_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
     """One frame with its content size."""
-    cdef size_t got
+    cdef sz_pause pauses = pause_of(worker)
     if zstd_encoder(worker) == NULL:
         return SZ_NO_MEMORY
-    ZSTD_CCtx_reset(worker.zstd_encoder, SZ_ZSTD_RESET_SESSION)  # a stream of Blosc that did not fit has one open
-    ZSTD_CCtx_setParameter(worker.zstd_encoder, SZ_ZSTD_COMPRESSION_LEVEL, step.level)
-    ZSTD_CCtx_setParameter(worker.zstd_encoder, SZ_ZSTD_CHECKSUM_FLAG, step.checksum)
-    got = ZSTD_compress2(worker.zstd_encoder, dst, size[0], src, n)
-    if ZSTD_isError(got):
-        return SZ_NO_MEMORY if ZSTD_getErrorCode(got) == SZ_ZSTD_ERROR_MEMORY else SZ_TOO_LONG
-    size[0] = got
-    return SZ_OK
+    return sz_zstd_encode(worker.zstd_encoder, step.level, step.checksum, src, n, dst, size, &pauses)
 
 
 cdef size_t zstd_bound(const Step *step, size_t n) noexcept nogil:
@@ -150,6 +143,8 @@ cdef int blosc_decode(Worker *worker, const Step *step, const char *src, size_t 
         return SZ_TOO_LONG
     for i in range(header.nblocks):
         status = blosc_decode_block(worker, src, n, &header, i, dst + <size_t>i * header.blocksize)
+        if status == SZ_OK:
+            status = pause(worker)
         if status != SZ_OK:
             return status
     size[0] = header.nbytes
@@ -157,6 +152,7 @@ cdef int blosc_decode(Worker *worker, const Step *step, const char *src, size_t 
 
 
 cdef int blosc_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef sz_pause pauses = pause_of(worker)
     cdef char *tmp
     if n > 0x7fffffff - 16:
         return SZ_TOO_LONG
@@ -164,7 +160,7 @@ cdef int blosc_encode(Worker *worker, const Step *step, const char *src, size_t 
     if tmp == NULL or zstd_encoder(worker) == NULL:
         return SZ_NO_MEMORY
     return sz_blosc1_encode(src, n, step.compressor, step.level, step.shuffle, step.typesize, step.blocksize, tmp,
-                            worker.zstd_encoder, dst, size)
+                            worker.zstd_encoder, &pauses, dst, size)
 
 
 cdef size_t blosc_bound(const Step *step, size_t n) noexcept nogil:
@@ -173,22 +169,38 @@ cdef size_t blosc_bound(const Step *step, size_t n) noexcept nogil:
 
 # ---------------------------------------------------------------- crc32c (RFC 3720)
 
+cdef int checksum_of(Worker *worker, const char *src, size_t n, uint32_t *crc) noexcept nogil:
+    cdef int status = SZ_OK
+    crc[0] = 0
+    while n > PIECE_BYTES and status == SZ_OK:
+        crc[0] = sz_crc32c(crc[0], src, PIECE_BYTES)
+        src += PIECE_BYTES
+        n -= PIECE_BYTES
+        status = pause(worker)
+    crc[0] = sz_crc32c(crc[0], src, n)
+    return status
+
+
 cdef int crc32c_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef uint32_t crc
+    cdef int status
     if n < 4:
         return SZ_TRUNCATED
-    if sz_crc32c(0, src, n - 4) != get_little(src + n - 4):
+    status = checksum_of(worker, src, n - 4, &crc)
+    if status == SZ_OK and crc != get_little(src + n - 4):
         return SZ_CHECKSUM
     size[0] = n - 4
-    return SZ_OK
+    return status
 
 
 cdef int crc32c_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
-    cdef uint32_t crc = sz_crc32c(0, src, n)
-    if src != dst:
-        memcpy(dst, src, n)
+    cdef uint32_t crc
+    cdef int status = checksum_of(worker, src, n, &crc)
+    if status == SZ_OK and src != dst:
+        status = copy_bytes(worker, dst, src, n)
     put_little(dst + n, crc)
     size[0] = n + 4
-    return SZ_OK
+    return status
 
 
 cdef size_t crc32c_bound(const Step *step, size_t n) noexcept nogil:
@@ -255,9 +267,12 @@ cdef class Kernel:
             finally:
                 PyBuffer_Release(&view)
         finally:
+            error = take_error(worker)
             worker_release(worker)
         if status == SZ_TOO_LONG and may_fail:
             return None
+        if error is not None:
+            raise error
         raise (MemoryError if status == SZ_NO_MEMORY else ValueError)(f"{self.name}: {status_message(status)}")
 
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from simplezarr._blocks cimport decode_steps
 from simplezarr._codecs cimport zstd_prefix
-from simplezarr._files cimport is_hollow, read_file
+from simplezarr._files cimport is_hollow, read_bytes
 from simplezarr._flights cimport flight_land, flight_wanted
 from simplezarr._pipeline cimport (
-    FREE_BYTES, Pipeline, chain_is_raw, free_bytes, give_back, region_extent, region_fill, region_keeps_order,
-    region_permute, region_place, region_whole)
+    FREE_BYTES, Pipeline, chain_is_raw, free_bytes, give_back, in_pieces, region_extent, region_fill,
+    region_keeps_order, region_permute, region_place, region_whole)
 from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._walk cimport Wanted, fetch, inner_count, inner_region, inner_spans, walk_shard
 from simplezarr._worker cimport (
@@ -42,23 +42,37 @@ cdef extern from "box.h" nogil:
 
 # ---------------------------------------------------------------- chunks
 
+# An uncompressed chunk in a file.
+cdef struct Raw:
+    const sz_file *file
+    int64_t base
+    int level
+
+
+cdef int read_piece(Worker *worker, const Chain *chain, const Region *region, const void *what) noexcept nogil:
+    cdef const Raw *raw = <const Raw *>what
+    cdef size_t piece = max(<size_t>SZ_PIECE, <size_t>chain.itemsize)
+    cdef char *buffer
+    if not region_keeps_order(chain, region):
+        piece = max(piece, <size_t>region_extent(chain, region))
+    buffer = scratch(worker, raw.level * SLOTS_PER_LEVEL + DECODED, sz_box_room(min(piece, chain.nbytes)))
+    if buffer == NULL:
+        return SZ_NO_MEMORY
+    return sz_read_box(raw.file, raw.base, chain.ndim, chain.shape, region.start, region.step, region.count, region.data,
+                       region.strides, chain.itemsize, chain.transform | worker.streamed, buffer, piece)
+
+
 cdef int read_raw(Worker *worker, const Chain *chain, const sz_file *file, int64_t base, const Region *region,
                   int level) noexcept nogil:
     """Elements of an uncompressed chunk at `base` of a file, read into place without the chunk being whole in between."""
     cdef Region permuted
-    cdef size_t piece = max(<size_t>SZ_PIECE, <size_t>chain.itemsize)
-    cdef char *buffer
+    cdef Raw raw
     worker.culprit = "bytes"
     if chain.permuted:
         region_permute(chain, region, &permuted)
         region = &permuted
-    if not region_keeps_order(chain, region):
-        piece = max(piece, <size_t>region_extent(chain, region))
-    buffer = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, sz_box_room(min(piece, chain.nbytes)))
-    if buffer == NULL:
-        return SZ_NO_MEMORY
-    return sz_read_box(file, base, chain.ndim, chain.shape, region.start, region.step, region.count, region.data,
-                       region.strides, chain.itemsize, chain.transform | worker.streamed, buffer, piece)
+    raw.file, raw.base, raw.level = file, base, level
+    return in_pieces(worker, chain, region, read_piece, &raw)
 
 
 cdef int decode_python(Worker *worker, const Chain *chain, const char *src, size_t n,
@@ -101,9 +115,10 @@ cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size
     worker.culprit = "bytes"
     if n != chain.nbytes:
         return SZ_TOO_SHORT if n < chain.nbytes else SZ_TOO_LONG
-    region_place(chain, region, src, chain.transform | worker.streamed)
-    flight_land(worker, chain, src, chain.transform)
-    return SZ_OK
+    status = region_place(worker, chain, region, src, chain.transform | worker.streamed)
+    if status == SZ_OK:
+        flight_land(worker, chain, src, chain.transform)
+    return status
 
 
 cdef int decode_native(Worker *worker, const Chain *chain, const char *src, size_t n, char *dst, int level) noexcept nogil:
@@ -150,7 +165,7 @@ cdef int read_native(Worker *worker, const Chain *chain, const sz_file *file, in
     raw = scratch(worker, level * SLOTS_PER_LEVEL + RAW, n)
     if raw == NULL:
         return SZ_NO_MEMORY
-    status = read_file(file, raw, n, offset)
+    status = read_bytes(worker, file, raw, n, offset)
     return decode_native(worker, chain, raw, n, dst, level) if status == SZ_OK else status
 
 
@@ -207,7 +222,7 @@ cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int l
         if blob.file != NULL:
             if n > FREE_BYTES and is_hollow(blob.file, FREE_BYTES):
                 return SZ_CORRUPT
-            status = read_file(blob.file, raw, n, at)
+            status = read_bytes(worker, blob.file, raw, n, at)
         else:
             status = fetch_index(worker, chain, blob, raw)
         if status != SZ_OK:
@@ -229,11 +244,11 @@ cdef Py_ssize_t inner_number(const void *what, Py_ssize_t k) noexcept nogil:
     return inner_region(inner.chain, inner.spans, inner.region, k, &sub)
 
 
-cdef void inner_fill(const void *what, Py_ssize_t k) noexcept nogil:
+cdef int inner_fill(Worker *worker, const void *what, Py_ssize_t k) noexcept nogil:
     cdef const Inner *inner = <const Inner *>what
     cdef Region sub
     inner_region(inner.chain, inner.spans, inner.region, k, &sub)
-    region_fill(inner.chain.inner, &sub)
+    return region_fill(worker, inner.chain.inner, &sub)
 
 
 cdef int inner_decode(Worker *worker, const void *what, Py_ssize_t k, const char *src, size_t n, int level) noexcept nogil:

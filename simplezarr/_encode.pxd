@@ -1,6 +1,6 @@
-from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
+from simplezarr._moves cimport Values
 from simplezarr._pipeline cimport Chain, Region
 from simplezarr._worker cimport Worker
 
@@ -9,14 +9,6 @@ cdef extern from "draft.h" nogil:
         const char *data
         size_t n
         int64_t offset
-
-# How the elements that a region points to become a chunk's.
-cdef struct Values:
-    bint keep_empty   # chunks that are all fill value are encoded like others
-    int swap          # their numbers are byte-swapped in units of this size; 0: native
-    PyObject *dtype   # they must be cast, from this NumPy dtype
-    PyObject *native  # to this one; both NULL where they must not
-    PyObject *errors  # what NumPy does about floating point errors then, as np.errstate takes it
 
 # A shard that is being made. `entries` are offset and length of each inner chunk, NOTHING where there is none: offset in
 # `memory`, or with the bit KEPT set in the old shard, from which it is taken over.
@@ -31,8 +23,6 @@ cdef struct Shard:
 cdef uint64_t NOTHING
 cdef uint64_t KEPT
 
-cdef int gather(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
-                int transform) noexcept nogil
 cdef int encode_region(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
                        sz_part *out, int level) noexcept nogil
 cdef int encode_native(Worker *worker, const Chain *chain, char *native, bint keep_empty, char *dst, sz_part *out,

@@ -6,42 +6,27 @@ contiguous run of it already. No I/O here, and no memory but the worker's scratc
 
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.object cimport PyTypeObject
-from cpython.ref cimport Py_INCREF
 from libc.string cimport memcpy, memset
 
 import numpy as np
 
 from simplezarr._codecs cimport Step
 from simplezarr._decode cimport index_region
+from simplezarr._moves cimport gather, look_for_others
 from simplezarr._pipeline cimport (
-    UNBOUNDED, Pipeline, appended, encoded_bound, give_back, region_gather, region_is_all,
-    region_is_run, region_permute, region_whole)
+    UNBOUNDED, Pipeline, appended, encoded_bound, fill_chunk, give_back, region_is_all, region_is_run, region_permute,
+    region_whole, transform_chunk)
 from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._walk cimport inner_count, inner_region, inner_spans
 from simplezarr._worker cimport (
-    BODY, DECODED, NEW_INDEX, PARTS, REFUSED, SLOTS_PER_LEVEL, STEP_A, SZ_NO_MEMORY, SZ_OK, raised, scratch,
-    scratch_grown, step_slot, worker_acquire)
+    BODY, DECODED, NEW_INDEX, PARTS, RAISED, REFUSED, SLOTS_PER_LEVEL, STEP_A, STOPPED, SZ_NO_MEMORY, SZ_OK, copy_bytes,
+    pause, raised, scratch, scratch_grown, step_slot, worker_acquire)
 
 cnp.import_array()
 
 cdef extern from "copy.h" nogil:
     enum:
         SZ_AS_IS
-    void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
-                 const Py_ssize_t *src_strides, size_t itemsize, int transform)
-    void sz_fill(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *value,
-                 size_t itemsize)
-
-cdef extern from "numpy/arrayobject.h":
-    ctypedef struct PyArray_Descr:
-        pass
-    PyTypeObject PyArray_Type
-    object PyArray_NewFromDescr(PyTypeObject *subtype, PyArray_Descr *descr, int ndim, const Py_ssize_t *shape,
-                                const Py_ssize_t *strides, void *data, int flags, PyObject *owner)
-
-cdef extern from "equal.h" nogil:
-    int sz_all_equal(const char *data, size_t n, const char *value, size_t itemsize)
 
 cdef extern from "atomic.h" nogil:
     int64_t sz_add(int64_t *counter, int64_t n)
@@ -84,59 +69,27 @@ cdef int encode_steps(Worker *worker, const Chain *chain, const char *src, size_
             return SZ_NO_MEMORY
         status = step.encode(worker, step, src, n, made, &size)
         if status != SZ_OK:
-            return SZ_NO_MEMORY if status == SZ_NO_MEMORY else REFUSED
+            return status if status in (SZ_NO_MEMORY, RAISED, STOPPED) else REFUSED
         src, n, ours = made, size, True
+    status = SZ_OK
     if dst != NULL and src != dst:
-        memcpy(dst, src, n)
+        status = copy_bytes(worker, dst, src, n)
         src = dst
     out.data, out.n = src, n
-    return SZ_OK
+    return status
 
 
 cdef int encode_stored(Worker *worker, const Chain *chain, const char *src, bint ours, bint keep_empty, char *dst,
                        sz_part *out, int level) noexcept nogil:
     """Encodes the stored form at src, unless it is all fill value."""
-    if not keep_empty and sz_all_equal(src, chain.nbytes, chain.stored_fill, chain.itemsize):
-        out.data, out.n = NULL, 0
-        return SZ_OK
+    cdef bint others = True
+    cdef int status = SZ_OK
+    if not keep_empty:
+        status = look_for_others(worker, chain, src, chain.stored_fill, &others)
+    out.data, out.n = NULL, 0
+    if status != SZ_OK or not others:
+        return status
     return encode_steps(worker, chain, src, chain.nbytes, ours, dst, out, level)
-
-
-cdef object view(object dtype, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides, char *data):
-    Py_INCREF(dtype)
-    return PyArray_NewFromDescr(&PyArray_Type, <PyArray_Descr *>dtype, ndim, shape, strides, data,
-                                cnp.NPY_ARRAY_WRITEABLE, NULL)
-
-
-cdef int cast(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
-              const Py_ssize_t *strides) noexcept with gil:
-    """Casts a region as NumPy's assignment does."""
-    try:
-        source = view(<object>values.dtype, chain.ndim, region.count, region.strides, region.data)
-        target = view(<object>values.native, chain.ndim, region.count, strides, dst)
-        with np.errstate(**<dict>values.errors):
-            np.copyto(target, source, casting="unsafe")
-        return SZ_OK
-    except BaseException as error:
-        return raised(worker, error)
-
-
-cdef int gather(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
-                int transform) noexcept nogil:
-    """Puts a region (in the order of the stored form) into the chunk at dst, transformed: its stored form or, for
-    SZ_AS_IS, its native one."""
-    cdef Py_ssize_t strides[MAX_NDIM]
-    cdef int i, status
-    if values.dtype == NULL:
-        region_gather(chain, region, dst, transform ^ values.swap)  # to swap twice is not to swap
-        return SZ_OK
-    for i in range(chain.ndim):
-        dst += region.start[i] * chain.strides[i]
-        strides[i] = region.step[i] * chain.strides[i]
-    status = cast(worker, chain, region, values, dst, strides)
-    if status == SZ_OK and transform != SZ_AS_IS:
-        sz_copy(chain.ndim, region.count, dst, strides, dst, strides, chain.itemsize, transform)
-    return status
 
 
 cdef int encode_region(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
@@ -148,7 +101,7 @@ cdef int encode_region(Worker *worker, const Chain *chain, const Region *region,
     """
     cdef Region permuted
     cdef char *buffer
-    cdef int status
+    cdef int status = SZ_OK
     if chain.python != NULL:
         return encode_python(worker, chain, region, values, dst, out, level)
     if chain.permuted:
@@ -162,8 +115,9 @@ cdef int encode_region(Worker *worker, const Chain *chain, const Region *region,
     if buffer == NULL:
         return SZ_NO_MEMORY
     if not region_is_all(chain, region):
-        sz_fill(chain.ndim, chain.shape, buffer, chain.strides, chain.stored_fill, chain.itemsize)
-    status = gather(worker, chain, region, values, buffer, chain.transform)
+        status = fill_chunk(worker, chain, buffer, chain.stored_fill)
+    if status == SZ_OK:
+        status = gather(worker, chain, region, values, buffer, chain.transform)
     if status != SZ_OK:
         return status
     return encode_stored(worker, chain, buffer, True, values.keep_empty, dst, out, level)
@@ -174,12 +128,15 @@ cdef int encode_native(Worker *worker, const Chain *chain, char *native, bint ke
     """Encodes a whole chunk in native form, in memory of `native_room` bytes, which it changes; *out as above."""
     cdef Region region
     cdef Values values
+    cdef int status = SZ_OK
     if chain.inner != NULL or chain.python != NULL:
         values.keep_empty, values.swap, values.dtype = keep_empty, 0, NULL
         region_whole(chain, native, &region)
         return encode_region(worker, chain, &region, &values, dst, out, level)
     if chain.transform != SZ_AS_IS:
-        sz_copy(chain.ndim, chain.shape, native, chain.strides, native, chain.strides, chain.itemsize, chain.transform)
+        status = transform_chunk(worker, chain, native, chain.transform)
+    if status != SZ_OK:
+        return status
     return encode_stored(worker, chain, native, True, keep_empty, dst, out, level)
 
 
@@ -187,17 +144,20 @@ cdef int encode_python(Worker *worker, const Chain *chain, const Region *region,
                        sz_part *out, int level) noexcept with gil:
     """A chunk through codecs in plain Python, which get an array of their own."""
     cdef char *data
-    cdef int status
+    cdef int status = SZ_OK
+    cdef bint others = True
     try:
         shape = tuple([chain.shape[i] for i in range(chain.ndim)])
         array = np.empty(shape, (<object>chain.python).specs[0].dtype.numpy)
         data = <char *>cnp.PyArray_DATA(array)
         if not region_is_all(chain, region):
-            sz_fill(chain.ndim, chain.shape, data, chain.strides, chain.fill, chain.itemsize)
-        status = gather(worker, chain, region, values, data, SZ_AS_IS)
+            status = fill_chunk(worker, chain, data, chain.fill)
+        if status == SZ_OK:
+            status = gather(worker, chain, region, values, data, SZ_AS_IS)
+        if status == SZ_OK and not values.keep_empty:
+            status = look_for_others(worker, chain, data, chain.fill, &others)
         out.data, out.n = NULL, 0
-        if status != SZ_OK or (
-                not values.keep_empty and sz_all_equal(data, chain.nbytes, chain.fill, chain.itemsize)):
+        if status != SZ_OK or not others:
             return status
         encoded = (<object>chain.python).encode(array)
         data = dst if dst != NULL else scratch(worker, level * SLOTS_PER_LEVEL + STEP_A, len(encoded))
@@ -339,6 +299,8 @@ cdef int encode_shard(Worker *worker, const Chain *chain, const Region *region, 
             if level == 0:
                 worker.inner = inner
             status = shard_encode(worker, &shard, inner, &sub, values, bound)
+        if status == SZ_OK:
+            status = pause(worker)
     if status == SZ_OK:
         status = shard_finish(worker, &shard, &parts, &n)
     out.data, out.n = NULL, 0

@@ -2,6 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from simplezarr._pipeline cimport sz_file
+from simplezarr._worker cimport Worker
 
 cdef extern from "Python.h":
     bytes PyUnicode_EncodeFSDefault(object path)  # what os.fsencode does to text
@@ -9,6 +10,7 @@ cdef extern from "Python.h":
 cdef int open_file(int directory, const char *path, sz_file *file) noexcept nogil
 cdef int read_once(int directory, const char *path, char *dst, size_t room, size_t *size) noexcept nogil
 cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
+cdef int read_bytes(Worker *worker, const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
 cdef void close_file(sz_file *file) noexcept nogil
 cdef bint is_hollow(const sz_file *file, size_t most) noexcept nogil
 

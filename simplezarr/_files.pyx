@@ -5,10 +5,11 @@ import os
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport ENAMETOOLONG, ENOENT, ENOTDIR, errno
 from libc.stdlib cimport calloc, free
 
-from simplezarr._worker cimport SZ_IO, SZ_MISSING, SZ_OK, SZ_TRUNCATED
+from simplezarr._worker cimport PIECE_BYTES, SZ_IO, SZ_MISSING, SZ_OK, SZ_TRUNCATED, pause
 
 cdef extern from "pythread.h" nogil:
     ctypedef void *PyThread_type_lock
@@ -50,6 +51,19 @@ cdef int read_once(int directory, const char *path, char *dst, size_t room, size
 
 cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil:
     return sz_read(file, dst, n, offset)
+
+
+cdef int read_bytes(Worker *worker, const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil:
+    """As `read_file`, with pauses."""
+    cdef int status = SZ_OK
+    while n > PIECE_BYTES and status == SZ_OK:
+        status = sz_read(file, dst, PIECE_BYTES, offset)
+        dst += PIECE_BYTES
+        offset += PIECE_BYTES
+        n -= PIECE_BYTES
+        if status == SZ_OK:
+            status = pause(worker)
+    return sz_read(file, dst, n, offset) if status == SZ_OK else status
 
 
 cdef void close_file(sz_file *file) noexcept nogil:
@@ -259,13 +273,18 @@ def file_bytes(str path not None, int64_t limit=0x7fffffffffffffff):
 
 cdef object large_bytes(sz_file *file):
     """All of an open file, which is closed."""
-    cdef int status
+    cdef int status = SZ_OK
+    cdef size_t done = 0, n
     cdef char *data
     try:
         content = PyBytes_FromStringAndSize(NULL, file.size)
         data = PyBytes_AS_STRING(content)
-        with nogil:
-            status = read_file(file, data, file.size, 0)
+        while done < <size_t>file.size and status == SZ_OK:
+            n = min(<size_t>PIECE_BYTES, file.size - done)
+            with nogil:
+                status = read_file(file, data + done, n, done)
+            done += n
+            PyErr_CheckSignals()
     finally:
         close_file(file)
     return content if status == SZ_OK else NotImplemented

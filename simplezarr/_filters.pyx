@@ -4,16 +4,22 @@ from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
 from simplezarr._codecs cimport Kernel, Step, get_little, new_kernel, put_little
-from simplezarr._worker cimport SZ_CHECKSUM, SZ_CORRUPT, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, Worker
+from simplezarr._worker cimport (
+    PIECE_BYTES, SZ_CHECKSUM, SZ_CORRUPT, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, Worker, copy_bytes, pause)
 
 cdef extern from "vendor.h" nogil:
     int LZ4_decompress_safe(const char *src, char *dst, int n, int capacity)
     int LZ4_compress_fast(const char *src, char *dst, int n, int capacity, int acceleration)
 
 cdef extern from "filters.h" nogil:
-    void sz_shuffle(size_t size, size_t count, const char *src, char *dst)
-    void sz_unshuffle(size_t size, size_t count, const char *src, char *dst)
-    uint32_t sz_fletcher32(const char *data, size_t n)
+    ctypedef struct sz_fletcher32:
+        uint32_t first, second
+    void sz_shuffle(size_t size, size_t count, size_t first, size_t last, const char *src, char *dst)
+    void sz_unshuffle(size_t size, size_t count, size_t first, size_t last, const char *src, char *dst)
+    void sz_fletcher32_add(sz_fletcher32 *sums, const char *data, size_t n)
+    uint32_t sz_fletcher32_value(const sz_fletcher32 *sums)
+
+ctypedef void (*shuffle_t)(size_t size, size_t count, size_t first, size_t last, const char *src, char *dst) noexcept nogil
 
 cdef enum:
     LZ4_MOST = 0x7E000000   # bytes that LZ4 takes
@@ -53,22 +59,32 @@ cdef size_t lz4_bound(const Step *step, size_t n) noexcept nogil:
 
 # ---------------------------------------------------------------- shuffle
 
+cdef int by_pieces(Worker *worker, shuffle_t move, size_t size, size_t count, const char *src, char *dst) noexcept nogil:
+    cdef size_t first = 0, step = max(<size_t>1, PIECE_BYTES // size)
+    cdef int status = SZ_OK
+    while count - first > step and status == SZ_OK:
+        move(size, count, first, first + step, src, dst)
+        first += step
+        status = pause(worker)
+    if status == SZ_OK:
+        move(size, count, first, count, src, dst)
+    return status
+
+
 cdef int unshuffle(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
     cdef size_t rest = n % step.typesize  # stays behind the whole elements, as in HDF5
     if n > size[0]:
         return SZ_TOO_LONG
-    sz_unshuffle(step.typesize, n // step.typesize, src, dst)
     memcpy(dst + n - rest, src + n - rest, rest)
     size[0] = n
-    return SZ_OK
+    return by_pieces(worker, sz_unshuffle, step.typesize, n // step.typesize, src, dst)
 
 
 cdef int shuffle(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
     cdef size_t rest = n % step.typesize
-    sz_shuffle(step.typesize, n // step.typesize, src, dst)
     memcpy(dst + n - rest, src + n - rest, rest)
     size[0] = n
-    return SZ_OK
+    return by_pieces(worker, sz_shuffle, step.typesize, n // step.typesize, src, dst)
 
 
 cdef size_t shuffle_bound(const Step *step, size_t n) noexcept nogil:
@@ -77,24 +93,42 @@ cdef size_t shuffle_bound(const Step *step, size_t n) noexcept nogil:
 
 # ---------------------------------------------------------------- fletcher32, behind the data
 
+cdef int fletcher32_of(Worker *worker, const char *src, size_t n, uint32_t *checksum) noexcept nogil:
+    cdef sz_fletcher32 sums
+    cdef int status = SZ_OK
+    sums.first = sums.second = 0
+    while n > PIECE_BYTES and status == SZ_OK:
+        sz_fletcher32_add(&sums, src, PIECE_BYTES)
+        src += PIECE_BYTES
+        n -= PIECE_BYTES
+        status = pause(worker)
+    sz_fletcher32_add(&sums, src, n)
+    checksum[0] = sz_fletcher32_value(&sums)
+    return status
+
+
 cdef int fletcher32_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst,
                            size_t *size) noexcept nogil:
+    cdef uint32_t checksum
+    cdef int status
     if n < CHECKSUM_SIZE:
         return SZ_TRUNCATED
-    if sz_fletcher32(src, n - CHECKSUM_SIZE) != get_little(src + n - CHECKSUM_SIZE):
+    status = fletcher32_of(worker, src, n - CHECKSUM_SIZE, &checksum)
+    if status == SZ_OK and checksum != get_little(src + n - CHECKSUM_SIZE):
         return SZ_CHECKSUM
     size[0] = n - CHECKSUM_SIZE
-    return SZ_OK
+    return status
 
 
 cdef int fletcher32_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst,
                            size_t *size) noexcept nogil:
-    cdef uint32_t checksum = sz_fletcher32(src, n)
-    if src != dst:
-        memcpy(dst, src, n)
+    cdef uint32_t checksum
+    cdef int status = fletcher32_of(worker, src, n, &checksum)
+    if status == SZ_OK and src != dst:
+        status = copy_bytes(worker, dst, src, n)
     put_little(dst + n, checksum)
     size[0] = n + CHECKSUM_SIZE
-    return SZ_OK
+    return status
 
 
 cdef size_t fletcher32_bound(const Step *step, size_t n) noexcept nogil:

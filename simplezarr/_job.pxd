@@ -29,7 +29,7 @@ cdef class Job:
     cdef Py_ssize_t index[MAX_NDIM]
     cdef PyObject *raised
     cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil
-    cdef void place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil
+    cdef int place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil
     cdef int one(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil
     cdef Py_ssize_t touched(self)
     cdef int do_unit(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil

@@ -87,8 +87,9 @@ cdef class Job:
         """What is done with one unit; subclasses say."""
         return SZ_OK
 
-    cdef void place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
+    cdef int place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
         """Places what unit number i wants of a chunk that another thread has decoded; subclasses that share chunks say."""
+        return SZ_OK
 
     cdef int one(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
         """Does unit number i, and tells the index of its stored object."""
@@ -183,7 +184,7 @@ cdef class Job:
             worker.joined[k] = worker.joined[worker.njoined]
             if status == SZ_OK and not sz_peek(&self.failed):
                 if state == LANDED:
-                    self.place_native(worker, joined.unit, joined.wanted, (<Flight *>joined.flight).native)
+                    status = self.place_native(worker, joined.unit, joined.wanted, (<Flight *>joined.flight).native)
                 else:
                     worker.alone = True
                     status = self.do_unit(worker, joined.unit, index)

@@ -1,7 +1,8 @@
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from simplezarr._encode cimport Shard, Values, sz_part
+from simplezarr._encode cimport Shard, sz_part
 from simplezarr._job cimport Job
+from simplezarr._moves cimport Values
 from simplezarr._pipeline cimport Blob, Chain, Region
 from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._worker cimport Worker
@@ -42,6 +43,7 @@ cdef class Make(Job):
     cdef Unit *shared                   # the shard whose inner chunks are being encoded by several
     cdef Stamp stamps[STAMPS]
     cdef int64_t stamped                # bytes
+    cdef object interrupt               # what has ended the sharing of a shard, other than a failed chunk
     cdef int take(self, object value, tuple shape, bint keep_empty) except -1
     cdef void touch(self, Unit *unit) noexcept nogil
     cdef Py_ssize_t touched_inner(self, Unit *unit, Py_ssize_t number, Region *region) noexcept nogil

@@ -13,12 +13,13 @@ import numpy as np
 from simplezarr import executor
 from simplezarr._decode cimport decode_native, read_native, shard_index
 from simplezarr._encode cimport (
-    KEPT, KEPT, NOTHING, encode_native, encode_region, gather, shard_add, shard_begin, shard_finish, shard_reserve)
+    KEPT, NOTHING, encode_native, encode_region, shard_add, shard_begin, shard_finish, shard_reserve)
 from simplezarr._job cimport Job
+from simplezarr._moves cimport gather
 from simplezarr._pipeline cimport (
-    UNBOUNDED, chain_is_shard, encoded_bound, fill_native, fill_outside, native_room, region_permute)
+    UNBOUNDED, chain_is_shard, encoded_bound, fill_chunk, fill_outside, native_room, region_permute)
 from simplezarr._walk cimport inner_count, inner_region, inner_spans
-from simplezarr._worker cimport CHUNK_SLOT, SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, raised, scratch
+from simplezarr._worker cimport CHUNK_SLOT, SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, pause, raised, scratch
 
 cdef extern from "copy.h" nogil:
     enum:
@@ -134,6 +135,8 @@ cdef class Make(Job):
         for k in range(unit.touched):
             if status == SZ_OK:
                 status = self.write_inner(worker, unit, k)
+            if status == SZ_OK:
+                status = pause(worker)
         return status
 
     cdef void touch(self, Unit *unit) noexcept nogil:
@@ -167,13 +170,18 @@ cdef class Make(Job):
         return SZ_OK
 
     cdef int share_inner(self, Worker *worker, Unit *unit) noexcept with gil:
-        """Encodes the touched inner chunks of one shard by several workers."""
+        """Encode the touched inner chunks of one shard by several workers.
+
+        `drain` returns only when no helper is in `self.drain` any more, and none can begin: they use `unit`, which is on
+        the stack of a caller, and the scratch of this worker.
+        """
         try:
             self.shared, self.next, self.n, self.parts = unit, 0, unit.touched, unit.touched
             self.lanes = self.crew
-            executor.drain(self.drain, self.crew)
+            executor.drain(self.drain, self.crew, self.stop)
             return self.status if self.failed else SZ_OK
         except BaseException as error:
+            self.interrupt = error
             return raised(worker, error)
         finally:
             self.shared, self.parts = NULL, 1
@@ -270,7 +278,7 @@ cdef class Make(Job):
         if native == NULL:
             return SZ_NO_MEMORY
         if (old.memory == NULL and old.file == NULL) or (offset == NOTHING and nbytes == NOTHING):
-            fill_native(chain, native)
+            status = fill_chunk(worker, chain, native, chain.fill)
         elif nbytes > chain.most or offset > LAST_BYTE - nbytes or offset + nbytes > old.size:
             status = SZ_CORRUPT
         elif old.memory != NULL:
@@ -278,7 +286,8 @@ cdef class Make(Job):
         else:
             status = read_native(worker, chain, old.file, offset, nbytes, native, level)
         if status == SZ_OK:
-            fill_outside(chain, native, inside)  # where others leave what they like
+            status = fill_outside(worker, chain, native, inside)  # where others leave what they like
+        if status == SZ_OK:
             status = self.change(worker, unit, number, chain, region, native)
         if status != SZ_OK:
             return status

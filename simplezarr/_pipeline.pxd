@@ -99,14 +99,22 @@ cdef bint region_keeps_order(const Chain *chain, const Region *region) noexcept 
 cdef Py_ssize_t region_offset(const Chain *chain, const Region *stored) noexcept nogil
 cdef Py_ssize_t region_extent(const Chain *chain, const Region *stored) noexcept nogil
 cdef void region_whole(const Chain *chain, char *data, Region *region) noexcept nogil
-cdef void region_place(const Chain *chain, const Region *region, const char *src, int transform) noexcept nogil
-cdef void region_gather(const Chain *chain, const Region *region, char *dst, int transform) noexcept nogil
-cdef void region_fill(const Chain *chain, const Region *region) noexcept nogil
+
+# Some work on a region of a chunk.
+ctypedef int (*piece_t)(Worker *, const Chain *, const Region *, const void *what) noexcept nogil
+
+cdef int in_pieces(Worker *worker, const Chain *chain, const Region *region, piece_t work, const void *what) noexcept nogil
+cdef int region_place(Worker *worker, const Chain *chain, const Region *region, const char *src,
+                      int transform) noexcept nogil
+cdef int region_gather(Worker *worker, const Chain *chain, const Region *region, char *dst, int transform) noexcept nogil
+cdef int region_fill(Worker *worker, const Chain *chain, const Region *region) noexcept nogil
+cdef int fill_chunk(Worker *worker, const Chain *chain, char *data, const char *value) noexcept nogil
+cdef int transform_chunk(Worker *worker, const Chain *chain, char *data, int transform) noexcept nogil
 cdef size_t UNBOUNDED
 
 cdef size_t appended(const Chain *chain, int i) noexcept nogil
 cdef size_t native_room(const Chain *chain) noexcept nogil
 cdef size_t encoded_bound(const Chain *chain) noexcept nogil
 cdef void fill_native(const Chain *chain, char *native) noexcept nogil
-cdef void fill_outside(const Chain *chain, char *native, const Py_ssize_t *inside) noexcept nogil
+cdef int fill_outside(Worker *worker, const Chain *chain, char *native, const Py_ssize_t *inside) noexcept nogil
 cdef int give_back(Worker *worker, int status) except -1

@@ -11,7 +11,8 @@ from cpython.object cimport PyObject
 from cpython.pyport cimport PY_SSIZE_T_MAX
 
 from simplezarr._codecs cimport Kernel
-from simplezarr._worker cimport SZ_NO_MEMORY, SZ_OK, Worker, status_message, take_error, worker_release
+from simplezarr._worker cimport (
+    PIECE_BYTES, SZ_NO_MEMORY, SZ_OK, Worker, pause, status_message, take_error, worker_release)
 
 cdef extern from "copy.h" nogil:
     void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
@@ -89,8 +90,38 @@ cdef bint region_keeps_order(const Chain *chain, const Region *region) noexcept 
     return True
 
 
-cdef void region_fill(const Chain *chain, const Region *region) noexcept nogil:
-    sz_fill(chain.ndim, region.count, region.data, region.strides, chain.fill, chain.itemsize)
+cdef int in_pieces(Worker *worker, const Chain *chain, const Region *region, piece_t work, const void *what) noexcept nogil:
+    """Do the work on the region (in the order of the stored form): in halves and halves of these, if it is large, with a
+    pause after each."""
+    cdef Region half
+    cdef size_t nbytes = chain.itemsize
+    cdef Py_ssize_t n
+    cdef int axis = -1, i, status
+    for i in range(chain.ndim):
+        nbytes *= region.count[i]
+        if axis < 0 and region.count[i] > 1:
+            axis = i
+    if nbytes <= PIECE_BYTES or axis < 0:
+        status = work(worker, chain, region, what)
+        return pause(worker) if status == SZ_OK and nbytes > PIECE_BYTES // 4 else status
+    half = region[0]
+    n = half.count[axis] = region.count[axis] // 2
+    status = in_pieces(worker, chain, &half, work, what)
+    if status != SZ_OK:
+        return status
+    half.start[axis] += n * half.step[axis]
+    half.data += n * half.strides[axis]
+    half.count[axis] = region.count[axis] - n
+    return in_pieces(worker, chain, &half, work, what)
+
+
+cdef int fill_piece(Worker *worker, const Chain *chain, const Region *region, const void *value) noexcept nogil:
+    sz_fill(chain.ndim, region.count, region.data, region.strides, <const char *>value, chain.itemsize)
+    return SZ_OK
+
+
+cdef int region_fill(Worker *worker, const Chain *chain, const Region *region) noexcept nogil:
+    return in_pieces(worker, chain, region, fill_piece, chain.fill)
 
 
 cdef Py_ssize_t region_offset(const Chain *chain, const Region *stored) noexcept nogil:
@@ -120,43 +151,91 @@ cdef void region_whole(const Chain *chain, char *data, Region *region) noexcept 
         region.count[chain.order[i]], region.strides[chain.order[i]] = chain.shape[i], chain.strides[i]
 
 
-cdef void region_place(const Chain *chain, const Region *region, const char *src, int transform) noexcept nogil:
-    """The one strided copy: from the chunk at src to the places of the region (in the order of the stored form)."""
+# A chunk, and what is done to the elements that are copied from or to it.
+cdef struct Copy:
+    char *chunk
+    int transform
+
+
+cdef int place_piece(Worker *worker, const Chain *chain, const Region *region, const void *what) noexcept nogil:
     cdef Py_ssize_t strides[MAX_NDIM]
+    cdef const char *src = (<const Copy *>what).chunk
     cdef int i
     for i in range(chain.ndim):
         src += region.start[i] * chain.strides[i]
         strides[i] = region.step[i] * chain.strides[i]
-    sz_copy(chain.ndim, region.count, region.data, region.strides, src, strides, chain.itemsize, transform)
+    sz_copy(chain.ndim, region.count, region.data, region.strides, src, strides, chain.itemsize,
+            (<const Copy *>what).transform)
+    return SZ_OK
 
 
-cdef void region_gather(const Chain *chain, const Region *region, char *dst, int transform) noexcept nogil:
-    """The same way back: from the places of the region into the chunk at dst."""
+cdef int region_place(Worker *worker, const Chain *chain, const Region *region, const char *src,
+                      int transform) noexcept nogil:
+    """The one strided copy: from the chunk at src to the places of the region (in the order of the stored form)."""
+    cdef Copy copy
+    copy.chunk, copy.transform = <char *>src, transform
+    return in_pieces(worker, chain, region, place_piece, &copy)
+
+
+cdef int gather_piece(Worker *worker, const Chain *chain, const Region *region, const void *what) noexcept nogil:
     cdef Py_ssize_t strides[MAX_NDIM]
+    cdef char *dst = (<const Copy *>what).chunk
     cdef int i
     for i in range(chain.ndim):
         dst += region.start[i] * chain.strides[i]
         strides[i] = region.step[i] * chain.strides[i]
-    sz_copy(chain.ndim, region.count, dst, strides, region.data, region.strides, chain.itemsize, transform)
+    sz_copy(chain.ndim, region.count, dst, strides, region.data, region.strides, chain.itemsize,
+            (<const Copy *>what).transform)
+    return SZ_OK
+
+
+cdef int region_gather(Worker *worker, const Chain *chain, const Region *region, char *dst, int transform) noexcept nogil:
+    """The same way back: from the places of the region into the chunk at dst."""
+    cdef Copy copy
+    copy.chunk, copy.transform = dst, transform
+    return in_pieces(worker, chain, region, gather_piece, &copy)
+
+
+cdef void region_of(const Chain *chain, char *data, Region *region) noexcept nogil:
+    """A whole chunk at `data`, in the order of the stored form."""
+    cdef int i
+    region.data = data
+    for i in range(chain.ndim):
+        region.start[i], region.step[i] = 0, 1
+        region.count[i], region.strides[i] = chain.shape[i], chain.strides[i]
 
 
 cdef void fill_native(const Chain *chain, char *native) noexcept nogil:
-    """A whole chunk of fill value, in native form."""
+    """A whole chunk of fill value, in native form, without pauses."""
     sz_fill(chain.ndim, chain.shape, native, chain.strides, chain.fill, chain.itemsize)
 
 
-cdef void fill_outside(const Chain *chain, char *native, const Py_ssize_t *inside) noexcept nogil:
+cdef int fill_chunk(Worker *worker, const Chain *chain, char *data, const char *value) noexcept nogil:
+    """Set all elements of a chunk to a value, in the form that it has."""
+    cdef Region region
+    region_of(chain, data, &region)
+    return in_pieces(worker, chain, &region, fill_piece, value)
+
+
+cdef int transform_chunk(Worker *worker, const Chain *chain, char *data, int transform) noexcept nogil:
+    """From stored to native form or back, in place."""
+    cdef Region region
+    region_of(chain, data, &region)
+    return region_place(worker, chain, &region, data, transform)
+
+
+cdef int fill_outside(Worker *worker, const Chain *chain, char *native, const Py_ssize_t *inside) noexcept nogil:
     """Fills a chunk in native form but for its first inside[axis] elements along each axis of the chunk."""
-    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef Region region
     cdef Py_ssize_t first
-    cdef int i, d
+    cdef int i, status = SZ_OK
     for i in range(chain.ndim):
         first = inside[chain.order[i]]
-        if first < chain.shape[i]:
-            for d in range(chain.ndim):
-                shape[d] = chain.shape[d]
-            shape[i] -= first
-            sz_fill(chain.ndim, shape, native + first * chain.strides[i], chain.strides, chain.fill, chain.itemsize)
+        if first < chain.shape[i] and status == SZ_OK:
+            region_of(chain, native + first * chain.strides[i], &region)
+            region.count[i] -= first
+            status = region_fill(worker, chain, &region)
+    return status
 
 
 # ---------------------------------------------------------------- sizes of what is encoded

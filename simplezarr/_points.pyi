@@ -4,6 +4,9 @@ from typing import final
 
 import numpy as np
 
+def taken(array: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """array.take(order), for Ctrl-C to end."""
+
 def rank(numbers: np.ndarray) -> np.ndarray:
     """Numbers with the order of the given ones, but no larger than there are different ones."""
 

@@ -5,10 +5,14 @@ chunks nor the box around the points matters. Like the plan of a basic selection
 """
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 
 import numpy as np
 
 cnp.import_array()
+
+cdef enum:
+    RUN = 1 << 22  # points between two looks for Ctrl-C
 
 cdef Py_ssize_t LARGEST = 0x3fffffffffffffff
 
@@ -40,10 +44,47 @@ cdef bint is_sorted(const Py_ssize_t *numbers, Py_ssize_t n) noexcept nogil:
     return True
 
 
+cdef void count_numbers(const Py_ssize_t *number, Py_ssize_t n, Py_ssize_t lowest, Py_ssize_t *count) noexcept nogil:
+    cdef Py_ssize_t p
+    for p in range(n):
+        count[number[p] - lowest] += 1
+
+
+cdef Py_ssize_t add_up(Py_ssize_t *counts, Py_ssize_t n, Py_ssize_t total) noexcept nogil:
+    """Replaces each count by the sum of those before it, and `total`; returns the sum of all."""
+    cdef Py_ssize_t i, count
+    for i in range(n):
+        count = counts[i]
+        counts[i] = total
+        total += count
+    return total
+
+
+cdef void put_in_order(const Py_ssize_t *number, Py_ssize_t first, Py_ssize_t last, Py_ssize_t lowest, Py_ssize_t *place,
+                       Py_ssize_t *order) noexcept nogil:
+    cdef Py_ssize_t p, i
+    for p in range(first, last):
+        i = number[p] - lowest
+        order[place[i]] = p
+        place[i] += 1
+
+
+def taken(array, order):
+    """array.take(order), for Ctrl-C to end."""
+    cdef Py_ssize_t first, n = len(order)
+    if n <= RUN:
+        return array.take(order)
+    result = np.empty(n, array.dtype)
+    for first in range(0, n, RUN):
+        result[first : first + RUN] = array.take(order[first : first + RUN])
+        PyErr_CheckSignals()
+    return result
+
+
 cdef object sorting(object numbers, Py_ssize_t n):
     """The stable order that sorts the numbers: by counting where they are dense."""
     cdef Py_ssize_t lowest = numbers.min(), extent = <Py_ssize_t>numbers.max() - lowest
-    cdef Py_ssize_t p, i, total = 0
+    cdef Py_ssize_t p, total = 0
     cdef const Py_ssize_t *number = integers(numbers)
     cdef Py_ssize_t *first
     cdef Py_ssize_t *order
@@ -51,17 +92,15 @@ cdef object sorting(object numbers, Py_ssize_t n):
         return np.argsort(numbers, kind="stable")
     firsts, result = np.zeros(extent + 1, np.intp), np.empty(n, np.intp)
     first, order = integers(firsts), integers(result)
-    with nogil:
-        for p in range(n):
-            first[number[p] - lowest] += 1
-        for i in range(extent + 1):
-            p = first[i]
-            first[i] = total
-            total += p
-        for p in range(n):
-            i = number[p] - lowest
-            order[first[i]] = p
-            first[i] += 1
+    for p in range(0, n, RUN):
+        count_numbers(number + p, min(n - p, <Py_ssize_t>RUN), lowest, first)
+        PyErr_CheckSignals()
+    for p in range(0, extent + 1, RUN):
+        total = add_up(first + p, min(extent + 1 - p, <Py_ssize_t>RUN), total)
+        PyErr_CheckSignals()
+    for p in range(0, n, RUN):
+        put_in_order(number, p, min(n, p + RUN), lowest, first, order)
+        PyErr_CheckSignals()
     return result
 
 
@@ -105,6 +144,7 @@ cdef class Points:
         if index.size == 0:
             return index
         low, high = index.min(), index.max()
+        PyErr_CheckSignals()
         if low < -length or high >= length:
             wrong = index[(index < -length) | (index >= length)][0]
             raise IndexError(f"index {wrong} is out of bounds for axis {self.groups.axes[k]} with size {length}")
@@ -112,7 +152,7 @@ cdef class Points:
 
     cdef object number(self, list indices):
         """Sorts the points by stored object and unit; returns these in one number for each point, ascending."""
-        cdef Py_ssize_t n = self.groups.npoints, total = 1, lowest, count, size
+        cdef Py_ssize_t n = self.groups.npoints, total = 1, lowest, count, size, p
         cdef int k
         numbers, inner, src = np.zeros(n, np.intp), np.zeros(n, np.intp), np.zeros(n, np.intp)
         for k in range(self.groups.naxes):
@@ -121,8 +161,10 @@ cdef class Points:
             count = <Py_ssize_t>indices[k].max() // size - lowest + 1
             fits = count <= LARGEST // self.per_object // total
             places = numbers if fits else np.zeros(n, np.intp)
-            add_units(integers(indices[k]), n, self.sizes[k], self.per[k], lowest, count, self.strides[k],
-                      integers(places), integers(inner), integers(src))
+            for p in range(0, n, RUN):
+                add_units(integers(indices[k]) + p, min(n - p, <Py_ssize_t>RUN), self.sizes[k], self.per[k], lowest, count,
+                          self.strides[k], integers(places) + p, integers(inner) + p, integers(src) + p)
+                PyErr_CheckSignals()
             if fits:
                 total *= count
             else:  # numbers of the places there are, instead of places in the grid
@@ -132,7 +174,7 @@ cdef class Points:
         self.order = None
         if not is_sorted(integers(numbers), n):
             self.order = sorting(numbers, n)
-            numbers, src = numbers.take(self.order), src.take(self.order)
+            numbers, src = taken(numbers, self.order), taken(src, self.order)
         self.groups.src, self.kept = integers(src), (src,)
         return numbers
 
@@ -141,6 +183,7 @@ cdef class Points:
         cdef Groups *groups = &self.groups
         cdef int k
         starts = changes(numbers)
+        PyErr_CheckSignals()
         object_first = changes(numbers[starts] // self.per_object)
         firsts = starts if self.order is None else self.order[starts]
         groups.nunits, groups.nobjects = len(starts), len(object_first)

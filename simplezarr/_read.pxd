@@ -9,7 +9,7 @@ cdef class Read(Job):
     cdef SharedFiles files   # of shards that are cut into parts; None if none is
     cdef dict values         # the same in memory, by number
     cdef int share(self, int threads, Py_ssize_t objects, Py_ssize_t touched)
-    cdef void fill(self, const void *what, Py_ssize_t part) noexcept nogil
+    cdef int fill(self, Worker *worker, const void *what, Py_ssize_t part) noexcept nogil
     cdef int decode(self, Worker *worker, const void *what, const char *src, size_t n) noexcept nogil
     cdef int place(self, Worker *worker, const void *what, const sz_file *file) noexcept nogil
     cdef int walk(self, Worker *worker, const void *what, Blob *blob, Py_ssize_t part) noexcept nogil

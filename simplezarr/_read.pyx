@@ -12,7 +12,7 @@ from libc.errno cimport errno
 
 from simplezarr import executor
 from simplezarr._decode cimport decode_region, decode_shard, is_hollow_chunk, read_raw, shard_index
-from simplezarr._files cimport SharedFile, SharedFiles, close_file, open_file, read_file, read_once
+from simplezarr._files cimport SharedFile, SharedFiles, close_file, open_file, read_bytes, read_once
 from simplezarr._flights cimport (
     Flight, Name, fetching, flight_begin, flight_end, flight_land_missing, flight_pays, leave_unit, name_fetch, name_file,
     name_value)
@@ -87,9 +87,9 @@ cdef class Read(Job):
 
     # What is wanted of a stored object is opaque to the way it is read. Here it is a region.
 
-    cdef void fill(self, const void *what, Py_ssize_t part) noexcept nogil:
+    cdef int fill(self, Worker *worker, const void *what, Py_ssize_t part) noexcept nogil:
         """The object is not stored."""
-        region_fill(self.chain, <const Region *>what)
+        return region_fill(worker, self.chain, <const Region *>what)
 
     cdef int decode(self, Worker *worker, const void *what, const char *src, size_t n) noexcept nogil:
         """The object is a chunk, stored in the n bytes at src."""
@@ -119,7 +119,7 @@ cdef class Read(Job):
         region[0] = (<const Region *>what)[0]
         return True
 
-    cdef void place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
+    cdef int place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
         """What unit i wants of a chunk that another thread has decoded."""
         cdef Py_ssize_t index[MAX_NDIM]
         cdef Span spans[MAX_NDIM]
@@ -132,7 +132,7 @@ cdef class Read(Job):
             inner_region(chain, spans, &part, wanted, &region)
             chain = chain.inner
             region_permute(chain, &region, &part)
-        region_place(chain, &part, native, worker.streamed)
+        return region_place(worker, chain, &part, native, worker.streamed)
 
     # Chunks that several threads want at the same time.
 
@@ -162,8 +162,7 @@ cdef class Read(Job):
         else:
             status = self.read_value(worker, index, what, part)
         if status == SZ_MISSING:
-            self.fill(what, part)
-            status = SZ_OK
+            status = self.fill(worker, what, part)
         return status
 
     cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil:
@@ -236,7 +235,7 @@ cdef class Read(Job):
                 self.read_elsewhere(worker, &name, what)):
             return SZ_OK
         raw = scratch(worker, 0, size)
-        status = read_file(file, raw, size, 0) if raw != NULL else SZ_NO_MEMORY
+        status = read_bytes(worker, file, raw, size, 0) if raw != NULL else SZ_NO_MEMORY
         if status == SZ_OK:
             status = self.decode(worker, what, raw, size)
         self.end_flight(worker)
@@ -383,6 +382,7 @@ cdef class Read(Job):
         """
         cdef Py_ssize_t start = region_offset(self.chain, stored), n = region_extent(self.chain, stored)
         cdef const char *src
+        cdef int status
         value = get_range(start, n)
         if value is None:
             return SZ_MISSING
@@ -391,5 +391,5 @@ cdef class Read(Job):
         value = value if type(value) is bytes else bytes(value)
         src = PyBytes_AS_STRING(value) - start
         with nogil:
-            region_place(self.chain, stored, src, self.chain.transform | worker.streamed)
-        return SZ_OK
+            status = region_place(worker, self.chain, stored, src, self.chain.transform | worker.streamed)
+        return status

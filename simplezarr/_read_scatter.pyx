@@ -17,7 +17,7 @@ from simplezarr._scatter cimport (
     scatter_window)
 from simplezarr._source cimport Source
 from simplezarr._walk cimport Wanted, walk_shard
-from simplezarr._worker cimport CHUNK_SLOT, SZ_NO_MEMORY, SZ_OK, Worker, scratch
+from simplezarr._worker cimport CHUNK_SLOT, SZ_NO_MEMORY, SZ_OK, Worker, pause, scratch
 
 cdef extern from "copy.h" nogil:
     enum:
@@ -67,11 +67,11 @@ cdef Py_ssize_t unit_number(const void *what, Py_ssize_t k) noexcept nogil:
     return unit.number
 
 
-cdef void unit_fill(const void *what, Py_ssize_t k) noexcept nogil:
+cdef int unit_fill(Worker *worker, const void *what, Py_ssize_t k) noexcept nogil:
     cdef const Opened *opened = <const Opened *>what
     cdef Unit unit
     scatter_unit(opened.object, k, &unit)
-    scatter_fill(opened.object.layout, opened.chain, &unit)
+    return scatter_fill(worker, opened.object.layout, opened.chain, &unit)
 
 
 cdef Py_ssize_t unit_end(const Opened *opened, const Unit *unit) noexcept nogil:
@@ -100,9 +100,7 @@ cdef int unit_decode(Worker *worker, const void *what, Py_ssize_t k, const char 
     if native == NULL:
         return SZ_NO_MEMORY
     status = decode_start(worker, opened.chain, src, n, unit_end(opened, &unit), native, level)
-    if status == SZ_OK:
-        scatter_place(opened.object.layout, opened.chain, &unit, native)
-    return status
+    return scatter_place(worker, opened.object.layout, opened.chain, &unit, native) if status == SZ_OK else status
 
 
 cdef Py_ssize_t read_windows(const Opened *opened, const Unit *unit, const sz_file *file, int64_t offset, char *native,
@@ -171,9 +169,7 @@ cdef int unit_read(Worker *worker, const void *what, Py_ssize_t k, const sz_file
         read_windows(opened, &unit, file, offset, native, &status)
     else:
         status = read_native(worker, chain, file, offset, chain.nbytes, native, level)
-    if status == SZ_OK:
-        scatter_place(opened.object.layout, chain, &unit, native)
-    return status
+    return scatter_place(worker, opened.object.layout, chain, &unit, native) if status == SZ_OK else status
 
 
 # ---------------------------------------------------------------- the job
@@ -192,10 +188,15 @@ cdef class ReadScatter(Read):
         opened.chain = self.chain if self.scatter.layout.whole_objects else self.chain.inner
         return self.read_object(worker, index, &opened, i % self.parts)
 
-    cdef void fill(self, const void *what, Py_ssize_t part) noexcept nogil:
+    cdef int fill(self, Worker *worker, const void *what, Py_ssize_t part) noexcept nogil:
         cdef Py_ssize_t n = (<const Opened *>what).object.n, k
+        cdef int status = SZ_OK
         for k in range(n * part // self.parts, n * (part + 1) // self.parts):
-            unit_fill(what, k)
+            if status == SZ_OK:
+                status = unit_fill(worker, what, k)
+            if status == SZ_OK:
+                status = pause(worker)
+        return status
 
     cdef int decode(self, Worker *worker, const void *what, const char *src, size_t n) noexcept nogil:
         return unit_decode(worker, what, 0, src, n, 0)
@@ -221,10 +222,10 @@ cdef class ReadScatter(Read):
             scatter_region(opened.object.layout, &unit, 0, region)
         return unit.regions == 1
 
-    cdef void place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
+    cdef int place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
         cdef Touched object
         cdef Unit unit
         scatter_object(&self.scatter.layout, i // self.parts, &object)
         scatter_unit(&object, wanted, &unit)
-        scatter_place(&self.scatter.layout, self.chain if self.scatter.layout.whole_objects else self.chain.inner, &unit,
-                      native)
+        return scatter_place(worker, &self.scatter.layout,
+                             self.chain if self.scatter.layout.whole_objects else self.chain.inner, &unit, native)

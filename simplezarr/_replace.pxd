@@ -13,6 +13,11 @@ cdef extern from "files.h" nogil:
     int sz_open_directory(const char *path)
     void sz_close_directory(int directory)
 
+cdef extern from "pause.h" nogil:
+    ctypedef struct sz_pause:
+        int (*look)(void *what) noexcept nogil
+        void *what
+
 cdef extern from "draft.h" nogil:
     ctypedef struct sz_part:
         const char *data
@@ -29,6 +34,7 @@ cdef extern from "draft.h" nogil:
         int kept
         const sz_file *replaced
         void *relay
+        const sz_pause *pause
         int fd
         int lock
         int parent
@@ -79,6 +85,8 @@ cdef class FileLock(KeyLock):
     cdef Place place
     cdef str path
     cdef sz_draft draft
+    cdef sz_pause pauses
+    cdef object interrupt  # what has ended the writing of a value
     cdef int open(self) except -1
     cdef int prepare(self) except -1
     cdef int copy(self, int source) except -1

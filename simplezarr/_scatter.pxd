@@ -1,12 +1,8 @@
+from simplezarr._moves cimport sz_points
 from simplezarr._pipeline cimport Chain, Region
 from simplezarr._plan cimport MAX_NDIM, Plan, Row, Span
 from simplezarr._points cimport Groups, Points
-
-cdef extern from "gather.h" nogil:
-    ctypedef struct sz_points:
-        Py_ssize_t n
-        const Py_ssize_t *src
-        const Py_ssize_t *dst
+from simplezarr._worker cimport Worker
 
 # One basic selection of a batch.
 cdef struct Crop:
@@ -65,9 +61,10 @@ cdef void scatter_unit(const Touched *object, Py_ssize_t k, Unit *unit) noexcept
 cdef void scatter_region(const Layout *layout, const Unit *unit, Py_ssize_t number, Region *region) noexcept nogil
 cdef void scatter_window(const Layout *layout, const Chain *chain, const Unit *unit, Py_ssize_t number,
                          Window *window) noexcept nogil
-cdef void scatter_place(const Layout *layout, const Chain *chain, const Unit *unit, const char *native) noexcept nogil
-cdef void scatter_take(const Layout *layout, const Unit *unit, char *native) noexcept nogil
-cdef void scatter_fill(const Layout *layout, const Chain *chain, const Unit *unit) noexcept nogil
+cdef int scatter_place(Worker *worker, const Layout *layout, const Chain *chain, const Unit *unit,
+                       const char *native) noexcept nogil
+cdef int scatter_take(Worker *worker, const Layout *layout, const Unit *unit, char *native) noexcept nogil
+cdef int scatter_fill(Worker *worker, const Layout *layout, const Chain *chain, const Unit *unit) noexcept nogil
 
 cdef class Scatter:
     cdef Layout layout

@@ -10,18 +10,15 @@ from libc.stdlib cimport free, malloc
 
 import numpy as np
 
+from simplezarr._moves cimport Move, move_points
 from simplezarr._pipeline cimport (
     Pipeline, chain_is_shard, region_extent, region_fill, region_offset, region_permute, region_place)
 from simplezarr._plan cimport product, span_row, span_set
 from simplezarr._points cimport Points
+from simplezarr._points import taken
+from simplezarr._worker cimport SZ_OK, pause
 
 cnp.import_array()
-
-cdef extern from "gather.h" nogil:
-    void sz_gather(int nlists, const sz_points *lists, int ndim, const Py_ssize_t *shape, char *dst,
-                   const Py_ssize_t *dst_strides, const char *src, const Py_ssize_t *src_strides, size_t itemsize)
-    void sz_gather_fill(int nlists, const sz_points *lists, int ndim, const Py_ssize_t *shape, char *dst,
-                        const Py_ssize_t *dst_strides, const char *value, size_t itemsize)
 
 cdef extern from "copy.h" nogil:
     enum:
@@ -160,56 +157,59 @@ cdef int unit_box(const Layout *layout, const Unit *unit, Py_ssize_t *shape, Py_
     return ndim
 
 
-cdef void place_crops(const Layout *layout, const Chain *chain, const Unit *unit, const char *native) noexcept nogil:
+cdef int place_crops(Worker *worker, const Layout *layout, const Chain *chain, const Unit *unit,
+                     const char *native) noexcept nogil:
     cdef Region region, stored
     cdef Py_ssize_t i
+    cdef int status = SZ_OK
     for i in range(unit.regions):
         scatter_region(layout, unit, i, &region)
         if native == NULL:
-            region_fill(chain, &region)
+            status = region_fill(worker, chain, &region)
         else:
             region_permute(chain, &region, &stored)
-            region_place(chain, &stored, native, SZ_AS_IS)
+            status = region_place(worker, chain, &stored, native, SZ_AS_IS)
+        if status == SZ_OK:
+            status = pause(worker)
+        if status != SZ_OK:
+            break
+    return status
 
 
-cdef void scatter_place(const Layout *layout, const Chain *chain, const Unit *unit, const char *native) noexcept nogil:
+cdef int scatter_place(Worker *worker, const Layout *layout, const Chain *chain, const Unit *unit,
+                       const char *native) noexcept nogil:
     """Copies all regions of a unit, which is at `native` in native form, to their places."""
-    cdef Py_ssize_t shape[MAX_NDIM]
-    cdef Py_ssize_t strides[MAX_NDIM]
-    cdef Py_ssize_t dst_strides[MAX_NDIM]
+    cdef Move move
     if layout.crops != NULL:
-        place_crops(layout, chain, unit, native)
-    else:
-        sz_gather(layout.nlists, unit.lists, unit_box(layout, unit, shape, strides, dst_strides), shape, unit.data,
-                  dst_strides, native + unit.src, strides, layout.itemsize)
+        return place_crops(worker, layout, chain, unit, native)
+    move.ndim = unit_box(layout, unit, move.shape, move.strides, move.dst_strides)
+    move.dst, move.src, move.value, move.itemsize = unit.data, native + unit.src, NULL, layout.itemsize
+    return move_points(worker, layout.nlists, unit.lists, &move)
 
 
-cdef void scatter_take(const Layout *layout, const Unit *unit, char *native) noexcept nogil:
+cdef int scatter_take(Worker *worker, const Layout *layout, const Unit *unit, char *native) noexcept nogil:
     """The way back: what is at the places of all regions, in the order of the points, into the unit at `native`.
 
     Not for crops, which are only read.
     """
-    cdef Py_ssize_t shape[MAX_NDIM]
-    cdef Py_ssize_t strides[MAX_NDIM]
-    cdef Py_ssize_t dst_strides[MAX_NDIM]
+    cdef Move move
     cdef sz_points lists[MAX_NDIM]
     cdef int j
     for j in range(layout.nlists):
         lists[j].n, lists[j].src, lists[j].dst = unit.lists[j].n, unit.lists[j].dst, unit.lists[j].src
-    sz_gather(layout.nlists, lists, unit_box(layout, unit, shape, strides, dst_strides), shape, native + unit.src, strides,
-              unit.data, dst_strides, layout.itemsize)
+    move.ndim = unit_box(layout, unit, move.shape, move.dst_strides, move.strides)
+    move.dst, move.src, move.value, move.itemsize = native + unit.src, unit.data, NULL, layout.itemsize
+    return move_points(worker, layout.nlists, lists, &move)
 
 
-cdef void scatter_fill(const Layout *layout, const Chain *chain, const Unit *unit) noexcept nogil:
+cdef int scatter_fill(Worker *worker, const Layout *layout, const Chain *chain, const Unit *unit) noexcept nogil:
     """Fills the places of all regions of a unit that is not stored."""
-    cdef Py_ssize_t shape[MAX_NDIM]
-    cdef Py_ssize_t strides[MAX_NDIM]
-    cdef Py_ssize_t dst_strides[MAX_NDIM]
+    cdef Move move
     if layout.crops != NULL:
-        place_crops(layout, chain, unit, NULL)
-    else:
-        sz_gather_fill(layout.nlists, unit.lists, unit_box(layout, unit, shape, strides, dst_strides), shape, unit.data,
-                       dst_strides, chain.fill, layout.itemsize)
+        return place_crops(worker, layout, chain, unit, NULL)
+    move.ndim = unit_box(layout, unit, move.shape, move.strides, move.dst_strides)
+    move.dst, move.src, move.value, move.itemsize = unit.data, NULL, chain.fill, layout.itemsize
+    return move_points(worker, layout.nlists, unit.lists, &move)
 
 
 # ---------------------------------------------------------------- making one
@@ -223,7 +223,7 @@ cdef object list_places(object out, tuple axes, object order):
     places = np.zeros(1, np.intp)
     for axis in axes:
         places = np.add.outer(places, np.arange(out.shape[axis]) * out.strides[axis]).ravel()
-    return places if order is None else places.take(order)
+    return places if order is None else taken(places, order)
 
 
 cdef class Scatter:

@@ -8,7 +8,7 @@ from simplezarr._worker cimport Worker
 cdef struct Wanted:
     const void *what
     Py_ssize_t (*number)(const void *what, Py_ssize_t k) noexcept nogil  # of the inner chunk, in the shard
-    void (*fill)(const void *what, Py_ssize_t k) noexcept nogil          # it is not stored
+    int (*fill)(Worker *worker, const void *what, Py_ssize_t k) noexcept nogil  # it is not stored
     int (*decode)(Worker *worker, const void *what, Py_ssize_t k, const char *src, size_t n, int level) noexcept nogil
     bint (*alone)(const void *what, Py_ssize_t k) noexcept nogil         # uncompressed, it is better read by itself:
     int (*read)(Worker *worker, const void *what, Py_ssize_t k, const sz_file *file, int64_t offset,

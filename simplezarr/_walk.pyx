@@ -4,12 +4,12 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport qsort
 
-from simplezarr._files cimport read_file
+from simplezarr._files cimport read_bytes
 from simplezarr._flights cimport Flight, Name, fetching, flight_begin, flight_end, flight_pays, name_version
 from simplezarr._pipeline cimport chain_is_raw
 from simplezarr._plan cimport MAX_NDIM, Row, span_row, span_set
 from simplezarr._worker cimport (
-    ENTRIES, RAW, SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TRUNCATED, raised, scratch)
+    ENTRIES, RAW, SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TRUNCATED, pause, raised, scratch)
 
 cdef extern from *:
     """
@@ -109,13 +109,18 @@ cdef int locate(Worker *worker, const Chain *chain, const Blob *blob, const Want
     cdef Py_ssize_t number, inner
     cdef uint64_t offset, nbytes
     cdef bint sorted = True
+    cdef int status
     n[0] = 0
     worker.culprit = "sharding_indexed"
     for number in range(first, last):
         inner = wanted.number(wanted.what, number)
         offset, nbytes = index[2 * inner], index[2 * inner + 1]
         if offset == NOTHING and nbytes == NOTHING:
-            wanted.fill(wanted.what, number)
+            status = wanted.fill(worker, wanted.what, number)
+            if status == SZ_OK:
+                status = pause(worker)
+            if status != SZ_OK:
+                return status
             continue
         if nbytes > chain.inner.most or offset > LAST_BYTE - nbytes or (
                 blob.reader == NULL and offset + nbytes > blob.size):
@@ -209,6 +214,8 @@ cdef int decode_run(Worker *worker, const Chain *chain, const Blob *blob, const 
         status = wanted.decode(worker, wanted.what, entries[i].number, src + (entries[i].offset - start),
                                entries[i].nbytes, level + 1)
         end_flight(worker, &entries[i])
+        if status == SZ_OK:
+            status = pause(worker)
         if status != SZ_OK:
             return status
     return SZ_OK
@@ -235,6 +242,8 @@ cdef int decode_entries(Worker *worker, const Chain *chain, const Blob *blob, co
         if parted and entries[i].nbytes == chain.inner.nbytes and wanted.alone(wanted.what, entries[i].number):
             worker.inner = wanted.number(wanted.what, entries[i].number)
             status = wanted.read(worker, wanted.what, entries[i].number, blob.file, start, level + 1)
+            if status == SZ_OK:
+                status = pause(worker)
             i += 1
             continue
         k = run_end(entries, n, i, REMOTE_GAP if remote else LOCAL_GAP, REMOTE_RUN if remote else LOCAL_RUN, &end)
@@ -246,7 +255,7 @@ cdef int decode_entries(Worker *worker, const Chain *chain, const Blob *blob, co
                 return SZ_TRUNCATED
         else:
             src = raw = scratch(worker, level * SLOTS_PER_LEVEL + RAW, end - start)
-            status = read_file(blob.file, raw, end - start, start) if raw != NULL else SZ_NO_MEMORY
+            status = read_bytes(worker, blob.file, raw, end - start, start) if raw != NULL else SZ_NO_MEMORY
         if status == SZ_OK:
             status = decode_run(worker, chain, blob, wanted, entries, i, k, src, start, level)
         run += 1

@@ -6,6 +6,11 @@ cdef extern from "status.h" nogil:
         SZ_OK, SZ_NO_MEMORY, SZ_MISSING, SZ_IO, SZ_TRUNCATED, SZ_TOO_LONG, SZ_TOO_SHORT, SZ_CORRUPT, SZ_CHECKSUM
         SZ_UNSUPPORTED, SZ_TRAILING
 
+cdef extern from "pause.h" nogil:
+    ctypedef struct sz_pause:
+        int (*look)(void *what) noexcept nogil
+        void *what
+
 cdef extern from "vendor.h" nogil:
     ctypedef struct ZSTD_DCtx:
         pass
@@ -35,6 +40,7 @@ cdef enum:
     CHUNK_SLOT            # a whole chunk in native form, whose parts are placed or changed
     SLOTS                 # scratch buffers a worker can hold
     MOST_JOINED = 8       # flights that a worker waits for at a time
+    PIECE_BYTES = 16 << 20  # that are copied, filled, compared, read or written between two pauses
 
 # What a worker's unit wanted of a chunk that another thread decodes.
 cdef struct Joined:
@@ -87,3 +93,5 @@ cdef void foreign(int change) noexcept nogil
 cdef bint in_foreign() noexcept nogil
 cdef int check_signals(Worker *worker) noexcept with gil
 cdef int pause(Worker *worker) noexcept nogil
+cdef sz_pause pause_of(Worker *worker) noexcept nogil
+cdef int copy_bytes(Worker *worker, char *dst, const char *src, size_t n) noexcept nogil

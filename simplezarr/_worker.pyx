@@ -252,3 +252,28 @@ cdef int pause(Worker *worker) noexcept nogil:
         return SZ_OK
     worker.looked = now
     return check_signals(worker)
+
+
+cdef int pause_at(void *worker) noexcept nogil:
+    return pause(<Worker *>worker)
+
+
+cdef sz_pause pause_of(Worker *worker) noexcept nogil:
+    """The same for the kernels."""
+    cdef sz_pause told
+    told.look, told.what = pause_at, worker
+    return told
+
+
+cdef int copy_bytes(Worker *worker, char *dst, const char *src, size_t n) noexcept nogil:
+    """memcpy, with pauses."""
+    cdef int status = SZ_OK
+    while n > PIECE_BYTES and status == SZ_OK:
+        memcpy(dst, src, PIECE_BYTES)
+        dst += PIECE_BYTES
+        src += PIECE_BYTES
+        n -= PIECE_BYTES
+        status = pause(worker)
+    if status == SZ_OK:
+        memcpy(dst, src, n)
+    return status

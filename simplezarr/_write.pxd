@@ -4,7 +4,7 @@ from simplezarr._encode cimport sz_part
 from simplezarr._make cimport Make, Unit
 from simplezarr._pipeline cimport sz_file
 from simplezarr._spare cimport sz_relay
-from simplezarr._worker cimport Worker
+from simplezarr._worker cimport Worker, sz_pause
 
 cdef extern from "draft.h" nogil:
     ctypedef struct sz_draft:
@@ -18,6 +18,7 @@ cdef extern from "draft.h" nogil:
         int kept
         const sz_file *replaced
         sz_relay *relay
+        const sz_pause *pause
 
 ctypedef int (*locking_t)(sz_draft *) noexcept nogil
 
@@ -32,6 +33,7 @@ cdef class Write(Make):
     cdef int write_local(self, Worker *worker, Unit *unit) noexcept nogil
     cdef int publish(self, Worker *worker, sz_draft *draft, const sz_part *parts, size_t n) noexcept nogil
     cdef int publish_helped(self, Worker *worker, sz_draft *draft, const sz_part *parts, size_t n) noexcept with gil
+    cdef int published(self, Worker *worker, int status) noexcept nogil
     cdef bint name_draft(self, Worker *worker, const Py_ssize_t *index, sz_draft *draft) noexcept nogil
     cdef int wait(self, Worker *worker, sz_draft *draft, locking_t function) noexcept nogil
     cdef int change_local(self, Worker *worker, Unit *unit, const sz_draft *draft, sz_file *old, const sz_part **parts,

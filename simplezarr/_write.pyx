@@ -5,6 +5,7 @@ directory all of that happens without the GIL; other stores are given bytes with
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memcpy
@@ -17,8 +18,11 @@ from simplezarr._plan cimport MAX_NDIM, Plan, product
 from simplezarr._source cimport Source
 from simplezarr._spare cimport Relay, close_removed
 from simplezarr._worker cimport (
-    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, check_signals, raised, worker_acquire, worker_borrow, worker_lend,
-    worker_release)
+    PIECE_BYTES, RAISED, STOPPED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, check_signals, pause, pause_of, raised,
+    sz_pause, worker_acquire, worker_borrow, worker_lend, worker_release)
+
+cdef extern from "<errno.h>" nogil:
+    int ECANCELED
 
 cdef extern from "draft.h" nogil:
     uint64_t sz_local_device(int directory)
@@ -63,15 +67,21 @@ def write(Source source, Plan plan, value, tuple shape, bint keep_empty=False):
 
 
 cdef bytes joined(const sz_part *parts, size_t n):
-    cdef size_t i, nbytes = 0
+    cdef size_t i, nbytes = 0, done, step
     cdef char *at
     for i in range(n):
         nbytes += parts[i].n
     value = PyBytes_FromStringAndSize(NULL, nbytes)
     at = PyBytes_AS_STRING(value)
     for i in range(n):
-        memcpy(at, parts[i].data, parts[i].n)
-        at += parts[i].n
+        done = 0
+        while done < parts[i].n:
+            step = min(<size_t>PIECE_BYTES, parts[i].n - done)
+            memcpy(at, parts[i].data + done, step)
+            at += step
+            done += step
+            if step == PIECE_BYTES:
+                PyErr_CheckSignals()
     return value
 
 
@@ -120,14 +130,19 @@ cdef class Write(Make):
         cdef Py_ssize_t i
         cdef int status
         cdef Worker *worker = worker_acquire()
+        worker.ended = &self.failed
         for i in range(objects):
             worker.inner, worker.culprit = -1, NULL
             with nogil:
                 status = self.one(worker, i, index)
+                if status == SZ_OK:
+                    status = pause(worker)
             if status != SZ_OK:
                 self.fail(worker, status, index)
                 break
         worker_release(worker)
+        if self.interrupt is not None:
+            raise self.interrupt
         if self.failed:
             self.throw()
         return 0
@@ -147,11 +162,13 @@ cdef class Write(Make):
         """The short way: into a file, right here."""
         cdef sz_draft draft
         cdef sz_file old
+        cdef sz_pause pauses = pause_of(worker)
         cdef const sz_part *parts = NULL
         cdef size_t n = 0
         cdef int status = SZ_OK
         if not self.name_draft(worker, unit.index, &draft):
             return SZ_NO_MEMORY
+        draft.pause = &pauses
         old.fd = -1
         if unit.covered:  # made first: the lock is held no longer than needed
             status = self.make(worker, unit, &parts, &n)
@@ -185,7 +202,13 @@ cdef class Write(Make):
             return self.publish_helped(worker, draft, parts, n)
         status = sz_draft_publish(draft, parts, n) if n else sz_draft_delete(draft)
         worker.os_error = errno
-        return status
+        return self.published(worker, status)
+
+    cdef int published(self, Worker *worker, int status) noexcept nogil:
+        """The status of a draft's end: it may have been ended because nobody wants it any more."""
+        if status != SZ_IO or worker.os_error != ECANCELED:
+            return status
+        return RAISED if worker.error != NULL else STOPPED
 
     cdef int publish_helped(self, Worker *worker, sz_draft *draft, const sz_part *parts, size_t n) noexcept with gil:
         """The same, where much is kept of the old object: another thread may help to copy that."""
@@ -204,7 +227,7 @@ cdef class Write(Make):
             status = sz_draft_publish(draft, parts, n)
             worker.os_error = errno
             sz_relay_end(draft.relay)
-        return status
+        return self.published(worker, status)
 
     cdef bint name_draft(self, Worker *worker, const Py_ssize_t *index, sz_draft *draft) noexcept nogil:
         """Tells the draft whose it is; False where there is no memory for that."""

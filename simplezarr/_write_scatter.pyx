@@ -7,7 +7,7 @@ from simplezarr._pipeline cimport Chain, Region
 from simplezarr._scatter cimport (
     Scatter, Touched, Unit as Places, scatter_object, scatter_region, scatter_take, scatter_unit)
 from simplezarr._source cimport Source
-from simplezarr._worker cimport SZ_OK, Worker
+from simplezarr._worker cimport Worker
 from simplezarr._write cimport Write
 
 
@@ -69,5 +69,4 @@ cdef class WriteScatter(Write):
                     char *native) noexcept nogil:
         cdef Places places
         scatter_unit(<const Touched *>unit.what, number, &places)
-        scatter_take(&self.scatter.layout, &places, native)
-        return SZ_OK
+        return scatter_take(worker, &self.scatter.layout, &places, native)

@@ -26,7 +26,7 @@ LAYERS = [
     ["_codecs", "_vlen"],
     ["_deflate", "_filters"],
     ["_pipeline"],
-    ["_files", "_flights"],
+    ["_files", "_flights", "_moves"],
     ["_blocks", "_walk"],
     ["_decode"],
     ["_scatter", "_encode"],

@@ -26,7 +26,7 @@ static guarded encode(const guarded *data, int which, int level, int shuffle, in
   guarded scratch = guarded_new(sz_blosc1_scratch(data->n, level, typesize, which, blocksize));
   guarded dst = guarded_new(sz_blosc1_bound(data->n));
   size_t size = 0;
-  CHECK(sz_blosc1_encode(data->data, data->n, which, level, shuffle, typesize, blocksize, scratch.data, compressor,
+  CHECK(sz_blosc1_encode(data->data, data->n, which, level, shuffle, typesize, blocksize, scratch.data, compressor, NULL,
                          dst.data, &size) == SZ_OK);
   CHECK(size >= 16 && size <= dst.n);
   guarded result = guarded_new(size);
@@ -172,10 +172,10 @@ static void test_cut_stream(void) {
 static void test_arguments(void) {
   char dst[64], scratch[64];
   size_t size;
-  CHECK(sz_blosc1_encode("abcd", 4, SZ_SNAPPY, 5, 0, 1, 0, scratch, NULL, dst, &size) == SZ_UNSUPPORTED);
-  CHECK(sz_blosc1_encode("abcd", 4, SZ_LZ4, 10, 0, 1, 0, scratch, NULL, dst, &size) == SZ_UNSUPPORTED);
-  CHECK(sz_blosc1_encode("abcd", 4, SZ_LZ4, 5, 0, 256, 0, scratch, NULL, dst, &size) == SZ_UNSUPPORTED);
-  CHECK(sz_blosc1_encode("abcd", (size_t)1 << 31, SZ_LZ4, 5, 0, 1, 0, scratch, NULL, dst, &size) == SZ_UNSUPPORTED);
+  CHECK(sz_blosc1_encode("abcd", 4, SZ_SNAPPY, 5, 0, 1, 0, scratch, NULL, NULL, dst, &size) == SZ_UNSUPPORTED);
+  CHECK(sz_blosc1_encode("abcd", 4, SZ_LZ4, 10, 0, 1, 0, scratch, NULL, NULL, dst, &size) == SZ_UNSUPPORTED);
+  CHECK(sz_blosc1_encode("abcd", 4, SZ_LZ4, 5, 0, 256, 0, scratch, NULL, NULL, dst, &size) == SZ_UNSUPPORTED);
+  CHECK(sz_blosc1_encode("abcd", (size_t)1 << 31, SZ_LZ4, 5, 0, 1, 0, scratch, NULL, NULL, dst, &size) == SZ_UNSUPPORTED);
 }
 
 static void put_number(char *p, uint32_t value) {

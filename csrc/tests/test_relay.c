@@ -63,7 +63,7 @@ static void test_copies(void) {
     size_t written = 0;
     for (int copies = draw(4); copies >= 0; copies--) {
       const size_t offset = (size_t)draw(MOST), n = random_length(MOST - offset);
-      CHECK(sz_relay_copy(&relay, from, (int64_t)offset, to, n) == SZ_OK);
+      CHECK(sz_relay_copy(&relay, from, (int64_t)offset, to, n, NULL) == SZ_OK);
       check_copied(to, written, offset, n);
       written += n;
     }
@@ -86,13 +86,13 @@ static void test_failures(void) {
     CHECK(sz_relay_begin(&relay) == SZ_OK);
     if (helped) call_helper(&other, &relay);
     errno = 0;
-    CHECK(sz_relay_copy(&relay, from, (int64_t)size - 1000000, to, 1000001) == SZ_IO && errno == EIO);
-    CHECK(sz_relay_copy(&relay, from, (int64_t)size, to, 1) == SZ_IO && errno == EIO);
-    CHECK(sz_relay_copy(&relay, -1, 0, to, 1000000) == SZ_IO && errno == EBADF);
-    CHECK(sz_relay_copy(&relay, from, 0, deaf, 1000000) == SZ_IO && errno == EBADF);
-    CHECK(sz_relay_copy(&relay, from, 0, deaf, 1000) == SZ_IO && errno == EBADF);
+    CHECK(sz_relay_copy(&relay, from, (int64_t)size - 1000000, to, 1000001, NULL) == SZ_IO && errno == EIO);
+    CHECK(sz_relay_copy(&relay, from, (int64_t)size, to, 1, NULL) == SZ_IO && errno == EIO);
+    CHECK(sz_relay_copy(&relay, -1, 0, to, 1000000, NULL) == SZ_IO && errno == EBADF);
+    CHECK(sz_relay_copy(&relay, from, 0, deaf, 1000000, NULL) == SZ_IO && errno == EBADF);
+    CHECK(sz_relay_copy(&relay, from, 0, deaf, 1000, NULL) == SZ_IO && errno == EBADF);
     const int second = file_of(0);
-    CHECK(sz_relay_copy(&relay, from, 5, second, 1000000) == SZ_OK);
+    CHECK(sz_relay_copy(&relay, from, 5, second, 1000000, NULL) == SZ_OK);
     check_copied(second, 0, 5, 1000000);
     sz_relay_end(&relay);
     if (helped) CHECK(pthread_join(other.thread, NULL) == 0);

@@ -27,6 +27,9 @@ _LZ4_MAX_NBYTES = 0x7E000000
 _DECODER_MEMORY = 1 << 28  # for the window of an LZMA stream, whatever size of it the stream demands
 _MAX_FILTERS = 4
 _FIRST_PIECE = 1 << 10  # bytes of a stream that are decompressed first
+# Between two calls of the compressor, Ctrl-C is heard: after so many bytes of input, and so many of output.
+_INPUT_PIECE = 1 << 16
+_OUTPUT_PIECE = 1 << 20
 
 
 @register_codec
@@ -63,7 +66,7 @@ class Bz2(BoundedCodec):
         check_integer(self.level, 1, 9, "level")
 
     def encode(self, data: Data) -> bytes:
-        return bz2.compress(data, self.level)
+        return _compress(bz2.BZ2Compressor(self.level), data)
 
     def decode(self, data: Data, limit: int | None = None) -> bytes:
         return _decompress(bz2.BZ2Decompressor, data, limit)
@@ -107,7 +110,7 @@ class Lzma(BoundedCodec):
         return None if self.filters is None else [dict(item) for item in self.filters]
 
     def encode(self, data: Data) -> bytes:
-        return lzma.compress(data, self.format, self.check, self.preset, self._filters)
+        return _compress(lzma.LZMACompressor(self.format, self.check, self.preset, self._filters), data)
 
     def decode(self, data: Data, limit: int | None = None) -> bytes:
         return _decompress(self._decoder, data, limit)
@@ -138,6 +141,13 @@ def _as_filters(value: object) -> tuple:
     return tuple(filters)
 
 
+def _compress(compressor: Any, data: Data) -> bytes:
+    """One stream: the same bytes as if all data were given at once."""
+    view = memoryview(data).cast("B")
+    pieces = [compressor.compress(view[at : at + _INPUT_PIECE]) for at in range(0, len(view), _INPUT_PIECE)]
+    return b"".join([*pieces, compressor.flush()])
+
+
 def _decompress(start: Any, data: Data, limit: int | None) -> bytes:
     """What the streams in `data`, one behind the other, decompress to; no more than `limit` + 1 bytes are ever made.
 
@@ -156,10 +166,11 @@ def _decompress(start: Any, data: Data, limit: int | None) -> bytes:
             if at == len(view) and decoder.needs_input:
                 raise ValueError("the compressed data end too early")
             given = view[at : at + piece] if decoder.needs_input else view[:0]
-            pieces.append(decoder.decompress(given, -1 if limit is None else limit - size + 1))
+            most = _OUTPUT_PIECE if limit is None else min(limit - size + 1, _OUTPUT_PIECE)
+            pieces.append(decoder.decompress(given, most))
             size += len(pieces[-1])
             at += len(given)
-            piece *= 2
+            piece = min(2 * piece, _OUTPUT_PIECE)
         at -= len(decoder.unused_data)
         if not view[at : at + 1].tobytes().strip(b"\0") and not view[at:].tobytes().strip(b"\0"):
             break  # the end, or the padding that xz allows behind a stream
