@@ -15,8 +15,7 @@ cdef extern from "files.h" nogil:
 
 cdef extern from "pause.h" nogil:
     ctypedef struct sz_pause:
-        int (*look)(void *what) noexcept nogil
-        void *what
+        pass
 
 cdef extern from "draft.h" nogil:
     ctypedef struct sz_part:
@@ -46,7 +45,8 @@ cdef extern from "draft.h" nogil:
     void sz_draft_drop(sz_draft *draft)
     void sz_draft_abandon(sz_draft *draft)
     int sz_remove(sz_draft *draft)
-    int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, void *relay, int holes)
+    int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, void *relay, int holes,
+                       const sz_pause *pause)
     int sz_copy_next(int source, int target, size_t most, size_t *copied)
 
 cdef extern from "tree.h" nogil:
@@ -85,8 +85,6 @@ cdef class FileLock(KeyLock):
     cdef Place place
     cdef str path
     cdef sz_draft draft
-    cdef sz_pause pauses
-    cdef object interrupt  # what has ended the writing of a value
     cdef int open(self) except -1
     cdef int prepare(self) except -1
     cdef int copy(self, int source) except -1

@@ -20,9 +20,8 @@ cdef extern from "Python.h":
 
 cdef enum:
     SZ_OK = 0
-    STOPPED = 1  # nobody wants the work any more
     SZ_NO_MEMORY = -1
-    PIECE = 64 << 20  # bytes that are copied between two looks for signals
+    PIECE = 16 << 20  # bytes that are copied between two looks for signals
 
 cdef set NO_LOCKS = {codes.ENOLCK, codes.EOPNOTSUPP, codes.ENOSYS}
 
@@ -63,16 +62,6 @@ cdef object _error(int code, str path, Place place):
     return OSError(code, os.strerror(code), path)
 
 
-cdef int look(void *lock) noexcept with gil:
-    """Whether to go on writing; Ctrl-C ends it."""
-    try:
-        PyErr_CheckSignals()
-        return SZ_OK
-    except BaseException as error:
-        (<FileLock>lock).interrupt = error
-        return STOPPED
-
-
 @cython.no_gc_clear  # `release` needs the attributes
 cdef class FileLock(KeyLock):
     """The right to write the file at `path`, within `with`; the file is replaced by `publish` or removed by `delete`.
@@ -93,8 +82,7 @@ cdef class FileLock(KeyLock):
         self.draft.beneath, self.draft.durable = not follow, durable
         self.draft.directory, self.draft.within, self.draft.local = SZ_NO_DIRECTORY, 0, 0
         self.draft.replaced, self.draft.relay, self.draft.kept = NULL, NULL, -1
-        self.pauses.look, self.pauses.what = look, <void *>self
-        self.draft.pause = &self.pauses
+        self.draft.pause = NULL
 
     def __dealloc__(self):
         FileLock.release(self)
@@ -132,9 +120,6 @@ cdef class FileLock(KeyLock):
         with nogil:
             status = sz_draft_publish(&self.draft, &part, n)
             error = errno
-        interrupt, self.interrupt = self.interrupt, None
-        if interrupt is not None:
-            raise interrupt
         if status != SZ_OK:
             raise self.error(error, False)
 
@@ -210,7 +195,7 @@ cdef class FileLock(KeyLock):
                 PyErr_CheckSignals()
                 piece.n = min(left, <size_t>PIECE)
                 with nogil:
-                    status = sz_write_parts(self.draft.fd, &piece, 1, -1, NULL, 0)
+                    status = sz_write_parts(self.draft.fd, &piece, 1, -1, NULL, 0, NULL)
                     error = errno
                 if status != SZ_OK:
                     raise self.error(error, False)
