@@ -22,7 +22,7 @@ from simplezarr.codecs.extras import extra
 from simplezarr.codecs.filters import check_dtype
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_choice, show
+from simplezarr.extensions import check_choice, check_flag, show
 
 __all__ = ["Json2", "MsgPack2", "VLenArray"]
 
@@ -101,6 +101,7 @@ class Json2(_Listed):
 
     def __post_init__(self) -> None:
         check_choice(self.encoding, _ENCODINGS, "encoding")
+        check_flag(self.strict, "strict")
 
     @classmethod
     def adapt(cls, configuration: dict, where: str) -> dict:
@@ -121,6 +122,9 @@ class MsgPack2(_Listed):
 
     name: ClassVar[str] = "numcodecs.msgpack2"
     raw: bool = False
+
+    def __post_init__(self) -> None:
+        check_flag(self.raw, "raw")
 
     @classmethod
     def adapt(cls, configuration: dict, where: str) -> dict:
