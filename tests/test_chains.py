@@ -97,7 +97,7 @@ def check_order(names, shape):
     assert decode_chunk(pipeline, by_libraries(names, data.tobytes())).tobytes() == data.tobytes(), names
 
 
-@pytest.mark.parametrize("shape", [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("shape", [SMALL, (40, 60)], ids=["small", "large"])
 def test_every_order(shape):
     assert len(ORDERS) == 6 + 36 + 216 + 1296
     for names in ORDERS:
