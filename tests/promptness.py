@@ -281,12 +281,12 @@ def interrupted(call, moment):
     return None
 
 
-def measure(name, mib):
+def measure(name, mib, moments=MOMENTS):
     """The longest that the operation did not hear Ctrl-C, and the processor time that it takes, up to ENOUGH."""
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         call = OPERATIONS[name](Case(folder, mib))
         waits, took = [], 0.0
-        for moment in MOMENTS:
+        for moment in moments:
             begun = time.process_time()
             wait = interrupted(call, moment)
             took = time.process_time() - begun
