@@ -34,6 +34,9 @@ OPERATIONS = {
     "append": lambda group: group["a"].append(DATA[:2]),
     "resize": lambda group: group["a"].resize((4, 8)),
     "delete": lambda group: group.__delitem__("a"),
+    "overwrite": lambda group: group.create_array("a", data=CHANGED, chunks=(2, 8), overwrite=True),
+    "copy": lambda group: group.create_array("b", data=group["a"]),
+    "consolidate": lambda group: group.consolidate_metadata(),
 }
 
 
