@@ -310,7 +310,11 @@ class Group:
         return require_group(self.store, self._child_path(name), self.metadata.zarr_format)
 
     def __delitem__(self, path: str) -> None:
-        """Delete a node and all below it. NodeNotFoundError, a KeyError, where there is none."""
+        """Delete a node and all below it; of a node that is a symbolic link, the link.
+
+        NodeNotFoundError, a KeyError, if there is none; NodeExistsError, before anything is deleted, if something else
+        than arrays and groups is stored below it.
+        """
         check_writable(self)
         remove_node(self.store, self._child_path(path))
 
@@ -318,7 +322,8 @@ class Group:
         """Store a copy of all metadata below this group in its own, so that readers list it without asking for more.
 
         The copy is dropped by any later change that this library makes to what is below: nodes made or deleted,
-        attributes, shapes. What other software changes it doesn't know of, nor what happens while it is made.
+        attributes, shapes. A change that is made meanwhile is in it, or drops it. Changes by other software
+        are not noticed.
 
         >>> import simplezarr as sz
         >>> store = {}
