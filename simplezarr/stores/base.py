@@ -152,7 +152,7 @@ class Store(ABC):
 
         Nodes are created and deleted under the lock of a key that is never stored, while locks of keys below are taken.
         As far as it reaches, two creators of one node, or a creator and a deleter, lose no data of each other. Beyond
-        that (other processes, another store over the same place) they may: an array may have chunks of both, or lack some.
+        that (other processes, another store over the same place) they may: an array may lack chunks, or have both's.
 
         >>> from simplezarr.stores import MemoryStore
         >>> store = MemoryStore()
