@@ -110,6 +110,8 @@ def _load_entry_point(name: str) -> type[Codec] | None:
     for entry in entry_points(group=GROUP, name=name):
         try:
             found = register_codec(entry.load())
+        except (MemoryError, RecursionError):  # say nothing of the codec
+            raise
         except Exception as error:
             raise UnsupportedError(f"codec {show(name)}: its entry point {entry.value!r} failed: {error}") from error
         if found.name != name:
