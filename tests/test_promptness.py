@@ -19,7 +19,7 @@ from tests.promptness import OPERATIONS, measure
 MIB = min(int(os.environ.get("SIMPLEZARR_CAMPAIGN", "400")), 1000)
 LONGEST = 0.3  # seconds
 
-#: What one call of a library does, or of NumPy, which nothing can end; see "Large pieces of work have pauses" in docs/design.md.
+#: One call of a library or of NumPy does it, which nothing can end: see docs/design.md.
 UNCUT = {"write lz4", "read lz4", "write blosc, one block", "write zstd 22", "read text", "write text"}
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no timer of processor time")
