@@ -1,6 +1,7 @@
 """What groups cost: requests and steps, with many children, many levels, and children that can't be opened."""
 
 import json
+import os
 import sys
 import time
 
@@ -307,6 +308,29 @@ def test_many_levels():
     root[path].attrs["x"] = 1
     del root["a"]
     assert list(store.list()) == ["zarr.json"]
+
+
+def test_many_levels_of_directories(tmp_path):
+    place = str(tmp_path)
+    for _ in range(DEPTH):
+        with open(f"{place}/zarr.json", "wb") as file:
+            file.write(group())
+        place += "/a"
+        os.mkdir(place)
+    try:
+        change_many_levels(tmp_path, "/".join(["a"] * DEPTH))
+    finally:
+        sz.LocalStore(tmp_path).delete_prefix("a")  # pytest can't remove as many
+
+
+def change_many_levels(directory, path):
+    sz.create_array(directory, path, data=[1, 2]).append([3])
+    root = sz.open_group(directory, mode="r+")
+    assert len(str(root.tree()).splitlines()) == DEPTH + 1
+    root.consolidate_metadata()
+    assert sz.open(directory)[path].shape == (3,)
+    del root["a"]
+    assert list(root.store.list()) == ["zarr.json"]
 
 
 # ---------------------------------------------------------------- handles can't be changed

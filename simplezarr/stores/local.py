@@ -363,19 +363,22 @@ def _mode(entry: "os.DirEntry[str]", path: str, root: str | None) -> int:
         raise
 
 
-def _is_void(path: str, looks: int = _LOOKS) -> int:
-    """Return whether there is no file below a path, except temporary ones: how many more entries may be looked at."""
-    try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    looks = _is_void(entry.path, looks - 1)
-                else:
-                    looks = looks - 1 if entry.name.endswith(PARTIAL) else 0
-                if looks <= 0:
-                    return 0
-    except FileNotFoundError:  # a missing directory is as good as an empty one
-        pass
-    except OSError:
-        return 0
-    return looks
+def _is_void(path: str) -> bool:
+    """Return whether there is no file below a path, except temporary ones; False if that takes too many looks."""
+    looks, todo = 0, [path]
+    while todo:
+        try:
+            with os.scandir(todo.pop()) as entries:
+                for entry in entries:
+                    looks += 1
+                    if looks >= _LOOKS:
+                        return False
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.path)
+                    elif not entry.name.endswith(PARTIAL):
+                        return False
+        except FileNotFoundError:  # a missing directory is as good as an empty one
+            continue
+        except OSError:
+            return False
+    return True
