@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -485,3 +486,38 @@ def test_an_interrupt_of_who_waits_for_a_future_does_not_stop_its_thread():
         sys.settrace(None)
         assert within(10, future.result, 5) is None
         wait_until_idle()
+
+
+@pytest.mark.usefixtures("pool")
+def test_signal_handlers_and_finalisers_read_in_the_midst_of_reads():
+    arr = sz.create_array({}, data=np.arange(256).reshape(16, 16), chunks=(1, 16))
+    arr.read_future(0).result(20)  # what is imported at first need is there
+    read = []
+
+    class Cycle:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            read.append(arr[:4].sum())
+
+    def handle(*_):
+        read.append(arr[...].sum() - arr.read_future(np.s_[4:]).result(20).sum())
+        if len(read) % 8 == 0:
+            sz.set_num_threads(3 + len(read) % 3)
+
+    before = signal.signal(signal.SIGALRM, handle)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            Cycle()
+            assert arr[...].sum() == 32640
+            assert arr.read_future(np.s_[1]).result(20).sum() == 376
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    gc.collect()
+    assert len(read) > 20
+    assert set(read) == {2016}
+    wait_until_idle()
