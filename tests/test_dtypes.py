@@ -60,11 +60,15 @@ def test_raw_types(name, size):
     *((value, MetadataError) for value in (None, 8, [], ["int8"], {}, {"name": None}, {"name": "int8", "x": 1})),
     ({"name": "os.system", "must_understand": False}, UnsupportedError),
     ({"name": "int8", "configuration": {"endian": "little"}}, MetadataError),
-    ({"name": "int8", "configuration": None}, MetadataError),
 ])  # fmt: skip
 def test_wrong_types(value, error):
     with pytest.raises(error, match=r"^somewhere"):
         parse_dtype(value, "somewhere")
+
+
+def test_a_configuration_of_null_is_none():
+    with pytest.warns(ZarrWarning, match="configuration: null"):
+        assert parse_dtype({"name": "int8", "configuration": None}, "data_type").numpy == np.dtype("int8")
 
 
 @pytest.mark.parametrize("dtype", ["U0", "S0", "V0", ("V2", (2,)), "longdouble", "clongdouble"])
