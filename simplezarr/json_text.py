@@ -10,7 +10,6 @@ b'{"a": 1.0, "b": {"c": 1e400, "e": [2]}}'
 import json
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 __all__ = ["REMOVED", "Members", "Text", "encode_value", "object_text", "patch", "value_end"]
 
@@ -18,8 +17,10 @@ _WHITESPACE = " \t\n\r"
 _BYTE_ORDER_MARK = "\ufeff"
 _skip_whitespace = re.compile(r"[ \t\n\r]*").match
 _find_tokens = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL).finditer
+_begin_member = re.compile(r'[ \t\n\r]*"([^"\\]*)"[ \t\n\r]*:[ \t\n\r]*').match
+_end_member = re.compile(r"[ \t\n\r]*([,}])").match
 _SCALAR = re.compile(r'[^,\[\]{}" \t\n\r]+')
-_decode = json.JSONDecoder().raw_decode
+_scan = json.JSONDecoder().scan_once
 _decode_name = json.JSONDecoder(strict=False).raw_decode
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _encode_ascii = json.JSONEncoder(allow_nan=False).encode
@@ -40,11 +41,8 @@ class Members(dict[str, object]):
     __slots__ = ()
 
 
-class _Member(NamedTuple):
-    name: str
-    begin: int  # of the name
-    value: int
-    end: int
+#: The name of a member; where the name begins, where the value begins and ends, and the comma or brace behind it.
+_Member = tuple[str, int, int, int, int]
 
 
 def patch(document: bytes, changes: Mapping[str, object]) -> bytes:
@@ -73,7 +71,8 @@ def encode_value(value: object) -> str:
         return value
     try:
         text = _encode(value)
-        text.encode()
+        if not text.isascii():
+            text.encode()
     except UnicodeEncodeError:  # a lone surrogate, which only an escape can spell
         return _encode_ascii(value)
     except RecursionError:
@@ -109,36 +108,48 @@ def _members_of(text: str, start: int) -> tuple[list[_Member], int]:
     """Return the members of the object that begins at `start`, and where it ends (behind its brace)."""
     if text[start : start + 1] != "{":
         raise json.JSONDecodeError("Expecting an object", text, start)
-    members = []
-    at = _after(text, start + 1)
-    while text[at : at + 1] != "}":
-        begin = at
-        if text[at : at + 1] != '"':
-            raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
-        name, at = _decode_name(text, at)
-        at = _after(text, at)
-        if text[at : at + 1] != ":":
-            raise json.JSONDecodeError("Expecting ':' delimiter", text, at)
-        value = _after(text, at + 1)
-        end = _fast_value_end(text, value)
-        members.append(_Member(str(name), begin, value, end))
-        at = _after(text, end)
-        if text[at : at + 1] == ",":
-            at = _after(text, at + 1)
-            if text[at : at + 1] == "}":
-                raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
-        elif text[at : at + 1] != "}":
-            raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
-    return members, at + 1
+    members: list[_Member] = []
+    at = start + 1
+    if text[(empty := _after(text, at)) : empty + 1] == "}":
+        return members, empty + 1
+    while True:
+        begun = _begin_member(text, at)
+        if begun is None:
+            name, begin, value = _name_of(text, at)
+        else:
+            name, begin, value = begun[1], begun.start(1) - 1, begun.end()
+        end, stop = _ends(text, value)
+        members.append((name, begin, value, end, stop))
+        at = stop + 1
+        if text[stop] == "}":
+            return members, at
 
 
-def _fast_value_end(text: str, at: int) -> int:
+def _name_of(text: str, at: int) -> tuple[str, int, int]:
+    """Return the name of a member, which may have escapes, where it begins, and where the value begins."""
+    begin = _after(text, at)
+    if text[begin : begin + 1] != '"':
+        raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, begin)
+    name, at = _decode_name(text, begin)
+    at = _after(text, at)
+    if text[at : at + 1] != ":":
+        raise json.JSONDecodeError("Expecting ':' delimiter", text, at)
+    return str(name), begin, _after(text, at + 1)
+
+
+def _ends(text: str, at: int) -> tuple[int, int]:
+    """Return where a value ends, and where the comma or brace behind it is."""
     try:
-        end = _decode(text, at)[1]
-    except (ValueError, RecursionError):  # damaged, too many digits, nested too deeply
-        return value_end(text, at)
-    behind = _after(text, end)
-    return end if text[behind : behind + 1] in (",", "}") else value_end(text, at)
+        end = _scan(text, at)[1]
+        ended = _end_member(text, end)
+    except (StopIteration, ValueError, RecursionError):  # no value, damaged, too many digits, nested too deeply
+        ended = None
+    if ended is None:
+        end = value_end(text, at)
+        ended = _end_member(text, end)
+    if ended is None:
+        raise json.JSONDecodeError("Expecting ',' delimiter", text, _after(text, end))
+    return end, ended.start(1)
 
 
 def _patch_object(text: str, start: int, changes: Mapping[str, object], indent: str) -> tuple[str, int]:
@@ -146,18 +157,17 @@ def _patch_object(text: str, start: int, changes: Mapping[str, object], indent: 
     members, end = _members_of(text, start)
     kept: dict[object, tuple[str, str, str]] = {}  # the space before a member, the member, the space behind it
     at = start + 1
-    for number, member in enumerate(members):
-        stop = _after(text, member.end)
-        lead, trail, at = text[at : member.begin], text[member.end : stop], stop + 1
-        if member.name not in changes:  # the same name may occur again
-            kept[number] = lead, text[member.begin : member.end], trail
+    for number, (name, begin, value, close, stop) in enumerate(members):
+        lead, trail, at = text[at:begin], text[close:stop], stop + 1
+        if name not in changes:  # the same name may occur again
+            kept[number] = lead, text[begin:close], trail
             continue
-        kept.pop(member.name, None)
-        change = changes[member.name]
+        kept.pop(name, None)
+        change = changes[name]
         if change is not REMOVED:
-            kept[member.name] = lead, text[member.begin : member.value] + _changed(text, member.value, change), trail
+            kept[name] = lead, text[begin:value] + _changed(text, value, change), trail
     body = ",".join(map("".join, kept.values()))
-    there = {member.name for member in members}
+    there = {member[0] for member in members}
     new = [(name, change) for name, change in changes.items() if name not in there and change is not REMOVED]
     if not members and not new:
         return text[start:end], end
