@@ -5,7 +5,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from simplezarr._files import file_bytes
@@ -216,8 +216,10 @@ class LocalStore(Store):
 
         So a directory that others exchange for a link while a node is deleted leads nowhere.
         """
+        if type(self) is not LocalStore or not self.follow_symlinks:
+            return self
         above = os.path.dirname(self._directory(check_prefix(prefix))) if prefix else self.root
-        if type(self) is not LocalStore or not self.follow_symlinks or not is_inside(above, self.root):
+        if above != self.root and not is_inside(above, self.root):
             return self
         store = LocalStore(self.root, self.durable, follow_symlinks=False)
         store.read_only = self.read_only
@@ -364,21 +366,31 @@ def _mode(entry: "os.DirEntry[str]", path: str, root: str | None) -> int:
 
 
 def _is_void(path: str) -> bool:
-    """Return whether there is no file below a path, except temporary ones; False if that takes too many looks."""
-    looks, todo = 0, [path]
-    while todo:
-        try:
-            with os.scandir(todo.pop()) as entries:
-                for entry in entries:
-                    looks += 1
-                    if looks >= _LOOKS:
-                        return False
-                    if entry.is_dir(follow_symlinks=False):
-                        todo.append(entry.path)
-                    elif not entry.name.endswith(PARTIAL):
-                        return False
-        except FileNotFoundError:  # a missing directory is as good as an empty one
-            continue
-        except OSError:
-            return False
+    """Return whether there is no file below a path, except temporary ones; False if that takes too many looks.
+
+    A directory is entered as soon as it is found: the first file that a branch leads to ends the search.
+    """
+    looks, opened = 0, []
+    try:
+        opened.append(os.scandir(path))
+        while opened:
+            entry = next(opened[-1], None)
+            if entry is None:
+                opened.pop()
+                continue
+            looks += 1
+            if looks >= _LOOKS:
+                return False
+            if entry.is_dir(follow_symlinks=False):
+                with suppress(FileNotFoundError):  # a missing directory is as good as an empty one
+                    opened.append(os.scandir(entry.path))
+            elif not entry.name.endswith(PARTIAL):
+                return False
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    finally:
+        for entries in opened:
+            entries.close()
     return True
