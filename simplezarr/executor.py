@@ -131,6 +131,8 @@ def gather(ask: Callable[[Any], Any], items: Sequence[Any], width: int = 0) -> l
     >>> gather(len, ["a", "bcd"])
     [1, 3]
     """
+    if width == 1 or len(items) == 1:
+        return [ask(item) for item in items]
     answers: list[Any] = [None] * len(items)
 
     def task(i: int) -> None:

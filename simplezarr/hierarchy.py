@@ -73,28 +73,33 @@ def create_node(
 
     With `overwrite`, what is there is removed; but nothing is touched before all that can be known to fail is checked.
     """
-    encode_metadata(path, metadata)  # raises what is wrong with them
+    documents = encode_metadata(path, metadata)  # raises what is wrong with them
     store.check_writable(join(path, metadata.document))
     if overwrite:
         _remove_link(store, path)
-    while missing := _create(store, path, metadata, overwrite, fill):
+    while missing := _create(store, path, metadata, documents, overwrite, fill):
         for group in missing:
             with suppress(NodeExistsError):  # another creator has made it, or something that `_create` reports
                 # Of those above, all are looked at once for the first group, and once more for the node itself.
                 nearest = group is not missing[0]
-                _create(group.store, group.path, group_of_format(metadata.zarr_format), nearest=nearest)
+                new = group_of_format(metadata.zarr_format)
+                _create(group.store, group.path, new, encode_metadata(group.path, new), nearest=nearest)
 
 
 def _create(
     store: Store,
     path: str,
     metadata: Metadata,
+    new: dict[str, bytes],
     overwrite: bool = False,
     fill: Fill | None = None,
     *,
     nearest: bool = False,
 ) -> Sequence[Above]:
-    """Store a new node. If groups above it, or the `nearest` one, are missing, return them and do nothing."""
+    """Store a new node, whose documents are `new`.
+
+    If groups above it, or the `nearest` one, are missing, return them and do nothing.
+    """
     keys = metadata.chunk_keys if isinstance(metadata, ArrayMetadata) else None
     with _claim(store, path):
         above, documents, names = _together(
@@ -114,7 +119,7 @@ def _create(
                 _erase(store, path, documents)
             else:
                 _delete_keys(store, path, left)
-            _complete(store, path, metadata, fill)
+            _complete(store, path, metadata, new, fill)
     return ()
 
 
@@ -124,12 +129,11 @@ def _check_above(above: Sequence[Above], path: str) -> None:
             raise NodeExistsError(f"/{group.path} of {group.store!r} is an array; /{path} can't be made below it")
 
 
-def _complete(store: Store, path: str, metadata: Metadata, fill: Fill | None) -> None:
+def _complete(store: Store, path: str, metadata: Metadata, documents: dict[str, bytes], fill: Fill | None) -> None:
     """Write the chunks of a new node, then its documents; if that fails, remove the chunks.
 
     An interrupt may come after the last document is stored: then the node is complete and stays.
     """
-    documents = encode_metadata(path, metadata)
     own = [*documents][-1]
     try:
         if fill is not None:
@@ -220,6 +224,8 @@ def _check_place(
 
 
 def _delete_keys(store: Store, path: str, keys: Sequence[str]) -> None:
+    if not keys:
+        return
     place = store.confined(path)
     with Writing():
         executor.run(lambda i: place.delete(keys[i]), len(keys), executor.width(store))
