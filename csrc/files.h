@@ -34,9 +34,9 @@ typedef struct {
 int sz_open_directory(const char *path);
 void sz_close_directory(int directory);
 
-/* Opens for reading. SZ_OK; SZ_MISSING where there is no such file (ENOENT, ENOTDIR, or a directory stands
- * there); SZ_IO with errno set for anything else, also for what is no regular file (errno EINVAL; a FIFO
- * must not block). */
+/* Open for reading. SZ_OK; SZ_MISSING if there is no such file (ENOENT, ENOTDIR, ENAMETOOLONG, or a directory
+ * stands there); SZ_IO with errno set for anything else, also for what is no regular file (errno EINVAL; a
+ * FIFO must not block). */
 int sz_open(int directory, const char *path, sz_file *file);
 
 /* The same with a descriptor, which belongs to the file from here on, and is closed unless SZ_OK is

@@ -21,7 +21,7 @@ cdef struct Stamp:
 # A stored object that is being written.
 cdef struct Unit:
     const Py_ssize_t *index
-    Region region                 # what is written of it
+    const Region *region          # what is written of it; the memory is the caller's, as copying it takes long
     Py_ssize_t inside[MAX_NDIM]   # how many of its elements lie in the array, along each axis
     bint covered                  # the region is all of them: what was stored before does not matter
     Blob old                      # what was stored before; without memory and file: nothing

@@ -93,7 +93,7 @@ cdef class Make(Job):
     cdef void begin(self, Unit *unit, const Py_ssize_t *index, const Region *region) noexcept nogil:
         """A stored object of which a region is to be written; nothing is known yet of what is stored there."""
         cdef int i, axis
-        unit.index, unit.region = index, region[0]
+        unit.index, unit.region = index, region
         for i in range(self.chain.ndim):
             axis = self.chain.order[i]
             unit.inside[axis] = min(self.chain.shape[i], self.lengths[axis] - index[axis] * self.chain.shape[i])
@@ -109,9 +109,9 @@ cdef class Make(Job):
             status = self.make_shard(worker, unit)
             return shard_finish(worker, &unit.shard, <sz_part **>parts, n) if status == SZ_OK else status
         if unit.covered:
-            status = self.encode_covered(worker, self.chain, &unit.region, unit.room, &unit.part, 0)
+            status = self.encode_covered(worker, self.chain, unit.region, unit.room, &unit.part, 0)
         else:
-            status = self.encode_changed(worker, unit, 0, self.chain, &unit.region, unit.inside, 0, unit.old.size,
+            status = self.encode_changed(worker, unit, 0, self.chain, unit.region, unit.inside, 0, unit.old.size,
                                          unit.room, &unit.part, 0)
         parts[0], n[0] = &unit.part, unit.part.data != NULL
         return status
@@ -141,7 +141,7 @@ cdef class Make(Job):
 
     cdef void touch(self, Unit *unit) noexcept nogil:
         """Finds out which inner chunks are touched."""
-        region_permute(self.chain, &unit.region, &unit.stored)
+        region_permute(self.chain, unit.region, &unit.stored)
         inner_spans(self.chain, &unit.stored, unit.spans)
         unit.touched = inner_count(self.chain, &unit.stored)
 
