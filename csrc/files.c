@@ -145,6 +145,15 @@ void sz_close(sz_file *file) {
   file->fd = -1;
 }
 
+int sz_size(const char *path, int64_t *size) {
+  struct stat status;
+  if (stat(path, &status) != 0)
+    return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ? SZ_MISSING : SZ_IO;
+  if (S_ISDIR(status.st_mode)) return SZ_MISSING;
+  *size = (int64_t)status.st_size;
+  return S_ISREG(status.st_mode) ? SZ_OK : SZ_IO;
+}
+
 int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size) {
   int fd;
   const int opened = open_at(directory, path, &fd);
@@ -196,6 +205,11 @@ int64_t sz_holes(const sz_file *file, int64_t enough) {
 }
 
 void sz_close(sz_file *file) { (void)file; }
+
+int sz_size(const char *path, int64_t *size) {
+  (void)path, (void)size;
+  return refuse();
+}
 
 int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size) {
   (void)directory, (void)path, (void)dst, (void)room, (void)size;

@@ -58,6 +58,10 @@ int64_t sz_holes(const sz_file *file, int64_t enough);
 
 void sz_close(sz_file *file);
 
+/* Get the size of a regular file by its name. SZ_OK; SZ_MISSING if there is none, or a directory; SZ_IO if
+ * it is anything else, or can't be told. */
+int sz_size(const char *path, int64_t *size);
+
 /* What one read gives of a file, at most `room` bytes: all of a small one, in as few calls as can be, but a
  * file system may also give less. *size says how much. SZ_OK, SZ_MISSING or SZ_IO. */
 int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size);

@@ -60,3 +60,6 @@ def file_bytes(path: str, limit: int = ...) -> bytes | NotImplementedType | None
     NotImplemented if one attempt did not do, or if there are more than `limit`: asking once more, with care, tells what is
     wrong or gets along with it.
     """
+
+def file_size(path: str) -> int | NotImplementedType | None:
+    """The size of a file, None if there is none, or a directory; NotImplemented for anything else."""

@@ -26,6 +26,7 @@ cdef extern from "files.h" nogil:
     int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size)
     int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset)
     void sz_close(sz_file *file)
+    int sz_size(const char *path, int64_t *size)
     int sz_adopt(int fd, sz_file *file)
     int sz_open_directory(const char *path)
     void sz_close_directory(int directory)
@@ -268,6 +269,24 @@ def file_bytes(str path not None, int64_t limit=0x7fffffffffffffff):
         return NotImplemented
     if status == SZ_OK:
         return PyBytes_FromStringAndSize(room, file.size) if file.size <= ROOM else large_bytes(&file)
+    return None if status == SZ_MISSING else NotImplemented
+
+
+def file_size(str path not None):
+    """The size of a file, None if there is none, or a directory; NotImplemented for anything else.
+
+    >>> file_size(os.devnull), file_size("no/such/file") is None
+    (NotImplemented, True)
+    """
+    cdef char *name
+    cdef int64_t size = 0
+    cdef int status
+    encoded = PyUnicode_EncodeFSDefault(path)
+    PyBytes_AsStringAndSize(encoded, &name, NULL)  # refuses a NUL
+    with nogil:
+        status = sz_size(name, &size)
+    if status == SZ_OK:
+        return size
     return None if status == SZ_MISSING else NotImplemented
 
 

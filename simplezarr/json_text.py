@@ -20,7 +20,7 @@ _find_tokens = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL).findi
 _begin_member = re.compile(r'[ \t\n\r]*"([^"\\]*)"[ \t\n\r]*:[ \t\n\r]*').match
 _end_member = re.compile(r"[ \t\n\r]*([,}])").match
 _SCALAR = re.compile(r'[^,\[\]{}" \t\n\r]+')
-_scan = json.JSONDecoder().scan_once
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 _decode_name = json.JSONDecoder(strict=False).raw_decode
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _encode_ascii = json.JSONEncoder(allow_nan=False).encode

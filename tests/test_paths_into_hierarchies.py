@@ -260,3 +260,18 @@ def test_overwriting_its_source_in_memory():
     assert np.array_equal(sz.load(values, "a"), VALUES[2:4])
     sz.save(values, sz.open(values, "a"), overwrite=True)
     assert np.array_equal(sz.load(values), VALUES[2:4])
+
+
+def test_what_was_found_above_is_looked_at_again(tmp_path):
+    """A file that ended the search above a store is remembered; once it is gone, the search goes on."""
+    stray = tmp_path / "outer" / "between" / "aside" / "notes.txt"
+    stray.parent.mkdir(parents=True)
+    stray.write_text("x")
+    sz.create_group(tmp_path / "outer")
+    store = LocalStore(tmp_path / "outer" / "between" / "inner")
+    for _ in range(2):
+        assert store.enclosing(["zarr.json"]) is None
+    stray.unlink()
+    assert store.enclosing(["zarr.json"]) == (LocalStore(tmp_path / "outer"), "between/inner")
+    stray.mkdir()  # a directory in the place of the file
+    assert store.enclosing(["zarr.json"]) == (LocalStore(tmp_path / "outer"), "between/inner")

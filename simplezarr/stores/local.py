@@ -5,15 +5,16 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from simplezarr._files import file_bytes
+from simplezarr._files import file_bytes, file_size
 from simplezarr._locks import KeyLock
 from simplezarr._replace import HAVE_FILES
+from simplezarr.stores.above import enclosing_directory
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, reads_by, too_large, wait_for_locks
 from simplezarr.stores.file_reader import MISSING, FileReader, list_directory, open_file, size_of, status
-from simplezarr.stores.portable import is_inside
+from simplezarr.stores.portable import PARTIAL, is_inside
 from simplezarr.stores.reader import Reader
 
 if TYPE_CHECKING:
@@ -21,13 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalStore"]
 
-#: The end of the names of temporary files.
-PARTIAL = ".partial"
-
 # What an entry of a directory is.
 _DIRECTORY, _VALUE, _TEMPORARY, _OTHER = range(4)
-
-_LOOKS = 100  # at what is above the root, which may be large
 
 _Names = list[tuple[str, int]]  # with what each is
 
@@ -126,7 +122,9 @@ class LocalStore(Store):
         return FileReader(self._path(key), self._confined) if reads_by(self, LocalStore) else super().reader(key)
 
     def size(self, key: str) -> int | None:
-        return size_of(self._path(key), self._confined)
+        path = self._path(key)
+        size = file_size(path) if self.follow_symlinks else NotImplemented
+        return size_of(path, self._confined) if size is NotImplemented else size
 
     # ------------------------------------------------------------ writing
 
@@ -229,15 +227,7 @@ class LocalStore(Store):
         """As `Store.enclosing`. Directories without any files are passed over; any other without one of the names ends
         the search. None with `follow_symlinks=False`.
         """
-        directory, below, outer = self.root, "", None
-        while self.follow_symlinks and directory != (above := os.path.dirname(directory)):
-            name = os.path.basename(directory)
-            below = f"{name}/{below}" if below else name
-            if any(os.path.isfile(f"{above}/{document}") for document in names):
-                outer = above, below
-            elif outer is not None or not (_is_void(directory) and _is_void(above)):
-                break
-            directory = above
+        outer = enclosing_directory(self.root, names) if self.follow_symlinks else None
         return None if outer is None else (LocalStore(outer[0], self.durable), outer[1])
 
     def remove_partials(self, prefix: str = "", older_than: float = 3600.0) -> int:
@@ -363,34 +353,3 @@ def _mode(entry: "os.DirEntry[str]", path: str, root: str | None) -> int:
         if error.errno in (errno.ELOOP, errno.EPERM):
             return 0
         raise
-
-
-def _is_void(path: str) -> bool:
-    """Return whether there is no file below a path, except temporary ones; False if that takes too many looks.
-
-    A directory is entered as soon as it is found: the first file that a branch leads to ends the search.
-    """
-    looks, opened = 0, []
-    try:
-        opened.append(os.scandir(path))
-        while opened:
-            entry = next(opened[-1], None)
-            if entry is None:
-                opened.pop()
-                continue
-            looks += 1
-            if looks >= _LOOKS:
-                return False
-            if entry.is_dir(follow_symlinks=False):
-                with suppress(FileNotFoundError):  # a missing directory is as good as an empty one
-                    opened.append(os.scandir(entry.path))
-            elif not entry.name.endswith(PARTIAL):
-                return False
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    finally:
-        for entries in opened:
-            entries.close()
-    return True
