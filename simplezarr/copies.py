@@ -109,7 +109,7 @@ def copies_dropped(store: Store, above: Sequence[Above]) -> Iterator[Callable[[]
 
     def drop() -> None:
         nonlocal changing
-        changing = True
+        changing = bool(above)
         for place in above:
             _drop_copy(store, place)
 
