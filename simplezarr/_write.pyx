@@ -67,7 +67,8 @@ def write(Source source, Plan plan, value, tuple shape, bint keep_empty=False):
 
 
 cdef bytes joined(const sz_part *parts, size_t n):
-    cdef size_t i, nbytes = 0, done, step
+    """Copy the parts, small ones too, behind each other; look for Ctrl-C after every PIECE_BYTES."""
+    cdef size_t i, nbytes = 0, done, step, left = PIECE_BYTES
     cdef char *at
     for i in range(n):
         nbytes += parts[i].n
@@ -76,11 +77,13 @@ cdef bytes joined(const sz_part *parts, size_t n):
     for i in range(n):
         done = 0
         while done < parts[i].n:
-            step = min(<size_t>PIECE_BYTES, parts[i].n - done)
+            step = min(left, parts[i].n - done)
             memcpy(at, parts[i].data + done, step)
             at += step
             done += step
-            if step == PIECE_BYTES:
+            left -= step
+            if left == 0:
+                left = PIECE_BYTES
                 PyErr_CheckSignals()
     return value
 
