@@ -9,20 +9,24 @@ static uint32_t get(const char *at) {
   return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
 }
 
-int sz_vlen_check(const char *data, size_t n, size_t count) {
-  size_t at = 4;
+int sz_vlen_begin(const char *data, size_t n, size_t count) {
   if (n < 4) return SZ_TRUNCATED;
   if (get(data) != count) return SZ_CORRUPT;
-  if ((n - 4) / 4 < count) return SZ_TRUNCATED;
+  return (n - 4) / 4 < count ? SZ_TRUNCATED : SZ_OK;
+}
+
+int sz_vlen_skip(const char *data, size_t n, size_t count, size_t *at) {
+  size_t place = *at;
   for (size_t i = 0; i < count; i++) {
     size_t size;
-    if (n - at < 4) return SZ_TRUNCATED;
-    size = get(data + at);
-    at += 4;
-    if (n - at < size) return SZ_TRUNCATED;
-    at += size;
+    if (n - place < 4) return SZ_TRUNCATED;
+    size = get(data + place);
+    place += 4;
+    if (n - place < size) return SZ_TRUNCATED;
+    place += size;
   }
-  return at == n ? SZ_OK : SZ_TRAILING;
+  *at = place;
+  return SZ_OK;
 }
 
 const char *sz_vlen_item(const char *at, const char **item, size_t *size) {

@@ -6,9 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Looks at all n bytes of a chunk of `count` items, before anything is allocated for them: SZ_OK, or SZ_TRUNCATED for
- * an item past the end, SZ_TRAILING for bytes left over, SZ_CORRUPT for another number of items. */
-int sz_vlen_check(const char *data, size_t n, size_t count);
+/* Checks the beginning of a chunk of n bytes: SZ_TRUNCATED if they can't hold `count` items, SZ_CORRUPT if the chunk has
+ * another number of items. */
+int sz_vlen_begin(const char *data, size_t n, size_t count);
+
+/* Checks `count` items from `at` on, which is then the place behind them: SZ_TRUNCATED for an item past the end. All of a
+ * chunk is checked before anything is allocated for its items; `at` must be n at the end. */
+int sz_vlen_skip(const char *data, size_t n, size_t count, size_t *at);
 
 /* The item at `at`, behind the first 4 bytes of a checked chunk; returns the place behind it. */
 const char *sz_vlen_item(const char *at, const char **item, size_t *size);

@@ -22,6 +22,7 @@ from simplezarr.codecs.variable import filled, is_fill
 from simplezarr.errors import ChangedError, ChunkError, TooLargeError
 from simplezarr.selection import Selection, wrapped
 from simplezarr.stores.reader import Reader, read_version
+from simplezarr.values import assign
 
 __all__ = ["Elements", "read_objects", "write_objects"]
 
@@ -93,7 +94,7 @@ def read_objects(source: Source, chain: PythonChain, plan: Plan | Elements, out:
     if plan.n and isinstance(plan, Elements) and not out.flags.c_contiguous:
         contiguous = np.empty(out.shape, out.dtype)
         read_objects(source, chain, plan, contiguous)
-        out[...] = contiguous
+        assign(out, contiguous)
     elif plan.n:
         executor.run(_Read(source, chain, plan, out).block, plan.n, executor.width(source.store))
 
@@ -115,7 +116,7 @@ def write_objects(
     """
     dtype = chain.specs[0].dtype
     array = np.empty(value.shape, dtype.numpy)
-    array[...] = value
+    assign(array, value)
     if dtype.numpy.kind == "O":
         for item in array.reshape(-1).tolist():
             if not isinstance(item, bytes):
@@ -171,6 +172,13 @@ class _Work:
 
 
 class _Read(_Work):
+    def place(self, places: Any, values: Any) -> None:
+        """Put elements, or one for all places, into the result."""
+        if self.basic:
+            assign(self.view[places], values)
+        else:
+            self.view[places] = values
+
     def block(self, i: int) -> None:
         """Reads one stored object."""
         index, selection, places = self.plan.block(i)
@@ -181,7 +189,7 @@ class _Read(_Work):
                 read_version(self.source.store, key, place)
                 return
             data = self.source.store.get_limited(key, self.free, holes=True)
-            self.view[places] = self.fill if data is None else self.chain(data)[selection]
+            self.place(places, self.fill if data is None else self.chain(data)[selection])
 
     def place_shard(
         self, index: tuple[int, ...], key: str, selection: Slices, place: np.ndarray, reader: Reader
@@ -190,7 +198,7 @@ class _Read(_Work):
         shard = self.shard
         raw = reader.get_range(0 if shard.index_first else -shard.index_nbytes, shard.index_nbytes)
         if raw is None:
-            place[...] = self.fill
+            assign(place, self.fill)
             return
         place = place.transpose(self.order)
         entries = shard.entries(raw)
@@ -199,7 +207,7 @@ class _Read(_Work):
             with self.located(self.chunk(index, inner), key):
                 entry = shard.entry(entries, inner)
             if entry is None:
-                place[at] = self.fill
+                assign(place[at], self.fill)
             else:
                 found.append((inner, part, at, entry))
         shared = shard.shared(entry for *_, entry in found)
@@ -214,7 +222,7 @@ class _Read(_Work):
             raise ChangedError(f"{key!r} was deleted while it was read in parts")
         for (inner, part, at, entry), value in zip(found, values, strict=True):
             with self.located(self.chunk(index, inner), key):
-                place[at] = shared.check(entry, shard.inner(shard.part(value, entry)))[part]
+                assign(place[at], shared.check(entry, shard.inner(shard.part(value, entry)))[part])
 
 
 class _Write(_Work):
@@ -260,9 +268,14 @@ class _Write(_Work):
         self, chunk: np.ndarray | None, selection: Slices, value: np.ndarray, spec: ChunkSpec, encode: Encode
     ) -> bytes | None:
         """A chunk with new values in it, encoded; None where it is to be deleted."""
-        if chunk is None:
+        if self.basic and value.shape == spec.shape:  # all of it
+            chunk = np.empty(spec.shape, spec.dtype.numpy)
+        elif chunk is None:
             chunk = filled(spec)
-        chunk[selection] = value
+        if self.basic:
+            assign(chunk[selection], value)
+        else:
+            chunk[selection] = value
         return encode(chunk) if self.keep_empty or not is_fill(chunk, spec) else None
 
     def changed_shard(

@@ -1,16 +1,20 @@
 """What the user gives: values to assign, as NumPy's assignment takes them, and arrays to read into; checked first."""
 
+import math
+from collections.abc import Iterator
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
 
-__all__ = ["as_array", "as_values", "check_out", "check_text", "source_of"]
+__all__ = ["as_array", "as_values", "assign", "check_out", "check_text", "runs", "source_of"]
 
 #: Python objects of which NumPy makes elements of the array's own data type, with errors for what does not fit in it;
 #: all else, as arrays and NumPy's scalars, has a data type of its own and is cast.
 _PLAIN = (bool, int, float, complex, str, bytes, list, tuple)
 _TEXT = "TUSOV"  # kinds of data types that are text or bytes, or have fields that may be
 _SMALL = 64 << 10  # bytes: such values are cast at once, larger ones chunk by chunk
+_RUN = 1 << 17  # elements that one call of NumPy copies or compares: Python hears Ctrl-C between two calls
 
 
 def as_values(
@@ -100,9 +104,12 @@ def _check_objects(array: np.ndarray, dtype: np.dtype, where: str) -> None:
     if array.dtype.names or (array.dtype.kind == "T" and dtype.kind != "O" and not hasattr(array.dtype, "na_object")):
         return
     taken = bytes if dtype.kind == "O" else (str, bytes)
-    for i, item in enumerate(array.reshape(-1).tolist()):
-        if not isinstance(item, taken):
-            check_text(item, dtype, f"{where}[{', '.join(map(str, np.unravel_index(i, array.shape)))}]")
+    i = 0
+    for index in runs(array.shape):
+        for item in array[index].reshape(-1).tolist():
+            if not isinstance(item, taken):
+                check_text(item, dtype, f"{where}[{', '.join(map(str, np.unravel_index(i, array.shape)))}]")
+            i += 1
 
 
 def _check_kind(array: Any, dtype: np.dtype, where: str) -> None:
@@ -150,3 +157,35 @@ def _broadcast(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     except ValueError:
         given, wanted = (str(lengths).replace(" ", "") for lengths in (array.shape, shape))
         raise ValueError(f"could not broadcast input array from shape {given} into shape {wanted}") from None
+
+
+def runs(shape: tuple[int, ...]) -> Iterator[tuple[int | slice | EllipsisType, ...]]:
+    """Cut an array of this shape into views of at most 2**17 elements: an index of each, in C order.
+
+    >>> [index for index in runs((2, 200_000))]
+    [(0, slice(0, 131072, None), Ellipsis), (0, slice(131072, 262144, None), Ellipsis), \
+(1, slice(0, 131072, None), Ellipsis), (1, slice(131072, 262144, None), Ellipsis)]
+    """
+    row = math.prod(shape[1:])
+    if not shape or row * shape[0] <= _RUN:
+        yield (...,)
+    elif row <= _RUN:
+        for start in range(0, shape[0], _RUN // row):
+            yield slice(start, start + _RUN // row), ...
+    else:
+        for number in range(shape[0]):
+            for index in runs(shape[1:]):
+                yield number, *index
+
+
+def assign(target: np.ndarray, value: Any) -> None:
+    """Do `target[...] = value`, run by run, where `value` is one element or an array of the same shape.
+
+    >>> target = np.zeros((2, 3))
+    >>> assign(target, np.arange(6).reshape(2, 3))
+    >>> target[1].tolist()
+    [3.0, 4.0, 5.0]
+    """
+    many = isinstance(value, np.ndarray)
+    for index in runs(target.shape):
+        target[index] = value[index] if many else value

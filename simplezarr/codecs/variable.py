@@ -12,6 +12,7 @@ from simplezarr._pipeline import CodecFailure
 from simplezarr.codecs.base import ChunkSpec, Data, resolve_chain
 from simplezarr.codecs.chain import FREE_BYTES, FREE_PER_ELEMENT, bind, python_chain
 from simplezarr.codecs.sharding import Sharding
+from simplezarr.values import assign, runs
 
 __all__ = ["VariableShard", "filled", "is_fill"]
 
@@ -24,13 +25,15 @@ Slices = tuple[Any, ...]
 def filled(spec: ChunkSpec) -> np.ndarray:
     """An array that is all fill value."""
     array = np.empty(spec.shape, spec.dtype.numpy)
-    array[...] = spec.dtype.scalar(spec.fill)
+    assign(array, spec.dtype.scalar(spec.fill))
     return array
 
 
 def is_fill(array: np.ndarray, spec: ChunkSpec) -> bool:
     """Whether all elements are the fill value."""
-    return array.reshape(-1).tolist().count(spec.dtype.scalar(spec.fill)) == array.size
+    fill = spec.dtype.scalar(spec.fill)
+    parts = (array[index] for index in runs(array.shape))
+    return all(part.reshape(-1).tolist().count(fill) == part.size for part in parts)
 
 
 class Shared:
@@ -132,7 +135,7 @@ class VariableShard:
         stored = [(entry, place) for entry, place in found if entry is not None]
         shared = self.shared(entry for entry, _ in stored)
         for entry, place in stored:
-            array[place] = shared.check(entry, self.inner(self.part(data[entry[0] : sum(entry)], entry)))
+            assign(array[place], shared.check(entry, self.inner(self.part(data[entry[0] : sum(entry)], entry))))
         return array
 
     def encode(self, array: np.ndarray) -> bytes:
