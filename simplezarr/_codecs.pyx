@@ -5,13 +5,12 @@ decides nothing.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint32_t
 
 from simplezarr._worker cimport (
     BLOCK_SLOT, PIECE_BYTES, PREFIX_SLOT, SZ_CHECKSUM, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, ZSTD_CCtx,
-    ZSTD_DCtx, add_discard, copy_bytes, pause, pause_of, scratch, status_message, sz_pause, take_error, worker_acquire,
-    worker_release)
+    ZSTD_DCtx, add_discard, bytes_at, copy_bytes, pause, pause_of, scratch, status_message, sz_pause, take_error,
+    worker_acquire, worker_release)
 
 cdef extern from "vendor.h" nogil:
     enum:
@@ -262,8 +261,8 @@ cdef class Kernel:
                         status = SZ_TOO_LONG
                 if status == SZ_OK:
                     if self.step.trims and kernel == self.step.decode:
-                        return PyBytes_FromStringAndSize(<const char *>view.buf, size)
-                    return PyBytes_FromStringAndSize(dst, size)
+                        return bytes_at(<const char *>view.buf, size)
+                    return bytes_at(dst, size)
             finally:
                 PyBuffer_Release(&view)
         finally:

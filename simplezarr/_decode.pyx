@@ -5,7 +5,7 @@ index says where the wanted inner chunks lie, and each of them is a chunk of an 
 """
 
 cimport numpy as cnp
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING
 from libc.string cimport memcpy
 
 import numpy as np
@@ -21,7 +21,7 @@ from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._walk cimport Wanted, fetch, inner_count, inner_region, inner_spans, walk_shard
 from simplezarr._worker cimport (
     DECODED, INDEX, INDEX_RAW, RAW, SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT,
-    SZ_TRUNCATED, raised, scratch, worker_acquire)
+    SZ_TRUNCATED, bytes_at, raised, scratch, worker_acquire)
 
 cnp.import_array()
 
@@ -81,7 +81,7 @@ cdef int decode_python(Worker *worker, const Chain *chain, const char *src, size
     cdef const char *data
     cdef int i
     try:
-        array = (<object>chain.python)(PyBytes_FromStringAndSize(src, n))
+        array = (<object>chain.python)(bytes_at(src, n))
         data = <const char *>cnp.PyArray_DATA(array)
         for i in range(chain.ndim):
             data += region.start[i] * <Py_ssize_t>cnp.PyArray_STRIDES(array)[i]

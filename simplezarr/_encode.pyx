@@ -5,7 +5,7 @@ contiguous run of it already. No I/O here, and no memory but the worker's scratc
 """
 
 cimport numpy as cnp
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING
 from libc.string cimport memcpy, memset
 
 import numpy as np
@@ -19,8 +19,8 @@ from simplezarr._pipeline cimport (
 from simplezarr._plan cimport MAX_NDIM, Span
 from simplezarr._walk cimport inner_count, inner_region, inner_spans
 from simplezarr._worker cimport (
-    BODY, DECODED, NEW_INDEX, PARTS, RAISED, REFUSED, SLOTS_PER_LEVEL, STEP_A, STOPPED, SZ_NO_MEMORY, SZ_OK, copy_bytes,
-    pause, raised, scratch, scratch_grown, step_slot, worker_acquire)
+    BODY, DECODED, NEW_INDEX, PARTS, RAISED, REFUSED, SLOTS_PER_LEVEL, STEP_A, STOPPED, SZ_NO_MEMORY, SZ_OK, bytes_at,
+    copy_bytes, pause, raised, scratch, scratch_grown, step_slot, worker_acquire)
 
 cnp.import_array()
 
@@ -356,6 +356,7 @@ def encode_chunk(Pipeline pipeline, array):
     status = encode_array(worker, &pipeline.chain, array, False, &out)
     if status == SZ_OK and out.data == NULL:
         status = encode_array(worker, &pipeline.chain, array, True, &out)
-    encoded = PyBytes_FromStringAndSize(out.data, out.n) if status == SZ_OK else None
-    give_back(worker, status)
-    return encoded
+    try:
+        return bytes_at(out.data, out.n) if status == SZ_OK else None
+    finally:
+        give_back(worker, status)

@@ -25,8 +25,8 @@ from simplezarr._plan cimport MAX_NDIM, Plan, Span, product
 from simplezarr._source cimport Source, drop_index, known_index, learn_index
 from simplezarr._walk cimport inner_count, inner_region, inner_spans, name_index
 from simplezarr._worker cimport (
-    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, raised, scratch, take_error,
-    worker_borrow, worker_lend)
+    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, bytes_of, raised, scratch,
+    take_error, worker_borrow, worker_lend)
 from simplezarr.errors import ChangedError
 from simplezarr.stores import reader as readers
 
@@ -320,7 +320,7 @@ cdef class Read(Job):
             return self.values[number]
         value = self.source.fetch(key)
         if value is not None and type(value) is not bytes:
-            value = bytes(value)
+            value = bytes_of(value)
         return value if self.parts == 1 else self.values.setdefault(number, value)
 
     cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const void *what,
@@ -388,7 +388,7 @@ cdef class Read(Job):
             return SZ_MISSING
         if len(value) != n:
             return SZ_TOO_SHORT
-        value = value if type(value) is bytes else bytes(value)
+        value = value if type(value) is bytes else bytes_of(value)
         src = PyBytes_AS_STRING(value) - start
         with nogil:
             status = region_place(worker, self.chain, stored, src, self.chain.transform | worker.streamed)

@@ -94,4 +94,6 @@ cdef bint in_foreign() noexcept nogil
 cdef int check_signals(Worker *worker) noexcept with gil
 cdef int pause(Worker *worker) noexcept nogil
 cdef sz_pause pause_of(Worker *worker) noexcept nogil
+cdef bytes bytes_at(const char *data, size_t n)
+cpdef bytes bytes_of(data)
 cdef int copy_bytes(Worker *worker, char *dst, const char *src, size_t n) noexcept nogil

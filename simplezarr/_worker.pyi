@@ -1,7 +1,12 @@
 """Workers: what one thread needs while it decodes and encodes, kept in a list for the next chunk and the next read."""
 
+from typing_extensions import Buffer
+
 def status_message(status: int) -> str:
     """The sentence for a kernel's status."""
+
+def bytes_of(data: Buffer) -> bytes:
+    """Copy a buffer; look for Ctrl-C between pieces if it is contiguous."""
 
 def _look_every(milliseconds: int) -> int:
     """Set how often Ctrl-C is looked for, 0: at every pause; return how often it was."""

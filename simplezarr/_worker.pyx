@@ -3,6 +3,8 @@
 Nothing here belongs to a thread for longer than one job, so there is nothing to clean up after a thread or a fork.
 """
 
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport calloc, free, realloc
@@ -263,6 +265,35 @@ cdef sz_pause pause_of(Worker *worker) noexcept nogil:
     cdef sz_pause told
     told.look, told.what = pause_at, worker
     return told
+
+
+cdef bytes bytes_at(const char *data, size_t n):
+    """Copy n bytes; look for Ctrl-C between pieces."""
+    cdef size_t done = PIECE_BYTES
+    cdef char *at
+    if n <= PIECE_BYTES:
+        return PyBytes_FromStringAndSize(data, n)
+    value = PyBytes_FromStringAndSize(NULL, n)
+    at = PyBytes_AS_STRING(value)
+    memcpy(at, data, PIECE_BYTES)
+    while done < n:
+        PyErr_CheckSignals()
+        memcpy(at + done, data + done, min(<size_t>PIECE_BYTES, n - done))
+        done += PIECE_BYTES
+    return value
+
+
+cpdef bytes bytes_of(data):
+    """Copy a buffer; look for Ctrl-C between pieces if it is contiguous."""
+    cdef Py_buffer view
+    try:
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    except BufferError:
+        return bytes(memoryview(data))
+    try:
+        return bytes_at(<const char *>view.buf, view.len)
+    finally:
+        PyBuffer_Release(&view)
 
 
 cdef int copy_bytes(Worker *worker, char *dst, const char *src, size_t n) noexcept nogil:

@@ -18,8 +18,8 @@ from simplezarr._plan cimport MAX_NDIM, Plan, product
 from simplezarr._source cimport Source
 from simplezarr._spare cimport Relay, close_removed
 from simplezarr._worker cimport (
-    PIECE_BYTES, RAISED, STOPPED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, check_signals, pause, pause_of, raised,
-    sz_pause, worker_acquire, worker_borrow, worker_lend, worker_release)
+    PIECE_BYTES, RAISED, STOPPED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, bytes_of, check_signals, pause,
+    pause_of, raised, sz_pause, worker_acquire, worker_borrow, worker_lend, worker_release)
 
 cdef extern from "<errno.h>" nogil:
     int ECANCELED
@@ -308,7 +308,7 @@ cdef class Write(Make):
         cdef int status
         cdef bytes old, made = None
         if stored is not None:
-            old = stored if type(stored) is bytes else bytes(stored)
+            old = stored if type(stored) is bytes else bytes_of(stored)
             unit.old.memory, unit.old.size = PyBytes_AS_STRING(old), len(old)
         if chain_is_raw(self.chain):
             made = PyBytes_FromStringAndSize(NULL, self.chain.nbytes)

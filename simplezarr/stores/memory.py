@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from simplezarr._locks import KeyLock
+from simplezarr._worker import bytes_of
 from simplezarr.stores.base import (
     Store,
     byte_view,
@@ -41,7 +42,7 @@ class MemoryStore(Store):
     def get(self, key: str) -> bytes | None:
         check_key(key)
         value = self.values.get(key)
-        return value if value is None or type(value) is bytes else bytes(memoryview(value))
+        return value if value is None or type(value) is bytes else bytes_of(value)
 
     def get_range(self, key: str, start: int, length: int) -> bytes | None:
         check_key(key)
@@ -64,7 +65,7 @@ class MemoryStore(Store):
     def set(self, key: str, value: "Buffer") -> None:
         check_key(key)
         self.check_writable(key)
-        self.values[key] = value if type(value) is bytes else bytes(byte_view(value))
+        self.values[key] = value if type(value) is bytes else bytes_of(byte_view(value))
 
     def delete(self, key: str) -> None:
         check_key(key)
