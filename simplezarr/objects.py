@@ -115,8 +115,11 @@ def write_objects(
     raises. Each chunk then is as it was before or as it should be after.
     """
     dtype = chain.specs[0].dtype
-    array = np.empty(value.shape, dtype.numpy)
-    assign(array, value)
+    if dtype.numpy.kind == "T" and value.dtype == dtype.numpy:
+        array = value
+    else:
+        array = np.empty(value.shape, dtype.numpy)
+        assign(array, value)
     if dtype.numpy.kind == "O":
         for item in array.reshape(-1).tolist():
             if not isinstance(item, bytes):
@@ -237,8 +240,13 @@ class _Write(_Work):
         shape: tuple[int, ...],
         keep_empty: bool,
     ):
+        from simplezarr.codecs.vlen import VLenUtf8
+
         super().__init__(source, chain, plan, value)
         self.shape, self.keep_empty = shape, keep_empty
+        self.only_reads = (
+            not chain.array_array and type(chain.array_bytes) is VLenUtf8
+        )  # other codecs may keep the array
 
     def block(self, i: int) -> None:
         """Writes one stored object: made from the values alone where they cover it, as far as it lies in the array."""
@@ -268,7 +276,10 @@ class _Write(_Work):
         self, chunk: np.ndarray | None, selection: Slices, value: np.ndarray, spec: ChunkSpec, encode: Encode
     ) -> bytes | None:
         """A chunk with new values in it, encoded; None where it is to be deleted."""
-        if self.basic and value.shape == spec.shape:  # all of it
+        whole = self.basic and value.shape == spec.shape
+        if whole and self.only_reads:
+            return encode(value) if self.keep_empty or not is_fill(value, spec) else None
+        if whole:
             chunk = np.empty(spec.shape, spec.dtype.numpy)
         elif chunk is None:
             chunk = filled(spec)

@@ -181,3 +181,24 @@ def test_pandas():
             array.append(pandas.Series(["a", None], dtype=series.dtype))
     with pytest.raises(TypeError, match=r"data\[1\]: "):
         sz.create_array({}, data=pandas.Series(["a", None]))
+
+
+@pytest.mark.parametrize("codecs", [None, [{"name": "transpose", "configuration": {"order": [1, 0]}}, "vlen-utf8"]])
+@pytest.mark.parametrize("shape", [(300_001, 1), (3, 140_000)])
+def test_chunks_of_more_elements_than_a_run(shape, codecs):
+    words = np.array([f"é{i % 1013}" * (i % 4) for i in range(shape[0] * shape[1])], np.dtypes.StringDType()).reshape(
+        shape
+    )
+    store = sz.MemoryStore()
+    a = sz.create_array(store, "a", shape=shape, dtype="string", chunks=shape, codecs=codecs or ["vlen-utf8"])
+    a[...] = words
+    encoded = np.ascontiguousarray(words.T if codecs else words).reshape(-1).tolist()
+    parts = [len(encoded).to_bytes(4, "little")]
+    for word in encoded:
+        parts += [len(word.encode()).to_bytes(4, "little"), word.encode()]
+    assert a.get_encoded_chunk((0, 0)) == b"".join(parts)
+    assert np.array_equal(a[...], words)
+    a[1:, :] = words[:-1]
+    assert np.array_equal(a[...], np.concatenate([words[:1], words[:-1]]))
+    a[...] = ""
+    assert a.nchunks_stored == 0

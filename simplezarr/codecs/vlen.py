@@ -14,6 +14,7 @@ import numpy as np
 from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
+from simplezarr.values import assign
 
 __all__ = ["VLenBytes", "VLenUtf8"]
 
@@ -38,7 +39,10 @@ class VLenUtf8(_VLen):
     def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
         from simplezarr import _vlen
 
-        return _vlen.encode_text(np.ascontiguousarray(array, spec.dtype.numpy).reshape(-1))
+        if array.dtype != spec.dtype.numpy or not array.flags.c_contiguous:
+            given, array = array, np.empty(array.shape, spec.dtype.numpy)
+            assign(array, given)
+        return _vlen.encode_text(array.reshape(-1))
 
     def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
         from simplezarr import _vlen
