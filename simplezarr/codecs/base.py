@@ -14,6 +14,7 @@ one. A chain is any number of array -> array codecs, one array -> bytes codec, a
 import math
 from collections.abc import Sequence
 from dataclasses import Field, dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -71,6 +72,11 @@ class ChunkSpec:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
+@lru_cache(256)
+def _fields_of(cls: type) -> tuple[Field, ...]:
+    return fields(cls)
+
+
 class Codec:
     """Base of all codecs; derive from one of the three kinds below.
 
@@ -92,7 +98,8 @@ class Codec:
         """Have the fields hold plain Python values before a class's own `__post_init__` checks them."""
         super().__init_subclass__(**arguments)
         check = cls.__dict__.get("__post_init__")
-        if check is not None:
+        # A dataclass with slots is a second class, made of the first, whose method is wrapped already.
+        if check is not None and getattr(check, "__name__", "") != "make_plain_and_check":
 
             def make_plain_and_check(self: Codec) -> None:
                 Codec.__post_init__(self)
@@ -102,7 +109,7 @@ class Codec:
 
     def __post_init__(self) -> None:
         """Replace what callers in Python have in place of JSON, such as NumPy's scalars, by plain values."""
-        for field in fields(self):  # type: ignore[arg-type]
+        for field in _fields_of(type(self)):  # type: ignore[arg-type]
             value = getattr(self, field.name)
             if type(value) not in _PLAIN and (isinstance(value, _JSON_LIKE) or _is_named_dtype(value, field)):
                 plain = as_json(value)
@@ -121,7 +128,7 @@ class Codec:
     def to_json(self) -> dict:
         """Returns the codec as the metadata store it; fields that are `None` are left out."""
         configuration = {}
-        for field in fields(self):  # type: ignore[arg-type]
+        for field in _fields_of(type(self)):  # type: ignore[arg-type]
             value = getattr(self, field.name)
             if value is not None:
                 configuration[field.name] = as_json(value)
