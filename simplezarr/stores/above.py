@@ -27,7 +27,7 @@ def enclosing_directory(root: str, names: Sequence[str]) -> tuple[str, str] | No
         if above == directory:
             break
         below = f"{name}/{below}" if below else name
-        if any(_is_file(f"{above}/{document}") for document in names):
+        if _holds(above, names):
             outer = above, below
         elif outer is not None or _has_file(above) or not (_is_void(directory) and _is_void(above)):
             break
@@ -35,9 +35,13 @@ def enclosing_directory(root: str, names: Sequence[str]) -> tuple[str, str] | No
     return outer
 
 
-def _is_file(path: str) -> bool:
-    size = file_size(path)
-    return os.path.isfile(path) if size is NotImplemented else size is not None
+def _holds(directory: str, names: Sequence[str]) -> bool:
+    for name in names:
+        path = f"{directory}/{name}"
+        size = file_size(path)
+        if size is not None and (size is not NotImplemented or os.path.isfile(path)):
+            return True
+    return False
 
 
 def _has_file(path: str) -> bool:
