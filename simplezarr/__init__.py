@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from simplezarr import codecs
     from simplezarr.api import create_array, create_group, load, open, open_array, open_group, save
-    from simplezarr.array import Array
     from simplezarr.codecs.registry import register_codec
     from simplezarr.dtypes import register_dtype
     from simplezarr.errors import (
@@ -27,8 +26,9 @@ if TYPE_CHECKING:
         ZarrError,
         ZarrWarning,
     )
-    from simplezarr.executor import get_num_threads, set_num_threads
-    from simplezarr.group import Group
+    from simplezarr.nodes.array import Array
+    from simplezarr.nodes.group import Group
+    from simplezarr.runtime.executor import get_num_threads, set_num_threads
     from simplezarr.stores import LocalStore, MemoryStore, SlowStore, Store, WrapperStore
 
 __version__ = "0.1.0"
@@ -36,7 +36,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "numpy": ("s_",),
     "simplezarr.api": ("create_array", "create_group", "load", "open", "open_array", "open_group", "save"),
-    "simplezarr.array": ("Array",),
+    "simplezarr.nodes.array": ("Array",),
     "simplezarr.codecs.registry": ("register_codec",),
     "simplezarr.dtypes": ("register_dtype",),
     "simplezarr.errors": (
@@ -49,8 +49,8 @@ _MODULES = {
         "ZarrError",
         "ZarrWarning",
     ),
-    "simplezarr.executor": ("get_num_threads", "set_num_threads"),
-    "simplezarr.group": ("Group",),
+    "simplezarr.runtime.executor": ("get_num_threads", "set_num_threads"),
+    "simplezarr.nodes.group": ("Group",),
     "simplezarr.stores": ("LocalStore", "MemoryStore", "SlowStore", "Store", "WrapperStore"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

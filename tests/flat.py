@@ -17,7 +17,7 @@ import threading
 import numpy as np
 
 import simplezarr as sz
-from simplezarr import _worker
+from simplezarr.engine.kernels import context
 from simplezarr.stores import LocalStore, MemoryStore, SlowStore
 
 VALUES = np.arange(64, dtype="i4").reshape(8, 8)
@@ -161,7 +161,7 @@ def held():
         "rss": resident >> 10,
         "threads": threading.active_count(),
         "descriptors": len(os.listdir("/proc/self/fd")),
-        "contexts": _worker.idle_workers(),
+        "contexts": context.idle_workers(),
         "objects": len(gc.get_objects()),
     }
 

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import simplezarr as sz
-from simplezarr.metadata import ArrayMetadata, parse_node
+from simplezarr.metadata.v3 import ArrayMetadata, parse_node
 from tests.fuzz_arrays import check_document
 from tests.fuzz_wild import documents_v2, documents_v3
 from tests.mutations import BYTES, change_document

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simplezarr import _codecs, _deflate, _filters, _vlen
+from simplezarr.engine.kernels import compressors, deflate, numcodecs, vlen
 from tests.mutations import BYTES
 
 BLOSC = [
@@ -11,21 +11,21 @@ BLOSC = [
     for shuffle, typesize in (("noshuffle", 1), ("shuffle", 4), ("bitshuffle", 2), ("shuffle", 7))
 ]
 KERNELS = [
-    _codecs.zstd_kernel(3),
-    _codecs.zstd_kernel(1, True),
-    _codecs.zstd_kernel(-5),
-    _deflate.gzip_kernel(6),
-    _deflate.gzip_kernel(0),
-    _codecs.crc32c_kernel(),
-    _deflate.zlib_kernel(1),
-    _deflate.zlib_kernel(9),
-    _filters.lz4_kernel(1),
-    _filters.lz4_kernel(40),
-    _filters.shuffle_kernel(4),
-    _filters.shuffle_kernel(3),
-    _filters.shuffle_kernel(1000),
-    _filters.fletcher32_kernel(),
-    *(_codecs.blosc_kernel(cname, 5, shuffle, typesize) for cname, shuffle, typesize in BLOSC),
+    compressors.zstd_kernel(3),
+    compressors.zstd_kernel(1, True),
+    compressors.zstd_kernel(-5),
+    deflate.gzip_kernel(6),
+    deflate.gzip_kernel(0),
+    compressors.crc32c_kernel(),
+    deflate.zlib_kernel(1),
+    deflate.zlib_kernel(9),
+    numcodecs.lz4_kernel(1),
+    numcodecs.lz4_kernel(40),
+    numcodecs.shuffle_kernel(4),
+    numcodecs.shuffle_kernel(3),
+    numcodecs.shuffle_kernel(1000),
+    numcodecs.fletcher32_kernel(),
+    *(compressors.blosc_kernel(cname, 5, shuffle, typesize) for cname, shuffle, typesize in BLOSC),
 ]
 TEXTS = ["", "a", "zarr", "hé", "\0", "\U0010ffff", "ab" * 30]
 
@@ -76,10 +76,10 @@ def kernels(top):
     items = []
     for count in (1, 7, 40):
         texts = [TEXTS[i % len(TEXTS)] for i in range(count)]
-        data = _vlen.encode_text(np.array(texts, np.dtypes.StringDType()))
-        items.append((_vlen.decode_text, _vlen.encode_text, data, count))
-        data = _vlen.encode_bytes([text.encode() + b"\xff" for text in texts])
-        items.append((_vlen.decode_bytes, lambda array: _vlen.encode_bytes(array.tolist()), data, count))
+        data = vlen.encode_text(np.array(texts, np.dtypes.StringDType()))
+        items.append((vlen.decode_text, vlen.encode_text, data, count))
+        data = vlen.encode_bytes([text.encode() + b"\xff" for text in texts])
+        items.append((vlen.decode_bytes, lambda array: vlen.encode_bytes(array.tolist()), data, count))
 
     def execute(rand):
         if rand.random() < 0.15:

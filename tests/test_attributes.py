@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr import attributes
+from simplezarr.nodes import attributes
 from tests.helpers import python
 from tests.test_groups import TREE
 

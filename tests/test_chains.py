@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr._decode import decode_chunk
-from simplezarr._encode import encode_chunk
 from simplezarr.codecs.base import ChunkSpec
 from simplezarr.codecs.chain import bind
-from simplezarr.codecs.registry import parse_codecs
+from simplezarr.codecs.parse import parse_codecs
 from simplezarr.dtypes import parse_dtype
+from simplezarr.engine.chunks.decode import decode_chunk
+from simplezarr.engine.chunks.encode import encode_chunk
 from tests import oracle
 from tests.oracle import LITTLE, codec, sharding
 

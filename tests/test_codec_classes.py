@@ -12,7 +12,8 @@ import pytest
 from simplezarr import codecs
 from simplezarr.codecs import Blosc, Bytes, Crc32c, Gzip, Sharding, Transpose, Zstd, registry
 from simplezarr.codecs.base import ChunkSpec, fit_chain, resolve_chain, split_chain
-from simplezarr.codecs.registry import as_codec, codec_class, parse_codec, parse_codecs, register_codec
+from simplezarr.codecs.parse import as_codec, parse_codec, parse_codecs
+from simplezarr.codecs.registry import codec_class, register_codec
 from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import ChunkError, MetadataError, UnsupportedError, ZarrWarning
 from tests.spec_vectors import V

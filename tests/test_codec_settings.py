@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr.codecs.registry import parse_codec
+from simplezarr.codecs.parse import parse_codec
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
 from tests.oracle import LITTLE, codec, sharding
 

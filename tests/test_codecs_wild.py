@@ -14,10 +14,11 @@ import pytest
 import simplezarr as sz
 from simplezarr import codecs
 from simplezarr.codecs.base import BytesBytesCodec, ChunkSpec
-from simplezarr.codecs.registry import BUILTIN, as_codec, codec_class, parse_codec
+from simplezarr.codecs.parse import as_codec, parse_codec
+from simplezarr.codecs.registry import BUILTIN, codec_class
 from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import ChunkError, MetadataError, UnsupportedError, ZarrWarning
-from simplezarr.leniency import CODEC_ALIASES
+from simplezarr.schema.leniency import CODEC_ALIASES
 from simplezarr.testing import check_codec
 from simplezarr.utils import check
 from tests.oracle import LITTLE, codec, dump, sharding

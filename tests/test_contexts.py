@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr import _worker
+from simplezarr.engine.kernels import context
 from simplezarr.stores import SlowStore
 from tests.helpers import Crowded, Failing
 
 pytestmark = pytest.mark.usefixtures("pool")
 
 VALUES = np.arange(64 * 64, dtype="u2").reshape(64, 64)
-MOST_IDLE = 256  # as in _worker.pyx
+MOST_IDLE = 256  # as in context.pyx
 
 
 def far(store):
@@ -42,28 +42,28 @@ CALLS = {
 
 @pytest.mark.parametrize("name", CALLS)
 def test_wide_calls_leave_no_contexts_behind(name, store):
-    a, before = far(store), _worker.idle_workers()
+    a, before = far(store), context.idle_workers()
     for _ in range(60):
         CALLS[name](a)
-    assert _worker.idle_workers() <= max(before, sz.get_num_threads() + 1)  # as many as compute at a time, and one
+    assert context.idle_workers() <= max(before, sz.get_num_threads() + 1)  # as many as compute at a time, and one
 
 
 def test_slow_store(store):
     a = sz.open(SlowStore(store, latency=0), "a")
-    before = _worker.idle_workers()
+    before = context.idle_workers()
     for _ in range(100):
         a[...]
-    assert _worker.idle_workers() <= max(before, sz.get_num_threads() + 1)
+    assert context.idle_workers() <= max(before, sz.get_num_threads() + 1)
 
 
 def test_failing_calls(store):
     failing = Failing(dict(store.values), OSError("no"))
     b = sz.open(failing, "a")
-    before = _worker.idle_workers()
+    before = context.idle_workers()
     for _ in range(100):
         with pytest.raises(OSError, match="no"):
             b[...]
-    assert _worker.idle_workers() <= max(before, sz.get_num_threads() + 1)
+    assert context.idle_workers() <= max(before, sz.get_num_threads() + 1)
 
 
 def test_many_at_once_are_bounded(store):
@@ -86,4 +86,4 @@ def test_many_at_once_are_bounded(store):
         reader.start()
     for reader in readers:
         reader.join()
-    assert _worker.idle_workers() <= MOST_IDLE
+    assert context.idle_workers() <= MOST_IDLE

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import simplezarr as sz
-from simplezarr import access, copying
-from simplezarr.copying import BoxCopy, StoredCopy
 from simplezarr.stores import LocalStore, MemoryStore, WrapperStore
+from simplezarr.transfer import array_copy, dispatch
+from simplezarr.transfer.array_copy import BoxCopy, StoredCopy
 from tests.faults import faults, needs_faults, run
 
 KINDS = ["u1", "<i4", ">u2", "f4", "f8", "c8"]
@@ -42,11 +42,11 @@ def in_boxes(monkeypatch):
         copies.append(copy)
         return copy
 
-    plan = copying.plan_copy
-    monkeypatch.setattr(access, "plan_copy", plan_copy)
-    monkeypatch.setattr(copying, "SMALL_BYTES", 0)
-    monkeypatch.setattr(copying, "BOX_BYTES", 1)
-    monkeypatch.setattr(copying, "WHOLE_BYTES", 0)
+    plan = array_copy.plan_copy
+    monkeypatch.setattr(dispatch, "plan_copy", plan_copy)
+    monkeypatch.setattr(array_copy, "SMALL_BYTES", 0)
+    monkeypatch.setattr(array_copy, "BOX_BYTES", 1)
+    monkeypatch.setattr(array_copy, "WHOLE_BYTES", 0)
     return lambda: sum(copy is not None for copy in copies)
 
 
@@ -100,10 +100,10 @@ def test_as_numpy_assigns(case):
     source = stored(values, chunks=case["source_chunks"])
     array = stored(expected, chunks=case["chunks"], shards=case["shards"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copying, "SMALL_BYTES", 0)
-        patch.setattr(copying, "BOX_BYTES", 1)
-        patch.setattr(copying, "WHOLE_BYTES", 0)
-        patch.setattr(copying, "ALL_BOXES_BYTES", case["most"])
+        patch.setattr(array_copy, "SMALL_BYTES", 0)
+        patch.setattr(array_copy, "BOX_BYTES", 1)
+        patch.setattr(array_copy, "WHOLE_BYTES", 0)
+        patch.setattr(array_copy, "ALL_BOXES_BYTES", case["most"])
         array[case["key"]] = source.lazy[case["part"]]
     expected[case["key"]] = values[case["part"]]
     np.testing.assert_array_equal(array[...], expected)
@@ -236,10 +236,10 @@ def copies(monkeypatch):
         planned.append(plan(*arguments))
         return planned[-1]
 
-    plan = copying.plan_copy
-    monkeypatch.setattr(access, "plan_copy", plan_copy)
-    monkeypatch.setattr(copying, "SMALL_BYTES", 0)
-    monkeypatch.setattr(copying, "STORED_BYTES", 0)
+    plan = array_copy.plan_copy
+    monkeypatch.setattr(dispatch, "plan_copy", plan_copy)
+    monkeypatch.setattr(array_copy, "SMALL_BYTES", 0)
+    monkeypatch.setattr(array_copy, "STORED_BYTES", 0)
     return planned
 
 
@@ -247,10 +247,10 @@ def kept(directory):
     return {path.relative_to(directory): path.read_bytes() for path in (directory / "c").rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("limit", [0, copying.FILE_BYTES])
+@pytest.mark.parametrize("limit", [0, array_copy.FILE_BYTES])
 @pytest.mark.parametrize("shards", [None, (20, 40)])
 def test_chunks_alike_are_copied_as_they_are(copies, monkeypatch, tmp_path, shards, limit):
-    monkeypatch.setattr(copying, "FILE_BYTES", limit)
+    monkeypatch.setattr(array_copy, "FILE_BYTES", limit)
     values = numbers((45, 70))
     source = sz.create_array(tmp_path / "a", data=values, chunks=(10, 20), shards=shards)
     source[20:40, 40:] = 0  # these are not stored
@@ -289,11 +289,11 @@ def test_parts_that_lie_on_chunks(data):
     values[values % 7 < 3] = 0
     array, source = stored(expected, chunks=chunks), stored(values, chunks=chunks)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(copying, "SMALL_BYTES", 0)
-        patch.setattr(copying, "STORED_BYTES", 0)
-        copy = copying.plan_copy(array, access.select(array, key), source.lazy[part])
+        patch.setattr(array_copy, "SMALL_BYTES", 0)
+        patch.setattr(array_copy, "STORED_BYTES", 0)
+        copy = array_copy.plan_copy(array, dispatch.select(array, key), source.lazy[part])
         array[key] = source.lazy[part]
-    if access.select(array, key).n > 1:
+    if dispatch.select(array, key).n > 1:
         assert type(copy) is (StoredCopy if on_chunks else BoxCopy)
     expected[key] = values[part]
     np.testing.assert_array_equal(array[...], expected)
@@ -359,7 +359,7 @@ def test_large_chunks_take_no_memory(tmp_path):
 
 
 def files_that_the_system_can_not_copy(path):
-    copying.FILE_BYTES = 0
+    array_copy.FILE_BYTES = 0
     values = np.random.default_rng(5).integers(1 << 30, size=(300, 1000))
     source = sz.create_array(f"{path}/a", data=values, chunks=(300, 500))
     copied = []
@@ -486,7 +486,7 @@ def test_room_is_that_of_what_is_copied():
     """A few rows of large shards take the memory of these rows, not of the shards."""
     array = sz.create_array({}, shape=(2048, 1 << 15), dtype="u1", chunks=(1, 1 << 10), shards=(2048, 1 << 14))
     source = sz.create_array({}, "a", data=np.ones((64, 1 << 15), "u1"), chunks=(64, 1 << 15))
-    copy = copying.plan_copy(array, access.select(array, np.s_[:64]), source)
+    copy = array_copy.plan_copy(array, dispatch.select(array, np.s_[:64]), source)
     assert copy is not None
     assert copy.room == 64 << 15  # all of a chunk of the source
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr.chunking import auto_chunks
+from simplezarr.metadata.chunk_shapes import auto_chunks
 from tests import oracle
 from tests.oracle import BIG, CRC32C, LITTLE, codec, sharding
 

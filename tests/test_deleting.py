@@ -236,7 +236,7 @@ def test_chunks_of_an_unknown_encoding_belong_to_their_array(store):
 
 def test_a_link_to_very_much_else(root, tmp_path, monkeypatch):
     """Not all of it is looked at, and a large array of unknown keys is still deleted."""
-    monkeypatch.setattr("simplezarr.strays._ENOUGH", 20)
+    monkeypatch.setattr("simplezarr.hierarchy.strays._ENOUGH", 20)
     (tmp_path / "much").mkdir()
     for i in range(200):
         (tmp_path / "much" / f"file {i}").write_bytes(b"mine")

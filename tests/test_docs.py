@@ -25,9 +25,9 @@ def test_examples_in_docstrings_are_found():
     """Those of compiled modules as well."""
     finder = doctest.DocTestFinder(exclude_empty=True)
     counts = {name: sum(len(test.examples) for test in finder.find(importlib.import_module(name))) for name in MODULES}
-    assert counts["simplezarr.array"] >= 5
-    assert counts["simplezarr._plan"] >= 3
-    assert counts["simplezarr._codecs"] >= 2
+    assert counts["simplezarr.nodes.array"] >= 5
+    assert counts["simplezarr.engine.geometry.plan"] >= 3
+    assert counts["simplezarr.engine.kernels.compressors"] >= 2
 
 
 def test_readme(monkeypatch):

@@ -12,10 +12,10 @@ import tensorstore
 import zarr
 
 import simplezarr as sz
-from simplezarr import executor
 from simplezarr.codecs import Bytes, VLenBytes, VLenUtf8
 from simplezarr.codecs.base import ChunkSpec
 from simplezarr.dtypes import of_numpy, parse_dtype
+from simplezarr.runtime import executor
 from simplezarr.testing import check_codec
 from tests.helpers import Counting, Failing, within
 from tests.oracle import BIG, CRC32C, LITTLE, codec, dump, sharding

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 
 import simplezarr as sz
 from simplezarr import codecs
-from simplezarr._encode import encode_chunk
 from simplezarr.codecs.base import ArrayArrayCodec, BytesBytesCodec, ChunkSpec
 from simplezarr.codecs.chain import bind
-from simplezarr.codecs.registry import parse_codecs
+from simplezarr.codecs.parse import parse_codecs
 from simplezarr.dtypes import parse_dtype
+from simplezarr.engine.chunks.encode import encode_chunk
 from tests import oracle
 from tests.oracle import BIG, CRC32C, LITTLE, codec, sharding
 from tests.strategies import DTYPES, pick_chain, randoms

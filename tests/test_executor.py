@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr import _pool, executor
+from simplezarr.runtime import executor, pool
 from tests.helpers import PYTHON, same_package, within
 
 pytestmark = pytest.mark.usefixtures("pool")
@@ -281,7 +281,7 @@ def test_calls_for_help_do_not_pile_up():
     busy = [executor.submit(release.wait, 30) for _ in range(4)]
     for _ in range(2000):
         executor.drain(lambda: None, 4)
-    assert _pool.pools()[0].pending <= 32 * 4
+    assert pool.pools()[0].pending <= 32 * 4
     release.set()
     assert all(f.result(30) for f in busy)
     test_run_uses_the_caller_and_the_pool()
@@ -426,14 +426,14 @@ def test_threads_of_an_old_pool_end():
 def test_environment_is_checked(value, monkeypatch):
     monkeypatch.setenv("SIMPLEZARR_NUM_THREADS", value)
     with pytest.raises(ValueError, match="SIMPLEZARR_NUM_THREADS") as caught:
-        _pool.told_threads()
+        pool.told_threads()
     assert repr(value) in str(caught.value)
 
 
 @pytest.mark.parametrize(("value", "wanted"), [("3", 3), (" 5 ", 5), ("1", 1), ("", None)])
 def test_environment(value, wanted):
     default = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    code = "from simplezarr import executor; print(executor.get_num_threads())"
+    code = "from simplezarr.runtime import executor; print(executor.get_num_threads())"
     assert python(code, SIMPLEZARR_NUM_THREADS=value) == str(wanted or default)
 
 
@@ -443,7 +443,7 @@ def no_thread(*_):
 
 def test_no_thread_can_be_started(monkeypatch):
     """As when the system's limit is reached: all goes on in the calling thread."""
-    monkeypatch.setattr(_pool, "start_new_thread", no_thread)
+    monkeypatch.setattr(pool, "start_new_thread", no_thread)
     executor.set_num_threads(4)
     seen = []
     executor.run(seen.append, 100)
@@ -452,13 +452,13 @@ def test_no_thread_can_be_started(monkeypatch):
 
 
 def test_only_one_thread_can_be_started(monkeypatch):
-    start, budget = _pool.start_new_thread, [1]
+    start, budget = pool.start_new_thread, [1]
 
     def starting(*args):
         return start(*args) if budget and budget.pop() else no_thread()
 
     executor.set_num_threads(5)
-    monkeypatch.setattr(_pool, "start_new_thread", starting)
+    monkeypatch.setattr(pool, "start_new_thread", starting)
     seen = []
     executor.run(lambda i: (time.sleep(0.001), seen.append(i)), 50)
     assert sorted(seen) == list(range(50))
@@ -469,14 +469,14 @@ def test_only_one_thread_can_be_started(monkeypatch):
 
 
 def test_import_starts_nothing():
-    code = "import sys, threading; before = threading.active_count(); from simplezarr import _pool, executor\n"
-    assert python(code + "print(threading.active_count() - before, _pool.pools())") == "0 ()"
+    code = "import sys, threading; before = threading.active_count(); from simplezarr.runtime import executor, pool\n"
+    assert python(code + "print(threading.active_count() - before, pool.pools())") == "0 ()"
 
 
 def test_submitted_calls_are_made_before_the_program_ends():
     code = """
 import os, time
-from simplezarr import executor
+from simplezarr.runtime import executor
 executor.set_num_threads(2)
 for i in range(6):
     executor.submit(lambda i=i: (time.sleep(0.02), os.write(1, b"%d\\n" % i)))
@@ -489,7 +489,7 @@ executor.submit(lambda: os.write(1, b"new pool\\n"))
 def test_calls_at_exit():
     code = """
 import atexit, threading
-from simplezarr import executor
+from simplezarr.runtime import executor
 def last():
     executor.run(lambda i: None, 100)
     print(executor.submit(len, "abc").result(5), threading.active_count())
@@ -551,8 +551,8 @@ def test_callbacks_that_raise_harm_nothing(error, caplog):
     release.set()
     assert [future.result(30) for future in futures + busy] == [*range(16), True, True, True, True]
     wait_until(lambda: len(seen) == 32)
-    wait_until(lambda: _pool.pools()[0].pending == 0)
-    assert _pool.pools()[0].threads == 4
+    wait_until(lambda: pool.pools()[0].pending == 0)
+    assert pool.pools()[0].threads == 4
     assert len(caplog.records) == (0 if error is SystemExit else 32)
     test_run_uses_the_caller_and_the_pool()
 

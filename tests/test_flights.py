@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr._job import _set_patience
+from simplezarr.engine.jobs.job import _set_patience
 from simplezarr.stores import LocalStore, MemoryStore, SlowStore
 from tests import oracle
 from tests.helpers import Counting, within

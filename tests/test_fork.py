@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr import executor
+from simplezarr.runtime import executor
 from simplezarr.stores import LocalStore, MemoryStore
 from tests import oracle
 from tests.helpers import python, within
@@ -213,7 +213,7 @@ def test_a_child_that_ends_as_a_program_does(tmp_path):
     """Not by `os._exit`: exit handlers run, and what it has submitted is done first."""
     code = """
 import os, sys, time
-from simplezarr import executor
+from simplezarr.runtime import executor
 executor.set_num_threads(2)
 executor.run(time.sleep, 0)
 executor.run(lambda i: time.sleep(0.001), 20)
@@ -229,7 +229,7 @@ executor.submit(lambda: (time.sleep(0.05), print("done in the child", flush=True
 def test_a_multiprocessing_child_finishes_what_it_submitted(tmp_path):
     code = """
 import multiprocessing, time
-from simplezarr import executor
+from simplezarr.runtime import executor
 def work():
     executor.submit(lambda: (time.sleep(0.05), print("done in the child", flush=True)))
 executor.set_num_threads(2)
@@ -274,7 +274,9 @@ sys.exit("the child hangs")
 """
 
 
-@pytest.mark.parametrize("name", ["simplezarr.api", "simplezarr._locks", "concurrent.futures", "simplezarr.futures"])
+@pytest.mark.parametrize(
+    "name", ["simplezarr.api", "simplezarr.runtime.key_locks", "concurrent.futures", "simplezarr.runtime.futures"]
+)
 def test_fork_while_another_thread_imports(name, tmp_path):
     """The child would wait for ever for a module whose lock a thread of the parent held."""
     python(IMPORTING, name, seconds=60, directory=tmp_path)

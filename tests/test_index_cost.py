@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr._plan import Plan
+from simplezarr.engine.geometry.plan import Plan
 from tests import oracle
 from tests.helpers import Counting, Waiting
 from tests.oracle import CRC32C, LITTLE, codec, same, sharding

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr import _pool, executor
-from simplezarr._locks import KeyLock
-from simplezarr._pool import in_pool
-from simplezarr._turns import Condition
-from simplezarr.futures import Future
+from simplezarr.runtime import executor, pool
+from simplezarr.runtime.futures import Future
+from simplezarr.runtime.key_locks import KeyLock
+from simplezarr.runtime.pool import in_pool
+from simplezarr.runtime.turns import Condition
 from simplezarr.stores import MemoryStore
 from tests.helpers import within
 
@@ -31,7 +31,7 @@ PACKAGE = str(Path(sz.__file__).parent) + os.sep
 def wait_until_idle():
     """No call is queued or being made."""
     end = time.monotonic() + 10
-    while any(pool.pending for pool in _pool.pools()):
+    while any(pool.pending for pool in pool.pools()):
         assert time.monotonic() < end, "a call is still under way"
         time.sleep(0.0005)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr import _pool
+from simplezarr.runtime import pool
 from simplezarr.stores import LocalStore, MemoryStore, SlowStore
 from tests.helpers import PYTHON, python, same_package, within
 from tests.test_interrupts import count_events, interrupted, raise_at, wait_until_idle
@@ -93,8 +93,8 @@ class Left:
         wait_until_idle()
         assert open_files() == self.files
         assert other_threads() == self.threads
-        assert all(pool.threads <= pool.size for pool in _pool.pools())
-        assert threading.active_count() <= len(self.threads) + sum(pool.threads for pool in _pool.pools())
+        assert all(pool.threads <= pool.size for pool in pool.pools())
+        assert threading.active_count() <= len(self.threads) + sum(pool.threads for pool in pool.pools())
 
 
 @pytest.mark.usefixtures("pool")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simplezarr.json_text import REMOVED, Members, Text, object_text, patch, value_end
+from simplezarr.schema.json_text import REMOVED, Members, Text, object_text, patch, value_end
 
 SPACE = st.text(" \t\n\r", max_size=2)
 NAMES = st.one_of(st.sampled_from(["a", "b", "attributes", "é", '"', "\\", "", "\n", "😀"]), st.text(max_size=3))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
-from simplezarr.keys import ChunkKeys, join, normalize_path
+from simplezarr.metadata.chunk_keys import ChunkKeys, join, normalize_path
 
 ENCODINGS = [ChunkKeys(name, separator) for name in ("default", "v2") for separator in "/."]
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr._replace import temporary_name
+from simplezarr.engine.files.replace import temporary_name
 from simplezarr.stores import LocalStore
 from simplezarr.testing import check_store
 from tests.helpers import PYTHON, same_package
@@ -224,7 +224,7 @@ def test_drafts_of_live_writers_stay(tmp_path):
 
 @posix
 def test_names_of_drafts_are_cut(tmp_path):
-    """As csrc/draft.c cuts them: csrc/tests/test_draft.c has the same name."""
+    """As csrc/io/draft.c cuts them: csrc/tests/test_draft.c has the same name."""
     store, name = LocalStore(tmp_path), "a" + 84 * "€"
     with store.lock(name):
         assert os.listdir(tmp_path) == ["a" + 66 * "€" + ".62a1f2a7e64aca8c.partial"]

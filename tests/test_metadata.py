@@ -20,9 +20,9 @@ from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
-from simplezarr.keys import ChunkKeys
-from simplezarr.metadata import ArrayMetadata, GroupMetadata, parse_node
-from simplezarr.metadata_json import MAX_SIZE
+from simplezarr.metadata.chunk_keys import ChunkKeys
+from simplezarr.metadata.json_document import MAX_SIZE
+from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata, parse_node
 from tests.spec_vectors import V
 
 REAL = Path(__file__).parent.parent / "examples" / "real.zarr"

@@ -18,8 +18,8 @@ from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.zstd import Zstd
 from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import ZarrWarning
-from simplezarr.keys import ChunkKeys
-from simplezarr.metadata import ArrayMetadata, GroupMetadata
+from simplezarr.metadata.chunk_keys import ChunkKeys
+from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata
 from tests.test_metadata import LITTLE, array, grid, opened, shard
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
+from simplezarr.engine.files.reader import ATTEMPTS, Snapshot
 from simplezarr.errors import ChangedError, ChunkError
 from simplezarr.stores import LocalStore, MemoryStore, Reader, SlowStore, WrapperStore
-from simplezarr.stores.reader import ATTEMPTS, Snapshot
 from tests.helpers import within
 from tests.oracle import CRC32C, LITTLE, compress
 

@@ -238,7 +238,7 @@ SAME = {
 @pytest.mark.skipif(os.name == "nt", reason="symbolic links")
 @pytest.mark.parametrize("case", SAME)
 def test_overwriting_its_source(tmp_path, case, monkeypatch):
-    monkeypatch.setattr(sz.api, "ALL_BOXES_BYTES", 1 << 20)
+    monkeypatch.setattr("simplezarr.nodes.creation.ALL_BOXES_BYTES", 1 << 20)
     root = sz.create_group(tmp_path / "x")
     root.create_array("a", data=VALUES, chunks=(128, 128))
     root.create_array("g/a", data=VALUES, chunks=(128, 128))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr import executor
+from simplezarr.runtime import executor
 from tests import oracle
 from tests.helpers import Counting, Failing, Waiting, within
 from tests.oracle import CRC32C, LITTLE, codec, sharding

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import simplezarr as sz
-from simplezarr.access import select, take
-from simplezarr.grids import Rectilinear
-from simplezarr.metadata import parse_node
+from simplezarr.metadata.grids import Rectilinear
+from simplezarr.metadata.v3 import parse_node
+from simplezarr.transfer.dispatch import select, take
 from tests import oracle
 from tests.helpers import within
 from tests.oracle import BIG, LITTLE, codec, sharding

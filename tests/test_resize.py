@@ -400,7 +400,7 @@ def test_nothing_is_stored_where_the_document_can_not_be_changed(monkeypatch):
     store = {}
     a = sz.create_array(store, data=np.arange(8), chunks=2)
     before = dict(store)
-    monkeypatch.setattr("simplezarr.documents.MAX_SIZE", len(store["zarr.json"]))
+    monkeypatch.setattr("simplezarr.hierarchy.documents.MAX_SIZE", len(store["zarr.json"]))
     for change in (lambda: a.append(np.arange(900)), lambda: a.resize(10**9), lambda: a.resize(100)):
         with pytest.raises(sz.MetadataError, match="limit"):
             change()

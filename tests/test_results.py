@@ -10,7 +10,7 @@ import pytest
 from numpy._core.multiarray import get_handler_name
 
 import simplezarr as sz
-from simplezarr._results import empty
+from simplezarr.engine.memory.result_pool import empty
 from tests.helpers import python
 
 LARGE = (300, 1000)
@@ -94,7 +94,7 @@ def test_kept_memory_is_the_systems(tmp_path):
     """It counts as resident, but is taken as soon as memory is short."""
     program = """if True:
         import numpy as np
-        from simplezarr._results import empty
+        from simplezarr.engine.memory.result_pool import empty
 
         def lazily_free():
             with open("/proc/self/smaps_rollup") as lines:

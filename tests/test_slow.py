@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr import executor
+from simplezarr.runtime import executor
 from simplezarr.utils import check
 from tests.helpers import Crowded, python, within
 from tests.test_fork import in_child

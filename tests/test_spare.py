@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr import executor
+from simplezarr.runtime import executor
 
 SIDE = 256  # 16 MiB of uint8 in one shard
 INNER = (32, 32, 32)

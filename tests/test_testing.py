@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from simplezarr import codecs
-from simplezarr._replace import remove_file
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec
 from simplezarr.dtypes import parse_dtype
+from simplezarr.engine.files.replace import remove_file
 from simplezarr.errors import UnsupportedError
 from simplezarr.stores import LocalStore, MemoryStore, Store, WrapperStore, byte_view
 from simplezarr.testing import check_codec, check_store

@@ -49,7 +49,7 @@ class Planning:
         rng = np.random.default_rng(0)
         self.points = tuple(rng.integers(1_000_000, size=(3, 1000)))
         self.out = np.empty(1000, "u1")
-        from simplezarr._plan import Plan
+        from simplezarr.engine.geometry.plan import Plan
 
         self.plan = lambda: Plan(np.s_[::7, 5:-5, ::-1], self.stored.shape, self.stored.chunks)
 

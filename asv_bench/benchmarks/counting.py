@@ -76,8 +76,8 @@ def measure(name, codecs, shard, memory, do, chunks):
     return [b - a for a, b in zip(before, after)]
 
 sz.set_num_threads(1)
-from simplezarr import _worker
-getattr(_worker, "_look_every", int)(1 << 40)  # Ctrl-C is looked for by the clock, which is slow under valgrind
+from simplezarr.engine.kernels import context
+getattr(context, "_look_every", int)(1 << 40)  # Ctrl-C is looked for by the clock, which is slow under valgrind
 told = {name: [measure(name, *task, chunks) for chunks in (few, many)] for name, task in tasks.items()}
 print(json.dumps(told))
 """

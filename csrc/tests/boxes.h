@@ -3,7 +3,7 @@
 #define SZ_TESTS_BOXES_H
 #include <stddef.h>
 
-#include "../copy.h"
+#include "array/copy.h"
 #include "check.h"
 
 enum { MOST_AXES = 6 };

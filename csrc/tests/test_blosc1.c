@@ -1,7 +1,7 @@
-#include "../blosc1.h"
+#include "codecs/blosc1.h"
 
-#include "../status.h"
-#include "../vendor.h"
+#include "status.h"
+#include "codecs/vendor.h"
 #include "check.h"
 
 static ZSTD_CCtx *compressor;

@@ -1,11 +1,11 @@
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
-#include "../box.h"
+#include "io/box.h"
 
 #include <unistd.h>
 
-#include "../status.h"
+#include "status.h"
 #include "boxes.h"
 
 /* A selection of a chunk that lies at `base` of the file whose bytes are `content`. */

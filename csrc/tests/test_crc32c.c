@@ -1,4 +1,4 @@
-#include "../crc32c.h"
+#include "codecs/crc32c.h"
 #include "check.h"
 
 /* The definition, bit by bit. */

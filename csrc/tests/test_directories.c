@@ -1,7 +1,7 @@
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
-#include "../directories.h"
+#include "io/directories.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +10,9 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "../files.h"
-#include "../status.h"
-#include "../temporary.h"
+#include "io/files.h"
+#include "status.h"
+#include "io/temporary.h"
 #include "check.h"
 
 static char directory[] = "/tmp/simplezarr-test-XXXXXX";

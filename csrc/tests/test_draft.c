@@ -1,7 +1,7 @@
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
-#include "../draft.h"
+#include "io/draft.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../files.h"
-#include "../status.h"
+#include "io/files.h"
+#include "status.h"
 #include "check.h"
 
 static char directory[] = "/tmp/simplezarr-test-XXXXXX";

@@ -1,4 +1,4 @@
-#include "../equal.h"
+#include "array/equal.h"
 #include "check.h"
 
 static void test_floats(void) {

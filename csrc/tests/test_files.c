@@ -1,14 +1,14 @@
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
-#include "../files.h"
+#include "io/files.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "../status.h"
+#include "status.h"
 #include "check.h"
 
 static char directory[] = "/tmp/simplezarr-test-XXXXXX";

@@ -1,4 +1,4 @@
-#include "../filters.h"
+#include "codecs/filters.h"
 
 #include "check.h"
 

@@ -1,4 +1,4 @@
-#include "../gather.h"
+#include "array/gather.h"
 
 #include "boxes.h"
 

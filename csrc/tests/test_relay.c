@@ -1,14 +1,14 @@
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
-#include "../relay.h"
+#include "io/relay.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "../status.h"
+#include "status.h"
 #include "check.h"
 
 enum { MOST = 3 << 20 };

@@ -1,8 +1,8 @@
-#include "../results.h"
+#include "memory/results.h"
 
 #include <pthread.h>
 
-#include "../pages.h"
+#include "memory/pages.h"
 #include "check.h"
 
 static void test_any_size(void) {

@@ -1,6 +1,6 @@
-#include "../snappy.h"
+#include "codecs/snappy.h"
 
-#include "../status.h"
+#include "status.h"
 #include "check.h"
 
 /* A stream of random literals and copies, and what it decodes to, made byte by byte. */

@@ -1,7 +1,7 @@
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
-#include "../tree.h"
+#include "io/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "../status.h"
+#include "status.h"
 #include "check.h"
 
 static char directory[] = "/tmp/simplezarr-test-XXXXXX";

@@ -1,5 +1,5 @@
-#include "../vlen.h"
-#include "../status.h"
+#include "codecs/vlen.h"
+#include "status.h"
 #include "check.h"
 
 /* The status of a whole chunk, whose items are checked in two runs. */

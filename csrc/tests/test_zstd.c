@@ -1,6 +1,6 @@
-#include "../zstd.h"
+#include "codecs/zstd.h"
 
-#include "../status.h"
+#include "status.h"
 #include "check.h"
 
 /* Data of which some parts are like others, and some are noise. */

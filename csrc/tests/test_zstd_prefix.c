@@ -1,7 +1,7 @@
 /* The beginnings of frames that libzstd has made, at all levels and of data of every kind, and damaged frames. */
-#include "../zstd_prefix.h"
+#include "codecs/zstd_partial/zstd_prefix.h"
 
-#include "../vendor.h"
+#include "codecs/vendor.h"
 #include "check.h"
 
 enum { MOST = 300 << 10 };

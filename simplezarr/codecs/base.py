@@ -22,10 +22,10 @@ import numpy as np
 from simplezarr.codecs.configuration import make
 from simplezarr.dtypes import DataType
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.extensions import as_json
+from simplezarr.schema.extensions import as_json
 
 if TYPE_CHECKING:
-    from simplezarr._codecs import Kernel
+    from simplezarr.engine.kernels.compressors import Kernel
 
 __all__ = [
     "ArrayArrayCodec",

@@ -14,7 +14,7 @@ import numpy as np
 from simplezarr.codecs.base import ArrayArrayCodec, ChunkSpec
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_integer
+from simplezarr.schema.extensions import check_integer
 
 __all__ = ["BitRound", "NumcodecsBitRound"]
 

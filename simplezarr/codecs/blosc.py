@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 from simplezarr.codecs.base import ChunkSpec, NativeCodec
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_choice, check_integer
-from simplezarr.leniency import tolerate
+from simplezarr.schema.extensions import check_choice, check_integer
+from simplezarr.schema.leniency import tolerate
 
 if TYPE_CHECKING:
-    from simplezarr._codecs import Kernel
+    from simplezarr.engine.kernels.compressors import Kernel
 
 __all__ = ["Blosc"]
 
@@ -89,7 +89,7 @@ class Blosc(NativeCodec):
 
     @property
     def kernel(self) -> "Kernel":
-        from simplezarr import _codecs
+        from simplezarr.engine.kernels import compressors
 
         typesize = self.typesize if self.typesize is not None and self.typesize <= _MAX_TYPESIZE else 1
-        return _codecs.blosc_kernel(self.cname, self.clevel, self.shuffle, typesize, self.blocksize)
+        return compressors.blosc_kernel(self.cname, self.clevel, self.shuffle, typesize, self.blocksize)

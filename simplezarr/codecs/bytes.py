@@ -16,8 +16,8 @@ import numpy as np
 from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Codec, Data
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import ChunkError, MetadataError
-from simplezarr.extensions import check_choice
-from simplezarr.leniency import tolerate
+from simplezarr.schema.extensions import check_choice
+from simplezarr.schema.leniency import tolerate
 
 __all__ = ["Bytes"]
 

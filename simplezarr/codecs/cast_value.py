@@ -17,7 +17,7 @@ from simplezarr.codecs.configuration import without_nulls
 from simplezarr.codecs.registry import register_codec
 from simplezarr.dtypes import DataType, of_numpy, parse_dtype
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_choice, refuse_unknown, show
+from simplezarr.schema.extensions import check_choice, refuse_unknown, show
 
 __all__ = ["CastValue"]
 

@@ -16,7 +16,7 @@ from simplezarr.codecs.filters import check_dtype
 from simplezarr.codecs.registry import register_codec
 from simplezarr.dtypes import of_numpy
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import show
+from simplezarr.schema.extensions import show
 
 __all__ = ["Categorize"]
 

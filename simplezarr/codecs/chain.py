@@ -1,28 +1,22 @@
 """A codec chain becomes a pipeline: once, when an array is opened."""
 
-import sys
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from simplezarr._decode import decode_chunk
-from simplezarr._encode import encode_chunk
-from simplezarr._pipeline import CodecFailure, Pipeline
-from simplezarr.codecs.base import BoundedCodec, ChunkSpec, Codec, resolve_chain, split_chain
+from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
 from simplezarr.codecs.bytes import Bytes
+from simplezarr.codecs.limits import size_limits
+from simplezarr.codecs.python_chain import PythonChain
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
+from simplezarr.codecs.variable_shard import VariableShard
+from simplezarr.engine.chunks.decode import decode_chunk
+from simplezarr.engine.chunks.encode import encode_chunk
+from simplezarr.engine.chunks.pipeline import Pipeline
 from simplezarr.errors import MetadataError
 
-SLACK = 1 << 20  # bytes that an encoded value may have beyond twice the decoded: frames, headers, padding
-SLACK_PER_CHUNK = 1 << 10  # the same for each inner chunk of a shard
-UNLIMITED = sys.maxsize // 4
-# What chunks may decode to whose size does not follow from their shape, as those of text, so that a few stored bytes
-# can't take all memory: so many bytes, and so many for each stored byte and for each element.
-FREE_BYTES = 64 << 20
-FREE_PER_BYTE = 256
-FREE_PER_ELEMENT = 1 << 10
 MAX_NDIM = 64  # as NumPy; the index of a shard has one dimension more than the shard
 
 
@@ -40,7 +34,7 @@ def bind(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> P
         and (type(array_bytes) is Sharding or (type(array_bytes) is Bytes and has_transform(array_bytes, specs[-1])))
         and all(codec.kernel is not None for codec in bytes_bytes)
     )
-    limits, most = _size_limits(array_bytes, bytes_bytes, specs[-1])
+    limits, most = size_limits(array_bytes, bytes_bytes, specs[-1])
     fill = spec.fill
     if spec.dtype.is_variable:  # such arrays go the way of `objects`; the pipeline knows where inner chunks lie
         fill = bytes(spec.dtype.itemsize)
@@ -76,14 +70,14 @@ def stored_order(transposes: tuple[Any, ...], spec: ChunkSpec) -> tuple[int, ...
 
 
 def has_transform(codec: Bytes, spec: ChunkSpec) -> bool:
-    """Whether one of the transforms of csrc/copy.h makes elements of what is stored."""
+    """Whether one of the transforms of csrc/array/copy.h makes elements of what is stored."""
     if spec.dtype.numpy == np.bool_:
         return True
     return not spec.dtype.needs_check and (not codec.swaps or spec.dtype.swap_unit > 0)
 
 
 def transform(codec: Bytes, spec: ChunkSpec) -> int:
-    """What happens to elements while they are copied, as csrc/copy.h numbers it: nothing, truth values, or a swap."""
+    """Return what happens to elements while they are copied, as csrc/array/copy.h numbers it."""
     if spec.dtype.numpy == np.bool_:
         return 1
     return spec.dtype.swap_unit if spec.dtype.swap_unit > 1 and codec.swaps else 0
@@ -104,104 +98,15 @@ def _shard_parts(codec: Sharding, spec: ChunkSpec, where: str) -> dict:
     }
 
 
-def _size_limits(array_bytes: Any, bytes_bytes: tuple, spec: ChunkSpec) -> tuple[tuple[int, ...], int]:
-    """The most bytes that each bytes -> bytes codec, in decoding order, may decode to; and the most stored bytes.
-
-    A checksum has a size; what a compressor makes of n bytes is never much more than n.
-    """
-    size = array_bytes.resolve(spec)
-    most = size if size is not None else UNLIMITED
-    if type(array_bytes) is Sharding and not spec.dtype.is_variable:
-        most = _loose(spec.nbytes) + array_bytes.index_spec(spec).nbytes * (1 + SLACK_PER_CHUNK // 16)
-    limits: list[int] = []
-    for codec in bytes_bytes:
-        limits.insert(0, most)
-        size = codec.resolve(size)
-        loose = _loose(most) if isinstance(codec, BoundedCodec) else UNLIMITED  # nothing is known of the others
-        most = loose if size is None else size
-    return tuple(limits), most
-
-
-def _loose(nbytes: int) -> int:
-    return min(2 * nbytes + SLACK, UNLIMITED)
-
-
 @lru_cache(maxsize=256)
-def python_chain(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> "PythonChain":
+def python_chain(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> PythonChain:
     """The chain that decodes chunks of `spec` which `codecs` have encoded, codec by codec; raises as `bind`."""
     chain: Any = split_chain(codecs, where)
     array_array, array_bytes, bytes_bytes = chain
     specs = resolve_chain(codecs, spec, where)[0]
-    limits, _ = _size_limits(array_bytes, bytes_bytes, specs[-1])
-    return PythonChain(array_array, array_bytes, bytes_bytes, specs, limits)
-
-
-class PythonChain:
-    """A chain with at least one codec in plain Python: each codec in turn, on bytes and arrays."""
-
-    def __init__(self, array_array: tuple, array_bytes: Any, bytes_bytes: tuple, specs: list, limits: tuple):
-        self.array_array, self.array_bytes, self.bytes_bytes = array_array, array_bytes, bytes_bytes
-        self.specs, self.limits = specs, limits
-        self.shard = _whole_shard(array_bytes, specs[-1]) if type(array_bytes) is Sharding else None
-
-    def __call__(self, data: bytes) -> np.ndarray:
-        """The decoded chunk, of the first spec's shape and data type. CodecFailure where a codec raises."""
-        data = self.unwrap(data)
-        codec = self.array_bytes
-        try:
-            array = self.shard.decode(data) if self.shard else codec.decode(data, self.specs[-1])
-            for codec, spec in zip(reversed(self.array_array), reversed(self.specs[:-1]), strict=True):
-                array = codec.decode(array, spec)
-            return _checked(array, self.specs[0], "decodes")
-        except Exception as error:
-            raise _failure(codec, error) from error
-
-    def unwrap(self, data: bytes) -> bytes:
-        """What the array -> bytes codec made. CodecFailure where a codec behind it raises."""
-        codec = None
-        most = self.most(len(data))
-        try:
-            for codec, limit in zip(reversed(self.bytes_bytes), self.limits, strict=True):
-                bounded = isinstance(codec, BoundedCodec)
-                data = codec.decode(data, min(limit, most)) if bounded else codec.decode(data)
-        except Exception as error:
-            raise _failure(codec, error) from error
-        return data
-
-    def most(self, stored: int) -> int:
-        """The most bytes that a step of the chain may decode `stored` bytes to, where nothing else limits it."""
-        spec = self.specs[0]
-        size = FREE_BYTES + FREE_PER_BYTE * stored + FREE_PER_ELEMENT * spec.size + 2 * spec.nbytes
-        return min(size, UNLIMITED)
-
-    def encode(self, array: np.ndarray) -> bytes:
-        """The encoded chunk; `array` is the codecs' to keep. CodecFailure where one of them raises."""
-        codec = None
-        try:
-            for codec, spec in zip(self.array_array, self.specs[1:], strict=True):
-                array = _checked(codec.encode(array), spec, "encodes")
-            codec = self.array_bytes
-            data = self.shard.encode(array) if self.shard else codec.encode(array, self.specs[-1])
-            for codec in self.bytes_bytes:
-                data = codec.encode(data)
-            return data if type(data) is bytes else bytes(data)
-        except Exception as error:
-            raise _failure(codec, error) from error
-
-
-def _checked(array: Any, spec: ChunkSpec, verb: str) -> np.ndarray:
-    if isinstance(array, np.ndarray) and array.shape == spec.shape and array.dtype == spec.dtype.numpy:
-        return array
-    found = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-    raise ValueError(f"{verb} to {found} instead of {spec.dtype.numpy} of shape {spec.shape}")
-
-
-def _failure(codec: Any, error: Exception) -> CodecFailure:
-    if isinstance(error, (MemoryError, RecursionError)):  # says nothing of the chunk
-        raise error
-    name = getattr(codec, "name", type(codec).__name__)
-    text = str(error)
-    return CodecFailure(text if text.startswith(f"{name}:") else f"{name}: {text}", name)
+    limits, _ = size_limits(array_bytes, bytes_bytes, specs[-1])
+    shard = _whole_shard(array_bytes, specs[-1]) if type(array_bytes) is Sharding else None
+    return PythonChain(array_array, array_bytes, bytes_bytes, specs, limits, shard)
 
 
 class _NativeShard:
@@ -217,9 +122,9 @@ class _NativeShard:
         return encode_chunk(self.pipeline, array)
 
 
-def _whole_shard(codec: Sharding, spec: ChunkSpec) -> Any:
+def _whole_shard(codec: Sharding, spec: ChunkSpec) -> "_NativeShard | VariableShard":
     if not spec.dtype.is_variable:
         return _NativeShard(codec, spec)
-    from simplezarr.codecs.variable import VariableShard
-
-    return VariableShard(codec, spec)
+    index = bind(codec.index_codecs, codec.index_spec(spec), "configuration.index_codecs")
+    inner = python_chain(codec.codecs, codec.inner_spec(spec), "configuration.codecs")
+    return VariableShard(codec, spec, inner, index)

@@ -17,10 +17,10 @@ from simplezarr.codecs.base import BoundedCodec, Data, NativeCodec
 from simplezarr.codecs.configuration import without_nulls
 from simplezarr.codecs.extras import extra
 from simplezarr.codecs.registry import register_codec
-from simplezarr.extensions import check_choice, check_integer
+from simplezarr.schema.extensions import check_choice, check_integer
 
 if TYPE_CHECKING:
-    from simplezarr._codecs import Kernel
+    from simplezarr.engine.kernels.compressors import Kernel
 
 __all__ = ["Adler32", "Checksum", "Crc32", "Fletcher32", "JenkinsLookup3"]
 
@@ -120,9 +120,9 @@ class Fletcher32(NativeCodec):
 
     @property
     def kernel(self) -> "Kernel":
-        from simplezarr import _filters
+        from simplezarr.engine.kernels import numcodecs
 
-        return _filters.fletcher32_kernel()
+        return numcodecs.fletcher32_kernel()
 
 
 @register_codec

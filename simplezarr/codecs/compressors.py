@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from simplezarr.codecs.base import BoundedCodec, Data, NativeCodec
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_integer, show
+from simplezarr.schema.extensions import check_integer, show
 
 if TYPE_CHECKING:
-    from simplezarr._codecs import Kernel
+    from simplezarr.engine.kernels.compressors import Kernel
 
 __all__ = ["Bz2", "Lz4", "Lzma", "Zlib"]
 
@@ -47,9 +47,9 @@ class Zlib(NativeCodec):
 
     @property
     def kernel(self) -> "Kernel":
-        from simplezarr import _deflate
+        from simplezarr.engine.kernels import deflate
 
-        return _deflate.zlib_kernel(self.level)
+        return deflate.zlib_kernel(self.level)
 
 
 @register_codec
@@ -198,6 +198,6 @@ class Lz4(NativeCodec):
 
     @property
     def kernel(self) -> "Kernel":
-        from simplezarr import _filters
+        from simplezarr.engine.kernels import numcodecs
 
-        return _filters.lz4_kernel(self.acceleration)
+        return numcodecs.lz4_kernel(self.acceleration)

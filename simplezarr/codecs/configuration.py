@@ -15,14 +15,11 @@ import math
 import re
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_origin
 
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import refuse_unknown, show
-from simplezarr.leniency import tolerate
-
-if TYPE_CHECKING:
-    from simplezarr.codecs.base import ChunkSpec, Codec
+from simplezarr.schema.extensions import refuse_unknown, show
+from simplezarr.schema.leniency import tolerate
 
 __all__ = ["as_integers", "as_number", "make", "without_nulls"]
 
@@ -34,7 +31,18 @@ _is_integer = re.compile(r"\s*[+-]?[0-9]{1,19}(\.0*)?\s*").fullmatch
 _is_float = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*").fullmatch
 _member_of = re.compile(r"(\w+)(?:[\[.][^:]*)?: (.*)", re.DOTALL).fullmatch
 
-C = TypeVar("C", bound="Codec")
+
+class Configurable(Protocol):
+    """What a codec's class says about its configuration; see `Codec`, which says what each of these means."""
+
+    name: ClassVar[str]
+    required: ClassVar[tuple[str, ...]]
+    encoder_only: ClassVar[dict[str, object]]
+    words: ClassVar[tuple[str, ...]]
+    self_describing: ClassVar[bool]
+
+
+C = TypeVar("C", bound=Configurable)
 
 
 def make(cls: type[C], configuration: dict, where: str) -> C:
@@ -63,7 +71,7 @@ def _exact(cls: type[C], configuration: dict, where: str) -> C:
         raise MetadataError(f"{where}: {error}") from error
 
 
-def _check_members(cls: type["Codec"], configuration: dict, where: str) -> None:
+def _check_members(cls: type[Configurable], configuration: dict, where: str) -> None:
     members: tuple[Field, ...] = fields(cls) if is_dataclass(cls) else ()
     refuse_unknown(configuration, [field.name for field in members], where)
     for field in members:
@@ -102,7 +110,7 @@ def _lenient(cls: type[C], configuration: dict, where: str) -> C:
     return _decoding_only(codec, configuration, problems) if problems else codec
 
 
-def _put_default(cls: type["Codec"], field: Field, usable: dict, problems: dict, cases: dict) -> None:
+def _put_default(cls: type[Configurable], field: Field, usable: dict, problems: dict, cases: dict) -> None:
     """Deal with a setting that is missing, or that some software writes so if it means the default."""
     member, value = field.name, usable.get(field.name)
     if value is not None and value != "" and value != []:
@@ -219,7 +227,7 @@ class _DecodingOnly:
     def to_json(self) -> dict:
         return {"name": self.name, "configuration": self.stored}  # type: ignore[attr-defined]
 
-    def fit(self, spec: "ChunkSpec") -> "Codec":
+    def fit(self, spec: object) -> object:
         plain = self.__reduce__()[1][0]
         return _decoding_only(plain.fit(spec), self.stored, self.problems)
 
@@ -234,7 +242,7 @@ class _DecodingOnly:
 
 
 @lru_cache(maxsize=64)
-def _decoding_only_class(cls: type["Codec"]) -> type:
+def _decoding_only_class(cls: type[Configurable]) -> type:
     return type(cls.__name__, (_DecodingOnly, cls), {"__slots__": ("problems", "stored"), "__module__": cls.__module__})
 
 

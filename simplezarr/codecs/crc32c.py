@@ -11,7 +11,7 @@ from simplezarr.codecs.base import NativeCodec
 from simplezarr.codecs.registry import register_codec
 
 if TYPE_CHECKING:
-    from simplezarr._codecs import Kernel
+    from simplezarr.engine.kernels.compressors import Kernel
 
 __all__ = ["Crc32c"]
 
@@ -31,6 +31,6 @@ class Crc32c(NativeCodec):
 
     @property
     def kernel(self) -> "Kernel":
-        from simplezarr import _codecs
+        from simplezarr.engine.kernels import compressors
 
-        return _codecs.crc32c_kernel()
+        return compressors.crc32c_kernel()

@@ -17,7 +17,7 @@ from simplezarr.codecs.base import ArrayArrayCodec, ChunkSpec
 from simplezarr.codecs.registry import register_codec
 from simplezarr.dtypes import of_numpy, parse_dtype
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_integer, show
+from simplezarr.schema.extensions import check_integer, show
 
 __all__ = ["AsType", "Delta", "FixedScaleOffset", "NumcodecsPackBits", "Quantize", "check_dtype"]
 

@@ -15,7 +15,7 @@ import numpy as np
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec, Data
 from simplezarr.codecs.bytes import Bytes
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.leniency import not_repeatable
+from simplezarr.schema.leniency import not_repeatable
 
 __all__ = ["PREFIX", "Foreign", "ForeignArrays", "ForeignBytes", "ForeignElements", "find", "place", "take_elements"]
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from simplezarr.codecs.base import NativeCodec
 from simplezarr.codecs.registry import register_codec
-from simplezarr.extensions import check_integer
+from simplezarr.schema.extensions import check_integer
 
 if TYPE_CHECKING:
-    from simplezarr._codecs import Kernel
+    from simplezarr.engine.kernels.compressors import Kernel
 
 __all__ = ["Gzip"]
 
@@ -34,6 +34,6 @@ class Gzip(NativeCodec):
 
     @property
     def kernel(self) -> "Kernel":
-        from simplezarr import _deflate
+        from simplezarr.engine.kernels import deflate
 
-        return _deflate.gzip_kernel(self.level)
+        return deflate.gzip_kernel(self.level)

@@ -12,11 +12,11 @@ from simplezarr.codecs.checksums import Checksum
 from simplezarr.codecs.gzip import Gzip
 from simplezarr.codecs.registry import register_codec
 from simplezarr.codecs.zstd import Zstd
-from simplezarr.extensions import check_choice
+from simplezarr.schema.extensions import check_choice
 
 if TYPE_CHECKING:
-    from simplezarr._codecs import Kernel
     from simplezarr.codecs.base import Data
+    from simplezarr.engine.kernels.compressors import Kernel
 
 __all__ = ["NumcodecsBlosc", "NumcodecsCrc32c", "NumcodecsGzip", "NumcodecsZstd"]
 
@@ -84,6 +84,6 @@ class NumcodecsCrc32c(Checksum):
 
 
 def _crc32c() -> "Kernel":
-    from simplezarr import _codecs
+    from simplezarr.engine.kernels import compressors
 
-    return _codecs.crc32c_kernel()
+    return compressors.crc32c_kernel()

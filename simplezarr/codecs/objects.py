@@ -22,7 +22,7 @@ from simplezarr.codecs.extras import extra
 from simplezarr.codecs.filters import check_dtype
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_choice, check_flag, show
+from simplezarr.schema.extensions import check_choice, check_flag, show
 
 __all__ = ["Json2", "MsgPack2", "VLenArray"]
 
@@ -52,9 +52,9 @@ class VLenArray(ArrayBytesCodec):
         _check_type(self.name, spec)
 
     def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
-        from simplezarr import _vlen
+        from simplezarr.engine.kernels import vlen
 
-        items = _vlen.decode_bytes(data, spec.size)
+        items = vlen.decode_bytes(data, spec.size)
         return _filled([np.frombuffer(item, self.dtype) for item in items.tolist()], spec)
 
 

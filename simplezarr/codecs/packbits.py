@@ -18,8 +18,8 @@ from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
 from simplezarr.codecs.configuration import without_nulls
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_choice, check_integer
-from simplezarr.leniency import tolerate
+from simplezarr.schema.extensions import check_choice, check_integer
+from simplezarr.schema.leniency import tolerate
 
 __all__ = ["PackBits"]
 

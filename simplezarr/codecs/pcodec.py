@@ -15,7 +15,7 @@ from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
 from simplezarr.codecs.extras import extra
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_choice, check_integer
+from simplezarr.schema.extensions import check_choice, check_integer
 
 __all__ = ["Pcodec"]
 

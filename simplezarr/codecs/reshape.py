@@ -17,7 +17,7 @@ import numpy as np
 from simplezarr.codecs.base import ArrayArrayCodec, ChunkSpec
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_integer, check_integers, show
+from simplezarr.schema.extensions import check_integer, check_integers, show
 
 __all__ = ["Reshape", "Squeeze"]
 

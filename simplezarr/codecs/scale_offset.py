@@ -16,7 +16,7 @@ from simplezarr.codecs.configuration import as_number, without_nulls
 from simplezarr.codecs.registry import register_codec
 from simplezarr.dtypes import DataType, of_numpy
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import show
+from simplezarr.schema.extensions import show
 
 __all__ = ["ScaleOffset"]
 

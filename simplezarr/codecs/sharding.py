@@ -16,11 +16,12 @@ from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Codec, fit_chain,
 from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.configuration import as_integers
 from simplezarr.codecs.crc32c import Crc32c
-from simplezarr.codecs.registry import MAX_CODECS, as_codec, parse_codecs, placed, register_codec
+from simplezarr.codecs.parse import MAX_CODECS, as_codec, parse_codecs, placed
+from simplezarr.codecs.registry import register_codec
 from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_choice, check_integers, refuse_unknown, show
-from simplezarr.leniency import tolerate
+from simplezarr.schema.extensions import check_choice, check_integers, refuse_unknown, show
+from simplezarr.schema.leniency import tolerate
 
 __all__ = ["Sharding"]
 

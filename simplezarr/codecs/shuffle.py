@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from simplezarr.codecs.base import ChunkSpec, NativeCodec
 from simplezarr.codecs.registry import register_codec
-from simplezarr.extensions import check_integer
+from simplezarr.schema.extensions import check_integer
 
 if TYPE_CHECKING:
-    from simplezarr._codecs import Kernel
+    from simplezarr.engine.kernels.compressors import Kernel
 
 __all__ = ["Shuffle"]
 
@@ -46,6 +46,6 @@ class Shuffle(NativeCodec):
 
     @property
     def kernel(self) -> "Kernel":
-        from simplezarr import _filters
+        from simplezarr.engine.kernels import numcodecs
 
-        return _filters.shuffle_kernel(self.elementsize or 1)
+        return numcodecs.shuffle_kernel(self.elementsize or 1)

@@ -13,8 +13,8 @@ import numpy as np
 from simplezarr.codecs.base import ArrayArrayCodec, ChunkSpec
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_integers, show
-from simplezarr.leniency import tolerate
+from simplezarr.schema.extensions import check_integers, show
+from simplezarr.schema.leniency import tolerate
 
 __all__ = ["Transpose"]
 

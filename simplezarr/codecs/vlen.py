@@ -14,7 +14,7 @@ import numpy as np
 from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.values import assign
+from simplezarr.runtime.runs import assign
 
 __all__ = ["VLenBytes", "VLenUtf8"]
 
@@ -37,17 +37,17 @@ class VLenUtf8(_VLen):
     data_type: ClassVar[str] = "string"
 
     def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
-        from simplezarr import _vlen
+        from simplezarr.engine.kernels import vlen
 
         if array.dtype != spec.dtype.numpy or not array.flags.c_contiguous:
             given, array = array, np.empty(array.shape, spec.dtype.numpy)
             assign(array, given)
-        return _vlen.encode_text(array.reshape(-1))
+        return vlen.encode_text(array.reshape(-1))
 
     def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
-        from simplezarr import _vlen
+        from simplezarr.engine.kernels import vlen
 
-        return _vlen.decode_text(data, spec.size).reshape(spec.shape)
+        return vlen.decode_text(data, spec.size).reshape(spec.shape)
 
 
 @register_codec
@@ -59,11 +59,11 @@ class VLenBytes(_VLen):
     data_type: ClassVar[str] = "bytes"
 
     def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
-        from simplezarr import _vlen
+        from simplezarr.engine.kernels import vlen
 
-        return _vlen.encode_bytes(array.reshape(-1).tolist())
+        return vlen.encode_bytes(array.reshape(-1).tolist())
 
     def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
-        from simplezarr import _vlen
+        from simplezarr.engine.kernels import vlen
 
-        return _vlen.decode_bytes(data, spec.size).reshape(spec.shape)
+        return vlen.decode_bytes(data, spec.size).reshape(spec.shape)

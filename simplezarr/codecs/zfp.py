@@ -16,7 +16,7 @@ from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
 from simplezarr.codecs.extras import extra
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.extensions import check_choice, check_integer, show
+from simplezarr.schema.extensions import check_choice, check_integer, show
 
 __all__ = ["Zfp", "Zfpy"]
 

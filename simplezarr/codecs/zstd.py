@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from simplezarr.codecs.base import NativeCodec
 from simplezarr.codecs.registry import register_codec
-from simplezarr.extensions import check_flag, check_integer
+from simplezarr.schema.extensions import check_flag, check_integer
 
 if TYPE_CHECKING:
-    from simplezarr._codecs import Kernel
+    from simplezarr.engine.kernels.compressors import Kernel
 
 __all__ = ["Zstd"]
 
@@ -37,6 +37,6 @@ class Zstd(NativeCodec):
 
     @property
     def kernel(self) -> "Kernel":
-        from simplezarr import _codecs
+        from simplezarr.engine.kernels import compressors
 
-        return _codecs.zstd_kernel(self.level, self.checksum)
+        return compressors.zstd_kernel(self.level, self.checksum)

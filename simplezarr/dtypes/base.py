@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import as_json, check_integer, show
+from simplezarr.schema.extensions import as_json, check_integer, show
 
 __all__ = [
     "MAX_ITEMSIZE",

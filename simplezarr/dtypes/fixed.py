@@ -21,7 +21,7 @@ from simplezarr.dtypes.base import (
     numbers_to_bytes,
 )
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.extensions import refuse_unknown, show
+from simplezarr.schema.extensions import refuse_unknown, show
 
 __all__ = ["NullTerminated", "Raw", "Utf32"]
 

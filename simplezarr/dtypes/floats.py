@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import show
+from simplezarr.schema.extensions import show
 
 __all__ = ["HEX_DIGITS", "NumberText", "float_from_json", "float_to_json", "may_tie", "round_to_odd"]
 

@@ -13,8 +13,8 @@ import numpy as np
 from simplezarr.dtypes.base import DataType
 from simplezarr.dtypes.floats import NumberText, float_from_json, float_to_json, may_tie
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import refuse_unknown, show
-from simplezarr.leniency import tolerate
+from simplezarr.schema.extensions import refuse_unknown, show
+from simplezarr.schema.leniency import tolerate
 
 __all__ = ["Bool", "Complex", "Float", "Integer", "integer_from_json", "keeps_float"]
 

@@ -18,7 +18,7 @@ import numpy as np
 from simplezarr.dtypes import registry
 from simplezarr.dtypes.base import MAX_ITEMSIZE, DataType, bytes_of, refused_value
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.extensions import check_integers, refuse_unknown, show
+from simplezarr.schema.extensions import check_integers, refuse_unknown, show
 
 __all__ = ["Field", "Struct", "Structured"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from simplezarr.dtypes.base import DataType
 from simplezarr.dtypes.numbers import Bool, Complex, Float, Integer
 from simplezarr.errors import UnsupportedError
-from simplezarr.extensions import parse_extension, remembered, show
+from simplezarr.schema.extensions import parse_extension, remembered, show
 
 __all__ = ["of_numpy", "parse_dtype", "register_dtype"]
 

@@ -17,7 +17,7 @@ from simplezarr.dtypes.base import DataType
 from simplezarr.dtypes.floats import HEX_DIGITS, NumberText, round_to_odd
 from simplezarr.dtypes.numbers import integer_from_json, keeps_float
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.extensions import refuse_unknown, show
+from simplezarr.schema.extensions import refuse_unknown, show
 
 __all__ = ["SmallFloat", "SmallInteger"]
 

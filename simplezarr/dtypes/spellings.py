@@ -11,7 +11,7 @@ import numpy as np
 from simplezarr.dtypes.base import DataType
 from simplezarr.dtypes.registry import of_numpy, parse_dtype
 from simplezarr.errors import UnsupportedError
-from simplezarr.extensions import as_json
+from simplezarr.schema.extensions import as_json
 
 __all__ = ["as_data_type", "depends_on_elements"]
 

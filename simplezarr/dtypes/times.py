@@ -12,7 +12,7 @@ import numpy as np
 from simplezarr.dtypes.base import DataType
 from simplezarr.dtypes.numbers import integer_from_json
 from simplezarr.errors import MetadataError
-from simplezarr.extensions import check_choice, check_integer, refuse_unknown
+from simplezarr.schema.extensions import check_choice, check_integer, refuse_unknown
 
 __all__ = ["Datetime64", "Timedelta64"]
 

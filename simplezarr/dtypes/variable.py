@@ -11,8 +11,8 @@ import numpy as np
 
 from simplezarr.dtypes.base import DataType, as_bytes, base64_of, bytes_of, numbers_to_bytes
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.extensions import refuse_unknown, show
-from simplezarr.leniency import tolerate
+from simplezarr.schema.extensions import refuse_unknown, show
+from simplezarr.schema.leniency import tolerate
 
 __all__ = ["ByteString", "Objects", "String"]
 

@@ -6,10 +6,10 @@
 ['b']
 """
 
+from simplezarr.engine.files.reader import Reader
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, clip_range, names_below
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
-from simplezarr.stores.reader import Reader
 from simplezarr.stores.slow import SlowStore
 from simplezarr.stores.wrapper import WrapperStore
 

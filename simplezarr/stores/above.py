@@ -5,7 +5,7 @@ import stat
 from collections.abc import Sequence
 from contextlib import suppress
 
-from simplezarr._files import file_size
+from simplezarr.engine.files.files import file_size
 from simplezarr.stores.portable import PARTIAL
 
 __all__ = ["enclosing_directory"]

@@ -16,10 +16,10 @@ from contextlib import AbstractContextManager
 from operator import methodcaller
 from typing import TYPE_CHECKING
 
-from simplezarr import executor
-from simplezarr._locks import KeyLock
+from simplezarr.engine.files.reader import Reader, Snapshot, clip_range, read_version
 from simplezarr.errors import ReadOnlyError, TooLargeError, UnsupportedError
-from simplezarr.stores.reader import Reader, Snapshot, clip_range, read_version
+from simplezarr.runtime import executor
+from simplezarr.runtime.key_locks import KeyLock
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -7,13 +7,13 @@ import time
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from simplezarr._files import Descriptor, open_regular
-from simplezarr._replace import HAVE_FILES
+from simplezarr.engine.files.files import Descriptor, open_regular
+from simplezarr.engine.files.reader import Reader, clip_range
+from simplezarr.engine.files.replace import HAVE_FILES
 from simplezarr.stores import portable
-from simplezarr.stores.reader import Reader, clip_range
 
 if TYPE_CHECKING:
-    from simplezarr._files import File
+    from simplezarr.engine.files.files import File
 
 __all__ = ["MISSING", "FileReader", "list_directory", "open_file", "size_of", "status"]
 

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from simplezarr._files import file_bytes, file_size
-from simplezarr._locks import KeyLock
-from simplezarr._replace import HAVE_FILES
+from simplezarr.engine.files.files import file_bytes, file_size
+from simplezarr.engine.files.reader import Reader
+from simplezarr.engine.files.replace import HAVE_FILES
+from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.above import enclosing_directory
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, reads_by, too_large, wait_for_locks
 from simplezarr.stores.file_reader import MISSING, FileReader, list_directory, open_file, size_of, status
 from simplezarr.stores.portable import PARTIAL, is_inside
-from simplezarr.stores.reader import Reader
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -28,7 +28,14 @@ _DIRECTORY, _VALUE, _TEMPORARY, _OTHER = range(4)
 _Names = list[tuple[str, int]]  # with what each is
 
 if HAVE_FILES:
-    from simplezarr._replace import FileLock, discard, is_abandoned, remove_file, remove_tree, temporary_name
+    from simplezarr.engine.files.replace import (
+        FileLock,
+        discard,
+        is_abandoned,
+        remove_file,
+        remove_tree,
+        temporary_name,
+    )
 else:  # Windows
     from simplezarr.stores.portable import (  # type: ignore[assignment]
         FileLock,

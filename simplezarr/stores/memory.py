@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from simplezarr._locks import KeyLock
-from simplezarr._worker import bytes_of
+from simplezarr.engine.files.reader import Reader, Snapshot
+from simplezarr.engine.kernels.context import bytes_of
+from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.base import (
     Store,
     byte_view,
@@ -16,7 +17,6 @@ from simplezarr.stores.base import (
     reads_by,
     wait_for_locks,
 )
-from simplezarr.stores.reader import Reader, Snapshot
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -9,7 +9,7 @@ from contextlib import suppress
 from errno import EISDIR, ENOENT, ENOTDIR, EPERM
 from typing import TYPE_CHECKING
 
-from simplezarr._locks import KeyLock
+from simplezarr.runtime.key_locks import KeyLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,8 +4,8 @@ import time
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from simplezarr.engine.files.reader import Reader
 from simplezarr.stores.base import Store, byte_view, reads_by
-from simplezarr.stores.reader import Reader
 from simplezarr.stores.wrapper import WrapperStore
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from simplezarr.engine.files.reader import Reader
 from simplezarr.stores.base import Store, reads_by
-from simplezarr.stores.reader import Reader
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

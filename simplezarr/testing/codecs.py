@@ -9,8 +9,8 @@ import numpy as np
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec
 from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.executor import run
-from simplezarr.leniency import collect
+from simplezarr.runtime.executor import run
+from simplezarr.schema.leniency import collect
 from simplezarr.testing.common import cut, fail, failing
 
 __all__ = ["check_codec"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr.errors import ChangedError, ReadOnlyError, UnsupportedError
-from simplezarr.executor import run
+from simplezarr.runtime.executor import run
 from simplezarr.stores.base import Store
 from simplezarr.testing.common import cut, fail, failing
 

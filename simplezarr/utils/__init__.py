@@ -7,7 +7,7 @@
 Report(problems=(), nodes=2, chunks=3, nbytes=51)
 """
 
-from simplezarr.utils.checking import check
-from simplezarr.utils.report import Problem, Report
+from simplezarr.tools.check.check import check
+from simplezarr.tools.check.report import Problem, Report
 
 __all__ = ["Problem", "Report", "check"]

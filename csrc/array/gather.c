@@ -1,0 +1,91 @@
+#include "array/gather.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "array/copy.h"
+
+/* A contiguous piece of the box that is worth a call for each point. */
+#define RUN ((ptrdiff_t)64)
+
+typedef struct {
+  uint64_t half[2];
+} item16;
+
+#define GATHER_ITEMS(type)                        \
+  for (i = 0; i < p->n; i++) {                    \
+    type item;                                    \
+    memcpy(&item, src + p->src[i], sizeof(type)); \
+    memcpy(dst + p->dst[i], &item, sizeof(type)); \
+  }                                               \
+  break
+
+/* One element for each point. */
+static void gather_items(const sz_points *p, char *dst, const char *src, size_t itemsize) {
+  ptrdiff_t i;
+  switch (itemsize) {
+    case 1: GATHER_ITEMS(uint8_t);
+    case 2: GATHER_ITEMS(uint16_t);
+    case 4: GATHER_ITEMS(uint32_t);
+    case 8: GATHER_ITEMS(uint64_t);
+    case 16: GATHER_ITEMS(item16);
+    default:
+      for (i = 0; i < p->n; i++) memcpy(dst + p->dst[i], src + p->src[i], itemsize);
+  }
+}
+
+typedef struct {
+  int ndim, items; /* items: the points are the inner loop, and the box is walked around it */
+  const ptrdiff_t *shape, *dst_strides, *src_strides;
+  size_t itemsize;
+} job;
+
+/* Axes d, d + 1, … of the box around the points of one list. */
+static void gather_box(const job *j, const sz_points *p, int d, char *dst, const char *src) {
+  ptrdiff_t k;
+  if (d == j->ndim) {
+    gather_items(p, dst, src, j->itemsize);
+    return;
+  }
+  for (k = 0; k < j->shape[d]; k++)
+    gather_box(j, p, d + 1, dst + k * j->dst_strides[d], src + k * j->src_strides[d]);
+}
+
+static void gather_lists(const job *j, int nlists, const sz_points *lists, char *dst, const char *src) {
+  ptrdiff_t i;
+  if (nlists == 0) {
+    sz_copy(j->ndim, j->shape, dst, j->dst_strides, src, j->src_strides, j->itemsize, SZ_AS_IS);
+  } else if (nlists == 1 && j->items) {
+    gather_box(j, lists, 0, dst, src);
+  } else {
+    for (i = 0; i < lists->n; i++)
+      gather_lists(j, nlists - 1, lists + 1, dst + lists->dst[i], src + lists->src[i]);
+  }
+}
+
+void sz_gather(int nlists, const sz_points *lists, int ndim, const ptrdiff_t *shape, char *dst,
+               const ptrdiff_t *dst_strides, const char *src, const ptrdiff_t *src_strides, size_t itemsize) {
+  job j = {ndim, 0, shape, dst_strides, src_strides, itemsize};
+  ptrdiff_t run = (ptrdiff_t)itemsize;
+  int d;
+  for (d = 0; d < ndim; d++)
+    if (shape[d] == 0) return;
+  for (d = ndim - 1; d >= 0; d--) {
+    if (shape[d] == 1) continue;
+    if (src_strides[d] != run || dst_strides[d] != run) break;
+    run *= shape[d];
+  }
+  j.items = d >= 0 ? run < RUN : run == (ptrdiff_t)itemsize; /* d < 0: the box is one run */
+  gather_lists(&j, nlists, lists, dst, src);
+}
+
+void sz_gather_fill(int nlists, const sz_points *lists, int ndim, const ptrdiff_t *shape, char *dst,
+                    const ptrdiff_t *dst_strides, const char *value, size_t itemsize) {
+  ptrdiff_t i;
+  if (nlists == 0) {
+    sz_fill(ndim, shape, dst, dst_strides, value, itemsize);
+    return;
+  }
+  for (i = 0; i < lists->n; i++)
+    sz_gather_fill(nlists - 1, lists + 1, ndim, shape, dst + lists->dst[i], dst_strides, value, itemsize);
+}

@@ -1,0 +1,349 @@
+#include "codecs/blosc1.h"
+
+#include <string.h>
+
+#include "memory/pages.h"
+#include "codecs/snappy.h"
+#include "status.h"
+#include "codecs/vendor.h"
+#include "codecs/zstd.h"
+
+enum { HEADER = 16, VERSION = 2, STREAM_VERSION = 1 };
+enum { SHUFFLED = 0x01, STORED = 0x02, BITSHUFFLED = 0x04, RESERVED = 0x08, NOT_SPLIT = 0x10 };
+enum { FORMAT_BLOSCLZ, FORMAT_LZ4, FORMAT_SNAPPY, FORMAT_ZLIB, FORMAT_ZSTD };
+/* c-blosc 1 stores less than SMALLEST bytes as they are, and splits a block only into streams of at least as many
+ * elements, one per byte of a type of at most MOST_STREAMS bytes. */
+enum { SMALLEST = 128, MOST_STREAMS = 16 };
+static const int32_t LARGEST_BLOCK = (INT32_MAX - 255 * 4) / 3;
+static const size_t LARGEST_INPUT = INT32_MAX - HEADER;
+
+static uint32_t load(const char *p) {
+  unsigned char b[4];
+  memcpy(b, p, sizeof b);
+  return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+static void store(char *p, size_t value) {
+  const unsigned char b[4] = {(unsigned char)value, (unsigned char)(value >> 8), (unsigned char)(value >> 16),
+                              (unsigned char)(value >> 24)};
+  memcpy(p, b, sizeof b);
+}
+
+void sz_blosc1_init(void) {
+  const char in[16] = {0};
+  char out[16];
+  blosc2_shuffle(2, sizeof in, in, out);
+}
+
+/* The streams of a container that is not stored: what makes them, and where each block starts. */
+static int check_blocks(const char *src, size_t n, int flags, const sz_blosc1 *h) {
+  if (h->format > FORMAT_ZSTD || src[1] != STREAM_VERSION) return SZ_CORRUPT;
+  if (flags & SHUFFLED && flags & BITSHUFFLED) return SZ_CORRUPT;
+  if (h->split && h->blocksize % h->typesize != 0) return SZ_CORRUPT;
+  const size_t blocks = (size_t)h->nblocks, first = HEADER + 4 * blocks;
+  if (blocks > (n - HEADER) / 4) return SZ_CORRUPT;
+  for (size_t i = 0; i < blocks; i++) {
+    const size_t start = load(src + HEADER + 4 * i);
+    if (start < first || start > n - 4) return SZ_CORRUPT;
+  }
+  return SZ_OK;
+}
+
+int sz_blosc1_open(const char *src, size_t n, sz_blosc1 *header) {
+  enum { PIECE = 1 << 18 };
+  if (n < HEADER) return SZ_TRUNCATED;
+  const int flags = (unsigned char)src[2];
+  const uint32_t nbytes = load(src + 4), blocksize = load(src + 8), cbytes = load(src + 12);
+  if (src[0] != VERSION || flags & RESERVED || cbytes < HEADER || nbytes > LARGEST_INPUT) return SZ_CORRUPT;
+  if (cbytes > n) return SZ_TRUNCATED;
+  *header = (sz_blosc1){.format = flags >> 5, .stored = (flags & STORED) != 0, .typesize = (unsigned char)src[3],
+                        .nbytes = (int32_t)nbytes};
+  if (nbytes == 0) return cbytes < n ? SZ_TRAILING : SZ_OK;
+  if (blocksize == 0 || blocksize > nbytes || header->typesize == 0) return SZ_CORRUPT;
+  header->blocksize = (int32_t)blocksize;
+  if (header->stored) {
+    if (cbytes - HEADER != nbytes) return SZ_CORRUPT;
+    /* Blocks mean nothing here; c-blosc may write them as small as a byte. */
+    header->blocksize = nbytes < PIECE ? (int32_t)nbytes : PIECE;
+  } else if (flags & SHUFFLED) {
+    header->shuffle = SZ_SHUFFLE;
+  } else if (flags & BITSHUFFLED) {
+    header->shuffle = SZ_BITSHUFFLE;
+  }
+  header->nblocks = (header->nbytes - 1) / header->blocksize + 1;
+  header->split = !header->stored && !(flags & NOT_SPLIT) && header->typesize <= MOST_STREAMS &&
+                  header->blocksize / header->typesize >= SMALLEST;
+  const int status = header->stored ? SZ_OK : check_blocks(src, cbytes, flags, header);
+  return status == SZ_OK && cbytes < n ? SZ_TRAILING : status;
+}
+
+int32_t sz_blosc1_block_size(const sz_blosc1 *header, int32_t i) {
+  const int32_t left = header->nbytes - i * header->blocksize;
+  return left < header->blocksize ? left : header->blocksize;
+}
+
+/* blosclz adds up a match's length in an int, 255 for each byte of ones: a run of 2^31 / 255 of them would overflow it,
+ * and no match is that long. */
+static int overflows_blosclz(const char *src, size_t n) {
+  enum { LONGEST = 1 << 23 };
+  size_t run = 0;
+  for (size_t i = 0; n > LONGEST && i < n; i++) {
+    run = (unsigned char)src[i] == 255 ? run + 1 : 0;
+    if (run > LONGEST) return 1;
+  }
+  return 0;
+}
+
+static int decode_zlib(const char *src, size_t n, char *dst, size_t size) {
+  size_t got = size;
+  const int32_t status = zng_uncompress((uint8_t *)dst, &got, (const uint8_t *)src, n);
+  if (status == SZ_Z_MEM_ERROR) return SZ_NO_MEMORY;
+  return status == SZ_Z_OK && got == size ? SZ_OK : SZ_CORRUPT;
+}
+
+static int decode_zstd(const char *src, size_t n, char *dst, size_t size, ZSTD_DCtx *context) {
+  const size_t got = ZSTD_decompressDCtx(context, dst, size, src, n);
+  if (ZSTD_isError(got) && ZSTD_getErrorCode(got) == SZ_ZSTD_ERROR_MEMORY) return SZ_NO_MEMORY;
+  return got == size ? SZ_OK : SZ_CORRUPT;
+}
+
+/* One stream of n bytes into exactly `size` bytes. Both fit an int: they lie in a container of less than 2 GiB. */
+static int decode_stream(int format, const char *src, size_t n, char *dst, size_t size, void *zstd) {
+  switch (format) {
+    case FORMAT_BLOSCLZ:
+      if (overflows_blosclz(src, n)) return SZ_CORRUPT;
+      return blosclz_decompress(src, (int)n, dst, (int)size) == (int)size ? SZ_OK : SZ_CORRUPT;
+    case FORMAT_LZ4: return LZ4_decompress_safe(src, dst, (int)n, (int)size) == (int)size ? SZ_OK : SZ_CORRUPT;
+    case FORMAT_SNAPPY: return sz_snappy_decode(src, n, dst, size);
+    case FORMAT_ZLIB: return decode_zlib(src, n, dst, size);
+    case FORMAT_ZSTD: return decode_zstd(src, n, dst, size, zstd);
+    default: return SZ_UNSUPPORTED;
+  }
+}
+
+/* The streams from `at` on, `streams` of them of `size` decoded bytes each. */
+static int decode_streams(const char *src, size_t n, size_t at, int format, size_t streams, size_t size, char *dst,
+                          void *zstd) {
+  for (size_t i = 0; i < streams; i++, dst += size) {
+    if (at > n || n - at < 4) return SZ_CORRUPT;
+    const size_t length = load(src + at);
+    at += 4;
+    if (length > n - at || length > size) return SZ_CORRUPT;
+    if (length == size) {
+      memcpy(dst, src + at, size);
+    } else {
+      const int status = decode_stream(format, src + at, length, dst, size, zstd);
+      if (status != SZ_OK) return status;
+    }
+    at += length;
+  }
+  return SZ_OK;
+}
+
+/* The filter that was used on a block. A byte type has nothing to shuffle, and c-blosc 1 leaves blocks alone whose
+ * elements don't come in eights. */
+static int block_filter(int shuffle, int32_t typesize, int32_t size) {
+  if (shuffle == SZ_SHUFFLE) return typesize > 1 ? SZ_SHUFFLE : SZ_NOSHUFFLE;
+  if (shuffle == SZ_BITSHUFFLE) return size >= typesize && size / typesize % 8 == 0 ? SZ_BITSHUFFLE : SZ_NOSHUFFLE;
+  return SZ_NOSHUFFLE;
+}
+
+int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, int32_t i, char *dst, char *tmp,
+                           void *zstd) {
+  const int32_t size = sz_blosc1_block_size(header, i);
+  if (header->stored) {
+    sz_move(dst, src + HEADER + (size_t)i * (size_t)header->blocksize, (size_t)size);
+    return SZ_OK;
+  }
+  const int filter = block_filter(header->shuffle, header->typesize, size);
+  const size_t streams = header->split && size == header->blocksize ? (size_t)header->typesize : 1;
+  const int status = decode_streams(src, n, load(src + HEADER + 4 * (size_t)i), header->format, streams,
+                                    (size_t)size / streams, filter == SZ_NOSHUFFLE ? dst : tmp, zstd);
+  if (status != SZ_OK) return status;
+  int32_t done = size;
+  if (filter == SZ_SHUFFLE) done = blosc2_unshuffle(header->typesize, size, tmp, dst);
+  if (filter == SZ_BITSHUFFLE) done = blosc2_bitunshuffle(header->typesize, size, tmp, dst);
+  return done < 0 ? SZ_NO_MEMORY : SZ_OK;
+}
+
+size_t sz_blosc1_bound(size_t nbytes) { return nbytes + HEADER; }
+
+/* Blocks that stay in the second-level cache while a reader decodes and places them; larger ones only where much is
+ * gained: by the slow compressors at high levels, and by the fast ones whose blocks are split (in streams of less than
+ * 128 KiB they find matches that make the data hardly smaller and decoding slower). */
+static int32_t automatic_blocksize(int compressor, int level, int shuffle, int typesize) {
+  static const unsigned char SHIFT[10] = {17, 15, 16, 16, 17, 17, 18, 18, 18, 18};
+  const int fast = compressor == SZ_LZ4 || compressor == SZ_BLOSCLZ;
+  if (level < 0 || level > 9) level = 5;
+  if (fast && shuffle != SZ_NOSHUFFLE && typesize <= MOST_STREAMS) return (int32_t)(typesize < 4 ? typesize : 4) << 17;
+  return (int32_t)1 << (SHIFT[level] + (!fast && level != 0));
+}
+
+/* A multiple of 8 elements, so that bits can be shuffled; where all elements fit in one block, of whole elements. */
+static int32_t choose_blocksize(size_t n, int compressor, int level, int shuffle, int typesize, int32_t wanted) {
+  const int32_t step = 8 * typesize, total = (int32_t)n;
+  int32_t size = wanted > 0 ? wanted : automatic_blocksize(compressor, level, shuffle, typesize);
+  if (size < SMALLEST) size = SMALLEST;
+  if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
+  if (size >= total && (shuffle != SZ_BITSHUFFLE || total < step))
+    return total > typesize ? total / typesize * typesize : total;
+  if (size > total) size = total;
+  if (size < step) size = step < total ? step : total;
+  return size >= step ? size / step * step : size;
+}
+
+size_t sz_blosc1_scratch(size_t n, int level, int typesize, int compressor, int32_t blocksize) {
+  if (n == 0 || n > LARGEST_INPUT) return 1;
+  return (size_t)choose_blocksize(n, compressor, level, SZ_SHUFFLE, typesize, blocksize);
+}
+
+/* One stream per byte of the type, as c-blosc 1 does it for all but zstd: shuffled bytes of one significance are much
+ * alike, and streams without order are given up soon. */
+static size_t choose_streams(int compressor, int shuffle, int typesize, int32_t blocksize) {
+  const int worth = compressor != SZ_ZSTD && shuffle != SZ_NOSHUFFLE;
+  return worth && typesize <= MOST_STREAMS && blocksize / typesize >= SMALLEST ? (size_t)typesize : 1;
+}
+
+/* What the streams of a container are made with: `streams` of them for a whole block. */
+typedef struct {
+  int compressor, level, shuffle;
+  size_t streams;
+  int32_t typesize;
+  char *scratch;
+  ZSTD_CCtx *zstd;
+  const sz_pause *pause;
+} encoder;
+
+static int format_of(int compressor) {
+  switch (compressor) {
+    case SZ_BLOSCLZ: return FORMAT_BLOSCLZ;
+    case SZ_LZ4: case SZ_LZ4HC: return FORMAT_LZ4;
+    case SZ_ZLIB: return FORMAT_ZLIB;
+    case SZ_ZSTD: return FORMAT_ZSTD;
+    default: return -1;
+  }
+}
+
+static int encode_zlib(int level, const char *src, size_t n, char *dst, size_t capacity, size_t *size) {
+  size_t length = capacity;
+  const int32_t status = zng_compress2((uint8_t *)dst, &length, (const uint8_t *)src, n, level);
+  *size = status == SZ_Z_OK ? length : 0;
+  return status == SZ_Z_MEM_ERROR ? SZ_NO_MEMORY : SZ_OK;
+}
+
+/* The levels of c-blosc 1, as zstd's. */
+static int encode_zstd(const encoder *e, const char *src, size_t n, char *dst, size_t capacity, size_t *size) {
+  size_t length = capacity;
+  const int level = e->level < 9 ? 2 * e->level - 1 : 22;
+  const int status = sz_zstd_encode(e->zstd, level, 0, src, n, dst, &length, e->pause);
+  *size = status == SZ_OK ? length : 0;
+  return status == SZ_TOO_LONG ? SZ_OK : status;
+}
+
+/* One stream; *size 0 where it does not fit the capacity. */
+static int encode_stream(const encoder *e, const char *src, size_t n, char *dst, size_t capacity, size_t *size) {
+  const int length = (int)n, room = (int)capacity;
+  int done = 0;
+  switch (e->compressor) {
+    case SZ_BLOSCLZ:
+      if (n >= SMALLEST) done = blosclz_compress(e->level, src, length, dst, room, NULL);
+      break;
+    case SZ_LZ4: done = LZ4_compress_fast(src, dst, length, room, 10 - e->level); break;
+    case SZ_LZ4HC: done = LZ4_compress_HC(src, dst, length, room, e->level); break;
+    case SZ_ZLIB: return encode_zlib(e->level, src, n, dst, capacity, size);
+    default: return encode_zstd(e, src, n, dst, capacity, size);
+  }
+  *size = done > 0 ? (size_t)done : 0;
+  return SZ_OK;
+}
+
+static int filter_block(const encoder *e, const char *src, int32_t n, const char **filtered) {
+  int32_t done = n;
+  *filtered = e->scratch;
+  switch (block_filter(e->shuffle, e->typesize, n)) {
+    case SZ_SHUFFLE: done = blosc2_shuffle(e->typesize, n, src, e->scratch); break;
+    case SZ_BITSHUFFLE: done = blosc2_bitshuffle(e->typesize, n, src, e->scratch); break;
+    default: *filtered = src;
+  }
+  return done < 0 ? SZ_NO_MEMORY : SZ_OK;
+}
+
+/* n filtered bytes as streams of equal size, each behind its length, and raw where that is shorter. *size 0 where
+ * `capacity` bytes are too few. */
+static int encode_streams(const encoder *e, const char *src, size_t n, size_t streams, char *dst, size_t capacity,
+                          size_t *size) {
+  const size_t raw = n / streams;
+  size_t at = 0;
+  *size = 0;
+  for (size_t i = 0; i < streams; i++, src += raw) {
+    if (capacity - at < 5) return SZ_OK;
+    at += 4;
+    const size_t room = capacity - at < raw ? capacity - at : raw - 1;
+    size_t length = 0;
+    const int status = room > 0 ? encode_stream(e, src, raw, dst + at, room, &length) : SZ_OK;
+    if (status != SZ_OK) return status;
+    if (length == 0) {
+      if (capacity - at < raw) return SZ_OK;
+      length = raw;
+      sz_move(dst + at, src, raw);
+    }
+    store(dst + at - 4, length);
+    at += length;
+  }
+  *size = at;
+  return SZ_OK;
+}
+
+/* The table of block starts and the blocks, behind the header. *size 0 where they would take more than the data. */
+static int encode_blocks(const encoder *e, const char *src, size_t n, int32_t blocksize, char *dst, size_t *size) {
+  const size_t step = (size_t)blocksize, blocks = (n - 1) / step + 1, limit = n + HEADER;
+  size_t at = HEADER + 4 * blocks;
+  *size = 0;
+  for (size_t i = 0; i < blocks; i++) {
+    const size_t left = n - i * step;
+    const size_t length = left < step ? left : step;
+    const char *filtered;
+    size_t written = 0;
+    if (at >= limit) return SZ_OK;
+    int status = filter_block(e, src + i * step, (int32_t)length, &filtered);
+    if (status == SZ_OK)
+      status = encode_streams(e, filtered, length, length == step ? e->streams : 1, dst + at, limit - at, &written);
+    if (status == SZ_OK) status = sz_look(e->pause);
+    if (status != SZ_OK || written == 0) return status;
+    store(dst + HEADER + 4 * i, at);
+    at += written;
+  }
+  *size = at;
+  return SZ_OK;
+}
+
+int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int shuffle, int typesize, int32_t blocksize,
+                     char *scratch, void *zstd, const sz_pause *pause, char *dst, size_t *size) {
+  const int format = format_of(compressor);
+  if (format < 0 || n > LARGEST_INPUT) return SZ_UNSUPPORTED;
+  if (typesize < 1 || typesize > 255 || level < 0 || level > 9) return SZ_UNSUPPORTED;
+  const int32_t block = n == 0 ? 1 : choose_blocksize(n, compressor, level, shuffle, typesize, blocksize);
+  const size_t streams = choose_streams(compressor, shuffle, typesize, block);
+  int flags = format << 5 | (streams > 1 ? 0 : NOT_SPLIT);
+  if (shuffle != SZ_NOSHUFFLE) flags |= shuffle == SZ_SHUFFLE ? SHUFFLED : BITSHUFFLED;
+  *size = 0;
+  if (level > 0 && n >= SMALLEST) {
+    const encoder e = {compressor, level, shuffle, streams, typesize, scratch, zstd, pause};
+    if (compressor == SZ_ZSTD && zstd == NULL) return SZ_NO_MEMORY;
+    const int status = encode_blocks(&e, src, n, block, dst, size);
+    if (status != SZ_OK) return status;
+  }
+  if (*size == 0) {
+    flags |= STORED;
+    if (n > 0) sz_move(dst + HEADER, src, n);
+    *size = n + HEADER;
+  }
+  dst[0] = VERSION;
+  dst[1] = STREAM_VERSION;
+  dst[2] = (char)flags;
+  dst[3] = (char)typesize;
+  store(dst + 4, n);
+  store(dst + 8, (size_t)block);
+  store(dst + 12, *size);
+  return SZ_OK;
+}

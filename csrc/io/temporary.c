@@ -1,0 +1,163 @@
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* flock and O_NOFOLLOW also under -std=c11 */
+#endif
+#if !defined(_FILE_OFFSET_BITS)
+#define _FILE_OFFSET_BITS 64
+#endif
+#include "io/temporary.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "io/files.h"
+#include "status.h"
+
+enum { NAME_BYTES = 255, KEPT_BYTES = 200, SUFFIX_BYTES = 8 /* ".partial" */, DIGEST_BYTES = 28 };
+
+int sz_is_temporary(const char *name) {
+  const size_t n = strlen(name);
+  return n >= SUFFIX_BYTES && memcmp(name + n - SUFFIX_BYTES, ".partial", SUFFIX_BYTES) == 0;
+}
+
+static uint64_t hash_name(const char *name) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (; *name != '\0'; name++) hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
+  return hash;
+}
+
+int sz_name_temporary(const char *object, int second, char *path) {
+  const size_t all = strlen(object);
+  size_t before = all;
+  while (before > 0 && object[before - 1] != '/') before--;
+  const char *name = object + before;
+  const size_t n = all - before;
+  size_t kept = n < KEPT_BYTES ? n : KEPT_BYTES;
+  if (before + n + SUFFIX_BYTES >= SZ_PATH_BYTES || before + kept + DIGEST_BYTES >= SZ_PATH_BYTES) {
+    errno = ENAMETOOLONG;
+    return SZ_IO;
+  }
+  if (n + SUFFIX_BYTES <= NAME_BYTES && !second) {
+    memcpy(path, object, before + n);
+    memcpy(path + before + n, ".partial", SUFFIX_BYTES + 1);
+    return SZ_OK;
+  }
+  memcpy(path, object, before + kept);
+  while (kept < n && kept > 0 && ((unsigned char)name[kept] & 0xc0) == 0x80) kept--;
+  const char *end = n + SUFFIX_BYTES > NAME_BYTES && second ? ".2.partial" : ".partial";
+  snprintf(path + before + kept, DIGEST_BYTES, ".%016llx%s", (unsigned long long)hash_name(name), end);
+  return SZ_OK;
+}
+
+#if SZ_HAVE_FILES
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FIRST_PAUSE = 20000, LONGEST_PAUSE = 1000000, PATIENCE = 50000000 }; /* nanoseconds */
+
+/* The kernel does not wait for the lock: the threads that help a job get no signals, and must see when it
+ * has failed. */
+int sz_lock_file(int fd, int wait) {
+  struct timespec pause = {0, FIRST_PAUSE};
+  for (long waited = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited += pause.tv_nsec) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK || !wait) return SZ_IO;
+    if (waited > PATIENCE) errno = EINTR;
+    if (errno == EINTR || nanosleep(&pause, NULL) != 0) return SZ_IO;
+    if (pause.tv_nsec < LONGEST_PAUSE) pause.tv_nsec *= 2;
+  }
+  return SZ_OK;
+}
+
+static int is_missing(int error) { return error == ENOENT || error == ENOTDIR; }
+
+int sz_is_current(int at, const char *name, int fd, struct stat *status) {
+  struct stat named;
+  if (fstat(fd, status) != 0) return -1;
+  if (fstatat(at, name, &named, AT_SYMLINK_NOFOLLOW) != 0) return is_missing(errno) ? 0 : -1;
+  return status->st_ino == named.st_ino && status->st_dev == named.st_dev;
+}
+
+static int remove_name(int at, const char *name) {
+  if (unlinkat(at, name, 0) == 0) return 1;
+  return is_missing(errno) ? 0 : SZ_IO;
+}
+
+static int open_as(int at, const char *name, int mode) {
+  int fd;
+  do fd = openat(at, name, mode | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+  while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+/* Open a temporary file to lock it, which network file systems allow only if it can be written.
+ * A descriptor; -1 with errno ENOENT: there is none. */
+static int open_temporary(int at, const char *name) {
+  int fd = open_as(at, name, O_RDWR);
+  if (fd < 0 && (errno == EACCES || errno == EROFS || errno == EISDIR)) fd = open_as(at, name, O_RDONLY);
+  if (fd < 0 && errno == ENOTDIR) errno = ENOENT;
+  return fd;
+}
+
+int sz_discard(int at, const char *name, int wait) {
+  struct stat status;
+  if (fstatat(at, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return is_missing(errno) ? 0 : SZ_IO;
+  if (S_ISDIR(status.st_mode)) return 0;
+  if (!S_ISREG(status.st_mode)) return remove_name(at, name);
+  const int fd = open_temporary(at, name);
+  if (fd < 0) return errno == ENOENT ? 0 : SZ_IO;
+  int done = sz_lock_file(fd, wait);
+  if (done == SZ_OK) done = sz_is_current(at, name, fd, &status);
+  if (done == 1) done = remove_name(at, name);
+  const int error = errno;
+  close(fd);
+  errno = error;
+  return done;
+}
+
+int sz_is_abandoned(int at, const char *name) {
+  struct stat status;
+  const int fd = open_temporary(at, name);
+  if (fd < 0) return errno != ENOENT; /* a link or a socket, which no writer makes */
+  int done = sz_lock_file(fd, 0);
+  if (done == SZ_OK)
+    done = sz_is_current(at, name, fd, &status);
+  else if (errno == EWOULDBLOCK)
+    done = 0;
+  const int error = errno;
+  close(fd);
+  errno = error;
+  return done;
+}
+#else
+static int refuse(void) {
+  errno = ENOSYS;
+  return SZ_IO;
+}
+
+int sz_lock_file(int fd, int wait) {
+  (void)fd, (void)wait;
+  return refuse();
+}
+
+int sz_is_current(int at, const char *name, int fd, struct stat *status) {
+  (void)at, (void)name, (void)fd, (void)status;
+  refuse();
+  return -1;
+}
+
+int sz_discard(int at, const char *name, int wait) {
+  (void)at, (void)name, (void)wait;
+  return refuse();
+}
+
+int sz_is_abandoned(int at, const char *name) {
+  (void)at, (void)name;
+  refuse();
+  return -1;
+}
+#endif

@@ -1,0 +1,293 @@
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* fdopendir, O_NOFOLLOW and d_type also under -std=c11 */
+#endif
+#if !defined(_FILE_OFFSET_BITS)
+#define _FILE_OFFSET_BITS 64
+#endif
+#include "io/tree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/directories.h"
+#include "status.h"
+#include "io/temporary.h"
+
+void sz_tree_begin(sz_tree *tree, int parent, const char *name) {
+  *tree = (sz_tree){.parent = parent, .name = name};
+}
+
+#if SZ_HAVE_FILES
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+enum { MOST_OPEN = 32, MOST_STEPS = 512, MOST_RESTARTS = 1000 };
+enum { TEMPORARY = 't', FILES = 'f', DIRECTORIES = 'd' }; /* in this order */
+
+static void close_quietly(int fd) {
+  if (fd < 0) return;
+  const int error = errno;
+  close(fd);
+  errno = error;
+}
+
+static int open_directory(int at, const char *name) {
+  int fd;
+  do fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+/* ------------------------------------------------------------ the names in a directory */
+
+static int kind_of(int fd, const struct dirent *entry) {
+  struct stat status;
+  int directory;
+#if defined(DT_DIR) && defined(DT_UNKNOWN)
+  directory = entry->d_type == DT_DIR;
+  if (entry->d_type == DT_UNKNOWN)
+#endif
+    directory = fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
+  return directory ? DIRECTORIES : sz_is_temporary(entry->d_name) ? TEMPORARY : FILES;
+}
+
+static int add_name(sz_level *level, int kind, const char *name) {
+  const size_t n = strlen(name) + 2;
+  if (level->used + n > level->room) {
+    const size_t room = 2 * level->room + n + 200;
+    char *names = realloc(level->names, room);
+    if (names == NULL) return SZ_NO_MEMORY;
+    level->names = names;
+    level->room = room;
+  }
+  level->names[level->used] = (char)kind;
+  memcpy(level->names + level->used + 1, name, n - 1);
+  level->used += n;
+  return SZ_OK;
+}
+
+/* Read all names at once: what is removed while a directory is being read may hide other names. */
+static int read_names(sz_level *level) {
+  const int fd = open_directory(level->fd, ".");
+  DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+  if (directory == NULL) {
+    close_quietly(fd);
+    return errno == ENOENT ? SZ_OK : SZ_IO; /* removed meanwhile */
+  }
+  int status = SZ_OK;
+  for (const struct dirent *entry; errno = 0, status == SZ_OK && (entry = readdir(directory)) != NULL;)
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+      status = add_name(level, kind_of(fd, entry), entry->d_name);
+  if (status == SZ_OK && errno != 0 && errno != ENOENT) status = SZ_IO;
+  const int error = errno;
+  closedir(directory);
+  errno = error;
+  return status;
+}
+
+/* ------------------------------------------------------------ levels */
+
+static void pop(sz_tree *tree) {
+  sz_level *level = &tree->levels[--tree->n];
+  close_quietly(level->fd);
+  free(level->names);
+}
+
+/* Go down into an open directory, which belongs to the tree from here on. */
+static int push(sz_tree *tree, int fd) {
+  struct stat status;
+  if (tree->n == tree->room) {
+    const size_t room = 2 * tree->room + 16;
+    sz_level *levels = realloc(tree->levels, room * sizeof *levels);
+    if (levels == NULL) {
+      close(fd);
+      return SZ_NO_MEMORY;
+    }
+    tree->levels = levels;
+    tree->room = room;
+  }
+  sz_level *level = &tree->levels[tree->n++];
+  *level = (sz_level){.fd = fd, .kind = TEMPORARY};
+  if (fstat(fd, &status) != 0) return SZ_IO;
+  level->device = (uint64_t)status.st_dev;
+  level->inode = (uint64_t)status.st_ino;
+  if (tree->n > MOST_OPEN) {
+    sz_level *above = &tree->levels[tree->n - 1 - MOST_OPEN];
+    close_quietly(above->fd);
+    above->fd = -1;
+  }
+  return read_names(level);
+}
+
+/* Find a directory again from the one below it. 0: that has been moved to another place. */
+static int reopen(sz_level *level, const sz_level *below) {
+  struct stat status;
+  if (level->fd >= 0) return 1;
+  const int fd = open_directory(below->fd, "..");
+  if (fd < 0) return errno == ENOENT ? 0 : SZ_IO;
+  if (fstat(fd, &status) != 0 || (uint64_t)status.st_dev != level->device ||
+      (uint64_t)status.st_ino != level->inode) {
+    close(fd);
+    return 0;
+  }
+  level->fd = fd;
+  return 1;
+}
+
+static int begin_anew(sz_tree *tree) {
+  while (tree->n > 0) pop(tree);
+  if (++tree->restarts <= MOST_RESTARTS) return SZ_OK;
+  errno = EBUSY;
+  return SZ_IO;
+}
+
+/* Leave an empty directory, and remove it. */
+static int leave(sz_tree *tree) {
+  sz_level *level = &tree->levels[tree->n - 1];
+  if (tree->n == 1) {
+    if (tree->name != NULL) sz_remove_directory(tree->parent, tree->name);
+    pop(tree);
+    return SZ_OK;
+  }
+  sz_level *above = level - 1;
+  const int found = reopen(above, level);
+  if (found == 0) return begin_anew(tree);
+  if (found < 0) return SZ_IO;
+  pop(tree);
+  sz_remove_directory(above->fd, above->names + above->next + 1); /* unless others have written there */
+  above->next += strlen(above->names + above->next) + 1;
+  return SZ_OK;
+}
+
+/* ------------------------------------------------------------ names */
+
+static int remove_file(int fd, const char *name) {
+  if (unlinkat(fd, name, 0) == 0 || errno == ENOENT || errno == EISDIR) return SZ_OK;
+  struct stat status;
+  const int error = errno;
+  const int found = fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW);
+  if (found == 0 && S_ISDIR(status.st_mode)) return SZ_OK; /* made meanwhile */
+  errno = error;
+  return SZ_IO;
+}
+
+static int remove_temporary(sz_tree *tree, int fd, const char *name) {
+  const int asked = tree->busy != NULL; /* whether the caller has said that this one is not its own */
+  tree->busy = NULL;
+  if (tree->skip) {
+    tree->skip = 0;
+    return SZ_OK;
+  }
+  if (sz_discard(fd, name, asked) >= 0) return SZ_OK;
+  if (errno != EWOULDBLOCK && errno != EINTR) return SZ_IO;
+  tree->busy = name;
+  errno = EINTR;
+  return SZ_IO;
+}
+
+/* Remove what a name stands for, or go down into it. 1: the name is done. */
+static int remove_name(sz_tree *tree, sz_level *level, const char *name) {
+  int done;
+  if (level->kind == TEMPORARY) {
+    done = remove_temporary(tree, level->fd, name);
+    level->waited = 1;
+  } else if (level->kind == FILES) {
+    done = remove_file(level->fd, name);
+  } else {
+    const int fd = open_directory(level->fd, name);
+    if (fd >= 0) return push(tree, fd);
+    const int link = errno == ELOOP || errno == ENOTDIR || errno == EMLINK; /* or a file, by now */
+    done = link ? remove_file(level->fd, name) : errno == ENOENT ? SZ_OK : SZ_IO;
+  }
+  return done == SZ_OK ? 1 : done;
+}
+
+/* Do the next step in the deepest directory. */
+static int step(sz_tree *tree) {
+  sz_level *level = &tree->levels[tree->n - 1];
+  if (level->next >= level->used) {
+    if (level->kind == DIRECTORIES) return leave(tree);
+    const int published = level->kind == TEMPORARY && level->waited; /* what is to be removed now as well */
+    level->kind = level->kind == TEMPORARY ? FILES : DIRECTORIES;
+    level->next = 0;
+    if (published) level->used = 0;
+    return published ? read_names(level) : SZ_OK;
+  }
+  const char *name = level->names + level->next;
+  int done = 1;
+  if (name[0] == level->kind) {
+    tree->steps++;
+    done = remove_name(tree, level, name + 1);
+  }
+  if (done == 1) level->next += strlen(name) + 1;
+  return done < 0 ? done : SZ_OK;
+}
+
+static int enter(sz_tree *tree) {
+  const int fd = open_directory(tree->parent, tree->name == NULL ? "." : tree->name);
+  if (fd >= 0) return push(tree, fd);
+  if (errno == ENOENT) return SZ_OK;
+  if (errno != ELOOP && errno != ENOTDIR && errno != EMLINK) return SZ_IO;
+  struct stat status; /* a link to a directory stands for one, and goes; a file is a key, not a prefix */
+  const int follow = fstatat(tree->parent, tree->name, &status, 0);
+  if (follow != 0 || !S_ISDIR(status.st_mode)) return SZ_OK;
+  return remove_file(tree->parent, tree->name);
+}
+
+int sz_tree_remove(sz_tree *tree) {
+  int status = SZ_OK, restarts;
+  do {
+    restarts = tree->restarts;
+    if (tree->n == 0) status = enter(tree);
+    while (status == SZ_OK && tree->n > 0) {
+      status = step(tree);
+      if (status == SZ_OK && tree->steps >= MOST_STEPS) {
+        tree->steps = 0;
+        errno = EINTR;
+        return SZ_IO;
+      }
+    }
+  } while (status == SZ_OK && tree->restarts != restarts);
+  return status;
+}
+
+size_t sz_tree_busy_path(const sz_tree *tree, char *path, size_t room) {
+  size_t n = 0;
+  for (size_t i = 0; i < tree->n; i++) {
+    const char *name = tree->levels[i].names + tree->levels[i].next + 1;
+    const size_t more = strlen(name);
+    if (n + more + 2 <= room) {
+      path[n] = '/';
+      memcpy(path + n + 1, name, more + 1);
+    }
+    n += more + 1;
+  }
+  return n;
+}
+
+void sz_tree_end(sz_tree *tree) {
+  const int error = errno;
+  while (tree->n > 0) pop(tree);
+  free(tree->levels);
+  if (tree->parent >= 0) close(tree->parent);
+  *tree = (sz_tree){.parent = -1};
+  errno = error;
+}
+#else
+int sz_tree_remove(sz_tree *tree) {
+  (void)tree;
+  errno = ENOSYS;
+  return SZ_IO;
+}
+
+size_t sz_tree_busy_path(const sz_tree *tree, char *path, size_t room) {
+  (void)tree, (void)path, (void)room;
+  return 0;
+}
+
+void sz_tree_end(sz_tree *tree) { (void)tree; }
+#endif

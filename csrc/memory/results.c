@@ -1,0 +1,104 @@
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* madvise, also under -std=c11 */
+#endif
+#include "memory/results.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory/atomic.h"
+#include "memory/pages.h"
+
+#if defined(__linux__)
+#include <sys/mman.h>
+
+enum { LARGE = 4 << 20 }; /* bytes, of what malloc takes from the system and gives back to it at once */
+
+/* Advises on all whole pages of the memory; that the system does not follow is no error. */
+static void advise(void *memory, size_t n, int advice) {
+  const size_t before = (SZ_PAGE - ((uintptr_t)memory & (SZ_PAGE - 1))) & (SZ_PAGE - 1);
+  madvise((char *)memory + before, (n - before) / SZ_PAGE * SZ_PAGE, advice);
+}
+
+/* Memory of the last results that have been freed, the oldest first, for new ones of the same size. */
+static struct {
+  int32_t taken; /* by a thread; others then do without. So nobody waits, a child forked meanwhile neither */
+  int count;
+  size_t bytes;
+  struct {
+    void *memory;
+    size_t n;
+  } blocks[SZ_RESULTS_KEPT];
+} kept;
+
+/* Block number i, kept no more. */
+static void *take_out(int i) {
+  void *memory = kept.blocks[i].memory;
+  kept.bytes -= kept.blocks[i].n;
+  kept.count--;
+  memmove(&kept.blocks[i], &kept.blocks[i + 1], (size_t)(kept.count - i) * sizeof kept.blocks[0]);
+  return memory;
+}
+
+/* The newest block of this size, or NULL. */
+static void *find_kept(size_t n) {
+  void *memory = NULL;
+  if (n < LARGE || !sz_claim(&kept.taken)) return NULL;
+  for (int i = kept.count; i-- > 0 && memory == NULL;)
+    if (kept.blocks[i].n == n) memory = take_out(i);
+  sz_unclaim(&kept.taken);
+  return memory;
+}
+
+static int is_full(size_t n) { return kept.count == SZ_RESULTS_KEPT || kept.bytes > SZ_RESULTS_KEPT_BYTES - n; }
+
+/* Keeps a block, if need be in the place of older ones of other sizes; 0 where it is to be freed. */
+static int keep(void *memory, size_t n) {
+  if (n < LARGE || n > SZ_RESULTS_KEPT_BYTES || !sz_claim(&kept.taken)) return 0;
+  while (is_full(n) && kept.blocks[0].n != n) free(take_out(0));
+  const int room = !is_full(n);
+  if (room) {
+    advise(memory, n, MADV_FREE);
+    kept.blocks[kept.count].memory = memory;
+    kept.blocks[kept.count++].n = n;
+    kept.bytes += n;
+  }
+  sz_unclaim(&kept.taken);
+  return room;
+}
+
+void *sz_result_new(void *context, size_t n) {
+  (void)context;
+  void *memory = find_kept(n);
+  if (memory != NULL) return memory;
+  memory = sz_allocate(n);
+  if (memory != NULL && n >= LARGE) advise(memory, n, MADV_HUGEPAGE);
+  return memory;
+}
+#else
+static int keep(void *memory, size_t n) {
+  (void)memory, (void)n;
+  return 0;
+}
+
+void *sz_result_new(void *context, size_t n) {
+  (void)context;
+  return sz_allocate(n);
+}
+#endif
+
+void *sz_result_new_zeroed(void *context, size_t count, size_t size) {
+  (void)context;
+  return calloc(count, size);
+}
+
+void *sz_result_resize(void *context, void *memory, size_t n) {
+  (void)context;
+  return realloc(memory, n);
+}
+
+void sz_result_free(void *context, void *memory, size_t n) {
+  (void)context;
+  if (memory != NULL && !keep(memory, n)) free(memory);
+}

@@ -1,5 +1,0 @@
-from simplezarr._pipeline cimport Chain, Region
-from simplezarr._worker cimport Worker
-
-cdef int decode_steps(Worker *worker, const Chain *chain, const char **src, size_t *n, int level, bint *done,
-                      const Region *region) noexcept nogil

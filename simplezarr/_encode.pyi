@@ -1,9 +1,0 @@
-"""Encoding through a pipeline: elements from their places in the caller's buffer to stored bytes, without the GIL."""
-
-
-import numpy as np
-
-from simplezarr._pipeline import Pipeline
-
-def encode_chunk(pipeline: Pipeline, array: np.ndarray) -> bytes:
-    """A whole chunk, an array of the pipeline's shape and data type (any strides), as its encoded bytes."""

@@ -1,0 +1,1 @@
+"""Chunks and shards: pipelines, decoding, encoding, and sharing of chunks in flight."""

@@ -1,0 +1,36 @@
+from cpython.object cimport PyObject
+
+from simplezarr.engine.chunks.pipeline cimport Chain, Region
+from simplezarr.engine.geometry.plan cimport MAX_NDIM
+from simplezarr.engine.kernels.context cimport Worker
+
+cdef extern from "array/gather.h" nogil:
+    ctypedef struct sz_points:
+        Py_ssize_t n
+        const Py_ssize_t *src
+        const Py_ssize_t *dst
+
+# How the elements that a region points to become a chunk's.
+cdef struct Values:
+    bint keep_empty   # chunks that are all fill value are encoded like others
+    int swap          # their numbers are byte-swapped in units of this size; 0: native
+    PyObject *dtype   # they must be cast, from this NumPy dtype
+    PyObject *native  # to this one; both NULL where they must not
+    PyObject *errors  # what NumPy does about floating point errors then, as np.errstate takes it
+
+# Elements at listed places that are copied, or filled with a value.
+cdef struct Move:
+    int ndim
+    Py_ssize_t shape[MAX_NDIM]
+    Py_ssize_t strides[MAX_NDIM]
+    Py_ssize_t dst_strides[MAX_NDIM]
+    char *dst
+    const char *src
+    const char *value  # or NULL: copied
+    size_t itemsize
+
+cdef int gather(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
+                int transform) noexcept nogil
+cdef int look_for_others(Worker *worker, const Chain *chain, const char *data, const char *value,
+                         bint *others) noexcept nogil
+cdef int move_points(Worker *worker, int nlists, const sz_points *lists, const Move *move) noexcept nogil

@@ -1,0 +1,136 @@
+"""Elements on their way, in pieces with pauses between them: values into a chunk, and elements at listed places."""
+
+cimport numpy as cnp
+from cpython.object cimport PyTypeObject
+from cpython.ref cimport Py_INCREF
+
+import numpy as np
+
+from simplezarr.engine.chunks.pipeline cimport in_pieces, region_gather
+from simplezarr.engine.kernels.context cimport PIECE_BYTES, SZ_OK, pause, raised
+
+cnp.import_array()
+
+cdef extern from "array/copy.h" nogil:
+    enum:
+        SZ_AS_IS
+    void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
+                 const Py_ssize_t *src_strides, size_t itemsize, int transform)
+
+cdef extern from "array/gather.h" nogil:
+    void sz_gather(int nlists, const sz_points *lists, int ndim, const Py_ssize_t *shape, char *dst,
+                   const Py_ssize_t *dst_strides, const char *src, const Py_ssize_t *src_strides, size_t itemsize)
+    void sz_gather_fill(int nlists, const sz_points *lists, int ndim, const Py_ssize_t *shape, char *dst,
+                        const Py_ssize_t *dst_strides, const char *value, size_t itemsize)
+
+cdef extern from "numpy/arrayobject.h":
+    ctypedef struct PyArray_Descr:
+        pass
+    PyTypeObject PyArray_Type
+    object PyArray_NewFromDescr(PyTypeObject *subtype, PyArray_Descr *descr, int ndim, const Py_ssize_t *shape,
+                                const Py_ssize_t *strides, void *data, int flags, PyObject *owner)
+
+cdef extern from "array/equal.h" nogil:
+    int sz_all_equal(const char *data, size_t n, const char *value, size_t itemsize)
+
+cdef enum:
+    MOVED = 1 << 20  # elements at listed places that are moved between two pauses
+
+
+# ---------------------------------------------------------------- values
+
+cdef object view(object dtype, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides, char *data):
+    Py_INCREF(dtype)
+    return PyArray_NewFromDescr(&PyArray_Type, <PyArray_Descr *>dtype, ndim, shape, strides, data,
+                                cnp.NPY_ARRAY_WRITEABLE, NULL)
+
+
+# A chunk whose elements must be cast, and transformed then.
+cdef struct Cast:
+    const Values *values
+    char *chunk
+    int transform
+
+
+cdef int cast(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
+              const Py_ssize_t *strides) noexcept with gil:
+    """Casts a region as NumPy's assignment does."""
+    try:
+        source = view(<object>values.dtype, chain.ndim, region.count, region.strides, region.data)
+        target = view(<object>values.native, chain.ndim, region.count, strides, dst)
+        with np.errstate(**<dict>values.errors):
+            np.copyto(target, source, casting="unsafe")
+        return SZ_OK
+    except BaseException as error:
+        return raised(worker, error)
+
+
+cdef int cast_piece(Worker *worker, const Chain *chain, const Region *region, const void *what) noexcept nogil:
+    cdef const Cast *told = <const Cast *>what
+    cdef Py_ssize_t strides[MAX_NDIM]
+    cdef char *dst = told.chunk
+    cdef int i, status
+    for i in range(chain.ndim):
+        dst += region.start[i] * chain.strides[i]
+        strides[i] = region.step[i] * chain.strides[i]
+    status = cast(worker, chain, region, told.values, dst, strides)
+    if status == SZ_OK and told.transform != SZ_AS_IS:
+        sz_copy(chain.ndim, region.count, dst, strides, dst, strides, chain.itemsize, told.transform)
+    return status
+
+
+cdef int gather(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
+                int transform) noexcept nogil:
+    """Puts a region (in the order of the stored form) into the chunk at dst, transformed: its stored form or, for
+    SZ_AS_IS, its native one."""
+    cdef Cast told
+    if values.dtype == NULL:
+        return region_gather(worker, chain, region, dst, transform ^ values.swap)  # to swap twice is not to swap
+    told.values, told.chunk, told.transform = values, dst, transform
+    return in_pieces(worker, chain, region, cast_piece, &told)
+
+
+cdef int look_for_others(Worker *worker, const Chain *chain, const char *data, const char *value,
+                         bint *others) noexcept nogil:
+    """Whether a chunk has other elements than `value`."""
+    cdef size_t piece = max(<size_t>1, PIECE_BYTES // chain.itemsize) * chain.itemsize, first = 0
+    cdef int status = SZ_OK
+    others[0] = False
+    while <size_t>chain.nbytes - first > piece and status == SZ_OK and not others[0]:
+        others[0] = not sz_all_equal(data + first, piece, value, chain.itemsize)
+        first += piece
+        status = pause(worker)
+    if status == SZ_OK and not others[0]:
+        others[0] = not sz_all_equal(data + first, chain.nbytes - first, value, chain.itemsize)
+    return status
+
+
+# ---------------------------------------------------------------- points
+
+cdef int move_points(Worker *worker, int nlists, const sz_points *lists, const Move *move) noexcept nogil:
+    """Do it, with pauses: the longest list in runs, the first one first, so that the last of several still wins."""
+    cdef sz_points part[MAX_NDIM]
+    cdef Py_ssize_t n = 1, step, first = 0, longest
+    cdef int i, cut = 0, status = SZ_OK
+    for i in range(nlists):
+        part[i] = lists[i]
+        n *= lists[i].n
+        if lists[i].n > lists[cut].n:
+            cut = i
+    for i in range(move.ndim):
+        n *= move.shape[i]
+    longest = lists[cut].n if nlists else 1
+    step = max(1, MOVED // max(1, n // max(1, longest)))
+    while first < longest and status == SZ_OK:
+        if nlists:
+            part[cut].n = min(step, longest - first)
+            part[cut].src, part[cut].dst = lists[cut].src + first, lists[cut].dst + first
+        if move.value != NULL:
+            sz_gather_fill(nlists, part, move.ndim, move.shape, move.dst, move.dst_strides, move.value, move.itemsize)
+        else:
+            sz_gather(nlists, part, move.ndim, move.shape, move.dst, move.dst_strides, move.src, move.strides,
+                      move.itemsize)
+        first += step
+        if first < longest:
+            status = pause(worker)
+    return status

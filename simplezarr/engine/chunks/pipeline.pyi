@@ -1,0 +1,43 @@
+"""A codec chain bound once, and decoding through it."""
+
+from collections.abc import Callable
+from typing import final
+
+import numpy as np
+
+from simplezarr.engine.kernels.compressors import Kernel
+
+class CodecFailure(Exception):
+    """A codec in plain Python could not decode a chunk; the cause is its own exception."""
+
+    codec: str | None
+    def __init__(self, message: str, codec: str | None = None) -> None: ...
+
+@final
+class Pipeline:
+    """A codec chain bound to a chunk's shape, data type and fill value (made by `codecs.chain.bind`)."""
+
+    @property
+    def dtype(self) -> np.dtype: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def most(self) -> int:
+        """The most bytes that a chunk's encoded form may have."""
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        order: tuple[int, ...],
+        dtype: np.dtype,
+        transform: int,
+        fill: bytes,
+        most: int,
+        kernels: tuple[Kernel, ...] = (),
+        limits: tuple[int, ...] = (),
+        python: Callable[[bytes], np.ndarray] | None = None,
+        inner: Pipeline | None = None,
+        index: Pipeline | None = None,
+        index_nbytes: int = 0,
+        index_first: bool = False,
+        write_order: bytes | None = None,
+    ) -> None: ...

@@ -1,0 +1,26 @@
+from libc.stdint cimport int64_t, uint64_t
+
+from simplezarr.engine.chunks.pipeline cimport Blob, Chain, Region
+from simplezarr.engine.files.files cimport sz_file
+from simplezarr.engine.geometry.plan cimport Span
+from simplezarr.engine.kernels.context cimport Worker
+
+# Inner chunks of a shard that somebody wants, and what he does with each, number k of them.
+cdef struct Wanted:
+    const void *what
+    Py_ssize_t (*number)(const void *what, Py_ssize_t k) noexcept nogil  # of the inner chunk, in the shard
+    int (*fill)(Worker *worker, const void *what, Py_ssize_t k) noexcept nogil  # it is not stored
+    int (*decode)(Worker *worker, const void *what, Py_ssize_t k, const char *src, size_t n, int level) noexcept nogil
+    bint (*alone)(const void *what, Py_ssize_t k) noexcept nogil         # uncompressed, it is better read by itself:
+    int (*read)(Worker *worker, const void *what, Py_ssize_t k, const sz_file *file, int64_t offset,
+                int level) noexcept nogil
+
+cdef object fetch(const Blob *blob, list ranges)
+cdef object data_end(const Chain *chain, const uint64_t *index)
+cdef int name_index(Worker *worker, const Chain *chain, Blob *blob) noexcept with gil
+cdef int walk_shard(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Py_ssize_t first,
+                    Py_ssize_t last, int level) noexcept nogil
+cdef void inner_spans(const Chain *chain, const Region *region, Span *spans) noexcept nogil
+cdef Py_ssize_t inner_count(const Chain *chain, const Region *region) noexcept nogil
+cdef Py_ssize_t inner_region(const Chain *chain, const Span *spans, const Region *region, Py_ssize_t number,
+                             Region *sub) noexcept nogil

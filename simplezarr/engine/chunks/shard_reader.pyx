@@ -1,0 +1,307 @@
+"""Shards are walked, not decoded: inner chunks are found by the index, read in runs and handed to who wants them."""
+
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdlib cimport qsort
+
+from simplezarr.engine.files.files cimport read_bytes
+from simplezarr.engine.chunks.in_flight cimport Flight, Name, fetching, flight_begin, flight_end, flight_pays, name_version
+from simplezarr.engine.chunks.pipeline cimport chain_is_raw
+from simplezarr.engine.geometry.plan cimport MAX_NDIM, Row, span_row, span_set
+from simplezarr.engine.kernels.context cimport (
+    ENTRIES, RAW, SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TRUNCATED, pause, raised, scratch)
+
+cdef extern from *:
+    """
+    #define SZ_BYTES_AT(list, i) PyBytes_AS_STRING(PyList_GET_ITEM(list, i))
+    #define SZ_LENGTH_AT(list, i) PyBytes_GET_SIZE(PyList_GET_ITEM(list, i))
+    """
+    const char *SZ_BYTES_AT(PyObject *, Py_ssize_t) nogil
+    Py_ssize_t SZ_LENGTH_AT(PyObject *, Py_ssize_t) nogil
+
+cdef enum:
+    LOCAL_GAP = 16 << 10    # bytes between two inner chunks that are cheaper to read than to skip
+    REMOTE_GAP = 256 << 10
+    LOCAL_RUN = 1 << 20     # bytes read at a time
+    REMOTE_RUN = 8 << 20
+
+cdef uint64_t LAST_BYTE = 0x7fffffffffffffff
+cdef uint64_t NOTHING = 0xffffffffffffffff  # offset and length of an inner chunk that is not stored
+
+cdef struct Entry:
+    uint64_t offset
+    uint64_t nbytes
+    Py_ssize_t number  # among the wanted ones
+    Flight *flight     # that this worker leads with it, or NULL
+
+
+cdef object fetch(const Blob *blob, list ranges):
+    """Read byte ranges of a stored object through its store: a list of bytes, or None if there is no such object."""
+    parts = (<object>blob.reader).get_ranges(ranges)
+    return parts if parts is None else [part if type(part) is bytes else bytes(part) for part in parts]
+
+
+cdef int name_index(Worker *worker, const Chain *chain, Blob *blob) noexcept with gil:
+    """Put the version that a reader reads into the name of its shard: its validator, or what the index says."""
+    cdef uint64_t mixed = 0
+    cdef Py_ssize_t i
+    try:
+        validator = (<object>blob.reader).validator
+        if validator is not None:
+            blob.exact = True
+            mixed = <uint64_t><Py_ssize_t>hash(validator)
+        else:
+            for i in range(2 * chain.ninner):
+                mixed = (mixed ^ blob.index[i]) * <uint64_t>0x9e3779b97f4a7c15
+                mixed ^= mixed >> 29
+        name_version(<Name *>blob.name, mixed)
+        return SZ_OK
+    except BaseException as error:
+        return raised(worker, error)
+
+
+cdef void inner_spans(const Chain *chain, const Region *region, Span *spans) noexcept nogil:
+    cdef int d
+    for d in range(chain.ndim):
+        span_set(&spans[d], region.start[d], region.step[d], region.count[d], chain.shape[d] // chain.grid[d])
+
+
+cdef Py_ssize_t inner_count(const Chain *chain, const Region *region) noexcept nogil:
+    """How many inner chunks a region (in the order of the stored form) touches."""
+    cdef Span spans[MAX_NDIM]
+    cdef Py_ssize_t total = 1
+    cdef int d
+    inner_spans(chain, region, spans)
+    for d in range(chain.ndim):
+        total *= spans[d].rows
+    return total
+
+
+cdef Py_ssize_t inner_region(const Chain *chain, const Span *spans, const Region *region, Py_ssize_t number,
+                             Region *sub) noexcept nogil:
+    """The part of the region in inner chunk `number` of the product; returns the chunk's number in the shard."""
+    cdef Row row
+    cdef int d
+    cdef Py_ssize_t inner = 0, scale = 1
+    sub.data = region.data
+    for d in range(chain.ndim - 1, -1, -1):
+        span_row(&spans[d], number % spans[d].rows, &row)
+        number //= spans[d].rows
+        inner += row.chunk * scale
+        scale *= chain.grid[d]
+        sub.start[d] = row.src
+        sub.step[d] = region.step[d]
+        sub.count[d] = row.count
+        sub.strides[d] = region.strides[d]
+        sub.data += row.dst * region.strides[d]
+    return inner
+
+
+cdef int by_offset(const void *a, const void *b) noexcept nogil:
+    cdef uint64_t x = (<const Entry *>a).offset, y = (<const Entry *>b).offset
+    return (x > y) - (x < y)
+
+
+cdef int locate(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Py_ssize_t first,
+                Py_ssize_t last, int level, Entry *entries, Py_ssize_t *n) noexcept nogil:
+    """Looks up wanted inner chunks first … last - 1: fills what is not stored, lists the others by offset."""
+    cdef const uint64_t *index = blob.index
+    cdef Py_ssize_t number, inner
+    cdef uint64_t offset, nbytes
+    cdef bint sorted = True
+    cdef int status
+    n[0] = 0
+    worker.culprit = "sharding_indexed"
+    for number in range(first, last):
+        inner = wanted.number(wanted.what, number)
+        offset, nbytes = index[2 * inner], index[2 * inner + 1]
+        if offset == NOTHING and nbytes == NOTHING:
+            status = wanted.fill(worker, wanted.what, number)
+            if status == SZ_OK:
+                status = pause(worker)
+            if status != SZ_OK:
+                return status
+            continue
+        if nbytes > chain.inner.most or offset > LAST_BYTE - nbytes or (
+                blob.reader == NULL and offset + nbytes > blob.size):
+            if level == 0:
+                worker.inner = inner
+            return SZ_CORRUPT
+        entries[n[0]].offset, entries[n[0]].nbytes, entries[n[0]].number = offset, nbytes, number
+        entries[n[0]].flight = NULL
+        sorted = sorted and (n[0] == 0 or offset >= entries[n[0] - 1].offset)
+        n[0] += 1
+    if not sorted:
+        qsort(entries, n[0], sizeof(Entry), by_offset)
+    return SZ_OK
+
+
+cdef Py_ssize_t run_end(const Entry *entries, Py_ssize_t n, Py_ssize_t i, uint64_t gap, uint64_t most,
+                        uint64_t *end) noexcept nogil:
+    """The entries i … result - 1 are read in one go, up to byte *end."""
+    cdef uint64_t start = entries[i].offset, stop
+    end[0] = start + entries[i].nbytes
+    i += 1
+    while i < n:
+        stop = max(end[0], entries[i].offset + entries[i].nbytes)
+        if entries[i].offset > end[0] + gap or stop - start > most:
+            break
+        end[0] = stop
+        i += 1
+    return i
+
+
+cdef object data_end(const Chain *chain, const uint64_t *index):
+    """Where the last inner chunk of a shard ends."""
+    cdef uint64_t end = 0
+    cdef Py_ssize_t i
+    for i in range(chain.ninner):
+        if index[2 * i + 1] <= LAST_BYTE and index[2 * i] <= LAST_BYTE:
+            end = max(end, index[2 * i] + index[2 * i + 1])
+    return end
+
+
+cdef int fetch_runs(Worker *worker, const Chain *chain, const Blob *blob, const Entry *entries, Py_ssize_t n,
+                    PyObject **fetched) noexcept with gil:
+    """All runs through the store, in one call: a list of bytes."""
+    cdef Py_ssize_t i = 0
+    cdef uint64_t start, end
+    try:
+        ranges = []
+        while i < n:
+            start = entries[i].offset
+            i = run_end(entries, n, i, REMOTE_GAP, REMOTE_RUN, &end)
+            ranges.append((start, end - start))
+        (<object>blob.reader).least = data_end(chain, blob.index)
+        fetching(1)
+        try:
+            parts = fetch(blob, ranges)
+        finally:
+            fetching(-1)
+        if parts is None:  # deleted since its index was read
+            return SZ_MISSING
+        if len(parts) != len(ranges):
+            raise ValueError(f"get_ranges gave {len(parts)} values for {len(ranges)} ranges")
+        Py_INCREF(parts)
+        fetched[0] = <PyObject *>parts
+        return SZ_OK
+    except BaseException as error:
+        return raised(worker, error)
+
+
+cdef bint decoded_elsewhere(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted,
+                            Entry *entry, bint joins) noexcept nogil:
+    """Return whether another thread decodes the inner chunk, for this one too (if it `joins`); if not, others may join."""
+    cdef bint elsewhere
+    if blob.name == NULL or not flight_pays(chain.inner, blob.reader != NULL):
+        return False
+    entry.flight = flight_begin(worker, <const Name *>blob.name, wanted.number(wanted.what, entry.number), chain.inner, 0,
+                                chain.inner.nbytes, entry.number, joins, &elsewhere)
+    return elsewhere
+
+
+cdef int decode_run(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Entry *entries,
+                    Py_ssize_t first, Py_ssize_t last, const char *src, uint64_t start, int level) noexcept nogil:
+    """Decodes the inner chunks `first` … `last - 1` of the list, whose bytes lie at src, from offset `start` on."""
+    cdef Py_ssize_t i
+    cdef int status
+    for i in range(first, last):
+        if level == 0:
+            worker.inner = wanted.number(wanted.what, entries[i].number)
+        if blob.reader == NULL and decoded_elsewhere(worker, chain, blob, wanted, &entries[i], True):
+            continue
+        worker.flight = entries[i].flight
+        status = wanted.decode(worker, wanted.what, entries[i].number, src + (entries[i].offset - start),
+                               entries[i].nbytes, level + 1)
+        end_flight(worker, &entries[i])
+        if status == SZ_OK:
+            status = pause(worker)
+        if status != SZ_OK:
+            return status
+    return SZ_OK
+
+
+cdef void end_flight(Worker *worker, Entry *entry) noexcept nogil:
+    worker.flight = NULL
+    if entry.flight != NULL:
+        flight_end(entry.flight)
+        entry.flight = NULL
+
+
+cdef int decode_entries(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Entry *entries,
+                        Py_ssize_t n, PyObject *parts, int level) noexcept nogil:
+    """Reads the located inner chunks run by run and decodes them."""
+    cdef Py_ssize_t i = 0, k, run = 0
+    cdef uint64_t start, end
+    cdef char *raw
+    cdef const char *src
+    cdef bint remote = parts != NULL, parted = blob.file != NULL and chain_is_raw(chain.inner)
+    cdef int status = SZ_OK
+    while i < n and status == SZ_OK:
+        start = entries[i].offset
+        if parted and entries[i].nbytes == chain.inner.nbytes and wanted.alone(wanted.what, entries[i].number):
+            worker.inner = wanted.number(wanted.what, entries[i].number)
+            status = wanted.read(worker, wanted.what, entries[i].number, blob.file, start, level + 1)
+            if status == SZ_OK:
+                status = pause(worker)
+            i += 1
+            continue
+        k = run_end(entries, n, i, REMOTE_GAP if remote else LOCAL_GAP, REMOTE_RUN if remote else LOCAL_RUN, &end)
+        if blob.memory != NULL:
+            src = blob.memory + start
+        elif remote:
+            src = SZ_BYTES_AT(parts, run)
+            if <uint64_t>SZ_LENGTH_AT(parts, run) != end - start:
+                return SZ_TRUNCATED
+        else:
+            src = raw = scratch(worker, level * SLOTS_PER_LEVEL + RAW, end - start)
+            status = read_bytes(worker, blob.file, raw, end - start, start) if raw != NULL else SZ_NO_MEMORY
+        if status == SZ_OK:
+            status = decode_run(worker, chain, blob, wanted, entries, i, k, src, start, level)
+        run += 1
+        i = k
+    return status
+
+
+cdef void forget(PyObject *parts) noexcept with gil:
+    Py_DECREF(<object>parts)
+
+
+cdef Py_ssize_t keep_own(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Entry *entries,
+                         Py_ssize_t n) noexcept nogil:
+    """Drop the inner chunks that others fetch and decode; return how many are left.
+
+    What others fetch may be of another version, unless the name tells versions apart. A single inner chunk is of one
+    version all the same.
+    """
+    cdef Py_ssize_t i, kept = 0
+    cdef bint joins = blob.exact or n == 1
+    for i in range(n):
+        if not decoded_elsewhere(worker, chain, blob, wanted, &entries[i], joins):
+            entries[kept] = entries[i]
+            kept += 1
+    return kept
+
+
+cdef int walk_shard(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Py_ssize_t first,
+                    Py_ssize_t last, int level) noexcept nogil:
+    """Wanted inner chunks first … last - 1 of a shard whose index is known: found, read and handed to who wants them."""
+    cdef Py_ssize_t n, i
+    cdef PyObject *fetched = NULL
+    cdef int status
+    cdef Entry *entries = <Entry *>scratch(worker, level * SLOTS_PER_LEVEL + ENTRIES, (last - first) * sizeof(Entry))
+    if entries == NULL:
+        return SZ_NO_MEMORY
+    status = locate(worker, chain, blob, wanted, first, last, level, entries, &n)
+    if status != SZ_OK or n == 0:
+        return status
+    if blob.reader != NULL:
+        n = keep_own(worker, chain, blob, wanted, entries, n)
+        status = fetch_runs(worker, chain, blob, entries, n, &fetched) if n else SZ_OK
+    if status == SZ_OK:
+        status = decode_entries(worker, chain, blob, wanted, entries, n, fetched, level)
+    for i in range(n):  # those that were not reached
+        end_flight(worker, &entries[i])
+    if fetched != NULL:
+        forget(fetched)
+    return status

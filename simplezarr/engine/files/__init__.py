@@ -1,0 +1,1 @@
+"""Files: reading, and replacing under a lock."""

@@ -1,0 +1,309 @@
+"""Files of a local store: opened, read and closed without the GIL."""
+
+import errno as codes
+import os
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
+from libc.errno cimport ENAMETOOLONG, ENOENT, ENOTDIR, errno
+from libc.stdlib cimport calloc, free
+
+from simplezarr.engine.kernels.context cimport PIECE_BYTES, SZ_IO, SZ_MISSING, SZ_OK, SZ_TRUNCATED, pause
+
+cdef extern from "pythread.h" nogil:
+    ctypedef void *PyThread_type_lock
+    PyThread_type_lock PyThread_allocate_lock()
+    void PyThread_free_lock(PyThread_type_lock lock)
+    int PyThread_acquire_lock(PyThread_type_lock lock, int wait)
+    void PyThread_release_lock(PyThread_type_lock lock)
+
+cdef extern from "io/files.h" nogil:
+    enum:
+        SZ_NO_DIRECTORY
+    int sz_open(int directory, const char *path, sz_file *file)
+    int64_t sz_holes(const sz_file *file, int64_t enough)
+    int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size)
+    int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset)
+    void sz_close(sz_file *file)
+    int sz_size(const char *path, int64_t *size)
+    int sz_adopt(int fd, sz_file *file)
+    int sz_open_directory(const char *path)
+    void sz_close_directory(int directory)
+
+cdef extern from "io/directories.h" nogil:
+    enum:
+        SZ_BENEATH_FILE
+        SZ_BENEATH_LIST
+        SZ_BENEATH_STATUS
+    int sz_open_beneath(const char *path, size_t root, int how)
+
+cdef enum:
+    ROOM = 4096  # bytes that are read before there is an object for them: all of most documents
+
+
+cdef int open_file(int directory, const char *path, sz_file *file) noexcept nogil:
+    return sz_open(directory, path, file)
+
+
+cdef int read_once(int directory, const char *path, char *dst, size_t room, size_t *size) noexcept nogil:
+    return sz_read_once(directory, path, dst, room, size)
+
+
+cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil:
+    return sz_read(file, dst, n, offset)
+
+
+cdef int read_bytes(Worker *worker, const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil:
+    """As `read_file`, with pauses."""
+    cdef int status = SZ_OK
+    while n > PIECE_BYTES and status == SZ_OK:
+        status = sz_read(file, dst, PIECE_BYTES, offset)
+        dst += PIECE_BYTES
+        offset += PIECE_BYTES
+        n -= PIECE_BYTES
+        if status == SZ_OK:
+            status = pause(worker)
+    return sz_read(file, dst, n, offset) if status == SZ_OK else status
+
+
+cdef void close_file(sz_file *file) noexcept nogil:
+    sz_close(file)
+
+
+@cython.final
+cdef class SharedFiles:
+    """Files that several threads read parts of: each is opened once, so that all parts are of one version.
+
+    They are closed with this object.
+    """
+
+    def __cinit__(self, Py_ssize_t n):
+        cdef Py_ssize_t i
+        self.files = <SharedFile *>calloc(n, sizeof(SharedFile))
+        if self.files == NULL:
+            raise MemoryError("no memory for the files of a read")
+        self.n = n
+        for i in range(n):
+            self.files[i].file.fd = -1
+            self.files[i].lock = PyThread_allocate_lock()
+            if self.files[i].lock == NULL:
+                raise MemoryError("no memory for a lock")
+
+    def __dealloc__(self):
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            close_file(&self.files[i].file)
+            if self.files[i].lock != NULL:
+                PyThread_free_lock(self.files[i].lock)
+        free(self.files)
+
+    cdef const SharedFile *open(self, Py_ssize_t i, int directory, const char *path) noexcept nogil:
+        """Open file number i, as `open_file`, or return the answer that the first to ask for it has got."""
+        cdef SharedFile *shared = &self.files[i]
+        PyThread_acquire_lock(shared.lock, True)
+        if not shared.asked:
+            shared.status = open_file(directory, path, &shared.file)
+            shared.os_error = errno
+            shared.asked = True
+        PyThread_release_lock(shared.lock)
+        return shared
+
+
+@cython.final
+cdef class File:
+    """An open file, to be read; it is closed when its last reference goes.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as made:
+    ...     made.write(b"12345") and made.flush()
+    ...     file = open_regular(made.name)
+    >>> file.size, file.read(1, 3), file.read(3, 9)
+    (5, b'234', b'45')
+    """
+
+    def __cinit__(self):
+        self.file.fd = -1
+
+    def __dealloc__(self):
+        close_file(&self.file)
+
+    @property
+    def size(self):
+        """How many bytes it had when it was opened."""
+        return self.file.size
+
+    def fileno(self):
+        return self.file.fd
+
+    def close(self):
+        close_file(&self.file)
+
+    @property
+    def identity(self):
+        """What the file was when it was opened: device, inode, times of change in nanoseconds, size."""
+        return self.file.device, self.file.inode, self.file.mtime_ns, self.file.ctime_ns, self.file.size
+
+    def holes(self, int64_t enough):
+        """Return how many bytes lie in holes of the file; counting ends beyond `enough`."""
+        return sz_holes(&self.file, enough)
+
+    def read(self, int64_t start, int64_t length):
+        """Return `length` bytes from `start` on; less if the file ends before."""
+        cdef int64_t n = max(0, min(length, self.file.size - start))
+        cdef char *data
+        cdef int status, error
+        content = PyBytes_FromStringAndSize(NULL, n)
+        data = PyBytes_AS_STRING(content)
+        with nogil:
+            status = sz_read(&self.file, data, n, start)
+            error = errno
+        if status == SZ_TRUNCATED:  # it has become shorter: as far as it reaches now
+            return self.rest(start, n)
+        if status != SZ_OK:
+            raise OSError(error, os.strerror(error), self.path)
+        return content
+
+    cdef bytes rest(self, int64_t start, int64_t length):
+        """The same, if the file has become shorter meanwhile."""
+        size = min(os.fstat(self.file.fd).st_size - start, length)
+        return os.pread(self.file.fd, max(size, 0), start)
+
+
+def open_regular(str path not None, str root=None):
+    """Open a file for reading; None if there is none, or a directory. What is neither raises, and so does a failure.
+
+    root: if given, symbolic links must not lead out of this directory, which the path begins with.
+    """
+    cdef File opened = File.__new__(File)
+    cdef bytes encoded = PyUnicode_EncodeFSDefault(path)
+    cdef size_t nroot = 0 if root is None else len(PyUnicode_EncodeFSDefault(root))
+    cdef bint follow = root is None
+    cdef char *name
+    cdef int status, error
+    PyBytes_AsStringAndSize(encoded, &name, NULL)  # refuses a NUL
+    opened.path = path
+    with nogil:
+        status = open_named(name, nroot, follow, &opened.file)
+        error = errno
+    if status == SZ_OK:
+        return opened
+    opened.file.fd = -1
+    if status == SZ_MISSING:
+        return None
+    raise _refused(error, path, root)
+
+
+cdef object _refused(int error, str path, root):
+    if error == codes.EXDEV and root is not None:
+        return PermissionError(codes.EPERM, f"symbolic links lead out of {root!r}, follow_symlinks=False", path)
+    return OSError(error, "neither a file nor a directory" if error == codes.EINVAL else os.strerror(error), path)
+
+
+cdef int open_named(const char *name, size_t nroot, bint follow, sz_file *file) noexcept nogil:
+    cdef int fd
+    if follow:
+        return sz_open(SZ_NO_DIRECTORY, name, file)
+    fd = sz_open_beneath(name, nroot, SZ_BENEATH_FILE)
+    if fd >= 0:
+        return sz_adopt(fd, file)
+    return SZ_MISSING if errno == ENOENT or errno == ENOTDIR or errno == ENAMETOOLONG else SZ_IO
+
+
+@cython.final
+cdef class Descriptor:
+    """An open directory, or anything that is asked for its status; it is closed when its last reference goes.
+
+    It is found without leaving `root`. Raises FileNotFoundError or NotADirectoryError if there is none.
+    """
+
+    def __cinit__(self):
+        self.fd = SZ_NO_DIRECTORY
+
+    def __init__(self, str path not None, str root not None, bint listed):
+        cdef bytes encoded = PyUnicode_EncodeFSDefault(path)
+        cdef size_t nroot = len(PyUnicode_EncodeFSDefault(root))
+        cdef int how = SZ_BENEATH_LIST if listed else SZ_BENEATH_STATUS
+        cdef char *name
+        cdef int fd, error
+        PyBytes_AsStringAndSize(encoded, &name, NULL)
+        sz_close_directory(self.fd)
+        with nogil:
+            fd = sz_open_beneath(name, nroot, how)
+            error = errno
+        self.fd = fd if fd >= 0 else SZ_NO_DIRECTORY
+        if fd < 0:
+            raise _refused(error, path, root)
+
+    def __dealloc__(self):
+        sz_close_directory(self.fd)
+
+    def fileno(self):
+        return self.fd
+
+
+cdef bint is_hollow(const sz_file *file, size_t most) noexcept nogil:
+    """Return whether more than `most` bytes of a file lie in holes."""
+    return <size_t>file.size > most and <size_t>sz_holes(file, most) > most
+
+
+def file_bytes(str path not None, int64_t limit=0x7fffffffffffffff):
+    """The bytes of a file, None where there is none.
+
+    NotImplemented if one attempt did not do, or if there are more than `limit`: asking once more, with care, tells what is
+    wrong or gets along with it.
+    """
+    cdef char room[ROOM]
+    cdef char *name
+    cdef sz_file file
+    cdef int status
+    encoded = PyUnicode_EncodeFSDefault(path)
+    PyBytes_AsStringAndSize(encoded, &name, NULL)  # refuses a NUL
+    with nogil:
+        status = open_file(SZ_NO_DIRECTORY, name, &file)
+        if status == SZ_OK and file.size <= ROOM:
+            status = read_file(&file, room, file.size, 0)
+            close_file(&file)
+    if status == SZ_OK and file.size > limit:
+        close_file(&file)
+        return NotImplemented
+    if status == SZ_OK:
+        return PyBytes_FromStringAndSize(room, file.size) if file.size <= ROOM else large_bytes(&file)
+    return None if status == SZ_MISSING else NotImplemented
+
+
+def file_size(str path not None):
+    """The size of a file, None if there is none, or a directory; NotImplemented for anything else.
+
+    >>> file_size(os.devnull), file_size("no/such/file") is None
+    (NotImplemented, True)
+    """
+    cdef char *name
+    cdef int64_t size = 0
+    cdef int status
+    encoded = PyUnicode_EncodeFSDefault(path)
+    PyBytes_AsStringAndSize(encoded, &name, NULL)  # refuses a NUL
+    with nogil:
+        status = sz_size(name, &size)
+    if status == SZ_OK:
+        return size
+    return None if status == SZ_MISSING else NotImplemented
+
+
+cdef object large_bytes(sz_file *file):
+    """All of an open file, which is closed."""
+    cdef int status = SZ_OK
+    cdef size_t done = 0, n
+    cdef char *data
+    try:
+        content = PyBytes_FromStringAndSize(NULL, file.size)
+        data = PyBytes_AS_STRING(content)
+        while done < <size_t>file.size and status == SZ_OK:
+            n = min(<size_t>PIECE_BYTES, file.size - done)
+            with nogil:
+                status = read_file(file, data + done, n, done)
+            done += n
+            PyErr_CheckSignals()
+    finally:
+        close_file(file)
+    return content if status == SZ_OK else NotImplemented

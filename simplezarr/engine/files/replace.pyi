@@ -1,0 +1,67 @@
+"""Files of a local store: replaced under a lock, removed, and removed with all that is below a directory.
+
+This is `csrc/io/draft.h` and `csrc/io/tree.h` for Python. What is open belongs to objects that close it when their last reference
+goes, so an exception between any two instructions of the caller leaves neither a lock nor a descriptor behind.
+"""
+
+from typing import Final, final
+
+from typing_extensions import Buffer, disjoint_base
+
+from simplezarr.runtime.key_locks import KeyLock
+
+#: Whether the system has POSIX files; otherwise `simplezarr.stores.portable` serves.
+HAVE_FILES: Final[bool]
+
+@final
+class Place:
+    """A path below the root of a store, as the functions in C take it."""
+
+    def __init__(self, path: str, root: str, follow: bool) -> None: ...
+
+@final
+class Tree:
+    """A directory being removed with all that is below it."""
+
+@disjoint_base
+class FileLock(KeyLock):
+    """The right to write the file at `path`, within `with`; the file is replaced by `publish` or removed by `delete`.
+
+    root: the directory that stays when it is empty, unlike those below it; durable: sync what changes to the disk; follow:
+    whether symbolic links may lead out of the root.
+
+    After the first `publish` or `delete` other processes may write; a second one waits for the lock again.
+    """
+
+    def __init__(self, path: str, root: str, durable: bool, follow: bool = True) -> None: ...
+    def publish(self, value: Buffer) -> None:
+        """Make these bytes the file's content. If it fails, the old one stays."""
+
+    def publish_file(self, source: int) -> None:
+        """Make what is still to be read of an open file the content of this one, however much it is."""
+
+    def delete(self) -> None:
+        """Remove the file; that there is none, or a directory, is no error."""
+
+def temporary_name(path: str) -> str:
+    """Return the path of a file's temporary file.
+
+    >>> temporary_name("a/c"), len(temporary_name("a/" + 250 * "c")) <= 2 + 255
+    ('a/c.partial', True)
+    """
+
+def remove_file(path: str, root: str, durable: bool, follow: bool = True) -> None:
+    """Remove a file under its lock; that there is none, or a directory, is no error."""
+
+def remove_tree(path: str, root: str, follow: bool = True) -> None:
+    """Remove a directory with all that is below it, links but not what they lead to; waits for what is being written.
+
+    A link to a directory at the path itself is removed as well. The root stays. follow: whether links above may lead out of
+    the root.
+    """
+
+def discard(path: str, root: str, follow: bool = True) -> bool:
+    """Remove a temporary file that no writer works on any more; False if a writer does, or has published it meanwhile."""
+
+def is_abandoned(path: str, root: str, follow: bool = True) -> bool:
+    """Return whether there is a temporary file that no writer works on any more."""

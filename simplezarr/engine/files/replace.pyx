@@ -1,0 +1,347 @@
+"""Files of a local store: replaced under a lock, removed, and removed with all that is below a directory.
+
+This is `csrc/io/draft.h` and `csrc/io/tree.h` for Python. What is open belongs to objects that close it when their last
+reference goes, so an exception between any two instructions of the caller leaves neither a lock nor a descriptor behind.
+"""
+
+import errno as codes
+import os
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_AsStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
+from libc.errno cimport EINTR, errno
+from libc.string cimport memcpy, strrchr
+
+from simplezarr.runtime.key_locks cimport KeyLock
+
+cdef extern from "Python.h":
+    bytes PyUnicode_EncodeFSDefault(object path)
+
+cdef enum:
+    SZ_OK = 0
+    SZ_NO_MEMORY = -1
+    PIECE = 16 << 20  # bytes that are copied between two looks for signals
+
+cdef set NO_LOCKS = {codes.ENOLCK, codes.EOPNOTSUPP, codes.ENOSYS}
+
+#: Whether the system has POSIX files; otherwise `simplezarr.stores.portable` serves.
+HAVE_FILES = bool(SZ_HAVE_FILES)
+
+
+@cython.final
+cdef class Place:
+    """A path below the root of a store, as the functions in C take it."""
+
+    def __init__(self, str path not None, str root not None, bint follow):
+        cdef char *text
+        self.encoded = PyUnicode_EncodeFSDefault(path)
+        PyBytes_AsStringAndSize(self.encoded, &text, NULL)  # refuses a NUL
+        self.root, self.follow = len(PyUnicode_EncodeFSDefault(root)), follow
+
+    cdef int open_above(self, str path) except -1:
+        """Open the directory that holds it; SZ_NO_DIRECTORY if there is none."""
+        cdef bytes above = self.encoded.rpartition(b"/")[0] or b"/"
+        cdef const char *name
+        cdef int fd, error
+        if len(self.encoded) == self.root:
+            above = self.encoded
+        name = above
+        with nogil:
+            fd = sz_open_directory(name) if self.follow else sz_open_beneath(name, self.root, SZ_BENEATH_ENTER)
+            error = errno
+        if fd < 0 and error not in (codes.ENOENT, codes.ENOTDIR):
+            raise _error(error, path, self)
+        return fd if fd >= 0 else SZ_NO_DIRECTORY
+
+
+cdef object _error(int code, str path, Place place):
+    if code == codes.EXDEV and not place.follow:
+        root = os.fsdecode(place.encoded[:place.root])
+        return PermissionError(codes.EPERM, f"symbolic links lead out of {root!r}, follow_symlinks=False", path)
+    return OSError(code, os.strerror(code), path)
+
+
+@cython.no_gc_clear  # `release` needs the attributes
+cdef class FileLock(KeyLock):
+    """The right to write the file at `path`, within `with`; the file is replaced by `publish` or removed by `delete`.
+
+    root: the directory that stays when it is empty, unlike those below it; durable: sync what changes to the disk; follow:
+    whether symbolic links may lead out of the root.
+
+    After the first `publish` or `delete` other processes may write; a second one waits for the lock again.
+    """
+
+    def __cinit__(self):
+        self.draft.fd = self.draft.lock = self.draft.parent = -1
+
+    def __init__(self, str path not None, str root not None, bint durable, bint follow=True):
+        self.place, self.path = Place(path, root, follow), path
+        KeyLock.__init__(self, None, temporary_name(path))
+        self.draft.object, self.draft.root = PyBytes_AS_STRING(self.place.encoded), self.place.root
+        self.draft.beneath, self.draft.durable = not follow, durable
+        self.draft.directory, self.draft.within, self.draft.local = SZ_NO_DIRECTORY, 0, 0
+        self.draft.replaced, self.draft.relay, self.draft.kept = NULL, NULL, -1
+        self.draft.pause = NULL
+
+    def __dealloc__(self):
+        FileLock.release(self)
+
+    cdef int acquire(self) except -1:
+        KeyLock.acquire(self)
+        try:
+            self.open()
+        except BaseException:
+            KeyLock.release(self)
+            raise
+        return 0
+
+    cdef void release(self) noexcept:
+        if sz_draft_is_open(&self.draft):
+            with nogil:
+                sz_draft_drop(&self.draft)
+        KeyLock.release(self)
+
+    def let_go(self):
+        """Close what is open; called in a forked child, whose parent keeps the lock."""
+        sz_draft_abandon(&self.draft)
+
+    def publish(self, const unsigned char[::1] value):
+        """Make these bytes the file's content. If it fails, the old one stays."""
+        cdef sz_part part
+        cdef size_t n = 0
+        cdef int status, error
+        if value.shape[0]:
+            part.data, part.n, part.offset, n = <const char *>&value[0], value.shape[0], 0, 1
+        self.open()
+        if n and part.n > PIECE:
+            self.write(&part)
+            n = 0
+        with nogil:
+            status = sz_draft_publish(&self.draft, &part, n)
+            error = errno
+        if status != SZ_OK:
+            raise self.error(error, False)
+
+    def publish_file(self, int source):
+        """Make what is still to be read of an open file the content of this one, however much it is."""
+        cdef int status, error
+        self.open()
+        self.copy(source)
+        with nogil:
+            status = sz_draft_publish(&self.draft, NULL, 0)
+            error = errno
+        if status != SZ_OK:
+            raise self.error(error, False)
+
+    def delete(self):
+        """Remove the file; that there is none, or a directory, is no error."""
+        cdef int status, error
+        self.open()
+        with nogil:
+            status = sz_draft_delete(&self.draft)
+            error = errno
+        if status != SZ_OK:
+            raise self.error(error, False)
+
+    cdef int open(self) except -1:
+        """Wait for the lock, and for a new, empty file; signals are heard meanwhile."""
+        cdef int status, error
+        while not sz_draft_is_open(&self.draft):
+            with nogil:
+                status = sz_draft_open(&self.draft)
+                error = errno
+            if status != SZ_OK:
+                if error != EINTR:
+                    raise self.error(error, True)
+                PyErr_CheckSignals()
+        return 0
+
+    cdef int prepare(self) except -1:
+        """Make the temporary file ready to be written to."""
+        cdef int error
+        if sz_draft_prepare(&self.draft) != SZ_OK:
+            error = errno
+            sz_draft_drop(&self.draft)
+            raise self.error(error, False)
+        return 0
+
+    cdef int copy(self, int source) except -1:
+        """Write what is still to be read of an open file; signals are heard meanwhile. If that fails, drop the file."""
+        cdef size_t copied = 1
+        cdef int status, error
+        self.prepare()
+        try:
+            while copied:
+                PyErr_CheckSignals()
+                with nogil:
+                    status = sz_copy_next(source, self.draft.fd, PIECE, &copied)
+                    error = errno
+                if status != SZ_OK:
+                    raise self.error(error, False)
+        except BaseException:
+            sz_draft_drop(&self.draft)
+            raise
+        return 0
+
+    cdef int write(self, const sz_part *part) except -1:
+        """Write what is in memory, in the same way."""
+        cdef sz_part piece = part[0]
+        cdef size_t left = part.n
+        cdef int status, error
+        self.prepare()
+        try:
+            while left:
+                PyErr_CheckSignals()
+                piece.n = min(left, <size_t>PIECE)
+                with nogil:
+                    status = sz_write_parts(self.draft.fd, &piece, 1, -1, NULL, 0, NULL)
+                    error = errno
+                if status != SZ_OK:
+                    raise self.error(error, False)
+                piece.data += piece.n
+                left -= piece.n
+        except BaseException:
+            sz_draft_drop(&self.draft)
+            raise
+        return 0
+
+    cdef object error(self, int code, bint opening):
+        temporary = temporary_name(self.path)
+        if code == codes.EBUSY:
+            message = ("another writer has replaced it while the file system was full, when it can't be locked against all "
+                       "others; try again")
+            return OSError(code, message, self.path)
+        if not opening:
+            if os.path.isdir(self.path):
+                return IsADirectoryError(codes.EISDIR, "a directory stands where a file should be", self.path)
+            return _error(code, self.path, self.place)
+        if code == codes.ENOTDIR:
+            return NotADirectoryError(code, "a file stands where a directory is needed", self.path)
+        if code == codes.ENOENT:
+            message = "its directory can't be made (is there a broken symbolic link?)"
+            return FileNotFoundError(code, message, self.path)
+        if code == codes.EINVAL:
+            return OSError(code, "not a file that a writer has left behind; remove it", temporary)
+        if code in NO_LOCKS:
+            message = f"{os.strerror(code)}: the file system has no locks (flock), without which updates could get lost"
+            return OSError(code, f"{message}; mount it with locks, or write elsewhere", temporary)
+        return _error(code, temporary if code == codes.ELOOP else self.path, self.place)
+
+
+def temporary_name(str path not None) -> str:
+    """Return the path of a file's temporary file.
+
+    >>> temporary_name("a/c"), len(temporary_name("a/" + 250 * "c")) <= 2 + 255
+    ('a/c.partial', True)
+    """
+    cdef char name[SZ_PATH_BYTES]
+    cdef bytes encoded = PyUnicode_EncodeFSDefault(path)
+    if sz_name_temporary(encoded, 0, name) != SZ_OK:
+        raise OSError(errno, os.strerror(errno), path)
+    return os.fsdecode(<bytes>name)
+
+
+def remove_file(str path not None, str root not None, bint durable, bint follow=True):
+    """Remove a file under its lock; that there is none, or a directory, is no error."""
+    cdef FileLock lock = FileLock(path, root, durable, follow)
+    cdef int status = -1, error = EINTR
+    while status != SZ_OK:
+        with nogil:
+            status = sz_remove(&lock.draft)
+            error = errno
+        if status != SZ_OK and error != EINTR:
+            raise lock.error(error, True)
+        PyErr_CheckSignals()
+
+
+@cython.final
+cdef class Tree:
+    """A directory being removed with all that is below it."""
+
+    def __cinit__(self):
+        sz_tree_begin(&self.tree, -1, NULL)
+
+    def __dealloc__(self):
+        sz_tree_end(&self.tree)
+
+    cdef bint is_mine(self) except -1:
+        """Return whether the calling thread holds the lock that the removal would have to wait for."""
+        cdef size_t n = sz_tree_busy_path(&self.tree, NULL, 0)
+        cdef bytearray below = bytearray(n + 1)
+        sz_tree_busy_path(&self.tree, below, n + 1)
+        return KeyLock.mine(None, self.path + os.fsdecode(bytes(below[:n]))) is not None
+
+
+def remove_tree(str path not None, str root not None, bint follow=True):
+    """Remove a directory with all that is below it, links but not what they lead to; waits for what is being written.
+
+    A link to a directory at the path itself is removed as well. The root stays. follow: whether links above may lead out of
+    the root.
+    """
+    cdef Tree tree = Tree.__new__(Tree)
+    cdef int status, error, parent
+    cdef bytes name
+    cdef char text[SZ_PATH_BYTES]
+    tree.place, tree.path = Place(path, root, follow), path
+    parent = tree.place.open_above(path)
+    if parent == SZ_NO_DIRECTORY:
+        return
+    name = tree.place.encoded.rpartition(b"/")[2]
+    sz_tree_begin(&tree.tree, parent, NULL if path == root else PyBytes_AS_STRING(name))
+    while True:
+        with nogil:
+            status = sz_tree_remove(&tree.tree)
+            error = errno
+        if status == SZ_OK:
+            break
+        if status == SZ_NO_MEMORY:
+            raise MemoryError(f"no memory to remove {path!r}")
+        if error != EINTR:
+            raise _error(error, path, tree.place)
+        PyErr_CheckSignals()
+        if tree.tree.busy != NULL and tree.is_mine():
+            tree.tree.skip = 1
+    sz_tree_end(&tree.tree)
+    if path != root and len(tree.place.encoded) < SZ_PATH_BYTES:
+        memcpy(text, PyBytes_AS_STRING(tree.place.encoded), len(tree.place.encoded) + 1)
+        with nogil:
+            sz_prune(text, tree.place.root, not follow)
+
+
+def discard(str path not None, str root not None, bint follow=True) -> bool:
+    """Remove a temporary file that no writer works on any more; False if a writer does, or has published it meanwhile."""
+    cdef Place place = Place(path, root, follow)
+    cdef int parent = place.open_above(path)
+    cdef const char *name = strrchr(PyBytes_AS_STRING(place.encoded), b'/') + 1
+    cdef char text[SZ_PATH_BYTES]
+    cdef int done, error
+    if parent == SZ_NO_DIRECTORY:
+        return False
+    with nogil:
+        done = sz_discard(parent, name, 0)
+        error = errno
+        sz_close_directory(parent)
+    if done < 0 and error not in (EINTR, codes.EWOULDBLOCK):
+        raise _error(error, path, place)
+    if done == 1 and len(place.encoded) < SZ_PATH_BYTES:
+        memcpy(text, PyBytes_AS_STRING(place.encoded), len(place.encoded) + 1)
+        sz_prune(text, place.root, not follow)
+    return done == 1
+
+
+def is_abandoned(str path not None, str root not None, bint follow=True) -> bool:
+    """Return whether there is a temporary file that no writer works on any more."""
+    cdef Place place = Place(path, root, follow)
+    cdef int parent = place.open_above(path)
+    cdef const char *name = strrchr(PyBytes_AS_STRING(place.encoded), b'/') + 1
+    cdef int done, error
+    if parent == SZ_NO_DIRECTORY:
+        return False
+    with nogil:
+        done = sz_is_abandoned(parent, name)
+        error = errno
+        sz_close_directory(parent)
+    if done < 0:
+        raise _error(error, path, place)
+    return done == 1

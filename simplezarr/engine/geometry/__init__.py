@@ -1,0 +1,1 @@
+"""Selections as arithmetic: which elements of which chunks, no I/O."""

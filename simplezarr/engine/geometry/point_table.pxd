@@ -1,0 +1,28 @@
+from simplezarr.engine.geometry.plan cimport MAX_NDIM
+
+# Points on some axes of an array, grouped by the stored object and then by the unit of reading that they lie in. Group
+# and point numbers ascend, so that a range of either is two neighbours of an array of "firsts".
+cdef struct Groups:
+    int naxes
+    int axes[MAX_NDIM]
+    Py_ssize_t nobjects
+    Py_ssize_t nunits
+    Py_ssize_t npoints
+    const Py_ssize_t *objects      # nobjects x naxes: numbers in the grid of stored objects
+    const Py_ssize_t *object_first  # nobjects + 1: the first unit of each
+    const Py_ssize_t *units        # nunits x naxes: numbers in the grid of units within the object
+    const Py_ssize_t *unit_first   # nunits + 1: the first point of each
+    const Py_ssize_t *src          # npoints: bytes into the unit's native form
+
+cdef class Points:
+    cdef Groups groups
+    cdef Py_ssize_t lengths[MAX_NDIM]
+    cdef Py_ssize_t sizes[MAX_NDIM]      # of the unit of reading
+    cdef Py_ssize_t per[MAX_NDIM]        # units in a stored object
+    cdef Py_ssize_t strides[MAX_NDIM]
+    cdef Py_ssize_t per_object           # product of per
+    cdef readonly object order           # the position, among the points as they were given, of each of them
+    cdef tuple kept
+    cdef object wrap(self, object index, int k)
+    cdef object number(self, list indices)
+    cdef int group(self, list indices, object numbers) except -1

@@ -1,0 +1,1 @@
+"""Jobs: reading and writing many chunks with several threads."""

@@ -1,0 +1,43 @@
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint64_t
+
+from simplezarr.engine.chunks.pipeline cimport Blob, Pipeline
+from simplezarr.engine.files.files cimport sz_file
+from simplezarr.engine.kernels.context cimport Worker
+
+
+# A shard's decoded index and the identity of the file it was read from.
+cdef class ShardIndex:
+    cdef uint64_t device, inode
+    cdef int64_t mtime_ns, ctime_ns, size
+    cdef bytes data
+
+
+cdef class Source:
+    cdef readonly Pipeline pipeline
+    cdef readonly object store
+    cdef readonly str path
+    cdef object keys
+    cdef tuple chunks        # the unit of reading, in the array's order of axes
+    cdef bint local          # chunks are files that we may open ourselves
+    cdef bytes prefix        # of their names, or of keys
+    cdef const char *prefix_bytes
+    cdef bytes folder        # of the array, with a slash: how these begin
+    cdef size_t folder_nbytes
+    cdef size_t prefix_nbytes
+    cdef size_t root_nbytes  # of these, for the store's directory
+    cdef char separator
+    cdef bint bare           # no "c" in front of a key's numbers
+    cdef bint in_memory
+    cdef object indexes      # decoded shard indexes, the longest unused first; None where there are no shards
+    cdef object fetch(self, str key)
+    cdef ShardIndex kept_index(self, bytes name, const sz_file *file)
+    cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1
+    cdef int forget_index(self, bytes name) except -1
+
+
+cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file, Blob *blob,
+                     PyObject **held) noexcept with gil
+cdef int learn_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file,
+                     const uint64_t *data) noexcept with gil
+cdef void drop_index(PyObject *held) noexcept with gil

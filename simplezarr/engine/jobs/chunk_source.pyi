@@ -1,0 +1,26 @@
+"""The chunks of an array: where they are stored, how they are decoded, and the indexes of its shards that are kept."""
+
+from typing import final
+
+from simplezarr.engine.chunks.pipeline import Pipeline
+from simplezarr.engine.jobs.protocols import ByteStore, Keys
+
+@final
+class Source:
+    """The chunks of one array: where they are stored and how they are decoded."""
+
+    @property
+    def pipeline(self) -> Pipeline: ...
+    @property
+    def store(self) -> ByteStore: ...
+    @property
+    def path(self) -> str: ...
+    def __init__(self, pipeline: Pipeline, store: ByteStore, keys: Keys, path: str, chunks: tuple[int, ...]) -> None: ...
+    def key(self, index: tuple[int, ...]) -> str:
+        """The store's key of a stored chunk (a shard where there are shards)."""
+    def encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
+        """The stored bytes of one unit of reading, or None where it is not stored."""
+
+@final
+class ShardIndex:
+    """A shard's decoded index and the identity of the file it was read from."""

@@ -1,0 +1,186 @@
+"""The chunks of an array: where they are stored, how they are decoded, and the indexes of its shards that are kept."""
+
+import time
+from collections import OrderedDict
+from functools import partial
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport uint64_t
+
+from simplezarr.engine.chunks.decode cimport shard_index
+from simplezarr.engine.files.files cimport PyUnicode_EncodeFSDefault
+from simplezarr.engine.chunks.pipeline cimport Blob, Chain, chain_is_shard, chain_outermost, free_bytes
+from simplezarr.engine.chunks.pipeline import CodecFailure
+from simplezarr.engine.geometry.plan cimport MAX_NDIM
+from simplezarr.engine.chunks.shard_reader cimport data_end
+from simplezarr.engine.kernels.context cimport (
+    SZ_MISSING, SZ_OK, SZ_TOO_LONG, Worker, raised, status_message, take_error, worker_acquire, worker_release)
+from simplezarr.errors import ChangedError, ChunkError, TooLargeError, UnsupportedError
+from simplezarr.engine.files.reader import read_version
+
+cdef extern from "io/files.h" nogil:
+    enum:
+        SZ_HAVE_FILES
+
+cdef enum:
+    INDEX_BYTES = 16 << 20      # shard indexes kept for one array
+    FRESH_NS = 100_000_000      # a file's clock may stand still for so long
+
+cdef object NOTHING = 0xffffffffffffffff  # offset and length of an inner chunk that is not stored
+
+
+cdef class ShardIndex:
+    """A shard's decoded index and the identity of the file it was read from."""
+
+
+cdef class Source:
+    """The chunks of one array: where they are stored and how they are decoded.
+
+    keys: the array's chunk key encoding; path: the array's path in the store; chunks: the shape of the unit of reading.
+    """
+
+    def __init__(self, Pipeline pipeline, store, keys, str path, tuple chunks):
+        self.pipeline, self.store, self.keys, self.path, self.chunks = pipeline, store, keys, path, chunks
+        self.in_memory = store.in_memory
+        self.separator = ord(keys.separator)
+        self.bare = keys.name == "v2"
+        self.indexes = OrderedDict() if pipeline.chain.inner != NULL else None
+        root = store.local_root if SZ_HAVE_FILES else None
+        self.local = root is not None
+        if self.local:
+            encoded = PyUnicode_EncodeFSDefault(root)
+            self.root_nbytes = len(encoded)
+            self.folder = encoded if encoded.endswith(b"/") else encoded + b"/"
+            if path:
+                self.folder += PyUnicode_EncodeFSDefault(path) + b"/"
+            self.folder_nbytes = len(self.folder)
+        else:
+            self.folder = f"{path}/".encode() if path else b""
+        self.prefix = self.folder if self.bare else self.folder + b"c"
+        self.prefix_bytes, self.prefix_nbytes = PyBytes_AS_STRING(self.prefix), len(self.prefix)
+
+    def key(self, tuple index) -> str:
+        """The store's key of a stored chunk (a shard where there are shards)."""
+        return f"{self.path}/{self.keys.key(index)}" if self.path else self.keys.key(index)
+
+    cdef object fetch(self, str key):
+        """Return a whole stored object, None if there is none. A TooLargeError may be raised before it is read."""
+        cdef const Chain *chain = &self.pipeline.chain
+        if self.in_memory or chain_is_shard(chain):
+            return self.store.get(key)
+        if chain.python == NULL:
+            try:
+                return self.store.get_limited(key, chain.most)
+            except TooLargeError:
+                codec = chain_outermost(chain).decode()
+                raise CodecFailure(f"{codec}: {status_message(SZ_TOO_LONG)}; the stored object is damaged or not what the "
+                                   "array's metadata say", codec) from None
+        return self.store.get_limited(key, free_bytes(chain), holes=True)
+
+    def encoded_chunk(self, tuple index):
+        """The stored bytes of one unit of reading, or None where it is not stored."""
+        cdef const Chain *chain = &self.pipeline.chain
+        cdef Py_ssize_t outer[MAX_NDIM]
+        cdef Py_ssize_t inner = 0
+        cdef int d
+        if chain.inner == NULL:
+            return self.store.get(self.key(index))
+        if not chain_is_shard(chain):
+            raise UnsupportedError(f"array '/{self.path}': its shards are encoded as a whole, inner chunks have no bytes "
+                                   "of their own")
+        for d in range(chain.ndim):
+            outer[d] = index[d] // (self.pipeline.shape[d] // self.chunks[d])
+        for d in range(chain.ndim):  # in C order of the stored form
+            inner = inner * chain.grid[d] + index[chain.order[d]] % chain.grid[d]
+        key = self.key(tuple([outer[d] for d in range(chain.ndim)]))
+        try:
+            return read_version(self.store, key, partial(self._inner_bytes, inner))
+        except (ChangedError, CodecFailure) as error:
+            raise ChunkError(f"array '/{self.path}', chunk {index}, key {key!r}: {error}", path=self.path, index=index,
+                             key=key, codec=getattr(error, "codec", None)) from error.__cause__
+
+    def _inner_bytes(self, Py_ssize_t inner, reader):
+        """Return the stored bytes of an inner chunk, by its number, or None if it is not stored."""
+        cdef const Chain *chain = &self.pipeline.chain
+        cdef const uint64_t *entries = NULL
+        cdef Blob blob
+        cdef Worker *worker
+        cdef uint64_t offset = 0, nbytes = 0
+        cdef int status
+        blob.memory, blob.size, blob.file, blob.reader, blob.index = NULL, 0, NULL, <PyObject *>reader, NULL
+        blob.name = NULL
+        worker = worker_acquire()
+        status = shard_index(worker, chain, &blob, 0, &entries)
+        if status == SZ_OK:
+            offset, nbytes = entries[2 * inner], entries[2 * inner + 1]
+            reader.least = data_end(chain, entries)
+        error = take_error(worker)
+        worker_release(worker)
+        if error is not None:
+            raise error
+        if status == SZ_MISSING or (offset == NOTHING and nbytes == NOTHING):
+            return None
+        part = reader.get_range(offset, nbytes) if status == SZ_OK and offset <= NOTHING >> 1 >= nbytes else None
+        if part is None or <uint64_t>len(part) != nbytes:
+            raise CodecFailure("sharding_indexed: the index is damaged", "sharding_indexed")
+        return part
+
+    cdef ShardIndex kept_index(self, bytes name, const sz_file *file):
+        """The shard's index, if it is known and the file is still the one it was read from."""
+        cdef ShardIndex index = self.indexes.get(name)
+        if index is None or (file != NULL and (
+                index.inode != file.inode or index.mtime_ns != file.mtime_ns or index.ctime_ns != file.ctime_ns
+                or index.size != file.size or index.device != file.device)):
+            return None
+        return index
+
+    cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1:
+        cdef ShardIndex index = ShardIndex.__new__(ShardIndex)
+        cdef Py_ssize_t nbytes = 16 * self.pipeline.chain.ninner
+        if nbytes > INDEX_BYTES:
+            return 0
+        if file != NULL:
+            if time.time_ns() - max(file.mtime_ns, file.ctime_ns) < FRESH_NS:  # another change might not show in it
+                return 0
+            index.device, index.inode, index.size = file.device, file.inode, file.size
+            index.mtime_ns, index.ctime_ns = file.mtime_ns, file.ctime_ns
+        index.data = PyBytes_FromStringAndSize(<const char *>data, nbytes)
+        while len(self.indexes) >= max(1, INDEX_BYTES // (nbytes + 200)):
+            self.indexes.popitem(last=False)
+        self.indexes[name] = index
+        return 0
+
+    cdef int forget_index(self, bytes name) except -1:
+        if self.indexes is not None:
+            self.indexes.pop(name, None)
+        return 0
+
+
+cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file, Blob *blob,
+                     PyObject **held) noexcept with gil:
+    """Point the blob to its shard's index if that is kept; *held is the reference to drop afterwards."""
+    cdef ShardIndex known
+    try:
+        known = source.kept_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.chain.ndim * 8), file)
+        if known is not None:
+            Py_INCREF(known)
+            held[0] = <PyObject *>known
+            blob.index = <const uint64_t *>PyBytes_AS_STRING(known.data)
+        return SZ_OK
+    except BaseException as error:
+        return raised(worker, error)
+
+
+cdef int learn_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file,
+                     const uint64_t *data) noexcept with gil:
+    try:
+        source.keep_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.chain.ndim * 8), data, file)
+        return SZ_OK
+    except BaseException as error:
+        return raised(worker, error)
+
+
+cdef void drop_index(PyObject *held) noexcept with gil:
+    Py_DECREF(<object>held)

@@ -1,0 +1,309 @@
+"""Jobs on many chunks: any number of threads that draw from one counter.
+
+A job is a plan, a source of chunks and a buffer. Its units are the stored objects that the plan touches (shards cut into
+parts where they are fewer than threads). Each worker draws the next unit until none is left, without the GIL.
+"""
+
+import os
+
+from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
+from cpython.unicode cimport PyUnicode_FromString
+from libc.string cimport memcpy
+
+from simplezarr.runtime import executor
+from simplezarr.engine.chunks.in_flight cimport ALOFT, LANDED, Flight, flight_leave, flight_wait, leave_unit
+from simplezarr.engine.chunks.pipeline cimport chain_outermost
+from simplezarr.engine.chunks.pipeline import CodecFailure
+from simplezarr.engine.geometry.plan cimport Row, product, Span, span_row, span_set
+from simplezarr.engine.kernels.context cimport (
+    Joined, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_NO_MEMORY, SZ_OK, SZ_UNSUPPORTED, check_signals, pause, scratch,
+    status_message, worker_acquire, worker_new, worker_release)
+from simplezarr.errors import ChunkError, TooLargeError
+
+cdef extern from "memory/atomic.h" nogil:
+    int64_t sz_draw(int64_t *counter)
+    int32_t sz_peek(const int32_t *flag)
+    int sz_claim(int32_t *flag)
+
+cdef extern from "io/files.h" nogil:
+    enum:
+        SZ_NO_DIRECTORY
+    int sz_open_directory(const char *path)
+    void sz_close_directory(int directory)
+
+cdef enum:
+    MANY_FILES = 8              # worth opening their directory for
+    WAIT_US = 50_000            # between two looks for Ctrl-C while waiting for another thread
+    WIDE_BYTES = 512 << 20      # decoded bytes that a job has in hand at most while it waits for a store
+    DIGITS = 21
+
+cdef int patience = 200        # waits of that length
+
+
+def _set_patience(int waits):
+    """Sets how often a thread waits for another before it does the work itself; returns how often it was."""
+    global patience
+    before, patience = patience, waits
+    return before
+
+
+cdef char *put_number(char *at, Py_ssize_t number) noexcept nogil:
+    """Writes the number in decimal; returns the place behind it."""
+    cdef char digits[DIGITS]
+    cdef int n = 0
+    while number or n == 0:
+        digits[n] = 48 + <char>(number % 10)
+        number //= 10
+        n += 1
+    while n:
+        n -= 1
+        at[0] = digits[n]
+        at += 1
+    return at
+
+
+cdef void drop(PyObject *held) noexcept with gil:
+    Py_DECREF(<object>held)
+
+
+cdef class Job:
+    """One read or write under way: what `drain` needs to do its share of it."""
+
+    def __cinit__(self):
+        self.directory, self.lanes = SZ_NO_DIRECTORY, 1
+
+    def __dealloc__(self):
+        sz_close_directory(self.directory)
+
+    cdef int open_directory(self) except -1:
+        """Opens the array's directory where many names are to be looked up."""
+        if self.source.local and self.n >= MANY_FILES and self.directory == SZ_NO_DIRECTORY:
+            self.directory = sz_open_directory(PyBytes_AS_STRING(self.source.folder))
+        return 0
+
+    cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
+        """What is done with one unit; subclasses say."""
+        return SZ_OK
+
+    cdef int place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
+        """Places what unit number i wants of a chunk that another thread has decoded; subclasses that share chunks say."""
+        return SZ_OK
+
+    cdef int one(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
+        """Does unit number i, and tells the index of its stored object."""
+        cdef Region region
+        self.unit(i // self.parts, index, &region)
+        return self.work(worker, index, &region, i % self.parts)
+
+    cdef Py_ssize_t touched(self):
+        """Units of reading that the plan touches."""
+        cdef Span span
+        cdef Py_ssize_t touched = 1
+        cdef int axis
+        for axis in range(self.plan.ndim):
+            span = self.plan.spans[axis]
+            span_set(&span, span.start, span.step, span.count, <Py_ssize_t>self.source.chunks[axis])
+            touched = product(touched, span.rows)
+        return touched
+
+    cdef int widened(self, int threads, Py_ssize_t nbytes) except -1:
+        """The number of threads for units of so many bytes: more than are to compute where a store is to be waited for."""
+        cdef Py_ssize_t width
+        if self.source.local or self.source.in_memory:
+            return threads
+        width = executor.width(self.source.store)
+        return width if width <= threads else max(threads, min(width, WIDE_BYTES // max(nbytes, 1)))
+
+    cdef int run(self, int width) except -1:
+        """Does all units, in the calling thread and width - 1 others; raises what the first failure was."""
+        self.lanes = width
+        self.gate = executor.gate(width) if width > 1 else None
+        if width > 1:
+            executor.drain(self.drain, width, self.stop)
+        else:
+            self.drain()
+        if self.failed:
+            self.throw()
+        return 0
+
+    def stop(self):
+        """Lets no thread begin another unit, nor go on with a large one: the caller is leaving."""
+        sz_claim(&self.failed)
+
+    def drain(self):
+        """Does units until none is left, or one has failed."""
+        cdef Py_ssize_t index[MAX_NDIM]
+        cdef Py_ssize_t i
+        cdef int status
+        # Who works within a gate takes contexts when he is let in; those of others must not wait with him for a store.
+        cdef Worker *worker = worker_acquire() if self.gate is None else worker_new()
+        worker.streamed, worker.ended = self.streamed, &self.failed
+        with nogil:
+            while not sz_peek(&self.failed):
+                i = self.draw()
+                if i < 0:
+                    break
+                status = self.do_unit(worker, i, index)
+                if status == SZ_OK and worker.njoined:
+                    status = self.take_shared(worker, index, False)
+                if status == SZ_OK:
+                    status = pause(worker)
+                if status != SZ_OK:
+                    self.fail(worker, status, index)
+            if worker.njoined:
+                status = self.take_shared(worker, index, True)
+                if status != SZ_OK:
+                    self.fail(worker, status, index)
+        worker_release(worker)
+
+    cdef int do_unit(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
+        worker.inner, worker.unit = -1, i
+        worker.culprit = chain_outermost(self.chain)
+        return self.one(worker, i, index)
+
+    cdef int take_shared(self, Worker *worker, Py_ssize_t *index, bint wait) noexcept nogil:
+        """Places what other threads have decoded for this worker, too.
+
+        What they are still at is left, or waited for. What they have not done in time the worker does itself.
+        """
+        cdef Joined joined
+        cdef int status = SZ_OK, waits = patience, k = 0, state
+        while k < worker.njoined:
+            joined = worker.joined[k]
+            state = flight_wait(<Flight *>joined.flight, WAIT_US if wait else 0)
+            if state == ALOFT and status == SZ_OK and not sz_peek(&self.failed) and waits > 0:
+                if wait:
+                    waits -= 1
+                    status = check_signals(worker)
+                else:
+                    k += 1
+                continue
+            worker.njoined -= 1
+            worker.joined[k] = worker.joined[worker.njoined]
+            if status == SZ_OK and not sz_peek(&self.failed):
+                if state == LANDED:
+                    status = self.place_native(worker, joined.unit, joined.wanted, (<Flight *>joined.flight).native)
+                else:
+                    worker.alone = True
+                    status = self.do_unit(worker, joined.unit, index)
+                    worker.alone = False
+                    leave_unit(worker, joined.unit)
+            flight_leave(<Flight *>joined.flight)
+        return status
+
+    cdef Py_ssize_t draw(self) noexcept nogil:
+        """The number of the next unit to do, or -1 when all are drawn.
+
+        Neighbours lie on the same pages of the result. Threads that begin with neighbours would each clear these pages
+        (2 MiB large ones, often), and all but one of them in vain; so what is drawn one after another is far apart.
+        """
+        cdef Py_ssize_t i = sz_draw(&self.next)
+        cdef Py_ssize_t lane = i % self.lanes
+        if i >= self.n:
+            return -1
+        return lane * (self.n // self.lanes) + min(lane, self.n % self.lanes) + i // self.lanes
+
+    cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil:
+        """Stored object number i of the plan: its index in the grid, and the region wanted of it."""
+        cdef Row row
+        cdef int d
+        region.data = self.data
+        for d in range(self.plan.ndim - 1, -1, -1):
+            span_row(&self.plan.spans[d], i % self.plan.spans[d].rows, &row)
+            i //= self.plan.spans[d].rows
+            index[d] = row.chunk
+            region.start[d] = row.src
+            region.step[d] = self.plan.spans[d].step
+            region.count[d] = row.count
+            region.strides[d] = self.strides[d]
+            region.data += row.dst * self.strides[d]
+
+    cdef char *file_name(self, Worker *worker, const Py_ssize_t *index, size_t extra) noexcept nogil:
+        """The name of a stored object's file, from the job's directory, with room for `extra` more bytes; or its key."""
+        cdef size_t n = self.source.prefix_nbytes
+        cdef char *name = scratch(worker, PATH_SLOT, n + self.chain.ndim * DIGITS + 2 + extra)
+        cdef char *at = name + n
+        cdef int d
+        if name == NULL:
+            return NULL
+        memcpy(name, self.source.prefix_bytes, n)
+        for d in range(self.chain.ndim):
+            if d or not self.source.bare:
+                at[0] = self.source.separator
+                at += 1
+            at = put_number(at, index[d])
+        if self.chain.ndim == 0 and self.source.bare:
+            at = put_number(at, 0)
+        at[0] = 0
+        return name + (0 if self.directory == SZ_NO_DIRECTORY else self.source.folder_nbytes)
+
+    cdef str key(self, Worker *worker, const Py_ssize_t *index):
+        """The key of a stored object, in a store that is no local directory."""
+        cdef char *name = self.file_name(worker, index, 0)
+        if name == NULL:
+            raise MemoryError("no memory for a key")
+        return PyUnicode_FromString(name)
+
+    cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil:
+        """Notes the first failure, which ends the job."""
+        cdef int d
+        if sz_claim(&self.failed):
+            self.status, self.os_error, self.inner, self.culprit = status, worker.os_error, worker.inner, worker.culprit
+            for d in range(self.chain.ndim):
+                self.index[d] = index[d]
+            self.raised = worker.error
+        elif worker.error != NULL:
+            drop(worker.error)
+        worker.error = NULL
+
+    cdef str task(self):
+        """What the job does, for messages; subclasses say."""
+        return "working on"
+
+    cdef str outcome(self):
+        """What a failure leaves behind, for messages; with a separator in front."""
+        return ""
+
+    cdef tuple failed_chunk(self):
+        """The index of the chunk that failed, in the grid of the units of reading."""
+        cdef const Chain *chain = self.chain
+        cdef int64_t inner = self.inner
+        cdef int d
+        if chain.inner == NULL or inner < 0:
+            return tuple([self.index[d] for d in range(chain.ndim)])
+        within = [0] * chain.ndim
+        for d in range(chain.ndim - 1, -1, -1):
+            within[chain.order[d]] = inner % chain.grid[d] + self.index[chain.order[d]] * chain.grid[d]
+            inner //= chain.grid[d]
+        return tuple(within)
+
+    def throw(self):
+        """Raises what the first failure was, with the place where it happened."""
+        key = self.source.key(tuple([self.index[d] for d in range(self.chain.ndim)]))
+        index = self.failed_chunk()
+        place = f"array '/{self.source.path}', chunk {index}, key {key!r}"
+        codec = self.culprit.decode() if self.culprit != NULL else None
+        error = None
+        if self.raised != NULL:
+            error = <object>self.raised
+            Py_DECREF(error)
+            self.raised = NULL
+        if self.status == RAISED:
+            if isinstance(error, (CodecFailure, TooLargeError)):
+                codec = getattr(error, "codec", None)
+                raise ChunkError(f"{place}: {error}{self.outcome()}", path=self.source.path, index=index, key=key,
+                                 codec=codec) from error.__cause__
+            error.add_note(f"while {self.task()} {place}")
+            raise error
+        if self.status == SZ_NO_MEMORY:
+            raise MemoryError(f"{place}: {status_message(self.status)}")
+        if self.status == SZ_IO:
+            raise OSError(self.os_error, f"{os.strerror(self.os_error)} (while {self.task()} {place}{self.outcome()})",
+                          os.fspath(self.source.store.local_root))
+        damaged = "" if self.status in (REFUSED, SZ_UNSUPPORTED) else (
+            "; the stored object is damaged or not what the array's metadata say")
+        by = "" if codec is None else f"{codec}: "
+        raise ChunkError(f"{place}: {by}{status_message(self.status)}{damaged}{self.outcome()}",
+                         path=self.source.path, index=index, key=key, codec=codec)

@@ -1,0 +1,65 @@
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+from simplezarr.engine.chunks.encode cimport Shard, sz_part
+from simplezarr.engine.jobs.job cimport Job
+from simplezarr.engine.chunks.moves cimport Values
+from simplezarr.engine.chunks.pipeline cimport Blob, Chain, Region
+from simplezarr.engine.geometry.plan cimport MAX_NDIM, Span
+from simplezarr.engine.kernels.context cimport Worker
+
+cdef enum:
+    STAMPS = 16
+
+# An encoded chunk of a constant, for all chunks that lose the same part to the array's edge.
+cdef struct Stamp:
+    int32_t claimed
+    int32_t ready
+    uint64_t clipped  # bit i: along axis i
+    char *data        # NULL: all fill value, nothing is stored
+    size_t n
+
+# A stored object that is being written.
+cdef struct Unit:
+    const Py_ssize_t *index
+    const Region *region          # what is written of it; the memory is the caller's, as copying it takes long
+    Py_ssize_t inside[MAX_NDIM]   # how many of its elements lie in the array, along each axis
+    bint covered                  # the region is all of them: what was stored before does not matter
+    Blob old                      # what was stored before; without memory and file: nothing
+    sz_part part                  # what is to be stored: of a chunk
+    char *room                    # where an uncompressed one may be made, or NULL: wherever it is best
+    Shard shard                   # of a shard
+    Region stored                 # of a shard: the region in the order of the stored form,
+    Span spans[MAX_NDIM]          # along each axis of that form,
+    Py_ssize_t touched            # and how many inner chunks it touches
+    const void *what              # subclasses: what is written of it, where that is more than a region
+
+
+cdef class Make(Job):
+    cdef Values values
+    cdef tuple held                     # what the values need to stay alive
+    cdef bint constant                  # one element for all places
+    cdef Py_ssize_t lengths[MAX_NDIM]   # of the array
+    cdef int crew                       # workers for the inner chunks of one shard; 1: a shard is one worker's work
+    cdef Unit *shared                   # the shard whose inner chunks are being encoded by several
+    cdef Stamp stamps[STAMPS]
+    cdef int64_t stamped                # bytes
+    cdef object interrupt               # what has ended the sharing of a shard, other than a failed chunk
+    cdef int take(self, object value, tuple shape, bint keep_empty) except -1
+    cdef void touch(self, Unit *unit) noexcept nogil
+    cdef Py_ssize_t touched_inner(self, Unit *unit, Py_ssize_t number, Region *region) noexcept nogil
+    cdef void begin(self, Unit *unit, const Py_ssize_t *index, const Region *region) noexcept nogil
+    cdef int make(self, Worker *worker, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil
+    cdef int make_shard(self, Worker *worker, Unit *unit) noexcept nogil
+    cdef int keep_untouched(self, Worker *worker, Unit *unit) noexcept nogil
+    cdef int share_inner(self, Worker *worker, Unit *unit) noexcept with gil
+    cdef int write_inner(self, Worker *worker, Unit *unit, Py_ssize_t number) noexcept nogil
+    cdef int encode_inner(self, Worker *worker, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,
+                          char *dst, sz_part *out) noexcept nogil
+    cdef int encode_covered(self, Worker *worker, const Chain *chain, const Region *region, char *dst, sz_part *out,
+                            int level) noexcept nogil
+    cdef void keep_stamp(self, uint64_t clipped, const sz_part *part) noexcept nogil
+    cdef int encode_changed(self, Worker *worker, Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
+                            const Py_ssize_t *inside, uint64_t offset, uint64_t nbytes, char *dst, sz_part *out,
+                            int level) noexcept nogil
+    cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
+                    char *native) noexcept nogil

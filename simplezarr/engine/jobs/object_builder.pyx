@@ -1,0 +1,301 @@
+"""The new content of stored objects, from values and from what was stored: what every write does before it stores.
+
+A chunk that the selection covers, as far as it lies in the array, is made from the values alone. Others are decoded,
+changed and encoded again; of a shard only the inner chunks that are touched, while the bytes of the others are kept.
+"""
+
+from cpython.object cimport PyObject
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+import numpy as np
+
+from simplezarr.runtime import executor
+from simplezarr.engine.chunks.decode cimport decode_native, read_native, shard_index
+from simplezarr.engine.chunks.encode cimport (
+    KEPT, NOTHING, encode_native, encode_region, shard_add, shard_begin, shard_finish, shard_reserve)
+from simplezarr.engine.jobs.job cimport Job
+from simplezarr.engine.chunks.moves cimport gather
+from simplezarr.engine.chunks.pipeline cimport (
+    UNBOUNDED, chain_is_shard, encoded_bound, fill_chunk, fill_outside, native_room, region_permute)
+from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_spans
+from simplezarr.engine.kernels.context cimport CHUNK_SLOT, SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, pause, raised, scratch
+
+cdef extern from "array/copy.h" nogil:
+    enum:
+        SZ_AS_IS
+
+cdef extern from "memory/atomic.h" nogil:
+    int64_t sz_add(int64_t *counter, int64_t n)
+    int sz_claim(int32_t *flag)
+    int32_t sz_is_ready(int32_t *flag)
+    void sz_make_ready(int32_t *flag)
+
+cdef enum:
+    STAMP_BYTES = 16 << 20   # encoded constants kept for the chunks still to come
+
+cdef uint64_t LAST_BYTE = 0x7fffffffffffffff
+
+
+cdef bint covers(int ndim, const Region *region, const Py_ssize_t *inside) noexcept nogil:
+    """The region is all of a chunk that lies in the array. (It can't be longer; so a full one has no gaps.)"""
+    cdef int d
+    for d in range(ndim):
+        if region.count[d] != inside[d]:
+            return False
+    return True
+
+
+cdef uint64_t clipped_axes(const Chain *chain, const Region *region) noexcept nogil:
+    """The axes along which the array's edge cuts a covered chunk, as bits."""
+    cdef uint64_t clipped = 0
+    cdef int i
+    for i in range(chain.ndim):
+        if region.count[chain.order[i]] != chain.shape[i]:
+            clipped |= <uint64_t>1 << chain.order[i]
+    return clipped
+
+
+cdef class Make(Job):
+    """A write under way, as far as bytes in memory go."""
+
+    def __dealloc__(self):
+        for stamp in self.stamps:
+            free(stamp.data)
+
+    # ------------------------------------------------------------ stored objects
+
+    cdef int take(self, object value, tuple shape, bint keep_empty) except -1:
+        """Notes where the values are, what has to be done to them, and the shape of the array that they go to."""
+        cdef int axis
+        native = self.source.pipeline.dtype
+        dtype = value.dtype
+        for axis in range(self.chain.ndim):
+            self.lengths[axis] = shape[axis]
+        self.values.keep_empty = keep_empty
+        self.constant = value.size == 1 or not any(value.strides)
+        if dtype != native and dtype.newbyteorder("=") == native and native.kind in "iufc":
+            self.values.swap = native.itemsize // 2 if native.kind == "c" else native.itemsize
+        elif dtype != native:
+            errors = np.geterr()  # of this thread
+            self.values.dtype, self.values.native = <PyObject *>dtype, <PyObject *>native
+            self.values.errors = <PyObject *>errors
+            self.held = (value, dtype, errors)
+        self.held = self.held or (value,)
+        return 0
+
+    cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil:
+        if self.shared == NULL:
+            Job.unit(self, i, index, region)
+        else:
+            memcpy(index, self.shared.index, self.chain.ndim * sizeof(Py_ssize_t))
+
+    cdef void begin(self, Unit *unit, const Py_ssize_t *index, const Region *region) noexcept nogil:
+        """A stored object of which a region is to be written; nothing is known yet of what is stored there."""
+        cdef int i, axis
+        unit.index, unit.region = index, region
+        for i in range(self.chain.ndim):
+            axis = self.chain.order[i]
+            unit.inside[axis] = min(self.chain.shape[i], self.lengths[axis] - index[axis] * self.chain.shape[i])
+        unit.covered = covers(self.chain.ndim, region, unit.inside)
+        unit.old.memory, unit.old.size, unit.old.file = NULL, 0, NULL
+        unit.old.reader, unit.old.index, unit.old.name = NULL, NULL, NULL
+        unit.room = NULL
+
+    cdef int make(self, Worker *worker, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil:
+        """What is to be stored, in n parts; 0 where nothing is."""
+        cdef int status
+        if chain_is_shard(self.chain):
+            status = self.make_shard(worker, unit)
+            return shard_finish(worker, &unit.shard, <sz_part **>parts, n) if status == SZ_OK else status
+        if unit.covered:
+            status = self.encode_covered(worker, self.chain, unit.region, unit.room, &unit.part, 0)
+        else:
+            status = self.encode_changed(worker, unit, 0, self.chain, unit.region, unit.inside, 0, unit.old.size,
+                                         unit.room, &unit.part, 0)
+        parts[0], n[0] = &unit.part, unit.part.data != NULL
+        return status
+
+    # ------------------------------------------------------------ shards
+
+    cdef int make_shard(self, Worker *worker, Unit *unit) noexcept nogil:
+        """Encodes the inner chunks that are touched, and keeps the bytes of the others."""
+        cdef Py_ssize_t k
+        cdef int status = shard_begin(worker, &unit.shard, self.chain, 0)
+        if status != SZ_OK:
+            return status
+        self.touch(unit)
+        if unit.old.memory != NULL or unit.old.file != NULL:
+            status = shard_index(worker, self.chain, &unit.old, 0, &unit.old.index)
+            if status == SZ_OK:
+                status = self.keep_untouched(worker, unit)
+        if status == SZ_OK and self.crew > 1:
+            status = shard_reserve(worker, &unit.shard, unit.touched * encoded_bound(self.chain.inner))
+            return self.share_inner(worker, unit) if status == SZ_OK else status
+        for k in range(unit.touched):
+            if status == SZ_OK:
+                status = self.write_inner(worker, unit, k)
+            if status == SZ_OK:
+                status = pause(worker)
+        return status
+
+    cdef void touch(self, Unit *unit) noexcept nogil:
+        """Finds out which inner chunks are touched."""
+        region_permute(self.chain, unit.region, &unit.stored)
+        inner_spans(self.chain, &unit.stored, unit.spans)
+        unit.touched = inner_count(self.chain, &unit.stored)
+
+    cdef Py_ssize_t touched_inner(self, Unit *unit, Py_ssize_t number, Region *region) noexcept nogil:
+        """The number-th of the touched inner chunks: which one it is, and what is written of it."""
+        return inner_region(self.chain, unit.spans, &unit.stored, number, region)
+
+    cdef int keep_untouched(self, Worker *worker, Unit *unit) noexcept nogil:
+        """Takes over the other inner chunks as they are encoded, from where they lie in the old shard."""
+        cdef Region sub
+        cdef const uint64_t *old = unit.old.index
+        cdef uint64_t *entries = unit.shard.entries
+        cdef uint64_t offset, nbytes
+        cdef Py_ssize_t i
+        unit.shard.old = unit.old.memory
+        for i in range(unit.touched):
+            entries[2 * self.touched_inner(unit, i, &sub) + 1] = 0  # a mark, for the next loop
+        for i in range(self.chain.ninner):
+            offset, nbytes = old[2 * i], old[2 * i + 1]
+            if entries[2 * i + 1] == 0 or (offset == NOTHING and nbytes == NOTHING):
+                continue
+            if nbytes > self.chain.inner.most or offset > unit.old.size or nbytes > unit.old.size - offset:
+                worker.inner = i
+                return SZ_CORRUPT
+            entries[2 * i], entries[2 * i + 1] = offset | KEPT, nbytes
+        return SZ_OK
+
+    cdef int share_inner(self, Worker *worker, Unit *unit) noexcept with gil:
+        """Encode the touched inner chunks of one shard by several workers.
+
+        `drain` returns only when no helper is in `self.drain` any more, and none can begin: they use `unit`, which is on
+        the stack of a caller, and the scratch of this worker.
+        """
+        try:
+            self.shared, self.next, self.n, self.parts = unit, 0, unit.touched, unit.touched
+            self.lanes = self.crew
+            executor.drain(self.drain, self.crew, self.stop)
+            return self.status if self.failed else SZ_OK
+        except BaseException as error:
+            self.interrupt = error
+            return raised(worker, error)
+        finally:
+            self.shared, self.parts = NULL, 1
+
+    cdef int write_inner(self, Worker *worker, Unit *unit, Py_ssize_t number) noexcept nogil:
+        """Encodes the number-th of the touched inner chunks into the shard."""
+        cdef Region region
+        cdef sz_part part
+        cdef size_t bound = encoded_bound(self.chain.inner)
+        cdef char *dst = NULL
+        cdef int status = SZ_OK
+        cdef Py_ssize_t inner = self.touched_inner(unit, number, &region)
+        worker.inner = inner
+        if self.shared == NULL and bound != UNBOUNDED:  # straight into place
+            status = shard_reserve(worker, &unit.shard, bound)
+            dst = unit.shard.memory + unit.shard.used
+        if status == SZ_OK:
+            status = self.encode_inner(worker, unit, number, inner, &region, dst, &part)
+        if status == SZ_OK and bound == UNBOUNDED and part.data != NULL:
+            status = shard_reserve(worker, &unit.shard, part.n)
+        if status == SZ_OK:
+            shard_add(&unit.shard, inner, &part)
+        return status
+
+    cdef int encode_inner(self, Worker *worker, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,
+                          char *dst, sz_part *out) noexcept nogil:
+        cdef const Chain *chain = self.chain
+        cdef Py_ssize_t inside[MAX_NDIM]
+        cdef Py_ssize_t length, rest = inner
+        cdef uint64_t offset = NOTHING, nbytes = NOTHING
+        cdef int d
+        for d in range(chain.ndim - 1, -1, -1):
+            length = chain.shape[d] // chain.grid[d]
+            inside[d] = min(length, unit.inside[chain.order[d]] - rest % chain.grid[d] * length)
+            rest //= chain.grid[d]
+        if unit.covered or covers(chain.ndim, region, inside):
+            return self.encode_covered(worker, chain.inner, region, dst, out, 1)
+        if unit.old.index != NULL:
+            offset, nbytes = unit.old.index[2 * inner], unit.old.index[2 * inner + 1]
+        return self.encode_changed(worker, unit, number, chain.inner, region, inside, offset, nbytes, dst, out, 1)
+
+    # ------------------------------------------------------------ chunks
+
+    cdef int encode_covered(self, Worker *worker, const Chain *chain, const Region *region, char *dst, sz_part *out,
+                            int level) noexcept nogil:
+        """Encodes a chunk from the values alone; as `encode_region`, but chunks of a constant only once."""
+        cdef Stamp *stamp
+        cdef uint64_t clipped
+        cdef int i, status
+        if not self.constant:
+            return encode_region(worker, chain, region, &self.values, dst, out, level)
+        clipped = clipped_axes(chain, region)
+        for i in range(STAMPS):
+            stamp = &self.stamps[i]
+            if not sz_is_ready(&stamp.ready):
+                break
+            if stamp.clipped == clipped:
+                out.data, out.n = stamp.data, stamp.n
+                return SZ_OK
+        status = encode_region(worker, chain, region, &self.values, dst, out, level)
+        if status == SZ_OK:
+            self.keep_stamp(clipped, out)
+        return status
+
+    cdef void keep_stamp(self, uint64_t clipped, const sz_part *part) noexcept nogil:
+        """Keeps an encoded constant, where there is room."""
+        cdef Stamp *stamp
+        cdef int i
+        if sz_add(&self.stamped, part.n) + <int64_t>part.n > STAMP_BYTES:
+            return
+        for i in range(STAMPS):
+            stamp = &self.stamps[i]
+            if not sz_claim(&stamp.claimed):
+                continue
+            stamp.clipped, stamp.n = clipped, part.n
+            if part.data != NULL:
+                stamp.data = <char *>malloc(part.n + 1)
+                if stamp.data == NULL:
+                    return
+                memcpy(stamp.data, part.data, part.n)
+            sz_make_ready(&stamp.ready)
+            return
+
+    cdef int encode_changed(self, Worker *worker, Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
+                            const Py_ssize_t *inside, uint64_t offset, uint64_t nbytes, char *dst, sz_part *out,
+                            int level) noexcept nogil:
+        """Decodes a chunk, the nbytes at `offset` of a stored object, changes it and encodes it again.
+
+        Nothing is stored yet where the object has neither memory nor a file, or where offset and nbytes are NOTHING.
+        """
+        cdef const Blob *old = &unit.old
+        cdef char *native = scratch(worker, CHUNK_SLOT, native_room(chain))
+        cdef int status = SZ_OK
+        if native == NULL:
+            return SZ_NO_MEMORY
+        if (old.memory == NULL and old.file == NULL) or (offset == NOTHING and nbytes == NOTHING):
+            status = fill_chunk(worker, chain, native, chain.fill)
+        elif nbytes > chain.most or offset > LAST_BYTE - nbytes or offset + nbytes > old.size:
+            status = SZ_CORRUPT
+        elif old.memory != NULL:
+            status = decode_native(worker, chain, old.memory + offset, nbytes, native, level)
+        else:
+            status = read_native(worker, chain, old.file, offset, nbytes, native, level)
+        if status == SZ_OK:
+            status = fill_outside(worker, chain, native, inside)  # where others leave what they like
+        if status == SZ_OK:
+            status = self.change(worker, unit, number, chain, region, native)
+        if status != SZ_OK:
+            return status
+        return encode_native(worker, chain, native, self.values.keep_empty, dst, out, level)
+
+    cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
+                    char *native) noexcept nogil:
+        """Puts what is written into a whole chunk in native form (a unit of reading); subclasses may know other ways."""
+        cdef Region permuted
+        region_permute(chain, region, &permuted)
+        return gather(worker, chain, &permuted, &self.values, native, SZ_AS_IS)

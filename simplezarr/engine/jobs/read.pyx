@@ -1,0 +1,395 @@
+"""Reading: each stored object that a plan touches, opened, decoded and placed.
+
+For a local directory all of that happens without the GIL. Other stores are asked for bytes with the GIL held, and
+everything behind that is the same.
+"""
+
+from functools import partial
+
+from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.object cimport PyObject
+from libc.errno cimport errno
+
+from simplezarr.runtime import executor
+from simplezarr.engine.chunks.decode cimport decode_region, decode_shard, is_hollow_chunk, read_raw, shard_index
+from simplezarr.engine.files.files cimport SharedFile, SharedFiles, close_file, open_file, read_bytes, read_once, sz_file
+from simplezarr.engine.chunks.in_flight cimport (
+    Flight, Name, fetching, flight_begin, flight_end, flight_land_missing, flight_pays, leave_unit, name_fetch, name_file,
+    name_value)
+from simplezarr.engine.jobs.job cimport Job
+from simplezarr.engine.chunks.pipeline cimport (
+    Blob, Chain, Region, chain_is_raw, chain_is_shard, region_extent, region_fill, region_offset, region_permute,
+    region_place)
+from simplezarr.engine.chunks.pipeline import CodecFailure
+from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, Span, product
+from simplezarr.engine.jobs.chunk_source cimport Source, drop_index, known_index, learn_index
+from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_spans, name_index
+from simplezarr.engine.kernels.context cimport (
+    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, bytes_of, raised, scratch,
+    take_error, worker_borrow, worker_lend)
+from simplezarr.errors import ChangedError
+from simplezarr.engine.files import reader as readers
+
+cdef extern from "array/copy.h" nogil:
+    enum:
+        SZ_STREAMED
+
+cdef enum:
+    SHARE_BYTES = 256 << 10     # decoded bytes that are worth waking another thread for
+    SHARE_CHUNKS = 32           # chunks, however small
+    SMALL_BYTES = 32 << 10      # a chunk of fewer is read in one call
+    STREAMED_BYTES = 8 << 20    # a result of more is not in the caches any more when it is complete
+
+
+def read(Source source, Plan plan, out):
+    """Decodes what the plan selects into `out`, an array of the plan's shape and the pipeline's data type.
+
+    Raises ChunkError for a chunk that can't be decoded, OSError where the system refuses to read.
+    """
+    cdef Read job
+    if plan.n:
+        job = Read.__new__(Read)
+        job.source, job.plan, job.chain = source, plan, &source.pipeline.chain
+        job.data = plan.bind(out, job.strides)
+        job.streamed = SZ_STREAMED if out.nbytes >= STREAMED_BYTES else 0
+        job.run(job.share(executor.get_num_threads(), plan.n, job.touched()))
+
+
+cdef class Read(Job):
+    """A read under way."""
+
+    cdef int run(self, int width) except -1:
+        self.open_directory()
+        return Job.run(self, width)
+
+    cdef str task(self):
+        return "reading"
+
+    cdef int share(self, int threads, Py_ssize_t objects, Py_ssize_t touched):
+        """Decides how the work on stored objects, and the units of reading touched in them, is cut; the number of workers
+        that it is worth."""
+        cdef Py_ssize_t work
+        cdef bint local = self.source.local or self.source.in_memory
+        work = product(touched, self.chain.inner.nbytes if self.chain.inner != NULL else self.chain.nbytes)
+        self.parts, self.n = 1, objects
+        threads = self.widened(threads, work // objects)
+        if threads == 1 or touched == 1 or (local and work < SHARE_BYTES and touched < SHARE_CHUNKS):
+            return 1
+        if local and chain_is_shard(self.chain) and self.n < 4 * threads:
+            self.parts = max(1, min((4 * threads + self.n - 1) // self.n, work // self.n // SHARE_BYTES))
+            self.n *= self.parts
+        if self.parts > 1:
+            self.files, self.values = SharedFiles(objects) if self.source.local else None, {}
+        return <int>min(threads, self.n)
+
+    cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
+        return self.read_object(worker, index, region, part)
+
+    # What is wanted of a stored object is opaque to the way it is read. Here it is a region.
+
+    cdef int fill(self, Worker *worker, const void *what, Py_ssize_t part) noexcept nogil:
+        """The object is not stored."""
+        return region_fill(worker, self.chain, <const Region *>what)
+
+    cdef int decode(self, Worker *worker, const void *what, const char *src, size_t n) noexcept nogil:
+        """The object is a chunk, stored in the n bytes at src."""
+        return decode_region(worker, self.chain, src, n, <const Region *>what, 0)
+
+    cdef int place(self, Worker *worker, const void *what, const sz_file *file) noexcept nogil:
+        """The object is an uncompressed chunk in an open file."""
+        return read_raw(worker, self.chain, file, 0, <const Region *>what, 0)
+
+    cdef int walk(self, Worker *worker, const void *what, Blob *blob, Py_ssize_t part) noexcept nogil:
+        """The object is a shard whose index is known, or read on the way."""
+        cdef const Region *region = <const Region *>what
+        cdef Region permuted
+        if self.chain.permuted:
+            region_permute(self.chain, region, &permuted)
+            region = &permuted
+        return decode_shard(worker, self.chain, blob, region, part, self.parts, 0)
+
+    cdef Py_ssize_t inner_wanted(self, const void *what) noexcept nogil:
+        """How many inner chunks of a shard are wanted."""
+        cdef Region stored
+        region_permute(self.chain, <const Region *>what, &stored)
+        return inner_count(self.chain, &stored)
+
+    cdef bint one_region(self, const void *what, Region *region) noexcept nogil:
+        """Whether a single region is wanted, and which."""
+        region[0] = (<const Region *>what)[0]
+        return True
+
+    cdef int place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
+        """What unit i wants of a chunk that another thread has decoded."""
+        cdef Py_ssize_t index[MAX_NDIM]
+        cdef Span spans[MAX_NDIM]
+        cdef Region region, part
+        cdef const Chain *chain = self.chain
+        self.unit(i // self.parts, index, &region)
+        region_permute(chain, &region, &part)
+        if chain.inner != NULL:
+            inner_spans(chain, &part, spans)
+            inner_region(chain, spans, &part, wanted, &region)
+            chain = chain.inner
+            region_permute(chain, &region, &part)
+        return region_place(worker, chain, &part, native, worker.streamed)
+
+    # Chunks that several threads want at the same time.
+
+    cdef bint read_elsewhere(self, Worker *worker, const Name *name, const void *what) noexcept nogil:
+        """Whether another thread decodes the chunk, for this one too; if not, others may join until `end_flight`."""
+        cdef Region region, stored
+        cdef size_t first = 0, last = self.chain.nbytes
+        cdef bint elsewhere
+        if self.one_region(what, &region):
+            region_permute(self.chain, &region, &stored)
+            first = region_offset(self.chain, &stored)
+            last = first + region_extent(self.chain, &stored)
+        worker.flight = flight_begin(worker, name, -1, self.chain, first, last, 0, True, &elsewhere)
+        return elsewhere
+
+    cdef void end_flight(self, Worker *worker) noexcept nogil:
+        if worker.flight != NULL:
+            flight_end(<Flight *>worker.flight)
+            worker.flight = NULL
+
+    # The way.
+
+    cdef int read_object(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil:
+        cdef int status
+        if self.source.local:
+            status = self.read_local(worker, index, what, part)
+        else:
+            status = self.read_value(worker, index, what, part)
+        if status == SZ_MISSING:
+            status = self.fill(worker, what, part)
+        return status
+
+    cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil:
+        """The short way: a chunk's file, opened, read and decoded right here."""
+        cdef sz_file file
+        cdef int status
+        cdef char *name = self.file_name(worker, index, 0)
+        if name == NULL:
+            return SZ_NO_MEMORY
+        if self.chain.nbytes < SMALL_BYTES and self.chain.inner == NULL and self.chain.python == NULL:
+            status = self.read_small(worker, name, what)
+            if status == SZ_OK or status == SZ_MISSING:
+                return status
+        if self.parts > 1:
+            return self.read_shared(worker, index, name, what, part)
+        status = open_file(self.directory, name, &file)
+        if status != SZ_OK:
+            worker.os_error = errno
+            return status
+        status = self.read_open(worker, index, &file, what, part)
+        if status == SZ_IO:
+            worker.os_error = errno
+        close_file(&file)
+        return status
+
+    cdef int read_shared(self, Worker *worker, const Py_ssize_t *index, const char *name, const void *what,
+                         Py_ssize_t part) noexcept nogil:
+        """Read a part of a shard from the file that all its parts are read from."""
+        cdef const SharedFile *shared = self.files.open(worker.unit // self.parts, self.directory, name)
+        cdef int status = shared.status
+        worker.os_error = shared.os_error
+        if status == SZ_OK:
+            status = self.read_open(worker, index, &shared.file, what, part)
+            if status == SZ_IO:
+                worker.os_error = errno
+        return status
+
+    cdef int read_small(self, Worker *worker, const char *name, const void *what) noexcept nogil:
+        """A small chunk by one read. What is wrong with it the long way says, which also copes with short reads."""
+        cdef size_t size
+        cdef int status
+        cdef char *raw = scratch(worker, 0, SMALL_BYTES)
+        if raw == NULL:
+            return SZ_NO_MEMORY
+        status = read_once(self.directory, name, raw, SMALL_BYTES, &size)
+        if status != SZ_OK:
+            return status
+        if size == SMALL_BYTES:
+            return SZ_TOO_LONG
+        return self.decode(worker, what, raw, size)
+
+    cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const void *what,
+                       Py_ssize_t part) noexcept nogil:
+        cdef Blob blob
+        cdef Name name
+        cdef char *raw
+        cdef int status
+        cdef size_t size = file.size
+        if chain_is_shard(self.chain):
+            blob.memory, blob.size, blob.file, blob.reader, blob.index, blob.exact = NULL, size, file, NULL, NULL, True
+            blob.name = &name if flight_pays(self.chain.inner, False) and name_file(&name, self.chain, file) else NULL
+            return self.read_shard(worker, index, &blob, what, part, True)
+        if chain_is_raw(self.chain):
+            if size != self.chain.nbytes:
+                return SZ_TOO_SHORT if size < self.chain.nbytes else SZ_TOO_LONG
+            return self.place(worker, what, file)
+        if size > self.chain.most or is_hollow_chunk(self.chain, file):
+            return SZ_TOO_LONG
+        if flight_pays(self.chain, False) and name_file(&name, self.chain, file) and (
+                self.read_elsewhere(worker, &name, what)):
+            return SZ_OK
+        raw = scratch(worker, 0, size)
+        status = read_bytes(worker, file, raw, size, 0) if raw != NULL else SZ_NO_MEMORY
+        if status == SZ_OK:
+            status = self.decode(worker, what, raw, size)
+        self.end_flight(worker)
+        return status
+
+    cdef int read_shard(self, Worker *worker, const Py_ssize_t *index, Blob *blob, const void *what, Py_ssize_t part,
+                        bint keep) noexcept nogil:
+        """Read what is wanted of the shard behind the blob; `keep`: whether its index may be kept for the next read."""
+        cdef PyObject *held = NULL
+        cdef int status = SZ_OK
+        if keep:
+            status = known_index(worker, self.source, index, blob.file, blob, &held)
+        if status == SZ_OK and blob.index == NULL:
+            status = shard_index(worker, self.chain, blob, 0, &blob.index)
+            if status == SZ_OK and keep:
+                status = learn_index(worker, self.source, index, blob.file, blob.index)
+        if status == SZ_OK and blob.reader != NULL and blob.name != NULL:
+            status = name_index(worker, self.chain, blob)
+        if status == SZ_OK:
+            status = self.walk(worker, what, blob, part)
+        if held != NULL:
+            drop_index(held)
+        return status
+
+    cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept with gil:
+        """A chunk through its store's methods: only the bytes that are needed, where that is less work."""
+        cdef Region region, stored
+        cdef const Chain *chain = self.chain
+        store = self.source.store
+        try:
+            key = self.key(worker, index)
+            if not self.source.in_memory:
+                if chain_is_shard(chain) and self.inner_wanted(what) * 10 < chain.ninner * 6:
+                    return self.read_parts(worker, index, key, what)
+                if chain_is_raw(chain) and self.one_region(what, &region):
+                    region_permute(chain, &region, &stored)
+                    if region_extent(chain, &stored) * 2 < <Py_ssize_t>chain.nbytes:
+                        return self.read_extent(worker, partial(store.get_range, key), &stored)
+            return self.fetch_value(worker, index, key, what, part)
+        except ChangedError as error:
+            return raised(worker, CodecFailure(readers.still_changing(error)))
+        except BaseException as error:
+            return raised(worker, error)
+        finally:
+            self.end_flight(worker)
+
+    cdef int fetch_value(self, Worker *worker, const Py_ssize_t *index, str key, const void *what,
+                         Py_ssize_t part) except? -1:
+        """The whole value, unless another thread is at it."""
+        cdef Name name
+        cdef bint far = not self.source.in_memory
+        if far and flight_pays(self.chain, True):
+            if name_fetch(&name, <void *>self.source, index, self.chain.ndim) and self.read_elsewhere(worker, &name, what):
+                return SZ_OK
+        if self.gate is not None:
+            worker_lend(worker)
+        fetching(far)
+        try:
+            value = self.get_value(worker, key)
+        finally:
+            fetching(-far)
+        if value is None:
+            flight_land_missing(worker)
+            return SZ_MISSING
+        if not far and flight_pays(self.chain, False):
+            name_value(&name, self.chain, PyBytes_AS_STRING(value))
+            if self.read_elsewhere(worker, &name, what):
+                return SZ_OK
+        if self.gate is None:
+            return self.decode_value(worker, index, value, what, part)
+        with self.gate:
+            worker_borrow(worker)
+            try:
+                return self.decode_value(worker, index, value, what, part)
+            finally:
+                worker_lend(worker)
+
+    cdef object get_value(self, Worker *worker, str key):
+        """Return the whole value, the same for all parts of a shard."""
+        cdef Py_ssize_t number = worker.unit // self.parts
+        if self.parts > 1 and number in self.values:
+            return self.values[number]
+        value = self.source.fetch(key)
+        if value is not None and type(value) is not bytes:
+            value = bytes_of(value)
+        return value if self.parts == 1 else self.values.setdefault(number, value)
+
+    cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const void *what,
+                          Py_ssize_t part) except? -1:
+        """A whole stored object that is in memory."""
+        cdef Blob blob
+        cdef Name name
+        cdef int status
+        blob.memory, blob.size, blob.file, blob.reader, blob.index, blob.exact = (
+            PyBytes_AS_STRING(value), len(value), NULL, NULL, NULL, True)
+        blob.name = NULL
+        if self.source.in_memory and chain_is_shard(self.chain) and flight_pays(self.chain.inner, False):
+            name_value(&name, self.chain, blob.memory)
+            blob.name = &name
+        with nogil:
+            if chain_is_shard(self.chain):
+                status = self.read_shard(worker, index, &blob, what, part, False)
+            elif blob.size > self.chain.most:
+                status = SZ_TOO_LONG
+            else:
+                status = self.decode(worker, what, blob.memory, blob.size)
+        return status
+
+    cdef int read_parts(self, Worker *worker, const Py_ssize_t *index, str key, const void *what) except? -1:
+        """Read some inner chunks of one version of a shard.
+
+        If a writer replaces the shard meanwhile, begin anew; at last with the whole shard, by one request.
+        """
+        cdef int status = SZ_OK
+        for _ in range(readers.ATTEMPTS):
+            with self.source.store.reader(key) as reader:
+                status = self.read_ranges(worker, index, reader, what)
+            if worker.error == NULL or not isinstance(<object>worker.error, ChangedError):
+                if status == SZ_MISSING:
+                    leave_unit(worker, worker.unit)
+                return status
+            take_error(worker)
+            leave_unit(worker, worker.unit)
+        return self.fetch_value(worker, index, key, what, 0)
+
+    cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, reader, const void *what) except? -1:
+        """The index of a shard, then the ranges that hold some inner chunks."""
+        cdef Blob blob
+        cdef Name name
+        cdef int status
+        cdef bint keep = self.source.store.immutable
+        blob.memory, blob.size, blob.file, blob.reader, blob.index = NULL, 0, NULL, <PyObject *>reader, NULL
+        blob.name = &name if name_fetch(&name, <void *>self.source, index, self.chain.ndim) else NULL
+        blob.exact = keep
+        with nogil:
+            status = self.read_shard(worker, index, &blob, what, 0, keep)
+        return status
+
+    cdef int read_extent(self, Worker *worker, get_range, const Region *stored) except? -1:
+        """The bytes of an uncompressed chunk from the first wanted element to the last.
+
+        That the chunk ends where it should is not asked for, which would be a request more for each chunk: what lies in
+        a chunk that is cut off or too long is what the writer put there, as far as it goes.
+        """
+        cdef Py_ssize_t start = region_offset(self.chain, stored), n = region_extent(self.chain, stored)
+        cdef const char *src
+        cdef int status
+        value = get_range(start, n)
+        if value is None:
+            return SZ_MISSING
+        if len(value) != n:
+            return SZ_TOO_SHORT
+        value = value if type(value) is bytes else bytes_of(value)
+        src = PyBytes_AS_STRING(value) - start
+        with nogil:
+            status = region_place(worker, self.chain, stored, src, self.chain.transform | worker.streamed)
+        return status

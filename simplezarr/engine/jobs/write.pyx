@@ -1,0 +1,320 @@
+"""Writing: each stored object that a plan touches, made anew and put in place of what was stored.
+
+Whoever replaces an object holds the lock on it, from before the old one is read until the new one stands. For a local
+directory all of that happens without the GIL; other stores are given bytes with the GIL held.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
+from libc.errno cimport EINTR, errno
+from libc.stdint cimport int32_t, uint64_t
+from libc.string cimport memcpy
+
+from simplezarr.runtime import executor
+from simplezarr.engine.files.files cimport close_file, open_file, sz_file
+from simplezarr.engine.jobs.object_builder cimport Make
+from simplezarr.engine.chunks.pipeline cimport UNBOUNDED, Region, chain_is_raw, chain_is_shard, encoded_bound
+from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, product
+from simplezarr.engine.jobs.chunk_source cimport Source
+from simplezarr.engine.jobs.background cimport Relay, close_removed
+from simplezarr.engine.kernels.context cimport (
+    PIECE_BYTES, RAISED, STOPPED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, bytes_of, check_signals, pause,
+    pause_of, raised, sz_pause, worker_acquire, worker_borrow, worker_lend, worker_release)
+
+cdef extern from "<errno.h>" nogil:
+    int ECANCELED
+
+cdef extern from "io/draft.h" nogil:
+    uint64_t sz_local_device(int directory)
+    int sz_draft_open(sz_draft *draft)
+    int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n)
+    int sz_draft_delete(sz_draft *draft)
+    void sz_draft_drop(sz_draft *draft)
+    int sz_remove(sz_draft *draft)
+
+cdef extern from "io/relay.h" nogil:
+    void sz_relay_end(sz_relay *relay)
+
+cdef extern from "io/files.h" nogil:
+    enum:
+        SZ_NO_DIRECTORY
+
+cdef extern from "memory/atomic.h" nogil:
+    int32_t sz_peek(const int32_t *flag)
+
+cdef enum:
+    SHARE_BYTES = 256 << 10  # decoded bytes that are worth waking another thread for
+    SHARE_OBJECTS = 8        # stored objects, however small
+    RELAY_BYTES = 4 << 20    # kept bytes of a shard, whose copying is worth waking another thread for
+
+
+def write(Source source, Plan plan, value, tuple shape, bint keep_empty=False):
+    """Stores `value` where the plan selects.
+
+    value: an array of the plan's shape, in any data type that NumPy can cast; shape: of the array that is written to;
+    keep_empty: whether chunks that are all fill value are stored. Raises ChunkError for a chunk that must be read first and
+    can't be decoded, or that can't be encoded; OSError where the system refuses to read or write. Each chunk then is as it
+    was before or as it should be after.
+    """
+    cdef Write job
+    if plan.n:
+        job = Write.__new__(Write)
+        job.source, job.plan, job.chain = source, plan, &source.pipeline.chain
+        job.durable = source.local and source.store.durable
+        job.take(value, shape, keep_empty)
+        job.data = plan.bind(value, job.strides)
+        job.start(plan.n, job.touched())
+
+
+cdef bytes joined(const sz_part *parts, size_t n):
+    """Copy the parts, small ones too, behind each other; look for Ctrl-C after every PIECE_BYTES."""
+    cdef size_t i, nbytes = 0, done, step, left = PIECE_BYTES
+    cdef char *at
+    for i in range(n):
+        nbytes += parts[i].n
+    value = PyBytes_FromStringAndSize(NULL, nbytes)
+    at = PyBytes_AS_STRING(value)
+    for i in range(n):
+        done = 0
+        while done < parts[i].n:
+            step = min(left, parts[i].n - done)
+            memcpy(at, parts[i].data + done, step)
+            at += step
+            done += step
+            left -= step
+            if left == 0:
+                left = PIECE_BYTES
+                PyErr_CheckSignals()
+    return value
+
+
+cdef class Write(Make):
+    """A write under way."""
+
+    cdef int run(self, int width) except -1:
+        self.open_directory()
+        self.device = sz_local_device(self.directory)
+        return Make.run(self, width)
+
+    cdef str task(self):
+        return "writing"
+
+    cdef str outcome(self):
+        return "" if self.durable else "; what was stored there stays"  # durable: syncing comes last and may fail
+
+    cdef int share(self, int threads, Py_ssize_t objects, Py_ssize_t touched):
+        """Decides how the work on stored objects, and the units of reading touched in them, is cut; the number of workers
+        that it is worth."""
+        cdef Py_ssize_t work
+        cdef int crew = threads
+        cdef bint near = self.source.local or self.source.in_memory
+        work = product(touched, self.chain.inner.nbytes if self.chain.inner != NULL else self.chain.nbytes)
+        self.parts, self.n, self.crew = 1, objects, 1
+        threads = self.widened(threads, work // objects)
+        if threads == 1 or touched == 1 or (near and work < SHARE_BYTES and self.n < SHARE_OBJECTS):
+            return 1
+        if chain_is_shard(self.chain) and (self.n == 1 or (near and self.n < threads)) and (
+                encoded_bound(self.chain.inner) != UNBOUNDED):
+            self.crew = <int>min(crew, touched)
+        return <int>min(threads, self.n)
+
+    cdef int start(self, Py_ssize_t objects, Py_ssize_t touched) except -1:
+        """Does all of it."""
+        cdef int width = self.share(executor.get_num_threads(), objects, touched)
+        if self.crew > 1:
+            self.run_shards(objects)
+        else:
+            self.run(width)
+        return 0
+
+    cdef int run_shards(self, Py_ssize_t objects) except -1:
+        """Few shards: one after another, the inner chunks of each by several workers."""
+        cdef Py_ssize_t index[MAX_NDIM]
+        cdef Py_ssize_t i
+        cdef int status
+        cdef Worker *worker = worker_acquire()
+        worker.ended = &self.failed
+        for i in range(objects):
+            worker.inner, worker.culprit = -1, NULL
+            with nogil:
+                status = self.one(worker, i, index)
+                if status == SZ_OK:
+                    status = pause(worker)
+            if status != SZ_OK:
+                self.fail(worker, status, index)
+                break
+        worker_release(worker)
+        if self.interrupt is not None:
+            raise self.interrupt
+        if self.failed:
+            self.throw()
+        return 0
+
+    cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
+        cdef Unit unit
+        if self.shared != NULL:
+            return self.write_inner(worker, self.shared, part)
+        self.begin(&unit, index, region)
+        return self.replace(worker, &unit)
+
+    cdef int replace(self, Worker *worker, Unit *unit) noexcept nogil:
+        """Makes the object anew and puts it in place of the old one."""
+        return self.write_local(worker, unit) if self.source.local else self.write_value(worker, unit)
+
+    cdef int write_local(self, Worker *worker, Unit *unit) noexcept nogil:
+        """The short way: into a file, right here."""
+        cdef sz_draft draft
+        cdef sz_file old
+        cdef sz_pause pauses = pause_of(worker)
+        cdef const sz_part *parts = NULL
+        cdef size_t n = 0
+        cdef int status = SZ_OK
+        if not self.name_draft(worker, unit.index, &draft):
+            return SZ_NO_MEMORY
+        draft.pause = &pauses
+        old.fd = -1
+        if unit.covered:  # made first: the lock is held no longer than needed
+            status = self.make(worker, unit, &parts, &n)
+            if status == SZ_OK:
+                status = self.wait(worker, &draft, sz_draft_open if n else sz_remove)
+            if status != SZ_OK or n == 0:
+                return status
+        else:
+            status = self.wait(worker, &draft, sz_draft_open)
+            if status != SZ_OK:
+                return status
+            status = self.change_local(worker, unit, &draft, &old, &parts, &n)
+            draft.kept, draft.replaced = old.fd, &old
+        if status != SZ_OK:
+            sz_draft_drop(&draft)
+        else:
+            status = self.publish(worker, &draft, parts, n)
+        if status == SZ_OK:
+            return close_removed(worker, &old)
+        close_file(&old)
+        return status
+
+    cdef int publish(self, Worker *worker, sz_draft *draft, const sz_part *parts, size_t n) noexcept nogil:
+        """Ends the draft: it becomes the object, or nothing is stored where there are no parts."""
+        cdef size_t i, kept = 0
+        cdef int status
+        for i in range(n):
+            if parts[i].data == NULL:
+                kept += parts[i].n
+        if kept >= RELAY_BYTES:
+            return self.publish_helped(worker, draft, parts, n)
+        status = sz_draft_publish(draft, parts, n) if n else sz_draft_delete(draft)
+        worker.os_error = errno
+        return self.published(worker, status)
+
+    cdef int published(self, Worker *worker, int status) noexcept nogil:
+        """The status of a draft's end: it may have been ended because nobody wants it any more."""
+        if status != SZ_IO or worker.os_error != ECANCELED:
+            return status
+        return RAISED if worker.error != NULL else STOPPED
+
+    cdef int publish_helped(self, Worker *worker, sz_draft *draft, const sz_part *parts, size_t n) noexcept with gil:
+        """The same, where much is kept of the old object: another thread may help to copy that."""
+        cdef Relay relay = None
+        cdef int status
+        try:
+            relay = Relay()
+            executor.spare(relay.help)
+        except BaseException as error:
+            sz_draft_drop(draft)
+            if relay is not None:
+                sz_relay_end(&relay.relay)
+            return raised(worker, error)
+        draft.relay = &relay.relay
+        with nogil:
+            status = sz_draft_publish(draft, parts, n)
+            worker.os_error = errno
+            sz_relay_end(draft.relay)
+        return self.published(worker, status)
+
+    cdef bint name_draft(self, Worker *worker, const Py_ssize_t *index, sz_draft *draft) noexcept nogil:
+        """Tells the draft whose it is; False where there is no memory for that."""
+        draft.object, draft.root, draft.durable = self.file_name(worker, index, 0), self.source.root_nbytes, self.durable
+        draft.directory, draft.within, draft.local, draft.relay = self.directory, 0, self.device, NULL
+        draft.beneath, draft.replaced = False, NULL
+        if draft.object != NULL and draft.directory != SZ_NO_DIRECTORY:
+            draft.within = self.source.folder_nbytes
+            draft.object -= draft.within
+        return draft.object != NULL
+
+    cdef int wait(self, Worker *worker, sz_draft *draft, locking_t function) noexcept nogil:
+        """Calls what waits for the lock, again and again while somebody else has it and the write is still wanted."""
+        cdef int status
+        while True:
+            status = function(draft)
+            worker.os_error = errno
+            if status != SZ_IO or worker.os_error != EINTR or sz_peek(&self.failed):
+                return status
+            status = check_signals(worker)
+            if status != SZ_OK:
+                return status
+
+    cdef int change_local(self, Worker *worker, Unit *unit, const sz_draft *draft, sz_file *old, const sz_part **parts,
+                          size_t *n) noexcept nogil:
+        """Makes the new object from the file of the old one, which is left open: parts of it may be kept."""
+        cdef int status = open_file(draft.directory, draft.object + draft.within, old)
+        if status == SZ_OK:
+            unit.old.file, unit.old.size = old, old.size
+        if status == SZ_OK or status == SZ_MISSING:
+            status = self.make(worker, unit, parts, n)
+        worker.os_error = errno
+        return status
+
+    cdef int write_value(self, Worker *worker, Unit *unit) noexcept with gil:
+        """Through the methods of a store."""
+        cdef int status = SZ_OK
+        store = self.source.store
+        try:
+            key = self.key(worker, unit.index)
+            if self.gate is not None:
+                worker_lend(worker)
+            if unit.covered:
+                value, status = self.value(worker, unit, None)
+                if status != SZ_OK:
+                    return status
+            with store.lock(key):
+                if not unit.covered:
+                    value, status = self.value(worker, unit, self.source.fetch(key))
+                    if status != SZ_OK:
+                        return status
+                if value is None:
+                    store.delete(key)
+                else:
+                    store.set(key, value)
+            self.source.forget_index(PyBytes_FromStringAndSize(<const char *>unit.index, self.chain.ndim * 8))
+            return SZ_OK
+        except BaseException as error:
+            return raised(worker, error)
+
+    cdef tuple value(self, Worker *worker, Unit *unit, stored):
+        """What is to be stored, None for nothing, instead of what was; and a status."""
+        if self.gate is None:
+            return self.made(worker, unit, stored)
+        with self.gate:
+            worker_borrow(worker)
+            try:
+                return self.made(worker, unit, stored)
+            finally:
+                worker_lend(worker)
+
+    cdef tuple made(self, Worker *worker, Unit *unit, stored):
+        cdef const sz_part *parts = NULL
+        cdef size_t n = 0
+        cdef int status
+        cdef bytes old, made = None
+        if stored is not None:
+            old = stored if type(stored) is bytes else bytes_of(stored)
+            unit.old.memory, unit.old.size = PyBytes_AS_STRING(old), len(old)
+        if chain_is_raw(self.chain):
+            made = PyBytes_FromStringAndSize(NULL, self.chain.nbytes)
+            unit.room = PyBytes_AS_STRING(made)
+        with nogil:
+            status = self.make(worker, unit, &parts, &n)
+        if made is not None and status == SZ_OK and n and parts[0].data == unit.room:
+            return made, status
+        return joined(parts, n) if n and status == SZ_OK else None, status

@@ -1,0 +1,1 @@
+"""Codecs over csrc, and the contexts that they work in."""

@@ -1,0 +1,60 @@
+from libc.stdint cimport int32_t, uint8_t, uint32_t
+
+from simplezarr.engine.kernels.context cimport Worker
+
+cdef extern from "codecs/blosc1.h" nogil:
+    ctypedef struct sz_blosc1:
+        int32_t nbytes, blocksize, nblocks
+
+cdef extern from "codecs/zstd.h" nogil:
+    ctypedef struct sz_zstd_frame:
+        char *dst
+        size_t done, size
+        bint checked
+
+cdef extern from "codecs/zstd_partial/zstd_prefix.h" nogil:
+    enum:
+        SZ_ZSTD_SLACK
+
+# One direction of a bytes -> bytes codec. *size holds dst's capacity, then the bytes written; more than the capacity is
+# SZ_TOO_LONG. A trimming codec (a checksum) only shortens its input when it decodes: dst is not used and may be NULL.
+ctypedef int (*kernel_t)(Worker *, const Step *, const char *src, size_t n, char *dst, size_t *size) noexcept nogil
+ctypedef size_t (*bound_t)(const Step *, size_t n) noexcept nogil
+
+cdef struct Step:
+    const char *name
+    kernel_t decode
+    kernel_t encode
+    bound_t bound     # the most bytes that n bytes are encoded to
+    bint trims
+    bint in_blocks    # Blosc: any block can be decoded by itself
+    bint in_order     # zstd: block after block, so the end of a chunk need not be decoded
+    int level
+    int window        # gzip: bits, 15 for a zlib stream
+    int checksum      # zstd
+    int compressor    # Blosc: as in blosc1.h
+    int shuffle
+    int typesize
+    int32_t blocksize
+
+cdef class Kernel:
+    cdef Step step
+    cdef bytes run(self, data, size_t limit, kernel_t kernel, bint may_fail)
+
+cdef inline uint32_t get_little(const char *src) noexcept nogil:
+    cdef const uint8_t *b = <const uint8_t *>src
+    return b[0] | <uint32_t>b[1] << 8 | <uint32_t>b[2] << 16 | <uint32_t>b[3] << 24
+
+cdef inline void put_little(char *dst, uint32_t value) noexcept nogil:
+    cdef int i
+    for i in range(4):
+        dst[i] = <char>(value >> 8 * i & 0xff)
+
+cdef Kernel new_kernel(const char *name, kernel_t decode, kernel_t encode, bound_t bound)
+cdef bint zstd_open(Worker *worker, const char *src, size_t n, size_t size, sz_zstd_frame *frame) noexcept nogil
+cdef bint zstd_prefix(Worker *worker, const char *src, size_t n, size_t size, size_t wanted, char *dst) noexcept nogil
+cdef int zstd_decode_more(Worker *worker, sz_zstd_frame *frame) noexcept nogil
+cdef int blosc_open(const char *src, size_t n, sz_blosc1 *header) noexcept nogil
+cdef int32_t blosc_block_size(const sz_blosc1 *header, int32_t i) noexcept nogil
+cdef int blosc_decode_block(Worker *worker, const char *src, size_t n, const sz_blosc1 *header, int32_t i,
+                            char *dst) noexcept nogil

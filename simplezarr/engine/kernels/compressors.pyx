@@ -1,0 +1,311 @@
+"""The compressors and checksums as kernels behind one C function type, from the compression archive.
+
+Each kernel decodes into memory of a given capacity and never past it, so what an encoded chunk claims about its own size
+decides nothing.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport uint32_t
+
+from simplezarr.engine.kernels.context cimport (
+    BLOCK_SLOT, PIECE_BYTES, PREFIX_SLOT, SZ_CHECKSUM, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, ZSTD_CCtx,
+    ZSTD_DCtx, add_discard, bytes_at, copy_bytes, pause, pause_of, scratch, status_message, sz_pause, take_error,
+    worker_acquire, worker_release)
+
+cdef extern from "codecs/vendor.h" nogil:
+    enum:
+        SZ_ZSTD_ERROR_MEMORY
+    ZSTD_DCtx *ZSTD_createDCtx()
+    size_t ZSTD_freeDCtx(ZSTD_DCtx *)
+    ZSTD_CCtx *ZSTD_createCCtx()
+    size_t ZSTD_freeCCtx(ZSTD_CCtx *)
+    size_t ZSTD_compressBound(size_t n)
+
+cdef extern from "codecs/zstd.h" nogil:
+    int sz_zstd_decode(ZSTD_DCtx *, const char *src, size_t n, char *dst, size_t *size, const sz_pause *)
+    int sz_zstd_encode(ZSTD_CCtx *, int level, int checksum, const char *src, size_t n, char *dst, size_t *size,
+                       const sz_pause *)
+    int sz_zstd_open(ZSTD_DCtx *, const char *src, size_t n, size_t size, sz_zstd_frame *)
+    int sz_zstd_more(ZSTD_DCtx *, sz_zstd_frame *)
+
+cdef extern from "codecs/zstd_partial/zstd_prefix.h" nogil:
+    size_t sz_zstd_prefix_room()
+    int sz_zstd_prefix(const char *src, size_t n, size_t size, size_t wanted, char *dst, void *memory)
+
+cdef extern from "codecs/crc32c.h" nogil:
+    uint32_t sz_crc32c(uint32_t crc, const char *data, size_t n)
+
+cdef extern from "codecs/blosc1.h" nogil:
+    enum:
+        SZ_BLOSCLZ, SZ_LZ4, SZ_LZ4HC, SZ_SNAPPY, SZ_ZLIB, SZ_ZSTD, SZ_NOSHUFFLE, SZ_SHUFFLE, SZ_BITSHUFFLE
+    void sz_blosc1_init()
+    int sz_blosc1_open(const char *src, size_t n, sz_blosc1 *header)
+    int32_t sz_blosc1_block_size(const sz_blosc1 *header, int32_t i)
+    int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, int32_t i, char *dst, char *tmp,
+                               void *zstd)
+    size_t sz_blosc1_bound(size_t nbytes)
+    size_t sz_blosc1_scratch(size_t n, int level, int typesize, int compressor, int32_t blocksize)
+    int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int shuffle, int typesize,
+                         int32_t blocksize, char *scratch, void *zstd, const sz_pause *, char *dst, size_t *size)
+
+cdef enum:
+    PREFIX_BYTES = 512 << 10   # of a larger zstd chunk one can stop between blocks
+
+
+cdef void discard(Worker *worker) noexcept:
+    """Free a worker's contexts."""
+    ZSTD_freeDCtx(worker.zstd_decoder)
+    ZSTD_freeCCtx(worker.zstd_encoder)
+    worker.zstd_decoder, worker.zstd_encoder = NULL, NULL
+
+
+add_discard(discard)
+
+
+# ---------------------------------------------------------------- zstd (RFC 8878)
+
+cdef ZSTD_DCtx *zstd_decoder(Worker *worker) noexcept nogil:  # NULL when there is no memory for one, as below
+    if worker.zstd_decoder == NULL:
+        worker.zstd_decoder = ZSTD_createDCtx()
+    return worker.zstd_decoder
+
+
+cdef ZSTD_CCtx *zstd_encoder(Worker *worker) noexcept nogil:
+    if worker.zstd_encoder == NULL:
+        worker.zstd_encoder = ZSTD_createCCtx()
+    return worker.zstd_encoder
+
+
+cdef int zstd_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef sz_pause pauses = pause_of(worker)
+    if zstd_decoder(worker) == NULL:
+        return SZ_NO_MEMORY
+    return sz_zstd_decode(worker.zstd_decoder, src, n, dst, size, &pauses)
+
+
+cdef bint zstd_open(Worker *worker, const char *src, size_t n, size_t size, sz_zstd_frame *frame) noexcept nogil:
+    return zstd_decoder(worker) != NULL and sz_zstd_open(worker.zstd_decoder, src, n, size, frame)
+
+
+cdef int zstd_decode_more(Worker *worker, sz_zstd_frame *frame) noexcept nogil:
+    return sz_zstd_more(worker.zstd_decoder, frame)
+
+
+cdef bint zstd_prefix(Worker *worker, const char *src, size_t n, size_t size, size_t wanted, char *dst) noexcept nogil:
+    """Decodes the first `wanted` bytes of a chunk, where that is possible and less work than decoding it whole, at which
+    libzstd is as fast or a little faster; dst has room for `size` + SZ_ZSTD_SLACK."""
+    cdef bint pays = size <= PREFIX_BYTES and wanted <= size // 8 * 7
+    cdef char *memory = scratch(worker, PREFIX_SLOT, sz_zstd_prefix_room()) if pays else NULL
+    return memory != NULL and sz_zstd_prefix(src, n, size, wanted, dst, memory)
+
+
+cdef int zstd_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    """One frame with its content size."""
+    cdef sz_pause pauses = pause_of(worker)
+    if zstd_encoder(worker) == NULL:
+        return SZ_NO_MEMORY
+    return sz_zstd_encode(worker.zstd_encoder, step.level, step.checksum, src, n, dst, size, &pauses)
+
+
+cdef size_t zstd_bound(const Step *step, size_t n) noexcept nogil:
+    return ZSTD_compressBound(n)
+
+
+# ---------------------------------------------------------------- Blosc 1
+
+sz_blosc1_init()  # the archive chooses its shuffles at the first use, and is not safe if several threads come first
+
+
+cdef int blosc_open(const char *src, size_t n, sz_blosc1 *header) noexcept nogil:
+    return sz_blosc1_open(src, n, header)
+
+
+cdef int32_t blosc_block_size(const sz_blosc1 *header, int32_t i) noexcept nogil:
+    return sz_blosc1_block_size(header, i)
+
+
+cdef int blosc_decode_block(Worker *worker, const char *src, size_t n, const sz_blosc1 *header, int32_t i,
+                            char *dst) noexcept nogil:
+    cdef char *tmp = scratch(worker, BLOCK_SLOT, header.blocksize)
+    if tmp == NULL or zstd_decoder(worker) == NULL:
+        return SZ_NO_MEMORY
+    return sz_blosc1_decode_block(src, n, header, i, dst, tmp, worker.zstd_decoder)
+
+
+cdef int blosc_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef sz_blosc1 header
+    cdef int32_t i
+    cdef int status = sz_blosc1_open(src, n, &header)
+    if status != SZ_OK:
+        return status
+    if <size_t>header.nbytes > size[0]:
+        return SZ_TOO_LONG
+    for i in range(header.nblocks):
+        status = blosc_decode_block(worker, src, n, &header, i, dst + <size_t>i * header.blocksize)
+        if status == SZ_OK:
+            status = pause(worker)
+        if status != SZ_OK:
+            return status
+    size[0] = header.nbytes
+    return SZ_OK
+
+
+cdef int blosc_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef sz_pause pauses = pause_of(worker)
+    cdef char *tmp
+    if n > 0x7fffffff - 16:
+        return SZ_TOO_LONG
+    tmp = scratch(worker, BLOCK_SLOT, sz_blosc1_scratch(n, step.level, step.typesize, step.compressor, step.blocksize))
+    if tmp == NULL or zstd_encoder(worker) == NULL:
+        return SZ_NO_MEMORY
+    return sz_blosc1_encode(src, n, step.compressor, step.level, step.shuffle, step.typesize, step.blocksize, tmp,
+                            worker.zstd_encoder, &pauses, dst, size)
+
+
+cdef size_t blosc_bound(const Step *step, size_t n) noexcept nogil:
+    return sz_blosc1_bound(n)
+
+
+# ---------------------------------------------------------------- crc32c (RFC 3720)
+
+cdef int checksum_of(Worker *worker, const char *src, size_t n, uint32_t *crc) noexcept nogil:
+    cdef int status = SZ_OK
+    crc[0] = 0
+    while n > PIECE_BYTES and status == SZ_OK:
+        crc[0] = sz_crc32c(crc[0], src, PIECE_BYTES)
+        src += PIECE_BYTES
+        n -= PIECE_BYTES
+        status = pause(worker)
+    crc[0] = sz_crc32c(crc[0], src, n)
+    return status
+
+
+cdef int crc32c_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef uint32_t crc
+    cdef int status
+    if n < 4:
+        return SZ_TRUNCATED
+    status = checksum_of(worker, src, n - 4, &crc)
+    if status == SZ_OK and crc != get_little(src + n - 4):
+        return SZ_CHECKSUM
+    size[0] = n - 4
+    return status
+
+
+cdef int crc32c_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef uint32_t crc
+    cdef int status = checksum_of(worker, src, n, &crc)
+    if status == SZ_OK and src != dst:
+        status = copy_bytes(worker, dst, src, n)
+    put_little(dst + n, crc)
+    size[0] = n + 4
+    return status
+
+
+cdef size_t crc32c_bound(const Step *step, size_t n) noexcept nogil:
+    return n + 4
+
+
+# ---------------------------------------------------------------- kernels for Python
+
+cdef class Kernel:
+    """A bytes -> bytes codec with its settings, made by one of the functions below.
+
+    >>> kernel = crc32c_kernel()
+    >>> kernel.encode(b"a").hex()
+    '613043d0c1'
+    """
+
+    @property
+    def name(self) -> str:
+        """The codec's name in the Zarr specification."""
+        return self.step.name.decode()
+
+    def decode(self, data, limit=None) -> bytes:
+        """The decoded bytes. ValueError when data can't be decoded or decodes to more than `limit` bytes.
+
+        Without a limit (for bytes that you trust) there is as much room as they need. Room is made as it is needed, so a
+        limit costs nothing by being large.
+        """
+        cdef bytes decoded
+        room = 16 * memoryview(data).nbytes + (1 << 20)
+        while limit is None or room < limit:
+            decoded = self.run(data, room, self.step.decode, True)
+            if decoded is not None:
+                return decoded
+            room *= 16
+        decoded = self.run(data, limit, self.step.decode, True)
+        if decoded is None:
+            raise ValueError(f"{self.name}: decodes to more than {limit} bytes")
+        return decoded
+
+    def encode(self, data) -> bytes:
+        """The encoded bytes."""
+        return self.run(data, self.step.bound(&self.step, memoryview(data).nbytes), self.step.encode, False)
+
+    cdef bytes run(self, data, size_t limit, kernel_t kernel, bint may_fail):
+        """What the kernel makes of data; None where that is more than the limit and it may fail for that."""
+        cdef Py_buffer view
+        cdef size_t size = limit
+        cdef char *dst
+        cdef int status = SZ_NO_MEMORY
+        cdef Worker *worker = worker_acquire()
+        try:
+            PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+            try:
+                dst = scratch(worker, 0, limit)
+                if dst != NULL:
+                    with nogil:
+                        status = kernel(worker, &self.step, <const char *>view.buf, view.len, dst, &size)
+                    if status == SZ_OK and size > limit:  # a checksum, which is taken off without room for the rest
+                        status = SZ_TOO_LONG
+                if status == SZ_OK:
+                    if self.step.trims and kernel == self.step.decode:
+                        return bytes_at(<const char *>view.buf, size)
+                    return bytes_at(dst, size)
+            finally:
+                PyBuffer_Release(&view)
+        finally:
+            error = take_error(worker)
+            worker_release(worker)
+        if status == SZ_TOO_LONG and may_fail:
+            return None
+        if error is not None:
+            raise error
+        raise (MemoryError if status == SZ_NO_MEMORY else ValueError)(f"{self.name}: {status_message(status)}")
+
+
+cdef Kernel new_kernel(const char *name, kernel_t decode, kernel_t encode, bound_t bound):
+    cdef Kernel kernel = Kernel.__new__(Kernel)
+    kernel.step.name, kernel.step.bound = name, bound
+    kernel.step.decode, kernel.step.encode = decode, encode
+    return kernel
+
+
+def zstd_kernel(int level=0, bint checksum=False) -> Kernel:
+    """zstd (RFC 8878), level -131072 to 22, 0 for the library's default."""
+    cdef Kernel kernel = new_kernel("zstd", zstd_decode, zstd_encode, zstd_bound)
+    kernel.step.level = level
+    kernel.step.checksum = checksum
+    kernel.step.in_order = True
+    return kernel
+
+
+def blosc_kernel(str cname="zstd", int clevel=5, str shuffle="noshuffle", int typesize=1, int blocksize=0) -> Kernel:
+    """Blosc 1; cname blosclz, lz4, lz4hc, snappy (only read), zlib or zstd; clevel 0 to 9."""
+    cdef Kernel kernel = new_kernel("blosc", blosc_decode, blosc_encode, blosc_bound)
+    kernel.step.in_blocks = True
+    kernel.step.compressor = {"blosclz": SZ_BLOSCLZ, "lz4": SZ_LZ4, "lz4hc": SZ_LZ4HC, "snappy": SZ_SNAPPY,
+                              "zlib": SZ_ZLIB, "zstd": SZ_ZSTD}[cname]
+    kernel.step.shuffle = {"noshuffle": SZ_NOSHUFFLE, "shuffle": SZ_SHUFFLE, "bitshuffle": SZ_BITSHUFFLE}[shuffle]
+    kernel.step.level = clevel
+    kernel.step.typesize = typesize
+    kernel.step.blocksize = blocksize
+    return kernel
+
+
+def crc32c_kernel() -> Kernel:
+    """CRC-32C (RFC 3720), 4 bytes little endian behind the data."""
+    cdef Kernel kernel = new_kernel("crc32c", crc32c_decode, crc32c_encode, crc32c_bound)
+    kernel.step.trims = True
+    return kernel

@@ -1,0 +1,99 @@
+from cpython.object cimport PyObject
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+cdef extern from "status.h" nogil:
+    enum:
+        SZ_OK, SZ_NO_MEMORY, SZ_MISSING, SZ_IO, SZ_TRUNCATED, SZ_TOO_LONG, SZ_TOO_SHORT, SZ_CORRUPT, SZ_CHECKSUM
+        SZ_UNSUPPORTED, SZ_TRAILING
+
+cdef extern from "pause.h" nogil:
+    ctypedef struct sz_pause:
+        int (*look)(void *what) noexcept nogil
+        void *what
+
+cdef extern from "codecs/vendor.h" nogil:
+    ctypedef struct ZSTD_DCtx:
+        pass
+    ctypedef struct ZSTD_CCtx:
+        pass
+    ctypedef struct zng_stream:
+        const uint8_t *next_in
+        uint32_t avail_in
+        uint8_t *next_out
+        uint32_t avail_out
+
+# Scratch of one level of nesting (SLOTS_PER_LEVEL of them): a shard in a shard is a level deeper.
+cdef enum:
+    RAW, STEP_A, STEP_B, DECODED, INDEX_RAW, INDEX, ENTRIES
+    BODY, NEW_INDEX, PARTS  # of a shard that is being made
+
+cdef enum:
+    # statuses beside those of status.h
+    RAISED = 1   # look at the worker's error
+    REFUSED = 2  # a codec can't encode this chunk
+    STOPPED = 3  # nobody wants the work any more: the job has failed elsewhere
+    LEVELS = 9            # shards in shards, as deep as metadata may nest them, and the chunks inside
+    SLOTS_PER_LEVEL = 10
+    PATH_SLOT = LEVELS * SLOTS_PER_LEVEL
+    BLOCK_SLOT            # of the Blosc kernels
+    PREFIX_SLOT           # tables of the decoder of zstd prefixes
+    CHUNK_SLOT            # a whole chunk in native form, whose parts are placed or changed
+    SLOTS                 # scratch buffers a worker can hold
+    MOST_JOINED = 8       # flights that a worker waits for at a time
+    PIECE_BYTES = 16 << 20  # that are copied, filled, compared, read or written between two pauses
+
+# What a worker's unit wanted of a chunk that another thread decodes.
+cdef struct Joined:
+    void *flight
+    Py_ssize_t unit, wanted
+
+# What one thread needs while it decodes and encodes: contexts of the compressors and scratch memory, kept for the next
+# chunk and the next read. `culprit` names the codec that failed last.
+cdef struct Worker:
+    ZSTD_DCtx *zstd_decoder
+    ZSTD_CCtx *zstd_encoder
+    zng_stream *inflater
+    char *buffers[SLOTS]
+    size_t sizes[SLOTS]
+    const char *culprit
+    int64_t inner       # the number of the inner chunk, in its shard, that is being decoded; -1 outside shards
+    int os_error        # errno of a failed read
+    int streamed        # SZ_STREAMED where it reads into an array that outgrows the caches, else 0
+    PyObject *error     # an exception that Python code raised; the status is then RAISED
+    const int32_t *ended  # becomes true when the job has failed; NULL outside of jobs
+    int64_t looked      # for Ctrl-C, in milliseconds
+    # of `_flights`
+    void *flight        # that it leads with the chunk it decodes, or NULL
+    bint alone          # it does what it does by itself
+    Py_ssize_t unit     # of its job, that it does
+    int njoined
+    Joined joined[MOST_JOINED]
+
+# Frees what only the module with the compressors can free.
+ctypedef void (*discard_t)(Worker *worker) noexcept
+
+cdef void add_discard(discard_t discard) noexcept
+cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil
+
+cdef inline int step_slot(const Worker *worker, const char *src, int level) noexcept nogil:
+    """Return the scratch, of the two for steps of a chain, that src does not begin."""
+    cdef int slot = level * SLOTS_PER_LEVEL + STEP_A
+    return slot + (src != NULL and src == worker.buffers[slot])
+
+cdef char *scratch_grown(Worker *worker, int slot, size_t n) noexcept nogil
+cdef Worker *worker_acquire() except NULL
+cdef Worker *worker_new() except NULL
+cdef void worker_release(Worker *worker) noexcept
+cdef int worker_lend(Worker *worker) except -1
+cdef void worker_borrow(Worker *worker) noexcept
+cpdef str status_message(int status)
+cdef int raised(Worker *worker, object error) noexcept
+cdef object take_error(Worker *worker)
+cdef void foreign(int change) noexcept nogil
+cdef bint in_foreign() noexcept nogil
+cdef int check_signals(Worker *worker) noexcept with gil
+cdef int pause(Worker *worker) noexcept nogil
+cdef sz_pause pause_of(Worker *worker) noexcept nogil
+cdef bytes bytes_at(const char *data, size_t n)
+cpdef bytes bytes_of(data)
+cdef int copy_bytes(Worker *worker, char *dst, const char *src, size_t n) noexcept nogil

@@ -1,0 +1,310 @@
+"""Workers: what one thread needs while it decodes and encodes, kept in a list for the next chunk and the next read.
+
+Nothing here belongs to a thread for longer than one job, so there is nothing to clean up after a thread or a fork.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy, memset
+
+cdef extern from "memory/pages.h" nogil:
+    void *sz_allocate(size_t n)
+
+cdef extern from "clock.h" nogil:
+    int64_t sz_milliseconds()
+
+cdef extern from "memory/atomic.h" nogil:
+    int32_t sz_peek(const int32_t *flag)
+
+cdef extern from *:
+    """
+    #if defined(_MSC_VER)
+    static __declspec(thread) int sz_foreign;
+    #else
+    static _Thread_local int sz_foreign;
+    #endif
+    """
+    int sz_foreign  # how deep this thread is in code that is not the package's
+
+cdef enum:
+    KEEP_BYTES = 32 << 20  # scratch that an idle worker keeps
+    MOST_IDLE = 256        # idle workers that are kept
+    MOST_DISCARDS = 2
+
+cdef dict MESSAGES = {
+    SZ_NO_MEMORY: "there is not enough memory",
+    SZ_MISSING: "there is no such key",
+    SZ_TRUNCATED: "the bytes end too early",
+    SZ_TOO_LONG: "the bytes decode to more than the chunk's size",
+    SZ_TOO_SHORT: "the bytes decode to less than the chunk's size",
+    SZ_CORRUPT: "the bytes are not of this format",
+    SZ_CHECKSUM: "the checksum does not match the bytes",
+    SZ_UNSUPPORTED: "the bytes are of a form that is not supported",
+    SZ_TRAILING: "other bytes follow the end of the value",
+    REFUSED: "it can't encode this chunk",
+}
+
+
+cpdef str status_message(int status):
+    """The sentence for a kernel's status."""
+    return MESSAGES.get(status, f"status {status}")
+
+
+cdef list idle = []  # addresses of workers that wait for work; append and pop are atomic
+cdef discard_t[MOST_DISCARDS] discards
+cdef int ndiscards = 0
+
+
+cdef void add_discard(discard_t discard) noexcept:
+    """Tell how contexts of a compressor are freed: only a module that is linked with it can do it."""
+    global ndiscards
+    discards[ndiscards] = discard
+    ndiscards += 1
+
+
+def idle_workers() -> int:
+    """The number of workers that wait for work."""
+    return len(idle)
+
+
+cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil:
+    """A buffer of at least n bytes, whose former content is lost; NULL when there is no memory."""
+    if worker.sizes[slot] < n or worker.buffers[slot] == NULL:
+        free(worker.buffers[slot])
+        worker.sizes[slot] = max(n + n // 8, <size_t>64)
+        worker.buffers[slot] = <char *>sz_allocate(worker.sizes[slot])
+        if worker.buffers[slot] == NULL:
+            worker.sizes[slot] = 0
+    return worker.buffers[slot]
+
+
+cdef char *scratch_grown(Worker *worker, int slot, size_t n) noexcept nogil:
+    """The buffer made longer, to at least n bytes, with its content; NULL when there is no memory."""
+    cdef char *grown = worker.buffers[slot]
+    if worker.sizes[slot] < n or grown == NULL:
+        n = max(n + n // 2, <size_t>4096)
+        grown = <char *>realloc(grown, n)
+        if grown != NULL:
+            worker.buffers[slot], worker.sizes[slot] = grown, n
+    return grown
+
+
+cdef Worker *worker_new() except NULL:
+    """A worker with nothing yet."""
+    cdef Worker *worker = <Worker *>calloc(1, sizeof(Worker))
+    if worker == NULL:
+        raise MemoryError("no memory for a decoder")
+    worker.looked = sz_milliseconds()
+    return worker
+
+
+cdef void worker_free(Worker *worker) noexcept:
+    cdef int i
+    for i in range(SLOTS):
+        free(worker.buffers[i])
+    for i in range(ndiscards):
+        discards[i](worker)
+    free(worker)
+
+
+cdef Worker *worker_acquire() except NULL:
+    """A worker that has waited, or a new one."""
+    cdef Worker *worker
+    try:
+        worker = <Worker *><size_t>idle.pop()
+    except IndexError:
+        return worker_new()
+    worker.looked = sz_milliseconds()
+    return worker
+
+
+cdef bint is_bare(const Worker *worker) noexcept:
+    """Whether the worker has nothing that is worth keeping."""
+    cdef int slot
+    for slot in range(SLOTS):
+        if worker.buffers[slot] != NULL and slot != PATH_SLOT:
+            return False
+    return worker.zstd_decoder == NULL and worker.zstd_encoder == NULL and worker.inflater == NULL
+
+
+cdef void worker_release(Worker *worker) noexcept:
+    """Keep the worker for the next call, but no more than MOST_IDLE, nor more memory than an ordinary chunk needs."""
+    cdef size_t kept = 0
+    cdef int slot
+    worker.streamed, worker.ended = 0, NULL
+    for slot in range(SLOTS):
+        kept += worker.sizes[slot]
+        if kept > KEEP_BYTES:
+            kept -= worker.sizes[slot]
+            free(worker.buffers[slot])
+            worker.buffers[slot] = NULL
+            worker.sizes[slot] = 0
+    if len(idle) >= MOST_IDLE or is_bare(worker):
+        worker_free(worker)
+        return
+    try:
+        idle.append(<size_t>worker)
+    except MemoryError:
+        worker_free(worker)
+
+
+cdef void move_tools(Worker *to, Worker *source) noexcept:
+    """Move contexts and scratch, but nothing of what the worker is doing."""
+    to.zstd_decoder, to.zstd_encoder, to.inflater = source.zstd_decoder, source.zstd_encoder, source.inflater
+    source.zstd_decoder, source.zstd_encoder, source.inflater = NULL, NULL, NULL
+    memcpy(to.buffers, source.buffers, sizeof(to.buffers))
+    memcpy(to.sizes, source.sizes, sizeof(to.sizes))
+    memset(source.buffers, 0, sizeof(source.buffers))
+    memset(source.sizes, 0, sizeof(source.sizes))
+
+
+cdef int worker_lend(Worker *worker) except -1:
+    """Put what the worker has into the list, for others to use while its thread waits.
+
+    A worker that has nothing leaves nothing there, so the list holds no more workers than have computed at one time.
+    """
+    cdef Worker *other
+    if is_bare(worker):
+        return 0
+    other = worker_new()
+    move_tools(other, worker)
+    worker_release(other)
+    return 0
+
+
+cdef void worker_borrow(Worker *worker) noexcept:
+    """Take over what was put into the list last; what the worker has itself must have been lent before."""
+    cdef Worker *other
+    try:
+        other = <Worker *><size_t>idle.pop()
+    except IndexError:
+        return
+    free(worker.buffers[PATH_SLOT])
+    move_tools(worker, other)
+    free(other)
+
+
+# ---------------------------------------------------------------- exceptions of Python code
+
+cdef int raised(Worker *worker, object error) noexcept:
+    """Keep the first exception; the status to return."""
+    if worker.error == NULL:
+        Py_INCREF(error)
+        worker.error = <PyObject *>error
+    return RAISED
+
+
+cdef object take_error(Worker *worker):
+    """The exception that Python code raised in this worker, or None."""
+    if worker.error == NULL:
+        return None
+    error = <object>worker.error
+    Py_DECREF(error)
+    worker.error = NULL
+    return error
+
+
+# ---------------------------------------------------------------- interrupts
+
+cdef int64_t look_every = 40  # milliseconds between two looks for Ctrl-C
+
+
+def _look_every(milliseconds):
+    """Set how often Ctrl-C is looked for, 0: at every pause; return how often it was."""
+    global look_every
+    before, look_every = look_every, milliseconds
+    return before
+
+
+cdef void foreign(int change) noexcept nogil:
+    """This thread enters code that is not the package's, and may call it again (1), or is back (-1)."""
+    global sz_foreign
+    sz_foreign += change
+
+
+cdef bint in_foreign() noexcept nogil:
+    return sz_foreign != 0
+
+
+cdef int check_signals(Worker *worker) noexcept with gil:
+    """Let Ctrl-C end the work (in the main thread; elsewhere this does nothing)."""
+    foreign(1)
+    try:
+        PyErr_CheckSignals()
+        return SZ_OK
+    except BaseException as error:
+        return raised(worker, error)
+    finally:
+        foreign(-1)
+
+
+cdef int pause(Worker *worker) noexcept nogil:
+    """Between two pieces of work, of 50 ms at most: whether to go on (SZ_OK), or to return this status at once.
+
+    It is RAISED after Ctrl-C, which is looked for now and then, and STOPPED where the job has ended otherwise.
+    """
+    cdef int64_t now
+    if worker.ended != NULL and sz_peek(worker.ended):
+        return STOPPED
+    now = sz_milliseconds()
+    if now - worker.looked < look_every:
+        return SZ_OK
+    worker.looked = now
+    return check_signals(worker)
+
+
+cdef int pause_at(void *worker) noexcept nogil:
+    return pause(<Worker *>worker)
+
+
+cdef sz_pause pause_of(Worker *worker) noexcept nogil:
+    """The same for the kernels."""
+    cdef sz_pause told
+    told.look, told.what = pause_at, worker
+    return told
+
+
+cdef bytes bytes_at(const char *data, size_t n):
+    """Copy n bytes; look for Ctrl-C between pieces."""
+    cdef size_t done = PIECE_BYTES
+    cdef char *at
+    if n <= PIECE_BYTES:
+        return PyBytes_FromStringAndSize(data, n)
+    value = PyBytes_FromStringAndSize(NULL, n)
+    at = PyBytes_AS_STRING(value)
+    memcpy(at, data, PIECE_BYTES)
+    while done < n:
+        PyErr_CheckSignals()
+        memcpy(at + done, data + done, min(<size_t>PIECE_BYTES, n - done))
+        done += PIECE_BYTES
+    return value
+
+
+cpdef bytes bytes_of(data):
+    """Copy a buffer; look for Ctrl-C between pieces if it is contiguous."""
+    cdef Py_buffer view
+    try:
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    except BufferError:
+        return bytes(memoryview(data))
+    try:
+        return bytes_at(<const char *>view.buf, view.len)
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef int copy_bytes(Worker *worker, char *dst, const char *src, size_t n) noexcept nogil:
+    """memcpy, with pauses."""
+    cdef int status = SZ_OK
+    while n > PIECE_BYTES and status == SZ_OK:
+        memcpy(dst, src, PIECE_BYTES)
+        dst += PIECE_BYTES
+        src += PIECE_BYTES
+        n -= PIECE_BYTES
+        status = pause(worker)
+    if status == SZ_OK:
+        memcpy(dst, src, n)
+    return status

@@ -1,0 +1,162 @@
+"""gzip (RFC 1952) and zlib (RFC 1950) as kernels, by zlib-ng from the compression archive."""
+
+from libc.stdint cimport int32_t, uint8_t, uint32_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from simplezarr.engine.kernels.compressors cimport Kernel, Step, new_kernel
+from simplezarr.engine.kernels.context cimport (
+    SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRAILING, SZ_TRUNCATED, Worker, add_discard, pause, zng_stream)
+
+cdef extern from "codecs/vendor.h" nogil:
+    enum:
+        SZ_Z_NO_FLUSH, SZ_Z_FINISH, SZ_Z_OK, SZ_Z_STREAM_END, SZ_Z_DATA_ERROR, SZ_Z_MEM_ERROR, SZ_Z_BUF_ERROR
+    int32_t zng_inflateInit2(zng_stream *, int32_t window_bits)
+    int32_t zng_inflate(zng_stream *, int32_t flush)
+    int32_t zng_inflateReset2(zng_stream *, int32_t window_bits)
+    int32_t zng_inflateEnd(zng_stream *)
+    int32_t zng_deflateInit2(zng_stream *, int32_t level, int32_t method, int32_t window_bits, int32_t mem_level,
+                             int32_t strategy)
+    int32_t zng_deflate(zng_stream *, int32_t flush)
+    int32_t zng_deflateEnd(zng_stream *)
+
+cdef extern from "array/equal.h" nogil:
+    int sz_all_equal(const char *data, size_t n, const char *value, size_t itemsize)
+
+cdef enum:
+    GZIP_WINDOW = 31     # zlib's 15 bits of window, + 16 for the gzip header and trailer
+    ZLIB_WINDOW = 15     # the same with the header and trailer of zlib
+    # Bytes between two pauses. zlib-ng makes the same stream of input in pieces as of the whole, but for level 1, whose
+    # output comes in pieces instead.
+    INFLATED = 16 << 20
+    DEFLATED = 256 << 10
+    FASTEST = 1
+    DEFLATED_FASTEST = 64 << 10
+    WHOLE = 1 << 30      # zlib counts its input and output in 32 bits
+
+
+cdef void discard(Worker *worker) noexcept:
+    """Free a worker's context."""
+    if worker.inflater != NULL:
+        zng_inflateEnd(worker.inflater)
+        free(worker.inflater)
+        worker.inflater = NULL
+
+
+add_discard(discard)
+
+
+cdef int inflate_status(int32_t code) noexcept nogil:
+    if code == SZ_Z_DATA_ERROR:
+        return SZ_CORRUPT
+    return SZ_NO_MEMORY if code == SZ_Z_MEM_ERROR else SZ_TRUNCATED
+
+
+cdef int inflate_member(Worker *worker, const char **src, size_t *n, char **dst, size_t *room) noexcept nogil:
+    """One member from *src to *dst; all four move on. zlib checks the trailer's CRC and size."""
+    cdef zng_stream *stream = worker.inflater
+    cdef int32_t code
+    cdef uint32_t given, space
+    cdef char spare = 0
+    cdef int status
+    while True:
+        given = <uint32_t>min(n[0], <size_t>INFLATED)
+        space = <uint32_t>min(room[0], <size_t>INFLATED)
+        stream.next_in, stream.avail_in = <const uint8_t *>src[0], given
+        # with no room left, one spare byte lets zlib finish the member, or shows that it is too long
+        stream.next_out, stream.avail_out = <uint8_t *>(dst[0] if space else &spare), space if space else 1
+        code = zng_inflate(stream, SZ_Z_NO_FLUSH)
+        given -= stream.avail_in
+        src[0] += given
+        n[0] -= given
+        if space == 0 and stream.avail_out == 0:
+            return SZ_TOO_LONG
+        space -= stream.avail_out if space else 0
+        dst[0] += space
+        room[0] -= space
+        if code == SZ_Z_STREAM_END:
+            return SZ_OK
+        if code != SZ_Z_OK and not (code == SZ_Z_BUF_ERROR and (given or space)):
+            return inflate_status(code)
+        if n[0] == 0 and stream.avail_out:
+            return SZ_TRUNCATED
+        status = pause(worker)
+        if status != SZ_OK:
+            return status
+
+
+cdef int gzip_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    """All members of src (RFC 1952, 2.2; zlib has one), zero padding behind them allowed."""
+    cdef size_t room = size[0]
+    cdef int status
+    if worker.inflater == NULL:
+        worker.inflater = <zng_stream *>calloc(1, sizeof(zng_stream))
+        if worker.inflater == NULL:
+            return SZ_NO_MEMORY
+        if zng_inflateInit2(worker.inflater, GZIP_WINDOW) != SZ_Z_OK:
+            free(worker.inflater)
+            worker.inflater = NULL
+            return SZ_NO_MEMORY
+    while True:
+        zng_inflateReset2(worker.inflater, step.window)
+        status = inflate_member(worker, &src, &n, &dst, &room)
+        if status != SZ_OK:
+            return status
+        if n == 0 or sz_all_equal(src, n, "\0", 1):
+            size[0] -= room
+            return SZ_OK
+        if step.window != GZIP_WINDOW or n < 2 or <uint8_t>src[0] != 0x1f or <uint8_t>src[1] != 0x8b:
+            return SZ_TRAILING
+
+
+cdef int gzip_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    """One member; zlib writes a header without name and with time 0, so equal input gives equal bytes."""
+    cdef zng_stream stream
+    cdef int32_t code = SZ_Z_OK
+    cdef size_t room = size[0], input = DEFLATED, output = WHOLE
+    cdef uint32_t given, space
+    cdef int status = SZ_OK
+    if step.level == FASTEST:
+        input, output = WHOLE, DEFLATED_FASTEST
+    memset(&stream, 0, sizeof(stream))
+    if zng_deflateInit2(&stream, step.level, 8, step.window, 8, 0) != SZ_Z_OK:
+        return SZ_NO_MEMORY
+    while code == SZ_Z_OK and status == SZ_OK:
+        given, space = <uint32_t>min(n, input), <uint32_t>min(room, output)
+        stream.next_in, stream.avail_in = <const uint8_t *>src, given
+        stream.next_out, stream.avail_out = <uint8_t *>dst, space
+        code = zng_deflate(&stream, SZ_Z_FINISH if given == n else SZ_Z_NO_FLUSH)
+        src += given - stream.avail_in
+        n -= given - stream.avail_in
+        dst += space - stream.avail_out
+        room -= space - stream.avail_out
+        if space == 0:
+            break
+        status = pause(worker)
+    zng_deflateEnd(&stream)
+    size[0] -= room
+    if code == SZ_Z_STREAM_END:
+        return SZ_OK
+    return status if status != SZ_OK else SZ_TOO_LONG
+
+
+cdef size_t gzip_bound(const Step *step, size_t n) noexcept nogil:
+    return n + n // 8 + 64  # zlib-ng's fastest level can use 9 bits for a byte
+
+
+# ---------------------------------------------------------------- kernels for Python
+
+def gzip_kernel(int level=5) -> Kernel:
+    """gzip (RFC 1952), level 0 to 9."""
+    cdef Kernel kernel = new_kernel("gzip", gzip_decode, gzip_encode, gzip_bound)
+    kernel.step.level = level
+    kernel.step.window = GZIP_WINDOW
+    return kernel
+
+
+def zlib_kernel(int level=1) -> Kernel:
+    """zlib (RFC 1950), level -1 to 9."""
+    cdef Kernel kernel = gzip_kernel(level)
+    kernel.step.name = "numcodecs.zlib"
+    kernel.step.window = ZLIB_WINDOW
+    return kernel

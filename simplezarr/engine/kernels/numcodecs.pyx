@@ -1,0 +1,162 @@
+"""Kernels of codecs that come from numcodecs: lz4, shuffle, fletcher32."""
+
+from libc.stdint cimport uint32_t
+from libc.string cimport memcpy
+
+from simplezarr.engine.kernels.compressors cimport Kernel, Step, get_little, new_kernel, put_little
+from simplezarr.engine.kernels.context cimport (
+    PIECE_BYTES, SZ_CHECKSUM, SZ_CORRUPT, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, Worker, copy_bytes, pause)
+
+cdef extern from "codecs/vendor.h" nogil:
+    int LZ4_decompress_safe(const char *src, char *dst, int n, int capacity)
+    int LZ4_compress_fast(const char *src, char *dst, int n, int capacity, int acceleration)
+
+cdef extern from "codecs/filters.h" nogil:
+    ctypedef struct sz_fletcher32:
+        uint32_t first, second
+    void sz_shuffle(size_t size, size_t count, size_t first, size_t last, const char *src, char *dst)
+    void sz_unshuffle(size_t size, size_t count, size_t first, size_t last, const char *src, char *dst)
+    void sz_fletcher32_add(sz_fletcher32 *sums, const char *data, size_t n)
+    uint32_t sz_fletcher32_value(const sz_fletcher32 *sums)
+
+ctypedef void (*shuffle_t)(size_t size, size_t count, size_t first, size_t last, const char *src, char *dst) noexcept nogil
+
+cdef enum:
+    LZ4_MOST = 0x7E000000   # bytes that LZ4 takes
+    CHECKSUM_SIZE = 4
+
+
+# ---------------------------------------------------------------- lz4: the size in four bytes, then one block
+
+cdef int lz4_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef uint32_t nbytes
+    if n < 4:
+        return SZ_TRUNCATED
+    nbytes = get_little(src)
+    if nbytes > LZ4_MOST or n - 4 > 0x7fffffff:
+        return SZ_CORRUPT
+    if nbytes > size[0]:
+        return SZ_TOO_LONG
+    if LZ4_decompress_safe(src + 4, dst, <int>(n - 4), <int>nbytes) != <int>nbytes:
+        return SZ_CORRUPT
+    size[0] = nbytes
+    return SZ_OK
+
+
+cdef int lz4_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef int got
+    if n > LZ4_MOST:
+        return SZ_TOO_LONG
+    put_little(dst, <uint32_t>n)
+    got = LZ4_compress_fast(src, dst + 4, <int>n, <int>min(size[0] - 4, <size_t>0x7fffffff), step.level)
+    size[0] = <size_t>got + 4
+    return SZ_OK if got > 0 else SZ_TOO_LONG
+
+
+cdef size_t lz4_bound(const Step *step, size_t n) noexcept nogil:
+    return n + n // 255 + 16 + 4
+
+
+# ---------------------------------------------------------------- shuffle
+
+cdef int by_pieces(Worker *worker, shuffle_t move, size_t size, size_t count, const char *src, char *dst) noexcept nogil:
+    cdef size_t first = 0, step = max(<size_t>1, PIECE_BYTES // size)
+    cdef int status = SZ_OK
+    while count - first > step and status == SZ_OK:
+        move(size, count, first, first + step, src, dst)
+        first += step
+        status = pause(worker)
+    if status == SZ_OK:
+        move(size, count, first, count, src, dst)
+    return status
+
+
+cdef int unshuffle(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef size_t rest = n % step.typesize  # stays behind the whole elements, as in HDF5
+    if n > size[0]:
+        return SZ_TOO_LONG
+    memcpy(dst + n - rest, src + n - rest, rest)
+    size[0] = n
+    return by_pieces(worker, sz_unshuffle, step.typesize, n // step.typesize, src, dst)
+
+
+cdef int shuffle(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+    cdef size_t rest = n % step.typesize
+    memcpy(dst + n - rest, src + n - rest, rest)
+    size[0] = n
+    return by_pieces(worker, sz_shuffle, step.typesize, n // step.typesize, src, dst)
+
+
+cdef size_t shuffle_bound(const Step *step, size_t n) noexcept nogil:
+    return n
+
+
+# ---------------------------------------------------------------- fletcher32, behind the data
+
+cdef int fletcher32_of(Worker *worker, const char *src, size_t n, uint32_t *checksum) noexcept nogil:
+    cdef sz_fletcher32 sums
+    cdef int status = SZ_OK
+    sums.first = sums.second = 0
+    while n > PIECE_BYTES and status == SZ_OK:
+        sz_fletcher32_add(&sums, src, PIECE_BYTES)
+        src += PIECE_BYTES
+        n -= PIECE_BYTES
+        status = pause(worker)
+    sz_fletcher32_add(&sums, src, n)
+    checksum[0] = sz_fletcher32_value(&sums)
+    return status
+
+
+cdef int fletcher32_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst,
+                           size_t *size) noexcept nogil:
+    cdef uint32_t checksum
+    cdef int status
+    if n < CHECKSUM_SIZE:
+        return SZ_TRUNCATED
+    status = fletcher32_of(worker, src, n - CHECKSUM_SIZE, &checksum)
+    if status == SZ_OK and checksum != get_little(src + n - CHECKSUM_SIZE):
+        return SZ_CHECKSUM
+    size[0] = n - CHECKSUM_SIZE
+    return status
+
+
+cdef int fletcher32_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst,
+                           size_t *size) noexcept nogil:
+    cdef uint32_t checksum
+    cdef int status = fletcher32_of(worker, src, n, &checksum)
+    if status == SZ_OK and src != dst:
+        status = copy_bytes(worker, dst, src, n)
+    put_little(dst + n, checksum)
+    size[0] = n + CHECKSUM_SIZE
+    return status
+
+
+cdef size_t fletcher32_bound(const Step *step, size_t n) noexcept nogil:
+    return n + CHECKSUM_SIZE
+
+
+# ---------------------------------------------------------------- kernels for Python
+
+def lz4_kernel(int acceleration=1) -> Kernel:
+    """The number of bytes in four bytes, little endian, and one block of LZ4."""
+    cdef Kernel kernel = new_kernel("numcodecs.lz4", lz4_decode, lz4_encode, lz4_bound)
+    kernel.step.level = acceleration
+    return kernel
+
+
+def shuffle_kernel(int elementsize) -> Kernel:
+    """The bytes of elements of `elementsize` bytes, at least 1, by significance.
+
+    >>> shuffle_kernel(4).encode(bytes(range(8))).hex()
+    '0004010502060307'
+    """
+    cdef Kernel kernel = new_kernel("numcodecs.shuffle", unshuffle, shuffle, shuffle_bound)
+    kernel.step.typesize = elementsize
+    return kernel
+
+
+def fletcher32_kernel() -> Kernel:
+    """Fletcher's checksum as in HDF5, 4 bytes little endian behind the data."""
+    cdef Kernel kernel = new_kernel("numcodecs.fletcher32", fletcher32_decode, fletcher32_encode, fletcher32_bound)
+    kernel.step.trims = True
+    return kernel

@@ -1,0 +1,1 @@
+"""Metadata documents in a store: find, create, change, delete, consolidate."""

@@ -1,0 +1,337 @@
+"""The documents of a hierarchy in a store: nodes are made, changed and removed here.
+
+What holds at every moment, also if the process ends or the store fails in between:
+
+- A node appears with its own document, which is written last: the groups above it and its chunks are there before.
+- A node disappears with its own document, which is deleted first.
+- A creator holds the claim of its place from its first look to its last write, and so does the remover of a node. The
+  claim is one lock for arrays and groups of every format. So there is one creator at a time, and what a creator removes
+  after a failure is its own.
+- Claims are waited for from the top down, so that waits form no cycle. Missing groups above are made before the claim
+  is taken. A remover holds its claim and waits for the writers below it. A creator reads the
+  documents above once it has its claim: either it finds a removed group missing, or the removal waits for it.
+- A document is changed and deleted under its lock: read, changed, written, so that two writers lose nothing of each
+  other. The holder of such a lock waits for no claim.
+- Copies of a document, as `consolidate_metadata` makes them, are dropped from the groups above before it changes
+  (see `copies`).
+"""
+
+import errno
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from itertools import chain
+from typing import Any
+
+from simplezarr.engine.chunks.in_flight import Writing
+from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError
+from simplezarr.hierarchy.consolidated_copies import Above, copies_dropped, groups_above
+from simplezarr.hierarchy.documents import (
+    OWN,
+    Metadata,
+    change_documents,
+    encode_metadata,
+    fetch_document,
+    find_document,
+    group_of_format,
+    has_metadata,
+    parse_documents,
+    read_documents,
+)
+from simplezarr.hierarchy.strays import check_strays
+from simplezarr.metadata.chunk_keys import ChunkKeys, join
+from simplezarr.metadata.v2.documents import GROUP, GroupMetadataV2
+from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata
+from simplezarr.runtime import executor
+from simplezarr.stores.base import Store
+
+__all__ = ["change_node", "check_writable", "create_node", "format_above", "remove_node"]
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no room, for bytes or for files
+
+Around = Callable[[tuple[Any, Any]], AbstractContextManager[object]]
+
+#: A key that is locked but never stored, so that no change of its value can end the lock.
+CLAIM = "zarr.json.claim"
+
+Found = tuple[str, bytes] | None
+Fill = Callable[[], object]
+
+
+def check_writable(node: Any) -> None:
+    """Raises a `ReadOnlyError` for an array or group that was opened for reading, or whose store is read-only."""
+    if node.read_only:
+        raise ReadOnlyError(
+            f'{node.name} of {node.store!r} was opened for reading; open it with mode="r+" to change it'
+        )
+    node.store.check_writable(node.path)
+
+
+def create_node(
+    store: Store, path: str, metadata: Metadata, *, overwrite: bool = False, fill: Fill | None = None
+) -> None:
+    """Store a new node, and the groups above it that are missing; `fill` writes the chunks of an array.
+
+    With `overwrite`, what is there is removed; but nothing is touched before all that can be known to fail is checked.
+    """
+    documents = encode_metadata(path, metadata)  # raises what is wrong with them
+    store.check_writable(join(path, metadata.document))
+    if overwrite:
+        _remove_link(store, path)
+    while missing := _create(store, path, metadata, documents, overwrite, fill):
+        for group in missing:
+            with suppress(NodeExistsError):  # another creator has made it, or something that `_create` reports
+                # Of those above, all are looked at once for the first group, and once more for the node itself.
+                nearest = group is not missing[0]
+                new = group_of_format(metadata.zarr_format)
+                _create(group.store, group.path, new, encode_metadata(group.path, new), nearest=nearest)
+
+
+def _create(
+    store: Store,
+    path: str,
+    metadata: Metadata,
+    new: dict[str, bytes],
+    overwrite: bool = False,
+    fill: Fill | None = None,
+    *,
+    nearest: bool = False,
+) -> Sequence[Above]:
+    """Store a new node, whose documents are `new`.
+
+    If groups above it, or the `nearest` one, are missing, return them and do nothing.
+    """
+    keys = metadata.chunk_keys if isinstance(metadata, ArrayMetadata) else None
+    with _claim(store, path):
+        above, documents, names = _together(
+            store,
+            lambda: groups_above(store, path, nearest=nearest),
+            lambda: _own_documents(store, path),
+            lambda: _chunk_names(store, path, keys),
+        )
+        _check_above(above, path)
+        left = _check_place(store, path, documents, _chunks_below(store, path, names, keys), overwrite)
+        missing = [group for group in above if group.found is None]
+        if missing:
+            return missing
+        with copies_dropped(store, above) as drop:
+            drop()
+            if documents:
+                _erase(store, path, documents)
+            else:
+                _delete_keys(store, path, left)
+            _complete(store, path, metadata, new, fill)
+    return ()
+
+
+def _check_above(above: Sequence[Above], path: str) -> None:
+    for group in above:
+        if group.is_array:
+            raise NodeExistsError(f"/{group.path} of {group.store!r} is an array; /{path} can't be made below it")
+
+
+def _complete(store: Store, path: str, metadata: Metadata, documents: dict[str, bytes], fill: Fill | None) -> None:
+    """Write the chunks of a new node, then its documents; if that fails, remove the chunks.
+
+    An interrupt may come after the last document is stored: then the node is complete and stays.
+    """
+    own = [*documents][-1]
+    try:
+        if fill is not None:
+            fill()
+        for key, document in documents.items():
+            if key != own:
+                store.set(key, document)
+        created = store.create(own, documents[own])
+    except BaseException:
+        if fill is not None and isinstance(metadata, ArrayMetadata):
+            with suppress(Exception):  # the first error is the one to raise
+                _remove_chunks(store, path, metadata.chunk_keys)
+        raise
+    if not created:  # in a store whose locks do not reach that creator
+        raise NodeExistsError(f"{own!r} of {store!r} was created concurrently by another writer")
+
+
+def _remove_chunks(store: Store, path: str, keys: ChunkKeys) -> None:
+    """Remove the chunks of a node that was not completed. If its document is there, what failed came after that."""
+    if not _own_documents(store, path):
+        _delete_keys(store, path, [*_chunks_below(store, path, _chunk_names(store, path, keys), keys)])
+
+
+def _claim(store: Store, path: str) -> AbstractContextManager[object]:
+    """Return the right to make or remove the node at a path."""
+    return store.lock(join(path, CLAIM))
+
+
+def _together(store: Store, *asks: Callable[[], Any]) -> list[Any]:
+    """Return what each of the functions returns; they run side by side if the store's answers take time."""
+    return executor.gather(lambda ask: ask(), asks, executor.width(store, 1))
+
+
+def _own_documents(store: Store, path: str) -> list[str]:
+    """Return the keys of the documents that make a node at a path; none if there is no node."""
+    keys = [join(path, name) for name in OWN]
+    there = executor.gather(store.exists, keys, executor.width(store, 1))
+    return [key for key, exists in zip(keys, there, strict=True) if exists]
+
+
+def _chunk_names(store: Store, path: str, keys: ChunkKeys | None) -> Sequence[str]:
+    """Return the names right below a path with which keys of chunks begin; none if the store can't be listed."""
+    if keys is None:
+        return []
+    try:
+        names = store.list_dir(f"{path}/" if path else "")
+    except UnsupportedError:
+        return []
+    if keys.name == "default":
+        return [name for name in names if name == "c" or (name.startswith("c.") and keys.separator == ".")]
+    return [name for name in names if keys.parse(name) is not None]
+
+
+def _chunks_below(store: Store, path: str, names: Sequence[str], keys: ChunkKeys | None) -> Iterator[str]:
+    """Return the keys below these names that chunks of an array may have; raise if there is a node."""
+    skip = len(path) + 1 if path else 0
+    for name in names:
+        key = join(path, name)
+        for found in chain(_own_documents(store, key), [key] if store.exists(key) else [], store.list(f"{key}/")):
+            node, _, last = found.rpartition("/")
+            if last in OWN:
+                raise NodeExistsError(f"there is a node at /{node} of {store!r}; an array can't be made above it")
+            if keys is not None and keys.parse(found[skip:]) is not None:
+                yield found
+
+
+def _check_place(
+    store: Store, path: str, documents: Sequence[str], chunks: Iterator[str], overwrite: bool
+) -> list[str]:
+    """Return the keys of chunks that are to be deleted where there is no node. Raise if the place can't be used.
+
+    A new array would show left-over chunks as its own.
+    """
+    if documents and not overwrite:
+        raise NodeExistsError(
+            f"there is a node at /{path} of {store!r} already; overwrite=True removes it, with all below it"
+        )
+    if documents:
+        check_strays(store, path)
+        return []
+    first = next(chunks, None)
+    if first is not None and not overwrite:
+        raise NodeExistsError(
+            f"there is no node at /{path} of {store!r}, but {first!r} is there: a chunk of an array that was not "
+            "completely written or deleted; overwrite=True removes such chunks"
+        )
+    return [] if first is None else [first, *chunks]
+
+
+def _delete_keys(store: Store, path: str, keys: Sequence[str]) -> None:
+    if not keys:
+        return
+    place = store.confined(path)
+    with Writing():
+        executor.run(lambda i: place.delete(keys[i]), len(keys), executor.width(store))
+
+
+def _erase(store: Store, path: str, documents: Sequence[str], below: bool = True) -> None:
+    """Delete a node, its document first: what is left if this fails is no node, never an array that lacks chunks."""
+    prefix = f"{path}/" if path else ""
+    place = store.confined(prefix)
+    with Writing():
+        for key in documents:
+            with place.lock(key):
+                place.delete(key)
+        if below:
+            place.wait_for_writers(prefix)
+            place.delete_prefix(prefix)
+
+
+def remove_node(store: Store, path: str) -> None:
+    """Delete a node and all below it; NodeNotFoundError if there is none."""
+    if _remove_link(store, path):
+        return
+    if not has_metadata(store, path):
+        raise NodeNotFoundError(f"there is no node at /{path} of {store!r}")
+    try:
+        _remove(store, path, _claim(store, path))
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _remove(store, path, None)  # which makes room for the claim, if that was what failed
+        _remove(store, path, _claim(store, path), begun=True)
+
+
+def _remove(store: Store, path: str, claim: AbstractContextManager[object] | None, begun: bool = False) -> None:
+    """Delete a node under its claim. Without one, delete its documents only, also those of a concurrent creator."""
+    with claim or nullcontext():
+        above, documents = _together(store, lambda: groups_above(store, path), lambda: _own_documents(store, path))
+        if not begun:
+            if not documents:
+                raise NodeNotFoundError(f"there is no node at /{path} of {store!r}; it was deleted concurrently")
+            check_strays(store, path)
+        with copies_dropped(store, above) as drop:
+            with _suppress_if_full():  # copies are looked for again when there is room
+                drop()
+            _erase(store, path, documents, below=claim is not None)
+
+
+@contextmanager
+def _suppress_if_full() -> Iterator[None]:
+    """Pass over an error that says that the disk, or the user's part of it, is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+
+
+def _remove_link(store: Store, path: str) -> bool:
+    """Remove a link that leads to a node; what it leads to stays. Return whether there was one."""
+    outer = None if path else store.enclosing(OWN)
+    place, prefix = (store, path) if outer is None else outer
+    if not prefix or not place.is_link(prefix) or not has_metadata(store, path):
+        return False
+    above = groups_above(store, path)
+    if any(group.is_array for group in above):
+        return False  # for the caller to report
+    with copies_dropped(store, above) as drop:
+        drop()
+        with Writing():
+            place.delete(prefix)
+    return True
+
+
+def change_node(store: Store, path: str, change: Callable[[Any], Metadata], around: Around = nullcontext) -> Any:
+    """Replace the metadata of a node by what `change` makes of them, under the document's lock; return them.
+
+    What fails fails before anything is stored. around: what is entered, with the metadata as they were and as they will
+    be, as soon as the new documents are known, and left when they are stored.
+    """
+    above, found = _together(store, lambda: groups_above(store, path), lambda: find_document(store, path))
+    own = found[0] if found else ""
+    with copies_dropped(store, above) as drop, store.lock(own) if found else nullcontext():
+        document = fetch_document(store, own) if found else None
+        if document is None:
+            raise NodeNotFoundError(f"there is no node at /{path} of {store!r} any more")
+        documents = read_documents(store, path, own, document)
+        before = parse_documents(path, documents)
+        metadata = change(before)
+        changed = change_documents(path, documents, before, metadata)
+        with around((before, metadata)):
+            drop()
+            for key, content in changed.items():
+                store.set(key, content)
+    return metadata
+
+
+def format_above(store: Store, path: str) -> int:
+    """Return the Zarr format of the nearest group above a place, otherwise 3; raise if there is an array.
+
+    >>> from simplezarr.stores import MemoryStore
+    >>> format_above(MemoryStore({".zgroup": b'{"zarr_format": 2}'}), "a/b"), format_above(MemoryStore(), "a")
+    (2, 3)
+    """
+    above = groups_above(store, path)
+    _check_above(above, path)
+    for group in reversed(above):
+        if group.found is not None:
+            return GroupMetadataV2.zarr_format if group.found[0].endswith(GROUP) else GroupMetadata.zarr_format
+    return GroupMetadata.zarr_format

@@ -1,0 +1,327 @@
+"""The metadata documents of a node in a store: which there are, and reading and writing them.
+
+A node is what has a `zarr.json` (Zarr 3) or, where there is none, a `.zarray` or a `.zgroup` (Zarr 2). That document is
+the node's own; a Zarr 2 node may have others beside it.
+"""
+
+import errno
+import json
+import re
+
+from simplezarr.errors import MetadataError, TooLargeError
+from simplezarr.metadata.chunk_keys import join, normalize_path
+from simplezarr.metadata.grids import regular_to_json
+from simplezarr.metadata.json_document import MAX_SIZE, Unusable, load
+from simplezarr.metadata.v2 import documents as v2
+from simplezarr.metadata.v2.documents import ARRAY, ATTRIBUTES, CONSOLIDATED, GROUP, ArrayMetadataV2, GroupMetadataV2
+from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata, parse_node
+from simplezarr.schema.extensions import mark_of, remember, remembered
+from simplezarr.schema.json_text import REMOVED, Members, Text, object_text, patch
+from simplezarr.schema.leniency import collect
+from simplezarr.stores.base import Store
+
+__all__ = [
+    "COPIES",
+    "OWN",
+    "Metadata",
+    "RESERVED",
+    "change_documents",
+    "child_names",
+    "drop_copies",
+    "parse_documents",
+    "read_copy",
+    "read_documents",
+    "encode_metadata",
+    "fetch_document",
+    "find_document",
+    "group_of_format",
+    "has_metadata",
+    "kind_of",
+    "parse_copy",
+    "parse_metadata",
+    "read_metadata",
+]
+
+Metadata = ArrayMetadata | GroupMetadata
+
+COPIES = "consolidated_metadata"
+#: Names of the documents that make a node, the first that is there.
+OWN = (ArrayMetadata.document, ARRAY, GROUP)
+#: Names of documents, which no node and no chunk has.
+RESERVED = frozenset((*OWN, ATTRIBUTES, CONSOLIDATED))
+#: Of each own document, those that may be beside it.
+BESIDE = {ArrayMetadata.document: (), ARRAY: (ATTRIBUTES,), GROUP: (ATTRIBUTES, CONSOLIDATED)}
+
+
+def fetch_document(store: Store, key: str) -> bytes | None:
+    """Return a document, None if there is none. One that is too large is not read if the store can tell before."""
+    try:
+        return store.get_limited(key, MAX_SIZE)
+    except TooLargeError as error:
+        return _Unread(error.size)
+
+
+class _Unread(bytes):
+    """Stands for a document that is too large: it has that length, so that it is refused where it is parsed."""
+
+    def __new__(cls, size: int) -> "_Unread":
+        self = super().__new__(cls)
+        self.size = size
+        return self
+
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+
+def find_document(store: Store, path: str) -> tuple[str, bytes] | None:
+    """Key and content of a node's own document; None where there is no node."""
+    try:
+        for name in OWN:
+            key = join(path, name)
+            document = fetch_document(store, key)
+            if document is not None:
+                return key, document
+    except OSError as error:
+        _check_missing(error)
+    return None
+
+
+def _check_missing(error: OSError) -> None:
+    """Raise an error again, unless it says that a key can't be there: it is too long, or a link leads to itself."""
+    if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+        raise error
+
+
+def read_documents(store: Store, path: str, key: str, document: bytes) -> dict[str, bytes]:
+    """Return a node's own document and, for Zarr 2, those beside it, by their names."""
+    own = key.rpartition("/")[2]
+    documents = {own: document}
+    for name in BESIDE[own]:
+        content = fetch_document(store, join(path, name))
+        if content is not None:
+            documents[name] = content
+    return documents
+
+
+def parse_documents(path: str, documents: dict[str, bytes]) -> Metadata:
+    """The metadata of a node from what `read_documents` returns."""
+    own, document = next(iter(documents.items()))
+    key = join(path, own)
+    if own == ArrayMetadata.document:
+        return parse_node(document, key)
+    attributes = documents.get(ATTRIBUTES)
+    if own == ARRAY:
+        return v2.parse_array(document, attributes, key)
+    return v2.parse_group(document, attributes, documents.get(CONSOLIDATED), key)
+
+
+def kind_of(documents: dict[str, bytes]) -> str | None:
+    """Return whether what `read_documents` returns is of an "array" or a "group"; None if the document doesn't say."""
+    own, document = next(iter(documents.items()))
+    if own != ArrayMetadata.document:
+        return "array" if own == ARRAY else "group"
+    try:
+        with collect():
+            kind = load(document, own).get("node_type")
+    except MetadataError:
+        return None
+    return kind if isinstance(kind, str) else None
+
+
+def parse_metadata(store: Store, path: str, key: str, document: bytes) -> Metadata:
+    """The metadata of a node from its own document and, for Zarr 2, those beside it."""
+    return parse_documents(path, read_documents(store, path, key, document))
+
+
+def read_metadata(store: Store, path: str) -> Metadata | None:
+    """The metadata of the node at a normalized path; None where there is no node."""
+    found = find_document(store, path)
+    if found is None:
+        return None
+    key, document = found
+    return parse_node(document, key) if key.endswith(ArrayMetadata.document) else parse_metadata(store, path, *found)
+
+
+def has_metadata(store: Store, path: str, zarr_format: int = 3) -> bool:
+    """Whether there is a node at a normalized path; documents of `zarr_format` are looked for first."""
+    names = OWN if zarr_format == ArrayMetadata.zarr_format else reversed(OWN)
+    try:
+        return any(store.exists(join(path, name)) for name in names)
+    except OSError as error:
+        _check_missing(error)
+        return False
+
+
+def child_names(store: Store, path: str) -> list[str]:
+    """Return the names right below a group that a node may have, sorted. Whether there is a document is not asked."""
+    names = store.list_dir(f"{path}/" if path else "")
+    return [name for name in names if name not in RESERVED and _may_be_node(name)]
+
+
+def _may_be_node(name: str) -> bool:
+    try:
+        return bool(name) and normalize_path(name) == name
+    except ValueError:
+        return False
+
+
+def encode_metadata(path: str, metadata: Metadata) -> dict[str, bytes]:
+    """Key and content of a new node's documents, its own last."""
+    return _checked(path, metadata.to_documents())
+
+
+def _checked(path: str, documents: dict[str, bytes]) -> dict[str, bytes]:
+    for name, document in documents.items():
+        if len(document) > MAX_SIZE:
+            raise MetadataError(f"{join(path, name)}: would have {len(document)} bytes; the limit is {MAX_SIZE}")
+    return {join(path, name): document for name, document in documents.items()}
+
+
+def group_of_format(zarr_format: int, attributes: dict | None = None) -> GroupMetadata:
+    """The metadata of a new group."""
+    cls = GroupMetadata if zarr_format == GroupMetadata.zarr_format else GroupMetadataV2
+    return cls(attributes or {})
+
+
+# ---- changes: what is not changed keeps its text ----
+
+
+def change_documents(
+    path: str, documents: dict[str, bytes], before: Metadata, after: Metadata, copies: dict[str, dict] | None = None
+) -> dict[str, bytes]:
+    """Return key and content of those of a node's documents in which `after` differs from `before`, its own last.
+
+    documents: what is stored, as `read_documents` returns it. copies: new consolidated metadata, by path the texts of
+    a node's documents.
+
+    Only the members that differ are spelled anew. So what this library reads in another way than it would write it, or
+    doesn't understand, is stored as it was. Raises MetadataError for attributes that it couldn't read.
+    """
+    own, document = next(iter(documents.items()))
+    attributes = _changed_attributes(before, after)
+    changes = _changed_layout(document, before, after)
+    changed: dict[str, bytes] = {}
+    if own == ArrayMetadata.document:
+        if attributes:
+            changes["attributes"] = attributes
+        if copies is not None:
+            nodes = object_text({node: texts[own] for node, texts in copies.items()})
+            changes[COPIES] = object_text({"kind": "inline", "must_understand": False, "metadata": nodes})
+    else:
+        if attributes:
+            changed[ATTRIBUTES] = patch(documents.get(ATTRIBUTES, b"{}"), attributes)
+        texts = documents | changed
+        if copies is not None:
+            _check_for_copy(before.attributes)
+            changed[CONSOLIDATED] = _consolidated_document(texts, copies)
+        elif attributes and isinstance(before, GroupMetadata) and before.consolidated is not None:
+            copy = Members({ATTRIBUTES: _text(texts[ATTRIBUTES])})
+            changed[CONSOLIDATED] = patch(texts[CONSOLIDATED], {"metadata": copy})
+    if changes:
+        changed[own] = patch(document, changes)
+    return _checked(path, changed)
+
+
+def _changed_attributes(before: Metadata, after: Metadata) -> Members:
+    """Return the attributes that differ; values that are the same object are the same."""
+    old, new = before.attributes, after.attributes
+    if new is old:
+        return Members()
+    if isinstance(old, Unusable):
+        raise MetadataError(f"{old.reason}; a change of attributes would lose what is there: repair the document first")
+    changes = {name: value for name, value in new.items() if name not in old or old[name] is not value}
+    return Members(changes | {name: REMOVED for name in old if name not in new})
+
+
+def _changed_layout(document: bytes, before: Metadata, after: Metadata) -> dict[str, object]:
+    """Return the members of an array's document that differ, apart from its attributes."""
+    if not isinstance(before, ArrayMetadata) or not isinstance(after, ArrayMetadata) or after.shape == before.shape:
+        return {}
+    changes: dict[str, object] = {"shape": list(after.shape)}
+    if after.grid is not None:
+        if after.grid != before.grid:
+            changes["chunk_grid"] = after.grid.to_json()
+    elif 0 in before.shape:  # then chunk lengths of 0 are read as others, which must be stored now
+        with collect():  # the warnings came when it was read
+            members = load(document, after.document)
+        new = {
+            "chunk_grid": regular_to_json(after.chunk_shape),
+            "chunks": list(after.chunk_shape),
+            "codecs": [codec.to_json() for codec in after.codecs],
+        }
+        changes |= {name: value for name, value in new.items() if _has_empty_chunks(name, members.get(name))}
+    return changes
+
+
+def _has_empty_chunks(name: str, value: object) -> bool:
+    spelled = json.dumps({"chunk_shape": value} if name == "chunks" else value)
+    return re.search(r'"chunk_shape": \[(\d+, )*0[,\]]', spelled) is not None
+
+
+def _consolidated_document(documents: dict[str, bytes], copies: dict[str, dict]) -> bytes:
+    """Return the `.zmetadata` of a Zarr 2 group."""
+    own = {name: _text(document) for name, document in documents.items() if name != CONSOLIDATED}
+    texts = {join(path, name): text for path, node in {"": own, **copies}.items() for name, text in node.items()}
+    return object_text({"zarr_consolidated_format": 1, "metadata": object_text(texts)}, ",\n  ").encode()
+
+
+def _text(document: bytes) -> Text:
+    """Return a document's text, to be put into another document."""
+    return Text(document.decode().removeprefix("\ufeff").strip())
+
+
+def drop_copies(document: bytes, key: str) -> bytes | None:
+    """Return the document of a Zarr 3 group without consolidated metadata; None if it has none."""
+    if COPIES.encode() not in document:
+        return None
+    with collect():
+        members = load(document, key)
+    return patch(document, {COPIES: REMOVED}) if COPIES in members else None
+
+
+# ---- copies, as consolidated metadata hold them ----
+
+
+def read_copy(store: Store, path: str) -> tuple[dict, dict[str, Text]] | None:
+    """Return what consolidated metadata hold of a node, as members and as texts by document; None if it is no node."""
+    found = find_document(store, path)
+    if found is None:
+        return None
+    key, document = found
+    documents = read_documents(store, path, key, document)
+    documents.pop(CONSOLIDATED, None)
+    if key.endswith(ArrayMetadata.document):
+        members = load(document, key)
+        if COPIES in members:
+            del members[COPIES]
+            documents = {ArrayMetadata.document: patch(document, {COPIES: REMOVED})}
+    else:
+        members = v2.read_members(document, documents.get(ATTRIBUTES), key)
+    _check_for_copy(members.get("attributes"))
+    return members, {name: _text(content) for name, content in documents.items()}
+
+
+def _check_for_copy(attributes: object) -> None:
+    if isinstance(attributes, Unusable):
+        raise MetadataError(f"{attributes.reason}; a copy would lose what is there: repair the document first")
+
+
+def parse_copy(members: dict, path: str) -> Metadata:
+    """The metadata of the node at `path` from the members that consolidated metadata hold of it."""
+    if members.get("zarr_format") == ArrayMetadataV2.zarr_format:
+        return v2.parse_members(members, join(path, ARRAY if members.get("node_type") == "array" else GROUP))
+    key = join(path, ArrayMetadata.document)
+    try:
+        mark = mark_of(members)
+    except ValueError:
+        raise MetadataError(f"{key}: arrays or objects are nested too deeply") from None
+    known: Metadata | None = remembered.get(mark)
+    if known is not None:
+        return known
+    document = json.dumps(members).encode()
+    metadata = parse_node(document, key)
+    if remembered.get(document) is metadata:
+        remember(mark, metadata)
+    return metadata

@@ -1,0 +1,180 @@
+"""The units of an array, of reading and of storage, and what is stored of them: which, how many, how many bytes."""
+
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache, partial
+from itertools import islice
+
+import numpy as np
+
+from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
+from simplezarr.codecs.chain import bind, python_chain, stored_order
+from simplezarr.codecs.sharding import Sharding
+from simplezarr.codecs.transpose import Transpose
+from simplezarr.engine.chunks.decode import decode_chunk
+from simplezarr.engine.chunks.pipeline import CodecFailure
+from simplezarr.errors import ChunkError, UnsupportedError
+from simplezarr.metadata.chunk_keys import join
+from simplezarr.metadata.v3 import ArrayMetadata
+from simplezarr.runtime import executor
+from simplezarr.stores.base import Store
+
+__all__ = [
+    "Index",
+    "count_chunks",
+    "grid",
+    "inner_shape",
+    "sharding_of",
+    "stored_bytes",
+    "stored_indexes",
+    "summary",
+]
+
+Index = tuple[int, ...]
+_EMPTY = 2**64 - 1  # offset and size of an inner chunk that is not stored
+
+
+def grid(shape: tuple[int, ...], unit: tuple[int, ...]) -> tuple[int, ...]:
+    """Number of units along each axis.
+
+    >>> grid((10, 0), (4, 4))
+    (3, 0)
+    """
+    return tuple([-(-length // part) for length, part in zip(shape, unit, strict=True)])
+
+
+def stored_indexes(store: Store, path: str, metadata: ArrayMetadata, at_most: int | None = None) -> list[Index] | None:
+    """Indexes of the stored chunks or shards, also of those outside the array; None if they are more than `at_most`."""
+    stop = None if at_most is None or at_most >= sys.maxsize else at_most + 1
+    indexes = [*islice(_walk(store, path, metadata), stop)]
+    return None if at_most is not None and len(indexes) > at_most else indexes
+
+
+def _walk(store: Store, path: str, metadata: ArrayMetadata) -> Iterator[Index]:
+    keys, ndim = metadata.chunk_keys, len(metadata.shape)
+    if not ndim:
+        return iter([()] if store.exists(join(path, keys.key(()))) else [])
+    skip = len(path) + 1 if path else 0
+    below = join(path, "c") if keys.prefix == "c/" else path
+    found = (keys.parse(key[skip:], ndim) for key in store.list(f"{below}/" if below else ""))
+    return (index for index in found if index is not None)
+
+
+def _inside(store: Store, path: str, metadata: ArrayMetadata) -> list[Index]:
+    """Indexes of the stored chunks or shards that the array's grid has."""
+    bounds = metadata.grid_shape
+    indexes = stored_indexes(store, path, metadata) or []
+    return [index for index in indexes if all(i < n for i, n in zip(index, bounds, strict=True))]
+
+
+def stored_bytes(store: Store, path: str, metadata: ArrayMetadata) -> int:
+    """Bytes of the stored chunks or shards; the document is not counted."""
+    return _total(store, path, metadata, _inside(store, path, metadata))
+
+
+def _total(store: Store, path: str, metadata: ArrayMetadata, indexes: list[Index]) -> int:
+    keys = metadata.chunk_keys
+    width = executor.width(store)
+    return sum(executor.gather(lambda index: store.size(join(path, keys.key(index))) or 0, indexes, width))
+
+
+def summary(store: Store, path: str, metadata: ArrayMetadata) -> str | None:
+    """How many objects are stored, and their bytes; None where the store can't be listed."""
+    try:
+        indexes = _inside(store, path, metadata)
+    except UnsupportedError:
+        return None
+    sharded = any(type(codec) is Sharding for codec in metadata.codecs)
+    total = math.prod(metadata.grid_shape)
+    nbytes = _total(store, path, metadata, indexes)
+    return f"{len(indexes):,} of {total:,} {'shards' if sharded else 'chunks'}, {nbytes:,} bytes"
+
+
+# ---- chunks within shards ----
+
+
+def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple[int, ...]) -> int:
+    """Number of stored chunks; of shards, the inner chunks that their indexes have."""
+    indexes = _inside(store, path, metadata)
+    _, middle, _ = split_chain(metadata.codecs, "codecs")
+    if type(middle) is not Sharding or chunks == metadata.chunk_shape:
+        return len(indexes)
+    axes = metadata.axes
+    reader = lru_cache(partial(_IndexReader, metadata.codecs, metadata.spec))  # shards may be of several shapes
+
+    def measure(index: Index) -> int:
+        key = join(path, metadata.chunk_keys.key(index))
+        shard = tuple([axis.edges[axis.run(number)] for axis, number in zip(axes, index, strict=True)])
+        try:
+            present = reader(shard).present(store, key)
+        except (CodecFailure, ValueError) as error:
+            message = f"array '/{path}', key {key!r}: {middle.name}: its index can't be decoded: {error}"
+            raise ChunkError(message, path=path, index=index, key=key, codec=middle.name) from error.__cause__
+        if present is None:
+            return 0  # deleted meanwhile
+        begins = [axis.begin(number) for axis, number in zip(axes, index, strict=True)]
+        sides = zip(metadata.shape, begins, chunks, strict=True)
+        return int(present[tuple([slice(-(-(length - begin) // chunk)) for length, begin, chunk in sides])].sum())
+
+    return sum(executor.gather(measure, indexes, executor.width(store)))
+
+
+class _IndexReader:
+    """Reads which inner chunks the shards of one shape have."""
+
+    def __init__(self, codecs: tuple[Codec, ...], spec: ChunkSpec, shape: tuple[int, ...]):
+        spec = replace(spec, shape=shape)
+        heads, sharding, _ = split_chain(codecs, "codecs")
+        assert isinstance(sharding, Sharding)
+        index = sharding.index_spec(resolve_chain(codecs, spec, "codecs")[0][-1])
+        self.pipeline = bind(sharding.index_codecs, index)
+        self.nbytes = resolve_chain(sharding.index_codecs, index, "index_codecs")[1] or 0
+        self.at_start = sharding.index_location == "start"
+        self.chain, self.most = python_chain(codecs, spec), bind(codecs, spec).most
+        self.order = np.argsort(stored_order(heads, spec)).tolist()
+
+    def present(self, store: Store, key: str) -> np.ndarray | None:
+        """Whether each inner chunk is stored, in the array's own order of axes; None if the shard is not there.
+
+        Raises ValueError or CodecFailure for an index that can't be decoded.
+        """
+        raw = self.encoded(store, key)
+        if raw is None:
+            return None
+        if len(raw) != self.nbytes:
+            raise ValueError("the shard is too short for it")
+        return (decode_chunk(self.pipeline, raw) != _EMPTY).any(-1).transpose(self.order)
+
+    def encoded(self, store: Store, key: str) -> bytes | None:
+        """The encoded index, which codecs after the sharding may have wrapped up with the rest."""
+        if not self.chain.bytes_bytes:
+            return store.get_range(key, 0 if self.at_start else -self.nbytes, self.nbytes)
+        data = store.get_limited(key, self.most)
+        if data is None:
+            return None
+        data = self.chain.unwrap(data)
+        return data[: self.nbytes] if self.at_start else data[-self.nbytes :]
+
+
+def sharding_of(metadata: ArrayMetadata) -> Sharding | None:
+    """The array's sharding codec, where inner chunks can be told apart: nothing but transposes before it."""
+    for codec in metadata.codecs:
+        if type(codec) is Sharding:
+            return codec
+        if type(codec) is not Transpose:
+            return None
+    return None
+
+
+def inner_shape(metadata: ArrayMetadata) -> tuple[int, ...]:
+    """The unit of reading, in the array's own order of axes."""
+    sharding = sharding_of(metadata)
+    if sharding is None:
+        return metadata.chunk_shape
+    before = metadata.codecs[: metadata.codecs.index(sharding)]
+    shape = [0] * len(metadata.shape)
+    for axis, length in zip(stored_order(before, metadata.spec), sharding.chunk_shape, strict=True):
+        shape[axis] = length
+    return tuple(shape)

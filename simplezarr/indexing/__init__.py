@@ -1,0 +1,1 @@
+"""Keys of NumPy, orthogonal and pointwise indexing as selections; no I/O."""

@@ -1,0 +1,1 @@
+"""Documents as dataclasses: arrays, groups, grids, chunk keys."""

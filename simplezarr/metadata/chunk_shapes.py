@@ -1,0 +1,97 @@
+"""Chunk shapes: what "auto" picks, and what callers may write shorter.
+
+>>> auto_chunks((1000, 1000, 1000), 2 << 20, 2)
+(100, 100, 100)
+>>> auto_chunks((20, 5000, 5000), 1 << 20, 4)
+(20, 114, 117)
+>>> whole_axes((16,), (100, 200), "chunks")
+(16, 200)
+"""
+
+import math
+import operator
+
+import numpy as np
+
+from simplezarr.errors import MetadataError
+from simplezarr.schema.extensions import check_integers, show
+
+__all__ = ["auto_chunks", "auto_shards", "as_lengths", "dividing_chunks", "whole_axes"]
+
+MAX_LENGTH = 2**63 - 1
+
+
+def auto_chunks(shape: tuple[int, ...], nbytes: int, itemsize: int) -> tuple[int, ...]:
+    """Returns the shape of chunks of about `nbytes`: as close to a cube as the array allows, and cut evenly.
+
+    Axes are taken from the shortest to the longest: a short one is not cut, and what it leaves unused goes to the
+    others. An axis of length 0 is there to be appended to, and counts as long.
+    """
+    chunks = [1] * len(shape)
+    budget = max(1.0, nbytes / itemsize)
+    axes = sorted(range(len(shape)), key=lambda axis: shape[axis] or MAX_LENGTH)
+    for done, axis in enumerate(axes):
+        side = max(1.0, budget ** (1 / (len(axes) - done)))
+        length = shape[axis]
+        chunks[axis] = math.ceil(length / max(1, round(length / side))) if length else int(side)
+        budget = max(1.0, budget / chunks[axis])
+    return tuple(chunks)
+
+
+def auto_shards(shape: tuple[int, ...], chunks: tuple[int, ...], nbytes: int, itemsize: int) -> tuple[int, ...]:
+    """Returns the shape of shards of about `nbytes`, whole multiples of the chunks.
+
+    >>> auto_shards((1000, 1000, 1000), (100, 100, 100), 64 << 20, 2)
+    (400, 400, 200)
+    """
+    grid = tuple([-(-length // chunk) for length, chunk in zip(shape, chunks, strict=True)])
+    counts = auto_chunks(grid, nbytes, math.prod(chunks) * itemsize)
+    return tuple([count * chunk for count, chunk in zip(counts, chunks, strict=True)])
+
+
+def dividing_chunks(shards: tuple[int, ...], nbytes: int, itemsize: int) -> tuple[int, ...]:
+    """Returns the shape of chunks of about `nbytes` that fill shards of a given shape.
+
+    >>> dividing_chunks((512, 1000), 1 << 18, 4)
+    (256, 250)
+    """
+    sides = auto_chunks(shards, nbytes, itemsize)
+    return tuple([_nearest_divisor(length, side) for length, side in zip(shards, sides, strict=True)])
+
+
+def _nearest_divisor(length: int, side: int) -> int:
+    """The divisor of `length` that is closest to `side` in proportion; of those that are found with little work."""
+    small = [n for n in range(1, min(math.isqrt(length), 1 << 16) + 1) if length % n == 0]
+    return min((*small, *[length // n for n in small]), key=lambda n: abs(math.log(n / side)))
+
+
+def as_lengths(value: object, ndim: int | None, least: int, where: str) -> tuple[int, ...]:
+    """Returns lengths as a tuple; for one dimension, a number alone will do. Errors name the argument `where`.
+
+    >>> as_lengths(5, 1, 0, "shape")
+    (5,)
+    """
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{where}: {value!r} is not a length; give a number, or a tuple with one for each dimension")
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        value = value.tolist()
+    if not isinstance(value, (list, tuple)):
+        try:
+            value = (operator.index(value),)  # type: ignore[arg-type]
+        except TypeError:
+            raise MetadataError(f"{where}: {show(value)} is neither a number nor a tuple of numbers") from None
+        if ndim not in (None, 1):
+            raise MetadataError(f"{where}: {value[0]} is one number for {ndim} dimensions; give a tuple")
+    return check_integers(value, least, MAX_LENGTH, where)
+
+
+def whole_axes(value: object, shape: tuple[int, ...], where: str) -> tuple[int, ...]:
+    """Returns chunk lengths for every axis: -1, or nothing at the end, stands for the whole axis."""
+    lengths = as_lengths(value, len(shape), -1, where)
+    if len(lengths) > len(shape):
+        raise MetadataError(f"{where}: {show(lengths)} has {len(lengths)} entries for {len(shape)} dimensions")
+    for i, length in enumerate(lengths):
+        if length == 0:
+            raise MetadataError(f"{where}[{i}]: 0 is not a chunk length; -1 stands for the whole axis")
+    lengths += (-1,) * (len(shape) - len(lengths))
+    return tuple([max(1, whole) if length == -1 else length for length, whole in zip(lengths, shape, strict=True)])

@@ -1,0 +1,350 @@
+"""Documents of nodes as JSON (RFC 8259): bytes to the top-level members and back.
+
+Reading takes Python's C scanner over the whole document. Where that meets something unusual, the top level is walked
+member by member instead: an object with the same member twice is wrong, but not within attributes; the tokens NaN and
+Infinity are read within attributes only, where some writers put them; and a fill value may be wanted as it is spelled.
+Attributes and copies of documents that can't be read are `Unusable`, so that they take no data with them.
+
+>>> load(b'{"zarr_format": 3, "node_type": "group"}', "zarr.json")
+{'zarr_format': 3, 'node_type': 'group'}
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Container, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from simplezarr.dtypes import NumberText
+from simplezarr.errors import MetadataError
+from simplezarr.schema.extensions import show
+from simplezarr.schema.json_text import encode_value, value_end
+from simplezarr.schema.leniency import tolerate
+
+__all__ = ["AllBut", "Unusable", "check_attributes", "copy_json", "dump", "load", "load_exact_fill", "plain_attributes"]
+
+MAX_SIZE = 64 << 20
+_LARGE = 1 << 16
+_MAX_DEPTH = 10_000  # of what is written: more than Python's encoder takes
+
+_WHITESPACE = " \t\n\r"
+_skip_whitespace = re.compile(r"[ \t\n\r]*").match
+#: Members in which names may occur twice, as some writers of attributes have them.
+_LOOSE = ("attributes", "consolidated_metadata", "metadata")
+
+
+class AllBut:
+    """All members but those that must be read to make sense of the chunks.
+
+    known: those of the others that may be left out if they can't be read at all; None stands for any.
+    """
+
+    def __init__(self, *needed: str, known: Container[str] | None = None):
+        self.needed, self.known = frozenset(needed), known
+
+    def __contains__(self, name: object) -> bool:
+        return name not in self.needed
+
+    def may_lose(self, name: str) -> bool:
+        """Return whether a member that can't be read keeps nothing else from being read."""
+        return name in self and (self.known is None or name in self.known)
+
+
+_LENIENT_MEMBERS = AllBut(
+    *("zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding", "codecs"),
+    known=("attributes", "consolidated_metadata", "fill_value", "dimension_names"),
+)
+
+
+class Unusable(dict[str, Any]):
+    """An object that can't be read, taken as an empty one: it must not be stored in place of what is there.
+
+    reason: what is wrong, beginning with the place.
+    """
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str):
+        super().__init__()
+        self.reason = reason
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.reason,)
+
+
+class _UnusualError(ValueError):
+    """The document has a token NaN, Infinity or -Infinity, or an object with the same member twice."""
+
+
+def _refuse_constant(token: str) -> float:
+    raise _UnusualError(f"the token {token} is not JSON")
+
+
+def _unique(members: list[tuple[str, object]]) -> dict:
+    unique = dict(members)
+    if len(unique) != len(members):
+        names = [name for name, _ in members]
+        twice = next(name for name in unique if names.count(name) > 1)
+        raise _UnusualError(f"the member {show(twice)} occurs twice")
+    return unique
+
+
+_strict = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique).raw_decode
+_standard = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
+_lenient = json.JSONDecoder().raw_decode
+_exact = json.JSONDecoder(parse_float=NumberText).raw_decode
+_unique_lenient = json.JSONDecoder(object_pairs_hook=_unique).raw_decode
+
+
+def load(document: bytes, key: str, lenient: Container[str] | None = _LENIENT_MEMBERS) -> dict:
+    """Returns the top-level members of a document; errors begin with `key`.
+
+    The members `lenient` (None: all) may have what is unusual in them. By default these are the ones in a `zarr.json`
+    that the chunks don't depend on. Members of an `AllBut` that can't be read at all are `Unusable`.
+    """
+    try:
+        return _load(_text(document, key), key, lenient)
+    except (ValueError, RecursionError) as error:
+        members = _load_around(document, key, lenient) if isinstance(lenient, AllBut) else None
+        if members is None:
+            raise _described(error, key) from None
+        return members
+
+
+def _described(error: Exception, key: str) -> MetadataError:
+    if isinstance(error, MetadataError):
+        return error
+    if isinstance(error, json.JSONDecodeError):
+        return MetadataError(f"{key}: not a JSON document: {error}")
+    if isinstance(error, UnicodeDecodeError):
+        return MetadataError(f"{key}: not UTF-8: {error}")
+    if isinstance(error, RecursionError):
+        return MetadataError(f"{key}: arrays or objects are nested too deeply")
+    return MetadataError(f"{key}: {error}")  # Python's limit on the digits of an integer
+
+
+def _load_around(document: bytes, key: str, lenient: AllBut) -> dict | None:
+    """Returns the top-level members of a document with lenient ones that can't be read; None if that is not all."""
+    try:
+        return _walk(_text(document, key, "surrogateescape"), key, partial(_decode_around, lenient))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _decode_around(lenient: AllBut, name: str, text: str, at: int, key: str) -> tuple[object, int]:
+    if not lenient.may_lose(name):
+        value, end = _decode_member(lenient, name, text, at, key)
+        text[at:end].encode()  # raises if it is not UTF-8
+        return value, end
+    try:
+        value, end = _decode_member(lenient, name, text, at, key)
+        text[at:end].encode()
+    except RecursionError:
+        return Unusable(f"{key}: {name}: nested too deeply"), value_end(text, at)
+    except UnicodeEncodeError:
+        return Unusable(f"{key}: {name}: not UTF-8"), value_end(text, at)
+    except MetadataError as error:
+        return Unusable(str(error)), value_end(text, at)
+    except ValueError as error:
+        return Unusable(f"{key}: {name}: {error}"), value_end(text, at)
+    return value, end
+
+
+def load_exact_fill(document: bytes, key: str) -> object:
+    """Returns the member `fill_value` of a document that `load` has read, its fractions as `NumberText`."""
+    return _walk(_text(document, key), key, _decode_fill_exactly)["fill_value"]
+
+
+def _text(document: bytes, key: str, errors: str = "strict") -> str:
+    if len(document) > MAX_SIZE:
+        raise MetadataError(f"{key}: {len(document)} bytes; the limit for a metadata document is {MAX_SIZE}")
+    text = str(document, "utf-8", errors)
+    if not text.startswith("{"):
+        text = text.removeprefix("\ufeff").lstrip(_WHITESPACE)
+        if not text.startswith("{"):
+            raise MetadataError(f"{key}: {'empty' if not text else 'not a JSON object'}; it must be one JSON object")
+    return text
+
+
+def _load(text: str, key: str, lenient: Container[str] | None) -> dict:
+    # Copies of other documents are large and may have what is unusual: rather once with care than twice.
+    if len(text) < _LARGE or '"consolidated_metadata"' not in text:
+        try:
+            members, end = _strict(text)
+        except _UnusualError:
+            return _walk(text, key, partial(_decode_member, lenient))
+        if end != len(text):
+            _check_end(text, end)
+        return members
+    return _walk(text, key, partial(_decode_member, lenient))
+
+
+def _check_end(text: str, end: int) -> None:
+    if text[end:].strip(_WHITESPACE):
+        raise json.JSONDecodeError("Extra data", text, end)
+
+
+Decode = Callable[[str, str, int, str], tuple[object, int]]
+
+
+def _walk(text: str, key: str, decode: Decode) -> dict:
+    """Reads the top level member by member; `decode` reads each value. `text` begins with the opening brace."""
+    members: dict = {}
+    at = _after(text, 1)
+    while text[at : at + 1] != "}":
+        if text[at : at + 1] != '"':
+            raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
+        name, at = _strict(text, at)
+        if name in members:
+            raise MetadataError(f"{key}: the member {show(name)} occurs twice")
+        at = _after(text, at)
+        if text[at : at + 1] != ":":
+            raise json.JSONDecodeError("Expecting ':' delimiter", text, at)
+        members[name], at = decode(name, text, _after(text, at + 1), key)
+        at = _after(text, at)
+        if text[at : at + 1] == ",":
+            at = _after(text, at + 1)
+            if text[at : at + 1] == "}":
+                raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
+        elif text[at : at + 1] != "}":
+            raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+    _check_end(text, at + 1)
+    return members
+
+
+def _after(text: str, at: int) -> int:
+    return _skip_whitespace(text, at).end()  # type: ignore[union-attr]
+
+
+def _decode_member(lenient: Container[str] | None, name: str, text: str, at: int, key: str) -> tuple[object, int]:
+    if lenient is not None and name not in lenient:
+        try:
+            return _strict(text, at)
+        except _UnusualError as error:
+            raise MetadataError(f"{key}: {name}: {error}") from None
+    is_loose = lenient is None or name in _LOOSE
+    try:
+        return (_standard if is_loose else _strict)(text, at)
+    except _UnusualError:
+        pass
+    try:
+        value = (_lenient if is_loose else _unique_lenient)(text, at)
+    except _UnusualError as error:
+        raise MetadataError(f"{key}: {name}: {error}") from None
+    tolerate("nonfinite-attributes", f"{key}: {name}")
+    return value
+
+
+def _decode_fill_exactly(name: str, text: str, at: int, key: str) -> tuple[object, int]:
+    return (_exact if name == "fill_value" else _lenient)(text, at)
+
+
+# ---- writing ----
+
+
+def dump(members: dict) -> bytes:
+    """Returns a document: strict JSON in UTF-8, a line for each top-level member.
+
+    >>> print(dump({"zarr_format": 3, "shape": [2, 3]}).decode())
+    {
+      "zarr_format": 3,
+      "shape": [2, 3]
+    }
+    """
+    spelled = [f"  {encode_value(name)}: {encode_value(value)}" for name, value in members.items()]
+    return ("{\n" + ",\n".join(spelled) + "\n}").encode()
+
+
+def check_attributes(value: object, where: str = "attributes") -> None:
+    """Raises `TypeError` or `ValueError`, naming the place, unless `value` is strict JSON.
+
+    >>> check_attributes({"scale": [1.0, float("nan")]})
+    Traceback (most recent call last):
+    ...
+    ValueError: attributes["scale"][1]: nan is not JSON; store a string such as "NaN", or leave it out
+    """
+    todo: list[tuple[object, _Place, int]] = [(value, (None, where), 0)]
+    while todo:
+        item, place, depth = todo.pop()
+        if isinstance(item, dict):
+            for name in item:
+                if not isinstance(name, str):
+                    raise TypeError(f"{_spelled(place)}: the name {name!r} is not a str, as JSON needs")
+            below = [(part, (place, name), depth + 1) for name, part in item.items()]
+        elif isinstance(item, (list, tuple)):
+            below = [(part, (place, i), depth + 1) for i, part in enumerate(item)]
+        else:
+            _check_scalar(item, place)
+            continue
+        if depth > _MAX_DEPTH:
+            raise ValueError(f"{where}: nested too deeply, or a value contains itself")
+        todo += reversed(below)
+
+
+_Place = tuple[Any, Any]  # the place above, None for none, and the name or number there
+
+
+def _spelled(place: _Place) -> str:
+    parts = []
+    above, name = place
+    while above is not None:
+        parts.append(f"[{show(name)}]")
+        above, name = above
+    return "".join([str(name), *reversed(parts)])
+
+
+def _check_scalar(value: object, place: _Place) -> None:
+    if value is None or isinstance(value, (str, bool, int)):
+        return
+    if not isinstance(value, float):
+        kind = type(value).__name__
+        raise TypeError(f"{_spelled(place)}: {kind} is not JSON; convert it, NumPy values with .item() or .tolist()")
+    if not math.isfinite(value):
+        raise ValueError(f'{_spelled(place)}: {value} is not JSON; store a string such as "NaN", or leave it out')
+
+
+def plain_attributes(attributes: Mapping) -> dict:
+    """Returns attributes as strict JSON, in containers of their own: NumPy scalars and arrays as numbers and lists.
+
+    >>> plain_attributes({"scale": np.float32(0.5), "range": (np.int8(0), np.array([1, 2]))})
+    {'scale': 0.5, 'range': [0, [1, 2]]}
+    """
+    plain = _plain(attributes)
+    check_attributes(plain)
+    return plain
+
+
+def _plain(attributes: Mapping) -> dict:
+    box: list[Any] = [dict(attributes)]
+    todo: list[tuple[Any, int]] = [(box[0], 0)]
+    while todo:
+        container, depth = todo.pop()
+        if depth > _MAX_DEPTH:
+            raise ValueError("attributes: nested too deeply, or a value contains itself")
+        for name, item in container.items() if isinstance(container, dict) else enumerate(container):
+            if isinstance(item, (np.generic, np.ndarray)):
+                container[name] = item.tolist()
+            elif isinstance(item, (Mapping, list, tuple)):
+                container[name] = dict(item) if isinstance(item, Mapping) else [*item]
+                todo.append((container[name], depth + 1))
+    return box[0]
+
+
+def copy_json(value: Any) -> Any:
+    """Returns a deep copy of a JSON value, however deeply it is nested.
+
+    >>> copy_json({"a": [1, {"b": 2}]})
+    {'a': [1, {'b': 2}]}
+    """
+    box = [value]
+    todo: list[Any] = [box]
+    while todo:
+        container = todo.pop()
+        for name, item in container.items() if isinstance(container, dict) else enumerate(container):
+            if isinstance(item, (dict, list)):
+                container[name] = item.copy()
+                todo.append(container[name])
+    return box[0]

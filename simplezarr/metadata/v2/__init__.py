@@ -1,0 +1,1 @@
+"""The Zarr 2 dialect of the documents."""

@@ -1,0 +1,372 @@
+"""The metadata of nodes: `zarr.json` of Zarr 3 as frozen dataclasses, and back.
+
+Errors begin with the key and the member, such as `a/zarr.json: codecs[1].configuration.level: ...`. What a chain of
+codecs can't do with the chunks is for `codecs.base.resolve_chain` to find when the array is opened.
+
+>>> group = parse_node(b'{"zarr_format": 3, "node_type": "group", "attributes": {"a": 1}}', "zarr.json")
+>>> group.attributes
+{'a': 1}
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+from simplezarr.codecs.base import ChunkSpec, Codec, fit_chain
+from simplezarr.dtypes import DataType
+from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
+from simplezarr.metadata.chunk_keys import ChunkKeys, normalize_path
+from simplezarr.metadata.grids import CHUNK_SHAPE, MAX_LENGTH, Axis, Rectilinear, regular_to_json, without_zeros
+from simplezarr.metadata.json_document import Unusable, check_attributes, dump, load
+from simplezarr.metadata.layout import LAYOUT_MEMBERS, NO_FILL, parse_layout
+from simplezarr.schema.extensions import check_integers, parse_extension, remember, remembered, show
+from simplezarr.schema.leniency import tolerate, tolerated
+
+__all__ = [
+    "ArrayMetadata",
+    "GroupMetadata",
+    "check_dimension_names",
+    "parse_consolidated",
+    "parse_node",
+]
+
+MAX_NDIM = 64  # as NumPy
+_ZARR_FORMAT = 3
+
+_MANDATORY = frozenset(("zarr_format", "node_type", "shape", *LAYOUT_MEMBERS))
+_ARRAY_MEMBERS = _MANDATORY | {"attributes", "storage_transformers", "dimension_names"}
+_GROUP_MEMBERS = frozenset(("zarr_format", "node_type", "attributes", "consolidated_metadata"))
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayMetadata:
+    """The metadata of an array, in the form that Zarr 3 gives them; `zarr_format` says which one they are stored in.
+
+    `chunk_shape` is that of the stored unit, a shard where there are shards. `fill` is an element in native byte order.
+    `extra` holds members that need not be understood; they are kept when the document is written again. `skipped` names
+    codecs and storage transformers that were unknown and need not be understood; with any, nothing can be written.
+    `fill_problem` says why the document's fill value can't be used, if so: `fill` then stands for nothing; and
+    `grid_problem` why nothing can be stored in the chunks that the document says. With either, nothing can be written.
+    `grid` is there where chunks are not all of one shape; `chunk_shape` then has the largest lengths. `bound` is what
+    arrays keep here of what follows from all that: many of them may have the same document.
+    """
+
+    zarr_format: ClassVar[int] = 3
+    #: Name of the document that makes a node of a path.
+    document: ClassVar[str] = "zarr.json"
+
+    shape: tuple[int, ...]
+    data_type: DataType
+    chunk_shape: tuple[int, ...]
+    chunk_keys: ChunkKeys
+    fill: bytes
+    codecs: tuple[Codec, ...]
+    attributes: dict = field(default_factory=dict)
+    dimension_names: tuple[str | None, ...] | None = None
+    extra: dict = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+    grid: Rectilinear | None = None
+    fill_problem: str = ""
+    grid_problem: str = ""
+    bound: Any = field(default=None, init=False, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple:
+        """A copy begins with nothing bound."""
+        return type(self), tuple([getattr(self, part.name) for part in fields(self) if part.init])
+
+    @property
+    def obstacles(self) -> list[str]:
+        """Why the array can't be written, if so."""
+        unknown = [f"{name!r} is unknown" for name in self.skipped]
+        return [*unknown, *filter(None, (self.fill_problem, self.grid_problem))]
+
+    @property
+    def grid_shape(self) -> tuple[int, ...]:
+        """Number of stored units along each axis."""
+        return tuple([axis.firsts[-1] for axis in self.axes])
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """How each axis is cut into stored units, of which a regular grid has one run."""
+        grid = self.grid or Rectilinear(self.chunk_shape)
+        return tuple([grid.axis(i, length) for i, length in enumerate(self.shape)])
+
+    @property
+    def spec(self) -> ChunkSpec:
+        """What the codecs get to see of a stored chunk."""
+        return ChunkSpec(self.chunk_shape, self.data_type, self.fill)
+
+    def to_json(self) -> dict:
+        """Returns the document's members, each in the form that all readers know."""
+        if self.obstacles:
+            raise UnsupportedError(f"the array can only be read: {'; '.join(self.obstacles)}")
+        check_attributes(self.attributes)
+        codecs = fit_chain(self.codecs, self.spec, "codecs")
+        members = {
+            "zarr_format": _ZARR_FORMAT,
+            "node_type": "array",
+            "shape": list(self.shape),
+            "data_type": self.data_type.to_json(),
+            "chunk_grid": self.grid.to_json() if self.grid else regular_to_json(self.chunk_shape),
+            "chunk_key_encoding": self.chunk_keys.to_json(),
+            "fill_value": self.data_type.fill_to_json(self.fill),
+            "codecs": [codec.to_json() for codec in codecs],
+        }
+        if self.attributes:
+            members["attributes"] = self.attributes
+        if self.dimension_names is not None:
+            members["dimension_names"] = list(self.dimension_names)
+            _warn_of_duplicates(self.dimension_names)
+        return members | self.extra
+
+    def to_bytes(self) -> bytes:
+        """Returns the document."""
+        return dump(self.to_json())
+
+    def to_documents(self) -> dict[str, bytes]:
+        """Returns the documents of a new node by their names below its path, the one that makes it a node last."""
+        return {self.document: self.to_bytes()}
+
+
+def _warn_of_duplicates(names: tuple[str | None, ...]) -> None:
+    present = [name for name in names if name is not None]
+    if len(set(present)) < len(present):
+        message = f"dimension_names: {show(names)} has a name twice; not all software reads that"
+        warnings.warn(message, ZarrWarning, stacklevel=4)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMetadata:
+    """The metadata of a group.
+
+    `consolidated` maps relative paths of nodes below the group to the members of their documents, as they were once:
+    a copy that may be stale. `extra`, `zarr_format` and `document` are as in `ArrayMetadata`.
+    """
+
+    zarr_format: ClassVar[int] = 3
+    document: ClassVar[str] = "zarr.json"
+
+    attributes: dict = field(default_factory=dict)
+    consolidated: Mapping[str, dict] | None = None
+    extra: dict = field(default_factory=dict)
+
+    def to_json(self) -> dict:
+        """Returns the document's members."""
+        check_attributes(self.attributes)
+        members: dict = {"zarr_format": _ZARR_FORMAT, "node_type": "group"}
+        if self.attributes:
+            members["attributes"] = self.attributes
+        if self.consolidated is not None:
+            copies = dict(self.consolidated)
+            check_attributes(copies, "consolidated_metadata")
+            block = {"kind": "inline", "must_understand": False, "metadata": copies}
+            members["consolidated_metadata"] = block
+        return members | self.extra
+
+    def to_bytes(self) -> bytes:
+        """Returns the document."""
+        return dump(self.to_json())
+
+    def to_documents(self) -> dict[str, bytes]:
+        """Returns the documents of a new node by their names below its path, the one that makes it a node last."""
+        return {self.document: self.to_bytes()}
+
+
+def parse_node(document: bytes, key: str) -> ArrayMetadata | GroupMetadata:
+    """Reads a `zarr.json`; `key` is where it is stored, for messages."""
+    known = remembered.get(document) if type(document) is bytes else None
+    if known is not None:  # the arrays of a time series, or one that is opened again
+        return known
+    members = load(document, key)
+    before = tolerated()
+    try:
+        version = members.get("zarr_format")
+        if type(version) is not int:
+            raise MetadataError(f"{key}: zarr_format: {_missing_or_shown(members, 'zarr_format')}; it must be 3")
+        if version != _ZARR_FORMAT:
+            raise UnsupportedError(f"{key}: zarr_format: {show(version)} is unknown; a zarr.json is of format 3")
+        kind = members.get("node_type")
+        if kind == "array":
+            metadata = _parse_array(members, key, document)
+            if tolerated() == before and not metadata.attributes and not metadata.extra:  # nothing in it can change
+                remember(bytes(document), metadata)
+            return metadata
+        if kind == "group":
+            return _parse_group(members, key)
+        shown = _missing_or_shown(members, "node_type")
+        raise MetadataError(f'{key}: node_type: {shown}; it must be "array" or "group"')
+    except RecursionError:
+        raise MetadataError(f"{key}: arrays or objects are nested too deeply") from None
+
+
+def _missing_or_shown(members: dict, name: str) -> str:
+    return show(members[name]) if name in members else "missing"
+
+
+def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
+    if "codecs" not in members:
+        tolerate("no-codecs", f"{key}: codecs")
+        members = {**members, "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}]}
+    if "fill_value" not in members:
+        members = {**members, "fill_value": NO_FILL}
+    if not members.keys() >= _MANDATORY:
+        missing = next(name for name in sorted(_MANDATORY) if name not in members)
+        raise MetadataError(f"{key}: {missing}: missing; an array needs it")
+    extra = {} if members.keys() <= _ARRAY_MEMBERS else _parse_extra(members, _ARRAY_MEMBERS, key)
+    shape = check_integers(members["shape"], 0, MAX_LENGTH, f"{key}: shape")
+    if len(shape) > MAX_NDIM:
+        raise MetadataError(f"{key}: shape: {len(shape)} dimensions; the limit is {MAX_NDIM}")
+    data_type, grid, chunk_keys, fill, codecs, skipped, fill_problem = parse_layout(members, key, document)
+    rectilinear, chunk_shape = (grid, grid.largest) if isinstance(grid, Rectilinear) else (None, grid)
+    if rectilinear is not None:
+        rectilinear.check(shape, f"{key}: chunk_grid.configuration.chunk_shapes")
+    elif len(chunk_shape) != len(shape):
+        entries = f"{show(chunk_shape)} has {len(chunk_shape)} entries for {len(shape)} dimensions"
+        raise MetadataError(f"{key}: {CHUNK_SHAPE}: {entries}")
+    grid_problem = ""
+    if rectilinear is None and (0 in shape or 0 in chunk_shape):
+        chunk_shape, codecs, grid_problem = without_zeros(shape, chunk_shape, codecs, f"{key}: {CHUNK_SHAPE}")
+    if members.get("storage_transformers") != []:
+        skipped += _parse_transformers(members, key)
+    return ArrayMetadata(
+        shape,
+        data_type,
+        chunk_shape,
+        chunk_keys,
+        fill,
+        codecs,
+        _parse_attributes(members, key),
+        _parse_dimension_names(members, len(shape), key),
+        extra,
+        skipped,
+        rectilinear,
+        fill_problem,
+        grid_problem,
+    )
+
+
+def _parse_group(members: dict, key: str) -> GroupMetadata:
+    extra = {} if members.keys() <= _GROUP_MEMBERS else _parse_extra(members, _GROUP_MEMBERS, key)
+    block = members.get("consolidated_metadata")
+    consolidated = None if block is None else parse_consolidated(block, f"{key}: consolidated_metadata")
+    return GroupMetadata(_parse_attributes(members, key), consolidated, extra)
+
+
+def _parse_extra(members: dict, known: frozenset[str], key: str) -> dict:
+    """Returns the members that need not be understood; raises for others that are unknown."""
+    extra = {}
+    for name, value in members.items():
+        if name in known:
+            continue
+        if type(value) is not dict or value.get("must_understand") is not False:
+            raise UnsupportedError(f"{key}: {show(name)}: unknown member, and not an object with must_understand false")
+        extra[name] = value
+    return extra
+
+
+def _parse_transformers(members: dict, key: str) -> tuple[str, ...]:
+    """Returns the names of the storage transformers; none is known, so all must be such as need not be understood."""
+    if "storage_transformers" not in members:
+        return ()
+    where = f"{key}: storage_transformers"
+    transformers = members["storage_transformers"]
+    if transformers is None or transformers == {}:
+        tolerate("null-member" if transformers is None else "no-filters", where)
+        return ()
+    if type(transformers) is not list:
+        raise MetadataError(f"{where}: {show(transformers)} is not a list")
+    names = []
+    for i, item in enumerate(transformers):
+        name, _, must_understand = parse_extension(item, f"{where}[{i}]")
+        if must_understand:
+            raise UnsupportedError(f"{where}[{i}]: unknown storage transformer {show(name)}; none is known")
+        tolerate("skipped-extension", f"{where}[{i}]", f"storage transformer {show(name)}")
+        names.append(name)
+    return tuple(names)
+
+
+def _parse_attributes(members: dict, key: str) -> dict:
+    attributes = members.get("attributes")
+    if type(attributes) is dict:
+        return attributes
+    if "attributes" not in members:
+        return {}
+    if attributes is None:
+        tolerate("null-member", f"{key}: attributes")
+        return {}
+    if not isinstance(attributes, Unusable):
+        attributes = Unusable(f"{key}: attributes: {show(attributes)} is not an object")
+    tolerate("bad-attributes", attributes.reason)
+    return attributes
+
+
+def _parse_dimension_names(members: dict, ndim: int, key: str) -> tuple[str | None, ...] | None:
+    names = members.get("dimension_names")
+    if isinstance(names, Unusable):
+        tolerate("bad-names", names.reason)
+        return None
+    if names is None:
+        if "dimension_names" in members:
+            tolerate("null-member", f"{key}: dimension_names")
+        return None
+    try:
+        return check_dimension_names(names, ndim, f"{key}: dimension_names")
+    except MetadataError as error:
+        tolerate("bad-names", str(error))
+        return None
+
+
+def check_dimension_names(names: object, ndim: int, where: str) -> tuple[str | None, ...]:
+    """Returns a list with a name or None for each dimension as a tuple."""
+    if type(names) is not list or len(names) != ndim:
+        raise MetadataError(f"{where}: {show(names)} is not a list of {ndim} names, one for each dimension")
+    for i, name in enumerate(names):
+        if name is not None and type(name) is not str:
+            raise MetadataError(f"{where}[{i}]: {show(name)} is neither a string nor null")
+        if name and not name.isascii() and not _is_utf8(name):
+            raise MetadataError(f"{where}[{i}]: {show(name)} has a lone surrogate, which UTF-8 can't spell")
+    return tuple(names)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def parse_consolidated(block: object, where: str) -> dict[str, dict] | None:
+    """Returns the documents by path; `None`, with a warning, if they are not usable: they are never the only copy."""
+    problem = _consolidated_problem(block)
+    if problem:
+        tolerate("bad-consolidated", where, problem)
+        return None
+    return block["metadata"]  # type: ignore[index]
+
+
+def _consolidated_problem(block: object) -> str | None:
+    if isinstance(block, Unusable):
+        return block.reason.rpartition("consolidated_metadata: ")[2]
+    if type(block) is not dict or type(block.get("metadata")) is not dict:
+        return f"{show(block)} has no object `metadata`"
+    if block.get("kind") != "inline":
+        return f"kind {show(block.get('kind'))} is unknown"
+    documents = block["metadata"]
+    for path, members in documents.items():
+        if type(members) is not dict:
+            return f"the document of {show(path)} is not an object"
+        if not _is_relative_path(path):
+            return f"{show(path)} is not a relative path"
+        parent = path.rpartition("/")[0]
+        if parent and parent not in documents:
+            return f"{show(path)} is there without its parent"
+    return None
+
+
+def _is_relative_path(path: str) -> bool:
+    try:
+        return path != "" and normalize_path(path) == path
+    except ValueError:
+        return False

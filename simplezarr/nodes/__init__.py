@@ -1,0 +1,1 @@
+"""Arrays, groups and what users hold of them."""

@@ -1,0 +1,265 @@
+"""What the arguments of `create_array` mean: from shapes, dtypes and codecs as callers write them to `ArrayMetadata`.
+
+Everything is checked here, before anything is written; errors begin with the name of the argument.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec, fit_chain
+from simplezarr.codecs.chain import bind
+from simplezarr.codecs.foreign import take_elements
+from simplezarr.codecs.parse import MAX_CODECS, as_codec, placed
+from simplezarr.codecs.sharding import Sharding
+from simplezarr.codecs.zstd import Zstd
+from simplezarr.dtypes import DataType, as_data_type, depends_on_elements, parse_dtype
+from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.metadata.chunk_keys import ChunkKeys
+from simplezarr.metadata.chunk_shapes import as_lengths, auto_chunks, auto_shards, dividing_chunks, whole_axes
+from simplezarr.metadata.grids import Rectilinear, as_rectilinear
+from simplezarr.metadata.json_document import plain_attributes
+from simplezarr.metadata.v2.documents import ArrayMetadataV2
+from simplezarr.metadata.v3 import MAX_NDIM, ArrayMetadata, check_dimension_names
+from simplezarr.schema.extensions import as_json, show
+from simplezarr.transfer.values import as_array, check_text, source_of
+
+__all__ = ["array_metadata", "as_attributes", "as_data", "check_format"]
+
+CHUNK_NBYTES = 1 << 20  # stored bytes that chunks="auto" aims at
+SHARD_NBYTES = 64 << 20  # the same for shards="auto"
+RATIO = 2  # what compressors are taken to make of data of which nothing is known
+
+
+def array_metadata(
+    *,
+    shape: Any,
+    dtype: Any,
+    chunks: Any,
+    shards: Any,
+    codecs: Any,
+    fill_value: Any,
+    chunk_key_encoding: Any,
+    dimension_names: Any,
+    attributes: Any,
+    zarr_format: int,
+) -> ArrayMetadata:
+    """Returns the metadata that the arguments of `create_array` ask for."""
+    check_format(zarr_format)
+    chunks, shards = _as_automatic(chunks, shards)
+    shape = as_lengths(shape, None, 0, "shape")
+    if len(shape) > MAX_NDIM:
+        raise MetadataError(f"shape: {len(shape)} dimensions; the limit is {MAX_NDIM}")
+    objects = np.array(fill_value, object) if isinstance(fill_value, (str, bytes)) else None
+    data_type = as_data_type(dtype, objects)
+    fill = _as_element(fill_value, data_type)
+    chain = _as_chain(codecs, data_type)
+    chunks, shards, grid = _as_grid(chunks, shards, shape)
+    inner, outer = _shapes(shape, data_type.itemsize, chunks, shards, chain)
+    chain = _fitted(chain, ChunkSpec(inner, data_type, fill), "chunks")
+    if outer is not None:
+        chain = _fitted((Sharding(inner, chain),), ChunkSpec(outer, data_type, fill), "shards")
+    if grid is not None:
+        spec = ChunkSpec(outer or inner, data_type, fill)
+        _check_lengths(grid, chain, spec, "chunks" if outer is None else "shards")
+    names = _as_names(dimension_names, len(shape))
+    cls: type[ArrayMetadata] = ArrayMetadata
+    if zarr_format == ArrayMetadataV2.zarr_format:
+        cls = ArrayMetadataV2
+        chain = _for_v2(chain, names, shards, grid)
+        chunk_key_encoding = "v2" if chunk_key_encoding == "default" else chunk_key_encoding
+    return cls(
+        shape,
+        data_type,
+        outer or inner,
+        _as_keys(chunk_key_encoding),
+        fill,
+        chain,
+        as_attributes(attributes),
+        names,
+        grid=grid,
+    )
+
+
+def _as_keys(value: Any) -> ChunkKeys:
+    """Return the chunk keys that a name, a name and a separator, or a Zarr JSON object mean."""
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        value = {"name": value[0], "configuration": {"separator": value[1]}}
+    return ChunkKeys.from_json(as_json(value), "chunk_key_encoding")
+
+
+def _as_names(names: Any, ndim: int) -> tuple[str | None, ...] | None:
+    if names is None:
+        return None
+    listed = [*names] if isinstance(names, Iterable) and not isinstance(names, str) else names
+    return check_dimension_names(as_json(listed), ndim, "dimension_names")
+
+
+def check_format(zarr_format: object) -> None:
+    """Raises unless `zarr_format` is one that can be written."""
+    is_number = isinstance(zarr_format, (int, np.integer)) and not isinstance(zarr_format, bool)
+    if not is_number or zarr_format not in (ArrayMetadata.zarr_format, ArrayMetadataV2.zarr_format):
+        raise UnsupportedError(f"zarr_format: {show(zarr_format)} can't be written; 2 and 3 can")
+
+
+def _for_v2(chain: tuple[Codec, ...], names: object, shards: object, grid: object) -> tuple[Codec, ...]:
+    """Return the chain as Zarr 2 has it; raises for what it has not."""
+    if names is not None:
+        raise UnsupportedError('dimension_names: Zarr 2 has none; xarray reads the attribute "_ARRAY_DIMENSIONS"')
+    if shards is not None:
+        raise UnsupportedError("shards: Zarr 2 has none; take zarr_format=3")
+    if grid is not None:
+        raise UnsupportedError("chunks: in Zarr 2 all are of one shape; take zarr_format=3 for lists of lengths")
+    return take_elements(chain)
+
+
+def as_attributes(attributes: Any) -> dict:
+    """Returns the argument `attributes` as JSON."""
+    if attributes is None:
+        return {}
+    if not isinstance(attributes, Mapping):
+        raise TypeError(f"attributes: a mapping is needed, not {type(attributes).__name__}")
+    return plain_attributes(attributes)
+
+
+# ---- data, data type, fill value ----
+
+
+def as_data(data: Any, shape: Any, dtype: Any) -> tuple[Any, Any, Any]:
+    """Returns `data` as an array (a stored one as is), and shape and dtype as given or else as the data have them."""
+    if source_of(data) is not None:
+        is_bytes = depends_on_elements(data.dtype if dtype is None else dtype)
+        dtype = "bytes" if is_bytes else dtype  # no other stored elements are objects in memory
+    else:
+        data, dtype = _as_array(data, dtype)
+    if shape is None:
+        shape = data.shape
+    elif as_lengths(shape, None, 0, "shape") != data.shape:
+        raise MetadataError(f"shape: {show(shape)}, but data have the shape {show(data.shape)}; give one of them")
+    return data, shape, data.dtype if dtype is None else dtype
+
+
+def _as_array(data: Any, dtype: Any) -> tuple[np.ndarray, Any]:
+    """Return data that are not stored yet as an array, and their data type."""
+    is_plain = not hasattr(data, "dtype")
+    if is_plain and dtype is not None and not depends_on_elements(dtype):
+        data_type = as_data_type(dtype)
+        return as_array(data, data_type.numpy), data_type  # raises for numbers that don't fit; arrays are cast
+    array = np.asarray(data)
+    if is_plain and array.dtype.kind in "US":
+        check_text(data, array.dtype, "data")  # NumPy makes text of numbers and None in a list with text
+    if dtype is None and array.dtype.kind == "T":
+        dtype = "string"
+        check_text(array, parse_dtype(dtype).numpy, "data")  # some may be missing
+    return array, as_data_type(array.dtype if dtype is None else dtype, array)
+
+
+def _as_element(value: Any, data_type: DataType) -> bytes:
+    """Return the fill value as an element; raise MetadataError unless the data type has such a value."""
+    return data_type.default_fill if value is None else data_type.fill_from_value(value, "fill_value")
+
+
+# ---- codecs and chunks ----
+
+
+def _as_automatic(chunks: Any, shards: Any) -> tuple[Any, Any]:
+    """Return both with "auto" for True and what stands for nothing given, and without shards for False."""
+    if isinstance(chunks, (bool, np.bool_)) and not chunks:
+        raise TypeError('chunks: False says nothing; give -1 for one chunk, "auto", or a tuple of lengths')
+    if isinstance(shards, (bool, np.bool_)):
+        shards = "auto" if shards else None
+    return "auto" if chunks is None or isinstance(chunks, (bool, np.bool_)) else chunks, shards
+
+
+def _as_chain(codecs: Any, data_type: DataType) -> tuple[Codec, ...]:
+    """The codecs of a chain, with the one that makes bytes of the data type put in where there is none."""
+    array_bytes = as_codec(data_type.array_bytes, "codecs")
+    if isinstance(codecs, str) and codecs == "auto":
+        return array_bytes, Zstd()
+    if not isinstance(codecs, Sequence) or isinstance(codecs, (str, bytes)):
+        raise MetadataError(f'codecs: {show(codecs)} is neither "auto" nor a list of codecs')
+    if len(codecs) > MAX_CODECS:
+        raise MetadataError(f"codecs: {len(codecs)} codecs; the limit is {MAX_CODECS}")
+    chain = [as_codec(codec, f"codecs[{i}]") for i, codec in enumerate(codecs)]
+    for i, codec in enumerate(chain):
+        if codec.decodes_only:
+            raise UnsupportedError(f"codecs[{i}]: {codec!r} can't be written")
+    if not any(isinstance(codec, ArrayBytesCodec) for codec in chain):
+        heads = sum(isinstance(codec, ArrayArrayCodec) for codec in chain)
+        chain.insert(heads, array_bytes)
+    return tuple(placed(chain))
+
+
+def _fitted(chain: tuple[Codec, ...], spec: ChunkSpec, chunks: str) -> tuple[Codec, ...]:
+    """The chain as it is stored; raises if it can't encode such chunks, which the argument `chunks` has made."""
+    if spec.nbytes > 2**63 - 1:
+        raise MetadataError(f"{chunks}: {show(spec.shape)} has {spec.nbytes} bytes; the limit is 2**63 - 1")
+    chain = fit_chain(chain, spec, "codecs")
+    bind(chain, spec)
+    return chain
+
+
+def _as_grid(chunks: Any, shards: Any, shape: tuple[int, ...]) -> tuple[Any, Any, Rectilinear | None]:
+    """Lists of lengths in `chunks` or `shards`: the grid that they mean; in place of both, its largest lengths."""
+    grid = as_rectilinear(chunks, shape, "chunks")
+    if shards is None:
+        return chunks if grid is None else grid.largest, None, grid
+    if grid is not None:
+        raise UnsupportedError("chunks: within shards all have one shape; give lists of lengths for the shards")
+    grid = as_rectilinear(shards, shape, "shards")
+    if grid is not None and isinstance(chunks, str):
+        raise MetadataError(f"chunks: {show(chunks)}; in shards of several shapes, give the shape of the chunks")
+    return chunks, shards if grid is None else grid.largest, grid
+
+
+def _check_lengths(grid: Rectilinear, chain: tuple[Codec, ...], spec: ChunkSpec, where: str) -> None:
+    """Raises unless the chain can encode chunks of each of the grid's lengths; `spec` has the largest."""
+    for i, runs in enumerate(grid.axes):
+        for edge in {runs} if isinstance(runs, int) else {edge for edge, _ in runs}:
+            try:
+                bind(chain, replace(spec, shape=(*spec.shape[:i], edge, *spec.shape[i + 1 :])))
+            except (MetadataError, UnsupportedError) as error:
+                raise type(error)(f"{where}[{i}]: length {edge}: {error}") from None
+
+
+Shapes = tuple[tuple[int, ...], tuple[int, ...] | None]
+
+
+def _shapes(shape: tuple[int, ...], itemsize: int, chunks: Any, shards: Any, chain: tuple[Codec, ...]) -> Shapes:
+    """The shape of the chunks, and of the shards if there are any."""
+    ratio = RATIO if any(isinstance(codec, BytesBytesCodec) and _size_varies(codec) for codec in chain) else 1
+    auto = isinstance(chunks, str)
+    if auto and chunks != "auto":
+        raise MetadataError(f'chunks: {show(chunks)} is neither "auto" nor a tuple of lengths')
+    if any(isinstance(codec, Sharding) for codec in chain) and (auto or shards is not None):
+        raise MetadataError(
+            "codecs: with sharding_indexed among them, chunks is the shape of the shards and shards is left out"
+        )
+    if shards is None:
+        return auto_chunks(shape, ratio * CHUNK_NBYTES, itemsize) if auto else whole_axes(chunks, shape, "chunks"), None
+    if isinstance(shards, str):
+        if shards != "auto":
+            raise MetadataError(f'shards: {show(shards)} is neither None, "auto" nor a tuple of lengths')
+        inner = auto_chunks(shape, ratio * CHUNK_NBYTES, itemsize) if auto else whole_axes(chunks, shape, "chunks")
+        return inner, auto_shards(shape, inner, ratio * SHARD_NBYTES, itemsize)
+    if auto:
+        outer = whole_axes(shards, shape, "shards")
+        return dividing_chunks(outer, ratio * CHUNK_NBYTES, itemsize), outer
+    inner = whole_axes(chunks, shape, "chunks")
+    # the whole axis, in shards, is so many whole chunks
+    padded = tuple([-(-length // chunk) * chunk for length, chunk in zip(shape, inner, strict=True)])
+    outer = whole_axes(shards, tuple(map(max, padded, inner)), "shards")
+    for i, (length, chunk) in enumerate(zip(outer, inner, strict=True)):
+        if length % chunk:
+            raise MetadataError(f"shards[{i}]: {length} is not a multiple of chunks[{i}], which is {chunk}")
+    return inner, outer
+
+
+def _size_varies(codec: BytesBytesCodec) -> bool:
+    """Return whether what the codec makes may be smaller than what it gets."""
+    try:
+        return codec.resolve(CHUNK_NBYTES) is None
+    except MetadataError:  # not every codec takes any size; the chain is checked with the real one
+        return False

@@ -1,0 +1,390 @@
+"""An array as its user sees it: metadata as attributes, `a[selection]`, and the verbs with their futures."""
+
+import operator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simplezarr.codecs.base import Codec
+from simplezarr.codecs.chain import bind
+from simplezarr.engine.chunks.pipeline import Pipeline
+from simplezarr.engine.geometry.plan import chunk_plan
+from simplezarr.engine.jobs.chunk_source import Source
+from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.hierarchy.changes import check_writable
+from simplezarr.hierarchy.inventory import count_chunks, grid, inner_shape, sharding_of, stored_bytes, summary
+from simplezarr.metadata.chunk_keys import join
+from simplezarr.metadata.v3 import ArrayMetadata
+from simplezarr.nodes.attributes import Attributes, change_handle
+from simplezarr.nodes.handles import fixed
+from simplezarr.nodes.indexers import Blocks, OIndex, VIndex
+from simplezarr.nodes.lazy import Lazy, LazyIndex
+from simplezarr.nodes.operators import StoredValues
+from simplezarr.nodes.resize import append, resize
+from simplezarr.runtime import executor
+from simplezarr.stores.base import Store
+from simplezarr.transfer.batch import read_many
+from simplezarr.transfer.dispatch import assign, assign_chunk, fetch, take
+from simplezarr.transfer.read_queue import Waiting
+
+if TYPE_CHECKING:
+    from simplezarr.runtime.executor import Future
+
+
+class Array(StoredValues):
+    """A Zarr array (Zarr 3 core specification, "Array"). Made by `simplezarr.open`, not by hand.
+
+    >>> import numpy as np
+    >>> import simplezarr as sz
+    >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [4], "data_type": "uint8",
+    ...     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2]}},
+    ...     "chunk_key_encoding": {"name": "default"}, "fill_value": 9, "codecs": [{"name": "bytes"}]}''',
+    ...     "c/0": bytes([1, 2])}
+    >>> a = sz.open(store)
+    >>> a[::-1]
+    array([9, 9, 2, 1], dtype=uint8)
+    >>> a.read_future(sz.s_[1:3]).result()
+    array([2, 9], dtype=uint8)
+    """
+
+    __slots__ = (
+        "_chunks", "_dtype", "_grid", "_metadata", "_obstacles", "_path", "_read_only", "_source", "_store", "_waiting",
+        "write_empty_chunks",
+    )  # fmt: skip
+
+    store: Store = fixed("_store", "open the array in the other store", "The store that the array is in.")
+    path: str = fixed("_path", "open the other array", "The path in the store, without outer slashes.")
+    metadata: ArrayMetadata = fixed("_metadata", "create another array", "The metadata that are stored.")
+    read_only: bool = fixed("_read_only", 'open the array with mode="r+"', "Whether the array can only be read.")
+    shape: tuple[int, ...] = fixed("_metadata.shape", "resize(shape) changes it", "Length along each dimension.")
+    dtype: np.dtype = fixed("_dtype", "create another array", "Data type of the elements, in the machine's byte order.")
+    chunks: tuple[int, ...] = fixed(
+        "_chunks", "create another array", "Shape of the unit of reading: chunk, or inner chunk."
+    )
+    _chunks: tuple[int, ...]
+    _obstacles: list[str]
+    #: Whether reading is reading other arrays, which `_take` does, and writing `_put`.
+    _is_composed = False
+    #: Whether chunks that are all fill value are stored; else they are deleted.
+    write_empty_chunks: bool
+
+    def __init__(
+        self,
+        store: Store,
+        path: str,
+        metadata: ArrayMetadata,
+        *,
+        read_only: bool = True,
+        write_empty_chunks: bool = False,
+    ):
+        self._store, self._path, self._metadata, self._read_only = store, path, metadata, read_only
+        self.write_empty_chunks = write_empty_chunks
+        self._dtype = metadata.data_type.numpy
+        self._grid = metadata.chunk_shape  # of what is stored: chunks, or shards
+        pipeline, self._chunks, self._obstacles = metadata.bound or _bind(metadata, path)
+        self._waiting: Waiting | None = None
+        self._source = Source(pipeline, store, metadata.chunk_keys, path, self._chunks)
+
+    # ------------------------------------------------------------ what it is
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element in memory."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements in memory."""
+        return self.size * self.itemsize
+
+    @property
+    def fill_value(self) -> Any:
+        """The value of elements that are not stored, as a NumPy scalar."""
+        if self.metadata.fill_problem:
+            raise MetadataError(self.metadata.fill_problem)
+        return self.metadata.data_type.scalar(self.metadata.fill)
+
+    @property
+    def attrs(self) -> Attributes:
+        """The user's attributes, a mapping; changes are stored if the array was opened with mode "r+"."""
+        return Attributes(self)
+
+    @property
+    def dimension_names(self) -> tuple[str | None, ...] | None:
+        """A name or None for each dimension; None where the metadata have none."""
+        return self.metadata.dimension_names
+
+    @property
+    def codecs(self) -> tuple[Codec, ...]:
+        """The codec chain, in encoding order."""
+        return self.metadata.codecs
+
+    @property
+    def name(self) -> str:
+        """The absolute path, "/" for an array at the root of its store."""
+        return f"/{self.path}"
+
+    @property
+    def shards(self) -> tuple[int, ...] | None:
+        """Shape of the unit of storage, or None where chunks are stored one by one."""
+        stored = self.metadata.chunk_shape
+        return stored if self.chunks != stored or sharding_of(self.metadata) else None
+
+    @property
+    def grid_shape(self) -> tuple[int, ...]:
+        """Number of chunks along each dimension."""
+        return grid(self.shape, self.chunks)
+
+    @property
+    def nchunks(self) -> int:
+        """Number of chunks, stored or not."""
+        return prod(self.grid_shape)
+
+    @property
+    def nchunks_stored(self) -> int:
+        """Number of chunks that are stored, inner chunks where there are shards: never more than `nchunks`.
+
+        Lists the store, and reads the index of every shard. Raises UnsupportedError where a store can't be listed.
+        """
+        return count_chunks(self.store, self.path, self.metadata, self.chunks)
+
+    @property
+    def nbytes_stored(self) -> int:
+        """Bytes of the stored chunks or shards, without the metadata. Lists the store."""
+        return stored_bytes(self.store, self.path, self.metadata)
+
+    @property
+    def info(self) -> str:
+        """What the array is, in a few lines; the store is listed for what is stored of it."""
+        rows = [
+            ("array", f"{self.name} in {self.store!r}"),
+            ("shape", f"{self.shape} {self.dtype}, {self.nbytes:,} bytes"),
+            ("chunks", f"{self.chunks}, grid {self.grid_shape}"),
+            ("shards", self.shards),
+            ("codecs", ", ".join(str(codec) for codec in self.codecs)),
+            ("fill value", "not usable" if self.metadata.fill_problem else repr(self.fill_value)),
+            ("dimensions", self.dimension_names),
+            ("attributes", ", ".join(self.attrs) or None),
+            ("stored", summary(self.store, self.path, self.metadata)),
+        ]
+        return "\n".join(f"{label:10}  {value}" for label, value in rows if value is not None)
+
+    def __repr__(self) -> str:
+        shards = f" shards={self.shards}" if self.shards else ""
+        return f"<Array {self.name} {self.shape} {self.dtype} chunks={self.chunks}{shards}>"
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d array")
+        return self.shape[0]
+
+    def __contains__(self, value: Any) -> bool:
+        """Whether any element equals the value, as NumPy compares them; read one row of chunks at a time."""
+        if not self.shape or np.ndim(value) >= self.ndim:
+            return value in np.asarray(self)
+        starts = range(0, len(self), self.chunks[0])
+        return any(value in self[start : start + self.chunks[0]] for start in starts)
+
+    def __iter__(self) -> Iterator:
+        """Rows, read one row of chunks at a time."""
+        starts = range(0, len(self), self.chunks[0] if self.shape else 1)
+        return (row for start in starts for row in self[start : start + self.chunks[0]])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError(f"{self!r} can't become a NumPy array without a copy")
+        return self.read() if dtype is None else self.read().astype(dtype, copy=False)
+
+    def __reduce__(self) -> tuple:
+        return _rebuilt, (type(self), self.store, self.path, self.metadata, self.read_only, self.write_empty_chunks)
+
+    # ------------------------------------------------------------ reading
+
+    def __getitem__(self, selection: Any) -> Any:
+        return fetch(self, selection)
+
+    @property
+    def oindex(self) -> OIndex:
+        """Orthogonal indexing: each array or mask selects along its own axis."""
+        return OIndex(self)
+
+    @property
+    def vindex(self) -> VIndex:
+        """Pointwise indexing: the arrays are coordinates of points."""
+        return VIndex(self)
+
+    @property
+    def blocks(self) -> Blocks:
+        """Indexing by stored object: chunks, or shards."""
+        return Blocks(self)
+
+    @property
+    def lazy(self) -> LazyIndex:
+        """Selections that read nothing yet: `a.lazy[10:200, ::2]` (see `simplezarr.nodes.lazy.Lazy`)."""
+        return LazyIndex(self)
+
+    @property
+    def _copied(self) -> Lazy:
+        """What `copying` copies where this is a value."""
+        return self.lazy[...]
+
+    def read(self, selection: Any = ..., *, out: np.ndarray | None = None) -> Any:
+        """What `a[selection]` gives: an array, or a scalar where integers select one element.
+
+        With `out`, an array of exactly that shape and data type (any strides), chunks are decoded straight into it, and
+        it is returned. Raises IndexError for a bad selection, ValueError for an `out` that does not fit, ChunkError for
+        a chunk that can't be decoded, OSError where reading fails; `out` then has undefined content.
+        """
+        if out is None:
+            return self[selection]
+        return fetch(self, selection, out)
+
+    def read_future(self, selection: Any = ..., *, out: np.ndarray | None = None) -> "Future[Any]":
+        """A Future of `read(selection, out=out)`; for asyncio, wrap it with `asyncio.wrap_future`.
+
+        Futures that wait for a thread are read together: a chunk that several of them want is decoded once.
+        """
+        waiting = self._waiting = self._waiting or Waiting()  # where two threads make one each, both are served
+        return waiting.read(self, selection, out)
+
+    def get_chunk(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> np.ndarray:
+        """Chunk `index` of the grid, at its full `chunks` shape also at the array's edge.
+
+        A chunk that is not stored is all fill value. Raises IndexError where the grid has no such chunk.
+        """
+        return take(self, chunk_plan(index, self.shape, self.chunks, self._grid), out)
+
+    def get_chunk_future(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> "Future[Any]":
+        """A Future of `get_chunk(index, out=out)`."""
+        return executor.submit_wide(executor.width(self.store), self.get_chunk, index, out=out)
+
+    def get_encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
+        """The stored bytes of a chunk (of a shard: of the inner chunk), or None where none is stored."""
+        chunk_plan(index, self.shape, self.chunks, self._grid)
+        return self._source.encoded_chunk(tuple(map(operator.index, index)))
+
+    def read_many(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> Any:
+        """Many basic selections at once, as a list of what `a[selection]` gives.
+
+        A chunk that several of them touch is fetched and decoded once. With `out`, an array of shape (n, *shape) for n
+        selections that all have this shape, number i is decoded into out[i], and `out` is returned. Raises as `read`.
+        """
+        return read_many(self, selections, out)
+
+    def read_many_future(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> "Future[Any]":
+        """A Future of `read_many(selections, out=out)`."""
+        return executor.submit_wide(executor.width(self.store), self.read_many, list(selections), out=out)
+
+    # ------------------------------------------------------------ writing
+
+    def __setitem__(self, selection: Any, value: Any) -> None:
+        self._check_writable()
+        assign(self, selection, value)
+
+    def write(self, selection: Any, value: Any) -> None:
+        """What `a[selection] = value` does: NumPy's assignment, with its broadcasting and casting.
+
+        A value that is stored itself, an `Array` or a lazy selection of one, is copied part by part, and may be larger
+        than memory; chunks that are stored in the same way are copied as they are, a damaged one too. The shape is
+        checked before anything is written. A chunk (or shard) is replaced as a whole or not at all, and what others
+        write to other parts of it at the same time is kept. Raises IndexError for a bad selection, ValueError for a
+        value that does not fit, ReadOnlyError, ChunkError for a chunk that can't be decoded to be changed, OSError
+        where reading or writing fails; each chunk then is as before or as it should be.
+
+        >>> import simplezarr as sz
+        >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [4], "data_type": "uint8",
+        ...     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2]}},
+        ...     "chunk_key_encoding": {"name": "default"}, "fill_value": 9, "codecs": [{"name": "bytes"}]}'''}
+        >>> a = sz.open(store, mode="r+")
+        >>> a.write(sz.s_[:3], 1)
+        >>> a[3] = 2
+        >>> store["c/0"], store["c/1"]
+        (b'\\x01\\x01', b'\\x01\\x02')
+        """
+        self[selection] = value
+
+    def write_future(self, selection: Any, value: Any) -> "Future[None]":
+        """A Future of `write(selection, value)`; the value must stay as it is until then."""
+        return executor.submit_wide(executor.width(self.store), self.write, selection, value)
+
+    def set_chunk(self, index: tuple[int, ...], data: Any) -> None:
+        """Replaces chunk `index` of the grid.
+
+        data: of the full `chunks` shape, of which nothing is stored that lies outside the array; or of the shape of the
+        part inside. Raises IndexError where the grid has no such chunk, ValueError for any other shape.
+        """
+        self._check_writable()
+        chunk_plan(index, self.shape, self.chunks, self._grid)
+        assign_chunk(self, index, data)
+
+    def set_chunk_future(self, index: tuple[int, ...], data: Any) -> "Future[None]":
+        """A Future of `set_chunk(index, data)`."""
+        return executor.submit_wide(executor.width(self.store), self.set_chunk, index, data)
+
+    def _check_writable(self) -> None:
+        check_writable(self)
+        if self._obstacles:
+            raise UnsupportedError(f"array {self.name} can only be read: {'; '.join(self._obstacles)}")
+
+    # ------------------------------------------------------------ changing the shape
+
+    def resize(self, shape: tuple[int, ...] | int) -> None:
+        """Change the shape, in place. What is cut off is gone; what is added shows the fill value.
+
+        shape: as many lengths as the array has dimensions; a number alone for one. Costs no walk over the grid: chunks
+        are counted off or listed, whichever are fewer. Other handles of the array keep the shape they were opened
+        with. Raises ReadOnlyError, MetadataError for a shape that is none.
+
+        >>> import simplezarr as sz
+        >>> a = sz.create_array({}, shape=4, dtype="u1", fill_value=9)
+        >>> a.resize(6)
+        >>> a[...]
+        array([9, 9, 9, 9, 9, 9], dtype=uint8)
+        """
+        self._check_writable()
+        self._reshape(resize(self, shape))
+
+    def append(self, data: Any, axis: int = 0) -> tuple[int, ...]:
+        """Write data behind the end along an axis; returns the new shape.
+
+        data: anything that NumPy takes for an array, as long as the array along all other axes. Data are written
+        first and the shape is changed then: nobody sees a part. Of several appends at the same time none is lost,
+        also from several processes where the store's locks reach these. Raises ValueError for data that don't fit.
+        """
+        self._check_writable()
+        self._reshape(append(self, data, axis))
+        return self.shape
+
+    def _reshape(self, metadata: ArrayMetadata) -> None:
+        change_handle(self, lambda before: replace(metadata, attributes=before.attributes))
+
+
+def _bind(metadata: ArrayMetadata, path: str) -> tuple[Pipeline, tuple[int, ...], list[str]]:
+    """Return what arrays of these metadata share: the pipeline, the unit of reading, and why they can't be written."""
+    try:
+        pipeline = bind(metadata.codecs, metadata.spec)
+    except (MetadataError, UnsupportedError) as error:
+        raise type(error)(f"{join(path, metadata.document)}: {error}") from None
+    obstacles = [f"{codec} can't be written" for codec in metadata.codecs if codec.decodes_only]
+    bound = pipeline, inner_shape(metadata), metadata.obstacles + obstacles
+    object.__setattr__(metadata, "bound", bound)  # no part of their value, and the same whoever sets it
+    return bound
+
+
+def _rebuilt(
+    kind: type[Array], store: Store, path: str, metadata: ArrayMetadata, read_only: bool, write_empty_chunks: bool
+) -> Array:
+    return kind(store, path, metadata, read_only=read_only, write_empty_chunks=write_empty_chunks)

@@ -1,0 +1,102 @@
+"""The user's attributes of a node, as a mapping that stores what is changed."""
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import replace
+from typing import Any
+
+from simplezarr.errors import MetadataError
+from simplezarr.hierarchy.changes import change_node, check_writable
+from simplezarr.metadata.json_document import Unusable, copy_json, plain_attributes
+from simplezarr.runtime.key_locks import KeyLock
+
+__all__ = ["Attributes", "change_handle"]
+
+
+class Attributes(MutableMapping):
+    """The attributes of an array or group: reading gives them as they were when the node was opened, or last changed
+    through it; each change writes the node's document, `update` once for all.
+
+    A change is made to the document as it is stored at that moment, under its lock: two writers of different names lose
+    nothing. All that doesn't change keeps its text, also what is not JSON. Attributes that can't be read can't be
+    changed: that raises MetadataError.
+
+    Values are JSON. NumPy scalars and arrays are stored as the numbers and lists they hold, tuples as lists; what JSON
+    doesn't have raises TypeError or ValueError before anything is written: NaN and infinity, complex numbers, dates,
+    keys that are not strings. Values that are read are copies: to change a list, assign the changed list.
+    A node that was opened to be read raises ReadOnlyError.
+
+    >>> import numpy as np
+    >>> import simplezarr as sz
+    >>> attrs = sz.create_group({}).attrs
+    >>> attrs.update(scale=np.float32(0.5), range=np.array([0, 255]))
+    >>> attrs
+    {'scale': 0.5, 'range': [0, 255]}
+    """
+
+    __slots__ = ("_node",)
+
+    def __init__(self, node: Any):
+        self._node = node
+
+    def __getitem__(self, name: str) -> Any:
+        attributes = self._node.metadata.attributes
+        if isinstance(attributes, Unusable):
+            raise KeyError(f"{name!r}: the attributes of {self._node.name} are not usable: {attributes.reason}")
+        return copy_json(attributes[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._node.metadata.attributes])
+
+    def __len__(self) -> int:
+        return len(self._node.metadata.attributes)
+
+    def __repr__(self) -> str:
+        return repr(self._node.metadata.attributes)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.update({name: value})
+
+    def __delitem__(self, name: str) -> None:
+        def without(stored: dict) -> dict:
+            if name not in stored:
+                raise KeyError(name)
+            return {other: value for other, value in stored.items() if other != name}
+
+        self._change(without)
+
+    def update(self, other: Any = (), /, **values: Any) -> None:
+        """Sets many attributes with one write."""
+        check_writable(self._node)
+        given = {**(other if isinstance(other, Mapping) else dict(other)), **values}
+        try:
+            new = plain_attributes(given)
+        except ValueError:  # it may be NaN that another library has stored, and that doesn't change
+            new = plain_attributes({name: value for name, value in given.items() if not self._is_stored(name, value)})
+        if new:
+            self._change(lambda stored: {**stored, **new})
+
+    def _is_stored(self, name: str, value: Any) -> bool:
+        stored = self._node.metadata.attributes
+        return name in stored and repr(stored[name]) == repr(value)
+
+    def clear(self) -> None:
+        """Removes all attributes with one write."""
+        self._change(lambda stored: {})
+
+    def _change(self, change: Callable[[dict], dict]) -> None:
+        node = self._node
+        check_writable(node)
+
+        def changed(stored: Any) -> Any:
+            if type(stored) is not type(node.metadata):
+                raise MetadataError(f"{node.name} of {node.store!r} was replaced since it was opened; open it again")
+            return replace(stored, attributes=change(stored.attributes))
+
+        stored = change_node(node.store, node.path, changed)
+        change_handle(node, lambda metadata: replace(metadata, attributes=stored.attributes))
+
+
+def change_handle(node: Any, change: Callable[[Any], Any]) -> None:
+    """Change what a handle knows of its node's metadata; of changes by several threads none is lost."""
+    with KeyLock(node, "metadata"):
+        node._metadata = change(node.metadata)

@@ -1,0 +1,366 @@
+"""A group as its user sees it: a mapping of its children, which are listed and opened only when asked for."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from simplezarr.errors import NodeExistsError, NodeNotFoundError
+from simplezarr.hierarchy.changes import check_writable, create_node, format_above, remove_node
+from simplezarr.hierarchy.consolidated_copies import consolidate
+from simplezarr.hierarchy.documents import (
+    child_names,
+    find_document,
+    group_of_format,
+    has_metadata,
+    kind_of,
+    parse_copy,
+    parse_documents,
+    read_documents,
+    read_metadata,
+)
+from simplezarr.metadata.chunk_keys import join, normalize_path
+from simplezarr.metadata.consolidated import Copies
+from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata
+from simplezarr.nodes.arguments import as_attributes, check_format
+from simplezarr.nodes.array import Array
+from simplezarr.nodes.attributes import Attributes
+from simplezarr.nodes.creation import create_array
+from simplezarr.nodes.factory import make_array
+from simplezarr.nodes.handles import fixed
+from simplezarr.nodes.tree import Child, Tree
+from simplezarr.runtime import executor
+from simplezarr.stores.base import Store
+
+_SHOWN = 5  # names of children in a message
+_LONGEST = 120  # characters of a path in a message
+
+
+def make_node(
+    store: Store,
+    path: str,
+    metadata: ArrayMetadata | GroupMetadata,
+    *,
+    read_only: bool,
+    consolidated: bool = True,
+) -> "Array | Group":
+    """The array or group that `metadata` describe.
+
+    consolidated: whether a group may answer from the consolidated metadata that it holds.
+    """
+    if isinstance(metadata, ArrayMetadata):
+        return make_array(store, path, metadata, read_only=read_only)
+    return Group(store, path, metadata, read_only=read_only, consolidated=consolidated)
+
+
+def find_node(store: Store, path: str, *, read_only: bool, consolidated: bool = True) -> "Array | Group | None":
+    """The node at a normalized path, or None (Zarr 3 core specification, "Determine if a node exists").
+
+    consolidated: whether a group may answer from the consolidated metadata that it holds.
+    """
+    metadata = read_metadata(store, path)
+    return (
+        None if metadata is None else make_node(store, path, metadata, read_only=read_only, consolidated=consolidated)
+    )
+
+
+def new_group(
+    store: Store, path: str, *, attributes: Any = None, zarr_format: int | None = None, overwrite: bool = False
+) -> "Group":
+    """Store a new group; of no format in particular, it is of that of the nearest group above."""
+    path = normalize_path(path, new=True)
+    if zarr_format is None:
+        zarr_format = format_above(store, path)
+    check_format(zarr_format)
+    metadata = group_of_format(zarr_format, as_attributes(attributes))
+    create_node(store, path, metadata, overwrite=overwrite)
+    return Group(store, path, metadata, read_only=False)
+
+
+def require_group(store: Store, path: str, zarr_format: int | None = None) -> "Group":
+    """Return the group at a normalized path; if it is missing, make it as `new_group` does."""
+    node = find_node(store, path, read_only=False)
+    if node is None:
+        try:
+            return new_group(store, path, zarr_format=zarr_format)
+        except NodeExistsError:  # someone else has made it at the same time
+            node = find_node(store, path, read_only=False)
+            if node is None:  # it was something else that is in the way
+                raise
+    if not isinstance(node, Group):
+        raise NodeExistsError(f"{node.name} of {store!r} is an array, not a group")
+    return node
+
+
+class Group:
+    """A Zarr group (Zarr 3 core specification, "Group"). Made by `simplezarr.open`, not by hand.
+
+    A group that was opened for reading and holds consolidated metadata answers from these: which nodes there are below
+    it, and what they are, as of when the copy was made, without asking the store. So do its children. With
+    `consolidated=False`, and opened with mode "r+", it asks the store each time.
+
+    >>> import simplezarr as sz
+    >>> document = b'{"zarr_format": 3, "node_type": "group", "attributes": {"made": "by hand"}}'
+    >>> group = sz.open({"zarr.json": document, "a/zarr.json": document, "a/b/zarr.json": document})
+    >>> list(group), "a/b" in group, dict(group.attrs)
+    (['a'], True, {'made': 'by hand'})
+    >>> group["a/b"]
+    <Group /a/b: empty>
+    """
+
+    __slots__ = ("_consolidated", "_copies", "_metadata", "_path", "_read_only", "_store")
+
+    store: Store = fixed("_store", "open the group in the other store", "The store that the group is in.")
+    path: str = fixed("_path", "open the other group", "The path in the store, without outer slashes.")
+    metadata: GroupMetadata = fixed("_metadata", "attrs.update changes attributes", "The metadata that are stored.")
+    read_only: bool = fixed("_read_only", 'open the group with mode="r+"', "Whether the group can only be read.")
+
+    def __init__(
+        self, store: Store, path: str, metadata: GroupMetadata, *, read_only: bool = True, consolidated: bool = True
+    ):
+        self._store, self._path, self._metadata, self._read_only = store, path, metadata, read_only
+        self._consolidated = consolidated
+        self._copies: Copies | None = None  # made when they are needed
+
+    @property
+    def name(self) -> str:
+        """The absolute path, "/" for the root."""
+        return f"/{self.path}"
+
+    @property
+    def attrs(self) -> Attributes:
+        """The user's attributes, a mapping; changes are stored if the group was opened with mode "r+"."""
+        return Attributes(self)
+
+    # ------------------------------------------------------------ the mapping of children
+
+    def __getitem__(self, path: str) -> "Array | Group":
+        """Return the node at a path below this group. NodeNotFoundError, a KeyError, if there is none."""
+        node = self._find(normalize_path(path))
+        if node is None:
+            message = f"there is no node {_shortened(path)} in group {self.name} of {self.store!r}"
+            if self._copied() is not None:
+                message += ", as its consolidated metadata have it (consolidated=False asks the store)"
+            raise NodeNotFoundError(message, lambda: f"it holds {self._summary() or 'nothing'}")
+        return node
+
+    def get(self, path: str, default: object = None) -> "Array | Group | object":
+        """Return the node at a path, or the default if there is none, or if this is no path."""
+        below = _as_path(path)
+        node = None if below is None else self._find(below)
+        return default if node is None else node
+
+    def __contains__(self, path: object) -> bool:
+        below = _as_path(path)
+        if below is None:
+            return False
+        copies = self._copied()
+        return not below or below in copies if copies is not None else self._has_node(join(self.path, below))
+
+    def __iter__(self) -> Iterator[str]:
+        copies = self._copied()
+        if copies is not None:
+            return iter([*copies.names()])
+        return (name for name, there in self._ask_children(self._has_node) if there)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def keys(self) -> list[str]:
+        """Names of the children, sorted."""
+        return [*iter(self)]  # `list(self)` would first ask for the length, and list twice
+
+    def values(self) -> "Iterator[Array | Group]":
+        """The children, opened one after another."""
+        return (node for _, node in self.items())
+
+    def items(self) -> "Iterator[tuple[str, Array | Group]]":
+        """(name, child) pairs, each opened when it is reached; one that can't be opened raises then, by name."""
+        return ((child.name, child.open()) for child in self._children())
+
+    def arrays(self) -> Iterator[tuple[str, Array]]:
+        """(name, array) pairs of the children that are arrays; as `items`, but groups are not opened."""
+        nodes = ((child.name, child.open()) for child in self._children() if child.kind() != "group")
+        return ((name, node) for name, node in nodes if isinstance(node, Array))
+
+    def groups(self) -> "Iterator[tuple[str, Group]]":
+        """(name, group) pairs of the children that are groups; as `items`, but arrays are not opened."""
+        nodes = ((child.name, child.open()) for child in self._children() if child.kind() == "group")
+        return ((name, node) for name, node in nodes if isinstance(node, Group))
+
+    def _find(self, below: str) -> "Array | Group | None":
+        copies = self._copied()
+        if copies is None:
+            path = join(self.path, below) if below else self.path
+            return find_node(self.store, path, read_only=self.read_only, consolidated=self._consolidated)
+        if not below:
+            return Group(self.store, self.path, self.metadata)
+        members = copies.get(below)
+        return None if members is None else self._copied_child(copies, below, members)
+
+    def _has_node(self, path: str) -> bool:
+        return has_metadata(self.store, path, self.metadata.zarr_format)
+
+    def _copied(self) -> Copies | None:
+        """Return the consolidated metadata, if these are to be used. A copy may be stale, so writers ask the store."""
+        documents = self.metadata.consolidated
+        if documents is None or not self._consolidated or not self.read_only:
+            return None
+        if self._copies is None:
+            self._copies = documents if isinstance(documents, Copies) else Copies(documents, self.path)
+        return self._copies
+
+    def _copied_child(self, copies: Copies, below: str, members: dict) -> "Array | Group":
+        """Return a node as the consolidated metadata have it, together with what they have below it."""
+        path = join(self.path, below)
+        metadata = parse_copy(members, path)
+        if isinstance(metadata, GroupMetadata):
+            metadata = replace(metadata, consolidated=copies.below(below))
+        return make_node(self.store, path, metadata, read_only=True)
+
+    def _children(self) -> "Iterator[Child[Array | Group]]":
+        """The children that are there, of which none is opened yet."""
+        copies = self._copied()
+        if copies is None:
+            fetched = self._ask_children(self._fetch)
+            return (self._stored_child(name, found) for name, found in fetched if found is not None)
+        return (self._consolidated_child(copies, name) for name in copies.names())
+
+    def _consolidated_child(self, copies: Copies, name: str) -> "Child[Array | Group]":
+        members = copies[name]
+        return Child(name, lambda: members.get("node_type"), lambda: self._copied_child(copies, name, members))
+
+    def _fetch(self, path: str) -> dict[str, bytes] | Exception | None:
+        """Return the documents of a child, None if there is none, or why that is not known."""
+        try:
+            found = find_document(self.store, path)
+            return None if found is None else read_documents(self.store, path, *found)
+        except Exception as error:  # raised when the child is reached
+            return error
+
+    def _stored_child(self, name: str, found: dict[str, bytes] | Exception) -> "Child[Array | Group]":
+        def kind() -> str | None:
+            if isinstance(found, Exception):
+                raise found
+            return kind_of(found)
+
+        def opened() -> "Array | Group":
+            if isinstance(found, Exception):
+                raise found
+            path = join(self.path, name)
+            metadata = parse_documents(path, found)
+            return make_node(self.store, path, metadata, read_only=self.read_only, consolidated=self._consolidated)
+
+        return Child(name, kind, opened)
+
+    def _ask_children(self, ask: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
+        """(name, answer) for all that may be children, as they are reached; of a store whose answers are to be waited
+        for, so many are asked for ahead as it takes requests at a time.
+        """
+        names, width = child_names(self.store, self.path), executor.width(self.store, 1)
+        for i in range(0, len(names), width):
+            some = names[i : i + width]
+            yield from zip(some, executor.gather(ask, [join(self.path, name) for name in some], width), strict=True)
+
+    # ------------------------------------------------------------ changing what is below
+
+    def create_array(self, name: str, **arguments: Any) -> Array:
+        """A new array at a path below this group, of its format; the arguments are those of `simplezarr.create_array`.
+
+        >>> import simplezarr as sz
+        >>> sz.create_group({}).create_array("a/b", shape=(4, 6), dtype="f4", chunks=(2, -1))
+        <Array /a/b (4, 6) float32 chunks=(2, 6)>
+        """
+        check_writable(self)
+        return create_array(self.store, self._child_path(name), **self._in_format(arguments))
+
+    def create_group(self, name: str, **arguments: Any) -> "Group":
+        """A new group at a path below this one, of its format; the arguments are those of `simplezarr.create_group`."""
+        check_writable(self)
+        return new_group(self.store, self._child_path(name), **self._in_format(arguments))
+
+    def _in_format(self, arguments: dict) -> dict:
+        return {"zarr_format": self.metadata.zarr_format, **arguments}
+
+    def require_group(self, name: str) -> "Group":
+        """The group at a path below this one, made where it is missing. NodeExistsError where an array is."""
+        check_writable(self)
+        return require_group(self.store, self._child_path(name), self.metadata.zarr_format)
+
+    def __delitem__(self, path: str) -> None:
+        """Delete a node and all below it; of a node that is a symbolic link, the link.
+
+        NodeNotFoundError, a KeyError, if there is none; NodeExistsError, before anything is deleted, if something else
+        than arrays and groups is stored below it.
+        """
+        check_writable(self)
+        remove_node(self.store, self._child_path(path))
+
+    def consolidate_metadata(self) -> None:
+        """Store a copy of all metadata below this group in its own, so that readers list it without asking for more.
+
+        The copy is dropped by any later change that this library makes to what is below: nodes made or deleted,
+        attributes, shapes. A change that is made meanwhile is in it, or drops it. Changes by other software
+        are not noticed.
+
+        >>> import simplezarr as sz
+        >>> store = {}
+        >>> group = sz.create_group(store)
+        >>> _ = group.create_array("a/b", shape=3, dtype="u1")
+        >>> group.consolidate_metadata()
+        >>> print(*sz.open_group(store).metadata.consolidated)
+        a a/b
+        """
+        check_writable(self)
+        self._metadata = consolidate(self.store, self.path)
+
+    def _child_path(self, path: str) -> str:
+        below = normalize_path(path)
+        if not below:
+            raise ValueError(f"path: {path!r} is the group {self.name} itself; a path below it is needed")
+        return join(self.path, below)
+
+    # ------------------------------------------------------------ showing
+
+    def tree(self) -> Tree:
+        """Everything below this group, printed as a tree; a node that can't be opened with the reason."""
+        return Tree(self)
+
+    def _summary(self) -> str:
+        """Return the names of a few children, and how many more there may be, for few requests. No child is opened."""
+        copies = self._copied()
+        names = child_names(self.store, self.path) if copies is None else copies.names()
+        few = names[: 2 * _SHOWN]
+        if copies is None:  # some may be no nodes
+            there = executor.gather(
+                self._has_node, [join(self.path, name) for name in few], executor.width(self.store, 1)
+            )
+            few = [name for name, is_node in zip(few, there, strict=True) if is_node]
+        left = len(names) - 2 * _SHOWN
+        shown = few if left <= 0 and len(few) <= _SHOWN else few[:_SHOWN]
+        more = max(left, 0) + len(few) - len(shown)
+        return ", ".join(shown) + (f" and {more} more" if more else "")
+
+    def __repr__(self) -> str:
+        try:
+            return f"<Group {self.name}: {self._summary() or 'empty'}>"
+        except Exception:  # it can't be listed
+            return f"<Group {self.name}>"
+
+    def __reduce__(self) -> tuple:
+        return _rebuilt, (self.store, self.path, self.metadata, self.read_only, self._consolidated)
+
+
+def _as_path(path: object) -> str | None:
+    """Return a normalized path; None for what no node can have as its path."""
+    try:
+        return normalize_path(path) if isinstance(path, str) else None
+    except ValueError:
+        return None
+
+
+def _shortened(path: str) -> str:
+    return repr(path if len(path) <= _LONGEST else f"{path[:_LONGEST]}...")
+
+
+def _rebuilt(store: Store, path: str, metadata: GroupMetadata, read_only: bool, consolidated: bool) -> Group:
+    return Group(store, path, metadata, read_only=read_only, consolidated=consolidated)

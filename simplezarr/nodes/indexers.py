@@ -1,0 +1,128 @@
+"""Other ways to index an array than NumPy's: `a.oindex`, `a.vindex` and `a.blocks`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from simplezarr.engine.geometry.plan import Plan
+from simplezarr.indexing.selection import Selection, expanded, orthogonal_selection, pointwise_selection
+from simplezarr.metadata.grids import Axis
+from simplezarr.transfer.dispatch import assign, fetch
+
+__all__ = ["Blocks", "OIndex", "VIndex"]
+
+
+class View:
+    """An array, indexed in another way."""
+
+    __slots__ = ("_array",)
+
+    def __init__(self, array: Any):
+        self._array = array  # an Array
+
+    @staticmethod
+    def _select(array: Any, key: Any) -> Selection | Plan:
+        """Return what a key selects of an array."""
+        raise NotImplementedError
+
+    def __getitem__(self, key: Any) -> Any:
+        return fetch(self._array, key, by=self._select)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._array._check_writable()
+        assign(self._array, key, value, by=self._select)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._array!r}>"
+
+
+class OIndex(View):
+    """Orthogonal indexing: each array or mask selects along its own axis, as slices do.
+
+    >>> import simplezarr as sz
+    >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [3, 4], "data_type": "uint8",
+    ...     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [1, 4]}},
+    ...     "chunk_key_encoding": {"name": "default"}, "fill_value": 9, "codecs": [{"name": "bytes"}]}''',
+    ...     "c/1/0": bytes([1, 2, 3, 4])}
+    >>> sz.open(store).oindex[[1, 0], [True, False, False, True]]
+    array([[1, 4],
+           [9, 9]], dtype=uint8)
+    """
+
+    __slots__ = ()
+
+    @staticmethod
+    def _select(array: Any, key: Any) -> Selection | Plan:
+        return orthogonal_selection(key, array.shape, array._grid)
+
+
+class VIndex(View):
+    """Pointwise indexing: the arrays are broadcast together and give the coordinates of points. Masks and slices may
+    stand for other axes; the axes of the points come first. Integers alone give a scalar, as with NumPy.
+
+    >>> import simplezarr as sz
+    >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [3, 4], "data_type": "uint8",
+    ...     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [1, 4]}},
+    ...     "chunk_key_encoding": {"name": "default"}, "fill_value": 9, "codecs": [{"name": "bytes"}]}''',
+    ...     "c/1/0": bytes([1, 2, 3, 4])}
+    >>> sz.open(store).vindex[[1, 0, 1], [0, 0, -1]]
+    array([1, 9, 4], dtype=uint8)
+    """
+
+    __slots__ = ()
+
+    @staticmethod
+    def _select(array: Any, key: Any) -> Selection | Plan:
+        return pointwise_selection(key, array.shape, array._grid)
+
+
+class Blocks(View):
+    """The grid of stored objects (chunks; shards where there are shards), indexed with integers and slices: what is
+    selected is read as one array, clipped to the array's bounds. An integer selects one block and keeps its axis.
+
+    >>> import simplezarr as sz
+    >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [3, 4], "data_type": "uint8",
+    ...     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [1, 4]}},
+    ...     "chunk_key_encoding": {"name": "default"}, "fill_value": 9, "codecs": [{"name": "bytes"}]}''',
+    ...     "c/1/0": bytes([1, 2, 3, 4])}
+    >>> sz.open(store).blocks[-2, 0]
+    array([[1, 2, 3, 4]], dtype=uint8)
+    """
+
+    __slots__ = ()
+
+    @staticmethod
+    def _select(array: Any, key: Any) -> Selection | Plan:
+        return Plan(_block_key(key, array.metadata.axes), array.shape, array._grid)
+
+
+def _block_key(key: Any, axes: Sequence[Axis]) -> tuple[slice, ...]:
+    """A key of the grid of stored objects as one of elements: integers and slices of step 1 become slices.
+
+    >>> from simplezarr.metadata.grids import Axis
+    >>> _block_key((1, slice(0, 2)), (Axis((2,), (0, 6), (0, 3)), Axis((1,), (0, 4), (0, 4))))
+    (slice(2, 4, None), slice(0, 2, None))
+    """
+    result: list[slice] = []
+    for item in expanded(key if isinstance(key, tuple) else (key,), len(axes)):
+        if item is Ellipsis:
+            continue
+        axis = axes[len(result)]
+        count = axis.firsts[-1]
+        if isinstance(item, slice):
+            start, stop, step = item.indices(count)
+            if step != 1:
+                raise IndexError(f"{item}: blocks are selected with slices of step 1")
+        elif item is not None and not isinstance(item, (bool, np.bool_)) and hasattr(item, "__index__"):
+            number = item.__index__()
+            if not -count <= number < count:
+                raise IndexError(
+                    f"index {number} is out of bounds for axis {len(result)} with size {count} (of the grid of blocks)"
+                )
+            start = number % count
+            stop = start + 1
+        else:
+            raise IndexError(f"blocks are selected with integers, slices and `...`, not {item!r}")
+        result.append(slice(axis.begin(start), axis.begin(max(start, stop))))
+    return tuple(result)

@@ -1,0 +1,232 @@
+"""Changing an array's shape.
+
+The part of a chunk that sticks out of its array may hold anything: the specification leaves it open, and what was cut
+off or half appended may be there. So whatever a new shape brings into view or takes out of view is cleared, before the
+document says so: chunks that lie wholly in it are deleted, the others get the fill value there. If that is interrupted,
+the array still has its old shape and what both shapes have in common is untouched; of what was to be cut off, some may
+be gone.
+"""
+
+import math
+import operator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from itertools import islice, product
+from typing import Any
+
+import numpy as np
+
+from simplezarr.engine.chunks.in_flight import Writing
+from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.hierarchy.changes import change_node
+from simplezarr.hierarchy.documents import read_metadata
+from simplezarr.hierarchy.inventory import Index, stored_indexes
+from simplezarr.metadata.chunk_keys import join
+from simplezarr.metadata.chunk_shapes import as_lengths
+from simplezarr.metadata.grids import Rectilinear
+from simplezarr.metadata.v3 import ArrayMetadata
+from simplezarr.runtime import executor
+from simplezarr.transfer.values import as_array, source_of
+
+__all__ = ["append", "resize"]
+
+Shape = tuple[int, ...]
+_FEW = 64  # chunks for which a store is not listed
+_BATCH = 1 << 16  # chunks that are cleared at a time
+_MANY = 1 << 24  # chunks that are not deleted one by one, whether stored or not
+_ANY = Rectilinear(())  # stands for a rectilinear grid: it changes with the shape
+
+
+def resize(array: Any, shape: Any) -> ArrayMetadata:
+    """Gives a stored array a new shape; returns its metadata."""
+    array._check_writable()
+    shape = as_lengths(shape, array.ndim, 0, "shape")
+    if len(shape) != array.ndim:
+        raise MetadataError(f"shape: {shape} has {len(shape)} entries for {array.ndim} dimensions")
+
+    def change(stored: Any) -> ArrayMetadata:
+        _check_same_layout(array, stored)
+        return _reaching(stored, shape)
+
+    @contextmanager
+    def cleared(both: tuple[Any, ArrayMetadata]) -> Iterator[None]:
+        stored, changed = both
+        _clear(array, changed, stored.shape)
+        yield
+
+    return change_node(array.store, array.path, change, cleared)
+
+
+def append(array: Any, data: Any, axis: int) -> ArrayMetadata:
+    """Writes data behind the end of a stored array, then makes that its end; returns its metadata.
+
+    In this order no reader ever sees an array whose end is missing. The document's lock is held all the while, so that
+    of two appends at the same time one comes after the other.
+    """
+    array._check_writable()
+    data = data if source_of(data) is not None else as_array(data, array.dtype)
+    axis = _check_axis(array, axis)
+    _grown(array.shape, data, axis)  # raises where it can't be
+
+    def change(stored: Any) -> ArrayMetadata:
+        _check_same_layout(array, stored)
+        return _reaching(stored, _grown(stored.shape, data, axis))
+
+    @contextmanager
+    def written(both: tuple[Any, ArrayMetadata]) -> Iterator[None]:
+        stored, grown = both
+        place = tuple([slice(None)] * axis + [slice(stored.shape[axis], None)])
+        try:
+            _handle(array, grown, write_empty_chunks=array.write_empty_chunks).write(place, data)
+            yield
+        except BaseException:
+            _forget(array, grown, stored.shape)
+            raise
+
+    return change_node(array.store, array.path, change, written)
+
+
+def _forget(array: Any, grown: ArrayMetadata, old: Shape) -> None:
+    """Clear what a failed append has left, unless its end is the array's all the same.
+
+    What fails here as well is not what is to be raised, and what is left lies outside the array.
+    """
+    with suppress(Exception):
+        stored = read_metadata(array.store, array.path)
+        if isinstance(stored, ArrayMetadata) and stored.shape == old:
+            _clear(array, grown, old)
+
+
+def _check_axis(array: Any, axis: Any) -> int:
+    if axis is None or isinstance(axis, (bool, np.bool_)):
+        raise TypeError(f"axis: {axis!r} is not an axis; give its number")
+    number = operator.index(axis)
+    if not -array.ndim <= number < array.ndim:
+        raise IndexError(f"axis: {number} is not an axis of an array of {array.ndim} dimensions")
+    return number % array.ndim
+
+
+def _grown(shape: Shape, data: np.ndarray, axis: int) -> Shape:
+    """The shape with the data appended."""
+    if data.ndim != len(shape) or any(
+        i != axis and a != b for i, (a, b) in enumerate(zip(data.shape, shape, strict=True))
+    ):
+        raise ValueError(f"data: shape {data.shape} can't be appended to {shape} along axis {axis}")
+    return as_lengths((*shape[:axis], shape[axis] + data.shape[axis], *shape[axis + 1 :]), None, 0, "shape")
+
+
+def _check_same_layout(array: Any, stored: Any) -> None:
+    """Raises if the node is not any more what was opened, but for what may change."""
+    if not isinstance(stored, ArrayMetadata) or _layout(stored) != _layout(array.metadata):
+        raise MetadataError(f"{array.name} of {array.store!r} was replaced since it was opened; open it again")
+
+
+def _layout(metadata: ArrayMetadata) -> ArrayMetadata:
+    shape = (0,) * len(metadata.shape)
+    metadata = replace(metadata, shape=shape, attributes={}, dimension_names=None, extra={})
+    return metadata if metadata.grid is None else replace(metadata, grid=_ANY, chunk_shape=shape)
+
+
+def _reaching(metadata: ArrayMetadata, shape: Shape) -> ArrayMetadata:
+    """An array's metadata with another shape, and a grid that reaches as far."""
+    if metadata.grid is None:
+        return replace(metadata, shape=shape)
+    grid = metadata.grid.reaching(shape)
+    grid.check(shape, "chunk_shapes")
+    return replace(metadata, shape=shape, grid=grid, chunk_shape=grid.largest)
+
+
+def _handle(array: Any, metadata: ArrayMetadata, **options: Any) -> Any:
+    """The same array in another shape."""
+    return type(array)(array.store, array.path, metadata, read_only=False, **options)
+
+
+def _clear(array: Any, metadata: ArrayMetadata, shape: Shape) -> None:
+    """Clears what only one of two shapes has: that of `metadata`, whose grid reaches as far as both, or the other."""
+    low = replace(metadata, shape=tuple(map(min, metadata.shape, shape)))
+    high = replace(metadata, shape=tuple(map(max, metadata.shape, shape)))
+    candidates = iter(_candidates(array, low, high))
+    while batch := [*islice(candidates, _BATCH)]:
+        _clear_chunks(array, low, high, batch)
+
+
+def _clear_chunks(array: Any, low: ArrayMetadata, high: ArrayMetadata, indexes: list[Index]) -> None:
+    """Delete the chunks that lie outside `low`, and put the fill value into what others have there."""
+    kept = low.grid_shape
+    gone: list[Index] = []
+    edges: list[Index] = []
+    for index in indexes:
+        inside = all(i < n for i, n in zip(index, kept, strict=True))
+        (edges if inside else gone).append(index)
+    width = executor.width(array.store)
+    with Writing():
+        executor.run(lambda i: array.store.delete(join(array.path, low.chunk_keys.key(gone[i]))), len(gone), width)
+    if edges:
+        whole = _handle(array, high)
+        executor.run(lambda i: _clear_edge(whole, edges[i], low.shape), len(edges), width)
+
+
+def _candidates(array: Any, low: ArrayMetadata, high: ArrayMetadata) -> Iterable[Index]:
+    """The chunks that have elements within `high` but outside `low` and that may be stored.
+
+    They are counted off, or those that are stored are listed, whichever are fewer: an array may have a grid of 10**15
+    chunks, and nearly none of them stored.
+    """
+    whole, sides = high.grid_shape, zip(low.axes, low.shape, high.grid_shape, high.shape, strict=True)
+    inner = tuple([axis.whole(a) if a < b else total for axis, a, total, b in sides])  # chunks that lie within `low`
+    count = math.prod(whole) - math.prod(inner)
+    if count > _FEW:
+        try:
+            listed = stored_indexes(array.store, array.path, high, at_most=count)
+        except UnsupportedError:  # can't be listed
+            listed = None
+            if count > _MANY:
+                raise UnsupportedError(
+                    f"array {array.name}: a change of its shape must clear {count} chunks that may be stored, and "
+                    f"{array.store!r} can't list those that are; give it a `list` method"
+                ) from None
+        if listed is not None:
+            return [
+                index
+                for index in listed
+                if all(map(operator.lt, index, whole)) and not all(map(operator.lt, index, inner))
+            ]
+    return _around(whole, inner)
+
+
+def _around(whole: Shape, inner: Shape) -> Iterator[Index]:
+    """The indexes below `whole` that are not below `inner`.
+
+    >>> [*_around((2, 3), (1, 2))]
+    [(1, 0), (1, 1), (1, 2), (0, 2)]
+    """
+    for axis, (n, first) in enumerate(zip(whole, inner, strict=True)):
+        if first == n:
+            continue  # or else `product` would list all other axes
+        before = [range(part) for part in inner[:axis]]
+        behind = [range(part) for part in whole[axis + 1 :]]
+        yield from product(*before, range(first, n), *behind)
+
+
+def _clear_edge(array: Any, index: Index, low: Shape) -> None:
+    """Puts the fill value where a chunk lies outside `low`; what has it already is not written."""
+    axes = array.metadata.axes
+    start = [axis.begin(i) for axis, i in zip(axes, index, strict=True)]
+    stop = [min(axis.begin(i + 1), length) for axis, i, length in zip(axes, index, array.shape, strict=True)]
+    fill = np.asarray(array.fill_value)
+    for axis, limit in enumerate(low):
+        if limit < stop[axis]:
+            box = [slice(*ends) for ends in zip(start, stop, strict=True)]
+            box[axis] = slice(max(limit, start[axis]), stop[axis])
+            if not _is_all(array[tuple(box)], fill):
+                array.write(tuple(box), fill)
+            stop[axis] = limit
+
+
+def _is_all(values: np.ndarray, fill: np.ndarray) -> bool:
+    """Whether all elements are the fill value, bit for bit."""
+    if values.dtype.hasobject:
+        return False  # not known; it is written then
+    elements = np.ascontiguousarray(values).reshape(-1).view(np.uint8).reshape(-1, fill.itemsize)
+    return bool((elements == np.frombuffer(fill.tobytes(), np.uint8)).all())

@@ -1,0 +1,73 @@
+"""What is below a group, drawn as a tree."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from simplezarr.errors import MetadataError, UnsupportedError, ZarrError
+from simplezarr.hierarchy.documents import RESERVED
+from simplezarr.nodes.array import Array
+
+__all__ = ["Child", "Tree"]
+
+Opened = TypeVar("Opened")
+
+_LONGEST = 120  # characters of a reason
+
+
+class Parent(Protocol):
+    """A group, as far as a tree is concerned."""
+
+    @property
+    def name(self) -> str: ...
+    def _children(self) -> "Iterator[Child[Any]]": ...
+
+
+class Child(NamedTuple, Generic[Opened]):
+    """A child that is there: `kind` says what it is, "array" or "group", or None if its document doesn't say."""
+
+    name: str
+    kind: Callable[[], str | None]
+    open: Callable[[], Opened]
+
+
+class Tree:
+    """The nodes below a group; `str` and `repr` draw them. A node that can't be opened is shown with the reason."""
+
+    def __init__(self, group: Parent):
+        self.group = group
+
+    def __repr__(self) -> str:
+        lines = [self.group.name]
+        todo = [("", [*self.group._children()][::-1])]  # what is left to be drawn of each level, and its indent
+        while todo:
+            indent, children = todo[-1]
+            if not children:
+                todo.pop()
+                continue
+            child = children.pop()
+            what, node = _drawn(child)
+            lines.append(f"{indent}{'├── ' if children else '└── '}{child.name}{what}")
+            if node is not None and not isinstance(node, Array):
+                todo.append((indent + ("│   " if children else "    "), [*node._children()][::-1]))
+        return "\n".join(lines)
+
+
+def _drawn(child: "Child[Array | Parent]") -> "tuple[str, Array | Parent | None]":
+    """Return what a tree says of a child, and the child if it can be opened."""
+    try:
+        node = child.open()
+    except UnsupportedError as error:
+        return f" (unsupported: {_reason(error)})", None
+    except MetadataError as error:
+        return f" (damaged: {_reason(error)})", None
+    except (OSError, ZarrError) as error:
+        return f" (unreadable: {_reason(error)})", None
+    return f" {node.shape} {node.dtype}" if isinstance(node, Array) else "", node
+
+
+def _reason(error: Exception) -> str:
+    """Return the message of an error without the key that it begins with, cut to a length that fits into a line."""
+    text = str(error)
+    key, _, rest = text.partition(": ")
+    text = " ".join((rest if rest and key.rpartition("/")[2] in RESERVED else text).split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

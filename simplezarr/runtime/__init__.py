@@ -1,0 +1,1 @@
+"""Threads and locks; nothing here knows of Zarr."""

@@ -1,0 +1,1 @@
+"""What documents may say: extension objects, checks of values, leniency, the cache of parsed documents."""

@@ -1,0 +1,1 @@
+"""Tools built on the library; the library imports none of them."""

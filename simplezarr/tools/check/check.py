@@ -1,0 +1,318 @@
+"""A hierarchy verified: every document, every chunk, every key.
+
+The store is listed twice: first for the documents, which tell the nodes, and then for everything, key by key, while
+threads look at what each key holds. So memory holds the nodes, and of data what the threads have in hand.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from simplezarr.api import open_array
+from simplezarr.codecs.chain import bind
+from simplezarr.codecs.limits import FREE_BYTES, FREE_PER_ELEMENT, UNLIMITED
+from simplezarr.engine.files.reader import Reader, read_version
+from simplezarr.errors import MetadataError, NodeNotFoundError, UnsupportedError, ZarrError
+from simplezarr.hierarchy.documents import OWN, RESERVED, Metadata, fetch_document, parse_metadata
+from simplezarr.metadata.chunk_keys import join, normalize_path, reserved_name
+from simplezarr.metadata.v2.documents import ARRAY, ATTRIBUTES, CONSOLIDATED, GROUP
+from simplezarr.metadata.v3 import ArrayMetadata
+from simplezarr.runtime import executor
+from simplezarr.runtime.key_locks import KeyLock
+from simplezarr.schema.leniency import collect
+from simplezarr.stores import LocalStore, Store, check_key
+from simplezarr.stores.resolve import StoreLike, as_store
+from simplezarr.tools.check.consolidated import stale_copies
+from simplezarr.tools.check.report import Problem, Report
+from simplezarr.tools.check.shards import Faults, unit
+
+__all__ = ["check"]
+
+#: Of each own document, those that may be beside it.
+_BESIDE = {ArrayMetadata.document: (), ARRAY: (ATTRIBUTES,), GROUP: (ATTRIBUTES, CONSOLIDATED)}
+#: What is read as if it were not there is lost.
+_LOSSES = ("bad-attributes", "bad-consolidated")
+_WARNINGS = ("lenient", "unsupported", "name", "shadowed", "stray", "outside", "partial")
+
+Index = tuple[int, ...]
+
+
+def check(store: StoreLike, path: str = "", *, progress: Callable[[int, int], object] | None = None) -> Report:
+    """Verifies a hierarchy, Zarr 3, Zarr 2 or both: that it is as the specifications ask for, and all of it readable.
+
+    store: as for `open`, one that can list its keys. path: of a node; all below it is checked. progress: called with
+    how many keys have been looked at and how many there are, from one thread at a time.
+
+    Every document is parsed, every stored chunk (of shards: every inner chunk) decoded, every checksum thus compared;
+    indexes of shards, consolidated metadata and names of nodes are verified; keys that belong to nothing are found, and
+    in a `LocalStore` what killed writers have left behind. Chunks are looked at in parallel, and nothing is changed.
+    What is being written meanwhile may be reported wrongly.
+
+    Raises NodeNotFoundError where there is nothing at all, UnsupportedError for a store that can't list its keys, and
+    what listing raises. All else that goes wrong is in the report; `Problem` says of which kinds it is.
+
+    >>> import simplezarr as sz
+    >>> store = sz.MemoryStore()
+    >>> a = sz.create_array(store, "a", data=[1, 2, 3], chunks=1, codecs=["bytes", "crc32c"])
+    >>> store.set("a/c/1", b"123456789012")
+    >>> store.delete("a/c/2")
+    >>> for problem in check(store).problems:
+    ...     print(problem.kind, problem.key, problem.message, sep=": ")
+    chunk: a/c/1: crc32c: the checksum does not match the bytes
+    """
+    return _Check(as_store(store), normalize_path(path), progress).report()
+
+
+@dataclass(slots=True)
+class _Node:
+    """A node by its documents; `metadata` are None if they can't be read."""
+
+    path: str
+    names: set[str]
+    metadata: Metadata | None = None
+    unsupported: bool = False
+
+    @property
+    def own(self) -> str:
+        """The name of the document that counts."""
+        return next(name for name in OWN if name in self.names)
+
+
+class _Check:
+    def __init__(self, store: Store, path: str, progress: Callable[[int, int], object] | None):
+        self.store, self.path, self.progress = store, path, progress
+        self.problems: list[Problem] = []
+        self.nodes: dict[str, _Node] = {}
+        self.total = self.done = self.chunks = self.nbytes = 0
+        self.ended = False
+
+    def report(self) -> Report:
+        self.find_nodes()
+        nodes = [*self.nodes.values()]
+        executor.run(lambda i: self.check_documents(nodes[i]), len(nodes), executor.width(self.store))
+        self.check_hierarchy()
+        for path, key, message in stale_copies(self.store, {node.path: node.metadata for node in nodes}):
+            self.found("stale", path, key, message)
+        self.check_keys()
+        self.find_partials()
+        self.problems.sort(key=lambda problem: (problem.path, problem.key, problem.kind, problem.message))
+        return Report(tuple(self.problems), len(self.nodes), self.chunks, self.nbytes)
+
+    def found(self, kind: str, path: str, key: str, message: str) -> None:
+        severity: Literal["error", "warning"] = "warning" if kind in _WARNINGS else "error"
+        self.problems.append(Problem(kind, severity, path, key, message))
+
+    # ---- nodes ----
+
+    def find_nodes(self) -> None:
+        for key in self.store.list(f"{self.path}/" if self.path else ""):
+            self.total += 1
+            path, _, name = key.rpartition("/")
+            if name in OWN and _fault_of_key(key) is None:
+                self.nodes.setdefault(path, _Node(path, set())).names.add(name)
+        if not self.total:
+            raise NodeNotFoundError(f"there is nothing at /{self.path} of {self.store!r}")
+
+    def check_documents(self, node: _Node) -> None:
+        key = join(node.path, node.own)
+        with collect() as cases:
+            try:
+                document = fetch_document(self.store, key)
+                if document is not None:  # not deleted meanwhile
+                    node.metadata = parse_metadata(self.store, node.path, key, document)
+                    if isinstance(node.metadata, ArrayMetadata):
+                        bind(node.metadata.codecs, node.metadata.spec, f"{key}: codecs")
+            except UnsupportedError as error:
+                node.unsupported = True
+                self.found("unsupported", node.path, key, _without(key, error))
+            except MetadataError as error:
+                node.metadata = None
+                self.found("metadata", node.path, key, _without(key, error))
+            except Exception as error:
+                self.found("unreadable", node.path, key, _description(error))
+        for case, message in cases:
+            beside = join(node.path, ATTRIBUTES if case == "bad-attributes" else CONSOLIDATED)
+            at = beside if message.startswith(f"{beside}:") else key
+            self.found("metadata" if case in _LOSSES else "lenient", node.path, at, _without(at, message))
+
+    def check_hierarchy(self) -> None:
+        missing: dict[str, str] = {}
+        for path in sorted(self.nodes):
+            key = join(path, self.nodes[path].own)
+            try:
+                fault = reserved_name(normalize_path(path))
+            except ValueError as error:
+                fault = str(error)
+            if fault:
+                self.found("name", path, key, fault)
+            for above in _above(path, self.path):
+                parent = self.nodes.get(above)
+                if parent is None:
+                    missing.setdefault(above, path)
+                elif isinstance(parent.metadata, ArrayMetadata):
+                    self.found("hierarchy", path, key, f"the node lies below the array /{above}")
+        for above, path in missing.items():
+            self.found("hierarchy", above, join(above, OWN[0]), f"there is no group, but below it /{path}")
+
+    # ---- keys ----
+
+    def check_keys(self) -> None:
+        keys = iter(self.store.list(f"{self.path}/" if self.path else ""))
+
+        def work() -> None:
+            while True:
+                with KeyLock(self, "keys"):
+                    key = None if self.ended else next(keys, None)
+                if key is None:
+                    return
+                self.check_key(key)
+                with KeyLock(self, "done"):
+                    self.done += 1
+                    if self.progress is not None:
+                        self.progress(self.done, max(self.done, self.total))
+
+        executor.drain(work, executor.width(self.store), self.stop)
+
+    def stop(self) -> None:
+        self.ended = True
+
+    def check_key(self, key: str) -> None:
+        fault = _fault_of_key(key)
+        if fault is not None:
+            self.found("stray", "", key, fault)
+            return
+        node = self.owner(key)
+        if node is None:
+            self.found("stray", "", key, "it belongs to no node")
+            return
+        name = key[len(node.path) + 1 :] if node.path else key
+        if name in RESERVED:
+            if name != node.own and name not in _BESIDE[node.own]:
+                self.found("shadowed", node.path, key, f"it is not read, as {node.own!r} is what makes the node")
+        elif isinstance(node.metadata, ArrayMetadata):
+            self.check_chunk_key(node, node.metadata, key, name)
+        elif node.metadata is not None:
+            self.found("stray", node.path, key, "it is in a group, but belongs to no node")
+
+    def owner(self, key: str) -> _Node | None:
+        """The node that a key is below, the nearest one."""
+        while key != self.path:
+            key = key.rpartition("/")[0]
+            if key in self.nodes:
+                return self.nodes[key]
+            if not key:
+                return None
+        return None
+
+    def check_chunk_key(self, node: _Node, metadata: ArrayMetadata, key: str, name: str) -> None:
+        index = metadata.chunk_keys.parse(name, len(metadata.shape))
+        if index is None:
+            self.found("stray", node.path, key, "it is below an array, but not the key of a chunk")
+        elif not all(i < n for i, n in zip(index, metadata.grid_shape, strict=True)):
+            message = f"chunk {index} lies outside the array, whose grid has the shape {metadata.grid_shape}"
+            self.found("outside", node.path, key, message)
+        elif not node.unsupported:
+            self.check_chunk(node.path, metadata, key, index)
+
+    def check_chunk(self, path: str, metadata: ArrayMetadata, key: str, index: Index) -> None:
+        try:
+            with collect() as cases:
+                faults, count, size = self.faults_of(metadata, key, index)
+                if faults:  # another look, as it may have been replaced between two reads
+                    faults, count, size = self.faults_of(metadata, key, index)
+            if [kind for kind, _ in faults] == ["chunk"] and self.is_cropped(path, index):
+                faults[0] = ("lenient", "it is stored without its part outside the array")
+            faults += [("lenient", message) for message in dict(cases).values()]
+        except Exception as error:
+            faults, count, size = [("unreadable", _description(error))], 1, 0
+        with KeyLock(self, "found"):
+            self.chunks += count
+            self.nbytes += size
+        for kind, message in faults:
+            self.found(kind, path, key, message)
+
+    def faults_of(self, metadata: ArrayMetadata, key: str, index: Index) -> tuple[Faults, int, int]:
+        """What is wrong with a stored object, how many chunks it holds, and its size."""
+        spec = replace(metadata.spec, shape=_shape_of(metadata, index))
+
+        free = FREE_BYTES + FREE_PER_ELEMENT * spec.size
+
+        def look(reader: Reader | _Unpinned) -> tuple[Faults, int, int]:
+            size = reader.size()
+            if size is None:  # deleted meanwhile
+                return [], 0, 0
+            looks = unit(metadata.codecs, spec)
+            if looks.most >= UNLIMITED and size > free and reader.holes(free) > free:
+                return [("chunk", f"{size} bytes, of which more than {free} were never written")], 1, size
+            faults: Faults = []
+            read = lambda start, length: reader.get_range(start, length) or b""  # noqa: E731
+            return faults, looks.check(read, size, faults), size
+
+        if type(self.store.reader(key)) is Reader:  # it would ask for more, to find out about changes
+            return look(_Unpinned(self.store, key))
+        return read_version(self.store, key, look)
+
+    def is_cropped(self, path: str, index: Index) -> bool:
+        """Whether a chunk that is damaged is none but one that others store in another way."""
+        with collect() as cases:
+            try:
+                open_array(self.store, path).get_chunk(index)
+            except (ZarrError, IndexError, ValueError, MemoryError):
+                return False
+        return "cropped-chunk" in dict(cases)
+
+    def find_partials(self) -> None:
+        if not isinstance(self.store, LocalStore):
+            return
+        for key in self.store.partials(f"{self.path}/" if self.path else ""):
+            node = self.owner(key)
+            path = node.path if node else ""
+            message = "left behind by a writer that was killed; LocalStore.remove_partials() removes it"
+            self.found("partial", path, key, message)
+
+
+class _Unpinned:
+    """Reads parts of whatever a store has at each time."""
+
+    def __init__(self, store: Store, key: str):
+        self.store, self.key = store, key
+
+    def size(self) -> int | None:
+        return self.store.size(self.key)
+
+    def holes(self, enough: int) -> int:
+        return 0
+
+    def get_range(self, start: int, length: int) -> bytes | None:
+        return self.store.get_range(self.key, start, length)
+
+
+def _fault_of_key(key: str) -> str | None:
+    try:
+        check_key(key)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _above(path: str, top: str) -> Iterator[str]:
+    """The paths above a node, up to `top`."""
+    while path != top:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _shape_of(metadata: ArrayMetadata, index: Index) -> tuple[int, ...]:
+    """The shape of a stored chunk, where they may differ."""
+    if metadata.grid is None:
+        return metadata.chunk_shape
+    return tuple([axis.edges[axis.run(i)] for axis, i in zip(metadata.axes, index, strict=True)])
+
+
+def _without(key: str, message: object) -> str:
+    """A message without the key that it begins with."""
+    return str(message).removeprefix(f"{key}: ")
+
+
+def _description(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,159 @@
+"""What is stored of a chunk, looked at in full: a shard by its index, inner chunk by inner chunk."""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+
+import numpy as np
+
+from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
+from simplezarr.codecs.chain import bind, python_chain, stored_order
+from simplezarr.codecs.sharding import Sharding
+from simplezarr.codecs.transpose import Transpose
+from simplezarr.codecs.variable_shard import NOTHING
+from simplezarr.engine.chunks.decode import decode_chunk
+from simplezarr.engine.chunks.pipeline import CodecFailure
+
+__all__ = ["Faults", "Read", "Unit", "unit"]
+
+#: Gives bytes of a stored object: first one, how many.
+Read = Callable[[int, int], bytes]
+#: Kind and message of each problem.
+Faults = list[tuple[str, str]]
+Entry = tuple[int, int, int]  # where an inner chunk begins, its size, its number in the shard
+
+_RUN = 8 << 20  # bytes of a shard that are read at a time
+
+
+class Unit:
+    """A chunk as `codecs` have encoded it."""
+
+    def __init__(self, codecs: tuple[Codec, ...], spec: ChunkSpec):
+        pipeline = bind(codecs, spec)
+        self.most = pipeline.most
+        self.decode = python_chain(codecs, spec) if spec.dtype.is_variable else partial(decode_chunk, pipeline)
+
+    def check(self, read: Read, size: int, faults: Faults) -> int:
+        """Looks at a stored object of `size` bytes; returns how many chunks it holds."""
+        if size > self.most:
+            faults.append(("chunk", f"{size} bytes are more than such a chunk can have ({self.most})"))
+            return 1
+        try:
+            self.decode(read(0, size))
+        except (CodecFailure, ValueError) as error:
+            faults.append(("chunk", str(error)))
+        except MemoryError:
+            faults.append(("unreadable", "there is not enough memory to decode it"))
+        return 1
+
+
+class _Shard(Unit):
+    """A shard; what is wrapped around it has to be decoded as a whole."""
+
+    def __init__(self, codecs: tuple[Codec, ...], spec: ChunkSpec):
+        super().__init__(codecs, spec)
+        heads, sharding, self.tails = split_chain(codecs, "codecs")
+        assert isinstance(sharding, Sharding)
+        stored = resolve_chain(codecs, spec, "codecs")[0][-1]
+        index = sharding.index_spec(stored)
+        self.unwrap = python_chain(codecs, spec).unwrap
+        self.index = bind(sharding.index_codecs, index)
+        self.index_nbytes = resolve_chain(sharding.index_codecs, index, "index_codecs")[1] or 0
+        self.index_first = sharding.index_location == "start"
+        self.grid, self.axes = index.shape[:-1], np.argsort(stored_order(heads, spec)).tolist()
+        self.inner = unit(sharding.codecs, sharding.inner_spec(stored))
+
+    def check(self, read: Read, size: int, faults: Faults) -> int:
+        if self.tails:
+            if size > self.most:
+                return super().check(read, size, faults)
+            try:
+                data = self.unwrap(read(0, size))
+            except CodecFailure as error:
+                faults.append(("chunk", str(error)))
+                return 0
+            read, size = partial(_part, data, 0), len(data)
+        try:
+            entries = self.entries(read, size, faults)
+        except ValueError as error:
+            faults.append(("shard", f"its index can't be decoded: {error}"))
+            return 0
+        return sum(self.check_run(run, read, faults) for run in _runs(entries))
+
+    def entries(self, read: Read, size: int, faults: Faults) -> list[Entry]:
+        """The inner chunks that lie inside the shard, as they follow each other in it."""
+        n = self.index_nbytes
+        if size < n:
+            raise ValueError(f"{size} bytes are too short for the index, which has {n}")
+        at = 0 if self.index_first else size - n
+        offsets, sizes = decode_chunk(self.index, read(at, n)).reshape(-1, 2).T
+        stored = (offsets != NOTHING) | (sizes != NOTHING)
+        inside = (sizes <= size) & (offsets <= size - np.minimum(sizes, np.uint64(size)))
+        for i in np.flatnonzero(stored & ~inside).tolist():
+            message = f"the index places it at byte {offsets[i]}, {sizes[i]} bytes long; the shard has {size}"
+            faults.append(("shard", f"{self.name(i)}: {message}"))
+        numbers = np.flatnonzero(stored & inside)
+        numbers = numbers[np.argsort(offsets[numbers], kind="stable")]
+        entries = [*zip(offsets[numbers].tolist(), sizes[numbers].tolist(), numbers.tolist(), strict=True)]
+        self.check_overlaps(entries, (at, n, -1), faults)
+        return entries
+
+    def check_overlaps(self, entries: list[Entry], index: Entry, faults: Faults) -> None:
+        end, last = 0, -1
+        for start, size, number in sorted([*entries, index]):
+            if size and start < end:
+                two = f"{self.name(number)} and {self.name(last)}"
+                faults.append(("shard", f"{two}: the index places both at byte {start}"))
+            if start + size > end:
+                end, last = start + size, number
+
+    def check_run(self, run: list[Entry], read: Read, faults: Faults) -> int:
+        """Looks at inner chunks that are read in one go; one that is long is read as it needs to be."""
+        start, stop = run[0][0], max(offset + size for offset, size, _ in run)
+        whole = len(run) > 1 or stop - start <= _RUN
+        if whole:
+            read = partial(_part, read(start, stop - start), -start)
+        count = 0
+        for offset, size, number in run:
+            found: Faults = []
+            count += self.inner.check(partial(_shifted, read, offset), size, found)
+            faults += [(kind, f"{self.name(number)}: {message}") for kind, message in found]
+        return count
+
+    def name(self, number: int) -> str:
+        """An inner chunk by its place in the shard, in the array's order of axes."""
+        if number < 0:
+            return "the index"
+        index = [int(i) for i in np.unravel_index(number, self.grid)]
+        return f"inner chunk {tuple([index[axis] for axis in self.axes])}"
+
+
+@lru_cache(maxsize=64)
+def unit(codecs: tuple[Codec, ...], spec: ChunkSpec) -> Unit:
+    """What looks at chunks of `spec` which `codecs` have encoded; raises as `bind` does."""
+    heads, middle, _ = split_chain(codecs, "codecs")
+    walks = type(middle) is Sharding and all(type(codec) is Transpose for codec in heads)
+    return (_Shard if walks else Unit)(codecs, spec)
+
+
+def _part(data: bytes, shift: int, start: int, length: int) -> bytes:
+    return data[start + shift : start + shift + length]
+
+
+def _shifted(read: Read, by: int, start: int, length: int) -> bytes:
+    return read(start + by, length)
+
+
+def _runs(entries: list[Entry]) -> Iterator[list[Entry]]:
+    """Entries, which are sorted, in groups that are not too long to be read in one go.
+
+    >>> [*_runs([(0, 10, 2), (10, 10, 0), (9 << 20, 5, 1)])]
+    [[(0, 10, 2), (10, 10, 0)], [(9437184, 5, 1)]]
+    """
+    run: list[Entry] = []
+    for entry in entries:
+        if run and entry[0] + entry[1] - run[0][0] > _RUN:
+            yield run
+            run = []
+        run.append(entry)
+    if run:
+        yield run

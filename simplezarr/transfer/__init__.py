@@ -1,0 +1,1 @@
+"""Elements between NumPy arrays and stored arrays."""

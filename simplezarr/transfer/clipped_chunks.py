@@ -1,0 +1,62 @@
+"""Chunks at an array's edge that are stored without what lies outside the array, as fizarrita and xtensor-zarr do.
+
+The specification wants them at their full shape. Such chunks don't decode; only then it is tried whether they are of
+the shape of the part inside, which no chunk of the full shape is.
+"""
+
+import numpy as np
+
+from simplezarr.codecs.base import ChunkSpec
+from simplezarr.codecs.chain import bind, python_chain
+from simplezarr.codecs.sharding import Sharding
+from simplezarr.engine.chunks.pipeline import CodecFailure
+from simplezarr.engine.jobs.chunk_source import Source
+from simplezarr.errors import ChunkError
+from simplezarr.metadata.v3 import ArrayMetadata
+from simplezarr.stores.base import Store
+from simplezarr.stores.wrapper import WrapperStore
+
+__all__ = ["whole_source"]
+
+
+class _WholeChunks(WrapperStore):
+    """A store that gives out the chunks at an array's edge at their full shape."""
+
+    in_memory = True  # so that the engine asks for whole values
+
+    def __init__(self, store: Store, path: str, metadata: ArrayMetadata):
+        super().__init__(store)
+        self.metadata = metadata
+        self.skip = len(path) + 1 if path else 0
+
+    def get(self, key: str) -> bytes | None:
+        spec = self.metadata.spec
+        data = self.store.get_limited(key, bind(self.metadata.codecs, spec).most)
+        inside = _inside(self.metadata, self.metadata.chunk_keys.parse(key[self.skip :], len(spec.shape)))
+        if data is None or inside is None:
+            return data
+        try:
+            part = python_chain(self.metadata.codecs, ChunkSpec(inside, spec.dtype, spec.fill))(data)
+        except CodecFailure:
+            return data
+        whole = np.full(spec.shape, np.frombuffer(spec.fill, spec.dtype.numpy)[0])
+        whole[tuple(map(slice, inside))] = part
+        return python_chain(self.metadata.codecs, spec).encode(whole)
+
+
+def _inside(metadata: ArrayMetadata, index: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The shape of a chunk's part inside the array; None where that is all of it."""
+    if index is None or len(index) != len(metadata.shape):
+        return None
+    sides = zip(index, metadata.chunk_shape, metadata.shape, strict=True)
+    inside = tuple([min(part, length - i * part) for i, part, length in sides])
+    return None if inside == metadata.chunk_shape or min(inside, default=1) < 1 else inside
+
+
+def whole_source(store: Store, path: str, metadata: ArrayMetadata, error: ChunkError) -> Source | None:
+    """A source that reads chunks of either shape; None where the chunk that has failed can't be such a one."""
+    sharded = any(isinstance(codec, Sharding) for codec in metadata.codecs)
+    if sharded or error.index is None or _inside(metadata, tuple(error.index)) is None:
+        return None
+    whole = _WholeChunks(store, path, metadata)
+    return Source(bind(metadata.codecs, metadata.spec), whole, metadata.chunk_keys, path, metadata.chunk_shape)
