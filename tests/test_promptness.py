@@ -19,7 +19,8 @@ from tests.promptness import OPERATIONS, measure
 MIB = min(int(os.environ.get("SIMPLEZARR_CAMPAIGN", "400")), 1000)
 LONGEST = 0.3  # seconds
 
-#: One call of a library or of NumPy does it, which nothing can end: see docs/design.md.
+#: One call of a library or of NumPy does it, which nothing can end:
+#: see docs/decisions/0058-large-pieces-of-work-have-pauses.md.
 UNCUT = {"write lz4", "read lz4", "write blosc, one block", "write zstd 22", "read text"}
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no timer of processor time")

@@ -36,7 +36,7 @@ def bind(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> P
     )
     limits, most = size_limits(array_bytes, bytes_bytes, specs[-1])
     fill = spec.fill
-    if spec.dtype.is_variable:  # such arrays go the way of `objects`; the pipeline knows where inner chunks lie
+    if spec.dtype.is_variable:  # `transfer.variable` reads such arrays; the pipeline knows where inner chunks lie
         fill = bytes(spec.dtype.itemsize)
     if not native:
         python = python_chain(codecs, spec, where)

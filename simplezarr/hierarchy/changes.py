@@ -13,7 +13,7 @@ What holds at every moment, also if the process ends or the store fails in betwe
 - A document is changed and deleted under its lock: read, changed, written, so that two writers lose nothing of each
   other. The holder of such a lock waits for no claim.
 - Copies of a document, as `consolidate_metadata` makes them, are dropped from the groups above before it changes
-  (see `copies`).
+  (see `consolidated_copies`).
 """
 
 import errno

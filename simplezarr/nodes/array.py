@@ -238,7 +238,7 @@ class Array(StoredValues):
 
     @property
     def _copied(self) -> Lazy:
-        """What `copying` copies where this is a value."""
+        """What `transfer.array_copy` copies where this is a value."""
         return self.lazy[...]
 
     def read(self, selection: Any = ..., *, out: np.ndarray | None = None) -> Any:

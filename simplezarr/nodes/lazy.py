@@ -122,7 +122,7 @@ class Lazy(StoredValues):
 
     @property
     def _copied(self) -> "Lazy":
-        """What `copying` copies where this is a value."""
+        """What `transfer.array_copy` copies where this is a value."""
         return self
 
     def _covers(self) -> bool:

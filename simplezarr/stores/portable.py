@@ -1,4 +1,4 @@
-"""Files of a local store on systems without POSIX files, which is Windows; elsewhere the compiled `_replace` serves.
+"""Files of a local store on systems without POSIX files, which is Windows; elsewhere `engine.files.replace` serves.
 
 Temporary files have names of their own here. Writers exclude each other within the process only.
 """
@@ -55,7 +55,7 @@ def check_inside(path: str, root: str, follow: bool) -> None:
 
 
 class FileLock(KeyLock):
-    """As `_replace.FileLock`, among the threads of this process."""
+    """As `replace.FileLock`, among the threads of this process."""
 
     def __init__(self, path: str, root: str, durable: bool, follow: bool = True):
         check_inside(os.path.dirname(path), root, follow)
@@ -189,7 +189,7 @@ def is_abandoned(path: str, root: str, follow: bool = True) -> bool:
 
 
 class File:
-    """As `_files.File`: an open file, to be read."""
+    """As `files.File`: an open file, to be read."""
 
     def __init__(self, path: str):
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115  # it is closed by `close`

@@ -50,7 +50,7 @@ cdef struct Blob:
     const sz_file *file
     PyObject *reader            # a stores.Reader
     const uint64_t *index       # a shard's decoded index where it is known already
-    const void *name            # by which `_flights` knows the shard; NULL: its chunks are not shared
+    const void *name            # by which `in_flight` knows the shard; NULL: its chunks are not shared
     bint exact                  # the name stands for one version, not for all that have the same index
 
 

@@ -62,7 +62,7 @@ cdef struct Worker:
     PyObject *error     # an exception that Python code raised; the status is then RAISED
     const int32_t *ended  # becomes true when the job has failed; NULL outside of jobs
     int64_t looked      # for Ctrl-C, in milliseconds
-    # of `_flights`
+    # of `in_flight`
     void *flight        # that it leads with the chunk it decodes, or NULL
     bint alone          # it does what it does by itself
     Py_ssize_t unit     # of its job, that it does
