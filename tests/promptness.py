@@ -177,12 +177,13 @@ def points(writing):
 
 def resize(case):
     made = case.array(chunks=(case.mib << 17,), codecs=zstd(1))
+    more = numbers(case.mib // 2)
 
     def call():
         made.resize(made.shape[0] // 2 + 5)
         made.resize(made.shape[0] * 2)
         made[...]
-        made.append(numbers(case.mib // 2))
+        made.append(more)
 
     return call
 

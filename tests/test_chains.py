@@ -247,5 +247,5 @@ def test_zarr_python_reads_and_writes(zarr_format, shards, tmp_path):
 def test_zarr_python_campaign(zarr_format, shards, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for names in some(ORDERS, int(os.environ.get("SIMPLEZARR_CAMPAIGN", len(ORDERS)))):
+        for names in some(ORDERS, int(os.environ.get("SIMPLEZARR_CAMPAIGN", 10 * len(ORDERS))) // 10):
             check_with_zarr(names, zarr_format, shards, tmp_path)
