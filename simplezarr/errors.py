@@ -93,7 +93,7 @@ class ChunkError(ZarrError, ValueError):
 class ChangedError(ZarrError, OSError):
     """A stored value was replaced between two requests for parts of it. Raised by readers (`Store.reader`).
 
-    Whoever reads an array does not see it: the value is read again, and a `ChunkError` says so if that does not help.
+    Readers of arrays do not see it: the value is read again, and a `ChunkError` says so if that does not help.
     """
 
 

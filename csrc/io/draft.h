@@ -1,6 +1,6 @@
 /* A stored object being replaced: its temporary file, and with it the lock on the object.
  *
- * The temporary file of "x" is "x.partial" beside it. Whoever holds the exclusive lock (flock) on that file
+ * The temporary file of "x" is "x.partial" beside it. The holder of the exclusive lock (flock) on that file
  * is the one writer of x, among threads and processes alike, because the lock belongs to the open file.
  * Publishing renames the file to x, so a reader sees the old object or the new one. The file is made with
  * O_EXCL and locked then. Only the writer that made it, and holds the lock, may rename it. Others that get

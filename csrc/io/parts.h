@@ -16,7 +16,7 @@ typedef struct {
 } sz_part;
 
 /* Writes the parts one after another. kept: the descriptor of what parts without data are copied from, not
- * used if there are none; relay: what copies them, if somebody is to help with that, or NULL; pause: between
+ * used if there are none; relay: what copies them, if a helper may join, or NULL; pause: between
  * pieces of some MiB, or NULL. SZ_OK, or SZ_IO with errno: ECANCELED if a pause has ended it.
  *
  * holes: whether the file system keeps no data of what was never written. Then the file is only made as

@@ -3,7 +3,7 @@
  *
  * Links are removed, never followed. In each directory what is being written (draft.h) is waited for and
  * removed first, then the other files, then the directories: without its metadata document a node is gone
- * at once, so nobody reads one that lacks half its chunks. What others write meanwhile may stay. */
+ * at once, so no reader finds one that lacks half its chunks. What others write meanwhile may stay. */
 #ifndef SZ_TREE_H
 #define SZ_TREE_H
 #include <stddef.h>

@@ -1,7 +1,7 @@
 """One piece of work for several threads: the caller, who is always one of them, and helpers of a pool.
 
-Whoever lends memory to helpers must not leave before they have ended, whatever is raised and however often. So this is
-compiled, and waiting goes on through interrupts: the first of them is raised when the last helper has ended.
+A caller that lends memory to helpers must not leave before they have ended, whatever is raised and however often. So
+this is compiled, and waiting goes on through interrupts: the first of them is raised when the last helper has ended.
 """
 
 from collections import deque

@@ -1,6 +1,6 @@
 """Threads, as the rest of the package uses them; it and the compiled modules below it are all that starts any.
 
-The rule that rules out deadlocks: whoever waits, works. The caller of `drain` or `run` is always one of the workers,
+To avoid deadlock, a thread that waits also works. The caller of `drain` or `run` is always one of the workers,
 so the work gets done even if no pool thread ever comes to help; what it then waits for are calls that run, never calls
 still queued. A `submit` inside a pool runs at once, so that a pool thread never waits for a queued call either.
 

@@ -137,7 +137,7 @@ cdef class Job:
         cdef Py_ssize_t index[MAX_NDIM]
         cdef Py_ssize_t i
         cdef int status
-        # Who works within a gate takes contexts when he is let in; those of others must not wait with him for a store.
+        # Within a gate a thread takes contexts when it is let in; others need them while it waits for a store.
         cdef Worker *worker = worker_acquire() if self.gate is None else worker_new()
         worker.streamed, worker.ended = self.streamed, &self.failed
         with nogil:
