@@ -27,6 +27,7 @@ from simplezarr.metadata.chunk_shapes import as_lengths
 from simplezarr.metadata.grids import Rectilinear
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.runtime import executor
+from simplezarr.runtime.runs import runs
 from simplezarr.transfer.values import as_array, source_of
 
 __all__ = ["append", "resize"]
@@ -225,8 +226,9 @@ def _clear_edge(array: Any, index: Index, low: Shape) -> None:
 
 
 def _is_all(values: np.ndarray, fill: np.ndarray) -> bool:
-    """Whether all elements are the fill value, bit for bit."""
+    """Return whether all elements are the fill value, bit for bit."""
     if values.dtype.hasobject:
         return False  # not known; it is written then
     elements = np.ascontiguousarray(values).reshape(-1).view(np.uint8).reshape(-1, fill.itemsize)
-    return bool((elements == np.frombuffer(fill.tobytes(), np.uint8)).all())
+    one = np.frombuffer(fill.tobytes(), np.uint8)
+    return all(bool((elements[index] == one).all()) for index in runs(elements.shape))
