@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import python
+from tests.support.helpers import python
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "simplezarr"
@@ -138,6 +138,20 @@ def test_every_folder_is_a_package():
     assert all((path.parent / "__init__.py").exists() for path in MODULES)
 
 
+#: Folders of tests that mirror no folder of the package: other software, a reader of our own, attacks, what tests use.
+TESTS_ALONE = {"peers", "oracle", "fuzz", "support"}
+
+
+def test_the_folders_of_tests_are_those_of_the_package():
+    """What tests `a/b.py`? `tests/a/`, and `tests/a/test_b.py` if one file does."""
+    tests = ROOT / "tests"
+    for path in sorted(tests.rglob("test_*.py")):
+        place = path.parent.relative_to(tests)
+        alone = place.parts and place.parts[0] in TESTS_ALONE
+        assert alone or (PACKAGE / place).is_dir(), f"{path}: the package has no folder {place}"
+        assert (path.parent / "__init__.py").exists(), f"{path.parent}: without __init__.py its tests can't be imported"
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_threads_live_in_one_module(path):
     if path.parent.name != "runtime" and path != PACKAGE / "__init__.py":
@@ -220,7 +234,7 @@ print(a[...].tolist(), a.read_future().result(10).tolist(), "asyncio" in sys.mod
 
 
 @pytest.mark.parametrize(
-    "path", CODE + C_SOURCES + sources("csrc/tests/*.c", "tests/*.py"), ids=lambda path: str(path.relative_to(ROOT))
+    "path", CODE + C_SOURCES + sources("csrc/tests/*.c", "tests/**/*.py"), ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_files_are_short(path):
     name = path.relative_to(ROOT).as_posix()

@@ -203,7 +203,7 @@ static void test_long_names(void) {
   CHECK(sz_draft_open(&draft) == SZ_OK);
   char cut[400] = "long/a";
   for (int i = 0; i < 66; i++) strcat(cut, "\xe2\x82\xac");
-  strcat(cut, ".62a1f2a7e64aca8c.partial"); /* tests/test_local_store.py has the same */
+  strcat(cut, ".62a1f2a7e64aca8c.partial"); /* tests/stores/test_local.py has the same */
   CHECK(exists(cut));
   CHECK(sz_draft_publish(&draft, NULL, 0) == SZ_OK && count_entries("long") == 1);
   check_content(name, "", 0);
