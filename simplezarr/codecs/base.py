@@ -25,7 +25,7 @@ from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.schema.extensions import as_json
 
 if TYPE_CHECKING:
-    from simplezarr.engine.kernels.compressors import Kernel
+    from simplezarr.engine.kernels.compressors import CompiledCodec
 
 __all__ = [
     "ArrayArrayCodec",
@@ -135,8 +135,8 @@ class Codec:
         return {"name": self.name, "configuration": configuration} if configuration else {"name": self.name}
 
     @property
-    def kernel(self) -> "Kernel | None":
-        """The compiled kernel that encodes and decodes, if there is one."""
+    def compiled(self) -> "CompiledCodec | None":
+        """The compiled codec that encodes and decodes, None for a codec in plain Python."""
         return None
 
     @property
@@ -227,19 +227,19 @@ class BoundedCodec(BytesBytesCodec):
 
 
 class NativeCodec(BoundedCodec):
-    """A bytes -> bytes codec whose work is done by its `kernel`."""
+    """A bytes -> bytes codec whose work is done by its `compiled` codec."""
 
     __slots__ = ()
 
     @property
-    def kernel(self) -> "Kernel":
-        raise NotImplementedError(f"codec {self.name} has no kernel")
+    def compiled(self) -> "CompiledCodec":
+        raise NotImplementedError(f"codec {self.name} has no compiled codec")
 
     def encode(self, data: Data) -> bytes:
-        return self.kernel.encode(data)
+        return self.compiled.encode(data)
 
     def decode(self, data: Data, limit: int | None = None) -> bytes:
-        return self.kernel.decode(data, limit)
+        return self.compiled.decode(data, limit)
 
 
 Chain = tuple[tuple[ArrayArrayCodec, ...], ArrayBytesCodec, tuple[BytesBytesCodec, ...]]

@@ -14,7 +14,7 @@ from simplezarr.schema.extensions import check_choice, check_integer
 from simplezarr.schema.leniency import tolerate
 
 if TYPE_CHECKING:
-    from simplezarr.engine.kernels.compressors import Kernel
+    from simplezarr.engine.kernels.compressors import CompiledCodec
 
 __all__ = ["Blosc"]
 
@@ -88,8 +88,8 @@ class Blosc(NativeCodec):
         return self.cname == "snappy"
 
     @property
-    def kernel(self) -> "Kernel":
+    def compiled(self) -> "CompiledCodec":
         from simplezarr.engine.kernels import compressors
 
         typesize = self.typesize if self.typesize is not None and self.typesize <= _MAX_TYPESIZE else 1
-        return compressors.blosc_kernel(self.cname, self.clevel, self.shuffle, typesize, self.blocksize)
+        return compressors.blosc_codec(self.cname, self.clevel, self.shuffle, typesize, self.blocksize)

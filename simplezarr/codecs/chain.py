@@ -32,7 +32,7 @@ def bind(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> P
     native = (
         all(type(codec) is Transpose for codec in array_array)
         and (type(array_bytes) is Sharding or (type(array_bytes) is Bytes and has_transform(array_bytes, specs[-1])))
-        and all(codec.kernel is not None for codec in bytes_bytes)
+        and all(codec.compiled is not None for codec in bytes_bytes)
     )
     limits, most = size_limits(array_bytes, bytes_bytes, specs[-1])
     fill = spec.fill
@@ -51,7 +51,7 @@ def bind(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> P
         0 if shard else transform(array_bytes, spec),
         fill,
         most if encoded is None else encoded,
-        kernels=tuple([codec.kernel for codec in reversed(bytes_bytes)]),
+        kernels=tuple([codec.compiled for codec in reversed(bytes_bytes)]),
         limits=limits,
         **shard,
     )

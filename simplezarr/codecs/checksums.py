@@ -20,7 +20,7 @@ from simplezarr.codecs.registry import register_codec
 from simplezarr.schema.extensions import check_choice, check_integer
 
 if TYPE_CHECKING:
-    from simplezarr.engine.kernels.compressors import Kernel
+    from simplezarr.engine.kernels.compressors import CompiledCodec
 
 __all__ = ["Adler32", "Checksum", "Crc32", "Fletcher32", "JenkinsLookup3"]
 
@@ -119,10 +119,10 @@ class Fletcher32(NativeCodec):
         return None if nbytes is None else nbytes + _CHECKSUM_SIZE
 
     @property
-    def kernel(self) -> "Kernel":
+    def compiled(self) -> "CompiledCodec":
         from simplezarr.engine.kernels import numcodecs
 
-        return numcodecs.fletcher32_kernel()
+        return numcodecs.fletcher32_codec()
 
 
 @register_codec

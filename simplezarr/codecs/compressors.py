@@ -18,7 +18,7 @@ from simplezarr.errors import MetadataError
 from simplezarr.schema.extensions import check_integer, show
 
 if TYPE_CHECKING:
-    from simplezarr.engine.kernels.compressors import Kernel
+    from simplezarr.engine.kernels.compressors import CompiledCodec
 
 __all__ = ["Bz2", "Lz4", "Lzma", "Zlib"]
 
@@ -46,10 +46,10 @@ class Zlib(NativeCodec):
         check_integer(self.level, -1, 9, "level")
 
     @property
-    def kernel(self) -> "Kernel":
+    def compiled(self) -> "CompiledCodec":
         from simplezarr.engine.kernels import deflate
 
-        return deflate.zlib_kernel(self.level)
+        return deflate.zlib_codec(self.level)
 
 
 @register_codec
@@ -197,7 +197,7 @@ class Lz4(NativeCodec):
             raise MetadataError(f"chunks of {nbytes} bytes; lz4 takes at most {_LZ4_MAX_NBYTES}, choose smaller chunks")
 
     @property
-    def kernel(self) -> "Kernel":
+    def compiled(self) -> "CompiledCodec":
         from simplezarr.engine.kernels import numcodecs
 
-        return numcodecs.lz4_kernel(self.acceleration)
+        return numcodecs.lz4_codec(self.acceleration)

@@ -11,7 +11,7 @@ from simplezarr.codecs.base import NativeCodec
 from simplezarr.codecs.registry import register_codec
 
 if TYPE_CHECKING:
-    from simplezarr.engine.kernels.compressors import Kernel
+    from simplezarr.engine.kernels.compressors import CompiledCodec
 
 __all__ = ["Crc32c"]
 
@@ -30,7 +30,7 @@ class Crc32c(NativeCodec):
         return None if nbytes is None else nbytes + _CHECKSUM_SIZE
 
     @property
-    def kernel(self) -> "Kernel":
+    def compiled(self) -> "CompiledCodec":
         from simplezarr.engine.kernels import compressors
 
-        return compressors.crc32c_kernel()
+        return compressors.crc32c_codec()

@@ -12,7 +12,7 @@ from simplezarr.codecs.registry import register_codec
 from simplezarr.schema.extensions import check_integer
 
 if TYPE_CHECKING:
-    from simplezarr.engine.kernels.compressors import Kernel
+    from simplezarr.engine.kernels.compressors import CompiledCodec
 
 __all__ = ["Gzip"]
 
@@ -33,7 +33,7 @@ class Gzip(NativeCodec):
         check_integer(self.level, self.lowest, 9, "level")
 
     @property
-    def kernel(self) -> "Kernel":
+    def compiled(self) -> "CompiledCodec":
         from simplezarr.engine.kernels import deflate
 
-        return deflate.gzip_kernel(self.level)
+        return deflate.gzip_codec(self.level)

@@ -16,7 +16,7 @@ from simplezarr.schema.extensions import check_choice
 
 if TYPE_CHECKING:
     from simplezarr.codecs.base import Data
-    from simplezarr.engine.kernels.compressors import Kernel
+    from simplezarr.engine.kernels.compressors import CompiledCodec
 
 __all__ = ["NumcodecsBlosc", "NumcodecsCrc32c", "NumcodecsGzip", "NumcodecsZstd"]
 
@@ -76,14 +76,14 @@ class NumcodecsCrc32c(Checksum):
         check_choice(self.location, ("start", "end"), "location")
 
     @property
-    def kernel(self) -> "Kernel | None":
+    def compiled(self) -> "CompiledCodec | None":
         return None if self.first else _crc32c()
 
     def checksum(self, data: "Data") -> int:
         return int.from_bytes(_crc32c().encode(data)[-4:], "little")
 
 
-def _crc32c() -> "Kernel":
+def _crc32c() -> "CompiledCodec":
     from simplezarr.engine.kernels import compressors
 
-    return compressors.crc32c_kernel()
+    return compressors.crc32c_codec()

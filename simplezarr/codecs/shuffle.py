@@ -15,7 +15,7 @@ from simplezarr.codecs.registry import register_codec
 from simplezarr.schema.extensions import check_integer
 
 if TYPE_CHECKING:
-    from simplezarr.engine.kernels.compressors import Kernel
+    from simplezarr.engine.kernels.compressors import CompiledCodec
 
 __all__ = ["Shuffle"]
 
@@ -45,7 +45,7 @@ class Shuffle(NativeCodec):
         return nbytes
 
     @property
-    def kernel(self) -> "Kernel":
+    def compiled(self) -> "CompiledCodec":
         from simplezarr.engine.kernels import numcodecs
 
-        return numcodecs.shuffle_kernel(self.elementsize or 1)
+        return numcodecs.shuffle_codec(self.elementsize or 1)

@@ -12,7 +12,7 @@ from simplezarr.codecs.registry import register_codec
 from simplezarr.schema.extensions import check_flag, check_integer
 
 if TYPE_CHECKING:
-    from simplezarr.engine.kernels.compressors import Kernel
+    from simplezarr.engine.kernels.compressors import CompiledCodec
 
 __all__ = ["Zstd"]
 
@@ -36,7 +36,7 @@ class Zstd(NativeCodec):
         check_flag(self.checksum, "checksum")
 
     @property
-    def kernel(self) -> "Kernel":
+    def compiled(self) -> "CompiledCodec":
         from simplezarr.engine.kernels import compressors
 
-        return compressors.zstd_kernel(self.level, self.checksum)
+        return compressors.zstd_codec(self.level, self.checksum)

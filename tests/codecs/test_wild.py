@@ -343,7 +343,7 @@ def test_what_virtual_stores_of_hdf5_have_is_native(tmp_path):
     zarr.create_array(tmp_path / "a", shape=(20, 15), chunks=(8, 6), dtype="f4", compressors=chain)[...] = FLOATS
     arr = sz.open(tmp_path / "a")
     assert np.array_equal(arr[...], FLOATS)
-    assert all(item.kernel is not None for item in arr.metadata.codecs[1:])
+    assert all(item.compiled is not None for item in arr.metadata.codecs[1:])
 
 
 # ---------------------------------------------------------------- names

@@ -11,21 +11,21 @@ BLOSC = [
     for shuffle, typesize in (("noshuffle", 1), ("shuffle", 4), ("bitshuffle", 2), ("shuffle", 7))
 ]
 KERNELS = [
-    compressors.zstd_kernel(3),
-    compressors.zstd_kernel(1, True),
-    compressors.zstd_kernel(-5),
-    deflate.gzip_kernel(6),
-    deflate.gzip_kernel(0),
-    compressors.crc32c_kernel(),
-    deflate.zlib_kernel(1),
-    deflate.zlib_kernel(9),
-    numcodecs.lz4_kernel(1),
-    numcodecs.lz4_kernel(40),
-    numcodecs.shuffle_kernel(4),
-    numcodecs.shuffle_kernel(3),
-    numcodecs.shuffle_kernel(1000),
-    numcodecs.fletcher32_kernel(),
-    *(compressors.blosc_kernel(cname, 5, shuffle, typesize) for cname, shuffle, typesize in BLOSC),
+    compressors.zstd_codec(3),
+    compressors.zstd_codec(1, True),
+    compressors.zstd_codec(-5),
+    deflate.gzip_codec(6),
+    deflate.gzip_codec(0),
+    compressors.crc32c_codec(),
+    deflate.zlib_codec(1),
+    deflate.zlib_codec(9),
+    numcodecs.lz4_codec(1),
+    numcodecs.lz4_codec(40),
+    numcodecs.shuffle_codec(4),
+    numcodecs.shuffle_codec(3),
+    numcodecs.shuffle_codec(1000),
+    numcodecs.fletcher32_codec(),
+    *(compressors.blosc_codec(cname, 5, shuffle, typesize) for cname, shuffle, typesize in BLOSC),
 ]
 TEXTS = ["", "a", "zarr", "hé", "\0", "\U0010ffff", "ab" * 30]
 

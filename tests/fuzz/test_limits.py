@@ -96,7 +96,7 @@ def test_the_limit_of_elements_that_vary_in_size(monkeypatch):
                 arr[0]
 
 
-CHECKSUMS = [compressors.crc32c_kernel(), numcodecs.fletcher32_kernel()]
+CHECKSUMS = [compressors.crc32c_codec(), numcodecs.fletcher32_codec()]
 
 
 @pytest.mark.parametrize("kernel", CHECKSUMS, ids=lambda kernel: kernel.name)
@@ -109,7 +109,7 @@ def test_a_limit_is_one_for_checksums_too(kernel):
 
 
 def test_a_large_limit_takes_no_memory():
-    kernel = compressors.zstd_kernel()
+    kernel = compressors.zstd_codec()
     assert kernel.decode(kernel.encode(MIB * 40), 1 << 60) == MIB * 40
     with pytest.raises(ValueError, match=f"more than {(40 << 20) - 1} bytes"):
         kernel.decode(kernel.encode(MIB * 40), (40 << 20) - 1)

@@ -5,7 +5,7 @@ from typing import final
 
 import numpy as np
 
-from simplezarr.engine.kernels.compressors import Kernel
+from simplezarr.engine.kernels.compressors import CompiledCodec
 
 class CodecFailure(Exception):
     """A codec in plain Python could not decode a chunk; the cause is its own exception."""
@@ -32,7 +32,7 @@ class Pipeline:
         transform: int,
         fill: bytes,
         most: int,
-        kernels: tuple[Kernel, ...] = (),
+        kernels: tuple[CompiledCodec, ...] = (),
         limits: tuple[int, ...] = (),
         python: Callable[[bytes], np.ndarray] | None = None,
         inner: Pipeline | None = None,

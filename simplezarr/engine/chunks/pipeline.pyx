@@ -10,7 +10,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from cpython.pyport cimport PY_SSIZE_T_MAX
 
-from simplezarr.engine.kernels.compressors cimport Kernel
+from simplezarr.engine.kernels.compressors cimport CompiledCodec
 from simplezarr.engine.kernels.context cimport (
     PIECE_BYTES, SZ_NO_MEMORY, SZ_OK, Worker, pause, status_message, take_error, worker_release)
 
@@ -309,7 +309,7 @@ cdef class Pipeline:
         chain.nbytes = stride
         chain.nsteps = <int>len(kernels)
         for i in range(chain.nsteps):
-            chain.steps[i] = &(<Kernel>kernels[i]).step
+            chain.steps[i] = &(<CompiledCodec>kernels[i]).step
             chain.limits[i] = limits[i]
         chain.python = <PyObject *>python if python is not None else NULL
         if inner is not None:

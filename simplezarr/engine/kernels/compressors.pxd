@@ -37,7 +37,7 @@ cdef struct Step:
     int typesize
     int32_t blocksize
 
-cdef class Kernel:
+cdef class CompiledCodec:
     cdef Step step
     cdef bytes run(self, data, size_t limit, kernel_t kernel, bint may_fail)
 
@@ -50,7 +50,7 @@ cdef inline void put_little(char *dst, uint32_t value) noexcept nogil:
     for i in range(4):
         dst[i] = <char>(value >> 8 * i & 0xff)
 
-cdef Kernel new_kernel(const char *name, kernel_t decode, kernel_t encode, bound_t bound)
+cdef CompiledCodec new_codec(const char *name, kernel_t decode, kernel_t encode, bound_t bound)
 cdef bint zstd_open(Worker *worker, const char *src, size_t n, size_t size, sz_zstd_frame *frame) noexcept nogil
 cdef bint zstd_prefix(Worker *worker, const char *src, size_t n, size_t size, size_t wanted, char *dst) noexcept nogil
 cdef int zstd_decode_more(Worker *worker, sz_zstd_frame *frame) noexcept nogil

@@ -5,7 +5,7 @@ from typing import final
 from typing_extensions import Buffer
 
 @final
-class Kernel:
+class CompiledCodec:
     """A bytes -> bytes codec with its settings, made by one of the functions below."""
 
     @property
@@ -16,13 +16,13 @@ class Kernel:
     def encode(self, data: Buffer) -> bytes:
         """The encoded bytes."""
 
-def zstd_kernel(level: int = 0, checksum: bool = False) -> Kernel:
+def zstd_codec(level: int = 0, checksum: bool = False) -> CompiledCodec:
     """zstd (RFC 8878), level -131072 to 22, 0 for the library's default."""
 
-def blosc_kernel(
+def blosc_codec(
     cname: str = "zstd", clevel: int = 5, shuffle: str = "noshuffle", typesize: int = 1, blocksize: int = 0
-) -> Kernel:
+) -> CompiledCodec:
     """Blosc 1; cname blosclz, lz4, lz4hc, snappy (only read), zlib or zstd; clevel 0 to 9."""
 
-def crc32c_kernel() -> Kernel:
+def crc32c_codec() -> CompiledCodec:
     """CRC-32C (RFC 3720), 4 bytes little endian behind the data."""

@@ -206,13 +206,13 @@ cdef size_t crc32c_bound(const Step *step, size_t n) noexcept nogil:
     return n + 4
 
 
-# ---------------------------------------------------------------- kernels for Python
+# ---------------------------------------------------------------- codecs for Python
 
-cdef class Kernel:
+cdef class CompiledCodec:
     """A bytes -> bytes codec with its settings, made by one of the functions below.
 
-    >>> kernel = crc32c_kernel()
-    >>> kernel.encode(b"a").hex()
+    >>> codec = crc32c_codec()
+    >>> codec.encode(b"a").hex()
     '613043d0c1'
     """
 
@@ -275,37 +275,37 @@ cdef class Kernel:
         raise (MemoryError if status == SZ_NO_MEMORY else ValueError)(f"{self.name}: {status_message(status)}")
 
 
-cdef Kernel new_kernel(const char *name, kernel_t decode, kernel_t encode, bound_t bound):
-    cdef Kernel kernel = Kernel.__new__(Kernel)
-    kernel.step.name, kernel.step.bound = name, bound
-    kernel.step.decode, kernel.step.encode = decode, encode
-    return kernel
+cdef CompiledCodec new_codec(const char *name, kernel_t decode, kernel_t encode, bound_t bound):
+    cdef CompiledCodec codec = CompiledCodec.__new__(CompiledCodec)
+    codec.step.name, codec.step.bound = name, bound
+    codec.step.decode, codec.step.encode = decode, encode
+    return codec
 
 
-def zstd_kernel(int level=0, bint checksum=False) -> Kernel:
+def zstd_codec(int level=0, bint checksum=False) -> CompiledCodec:
     """zstd (RFC 8878), level -131072 to 22, 0 for the library's default."""
-    cdef Kernel kernel = new_kernel("zstd", zstd_decode, zstd_encode, zstd_bound)
-    kernel.step.level = level
-    kernel.step.checksum = checksum
-    kernel.step.in_order = True
-    return kernel
+    cdef CompiledCodec codec = new_codec("zstd", zstd_decode, zstd_encode, zstd_bound)
+    codec.step.level = level
+    codec.step.checksum = checksum
+    codec.step.in_order = True
+    return codec
 
 
-def blosc_kernel(str cname="zstd", int clevel=5, str shuffle="noshuffle", int typesize=1, int blocksize=0) -> Kernel:
+def blosc_codec(str cname="zstd", int clevel=5, str shuffle="noshuffle", int typesize=1, int blocksize=0) -> CompiledCodec:
     """Blosc 1; cname blosclz, lz4, lz4hc, snappy (only read), zlib or zstd; clevel 0 to 9."""
-    cdef Kernel kernel = new_kernel("blosc", blosc_decode, blosc_encode, blosc_bound)
-    kernel.step.in_blocks = True
-    kernel.step.compressor = {"blosclz": SZ_BLOSCLZ, "lz4": SZ_LZ4, "lz4hc": SZ_LZ4HC, "snappy": SZ_SNAPPY,
-                              "zlib": SZ_ZLIB, "zstd": SZ_ZSTD}[cname]
-    kernel.step.shuffle = {"noshuffle": SZ_NOSHUFFLE, "shuffle": SZ_SHUFFLE, "bitshuffle": SZ_BITSHUFFLE}[shuffle]
-    kernel.step.level = clevel
-    kernel.step.typesize = typesize
-    kernel.step.blocksize = blocksize
-    return kernel
+    cdef CompiledCodec codec = new_codec("blosc", blosc_decode, blosc_encode, blosc_bound)
+    codec.step.in_blocks = True
+    codec.step.compressor = {"blosclz": SZ_BLOSCLZ, "lz4": SZ_LZ4, "lz4hc": SZ_LZ4HC, "snappy": SZ_SNAPPY,
+                             "zlib": SZ_ZLIB, "zstd": SZ_ZSTD}[cname]
+    codec.step.shuffle = {"noshuffle": SZ_NOSHUFFLE, "shuffle": SZ_SHUFFLE, "bitshuffle": SZ_BITSHUFFLE}[shuffle]
+    codec.step.level = clevel
+    codec.step.typesize = typesize
+    codec.step.blocksize = blocksize
+    return codec
 
 
-def crc32c_kernel() -> Kernel:
+def crc32c_codec() -> CompiledCodec:
     """CRC-32C (RFC 3720), 4 bytes little endian behind the data."""
-    cdef Kernel kernel = new_kernel("crc32c", crc32c_decode, crc32c_encode, crc32c_bound)
-    kernel.step.trims = True
-    return kernel
+    cdef CompiledCodec codec = new_codec("crc32c", crc32c_decode, crc32c_encode, crc32c_bound)
+    codec.step.trims = True
+    return codec

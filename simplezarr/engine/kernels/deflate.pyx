@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from simplezarr.engine.kernels.compressors cimport Kernel, Step, new_kernel
+from simplezarr.engine.kernels.compressors cimport CompiledCodec, Step, new_codec
 from simplezarr.engine.kernels.context cimport (
     SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRAILING, SZ_TRUNCATED, Worker, add_discard, pause, zng_stream)
 
@@ -146,17 +146,17 @@ cdef size_t gzip_bound(const Step *step, size_t n) noexcept nogil:
 
 # ---------------------------------------------------------------- kernels for Python
 
-def gzip_kernel(int level=5) -> Kernel:
+def gzip_codec(int level=5) -> CompiledCodec:
     """gzip (RFC 1952), level 0 to 9."""
-    cdef Kernel kernel = new_kernel("gzip", gzip_decode, gzip_encode, gzip_bound)
-    kernel.step.level = level
-    kernel.step.window = GZIP_WINDOW
-    return kernel
+    cdef CompiledCodec codec = new_codec("gzip", gzip_decode, gzip_encode, gzip_bound)
+    codec.step.level = level
+    codec.step.window = GZIP_WINDOW
+    return codec
 
 
-def zlib_kernel(int level=1) -> Kernel:
+def zlib_codec(int level=1) -> CompiledCodec:
     """zlib (RFC 1950), level -1 to 9."""
-    cdef Kernel kernel = gzip_kernel(level)
-    kernel.step.name = "numcodecs.zlib"
-    kernel.step.window = ZLIB_WINDOW
-    return kernel
+    cdef CompiledCodec codec = gzip_codec(level)
+    codec.step.name = "numcodecs.zlib"
+    codec.step.window = ZLIB_WINDOW
+    return codec

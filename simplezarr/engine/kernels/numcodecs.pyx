@@ -3,7 +3,7 @@
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
-from simplezarr.engine.kernels.compressors cimport Kernel, Step, get_little, new_kernel, put_little
+from simplezarr.engine.kernels.compressors cimport CompiledCodec, Step, get_little, new_codec, put_little
 from simplezarr.engine.kernels.context cimport (
     PIECE_BYTES, SZ_CHECKSUM, SZ_CORRUPT, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, Worker, copy_bytes, pause)
 
@@ -137,26 +137,26 @@ cdef size_t fletcher32_bound(const Step *step, size_t n) noexcept nogil:
 
 # ---------------------------------------------------------------- kernels for Python
 
-def lz4_kernel(int acceleration=1) -> Kernel:
+def lz4_codec(int acceleration=1) -> CompiledCodec:
     """The number of bytes in four bytes, little endian, and one block of LZ4."""
-    cdef Kernel kernel = new_kernel("numcodecs.lz4", lz4_decode, lz4_encode, lz4_bound)
-    kernel.step.level = acceleration
-    return kernel
+    cdef CompiledCodec codec = new_codec("numcodecs.lz4", lz4_decode, lz4_encode, lz4_bound)
+    codec.step.level = acceleration
+    return codec
 
 
-def shuffle_kernel(int elementsize) -> Kernel:
+def shuffle_codec(int elementsize) -> CompiledCodec:
     """The bytes of elements of `elementsize` bytes, at least 1, by significance.
 
-    >>> shuffle_kernel(4).encode(bytes(range(8))).hex()
+    >>> shuffle_codec(4).encode(bytes(range(8))).hex()
     '0004010502060307'
     """
-    cdef Kernel kernel = new_kernel("numcodecs.shuffle", unshuffle, shuffle, shuffle_bound)
-    kernel.step.typesize = elementsize
-    return kernel
+    cdef CompiledCodec codec = new_codec("numcodecs.shuffle", unshuffle, shuffle, shuffle_bound)
+    codec.step.typesize = elementsize
+    return codec
 
 
-def fletcher32_kernel() -> Kernel:
+def fletcher32_codec() -> CompiledCodec:
     """Fletcher's checksum as in HDF5, 4 bytes little endian behind the data."""
-    cdef Kernel kernel = new_kernel("numcodecs.fletcher32", fletcher32_decode, fletcher32_encode, fletcher32_bound)
-    kernel.step.trims = True
-    return kernel
+    cdef CompiledCodec codec = new_codec("numcodecs.fletcher32", fletcher32_decode, fletcher32_encode, fletcher32_bound)
+    codec.step.trims = True
+    return codec
