@@ -1,4 +1,5 @@
-/* What a kernel answers: 0, or one of these. simplezarr/engine/kernels/compressors.pyx turns them into sentences. */
+/* What a kernel answers: 0, or one of these. simplezarr/engine/kernels/compressors.pyx turns them into
+ * sentences. */
 #ifndef SZ_STATUS_H
 #define SZ_STATUS_H
 

@@ -7,8 +7,8 @@
 
 enum { LINE = 64 }; /* bytes of a line of cache */
 
-/* A box reduced to what its loops need: axes in the order of the destination's memory, positive steps there, and the
- * innermost bytes that are contiguous on both sides taken together as one piece. */
+/* A box reduced to what its loops need: axes in the order of the destination's memory, positive steps there,
+ * and the innermost bytes that are contiguous on both sides taken together as one piece. */
 typedef struct {
   int ndim;
   ptrdiff_t shape[SZ_MAX_NDIM], dstep[SZ_MAX_NDIM], sstep[SZ_MAX_NDIM];
@@ -70,8 +70,8 @@ static int reduce(box *b, int ndim, const ptrdiff_t *shape, const ptrdiff_t *dst
   return 1;
 }
 
-/* The axis along which src is densest, where that is not the innermost one and a tile pays: pieces shorter than a
- * line of cache, several of them in one line. Else -1. */
+/* The axis along which src is densest, where that is not the innermost one and a tile pays: pieces shorter
+ * than a line of cache, several of them in one line. Else -1. */
 static int find_tile_axis(const box *b) {
   if (b->ndim < 2 || b->length >= LINE) return -1;
   const int inner = b->ndim - 1;

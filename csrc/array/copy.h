@@ -16,10 +16,11 @@ enum {
   SZ_STREAMED = 16 /* or-ed to one of these: dst outgrows the caches, so its lines may be written past them */
 };
 
-/* Copies the elements of a box of `shape` from src to dst. Strides are in bytes and may be negative or zero (src only);
- * src and dst don't overlap, or are the same box with the same strides (an in-place SZ_SWAPn or SZ_TRUTH).
- * Axes of length 1 are dropped and axes that are contiguous on both sides are merged before the loop starts;
- * pointers and strides need no alignment. A zero in shape copies nothing. ndim 0 copies one element. */
+/* Copies the elements of a box of `shape` from src to dst. Strides are in bytes and may be negative or zero
+ * (src only); src and dst don't overlap, or are the same box with the same strides (an in-place SZ_SWAPn or
+ * SZ_TRUTH). Axes of length 1 are dropped and axes that are contiguous on both sides are merged before the
+ * loop starts; pointers and strides need no alignment. A zero in shape copies nothing. ndim 0 copies one
+ * element. */
 void sz_copy(int ndim, const ptrdiff_t *shape, char *dst, const ptrdiff_t *dst_strides, const char *src,
              const ptrdiff_t *src_strides, size_t itemsize, int transform);
 
@@ -28,12 +29,12 @@ void sz_fill(int ndim, const ptrdiff_t *shape, char *dst, const ptrdiff_t *dst_s
              size_t itemsize);
 
 /* A part of a chunk, placed. The chunk has `chunk_shape` in C order; src holds its elements number first to
- * first + n - 1 (linear, C order). The selection takes start[d] + k * step[d], 0 <= k < count[d], step >= 1, from
- * axis d, and element (k0, k1, …) of the selection belongs at dst + sum k_d * dst_strides[d].
- * Copies those elements of the selection that lie in src. Calling it for consecutive runs that cover the chunk
+ * first + n - 1 (linear, C order). The selection takes start[d] + k * step[d], 0 <= k < count[d], step >= 1,
+ * from axis d, and element (k0, k1, …) of the selection belongs at dst + sum k_d * dst_strides[d]. Copies
+ * those elements of the selection that lie in src. Calling it for consecutive runs that cover the chunk
  * places the whole selection: this is how a chunk is decoded in cache-sized pieces. */
 void sz_copy_run(int ndim, const ptrdiff_t *chunk_shape, const ptrdiff_t *start, const ptrdiff_t *step,
-                 const ptrdiff_t *count, char *dst, const ptrdiff_t *dst_strides, ptrdiff_t first, ptrdiff_t n,
-                 const char *src, size_t itemsize, int transform);
+                 const ptrdiff_t *count, char *dst, const ptrdiff_t *dst_strides, ptrdiff_t first,
+                 ptrdiff_t n, const char *src, size_t itemsize, int transform);
 
 #endif

@@ -1,5 +1,5 @@
-/* Private to copy.c: many pieces of equal length, copied over two strided axes. A piece is a run of bytes that is
- * contiguous on both sides: one element, or a whole row of them. */
+/* Private to copy.c: many pieces of equal length, copied over two strided axes. A piece is a run of bytes
+ * that is contiguous on both sides: one element, or a whole row of them. */
 #ifndef SZ_COPY_PIECES_H
 #define SZ_COPY_PIECES_H
 #include <stddef.h>
@@ -16,30 +16,31 @@ typedef struct {
   size_t length;
 } sz_pieces;
 
-/* Visits every piece of the plane p as d and s, with the steps of p or with steps known to the compiler. The fields are
- * copied first: a store through a char pointer could otherwise change them, and they would be read again every time. */
+/* Visits every piece of the plane p as d and s, with the steps of p or with steps known to the compiler. The
+ * fields are copied first: a store through a char pointer could otherwise change them, and they would be read
+ * again every time. */
 #define SZ_EACH_PIECE(p, dst, src, ...) SZ_EACH_STEP(p, dst, src, (p)->dstep, (p)->sstep, __VA_ARGS__)
-#define SZ_EACH_STEP(p, dst, src, to, from, ...)                                                      \
-  do {                                                                                                \
-    const ptrdiff_t rows_ = (p)->rows, drow_ = (p)->drow, srow_ = (p)->srow;                          \
-    const ptrdiff_t count_ = (p)->count, dstep_ = to, sstep_ = from;                                  \
-    for (ptrdiff_t row_ = 0; row_ < rows_; row_++) {                                                  \
-      for (ptrdiff_t i_ = 0; i_ < count_; i_++) {                                                     \
-        char *const d = (dst) + row_ * drow_ + i_ * dstep_;                                           \
-        const char *const s = (src) + row_ * srow_ + i_ * sstep_;                                     \
-        __VA_ARGS__                                                                                   \
-      }                                                                                               \
-    }                                                                                                 \
+#define SZ_EACH_STEP(p, dst, src, to, from, ...)                             \
+  do {                                                                       \
+    const ptrdiff_t rows_ = (p)->rows, drow_ = (p)->drow, srow_ = (p)->srow; \
+    const ptrdiff_t count_ = (p)->count, dstep_ = to, sstep_ = from;         \
+    for (ptrdiff_t row_ = 0; row_ < rows_; row_++) {                         \
+      for (ptrdiff_t i_ = 0; i_ < count_; i_++) {                            \
+        char *const d = (dst) + row_ * drow_ + i_ * dstep_;                  \
+        const char *const s = (src) + row_ * srow_ + i_ * sstep_;            \
+        __VA_ARGS__                                                          \
+      }                                                                      \
+    }                                                                        \
   } while (0)
 
-/* Pieces of exactly W bytes, and of W to 2 W: there the second load and store overlap the first. Fixed sizes become
- * plain moves, where a call of memcpy would cost more than the bytes do. Every second element and every one backwards
- * are common enough to have loops with fixed steps, which compilers vectorise. */
-#define SZ_DEFINE_PIECES(W)                                                                           \
-  static void sz_pieces_##W(const sz_pieces *p, char *dst, const char *src) {                         \
+/* Pieces of exactly W bytes, and of W to 2 W: there the second load and store overlap the first. Fixed sizes
+ * become plain moves, where a call of memcpy would cost more than the bytes do. Every second element and
+ * every one backwards are common enough to have loops with fixed steps, which compilers vectorise. */
+#define SZ_DEFINE_PIECES(W)                                                                            \
+  static void sz_pieces_##W(const sz_pieces *p, char *dst, const char *src) {                          \
     if (p->dstep == W && p->sstep == 2 * W) SZ_EACH_STEP(p, dst, src, W, 2 * W, { memcpy(d, s, W); }); \
-    else if (p->dstep == W && p->sstep == -W) SZ_EACH_STEP(p, dst, src, W, -W, { memcpy(d, s, W); }); \
-    else SZ_EACH_PIECE(p, dst, src, { memcpy(d, s, W); });                                            \
+    else if (p->dstep == W && p->sstep == -W) SZ_EACH_STEP(p, dst, src, W, -W, { memcpy(d, s, W); });  \
+    else SZ_EACH_PIECE(p, dst, src, { memcpy(d, s, W); });                                             \
   }
 SZ_DEFINE_PIECES(1)
 SZ_DEFINE_PIECES(2)
@@ -47,16 +48,16 @@ SZ_DEFINE_PIECES(4)
 SZ_DEFINE_PIECES(8)
 SZ_DEFINE_PIECES(16)
 
-#define SZ_DEFINE_PIECES_FROM(W)                                                                      \
-  static void sz_pieces_from_##W(const sz_pieces *p, char *dst, const char *src) {                    \
-    const size_t tail = p->length - W;                                                                \
-    SZ_EACH_PIECE(p, dst, src, {                                                                      \
-      char first[W], last[W];                                                                         \
-      memcpy(first, s, W);                                                                            \
-      memcpy(last, s + tail, W);                                                                      \
-      memcpy(d, first, W);                                                                            \
-      memcpy(d + tail, last, W);                                                                      \
-    });                                                                                               \
+#define SZ_DEFINE_PIECES_FROM(W)                                                   \
+  static void sz_pieces_from_##W(const sz_pieces *p, char *dst, const char *src) { \
+    const size_t tail = p->length - W;                                             \
+    SZ_EACH_PIECE(p, dst, src, {                                                   \
+      char first[W], last[W];                                                      \
+      memcpy(first, s, W);                                                         \
+      memcpy(last, s + tail, W);                                                   \
+      memcpy(d, first, W);                                                         \
+      memcpy(d + tail, last, W);                                                   \
+    });                                                                            \
   }
 SZ_DEFINE_PIECES_FROM(2)
 SZ_DEFINE_PIECES_FROM(4)
@@ -101,38 +102,38 @@ static inline uint64_t sz_swapped_64(uint64_t x) {
 static inline uint8_t sz_truth_8(uint8_t x) { return x != 0; }
 
 #if SZ_VECTORS
-#define SZ_WHOLE_VECTORS(NAME, N)                                                                     \
-  for (; n - at >= N * sizeof(sz_vector); at += N * sizeof(sz_vector)) {                              \
-    sz_vector v[N];                                                                                   \
-    SZ_UNROLLED                                                                                       \
-    for (int i = 0; i < N; i++) memcpy(&v[i], src + at + 16 * i, 16);                                 \
-    SZ_UNROLLED                                                                                       \
-    for (int i = 0; i < N; i++) v[i] = sz_vector_##NAME(v[i]);                                        \
-    SZ_UNROLLED                                                                                       \
-    for (int i = 0; i < N; i++) memcpy(dst + at + 16 * i, &v[i], 16);                                 \
+#define SZ_WHOLE_VECTORS(NAME, N)                                        \
+  for (; n - at >= N * sizeof(sz_vector); at += N * sizeof(sz_vector)) { \
+    sz_vector v[N];                                                      \
+    SZ_UNROLLED                                                          \
+    for (int i = 0; i < N; i++) memcpy(&v[i], src + at + 16 * i, 16);    \
+    SZ_UNROLLED                                                          \
+    for (int i = 0; i < N; i++) v[i] = sz_vector_##NAME(v[i]);           \
+    SZ_UNROLLED                                                          \
+    for (int i = 0; i < N; i++) memcpy(dst + at + 16 * i, &v[i], 16);    \
   }
 #else
 #define SZ_WHOLE_VECTORS(NAME, N)
 #endif
 
 /* One piece of n bytes, and many of them; those of one unit (single elements) without an inner loop. */
-#define SZ_DEFINE_TRANSFORM(NAME, TYPE, FUNCTION)                                                     \
-  static inline void sz_unit_##NAME(char *dst, const char *src) {                                     \
-    TYPE unit;                                                                                        \
-    memcpy(&unit, src, sizeof unit);                                                                  \
-    unit = FUNCTION(unit);                                                                            \
-    memcpy(dst, &unit, sizeof unit);                                                                  \
-  }                                                                                                   \
-  static inline void sz_run_##NAME(char *dst, const char *src, size_t n) {                            \
-    size_t at = 0;                                                                                    \
-    SZ_WHOLE_VECTORS(NAME, 4)                                                                         \
-    SZ_WHOLE_VECTORS(NAME, 1)                                                                         \
-    for (; at < n; at += sizeof(TYPE)) sz_unit_##NAME(dst + at, src + at);                            \
-  }                                                                                                   \
-  static void sz_pieces_##NAME(const sz_pieces *p, char *dst, const char *src) {                      \
-    const size_t length = p->length;                                                                  \
-    if (length == sizeof(TYPE)) SZ_EACH_PIECE(p, dst, src, { sz_unit_##NAME(d, s); });                \
-    else SZ_EACH_PIECE(p, dst, src, { sz_run_##NAME(d, s, length); });                                \
+#define SZ_DEFINE_TRANSFORM(NAME, TYPE, FUNCTION)                                      \
+  static inline void sz_unit_##NAME(char *dst, const char *src) {                      \
+    TYPE unit;                                                                         \
+    memcpy(&unit, src, sizeof unit);                                                   \
+    unit = FUNCTION(unit);                                                             \
+    memcpy(dst, &unit, sizeof unit);                                                   \
+  }                                                                                    \
+  static inline void sz_run_##NAME(char *dst, const char *src, size_t n) {             \
+    size_t at = 0;                                                                     \
+    SZ_WHOLE_VECTORS(NAME, 4)                                                          \
+    SZ_WHOLE_VECTORS(NAME, 1)                                                          \
+    for (; at < n; at += sizeof(TYPE)) sz_unit_##NAME(dst + at, src + at);             \
+  }                                                                                    \
+  static void sz_pieces_##NAME(const sz_pieces *p, char *dst, const char *src) {       \
+    const size_t length = p->length;                                                   \
+    if (length == sizeof(TYPE)) SZ_EACH_PIECE(p, dst, src, { sz_unit_##NAME(d, s); }); \
+    else SZ_EACH_PIECE(p, dst, src, { sz_run_##NAME(d, s, length); });                 \
   }
 SZ_DEFINE_TRANSFORM(truth, uint8_t, sz_truth_8)
 SZ_DEFINE_TRANSFORM(swap_2, uint16_t, sz_swapped_16)
@@ -155,7 +156,8 @@ static void sz_pieces_changed_streamed(const sz_pieces *p, char *dst, const char
   });
 }
 
-/* Lines of cache that are written whole. Parts of them cost more on the way past the caches than through them. */
+/* Lines of cache that are written whole. Parts of them cost more on the way past the caches than through
+ * them. */
 static int sz_is_lines(const sz_pieces *p, const char *dst) {
   enum { LINE = 64 };
   return (((uintptr_t)dst | (uintptr_t)p->drow | (uintptr_t)p->dstep | p->length) & (LINE - 1)) == 0;

@@ -1,6 +1,7 @@
 #include "array/copy.h"
 
-/* What stays the same while a run of a chunk is placed. `inner[d]` counts the elements of one step along axis d. */
+/* What stays the same while a run of a chunk is placed. `inner[d]` counts the elements of one step along axis
+ * d. */
 typedef struct {
   int ndim;
   const ptrdiff_t *start, *step, *count, *dst_strides;
@@ -16,8 +17,10 @@ static ptrdiff_t selected_below(const placement *p, int d, ptrdiff_t end) {
   return k < p->count[d] ? k : p->count[d];
 }
 
-/* The coordinates [begin, end) of axis d, with all of the axes inside it. src is where coordinate `begin` starts. */
-static void place_whole(const placement *p, int d, ptrdiff_t begin, ptrdiff_t end, char *dst, const char *src) {
+/* The coordinates [begin, end) of axis d, with all of the axes inside it. src is where coordinate `begin`
+ * starts. */
+static void place_whole(const placement *p, int d, ptrdiff_t begin, ptrdiff_t end, char *dst,
+                        const char *src) {
   const ptrdiff_t first = selected_below(p, d, begin), last = selected_below(p, d, end);
   if (first >= last) return;
   ptrdiff_t shape[SZ_MAX_NDIM];
@@ -27,8 +30,8 @@ static void place_whole(const placement *p, int d, ptrdiff_t begin, ptrdiff_t en
     shape[i] = p->count[i];
     src += p->start[i] * p->inner[i] * (ptrdiff_t)p->itemsize;
   }
-  sz_copy(p->ndim - d, shape + d, dst + first * p->dst_strides[d], p->dst_strides + d, src, p->src_strides + d,
-          p->itemsize, p->transform);
+  sz_copy(p->ndim - d, shape + d, dst + first * p->dst_strides[d], p->dst_strides + d, src,
+          p->src_strides + d, p->itemsize, p->transform);
 }
 
 static void place(const placement *p, int d, ptrdiff_t begin, ptrdiff_t end, char *dst, const char *src);
@@ -37,7 +40,8 @@ static void place(const placement *p, int d, ptrdiff_t begin, ptrdiff_t end, cha
 static void place_partial(const placement *p, int d, ptrdiff_t at, ptrdiff_t begin, ptrdiff_t end, char *dst,
                           const char *src) {
   const ptrdiff_t k = selected_below(p, d, at);
-  if (begin < end && k < selected_below(p, d, at + 1)) place(p, d + 1, begin, end, dst + k * p->dst_strides[d], src);
+  if (begin < end && k < selected_below(p, d, at + 1))
+    place(p, d + 1, begin, end, dst + k * p->dst_strides[d], src);
 }
 
 /* Elements begin to end - 1 of the axes from d on: a partial row, whole rows as one box, a partial row. */
@@ -59,15 +63,20 @@ static void place(const placement *p, int d, ptrdiff_t begin, ptrdiff_t end, cha
 }
 
 void sz_copy_run(int ndim, const ptrdiff_t *chunk_shape, const ptrdiff_t *start, const ptrdiff_t *step,
-                 const ptrdiff_t *count, char *dst, const ptrdiff_t *dst_strides, ptrdiff_t first, ptrdiff_t n,
-                 const char *src, size_t itemsize, int transform) {
+                 const ptrdiff_t *count, char *dst, const ptrdiff_t *dst_strides, ptrdiff_t first,
+                 ptrdiff_t n, const char *src, size_t itemsize, int transform) {
   if (n <= 0) return;
   if (ndim == 0) {
     sz_copy(0, count, dst, dst_strides, src, dst_strides, itemsize, transform);
     return;
   }
-  placement p = {.ndim = ndim, .start = start, .step = step, .count = count,
-                 .dst_strides = dst_strides, .itemsize = itemsize, .transform = transform};
+  placement p = {.ndim = ndim,
+                 .start = start,
+                 .step = step,
+                 .count = count,
+                 .dst_strides = dst_strides,
+                 .itemsize = itemsize,
+                 .transform = transform};
   ptrdiff_t inner = 1;
   for (int d = ndim - 1; d >= 0; d--) {
     if (chunk_shape[d] <= 0 || count[d] <= 0) return;

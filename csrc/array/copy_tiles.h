@@ -1,5 +1,6 @@
-/* Private to copy.c: a plane whose elements are dense along one axis in src and along the other in dst, as a transposed
- * chunk's are. It is walked in tiles, so that a line of cache that was touched is used up before it is evicted. */
+/* Private to copy.c: a plane whose elements are dense along one axis in src and along the other in dst, as a
+ * transposed chunk's are. It is walked in tiles, so that a line of cache that was touched is used up before
+ * it is evicted. */
 #ifndef SZ_COPY_TILES_H
 #define SZ_COPY_TILES_H
 #include "array/copy_pieces.h"
@@ -33,7 +34,8 @@ static sz_tiling sz_choose_tiling(const sz_pieces *plane, int transform) {
   return t;
 }
 
-/* Columns `first` to `end` - 1 of a tile are asked for early: their lines are far apart, so no processor foresees them. */
+/* Columns `first` to `end` - 1 of a tile are asked for early: their lines are far apart, so no processor
+ * foresees them. */
 static void sz_prefetch_columns(const sz_pieces *tile, const char *src, ptrdiff_t first, ptrdiff_t end) {
   const char *from = src + first * tile->sstep;
   for (ptrdiff_t i = end < tile->count ? end - first : tile->count - first; i > 0; i--, from += tile->sstep) {
@@ -42,9 +44,9 @@ static void sz_prefetch_columns(const sz_pieces *tile, const char *src, ptrdiff_
   }
 }
 
-/* Reads whole lines of src into a buffer, transposed, and writes whole lines of dst from there: neither side is touched
- * twice, whatever the strides (powers of two would make the lines of a tile evict each other). While it writes, it asks
- * for the lines of the tile that comes next. */
+/* Reads whole lines of src into a buffer, transposed, and writes whole lines of dst from there: neither side
+ * is touched twice, whatever the strides (powers of two would make the lines of a tile evict each other).
+ * While it writes, it asks for the lines of the tile that comes next. */
 static void sz_copy_tile_buffered(const sz_tiling *t, const sz_pieces *tile, char *dst, const char *src,
                                   const char *next) {
   char buffer[SZ_TILE_BYTES];
@@ -59,7 +61,8 @@ static void sz_copy_tile_buffered(const sz_tiling *t, const sz_pieces *tile, cha
   }
   const sz_pieces all = {1, 0, 0, 1, 0, 0, (size_t)(pitch * tile->rows)};
   if (t->transform != SZ_AS_IS) sz_copy_pieces(&all, buffer, buffer, t->transform);
-  const ptrdiff_t columns = next != NULL ? (tile->count + tile->rows - 1) / tile->rows : 0; /* asked for beside each row */
+  const ptrdiff_t columns =
+      next != NULL ? (tile->count + tile->rows - 1) / tile->rows : 0; /* asked for beside each row */
   for (ptrdiff_t row = 0; row < tile->rows; row++) {
     if (columns > 0) sz_prefetch_columns(tile, next, row * columns, (row + 1) * columns);
     sz_stream(dst + row * tile->drow, buffer + row * pitch, (size_t)pitch);

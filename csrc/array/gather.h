@@ -9,10 +9,11 @@ typedef struct {
   const ptrdiff_t *src, *dst;
 } sz_points;
 
-/* For every choice of one point from each list, copies the box of `shape` (strides in bytes, as for sz_copy) from src plus
- * the points' src offsets to dst plus their dst offsets. Where places in dst coincide, what later points bring stays there:
- * later in any list, whatever the order of the loops. Without lists it is sz_copy, with ndim 0 single elements are copied.
- * Pointers, offsets and strides need no alignment; src and dst don't overlap. */
+/* For every choice of one point from each list, copies the box of `shape` (strides in bytes, as for sz_copy)
+ * from src plus the points' src offsets to dst plus their dst offsets. Where places in dst coincide, what
+ * later points bring stays there: later in any list, whatever the order of the loops. Without lists it is
+ * sz_copy, with ndim 0 single elements are copied. Pointers, offsets and strides need no alignment; src and
+ * dst don't overlap. */
 void sz_gather(int nlists, const sz_points *lists, int ndim, const ptrdiff_t *shape, char *dst,
                const ptrdiff_t *dst_strides, const char *src, const ptrdiff_t *src_strides, size_t itemsize);
 

@@ -7,32 +7,33 @@
 #include "array/vectors.h"
 
 #if SZ_VECTORS
-/* A square of K x K elements of W bytes, K W = 16: rows at src, sstep apart, become columns at dst. Zipping row i with
- * row i + K/2 moves one bit of the row number into the column number; after log2 K rounds they have changed places.
- * Whole squares of an m x n matrix are taken along its rows, so that a line of src is used up at once. */
-#define SZ_DEFINE_SQUARES(W, K, ROUNDS)                                                               \
-  static inline void sz_square_##W(char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep) {    \
-    sz_vector row[K], zipped[K];                                                                      \
-    SZ_UNROLLED                                                                                       \
-    for (int i = 0; i < K; i++) memcpy(&row[i], src + i * sstep, 16);                                 \
-    SZ_UNROLLED                                                                                       \
-    for (int round = 0; round < ROUNDS; round++) {                                                    \
-      SZ_UNROLLED                                                                                     \
-      for (int i = 0; i < K / 2; i++) {                                                               \
-        zipped[2 * i] = SZ_ZIP_LOW_##W(row[i], row[i + K / 2]);                                       \
-        zipped[2 * i + 1] = SZ_ZIP_HIGH_##W(row[i], row[i + K / 2]);                                  \
-      }                                                                                               \
-      SZ_UNROLLED                                                                                     \
-      for (int i = 0; i < K; i++) row[i] = zipped[i];                                                 \
-    }                                                                                                 \
-    SZ_UNROLLED                                                                                       \
-    for (int i = 0; i < K; i++) memcpy(dst + i * dstep, &row[i], 16);                                 \
-  }                                                                                                   \
-  static void sz_squares_##W(char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep,            \
-                             ptrdiff_t m, ptrdiff_t n) {                                              \
-    for (ptrdiff_t i = 0; i + K <= m; i += K)                                                         \
-      for (ptrdiff_t k = 0; k + K <= n; k += K)                                                       \
-        sz_square_##W(dst + k * dstep + i * W, dstep, src + i * sstep + k * W, sstep);                \
+/* A square of K x K elements of W bytes, K W = 16: rows at src, sstep apart, become columns at dst. Zipping
+ * row i with row i + K/2 moves one bit of the row number into the column number; after log2 K rounds they
+ * have changed places. Whole squares of an m x n matrix are taken along its rows, so that a line of src is
+ * used up at once. */
+#define SZ_DEFINE_SQUARES(W, K, ROUNDS)                                                                 \
+  static inline void sz_square_##W(char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep) {      \
+    sz_vector row[K], zipped[K];                                                                        \
+    SZ_UNROLLED                                                                                         \
+    for (int i = 0; i < K; i++) memcpy(&row[i], src + i * sstep, 16);                                   \
+    SZ_UNROLLED                                                                                         \
+    for (int round = 0; round < ROUNDS; round++) {                                                      \
+      SZ_UNROLLED                                                                                       \
+      for (int i = 0; i < K / 2; i++) {                                                                 \
+        zipped[2 * i] = SZ_ZIP_LOW_##W(row[i], row[i + K / 2]);                                         \
+        zipped[2 * i + 1] = SZ_ZIP_HIGH_##W(row[i], row[i + K / 2]);                                    \
+      }                                                                                                 \
+      SZ_UNROLLED                                                                                       \
+      for (int i = 0; i < K; i++) row[i] = zipped[i];                                                   \
+    }                                                                                                   \
+    SZ_UNROLLED                                                                                         \
+    for (int i = 0; i < K; i++) memcpy(dst + i * dstep, &row[i], 16);                                   \
+  }                                                                                                     \
+  static void sz_squares_##W(char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep, ptrdiff_t m, \
+                             ptrdiff_t n) {                                                             \
+    for (ptrdiff_t i = 0; i + K <= m; i += K)                                                           \
+      for (ptrdiff_t k = 0; k + K <= n; k += K)                                                         \
+        sz_square_##W(dst + k * dstep + i * W, dstep, src + i * sstep + k * W, sstep);                  \
   }
 SZ_DEFINE_SQUARES(1, 16, 4)
 SZ_DEFINE_SQUARES(2, 8, 3)
@@ -41,8 +42,8 @@ SZ_DEFINE_SQUARES(8, 2, 1)
 #endif
 
 /* Transposes the whole squares of a matrix and says how long their sides are; 0 where there are none. */
-static ptrdiff_t sz_transpose_squares(char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep, ptrdiff_t m,
-                                      ptrdiff_t n, size_t width) {
+static ptrdiff_t sz_transpose_squares(char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep,
+                                      ptrdiff_t m, ptrdiff_t n, size_t width) {
 #if SZ_VECTORS
   switch (width) {
     case 1: sz_squares_1(dst, dstep, src, sstep, m, n); return 16;
@@ -57,10 +58,10 @@ static ptrdiff_t sz_transpose_squares(char *dst, ptrdiff_t dstep, const char *sr
   return 0;
 }
 
-/* Element (i, k) of m x n at src, m rows sstep apart with contiguous elements, goes to row k, column i of dst, whose
- * rows are contiguous and dstep apart. */
-static void sz_transpose(char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep, ptrdiff_t m, ptrdiff_t n,
-                         size_t width) {
+/* Element (i, k) of m x n at src, m rows sstep apart with contiguous elements, goes to row k, column i of
+ * dst, whose rows are contiguous and dstep apart. */
+static void sz_transpose(char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep, ptrdiff_t m,
+                         ptrdiff_t n, size_t width) {
   const ptrdiff_t w = (ptrdiff_t)width, side = sz_transpose_squares(dst, dstep, src, sstep, m, n, width);
   const ptrdiff_t whole_m = side > 0 ? m - m % side : 0, whole_n = side > 0 ? n - n % side : 0;
   const sz_pieces right = {whole_m, w, sstep, n - whole_n, dstep, w, width};

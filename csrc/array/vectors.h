@@ -1,5 +1,5 @@
-/* Private to copy.c: the few vector operations that compilers don't find by themselves. Every x86-64 and 64-bit ARM
- * processor has them; elsewhere, and with SZ_PORTABLE, SZ_VECTORS is 0 and plain loops serve. */
+/* Private to copy.c: the few vector operations that compilers don't find by themselves. Every x86-64 and
+ * 64-bit ARM processor has them; elsewhere, and with SZ_PORTABLE, SZ_VECTORS is 0 and plain loops serve. */
 #ifndef SZ_VECTORS_H
 #define SZ_VECTORS_H
 #include <stdint.h>
@@ -11,7 +11,8 @@
 #include <emmintrin.h>
 typedef __m128i sz_vector;
 
-/* Elements of 1, 2, 4 or 8 bytes of two vectors in turn: those of the lower halves, those of the upper halves. */
+/* Elements of 1, 2, 4 or 8 bytes of two vectors in turn: those of the lower halves, those of the upper
+ * halves. */
 #define SZ_ZIP_LOW_1(a, b) _mm_unpacklo_epi8(a, b)
 #define SZ_ZIP_HIGH_1(a, b) _mm_unpackhi_epi8(a, b)
 #define SZ_ZIP_LOW_2(a, b) _mm_unpacklo_epi16(a, b)
@@ -69,8 +70,8 @@ static inline sz_vector sz_vector_swap_8(sz_vector v) { return vrev64q_u8(v); }
 #define SZ_UNROLLED
 #endif
 
-/* Stores that bypass the caches: a line that is written whole need not be read first, which spares the memory a third
- * of its work. It should not be wanted again soon, so this is for large boxes. */
+/* Stores that bypass the caches: a line that is written whole need not be read first, which spares the memory
+ * a third of its work. It should not be wanted again soon, so this is for large boxes. */
 #if SZ_STREAMS
 static inline void sz_stream(char *dst, const char *src, size_t n) {
   size_t at = (64 - ((uintptr_t)dst & 63)) & 63;

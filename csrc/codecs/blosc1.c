@@ -11,8 +11,8 @@
 enum { HEADER = 16, VERSION = 2, STREAM_VERSION = 1 };
 enum { SHUFFLED = 0x01, STORED = 0x02, BITSHUFFLED = 0x04, RESERVED = 0x08, NOT_SPLIT = 0x10 };
 enum { FORMAT_BLOSCLZ, FORMAT_LZ4, FORMAT_SNAPPY, FORMAT_ZLIB, FORMAT_ZSTD };
-/* c-blosc 1 stores less than SMALLEST bytes as they are, and splits a block only into streams of at least as many
- * elements, one per byte of a type of at most MOST_STREAMS bytes. */
+/* c-blosc 1 stores less than SMALLEST bytes as they are, and splits a block only into streams of at least as
+ * many elements, one per byte of a type of at most MOST_STREAMS bytes. */
 enum { SMALLEST = 128, MOST_STREAMS = 16 };
 static const int32_t LARGEST_BLOCK = (INT32_MAX - 255 * 4) / 3;
 static const size_t LARGEST_INPUT = INT32_MAX - HEADER;
@@ -56,7 +56,9 @@ int sz_blosc1_open(const char *src, size_t n, sz_blosc1 *header) {
   const uint32_t nbytes = load(src + 4), blocksize = load(src + 8), cbytes = load(src + 12);
   if (src[0] != VERSION || flags & RESERVED || cbytes < HEADER || nbytes > LARGEST_INPUT) return SZ_CORRUPT;
   if (cbytes > n) return SZ_TRUNCATED;
-  *header = (sz_blosc1){.format = flags >> 5, .stored = (flags & STORED) != 0, .typesize = (unsigned char)src[3],
+  *header = (sz_blosc1){.format = flags >> 5,
+                        .stored = (flags & STORED) != 0,
+                        .typesize = (unsigned char)src[3],
                         .nbytes = (int32_t)nbytes};
   if (nbytes == 0) return cbytes < n ? SZ_TRAILING : SZ_OK;
   if (blocksize == 0 || blocksize > nbytes || header->typesize == 0) return SZ_CORRUPT;
@@ -82,8 +84,8 @@ int32_t sz_blosc1_block_size(const sz_blosc1 *header, int32_t i) {
   return left < header->blocksize ? left : header->blocksize;
 }
 
-/* blosclz adds up a match's length in an int, 255 for each byte of ones: a run of 2^31 / 255 of them would overflow it,
- * and no match is that long. */
+/* blosclz adds up a match's length in an int, 255 for each byte of ones: a run of 2^31 / 255 of them would
+ * overflow it, and no match is that long. */
 static int overflows_blosclz(const char *src, size_t n) {
   enum { LONGEST = 1 << 23 };
   size_t run = 0;
@@ -107,13 +109,15 @@ static int decode_zstd(const char *src, size_t n, char *dst, size_t size, ZSTD_D
   return got == size ? SZ_OK : SZ_CORRUPT;
 }
 
-/* One stream of n bytes into exactly `size` bytes. Both fit an int: they lie in a container of less than 2 GiB. */
+/* One stream of n bytes into exactly `size` bytes. Both fit an int: they lie in a container of less than 2
+ * GiB. */
 static int decode_stream(int format, const char *src, size_t n, char *dst, size_t size, void *zstd) {
   switch (format) {
     case FORMAT_BLOSCLZ:
       if (overflows_blosclz(src, n)) return SZ_CORRUPT;
       return blosclz_decompress(src, (int)n, dst, (int)size) == (int)size ? SZ_OK : SZ_CORRUPT;
-    case FORMAT_LZ4: return LZ4_decompress_safe(src, dst, (int)n, (int)size) == (int)size ? SZ_OK : SZ_CORRUPT;
+    case FORMAT_LZ4:
+      return LZ4_decompress_safe(src, dst, (int)n, (int)size) == (int)size ? SZ_OK : SZ_CORRUPT;
     case FORMAT_SNAPPY: return sz_snappy_decode(src, n, dst, size);
     case FORMAT_ZLIB: return decode_zlib(src, n, dst, size);
     case FORMAT_ZSTD: return decode_zstd(src, n, dst, size, zstd);
@@ -122,8 +126,8 @@ static int decode_stream(int format, const char *src, size_t n, char *dst, size_
 }
 
 /* The streams from `at` on, `streams` of them of `size` decoded bytes each. */
-static int decode_streams(const char *src, size_t n, size_t at, int format, size_t streams, size_t size, char *dst,
-                          void *zstd) {
+static int decode_streams(const char *src, size_t n, size_t at, int format, size_t streams, size_t size,
+                          char *dst, void *zstd) {
   for (size_t i = 0; i < streams; i++, dst += size) {
     if (at > n || n - at < 4) return SZ_CORRUPT;
     const size_t length = load(src + at);
@@ -140,16 +144,17 @@ static int decode_streams(const char *src, size_t n, size_t at, int format, size
   return SZ_OK;
 }
 
-/* The filter that was used on a block. A byte type has nothing to shuffle, and c-blosc 1 leaves blocks alone whose
- * elements don't come in eights. */
+/* The filter that was used on a block. A byte type has nothing to shuffle, and c-blosc 1 leaves blocks alone
+ * whose elements don't come in eights. */
 static int block_filter(int shuffle, int32_t typesize, int32_t size) {
   if (shuffle == SZ_SHUFFLE) return typesize > 1 ? SZ_SHUFFLE : SZ_NOSHUFFLE;
-  if (shuffle == SZ_BITSHUFFLE) return size >= typesize && size / typesize % 8 == 0 ? SZ_BITSHUFFLE : SZ_NOSHUFFLE;
+  if (shuffle == SZ_BITSHUFFLE)
+    return size >= typesize && size / typesize % 8 == 0 ? SZ_BITSHUFFLE : SZ_NOSHUFFLE;
   return SZ_NOSHUFFLE;
 }
 
-int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, int32_t i, char *dst, char *tmp,
-                           void *zstd) {
+int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, int32_t i, char *dst,
+                           char *tmp, void *zstd) {
   const int32_t size = sz_blosc1_block_size(header, i);
   if (header->stored) {
     sz_move(dst, src + HEADER + (size_t)i * (size_t)header->blocksize, (size_t)size);
@@ -168,19 +173,22 @@ int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, i
 
 size_t sz_blosc1_bound(size_t nbytes) { return nbytes + HEADER; }
 
-/* Blocks that stay in the second-level cache while a reader decodes and places them; larger ones only where much is
- * gained: by the slow compressors at high levels, and by the fast ones whose blocks are split (in streams of less than
- * 128 KiB they find matches that make the data hardly smaller and decoding slower). */
+/* Blocks that stay in the second-level cache while a reader decodes and places them; larger ones only where
+ * much is gained: by the slow compressors at high levels, and by the fast ones whose blocks are split (in
+ * streams of less than 128 KiB they find matches that make the data hardly smaller and decoding slower). */
 static int32_t automatic_blocksize(int compressor, int level, int shuffle, int typesize) {
   static const unsigned char SHIFT[10] = {17, 15, 16, 16, 17, 17, 18, 18, 18, 18};
   const int fast = compressor == SZ_LZ4 || compressor == SZ_BLOSCLZ;
   if (level < 0 || level > 9) level = 5;
-  if (fast && shuffle != SZ_NOSHUFFLE && typesize <= MOST_STREAMS) return (int32_t)(typesize < 4 ? typesize : 4) << 17;
+  if (fast && shuffle != SZ_NOSHUFFLE && typesize <= MOST_STREAMS)
+    return (int32_t)(typesize < 4 ? typesize : 4) << 17;
   return (int32_t)1 << (SHIFT[level] + (!fast && level != 0));
 }
 
-/* A multiple of 8 elements, so that bits can be shuffled; where all elements fit in one block, of whole elements. */
-static int32_t choose_blocksize(size_t n, int compressor, int level, int shuffle, int typesize, int32_t wanted) {
+/* A multiple of 8 elements, so that bits can be shuffled; where all elements fit in one block, of whole
+ * elements. */
+static int32_t choose_blocksize(size_t n, int compressor, int level, int shuffle, int typesize,
+                                int32_t wanted) {
   const int32_t step = 8 * typesize, total = (int32_t)n;
   int32_t size = wanted > 0 ? wanted : automatic_blocksize(compressor, level, shuffle, typesize);
   if (size < SMALLEST) size = SMALLEST;
@@ -197,8 +205,8 @@ size_t sz_blosc1_scratch(size_t n, int level, int typesize, int compressor, int3
   return (size_t)choose_blocksize(n, compressor, level, SZ_SHUFFLE, typesize, blocksize);
 }
 
-/* One stream per byte of the type, as c-blosc 1 does it for all but zstd: shuffled bytes of one significance are much
- * alike, and streams without order are given up soon. */
+/* One stream per byte of the type, as c-blosc 1 does it for all but zstd: shuffled bytes of one significance
+ * are much alike, and streams without order are given up soon. */
 static size_t choose_streams(int compressor, int shuffle, int typesize, int32_t blocksize) {
   const int worth = compressor != SZ_ZSTD && shuffle != SZ_NOSHUFFLE;
   return worth && typesize <= MOST_STREAMS && blocksize / typesize >= SMALLEST ? (size_t)typesize : 1;
@@ -217,7 +225,8 @@ typedef struct {
 static int format_of(int compressor) {
   switch (compressor) {
     case SZ_BLOSCLZ: return FORMAT_BLOSCLZ;
-    case SZ_LZ4: case SZ_LZ4HC: return FORMAT_LZ4;
+    case SZ_LZ4:
+    case SZ_LZ4HC: return FORMAT_LZ4;
     case SZ_ZLIB: return FORMAT_ZLIB;
     case SZ_ZSTD: return FORMAT_ZSTD;
     default: return -1;
@@ -232,7 +241,8 @@ static int encode_zlib(int level, const char *src, size_t n, char *dst, size_t c
 }
 
 /* The levels of c-blosc 1, as zstd's. */
-static int encode_zstd(const encoder *e, const char *src, size_t n, char *dst, size_t capacity, size_t *size) {
+static int encode_zstd(const encoder *e, const char *src, size_t n, char *dst, size_t capacity,
+                       size_t *size) {
   size_t length = capacity;
   const int level = e->level < 9 ? 2 * e->level - 1 : 22;
   const int status = sz_zstd_encode(e->zstd, level, 0, src, n, dst, &length, e->pause);
@@ -241,7 +251,8 @@ static int encode_zstd(const encoder *e, const char *src, size_t n, char *dst, s
 }
 
 /* One stream; *size 0 where it does not fit the capacity. */
-static int encode_stream(const encoder *e, const char *src, size_t n, char *dst, size_t capacity, size_t *size) {
+static int encode_stream(const encoder *e, const char *src, size_t n, char *dst, size_t capacity,
+                         size_t *size) {
   const int length = (int)n, room = (int)capacity;
   int done = 0;
   switch (e->compressor) {
@@ -268,10 +279,10 @@ static int filter_block(const encoder *e, const char *src, int32_t n, const char
   return done < 0 ? SZ_NO_MEMORY : SZ_OK;
 }
 
-/* n filtered bytes as streams of equal size, each behind its length, and raw where that is shorter. *size 0 where
- * `capacity` bytes are too few. */
-static int encode_streams(const encoder *e, const char *src, size_t n, size_t streams, char *dst, size_t capacity,
-                          size_t *size) {
+/* n filtered bytes as streams of equal size, each behind its length, and raw where that is shorter. *size 0
+ * where `capacity` bytes are too few. */
+static int encode_streams(const encoder *e, const char *src, size_t n, size_t streams, char *dst,
+                          size_t capacity, size_t *size) {
   const size_t raw = n / streams;
   size_t at = 0;
   *size = 0;
@@ -294,8 +305,10 @@ static int encode_streams(const encoder *e, const char *src, size_t n, size_t st
   return SZ_OK;
 }
 
-/* The table of block starts and the blocks, behind the header. *size 0 where they would take more than the data. */
-static int encode_blocks(const encoder *e, const char *src, size_t n, int32_t blocksize, char *dst, size_t *size) {
+/* The table of block starts and the blocks, behind the header. *size 0 where they would take more than the
+ * data. */
+static int encode_blocks(const encoder *e, const char *src, size_t n, int32_t blocksize, char *dst,
+                         size_t *size) {
   const size_t step = (size_t)blocksize, blocks = (n - 1) / step + 1, limit = n + HEADER;
   size_t at = HEADER + 4 * blocks;
   *size = 0;
@@ -307,7 +320,8 @@ static int encode_blocks(const encoder *e, const char *src, size_t n, int32_t bl
     if (at >= limit) return SZ_OK;
     int status = filter_block(e, src + i * step, (int32_t)length, &filtered);
     if (status == SZ_OK)
-      status = encode_streams(e, filtered, length, length == step ? e->streams : 1, dst + at, limit - at, &written);
+      status = encode_streams(e, filtered, length, length == step ? e->streams : 1, dst + at, limit - at,
+                              &written);
     if (status == SZ_OK) status = sz_look(e->pause);
     if (status != SZ_OK || written == 0) return status;
     store(dst + HEADER + 4 * i, at);
@@ -317,8 +331,9 @@ static int encode_blocks(const encoder *e, const char *src, size_t n, int32_t bl
   return SZ_OK;
 }
 
-int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int shuffle, int typesize, int32_t blocksize,
-                     char *scratch, void *zstd, const sz_pause *pause, char *dst, size_t *size) {
+int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int shuffle, int typesize,
+                     int32_t blocksize, char *scratch, void *zstd, const sz_pause *pause, char *dst,
+                     size_t *size) {
   const int format = format_of(compressor);
   if (format < 0 || n > LARGEST_INPUT) return SZ_UNSUPPORTED;
   if (typesize < 1 || typesize > 255 || level < 0 || level > 9) return SZ_UNSUPPORTED;

@@ -3,8 +3,8 @@
 #include <string.h>
 
 enum {
-  TILE = 4096,  /* elements whose bytes stay in the cache while they are moved */
-  WORDS = 360   /* 16-bit words that two sums of 32 bits take without overflow */
+  TILE = 4096, /* elements whose bytes stay in the cache while they are moved */
+  WORDS = 360  /* 16-bit words that two sums of 32 bits take without overflow */
 };
 
 /* With a constant size the compiler makes vector instructions of these loops. */
@@ -69,4 +69,6 @@ void sz_fletcher32_add(sz_fletcher32 *sums, const char *data, size_t n) {
   sums->second = second;
 }
 
-uint32_t sz_fletcher32_value(const sz_fletcher32 *sums) { return fold(sums->second) << 16 | fold(sums->first); }
+uint32_t sz_fletcher32_value(const sz_fletcher32 *sums) {
+  return fold(sums->second) << 16 | fold(sums->first);
+}

@@ -1,5 +1,6 @@
-/* The few functions of zstd, zlib-ng, lz4, blosclz and blosc2 that we call. They come in one static archive from the
- * blosc2 wheel, whose headers cover only blosc2 itself; these prototypes are the stable interfaces of each library. */
+/* The few functions of zstd, zlib-ng, lz4, blosclz and blosc2 that we call. They come in one static archive
+ * from the blosc2 wheel, whose headers cover only blosc2 itself; these prototypes are the stable interfaces
+ * of each library. */
 #ifndef SZ_VENDOR_H
 #define SZ_VENDOR_H
 #include <stddef.h>
@@ -8,10 +9,16 @@
 /* zstd */
 typedef struct ZSTD_DCtx_s ZSTD_DCtx;
 typedef struct ZSTD_CCtx_s ZSTD_CCtx;
-enum { SZ_ZSTD_COMPRESSION_LEVEL = 100, SZ_ZSTD_CHECKSUM_FLAG = 201, SZ_ZSTD_STABLE_INPUT = 1006,
-       SZ_ZSTD_STABLE_OUTPUT = 1007 }; /* ZSTD_cParameter */
-enum { SZ_ZSTD_RESET_SESSION = 1, SZ_ZSTD_RESET_ALL = 3 }; /* ZSTD_ResetDirective; all: session and parameters */
-enum { SZ_ZSTD_E_CONTINUE = 0, SZ_ZSTD_E_END = 2 };        /* ZSTD_EndDirective */
+/* ZSTD_cParameter */
+enum {
+  SZ_ZSTD_COMPRESSION_LEVEL = 100,
+  SZ_ZSTD_CHECKSUM_FLAG = 201,
+  SZ_ZSTD_STABLE_INPUT = 1006,
+  SZ_ZSTD_STABLE_OUTPUT = 1007
+};
+/* ZSTD_ResetDirective; all: session and parameters */
+enum { SZ_ZSTD_RESET_SESSION = 1, SZ_ZSTD_RESET_ALL = 3 };
+enum { SZ_ZSTD_E_CONTINUE = 0, SZ_ZSTD_E_END = 2 }; /* ZSTD_EndDirective */
 typedef struct {
   const void *src;
   size_t size, pos;
@@ -20,14 +27,19 @@ typedef struct {
   void *dst;
   size_t size, pos;
 } ZSTD_outBuffer;
-enum { SZ_ZSTD_ERROR_DST_TOO_SMALL = 70, SZ_ZSTD_ERROR_CHECKSUM = 22, SZ_ZSTD_ERROR_SRC_SIZE = 72,
-       SZ_ZSTD_ERROR_MEMORY = 64 };
+enum {
+  SZ_ZSTD_ERROR_DST_TOO_SMALL = 70,
+  SZ_ZSTD_ERROR_CHECKSUM = 22,
+  SZ_ZSTD_ERROR_SRC_SIZE = 72,
+  SZ_ZSTD_ERROR_MEMORY = 64
+};
 ZSTD_DCtx *ZSTD_createDCtx(void);
 size_t ZSTD_freeDCtx(ZSTD_DCtx *);
 size_t ZSTD_decompressDCtx(ZSTD_DCtx *, void *dst, size_t capacity, const void *src, size_t n);
 unsigned long long ZSTD_getFrameContentSize(const void *src, size_t n);
 size_t ZSTD_findFrameCompressedSize(const void *src, size_t n);
-size_t ZSTD_decompressBegin(ZSTD_DCtx *); /* this and the next two: a frame part by part, into one run of memory */
+/* These three decode a frame part by part, into one run of memory. */
+size_t ZSTD_decompressBegin(ZSTD_DCtx *);
 size_t ZSTD_nextSrcSizeToDecompress(ZSTD_DCtx *);
 size_t ZSTD_decompressContinue(ZSTD_DCtx *, void *dst, size_t capacity, const void *src, size_t n);
 ZSTD_CCtx *ZSTD_createCCtx(void);
@@ -59,8 +71,14 @@ typedef struct {
   unsigned long reserved;
 } zng_stream;
 enum { SZ_Z_NO_FLUSH = 0, SZ_Z_FINISH = 4 };
-enum { SZ_Z_OK = 0, SZ_Z_STREAM_END = 1, SZ_Z_NEED_DICT = 2, SZ_Z_DATA_ERROR = -3, SZ_Z_MEM_ERROR = -4,
-       SZ_Z_BUF_ERROR = -5 };
+enum {
+  SZ_Z_OK = 0,
+  SZ_Z_STREAM_END = 1,
+  SZ_Z_NEED_DICT = 2,
+  SZ_Z_DATA_ERROR = -3,
+  SZ_Z_MEM_ERROR = -4,
+  SZ_Z_BUF_ERROR = -5
+};
 int32_t zng_inflateInit2(zng_stream *, int32_t window_bits);
 int32_t zng_inflate(zng_stream *, int32_t flush);
 int32_t zng_inflateReset2(zng_stream *, int32_t window_bits);
@@ -79,7 +97,8 @@ int LZ4_decompress_safe(const char *src, char *dst, int n, int capacity);
 int LZ4_compress_fast(const char *src, char *dst, int n, int capacity, int acceleration);
 int LZ4_compress_HC(const char *src, char *dst, int n, int capacity, int level);
 struct blosc2_context_s;
-int blosclz_compress(int level, const void *src, int n, void *dst, int capacity, struct blosc2_context_s *context);
+int blosclz_compress(int level, const void *src, int n, void *dst, int capacity,
+                     struct blosc2_context_s *context);
 int blosclz_decompress(const void *src, int n, void *dst, int capacity);
 int32_t blosc2_shuffle(int32_t typesize, int32_t blocksize, const void *src, void *dst);
 int32_t blosc2_unshuffle(int32_t typesize, int32_t blocksize, const void *src, void *dst);

@@ -1,17 +1,17 @@
-/* The format of vlen-utf8 and vlen-bytes: the number of items, then each item's size and bytes; numbers are 32 bits,
- * little endian. */
+/* The format of vlen-utf8 and vlen-bytes: the number of items, then each item's size and bytes; numbers are
+ * 32 bits, little endian. */
 #ifndef SZ_VLEN_H
 #define SZ_VLEN_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Checks the beginning of a chunk of n bytes: SZ_TRUNCATED if they can't hold `count` items, SZ_CORRUPT if the chunk has
- * another number of items. */
+/* Checks the beginning of a chunk of n bytes: SZ_TRUNCATED if they can't hold `count` items, SZ_CORRUPT if
+ * the chunk has another number of items. */
 int sz_vlen_begin(const char *data, size_t n, size_t count);
 
-/* Checks `count` items from `at` on, which is then the place behind them: SZ_TRUNCATED for an item past the end. All of a
- * chunk is checked before anything is allocated for its items; `at` must be n at the end. */
+/* Checks `count` items from `at` on, which is then the place behind them: SZ_TRUNCATED for an item past the
+ * end. All of a chunk is checked before anything is allocated for its items; `at` must be n at the end. */
 int sz_vlen_skip(const char *data, size_t n, size_t count, size_t *at);
 
 /* The item at `at`, behind the first 4 bytes of a checked chunk; returns the place behind it. */

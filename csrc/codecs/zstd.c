@@ -34,7 +34,8 @@ static int decode_by_blocks(ZSTD_DCtx *decoder, const char *src, size_t n, char 
   return SZ_OK;
 }
 
-int sz_zstd_decode(ZSTD_DCtx *decoder, const char *src, size_t n, char *dst, size_t *size, const sz_pause *pause) {
+int sz_zstd_decode(ZSTD_DCtx *decoder, const char *src, size_t n, char *dst, size_t *size,
+                   const sz_pause *pause) {
   enum { AT_ONCE = 32 << 20 };
   if (n == 0) return SZ_TRUNCATED;
   if (*size >= AT_ONCE && pause != NULL) return decode_by_blocks(decoder, src, n, dst, size, pause);
@@ -71,8 +72,8 @@ static int encode_by_blocks(ZSTD_CCtx *encoder, const char *src, size_t n, char 
   return code == 0 ? SZ_OK : SZ_TOO_LONG;
 }
 
-int sz_zstd_encode(ZSTD_CCtx *encoder, int level, int checksum, const char *src, size_t n, char *dst, size_t *size,
-                   const sz_pause *pause) {
+int sz_zstd_encode(ZSTD_CCtx *encoder, int level, int checksum, const char *src, size_t n, char *dst,
+                   size_t *size, const sz_pause *pause) {
   ZSTD_CCtx_reset(encoder, SZ_ZSTD_RESET_SESSION); /* after a failure no parameter could be set */
   ZSTD_CCtx_setParameter(encoder, SZ_ZSTD_COMPRESSION_LEVEL, level);
   ZSTD_CCtx_setParameter(encoder, SZ_ZSTD_CHECKSUM_FLAG, checksum);
@@ -88,7 +89,8 @@ int sz_zstd_encode(ZSTD_CCtx *encoder, int level, int checksum, const char *src,
 }
 
 int sz_zstd_open(ZSTD_DCtx *decoder, const char *src, size_t n, size_t size, sz_zstd_frame *frame) {
-  if (n <= FLAGS || ZSTD_getFrameContentSize(src, n) != size || ZSTD_findFrameCompressedSize(src, n) != n) return 0;
+  if (n <= FLAGS || ZSTD_getFrameContentSize(src, n) != size || ZSTD_findFrameCompressedSize(src, n) != n)
+    return 0;
   if (ZSTD_isError(ZSTD_decompressBegin(decoder))) return 0;
   frame->src = src;
   frame->n = n;
@@ -104,8 +106,8 @@ int sz_zstd_more(ZSTD_DCtx *decoder, sz_zstd_frame *frame) {
     const size_t wanted = ZSTD_nextSrcSizeToDecompress(decoder);
     if (wanted == 0) return frame->done == frame->size ? SZ_OK : SZ_TOO_SHORT; /* the end of the frame */
     if (wanted > frame->n) return SZ_TRUNCATED;
-    const size_t got =
-        ZSTD_decompressContinue(decoder, frame->dst + frame->done, frame->size - frame->done, frame->src, wanted);
+    const size_t got = ZSTD_decompressContinue(decoder, frame->dst + frame->done, frame->size - frame->done,
+                                               frame->src, wanted);
     if (ZSTD_isError(got)) return status_of(got);
     frame->src += wanted;
     frame->n -= wanted;

@@ -6,16 +6,18 @@
 #include "pause.h"
 #include "codecs/vendor.h"
 
-/* Decodes all frames of src, also those without a content size; skippable ones are skipped. *size holds dst's capacity,
- * then the bytes written. Of 32 MiB or more it pauses between blocks. SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, SZ_CHECKSUM,
- * SZ_CORRUPT, SZ_NO_MEMORY, or a status of the pause. */
-int sz_zstd_decode(ZSTD_DCtx *decoder, const char *src, size_t n, char *dst, size_t *size, const sz_pause *pause);
-
-/* Encodes src to one frame with its content size. *size holds dst's capacity, then the bytes written. What takes long at
- * this level is encoded block after block, with a pause between them; the frame may then differ a little from that of
- * ZSTD_compress2, which sees more at a time. SZ_OK, SZ_TOO_LONG, SZ_NO_MEMORY, or a status of the pause. */
-int sz_zstd_encode(ZSTD_CCtx *encoder, int level, int checksum, const char *src, size_t n, char *dst, size_t *size,
+/* Decodes all frames of src, also those without a content size; skippable ones are skipped. *size holds dst's
+ * capacity, then the bytes written. Of 32 MiB or more it pauses between blocks. SZ_OK, SZ_TOO_LONG,
+ * SZ_TRUNCATED, SZ_CHECKSUM, SZ_CORRUPT, SZ_NO_MEMORY, or a status of the pause. */
+int sz_zstd_decode(ZSTD_DCtx *decoder, const char *src, size_t n, char *dst, size_t *size,
                    const sz_pause *pause);
+
+/* Encodes src to one frame with its content size. *size holds dst's capacity, then the bytes written. What
+ * takes long at this level is encoded block after block, with a pause between them; the frame may then differ
+ * a little from that of ZSTD_compress2, which sees more at a time. SZ_OK, SZ_TOO_LONG, SZ_NO_MEMORY, or a
+ * status of the pause. */
+int sz_zstd_encode(ZSTD_CCtx *encoder, int level, int checksum, const char *src, size_t n, char *dst,
+                   size_t *size, const sz_pause *pause);
 
 /* A frame that is decoded block after block: what is left of it, and what there is already. */
 typedef struct {

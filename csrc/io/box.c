@@ -7,8 +7,9 @@
 /* A gap that costs less to read than another system call. */
 #define GAP ((ptrdiff_t)4 << 10)
 
-/* Rows that begin at the same place of their pages evict each other from the caches when a column of them is taken, so
- * they are read to PAD bytes more apart; but in scratch only, and only if long enough for a system call each. */
+/* Rows that begin at the same place of their pages evict each other from the caches when a column of them is
+ * taken, so they are read to PAD bytes more apart; but in scratch only, and only if long enough for a system
+ * call each. */
 enum { PAD = 128, LONG_ROW = 16 << 10 };
 
 size_t sz_box_room(size_t piece) { return piece + piece / LONG_ROW * PAD; }
@@ -18,14 +19,14 @@ typedef struct {
   int ndim, transform;
   ptrdiff_t itemsize, piece;
   const ptrdiff_t *count, *dst_strides;
-  ptrdiff_t src_strides[SZ_MAX_NDIM + 1]; /* bytes in the file from one selected element of an axis to the next */
-  ptrdiff_t extent[SZ_MAX_NDIM + 1];      /* bytes in the file from the first to the last element of axes d, d + 1, … */
+  ptrdiff_t src_strides[SZ_MAX_NDIM + 1]; /* bytes in the file from one selected element to the next */
+  ptrdiff_t extent[SZ_MAX_NDIM + 1];      /* bytes in the file that axes d, d + 1, … span */
   int direct[SZ_MAX_NDIM + 1];            /* axes d, d + 1, … are one run, in the file and in dst */
   int column;                             /* the axis along which dst is densest */
   char *scratch;
 } box;
 
-/* Reads `rows` steps of axis d with all of axes d + 1, d + 2, … and places them; with d = ndim, one element. */
+/* Reads `rows` steps of axis d with all of axes d + 1, d + 2, … and places them; one element if d = ndim. */
 static int read_rows(const box *b, int d, ptrdiff_t rows, int64_t offset, char *dst) {
   ptrdiff_t shape[SZ_MAX_NDIM], strides[SZ_MAX_NDIM];
   const ptrdiff_t stride = d < b->ndim ? b->src_strides[d] : 0, last = b->extent[d < b->ndim ? d + 1 : d];
@@ -42,7 +43,8 @@ static int read_rows(const box *b, int d, ptrdiff_t rows, int64_t offset, char *
     status = sz_read(b->file, b->scratch, (size_t)((rows - 1) * stride + last), offset);
   }
   if (status != SZ_OK) return status;
-  sz_copy(b->ndim - d, shape, dst, b->dst_strides + d, b->scratch, strides, (size_t)b->itemsize, b->transform);
+  sz_copy(b->ndim - d, shape, dst, b->dst_strides + d, b->scratch, strides, (size_t)b->itemsize,
+          b->transform);
   return SZ_OK;
 }
 
@@ -52,7 +54,8 @@ static ptrdiff_t magnitude(ptrdiff_t x) { return x < 0 ? -x : x; }
 static int find_column(const box *b) {
   int best = -1;
   for (int d = 0; d < b->ndim; d++)
-    if (b->count[d] > 1 && (best < 0 || magnitude(b->dst_strides[d]) < magnitude(b->dst_strides[best]))) best = d;
+    if (b->count[d] > 1 && (best < 0 || magnitude(b->dst_strides[d]) < magnitude(b->dst_strides[best])))
+      best = d;
   return best;
 }
 
@@ -75,17 +78,22 @@ static int read_axes(const box *b, int d, int64_t offset, char *dst) {
     if (rows > 1)
       status = read_rows(b, d, b->count[d] - k < rows ? b->count[d] - k : rows, offset + k * stride,
                          dst + k * b->dst_strides[d]);
-    else
-      status = read_axes(b, d + 1, offset + k * stride, dst + k * b->dst_strides[d]);
+    else status = read_axes(b, d + 1, offset + k * stride, dst + k * b->dst_strides[d]);
   }
   return status;
 }
 
-int sz_read_box(const sz_file *file, int64_t base, int ndim, const ptrdiff_t *chunk_shape, const ptrdiff_t *start,
-                const ptrdiff_t *step, const ptrdiff_t *count, char *dst, const ptrdiff_t *dst_strides, size_t itemsize,
-                int transform, char *scratch, size_t piece) {
-  box b = {.file = file, .ndim = ndim, .transform = transform, .itemsize = (ptrdiff_t)itemsize, .count = count,
-           .dst_strides = dst_strides, .scratch = scratch, .piece = (ptrdiff_t)piece};
+int sz_read_box(const sz_file *file, int64_t base, int ndim, const ptrdiff_t *chunk_shape,
+                const ptrdiff_t *start, const ptrdiff_t *step, const ptrdiff_t *count, char *dst,
+                const ptrdiff_t *dst_strides, size_t itemsize, int transform, char *scratch, size_t piece) {
+  box b = {.file = file,
+           .ndim = ndim,
+           .transform = transform,
+           .itemsize = (ptrdiff_t)itemsize,
+           .count = count,
+           .dst_strides = dst_strides,
+           .scratch = scratch,
+           .piece = (ptrdiff_t)piece};
   ptrdiff_t stride = (ptrdiff_t)itemsize;
   int d;
   b.extent[ndim] = (ptrdiff_t)itemsize;
@@ -95,8 +103,9 @@ int sz_read_box(const sz_file *file, int64_t base, int ndim, const ptrdiff_t *ch
     base += start[d] * stride;
     b.src_strides[d] = step[d] * stride;
     b.extent[d] = (count[d] - 1) * b.src_strides[d] + b.extent[d + 1];
-    b.direct[d] = b.direct[d + 1] &&
-                  (count[d] == 1 || (b.src_strides[d] == b.extent[d + 1] && dst_strides[d] == b.extent[d + 1]));
+    b.direct[d] =
+        b.direct[d + 1] &&
+        (count[d] == 1 || (b.src_strides[d] == b.extent[d + 1] && dst_strides[d] == b.extent[d + 1]));
     stride *= chunk_shape[d];
   }
   b.column = find_column(&b);

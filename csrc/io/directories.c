@@ -109,8 +109,8 @@ int sz_remove_directory(int at, const char *name) {
 /* Whether a file system is one of those known to be of this machine. */
 #if defined(__linux__)
 static int is_local(int directory) {
-  static const unsigned long known[] = {
-      TMPFS_MAGIC, RAMFS_MAGIC, EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC};
+  static const unsigned long known[] = {TMPFS_MAGIC, RAMFS_MAGIC, EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
+                                        BTRFS_SUPER_MAGIC};
   struct statfs status;
   if (fstatfs(directory, &status) != 0) return 0;
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)

@@ -34,11 +34,11 @@ int sz_remove_directory(int at, const char *name);
 uint64_t sz_local_device(int directory);
 
 enum {
-  SZ_BENEATH_FILE,  /* to be read */
-  SZ_BENEATH_LIST,  /* a directory, to be listed */
-  SZ_BENEATH_ENTER, /* a directory, to look names up from */
-  SZ_BENEATH_STATUS, /* anything, to be asked for its status */
-  SZ_BENEATH_MAKE,   /* a directory, to look names up from; it is made if it is missing */
+  SZ_BENEATH_FILE,        /* to be read */
+  SZ_BENEATH_LIST,        /* a directory, to be listed */
+  SZ_BENEATH_ENTER,       /* a directory, to look names up from */
+  SZ_BENEATH_STATUS,      /* anything, to be asked for its status */
+  SZ_BENEATH_MAKE,        /* a directory, to look names up from; it is made if it is missing */
   SZ_BENEATH_MAKE_DURABLE /* and what gets an entry is synced */
 };
 

@@ -49,8 +49,7 @@ static int keep_permissions(const sz_draft *draft) {
   const sz_owner *now = &draft->owner;
   if (draft->replaced != NULL)
     return draft->replaced->fd < 0 ? SZ_OK : sz_keep_owner(draft->fd, draft->owner, draft->replaced->owner);
-  if (sz_draft_status(draft, draft->object, &old) != 0 || !S_ISREG(old.st_mode))
-    return SZ_OK;
+  if (sz_draft_status(draft, draft->object, &old) != 0 || !S_ISREG(old.st_mode)) return SZ_OK;
   if (old.st_mode == now->mode && old.st_uid == now->uid && old.st_gid == now->gid) return SZ_OK;
   return sz_keep_owner(draft->fd, draft->owner, (sz_owner){old.st_mode, old.st_uid, old.st_gid});
 }
@@ -72,11 +71,10 @@ static int rename_to_object(const sz_draft *draft, const char *path) {
 
 int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n) {
   char path[SZ_PATH_BYTES];
-  if (sz_draft_prepare(draft) != SZ_OK ||
-      sz_name_temporary(draft->object, draft->second, path) != SZ_OK ||
-      sz_write_parts(draft->fd, parts, n, draft->kept, draft->relay, draft->local != 0, draft->pause) != SZ_OK ||
-      settle(draft) != SZ_OK ||
-      rename_to_object(draft, path) != 0) {
+  if (sz_draft_prepare(draft) != SZ_OK || sz_name_temporary(draft->object, draft->second, path) != SZ_OK ||
+      sz_write_parts(draft->fd, parts, n, draft->kept, draft->relay, draft->local != 0, draft->pause) !=
+          SZ_OK ||
+      settle(draft) != SZ_OK || rename_to_object(draft, path) != 0) {
     sz_draft_drop(draft);
     return SZ_IO;
   }

@@ -46,7 +46,7 @@ typedef struct {
   int kept;           /* a descriptor of what parts without data are copied from; unused if there are none */
   const sz_file *replaced; /* the object as opened under the lock, fd -1 if there is none; NULL: not known */
   sz_relay *relay;         /* what copies those parts, if a thread is to help with that; or NULL */
-  const sz_pause *pause;   /* between pieces that are written, or NULL; errno ECANCELED if it has ended the draft */
+  const sz_pause *pause;   /* between pieces that are written, or NULL; ECANCELED if it has ended the draft */
   /* for these functions alone */
   int fd;         /* the open temporary file, or -1 */
   int lock;       /* another open file or directory with the lock, or -1 */

@@ -161,10 +161,8 @@ static int lock_object(sz_draft *draft, char *path, int error) {
   if (taken == SZ_OK) taken = sz_draft_is_current(draft, draft->object, fd, &status);
   if (taken == 1 && !S_ISREG(status.st_mode)) taken = SZ_IO;
   if (taken == 1 && sz_draft_exists(draft, path)) taken = 0;
-  if (taken == 1)
-    draft->lock = fd;
-  else if (fd >= 0)
-    close(fd);
+  if (taken == 1) draft->lock = fd;
+  else if (fd >= 0) close(fd);
   errno = error;
   return taken < 0 ? SZ_IO : taken;
 }

@@ -52,8 +52,8 @@ int sz_keep_owner(int fd, sz_owner now, sz_owner wanted);
  * ends early; SZ_IO. */
 int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset);
 
-/* How many of the file's bytes lie in holes, as far as the file system tells; counting ends beyond `enough`, and after 1024
- * holes. */
+/* How many of the file's bytes lie in holes, as far as the file system tells; counting ends beyond `enough`,
+ * and after 1024 holes. */
 int64_t sz_holes(const sz_file *file, int64_t enough);
 
 void sz_close(sz_file *file);

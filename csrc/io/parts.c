@@ -43,8 +43,9 @@ static int write_some(int fd, const sz_part *parts, size_t n, size_t *at, size_t
   return SZ_OK;
 }
 
-static int write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay, const sz_pause *pause) {
-  sz_relay own;           /* where no other is given, from the first part on that needs one */
+static int write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay,
+                       const sz_pause *pause) {
+  sz_relay own;            /* where no other is given, from the first part on that needs one */
   size_t at = 0, done = 0; /* the part to go on with, and how much of it is written */
   int status = SZ_OK;
   while (at < n && status == SZ_OK) {
@@ -76,7 +77,8 @@ static size_t zeros_at_end(const char *data, size_t n) {
   return count;
 }
 
-int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay, int holes, const sz_pause *pause) {
+int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay, int holes,
+                   const sz_pause *pause) {
   enum { WORTH_IT = 4 * SZ_PAGE };
   sz_part last = n > 0 ? parts[n - 1] : (sz_part){0};
   const size_t zeros = holes && last.data != NULL ? zeros_at_end(last.data, last.n) : 0;
@@ -119,7 +121,8 @@ int sz_copy_next(int from, int to, size_t most, size_t *copied) {
   return SZ_IO;
 }
 
-int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay, int holes, const sz_pause *pause) {
+int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay, int holes,
+                   const sz_pause *pause) {
   (void)fd, (void)parts, (void)n, (void)kept, (void)relay, (void)holes, (void)pause;
   errno = ENOSYS;
   return SZ_IO;

@@ -56,7 +56,8 @@ int sz_relay_begin(sz_relay *relay) {
   return SZ_IO;
 }
 
-/* Reads the next piece. The helper lets go of the lock meanwhile; `reading` then says that a piece is under way. */
+/* Reads the next piece. The helper lets go of the lock meanwhile; `reading` then says that a piece is under
+ * way. */
 static void read_piece(sz_relay *relay, int helper) {
   const int slot = (relay->first + relay->filled) % SZ_RELAY_PIECES;
   const size_t n = relay->left < SZ_RELAY_PIECE ? relay->left : SZ_RELAY_PIECE;
@@ -157,7 +158,8 @@ int sz_relay_copy(sz_relay *relay, int from, int64_t offset, int to, size_t n, c
   relay->from = from, relay->offset = offset, relay->left = n;
   pthread_cond_broadcast(&relay->changed);
   const int status = copy_pieces(relay, to, pause), error = errno;
-  while (relay->reading) pthread_cond_wait(&relay->changed, &relay->lock); /* a helper, when writing has failed */
+  while (relay->reading)
+    pthread_cond_wait(&relay->changed, &relay->lock); /* a helper, when writing has failed */
   relay->left = 0, relay->filled = 0, relay->error = 0;
   pthread_mutex_unlock(&relay->lock);
   errno = error;

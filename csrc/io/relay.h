@@ -1,8 +1,8 @@
 /* Bytes copied from one file to another, by way of buffers that stay in the cache between the two: as fast as
  * copy_file_range and sendfile, and it works between all files. POSIX.
  *
- * One thread copies. Another may help: it reads ahead while the first one writes, which takes a fifth of the time off.
- * The one helper may come at any time, or never; nobody waits for it to come. */
+ * One thread copies. Another may help: it reads ahead while the first one writes, which takes a fifth of the
+ * time off. The one helper may come at any time, or never; nobody waits for it to come. */
 #ifndef SZ_RELAY_H
 #define SZ_RELAY_H
 #include "io/files.h"
@@ -33,11 +33,13 @@ typedef struct sz_relay {
 } sz_relay;
 #endif
 
-/* Each relay begins, copies any number of times, ends and is freed. SZ_OK, or SZ_IO with errno and nothing to free. */
+/* Each relay begins, copies any number of times, ends and is freed. SZ_OK, or SZ_IO with errno and nothing to
+ * free. */
 int sz_relay_begin(sz_relay *relay);
 
-/* Copies n bytes from `offset` of one file to where the other stands, with a pause (or NULL) after each piece. SZ_OK, or
- * SZ_IO with errno (EIO: the file ends before; ECANCELED: a pause has ended it). Calls must not overlap. */
+/* Copies n bytes from `offset` of one file to where the other stands, with a pause (or NULL) after each
+ * piece. SZ_OK, or SZ_IO with errno (EIO: the file ends before; ECANCELED: a pause has ended it). Calls must
+ * not overlap. */
 int sz_relay_copy(sz_relay *relay, int from, int64_t offset, int to, size_t n, const sz_pause *pause);
 
 /* Helps, in a thread of its own, until the relay ends; at once if it has. */

@@ -124,10 +124,8 @@ int sz_is_abandoned(int at, const char *name) {
   const int fd = open_temporary(at, name);
   if (fd < 0) return errno != ENOENT; /* a link or a socket, which no writer makes */
   int done = sz_lock_file(fd, 0);
-  if (done == SZ_OK)
-    done = sz_is_current(at, name, fd, &status);
-  else if (errno == EWOULDBLOCK)
-    done = 0;
+  if (done == SZ_OK) done = sz_is_current(at, name, fd, &status);
+  else if (errno == EWOULDBLOCK) done = 0;
   const int error = errno;
   close(fd);
   errno = error;

@@ -26,10 +26,10 @@ typedef struct {
   const char *name; /* its name there; NULL: it is the parent itself, which stays */
   sz_level *levels;
   size_t n, room;
-  size_t steps;      /* since the last look for signals */
-  int restarts;      /* because directories were moved */
-  const char *busy;  /* the temporary file that another writer, or the caller, holds the lock on */
-  int skip;          /* the caller's answer: leave that one, it is mine */
+  size_t steps;     /* since the last look for signals */
+  int restarts;     /* because directories were moved */
+  const char *busy; /* the temporary file that another writer, or the caller, holds the lock on */
+  int skip;         /* the caller's answer: leave that one, it is mine */
 } sz_tree;
 
 /* Begin. The rest of the structure is set to zeros. */

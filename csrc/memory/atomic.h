@@ -16,7 +16,9 @@ static inline void sz_unclaim(int32_t *flag) { _InterlockedExchange((long *)flag
 /* The next number, each given once. */
 static inline int64_t sz_draw(int64_t *counter) { return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
 /* The counter as it was; n is added to it. */
-static inline int64_t sz_add(int64_t *counter, int64_t n) { return __atomic_fetch_add(counter, n, __ATOMIC_RELAXED); }
+static inline int64_t sz_add(int64_t *counter, int64_t n) {
+  return __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
 static inline int32_t sz_peek(const int32_t *flag) { return __atomic_load_n(flag, __ATOMIC_RELAXED); }
 /* Who sees the flag ready also sees what was written before it was made so. */
 static inline int32_t sz_is_ready(int32_t *flag) { return __atomic_load_n(flag, __ATOMIC_ACQUIRE); }

@@ -1,8 +1,9 @@
 /* Where memory lies in its pages decides how fast it is filled.
  *
- * Long copies, the kernel's out of its page cache and memcpy's of some KiB, are the processor's own moves of strings. With
- * AMD's these fall to a tenth of their speed where the destination lies 1 to 31 bytes further in its page than the source
- * does in its own. Files begin where pages do, and malloc puts what is large 16 bytes behind. */
+ * Long copies, the kernel's out of its page cache and memcpy's of some KiB, are the processor's own moves of
+ * strings. With AMD's these fall to a tenth of their speed where the destination lies 1 to 31 bytes further
+ * in its page than the source does in its own. Files begin where pages do, and malloc puts what is large 16
+ * bytes behind. */
 #ifndef SZ_PAGES_H
 #define SZ_PAGES_H
 #include <stddef.h>
@@ -16,8 +17,8 @@ static inline int sz_aliased(uintptr_t dst, uintptr_t src) {
   return ((dst - src) & (SZ_PAGE - 1)) - 1 < SZ_TOO_NEAR - 1;
 }
 
-/* Memory to read files into: it begins where lines of cache do, so never too near behind a file's beginning. For free, and
- * for realloc, which may forget where it lay; NULL where there is none. */
+/* Memory to read files into: it begins where lines of cache do, so never too near behind a file's beginning.
+ * For free, and for realloc, which may forget where it lay; NULL where there is none. */
 static inline void *sz_allocate(size_t n) {
 #if defined(__linux__)
   enum { LINE = 64 };

@@ -51,7 +51,9 @@ static void *find_kept(size_t n) {
   return memory;
 }
 
-static int is_full(size_t n) { return kept.count == SZ_RESULTS_KEPT || kept.bytes > SZ_RESULTS_KEPT_BYTES - n; }
+static int is_full(size_t n) {
+  return kept.count == SZ_RESULTS_KEPT || kept.bytes > SZ_RESULTS_KEPT_BYTES - n;
+}
 
 /* Keeps a block, if need be in the place of older ones of other sizes; 0 where it is to be freed. */
 static int keep(void *memory, size_t n) {

@@ -1,9 +1,9 @@
-/* Memory for results, in the form that NumPy takes for the functions of a memory handler (NEP 49). It lies where files are
- * read into at full speed (pages.h) and, on Linux, asks for huge pages as NumPy's own does.
+/* Memory for results, in the form that NumPy takes for the functions of a memory handler (NEP 49). It lies
+ * where files are read into at full speed (pages.h) and, on Linux, asks for huge pages as NumPy's own does.
  *
- * On Linux the memory of the last large results is kept for new ones of the same size, as loops make them: what the system
- * gives must be cleared first, which takes as long as reading a file into it does. While it is kept it is the system's to
- * take (MADV_FREE), page by page, as soon as memory is short. */
+ * On Linux the memory of the last large results is kept for new ones of the same size, as loops make them:
+ * what the system gives must be cleared first, which takes as long as reading a file into it does. While it
+ * is kept it is the system's to take (MADV_FREE), page by page, as soon as memory is short. */
 #ifndef SZ_RESULTS_H
 #define SZ_RESULTS_H
 #include <stddef.h>
@@ -15,7 +15,8 @@
 #define SZ_RESULTS 0
 #endif
 
-enum { SZ_RESULTS_KEPT = 8, SZ_RESULTS_KEPT_BYTES = 256 << 20 }; /* blocks and bytes that are kept at the most */
+/* blocks and bytes that are kept at the most */
+enum { SZ_RESULTS_KEPT = 8, SZ_RESULTS_KEPT_BYTES = 256 << 20 };
 
 void *sz_result_new(void *context, size_t n);
 void *sz_result_new_zeroed(void *context, size_t count, size_t size);

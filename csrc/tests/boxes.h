@@ -45,7 +45,7 @@ static inline layout random_layout(int ndim, const ptrdiff_t *shape, size_t item
   return l;
 }
 
-/* Shapes of up to a few thousand elements, with sizes now and then long enough for whole tiles and vectors. */
+/* Shapes of up to a few thousand elements, some long enough for whole tiles and vectors. */
 static inline int random_shape(ptrdiff_t *shape) {
   const int ndim = draw(MOST_AXES), longest = draw(3);
   ptrdiff_t room = 6000;
@@ -74,7 +74,8 @@ static inline void reference_element(char *dst, const char *src, size_t itemsize
 }
 
 static inline void reference_copy(int ndim, const ptrdiff_t *shape, char *dst, const ptrdiff_t *dst_strides,
-                                  const char *src, const ptrdiff_t *src_strides, size_t itemsize, int transform) {
+                                  const char *src, const ptrdiff_t *src_strides, size_t itemsize,
+                                  int transform) {
   if (ndim == 0) {
     reference_element(dst, src, itemsize, transform);
     return;

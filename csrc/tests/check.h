@@ -1,4 +1,5 @@
-/* What the test programs share: a check that ends the program, repeatable random numbers, buffers between guards. */
+/* What the test programs share: a check that ends the program, repeatable random numbers, buffers between
+ * guards. */
 #ifndef SZ_TESTS_CHECK_H
 #define SZ_TESTS_CHECK_H
 #include <stdint.h>
@@ -6,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                            \
-  do {                                                                              \
-    if (!(condition)) {                                                             \
-      fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);       \
-      exit(1);                                                                      \
-    }                                                                               \
+#define CHECK(condition)                                                      \
+  do {                                                                        \
+    if (!(condition)) {                                                       \
+      fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
+      exit(1);                                                                \
+    }                                                                         \
   } while (0)
 
 static uint64_t random_state = 0x9e3779b97f4a7c15u;

@@ -10,7 +10,7 @@ static ZSTD_DCtx *decompressor;
 enum { COMPRESSORS = 5 };
 static const int COMPRESSOR[COMPRESSORS] = {SZ_BLOSCLZ, SZ_LZ4, SZ_LZ4HC, SZ_ZLIB, SZ_ZSTD};
 
-/* Numbers that compress in different ways: a slope, a walk, a constant, noise, and noise with a slope in it. */
+/* Numbers that compress in different ways: a slope, a walk, a constant, noise, noise with a slope in it. */
 static void invent(char *data, size_t n) {
   const int kind = draw(5);
   int walk = 0;
@@ -22,12 +22,13 @@ static void invent(char *data, size_t n) {
   }
 }
 
-static guarded encode(const guarded *data, int which, int level, int shuffle, int typesize, int32_t blocksize) {
+static guarded encode(const guarded *data, int which, int level, int shuffle, int typesize,
+                      int32_t blocksize) {
   guarded scratch = guarded_new(sz_blosc1_scratch(data->n, level, typesize, which, blocksize));
   guarded dst = guarded_new(sz_blosc1_bound(data->n));
   size_t size = 0;
-  CHECK(sz_blosc1_encode(data->data, data->n, which, level, shuffle, typesize, blocksize, scratch.data, compressor, NULL,
-                         dst.data, &size) == SZ_OK);
+  CHECK(sz_blosc1_encode(data->data, data->n, which, level, shuffle, typesize, blocksize, scratch.data,
+                         compressor, NULL, dst.data, &size) == SZ_OK);
   CHECK(size >= 16 && size <= dst.n);
   guarded result = guarded_new(size);
   memcpy(result.data, dst.data, size);
@@ -44,7 +45,8 @@ static int decode(const char *src, size_t n, const sz_blosc1 *header, char *whol
     CHECK(size > 0 && size <= header->blocksize);
     guarded dst = guarded_new((size_t)size), tmp = guarded_new((size_t)header->blocksize);
     status = sz_blosc1_decode_block(src, n, header, i, dst.data, tmp.data, decompressor);
-    if (status == SZ_OK && whole != NULL) memcpy(whole + (size_t)i * (size_t)header->blocksize, dst.data, (size_t)size);
+    if (status == SZ_OK && whole != NULL)
+      memcpy(whole + (size_t)i * (size_t)header->blocksize, dst.data, (size_t)size);
     guarded_free(dst);
     guarded_free(tmp);
   }
@@ -98,32 +100,39 @@ static void check_frame(const char *hex, int streams, int32_t nbytes, int diviso
   CHECK(header.nbytes == nbytes && header.split == (streams > 1));
   CHECK(decode(frame, n, &header, back) == SZ_OK);
   for (int i = 0; i < nbytes / 2; i++)
-    CHECK((unsigned char)back[2 * i] == (i / divisor & 255) && (unsigned char)back[2 * i + 1] == i / divisor >> 8);
+    CHECK((unsigned char)back[2 * i] == (i / divisor & 255) &&
+          (unsigned char)back[2 * i + 1] == i / divisor >> 8);
 }
 
-/* Frames that c-blosc 1 wrote: two streams a block, the last block shorter; a stream stored raw; one stream; blocks whose
- * bits were not shuffled, as their elements don't come in eights; stored data, nothing. */
+/* Frames that c-blosc 1 wrote: two streams a block, the last block shorter; a stream stored raw; one stream;
+ * blocks whose bits were not shuffled, as their elements don't come in eights; stored data, nothing. */
 static void test_frames(void) {
-  check_frame("02016102300200003002000057000000140000002e000000785e5dc14102801000003052210affff6c972e6d0be12f62"
-              "43c28e0327320a2a2e3474dc783030b13e2f37e909090d000000785e63601805d8000001180001",
-              2, 560, 16);
-  check_frame("020121020001000000010000a70000001400000080000000000102030405060708090a0b0c0d0e0f1011121314151617"
-              "18191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f4041424344454647"
-              "48494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f606162636465666768696a6b6c6d6e6f7071727374757677"
-              "78797a7b7c7d7e7f0b0000001f00010067500000000000",
-              2, 256, 1);
-  check_frame("020134028000000080000000380000001400000020000000ff060000ffff0000ffff00000000ffffffff000000000005"
-              "0053500000000000",
-              1, 128, 16);
-  check_frame("0201110280000000800000003800000014000000200000002300000000e003030001e006000002e006000003e00600e0"
-              "033be02901010000",
-              1, 128, 16);
-  check_frame("020194021a0100000001000051000000180000003c0000002000000028b52ffd600000b50000200000ffff0600451c05"
-              "3339bc10b02290c2826547041100000028b52ffd201a4500001008000100810e0b",
-              1, 282, 16);
-  check_frame("02013402c8000000c80000003f00000014000000270000001f0001000c1f0102000c1f0202000c1f0302000c1f040200"
-              "0c1f0502000c800600060006000600",
-              1, 200, 16);
+  check_frame(
+      "02016102300200003002000057000000140000002e000000785e5dc14102801000003052210affff6c972e6d0be12f62"
+      "43c28e0327320a2a2e3474dc783030b13e2f37e909090d000000785e63601805d8000001180001",
+      2, 560, 16);
+  check_frame(
+      "020121020001000000010000a70000001400000080000000000102030405060708090a0b0c0d0e0f1011121314151617"
+      "18191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f4041424344454647"
+      "48494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f606162636465666768696a6b6c6d6e6f7071727374757677"
+      "78797a7b7c7d7e7f0b0000001f00010067500000000000",
+      2, 256, 1);
+  check_frame(
+      "020134028000000080000000380000001400000020000000ff060000ffff0000ffff00000000ffffffff000000000005"
+      "0053500000000000",
+      1, 128, 16);
+  check_frame(
+      "0201110280000000800000003800000014000000200000002300000000e003030001e006000002e006000003e00600e0"
+      "033be02901010000",
+      1, 128, 16);
+  check_frame(
+      "020194021a0100000001000051000000180000003c0000002000000028b52ffd600000b50000200000ffff0600451c05"
+      "3339bc10b02290c2826547041100000028b52ffd201a4500001008000100810e0b",
+      1, 282, 16);
+  check_frame(
+      "02013402c8000000c80000003f00000014000000270000001f0001000c1f0102000c1f0202000c1f0302000c1f040200"
+      "0c1f0502000c800600060006000600",
+      1, 200, 16);
   check_frame("020103020800000008000000180000000000010002000300", 1, 8, 1);
   check_frame("02010201000000000000000010000000", 1, 0, 1);
 }
@@ -137,21 +146,34 @@ static int open_hex(const char *hex) {
 
 static void test_refused(void) {
   CHECK(open_hex("020102020800000008000000180000") == SZ_TRUNCATED);
-  CHECK(open_hex("02010202080000000800000064000000" "0100020003000400") == SZ_TRUNCATED);
-  CHECK(open_hex("02010202080000000800000018000000" "010002000300040000") == SZ_TRAILING);
-  CHECK(open_hex("05010202080000000800000018000000" "0100020003000400") == SZ_CORRUPT);
-  CHECK(open_hex("02010202efffff7f0800000018000000" "0100020003000400") == SZ_CORRUPT);
-  CHECK(open_hex("02010202080000000000000018000000" "0100020003000400") == SZ_CORRUPT);
-  CHECK(open_hex("02010202080000000900000018000000" "0100020003000400") == SZ_CORRUPT);
-  CHECK(open_hex("02010200080000000800000018000000" "0100020003000400") == SZ_CORRUPT);
-  CHECK(open_hex("02010a02080000000800000018000000" "0100020003000400") == SZ_CORRUPT);
-  CHECK(open_hex("02015102080000000800000018000000" "1400000003000400") == SZ_OK);
-  CHECK(open_hex("0201b102080000000800000018000000" "1400000003000400") == SZ_CORRUPT);
-  CHECK(open_hex("02011102080000000800000018000000" "1500000003000400") == SZ_CORRUPT);
-  CHECK(open_hex("02011102080000000800000018000000" "0f00000003000400") == SZ_CORRUPT);
+  CHECK(open_hex("02010202080000000800000064000000"
+                 "0100020003000400") == SZ_TRUNCATED);
+  CHECK(open_hex("02010202080000000800000018000000"
+                 "010002000300040000") == SZ_TRAILING);
+  CHECK(open_hex("05010202080000000800000018000000"
+                 "0100020003000400") == SZ_CORRUPT);
+  CHECK(open_hex("02010202efffff7f0800000018000000"
+                 "0100020003000400") == SZ_CORRUPT);
+  CHECK(open_hex("02010202080000000000000018000000"
+                 "0100020003000400") == SZ_CORRUPT);
+  CHECK(open_hex("02010202080000000900000018000000"
+                 "0100020003000400") == SZ_CORRUPT);
+  CHECK(open_hex("02010200080000000800000018000000"
+                 "0100020003000400") == SZ_CORRUPT);
+  CHECK(open_hex("02010a02080000000800000018000000"
+                 "0100020003000400") == SZ_CORRUPT);
+  CHECK(open_hex("02015102080000000800000018000000"
+                 "1400000003000400") == SZ_OK);
+  CHECK(open_hex("0201b102080000000800000018000000"
+                 "1400000003000400") == SZ_CORRUPT);
+  CHECK(open_hex("02011102080000000800000018000000"
+                 "1500000003000400") == SZ_CORRUPT);
+  CHECK(open_hex("02011102080000000800000018000000"
+                 "0f00000003000400") == SZ_CORRUPT);
 }
 
-/* A block of two streams of 128 raw bytes, of which the second is cut off: before, within or behind its length. */
+/* A block of two streams of 128 raw bytes, of which the second is cut off: before, within or behind its
+ * length. */
 static void test_cut_stream(void) {
   static const char START[] = "020121020001000000010000980000001400000080000000";
   char frame[300] = {0};
@@ -172,22 +194,25 @@ static void test_cut_stream(void) {
 static void test_arguments(void) {
   char dst[64], scratch[64];
   size_t size;
-  CHECK(sz_blosc1_encode("abcd", 4, SZ_SNAPPY, 5, 0, 1, 0, scratch, NULL, NULL, dst, &size) == SZ_UNSUPPORTED);
+  CHECK(sz_blosc1_encode("abcd", 4, SZ_SNAPPY, 5, 0, 1, 0, scratch, NULL, NULL, dst, &size) ==
+        SZ_UNSUPPORTED);
   CHECK(sz_blosc1_encode("abcd", 4, SZ_LZ4, 10, 0, 1, 0, scratch, NULL, NULL, dst, &size) == SZ_UNSUPPORTED);
   CHECK(sz_blosc1_encode("abcd", 4, SZ_LZ4, 5, 0, 256, 0, scratch, NULL, NULL, dst, &size) == SZ_UNSUPPORTED);
-  CHECK(sz_blosc1_encode("abcd", (size_t)1 << 31, SZ_LZ4, 5, 0, 1, 0, scratch, NULL, NULL, dst, &size) == SZ_UNSUPPORTED);
+  CHECK(sz_blosc1_encode("abcd", (size_t)1 << 31, SZ_LZ4, 5, 0, 1, 0, scratch, NULL, NULL, dst, &size) ==
+        SZ_UNSUPPORTED);
 }
 
 static void put_number(char *p, uint32_t value) {
   for (int i = 0; i < 4; i++) p[i] = (char)(value >> 8 * i);
 }
 
-/* Damage at random: bits, whole numbers of the header or the tables, the end cut off; then often a length that fits, so
- * that the damage is met further in. */
+/* Damage at random: bits, whole numbers of the header or the tables, the end cut off; then often a length
+ * that fits, so that the damage is met further in. */
 static size_t damage(char *data, size_t n) {
   static const uint32_t NUMBERS[] = {0, 1, 127, 128, 4095, 0x7fffffff, 0x7fffffef, 0x80000000u, 0xffffffffu};
   for (int i = draw(4); i >= 0; i--) data[draw((int)n)] ^= (char)(1 << draw(8));
-  if (draw(4) == 0) put_number(data + 4 * draw((int)n / 4), draw(2) ? NUMBERS[draw(9)] : (uint32_t)draw((int)n * 2));
+  if (draw(4) == 0)
+    put_number(data + 4 * draw((int)n / 4), draw(2) ? NUMBERS[draw(9)] : (uint32_t)draw((int)n * 2));
   if (draw(4) == 0) n = (size_t)draw((int)n + 1);
   if (draw(3) > 0 && n >= 16) {
     data[0] = 2;

@@ -9,8 +9,8 @@
 #include "boxes.h"
 
 /* A selection of a chunk that lies at `base` of the file whose bytes are `content`. */
-static void check_selection(const sz_file *file, const char *content, int64_t base, int ndim, const ptrdiff_t *chunk,
-                            size_t itemsize) {
+static void check_selection(const sz_file *file, const char *content, int64_t base, int ndim,
+                            const ptrdiff_t *chunk, size_t itemsize) {
   ptrdiff_t start[MOST_AXES], step[MOST_AXES], count[MOST_AXES], strides[MOST_AXES], at = (ptrdiff_t)itemsize;
   const int whole = draw(3) == 0, transform = random_transform(itemsize);
   const char *src = content + base;
@@ -25,9 +25,10 @@ static void check_selection(const sz_file *file, const char *content, int64_t ba
   }
   const layout to = random_layout(ndim, count, itemsize, 0);
   const size_t piece = itemsize + (size_t)draw(2000);
-  guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes), scratch = guarded_new(sz_box_room(piece));
-  CHECK(sz_read_box(file, base, ndim, chunk, start, step, count, dst.data + to.offset, to.strides, itemsize, transform,
-                    scratch.data, piece) == SZ_OK);
+  guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes),
+          scratch = guarded_new(sz_box_room(piece));
+  CHECK(sz_read_box(file, base, ndim, chunk, start, step, count, dst.data + to.offset, to.strides, itemsize,
+                    transform, scratch.data, piece) == SZ_OK);
   reference_copy(ndim, count, expected.data + to.offset, to.strides, src, strides, itemsize, transform);
   CHECK(memcmp(dst.data, expected.data, dst.n) == 0);
   guarded_free(dst);
@@ -54,19 +55,22 @@ static void test_selections(const sz_file *file, const char *content) {
 /* Rows of whole pages, of which columns are taken: they are read apart. */
 static void test_long_rows(const sz_file *file, const char *content) {
   for (long run = fuzz_runs(50); run > 0; run--) {
-    const ptrdiff_t chunk[3] = {2 + draw(12), 16 << draw(3), 512}, start[3] = {draw(2), draw(9), 0}, step[3] = {1, 1, 1};
+    const ptrdiff_t chunk[3] = {2 + draw(12), 16 << draw(3), 512}, start[3] = {draw(2), draw(9), 0},
+                    step[3] = {1, 1, 1};
     const ptrdiff_t count[3] = {chunk[0] - start[0], chunk[1] - start[1] - draw(5), chunk[2] - draw(9)};
     const ptrdiff_t strides[3] = {2, 2 * count[0], 2 * count[0] * count[1]};
     const ptrdiff_t src_strides[3] = {1024 * chunk[1], 1024, 2};
     const size_t bytes = (size_t)(strides[2] * count[2]);
     const size_t extent = (size_t)((count[0] - 1) * src_strides[0] + (count[1] - 1) * 1024 + count[2] * 2);
-    const size_t piece = draw(2) ? extent : (size_t)(16384 + draw(600000)); /* extent: it fills scratch to the end */
+    const size_t piece =
+        draw(2) ? extent : (size_t)(16384 + draw(600000)); /* extent: it fills scratch to the end */
     const int64_t base = draw(100);
-    guarded dst = guarded_new(bytes), expected = guarded_new(bytes), scratch = guarded_new(sz_box_room(piece));
-    CHECK(sz_read_box(file, base, 3, chunk, start, step, count, dst.data, strides, 2, SZ_AS_IS, scratch.data, piece) ==
-          SZ_OK);
-    reference_copy(3, count, expected.data, strides, content + base + start[0] * src_strides[0] + start[1] * 1024,
-                   src_strides, 2, SZ_AS_IS);
+    guarded dst = guarded_new(bytes), expected = guarded_new(bytes),
+            scratch = guarded_new(sz_box_room(piece));
+    CHECK(sz_read_box(file, base, 3, chunk, start, step, count, dst.data, strides, 2, SZ_AS_IS, scratch.data,
+                      piece) == SZ_OK);
+    reference_copy(3, count, expected.data, strides,
+                   content + base + start[0] * src_strides[0] + start[1] * 1024, src_strides, 2, SZ_AS_IS);
     CHECK(memcmp(dst.data, expected.data, bytes) == 0);
     guarded_free(dst);
     guarded_free(expected);
@@ -76,13 +80,14 @@ static void test_long_rows(const sz_file *file, const char *content) {
 
 /* A file that ends within the chunk, and one that can't be read, are errors whatever the way of reading. */
 static void test_failures(const sz_file *file) {
-  const ptrdiff_t chunk[2] = {100, 100}, start[2] = {0, 0}, ones[2] = {1, 1}, strides[2] = {200, 2}, gaps[2] = {400, 4};
+  const ptrdiff_t chunk[2] = {100, 100}, start[2] = {0, 0}, ones[2] = {1, 1}, strides[2] = {200, 2},
+                  gaps[2] = {400, 4};
   static char dst[40000], scratch[1000];
   const sz_file closed = {.fd = -1};
   const ptrdiff_t *const layouts[] = {strides, gaps};
   for (int i = 0; i < 2; i++) {
-    CHECK(sz_read_box(file, file->size - 19999, 2, chunk, start, ones, chunk, dst, layouts[i], 2, SZ_AS_IS, scratch,
-                      sizeof scratch) == SZ_TRUNCATED);
+    CHECK(sz_read_box(file, file->size - 19999, 2, chunk, start, ones, chunk, dst, layouts[i], 2, SZ_AS_IS,
+                      scratch, sizeof scratch) == SZ_TRUNCATED);
     CHECK(sz_read_box(&closed, 0, 2, chunk, start, ones, chunk, dst, layouts[i], 2, SZ_AS_IS, scratch,
                       sizeof scratch) == SZ_IO);
   }

@@ -4,14 +4,17 @@ static const size_t ITEMSIZES[] = {1, 2, 4, 8, 16, 1, 2, 4, 8, 16, 3, 5, 12, 17,
 
 static size_t random_itemsize(void) { return ITEMSIZES[draw((int)(sizeof ITEMSIZES / sizeof *ITEMSIZES))]; }
 
-/* Both results lie in buffers of the same layout, so that equal buffers mean equal elements and untouched gaps. */
-static void check_box(int ndim, const ptrdiff_t *shape, size_t itemsize, int transform, layout to, layout from) {
+/* Both results lie in buffers of the same layout, so that equal buffers mean equal elements and untouched
+ * gaps. */
+static void check_box(int ndim, const ptrdiff_t *shape, size_t itemsize, int transform, layout to,
+                      layout from) {
   guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes), src = guarded_new(from.bytes);
   randomize(src.data, src.n);
   for (size_t i = 0; i < src.n; i += 3) src.data[i] = 0;
-  sz_copy(ndim, shape, dst.data + to.offset, to.strides, src.data + from.offset, from.strides, itemsize, transform);
-  reference_copy(ndim, shape, expected.data + to.offset, to.strides, src.data + from.offset, from.strides, itemsize,
-                 transform);
+  sz_copy(ndim, shape, dst.data + to.offset, to.strides, src.data + from.offset, from.strides, itemsize,
+          transform);
+  reference_copy(ndim, shape, expected.data + to.offset, to.strides, src.data + from.offset, from.strides,
+                 itemsize, transform);
   CHECK(memcmp(dst.data, expected.data, dst.n) == 0);
   guarded_free(dst);
   guarded_free(expected);
@@ -36,7 +39,8 @@ static void test_transposed(void) {
     const ptrdiff_t shape[2] = {SIDES[i % N], SIDES[i / N % N]};
     const size_t itemsize = ITEMSIZES[i / (N * N)];
     const ptrdiff_t w = (ptrdiff_t)itemsize, gap = draw(2) * draw(9), row = shape[1] * w;
-    const ptrdiff_t dst_row = draw(2) == 0 ? row + gap : (row + 63) / 64 * 64; /* whole lines can be streamed */
+    const ptrdiff_t dst_row =
+        draw(2) == 0 ? row + gap : (row + 63) / 64 * 64; /* whole lines can be streamed */
     const layout to = {{dst_row, w}, (size_t)(shape[0] * dst_row + 16), draw(17)};
     const layout from = {{w, shape[0] * w + gap}, (size_t)(shape[1] * (shape[0] * w + gap)), 0};
     check_box(2, shape, itemsize, random_transform(itemsize), to, from);
@@ -53,7 +57,8 @@ static void test_lines(void) {
   for (long run = fuzz_runs(500); run > 0; run--) {
     const int transform = TRANSFORMS[draw(5)];
     const ptrdiff_t off = draw(4) == 0 ? 8 * draw(9) : 0, odd = draw(4) == 0 ? 8 * draw(9) : 0;
-    const ptrdiff_t length = LINE * (1 + draw(40)) + odd, row = (length + LINE - 1) / LINE * LINE + LINE * draw(2);
+    const ptrdiff_t length = LINE * (1 + draw(40)) + odd,
+                    row = (length + LINE - 1) / LINE * LINE + LINE * draw(2);
     const ptrdiff_t shape[] = {1 + draw(4), 1 + draw(5), length / 8};
     const ptrdiff_t to[] = {shape[1] * row + LINE * draw(3), row, 8}, from[] = {shape[1] * length, length, 8};
     memset(dst, SENTINEL, ROOM);
@@ -81,7 +86,8 @@ static void test_in_place(void) {
     memcpy(expected.data, src.data, l.bytes);
     reference_copy(ndim, shape, expected.data + l.offset, l.strides, src.data + l.offset, l.strides, itemsize,
                    transform);
-    sz_copy(ndim, shape, data.data + l.offset, l.strides, data.data + l.offset, l.strides, itemsize, transform);
+    sz_copy(ndim, shape, data.data + l.offset, l.strides, data.data + l.offset, l.strides, itemsize,
+            transform);
     CHECK(memcmp(data.data, expected.data, l.bytes) == 0);
     guarded_free(data);
     guarded_free(expected);
@@ -106,7 +112,8 @@ static void test_fill(void) {
   }
 }
 
-/* Cuts a chunk in runs at random and places each from a buffer of its own: together they are the whole selection. */
+/* Cuts a chunk in runs at random and places each from a buffer of its own: together they are the whole
+ * selection. */
 static void check_runs(int ndim, const ptrdiff_t *chunk, const ptrdiff_t *start, const ptrdiff_t *step,
                        const ptrdiff_t *count, size_t itemsize, int transform) {
   ptrdiff_t total = 1, strides[MOST_AXES], first = 0;
@@ -116,9 +123,11 @@ static void check_runs(int ndim, const ptrdiff_t *chunk, const ptrdiff_t *start,
     first += start[d] * total * (ptrdiff_t)itemsize;
     total *= chunk[d];
   }
-  guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes), src = guarded_new((size_t)total * itemsize);
+  guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes),
+          src = guarded_new((size_t)total * itemsize);
   randomize(src.data, src.n);
-  reference_copy(ndim, count, expected.data + to.offset, to.strides, src.data + first, strides, itemsize, transform);
+  reference_copy(ndim, count, expected.data + to.offset, to.strides, src.data + first, strides, itemsize,
+                 transform);
   const int longest = 1 + draw((int)total + 1);
   for (ptrdiff_t at = 0, n; at < total; at += n) {
     n = 1 + draw(longest);

@@ -56,7 +56,8 @@ static void test_long(void) {
   enum { N = 60000 };
   guarded g = guarded_new(N);
   randomize(g.data, g.n);
-  for (size_t n = 3 * 4096 - 9; n <= 3 * 4096 + 9; n++) CHECK(sz_crc32c(0, g.data, n) == reference(0, g.data, n));
+  for (size_t n = 3 * 4096 - 9; n <= 3 * 4096 + 9; n++)
+    CHECK(sz_crc32c(0, g.data, n) == reference(0, g.data, n));
   for (long run = fuzz_runs(100); run > 0; run--) {
     const size_t n = (size_t)draw(N), cut = (size_t)draw((int)n + 1);
     const uint32_t whole = sz_crc32c(0, g.data, n);

@@ -109,8 +109,9 @@ static void test_beneath(void) {
     snprintf(text, sizeof text, i == 0 ? "d/f" : "chain%d", i - 1);
     link_to(text, name);
   }
-  const char *const files[] = {"d/f", "d/same", "d/around", "absolute", "root/d/f", "to-d/f", "chain30", "/d/f",
-                               "to-d//e/../f", "root/root/d/f", "./d/./f", "root/to-d/around"};
+  const char *const files[] = {"d/f",          "d/same",        "d/around", "absolute",
+                               "root/d/f",     "to-d/f",        "chain30",  "/d/f",
+                               "to-d//e/../f", "root/root/d/f", "./d/./f",  "root/to-d/around"};
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
     CHECK(opens(files[i], SZ_BENEATH_FILE) == 0 && opens(files[i], SZ_BENEATH_STATUS) == 0);
   const char *const outside[] = {"up",        "out", "slash/etc", "slash",

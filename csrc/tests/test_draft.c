@@ -33,7 +33,8 @@ static const char *path_of(const char *name) {
 static int origin = SZ_NO_DIRECTORY; /* where the names of drafts are looked up from, if it is open */
 
 static sz_draft draft_of(const char *name, int durable) {
-  sz_draft draft = {.object = strdup(path_of(name)), .root = strlen(directory), .directory = origin, .durable = durable};
+  sz_draft draft = {
+      .object = strdup(path_of(name)), .root = strlen(directory), .directory = origin, .durable = durable};
   draft.within = origin == SZ_NO_DIRECTORY ? 0 : strlen(directory) + 1;
   draft.local = sz_local_device(origin);
   draft.kept = draft.fd = -1;
@@ -82,7 +83,8 @@ static int open_patiently(sz_draft *draft) {
 static int set(const char *name, const char *data, size_t n, int durable) {
   const sz_part part = {data, n, 0};
   sz_draft draft = draft_of(name, durable);
-  const int done = open_patiently(&draft) == SZ_OK ? sz_draft_publish(&draft, &part, 1) : SZ_IO, error = errno;
+  const int done = open_patiently(&draft) == SZ_OK ? sz_draft_publish(&draft, &part, 1) : SZ_IO,
+            error = errno;
   forget(&draft);
   errno = error;
   return done;
@@ -102,7 +104,8 @@ static void test_publish(void) {
   CHECK(set("empty", NULL, 0, 0) == SZ_OK);
   check_content("empty", "", 0);
   for (int durable = 0; durable < 2; durable++) {
-    CHECK(set("deep/a/b//c", "before", 6, durable) == SZ_OK && set("deep/a/b/c", big.data, big.n, durable) == SZ_OK);
+    CHECK(set("deep/a/b//c", "before", 6, durable) == SZ_OK &&
+          set("deep/a/b/c", big.data, big.n, durable) == SZ_OK);
     check_content("deep/a/b/c", big.data, big.n);
     CHECK(count_entries("deep/a/b") == 1);
     CHECK(discard("deep/a/b/c", durable) == SZ_OK && count_entries("deep") == -1);
@@ -138,7 +141,8 @@ static void test_zeros(void) {
   enum { BYTES = 1 << 20 };
   guarded bytes = guarded_new(BYTES);
   for (long run = fuzz_runs(200); run > 0; run--) {
-    const size_t n = (size_t)draw(BYTES + 1), data = draw(3) == 0 ? 0 : (size_t)draw((int)n + 1), cut = (size_t)draw((int)n + 1);
+    const size_t n = (size_t)draw(BYTES + 1), data = draw(3) == 0 ? 0 : (size_t)draw((int)n + 1),
+                 cut = (size_t)draw((int)n + 1);
     memset(bytes.data, 0, n);
     randomize(bytes.data, data);
     if (data > 0) bytes.data[data - 1] = 1;
@@ -169,7 +173,8 @@ static void test_relative(void) {
   CHECK(!exists("here") && !exists("beside"));
 }
 
-/* What is dropped or deleted leaves nothing behind, neither files nor directories; what others have there stays. */
+/* What is dropped or deleted leaves nothing behind, neither files nor directories; what others have there
+ * stays. */
 static void test_ends(void) {
   sz_draft draft = draft_of("ends/a/b/c", 0);
   CHECK(sz_draft_open(&draft) == SZ_OK && exists("ends/a/b/c.partial"));
@@ -188,7 +193,8 @@ static void test_ends(void) {
   CHECK(exists("") && set("top", "3", 1, 0) == SZ_OK && discard("top", 1) == SZ_OK && exists(""));
 }
 
-/* Names of 247 bytes are the last that fit with the suffix; of longer ones the draft's name is cut, not in a character. */
+/* Names of 247 bytes are the last that fit with the suffix; of longer ones the draft's name is cut, not in a
+ * character. */
 static void test_long_names(void) {
   char name[400] = "long/a";
   for (int i = 0; i < 84; i++) strcat(name, "\xe2\x82\xac");
@@ -226,7 +232,8 @@ static void test_failures(void) {
   CHECK(set("bad/file/below", "x", 1, 0) == SZ_IO && errno == ENOTDIR);
   CHECK(symlink("nowhere", path_of("bad/link")) == 0);
   CHECK(set("bad/link/below", "x", 1, 0) == SZ_IO && errno == ENOENT);
-  CHECK(symlink("file", path_of("bad/new.partial")) == 0); /* nobody's draft: it must not be written through */
+  CHECK(symlink("file", path_of("bad/new.partial")) ==
+        0); /* nobody's draft: it must not be written through */
   CHECK(set("bad/new", "x", 1, 0) == SZ_IO && errno == ELOOP);
   CHECK(unlink(path_of("bad/new.partial")) == 0 && mkfifo(path_of("bad/new.partial"), 0600) == 0);
   CHECK(set("bad/new", "x", 1, 0) == SZ_IO && errno == EINVAL);
@@ -300,7 +307,8 @@ static void write_as_another_user(int unused) {
 /* Drafts of another user: a left-over is replaced, a live one is waited for. */
 static void test_users(void) {
   umask(022);
-  CHECK(chmod(directory, 0777) == 0 && mkdir(path_of("users"), 0777) == 0 && chmod(path_of("users"), 0777) == 0);
+  CHECK(chmod(directory, 0777) == 0 && mkdir(path_of("users"), 0777) == 0 &&
+        chmod(path_of("users"), 0777) == 0);
   write_plainly("users/object.partial", "");
   sz_draft live = draft_of("users/live", 0);
   CHECK(sz_draft_open(&live) == SZ_OK);
@@ -362,7 +370,8 @@ static void *count(void *own) {
       fclose(file);
     }
     counters[mine]++;
-    const sz_part parts[2] = {{(const char *)counters, 6, 0}, {(const char *)counters + 6, sizeof counters - 6, 0}};
+    const sz_part parts[2] = {{(const char *)counters, 6, 0},
+                              {(const char *)counters + 6, sizeof counters - 6, 0}};
     CHECK(sz_draft_publish(&draft, parts, 2) == SZ_OK);
     forget(&draft);
   }
@@ -436,7 +445,8 @@ static void test_killed_writers(void) {
     CHECK(file != NULL);
     const size_t n = fread(value, 1, sizeof value, file);
     fclose(file);
-    const int is_old = i > 0 && n == 4 && memcmp(value, "next", 4) == 0; /* killed before they came to write */
+    const int is_old =
+        i > 0 && n == 4 && memcmp(value, "next", 4) == 0; /* killed before they came to write */
     CHECK(is_old || n == sizeof value - 1);
     for (size_t at = 1; at < n && !is_old; at++) CHECK(value[at] == value[0]);
     CHECK(set("killed/object", "next", 4, 0) == SZ_OK && count_entries("killed") == 1);
@@ -457,7 +467,8 @@ static void test_kept_parts(void) {
   sz_draft draft = draft_of("kept", 0);
   const sz_part whole = {old, SIZE, 0};
   CHECK(sz_draft_open(&draft) == SZ_OK && sz_draft_publish(&draft, &whole, 1) == SZ_OK);
-  const sz_part parts[6] = {{NULL, 1000, 5}, {"new", 3, 0}, {"", 0, 0}, {NULL, 0, 9}, {NULL, 200000, 77777}, {"end", 3, 0}};
+  const sz_part parts[6] = {{NULL, 1000, 5}, {"new", 3, 0},         {"", 0, 0},
+                            {NULL, 0, 9},    {NULL, 200000, 77777}, {"end", 3, 0}};
   memcpy(expected, old + 5, 1000);
   memcpy(expected + 1000, "new", 3);
   memcpy(expected + 1003, old + 77777, 200000);
@@ -473,7 +484,7 @@ static void test_kept_parts(void) {
   forget(&draft);
 }
 
-/* A draft that is there belongs to whoever made it, also before it is locked: another writer makes its own. */
+/* A draft that is there belongs to its maker, also before it is locked: another writer makes its own. */
 static void test_makers(void) {
   sz_draft draft = draft_of("makers/object", 0);
   CHECK(mkdir(path_of("makers"), 0777) == 0);
@@ -488,7 +499,8 @@ static void test_makers(void) {
   CHECK(!exists("makers"));
 }
 
-/* The array's directory, removed and made anew while names are looked up from the old one: the new one gets the object. */
+/* The array's directory, removed and made anew while names are looked up from the old one: the new one gets
+ * the object. */
 static void test_directory_made_anew(void) {
   const sz_part part = {"12", 2, 0};
   CHECK(mkdir(path_of("anew"), 0777) == 0);

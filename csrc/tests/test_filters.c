@@ -4,13 +4,15 @@
 
 /* The definition: byte b of element i goes to place b * count + i. */
 static void check_shuffle(size_t size, size_t count) {
-  guarded data = guarded_new(size * count), there = guarded_new(size * count), back = guarded_new(size * count);
+  guarded data = guarded_new(size * count), there = guarded_new(size * count),
+          back = guarded_new(size * count);
   randomize(data.data, data.n);
   const size_t middle = count / 3;
   sz_shuffle(size, count, middle, count, data.data, there.data);
   sz_shuffle(size, count, 0, middle, data.data, there.data);
   for (size_t i = 0; i < count; i++)
-    for (size_t byte = 0; byte < size; byte++) CHECK(there.data[byte * count + i] == data.data[i * size + byte]);
+    for (size_t byte = 0; byte < size; byte++)
+      CHECK(there.data[byte * count + i] == data.data[i * size + byte]);
   sz_unshuffle(size, count, 0, middle, there.data, back.data);
   sz_unshuffle(size, count, middle, count, there.data, back.data);
   CHECK(memcmp(back.data, data.data, data.n) == 0);

@@ -19,12 +19,13 @@ static void reference_gather(int nlists, const sz_points *lists, int ndim, const
     return;
   }
   for (ptrdiff_t i = 0; i < lists->n; i++)
-    reference_gather(nlists - 1, lists + 1, ndim, shape, dst + lists->dst[i], dst_strides, src + lists->src[i],
-                     src_strides, itemsize);
+    reference_gather(nlists - 1, lists + 1, ndim, shape, dst + lists->dst[i], dst_strides,
+                     src + lists->src[i], src_strides, itemsize);
 }
 
-/* Each list chooses among the places of an axis of its own on the side of dst, some of them twice, and has offsets
- * anywhere within `room` bytes on the side of src. Returns the bytes between the first place of all lists and the last. */
+/* Each list chooses among the places of an axis of its own on the side of dst, some of them twice, and has
+ * offsets anywhere within `room` bytes on the side of src. Returns the bytes between the first place of all
+ * lists and the last. */
 static size_t random_lists(choice *c, size_t box, int room) {
   ptrdiff_t stride = (ptrdiff_t)box;
   c->n = draw(MOST_LISTS + 1);
@@ -51,11 +52,13 @@ static void test_random(void) {
     const size_t itemsize = SIZES[draw(7)];
     const layout from = random_layout(ndim, shape, itemsize, 1), to = random_layout(ndim, shape, itemsize, 0);
     const size_t room = random_lists(&c, to.bytes, ROOM);
-    guarded src = guarded_new(from.bytes + MOST_LISTS * ROOM), dst = guarded_new(to.bytes + room), want = guarded_new(dst.n);
+    guarded src = guarded_new(from.bytes + MOST_LISTS * ROOM), dst = guarded_new(to.bytes + room),
+            want = guarded_new(dst.n);
     randomize(src.data, src.n);
-    sz_gather(c.n, c.lists, ndim, shape, dst.data + to.offset, to.strides, src.data + from.offset, from.strides, itemsize);
-    reference_gather(c.n, c.lists, ndim, shape, want.data + to.offset, to.strides, src.data + from.offset, from.strides,
-                     itemsize);
+    sz_gather(c.n, c.lists, ndim, shape, dst.data + to.offset, to.strides, src.data + from.offset,
+              from.strides, itemsize);
+    reference_gather(c.n, c.lists, ndim, shape, want.data + to.offset, to.strides, src.data + from.offset,
+                     from.strides, itemsize);
     CHECK(memcmp(dst.data, want.data, dst.n) == 0);
     sz_gather_fill(c.n, c.lists, ndim, shape, dst.data + to.offset, to.strides, src.data, itemsize);
     for (int i = 0; i < c.n; i++) c.lists[i].src = NO_OFFSETS; /* filled is copied from one element */

@@ -37,7 +37,8 @@ static void test_move(void) {
     memset(place, SENTINEL, sizeof place);
     sz_move(dst, src, n);
     CHECK(memcmp(dst, src, n) == 0);
-    for (const char *p = place; p < place + sizeof place; p++) CHECK((p >= dst && p < dst + n) || *p == SENTINEL);
+    for (const char *p = place; p < place + sizeof place; p++)
+      CHECK((p >= dst && p < dst + n) || *p == SENTINEL);
   }
 }
 

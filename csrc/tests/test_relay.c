@@ -46,7 +46,8 @@ static void check_copied(int to, size_t before, size_t offset, size_t n) {
 }
 
 static size_t random_length(size_t most) {
-  const size_t near[] = {0, 1, 8 << 10, (8 << 10) + 1, SZ_RELAY_PIECE - 1, SZ_RELAY_PIECE, SZ_RELAY_PIECE + 1};
+  const size_t near[] = {
+      0, 1, 8 << 10, (8 << 10) + 1, SZ_RELAY_PIECE - 1, SZ_RELAY_PIECE, SZ_RELAY_PIECE + 1};
   const size_t n = draw(3) == 0 ? near[draw(7)] : (size_t)draw((int)most + 1);
   return n < most ? n : most;
 }

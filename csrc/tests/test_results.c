@@ -6,7 +6,8 @@
 #include "check.h"
 
 static void test_any_size(void) {
-  static const size_t sizes[] = {0, 1, 63, 64, 65, 4096, 100000, 1 << 20, (4 << 20) - 1, 4 << 20, (9 << 20) + 5};
+  static const size_t sizes[] = {
+      0, 1, 63, 64, 65, 4096, 100000, 1 << 20, (4 << 20) - 1, 4 << 20, (9 << 20) + 5};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     const size_t n = sizes[i];
     char *memory = sz_result_new(NULL, n);
@@ -62,7 +63,8 @@ static void test_not_too_many(void) {
     CHECK(blocks[i] != NULL);
   }
   for (int i = 0; i < MANY; i++) sz_result_free(NULL, blocks[i], LARGE + (size_t)i);
-  sz_result_free(NULL, sz_result_new(NULL, SZ_RESULTS_KEPT_BYTES), SZ_RESULTS_KEPT_BYTES); /* in the place of all others */
+  sz_result_free(NULL, sz_result_new(NULL, SZ_RESULTS_KEPT_BYTES),
+                 SZ_RESULTS_KEPT_BYTES); /* in the place of all others */
   sz_result_free(NULL, sz_result_new(NULL, SZ_RESULTS_KEPT_BYTES + 1), SZ_RESULTS_KEPT_BYTES + 1);
   sz_result_free(NULL, NULL, LARGE);
 }

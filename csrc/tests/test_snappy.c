@@ -17,7 +17,8 @@ static void put_literal(sample *s, size_t length) {
   const size_t k = length <= 60 && draw(4) ? 0 : length <= 256 && draw(4) ? 1 : 2 + (size_t)draw(3);
   put(s, k == 0 ? (length - 1) << 2 : (59 + k) << 2, 1);
   put(s, length - 1, k);
-  for (size_t i = 0; i < length; i++) put(s, (size_t)(unsigned char)(s->data[s->size++] = (char)draw(256)), 1);
+  for (size_t i = 0; i < length; i++)
+    put(s, (size_t)(unsigned char)(s->data[s->size++] = (char)draw(256)), 1);
 }
 
 static void put_copy(sample *s, size_t length, size_t offset) {
@@ -42,10 +43,8 @@ static size_t put_size(char *at, size_t size) {
 static void invent(sample *s) {
   sample body = {.n = 0, .size = 0};
   for (int steps = draw(30); steps > 0; steps--) {
-    if (body.size == 0 || draw(2))
-      put_literal(&body, (size_t)(draw(8) ? 1 + draw(30) : 1 + draw(300)));
-    else
-      put_copy(&body, 1 + (size_t)draw(64), 1 + (size_t)draw((int)body.size));
+    if (body.size == 0 || draw(2)) put_literal(&body, (size_t)(draw(8) ? 1 + draw(30) : 1 + draw(300)));
+    else put_copy(&body, 1 + (size_t)draw(64), 1 + (size_t)draw((int)body.size));
     if (body.n > 3000 || body.size > 7000) break;
   }
   s->n = put_size(s->stream, body.size);
@@ -72,7 +71,8 @@ static void test_streams(void) {
     CHECK(decode(s.stream, s.n, s.size, s.data) == SZ_OK);
     CHECK(decode(s.stream, s.n, s.size + 1, NULL) == SZ_CORRUPT);
     if (s.size > 0) CHECK(decode(s.stream, s.n, s.size - 1, NULL) == SZ_CORRUPT);
-    for (size_t n = 0; n < s.n; n += 1 + (size_t)draw(40)) CHECK(decode(s.stream, n, s.size, NULL) == SZ_CORRUPT);
+    for (size_t n = 0; n < s.n; n += 1 + (size_t)draw(40))
+      CHECK(decode(s.stream, n, s.size, NULL) == SZ_CORRUPT);
     for (int k = draw(4); k >= 0; k--) s.stream[draw((int)s.n)] = (char)draw(256);
     decode(s.stream, s.n, s.size, NULL);
   }
@@ -92,14 +92,30 @@ static void test_edges(void) {
   CHECK(decode("", 0, 0, NULL) == SZ_CORRUPT);
   CHECK(decode("\0", 1, 0, "") == SZ_OK);
   CHECK(decode("\x80\x80\x80\x80\x80\x01", 6, 0, NULL) == SZ_CORRUPT);
-  CHECK(decode("\x01\x00" "a", 3, 1, "a") == SZ_OK);
-  CHECK(decode("\x01\x00" "a\0", 4, 1, NULL) == SZ_CORRUPT);
-  CHECK(decode("\x05\x00" "a\x01\x01", 5, 5, "aaaaa") == SZ_OK);
-  CHECK(decode("\x05\x00" "a\x01\x00", 5, 5, NULL) == SZ_CORRUPT);
-  CHECK(decode("\x05\x00" "a\x01\x02", 5, 5, NULL) == SZ_CORRUPT);
-  CHECK(decode("\x05\x00" "a\x0f\x01\0\0\0", 8, 5, "aaaaa") == SZ_OK);
-  CHECK(decode("\x05\x00" "a\x0f\xff\xff\xff\xff", 8, 5, NULL) == SZ_CORRUPT);
-  CHECK(decode("\x05\xfc\xff\xff\xff\xff" "abcde", 11, 5, NULL) == SZ_CORRUPT);
+  CHECK(decode("\x01\x00"
+               "a",
+               3, 1, "a") == SZ_OK);
+  CHECK(decode("\x01\x00"
+               "a\0",
+               4, 1, NULL) == SZ_CORRUPT);
+  CHECK(decode("\x05\x00"
+               "a\x01\x01",
+               5, 5, "aaaaa") == SZ_OK);
+  CHECK(decode("\x05\x00"
+               "a\x01\x00",
+               5, 5, NULL) == SZ_CORRUPT);
+  CHECK(decode("\x05\x00"
+               "a\x01\x02",
+               5, 5, NULL) == SZ_CORRUPT);
+  CHECK(decode("\x05\x00"
+               "a\x0f\x01\0\0\0",
+               8, 5, "aaaaa") == SZ_OK);
+  CHECK(decode("\x05\x00"
+               "a\x0f\xff\xff\xff\xff",
+               8, 5, NULL) == SZ_CORRUPT);
+  CHECK(decode("\x05\xfc\xff\xff\xff\xff"
+               "abcde",
+               11, 5, NULL) == SZ_CORRUPT);
 }
 
 int main(void) {

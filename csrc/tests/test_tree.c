@@ -94,10 +94,8 @@ static void test_many(void) {
   CHECK(mkdir(path_of("a"), 0777) == 0);
   for (int i = 0; i < 3000; i++) {
     snprintf(name, sizeof name, "a/%s%d", i % 7 == 0 ? "directory" : "f", i);
-    if (i % 7 == 0)
-      CHECK(mkdir(path_of(name), 0777) == 0);
-    else
-      write_file(name);
+    if (i % 7 == 0) CHECK(mkdir(path_of(name), 0777) == 0);
+    else write_file(name);
   }
   CHECK(remove_all("a", 0) == SZ_OK && !exists("a"));
 }

@@ -80,7 +80,8 @@ static size_t spell(uint32_t point, char *s) {
   return n;
 }
 
-/* Every code point is UTF-8, surrogates and what lies above the last are not; nor is any of them cut short. */
+/* Every code point is UTF-8, surrogates and what lies above the last are not, nor is any of them cut short.
+ */
 static void test_utf8(void) {
   for (uint32_t point = 0; point < 0x120000; point++) {
     char s[12] = "        ";

@@ -28,7 +28,8 @@ static void check_encode(size_t n, int level, int checksum) {
   const sz_pause pause = {look, &most};
   size_t size = dst.n, got = n;
   CHECK(sz_zstd_encode(encoder, level, checksum, data.data, n, dst.data, &size, &pause) == SZ_OK);
-  CHECK(ZSTD_getFrameContentSize(dst.data, size) == n && ZSTD_findFrameCompressedSize(dst.data, size) == size);
+  CHECK(ZSTD_getFrameContentSize(dst.data, size) == n &&
+        ZSTD_findFrameCompressedSize(dst.data, size) == size);
   CHECK(sz_zstd_decode(decoder, dst.data, size, back.data, &got, NULL) == SZ_OK && got == n);
   CHECK(memcmp(back.data, data.data, n) == 0);
   /* The same bytes again, and through the same context after it was ended in the middle. */

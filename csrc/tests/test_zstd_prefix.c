@@ -1,4 +1,5 @@
-/* The beginnings of frames that libzstd has made, at all levels and of data of every kind, and damaged frames. */
+/* The beginnings of frames that libzstd has made, at all levels and of data of every kind, and damaged
+ * frames. */
 #include "codecs/zstd_partial/zstd_prefix.h"
 
 #include "codecs/vendor.h"
@@ -12,13 +13,17 @@ static void make_data(char *p, size_t n) {
   randomize(p, n);
   for (size_t i = 0; i < n; i++) {
     switch (kind) {
-      case 0: break;                                                                    /* noise */
-      case 1: p[i] = 7; break;                                                          /* one byte */
-      case 2: p[i] = (char)((unsigned char)p[i] % alphabet); break;                     /* few symbols */
-      case 3: p[i] = i < (size_t)period ? p[i] : p[i - (size_t)period]; break;          /* repeated */
-      case 4: p[i] = i & 1 ? (char)(i >> 12) : (char)((unsigned char)p[i] >> 2); break; /* numbers of two bytes */
-      case 5: if (draw(50)) p[i] = (char)(i / (size_t)period); break;                   /* rare noise */
-      default: p[i] = i / 65536 & 1 ? p[i] : (char)(i % 251 * i % 7); break;            /* changes its kind */
+      case 0: break;                                                           /* noise */
+      case 1: p[i] = 7; break;                                                 /* one byte */
+      case 2: p[i] = (char)((unsigned char)p[i] % alphabet); break;            /* few symbols */
+      case 3: p[i] = i < (size_t)period ? p[i] : p[i - (size_t)period]; break; /* repeated */
+      case 4:
+        p[i] = i & 1 ? (char)(i >> 12) : (char)((unsigned char)p[i] >> 2);
+        break; /* numbers of two bytes */
+      case 5:
+        if (draw(50)) p[i] = (char)(i / (size_t)period);
+        break;                                                               /* rare noise */
+      default: p[i] = i / 65536 & 1 ? p[i] : (char)(i % 251 * i % 7); break; /* changes its kind */
     }
   }
 }
@@ -32,7 +37,8 @@ static size_t compress(ZSTD_CCtx *encoder, char *dst, size_t room, const char *s
 
 static size_t some_size(void) { return 1 + (size_t)draw(1 << (1 + draw(18))) % MOST; }
 
-static void check_prefix(const char *frame, size_t n, const char *data, size_t size, size_t wanted, void *memory) {
+static void check_prefix(const char *frame, size_t n, const char *data, size_t size, size_t wanted,
+                         void *memory) {
   guarded src = guarded_new(n), dst = guarded_new(size + SZ_ZSTD_SLACK);
   memcpy(src.data, frame, n);
   CHECK(sz_zstd_prefix(src.data, n, size, wanted, dst.data, memory));
@@ -45,7 +51,8 @@ static void check_prefix(const char *frame, size_t n, const char *data, size_t s
 static void check_damaged(ZSTD_DCtx *decoder, const char *frame, size_t n, size_t size, void *memory) {
   guarded src = guarded_new(n), dst = guarded_new(size + SZ_ZSTD_SLACK), all = guarded_new(size);
   memcpy(src.data, frame, n);
-  for (int i = draw(4); i >= 0; i--) src.data[draw(4) ? draw((int)n) : draw(n < 40 ? (int)n : 40)] ^= (char)(1 << draw(8));
+  for (int i = draw(4); i >= 0; i--)
+    src.data[draw(4) ? draw((int)n) : draw(n < 40 ? (int)n : 40)] ^= (char)(1 << draw(8));
   if (draw(4) == 0) src.n = (size_t)draw((int)n) + 1;
   const size_t wanted = 1 + (size_t)draw((int)size);
   const int done = sz_zstd_prefix(src.data, src.n, size, wanted, dst.data, memory);

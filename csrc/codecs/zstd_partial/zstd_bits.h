@@ -1,19 +1,19 @@
-/* Private to zstd_prefix.c: streams of bits as zstd writes them, to be read from their end (RFC 8878, 4.1). */
+/* Private to zstd_prefix.c: streams of bits as zstd writes them, read from their end (RFC 8878, 4.1). */
 #ifndef SZ_ZSTD_BITS_H
 #define SZ_ZSTD_BITS_H
 #include <stddef.h>
 #include <stdint.h>
 
-/* The bits below number `left` of the bytes at src are still to be read, the highest first. At least 8 bytes that may be
- * read lie before src; what they hold is never used. */
+/* The bits below number `left` of the bytes at src are still to be read, the highest first. At least 8 bytes
+ * that may be read lie before src; what they hold is never used. */
 typedef struct {
   const uint8_t *src;
   ptrdiff_t left;
 } sz_bits;
 
 static inline uint64_t sz_load_64(const uint8_t *p) {
-  return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
-         (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+  return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+         (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
 }
 
 /* The number of the highest bit that is set; x > 0. */

@@ -13,24 +13,8 @@
 #endif
 
 enum { MOST_IN_BLOCK = 128 << 10, MAGIC_BYTES = 4 };
-enum { RAW, REPEATED, COMPRESSED, TREELESS };                /* blocks and literals; blocks are never TREELESS */
-enum { PREDEFINED, SINGLE, DESCRIBED, AS_BEFORE };           /* FSE codes */
-enum { LITERAL_LENGTHS, OFFSETS, MATCH_LENGTHS, CODES };     /* in the order of their descriptions */
-
-static const sz_fse_kind KINDS[CODES] = {
-    {.first = 0, .symbols = 36, .most_log = 9, .usual_log = 6,
-     .extra = {[16] = 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
-     .usual = {4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1,
-               -1, -1, -1, -1}},
-    {.first = 1, .symbols = 32, .most_log = 8, .usual_log = 5,
-     .extra = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27,
-               28, 29, 30, 31},
-     .usual = {1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1}},
-    {.first = 3, .symbols = 53, .most_log = 9, .usual_log = 6,
-     .extra = {[32] = 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
-     .usual = {1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-               1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1}},
-};
+enum { RAW, REPEATED, COMPRESSED, TREELESS };      /* blocks and literals; blocks are never TREELESS */
+enum { PREDEFINED, SINGLE, DESCRIBED, AS_BEFORE }; /* FSE codes */
 
 /* What has been decoded, and what the block's next sequences take from. */
 typedef struct {
@@ -88,7 +72,8 @@ static inline ptrdiff_t decode_some(const uint16_t *symbols, int shift, uint64_t
   return used;
 }
 
-/* Four streams of the same length, but for the last one: taken side by side, they don't wait for each other. */
+/* Four streams of the same length, except the last one: taken side by side, they don't wait for each other.
+ */
 static int decode_streams(const sz_huffman *code, sz_bits *bits, uint8_t *dst, size_t n) {
   const size_t quarter = (n + 3) / 4;
   size_t i = 0;
@@ -96,9 +81,11 @@ static int decode_streams(const sz_huffman *code, sz_bits *bits, uint8_t *dst, s
   const size_t last = n - 3 * quarter;
   for (; i + AT_ONCE <= last && are_full(bits); i += AT_ONCE)
     for (int k = 0; k < STREAMS; k++)
-      bits[k].left -= decode_some(code->symbols, 64 - code->log, sz_bits_ahead(&bits[k]), dst + (size_t)k * quarter + i);
+      bits[k].left -=
+          decode_some(code->symbols, 64 - code->log, sz_bits_ahead(&bits[k]), dst + (size_t)k * quarter + i);
   for (int k = 0; k < STREAMS; k++)
-    if (!decode_symbols(code, &bits[k], dst + (size_t)k * quarter + i, (k < 3 ? quarter : last) - i)) return 0;
+    if (!decode_symbols(code, &bits[k], dst + (size_t)k * quarter + i, (k < 3 ? quarter : last) - i))
+      return 0;
   return 1;
 }
 
@@ -111,7 +98,8 @@ static int decode_huffman(decoder *d, const uint8_t *src, size_t n, int treeless
     n -= used;
   }
   if (d->huffman.log < 0) return 0;
-  if (streams == 1) return sz_bits_open(bits, src, n) && decode_symbols(&d->huffman, bits, d->literals, d->out.nliterals);
+  if (streams == 1)
+    return sz_bits_open(bits, src, n) && decode_symbols(&d->huffman, bits, d->literals, d->out.nliterals);
   enum { JUMPS = 6 }; /* the lengths of all streams but the last */
   if (n < JUMPS) return 0;
   const uint8_t *at = src + JUMPS, *end = src + n;
@@ -187,7 +175,8 @@ static inline uint32_t next_offset(uint32_t *offsets, uint32_t number, int no_li
   return offset;
 }
 
-/* Puts `plain` literals and n bytes from before in place; 0 where these are not there, or reach beyond the limit. */
+/* Puts `plain` literals and n bytes from before in place; 0 where these are not there, or reach beyond the
+ * limit. */
 static inline int place(output *out, size_t plain, size_t n, uint32_t number, size_t limit) {
   if (SZ_RARELY(plain > out->nliterals || plain + n > limit - out->done)) return 0;
   copy_wildly(out->dst + out->done, out->literal, plain);
@@ -201,28 +190,30 @@ static inline int place(output *out, size_t plain, size_t n, uint32_t number, si
   return 1;
 }
 
-/* A block's sequences that are still to be decoded: how many, their bits, and the cells that tell of the next one. */
+/* A block's sequences that are still to be decoded: how many, their bits, and the cells that tell of the next
+ * one. */
 typedef struct {
   int count;
   sz_bits bits;
   size_t length, offset, match;
 } sequences;
 
-/* As many of them as are like nearly all: another one follows, and all the bits that one takes are in one word. Then the
- * places of all its numbers in the word are known at once, where else each is looked for behind the one before. 0 where one
- * is not sound. */
+/* As many of them as are like nearly all: another one follows, and all the bits that one takes are in one
+ * word. Then the places of all its numbers in the word are known at once, where else each is looked for
+ * behind the one before. 0 where one is not sound. */
 SZ_INLINE int decode_usual(decoder *d, sequences *given, size_t limit) {
   sequences s = *given; /* in registers, as what is written through bytes can't be a part of these */
   output out = d->out;
   for (; s.count > 1 && out.done < d->wanted; s.count--) {
     const sz_fse_cell *const length = &d->codes[LITERAL_LENGTHS].cells[s.length],
-                      *const offset = &d->codes[OFFSETS].cells[s.offset],
-                      *const match = &d->codes[MATCH_LENGTHS].cells[s.match];
+                             *const offset = &d->codes[OFFSETS].cells[s.offset],
+                             *const match = &d->codes[MATCH_LENGTHS].cells[s.match];
     const uint64_t ahead = sz_bits_ahead(&s.bits);
     const int extra = offset->extra + match->extra + length->extra;
     const int all = extra + length->bits + match->bits + offset->bits;
     if (SZ_RARELY(all > SZ_BITS_AHEAD || all > s.bits.left)) break;
-    uint64_t numbers = ahead >> (-extra & 63), cells = ahead >> (-all & 63); /* the last field of each is the lowest */
+    uint64_t numbers = ahead >> (-extra & 63),
+             cells = ahead >> (-all & 63); /* the last field of each is the lowest */
     const size_t plain = length->base + sz_bits_low(numbers, length->extra);
     numbers >>= length->extra;
     const size_t n = match->base + sz_bits_low(numbers, match->extra);
@@ -242,8 +233,8 @@ SZ_INLINE int decode_usual(decoder *d, sequences *given, size_t limit) {
 /* The next one, whatever it is like. */
 static int decode_next(decoder *d, sequences *s, size_t limit) {
   const sz_fse_cell *const length = &d->codes[LITERAL_LENGTHS].cells[s->length],
-                    *const offset = &d->codes[OFFSETS].cells[s->offset],
-                    *const match = &d->codes[MATCH_LENGTHS].cells[s->match];
+                           *const offset = &d->codes[OFFSETS].cells[s->offset],
+                           *const match = &d->codes[MATCH_LENGTHS].cells[s->match];
   uint64_t ahead = sz_bits_ahead(&s->bits);
   const uint32_t number = offset->base + sz_bits_first(ahead, offset->extra);
   const size_t n = match->base + sz_bits_first(ahead << offset->extra, match->extra);
@@ -295,7 +286,8 @@ static int decode_sequences(decoder *d, sz_bits bits, int count, size_t limit) {
   return d->out.done >= d->wanted || s.bits.left == 0;
 }
 
-/* A code's table as the block's mode for it says; gives the bytes its description took, or n + 1 where it is not sound. */
+/* A code's table as the block's mode for it says; gives the bytes its description took, or n + 1 where it is
+ * not sound. */
 static size_t read_code(sz_fse *fse, const sz_fse_kind *kind, int mode, const uint8_t *src, size_t n) {
   size_t used = 0;
   if (mode == PREDEFINED) sz_fse_build(fse, kind, kind->usual, kind->symbols, kind->usual_log);
@@ -315,7 +307,8 @@ static size_t read_code(sz_fse *fse, const sz_fse_kind *kind, int mode, const ui
 
 static int decode_compressed(decoder *d, const uint8_t *src, size_t n) {
   const uint8_t *const end = src + n;
-  const size_t left = d->size - d->out.done, limit = d->out.done + (left < MOST_IN_BLOCK ? left : MOST_IN_BLOCK);
+  const size_t left = d->size - d->out.done,
+               limit = d->out.done + (left < MOST_IN_BLOCK ? left : MOST_IN_BLOCK);
   const size_t used = n > 0 ? read_literals(d, src, n) : 0;
   src += used;
   if (used == 0 || src == end) return 0;
@@ -330,8 +323,9 @@ static int decode_compressed(decoder *d, const uint8_t *src, size_t n) {
     if (src == end || *src & 3) return 0;
     const int modes = *src++;
     for (int k = 0; k < CODES; k++) {
-      const size_t described = (size_t)(end - src), taken =
-          read_code(&d->codes[k], &KINDS[k], modes >> (6 - 2 * k) & 3, src, described);
+      const size_t described = (size_t)(end - src),
+                   taken =
+                       read_code(&d->codes[k], &SZ_FSE_KINDS[k], modes >> (6 - 2 * k) & 3, src, described);
       if (taken > described) return 0;
       src += taken;
     }
@@ -370,7 +364,8 @@ int sz_zstd_prefix(const char *source, size_t n, size_t size, size_t wanted, cha
   decoder *d = memory;
   const uint8_t *src = (const uint8_t *)source, *const end = src + n;
   const size_t used = header_bytes(src, n);
-  if (used == 0 || ZSTD_getFrameContentSize(src, n) != size || ZSTD_findFrameCompressedSize(src, n) != n) return 0;
+  if (used == 0 || ZSTD_getFrameContentSize(src, n) != size || ZSTD_findFrameCompressedSize(src, n) != n)
+    return 0;
   src += used;
   d->huffman.log = -1;
   for (int k = 0; k < CODES; k++) d->codes[k].log = -1;
@@ -383,7 +378,8 @@ int sz_zstd_prefix(const char *source, size_t n, size_t size, size_t wanted, cha
     const size_t length = head >> 3, stored = kind == REPEATED ? 1 : length;
     last = head & 1;
     src += HEAD;
-    if (length > MOST_IN_BLOCK || stored > (size_t)(end - src) || !decode_block(d, kind, src, length)) return 0;
+    if (length > MOST_IN_BLOCK || stored > (size_t)(end - src) || !decode_block(d, kind, src, length))
+      return 0;
     src += stored;
   }
   return 1;

@@ -1,5 +1,6 @@
-/* Private to zstd_prefix.c: the two kinds of codes in zstd's blocks, FSE and Huffman, and how blocks describe them
- * (RFC 8878, 4.1 and 4.2). What reads a description gives the bytes it took, or 0 where it is not sound. */
+/* Private to zstd_prefix.c: the two kinds of codes in zstd's blocks, FSE and Huffman, and how blocks describe
+ * them (RFC 8878, 4.1 and 4.2). The readers return the bytes that a description took, or 0 if it is not
+ * sound. */
 #ifndef SZ_ZSTD_TABLES_H
 #define SZ_ZSTD_TABLES_H
 #include <string.h>
@@ -8,8 +9,8 @@
 
 enum { SZ_FSE_LOG = 9, SZ_HUFFMAN_LOG = 11, SZ_WEIGHT_LOG = 6, SZ_FSE_SYMBOLS = 53 };
 
-/* A state of FSE: the value it stands for is base plus the number in the next `extra` bits; the state after it is next
- * plus the number in `bits` more. */
+/* A state of FSE: the value it stands for is base plus the number in the next `extra` bits; the state after
+ * it is next plus the number in `bits` more. */
 typedef struct {
   uint16_t next;
   uint8_t bits, extra;
@@ -21,13 +22,40 @@ typedef struct {
   sz_fse_cell cells[1 << SZ_FSE_LOG];
 } sz_fse;
 
-/* What the symbols of an FSE code stand for. Symbol 0 begins at `first`, and each where the one before it ends. */
+/* What the symbols of an FSE code stand for. Symbol 0 begins at `first`, and each where the one before it
+ * ends. */
 typedef struct {
   uint32_t first;
   int symbols, most_log, usual_log;
   uint8_t extra[SZ_FSE_SYMBOLS];
   int16_t usual[SZ_FSE_SYMBOLS]; /* probabilities, where a block describes none */
 } sz_fse_kind;
+
+enum { LITERAL_LENGTHS, OFFSETS, MATCH_LENGTHS, CODES }; /* in the order of their descriptions */
+
+static const sz_fse_kind SZ_FSE_KINDS[CODES] = {
+    {.first = 0,
+     .symbols = 36,
+     .most_log = 9,
+     .usual_log = 6,
+     .extra = {[16] = 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
+     .usual = {4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1,  1,  2,  2,
+               2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1}},
+    {.first = 1,
+     .symbols = 32,
+     .most_log = 8,
+     .usual_log = 5,
+     .extra = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+               16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31},
+     .usual = {1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1}},
+    {.first = 3,
+     .symbols = 53,
+     .most_log = 9,
+     .usual_log = 6,
+     .extra = {[32] = 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
+     .usual = {1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,  1,  1,  1,  1,  1,  1, 1,
+               1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1}},
+};
 
 static void sz_fse_build(sz_fse *fse, const sz_fse_kind *kind, const int16_t *odds, int symbols, int log) {
   const uint32_t size = 1u << log, step = (size >> 1) + (size >> 3) + 3;
@@ -61,7 +89,8 @@ static void sz_fse_build_single(sz_fse *fse, const sz_fse_kind *kind, int symbol
 }
 
 static size_t sz_fse_read(sz_fse *fse, const sz_fse_kind *kind, const uint8_t *src, size_t n) {
-  enum { MOST = 96 }; /* bytes that a description may take: 53 numbers of at most 10 bits, and zeros between */
+  /* bytes that a description may take: 53 numbers of at most 10 bits, and zeros between */
+  enum { MOST = 96 };
   uint8_t padded[MOST + 8] = {0};
   int16_t odds[SZ_FSE_SYMBOLS];
   size_t at = 4; /* bits */
@@ -71,7 +100,8 @@ static size_t sz_fse_read(sz_fse *fse, const sz_fse_kind *kind, const uint8_t *s
   if (log > kind->most_log) return 0;
   for (int left = 1 << log; left > 0;) {
     const int bits = sz_high_bit((uint32_t)left + 1) + 1;
-    const int low = (1 << (bits - 1)) - 1, spared = (1 << bits) - 2 - left; /* numbers below it have a bit less */
+    const int low = (1 << (bits - 1)) - 1,
+              spared = (1 << bits) - 2 - left; /* numbers below it have a bit less */
     int number = (int)(sz_load_64(padded + at / 8) >> (at & 7)) & ((1 << bits) - 1);
     at += (size_t)bits;
     if ((number & low) < spared) {
@@ -95,7 +125,8 @@ static size_t sz_fse_read(sz_fse *fse, const sz_fse_kind *kind, const uint8_t *s
   return (at + 7) / 8;
 }
 
-/* For each value of the next `log` bits: the symbol they begin with, and how many of them it takes (times 256). */
+/* For each value of the next `log` bits: the symbol they begin with, and how many of them it takes (times
+ * 256). */
 typedef struct {
   int log; /* -1 before there is a code */
   uint16_t symbols[1 << SZ_HUFFMAN_LOG];
