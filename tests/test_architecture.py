@@ -5,6 +5,7 @@ Needs the source tree: it reads the files.
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ FRONTS = {("utils", "tools"), ("__main__", "cli"), ("__init__", "api")}
 THREADS = {"threading", "_thread", "concurrent", "queue", "multiprocessing", "asyncio", "selectors", "sched"}
 
 LONGEST_FILE, LONGEST_TEST, LONGEST_FUNCTION = 400, 600, 50
+LONGEST_C_LINE = 110
 #: What may be longer, and why.
 LONG_FILES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {
@@ -102,7 +104,8 @@ def modules_imported(path):
 
 MODULES = sources(*(f"simplezarr/**/*.{suffix}" for suffix in ("py", "pyx", "pxd", "pyi")))
 CODE = [path for path in MODULES if path.suffix != ".pyi"]
-C_SOURCES = [path for path in sources("csrc/**/*.c", "csrc/**/*.h") if path.parent.name != "tests"]
+C_FILES = sources("csrc/**/*.c", "csrc/**/*.h")
+C_SOURCES = [path for path in C_FILES if path.parent.name != "tests"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -234,7 +237,7 @@ print(a[...].tolist(), a.read_future().result(10).tolist(), "asyncio" in sys.mod
 
 
 @pytest.mark.parametrize(
-    "path", CODE + C_SOURCES + sources("csrc/tests/*.c", "tests/**/*.py"), ids=lambda path: str(path.relative_to(ROOT))
+    "path", CODE + C_FILES + sources("tests/**/*.py"), ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_files_are_short(path):
     name = path.relative_to(ROOT).as_posix()
@@ -248,6 +251,12 @@ def test_functions_are_short(path):
     name = path.relative_to(ROOT).as_posix()
     long = {f"{name}::{function}": n for function, n in functions(path) if n > LONGEST_FUNCTION}
     assert not long.keys() - LONG_FUNCTIONS.keys(), f"more than {LONGEST_FUNCTION} lines: {long}"
+
+
+@pytest.mark.parametrize("path", C_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_c_lines_are_short(path):
+    long = [n for n, line in enumerate(path.read_text("utf-8").splitlines(), 1) if len(line) > LONGEST_C_LINE]
+    assert not long, f"lines {long} have more than {LONGEST_C_LINE} columns: run clang-format"
 
 
 def test_the_median_function_is_short():
@@ -347,6 +356,15 @@ int declared(int x);
 int g(void) {
 }
 """
+
+
+def test_linters_have_one_version():
+    """What runs before a commit is what `.ci/run` runs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    pinned = project["project"]["optional-dependencies"]["lint"]
+    hooks = re.findall(r"[\w-]+==[\d.]+", (ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+    assert hooks
+    assert set(hooks) <= set(pinned)
 
 
 def test_the_check_sees_functions():
