@@ -1,6 +1,7 @@
 from libc.stdint cimport int64_t, uint64_t
 
-from simplezarr.engine.chunks.pipeline cimport Blob, Chain, Region
+from simplezarr.engine.chunks.byte_source cimport ByteSource
+from simplezarr.engine.chunks.pipeline cimport Chain, Region
 from simplezarr.engine.files.files cimport sz_file
 from simplezarr.engine.kernels.context cimport Worker
 
@@ -18,6 +19,7 @@ cdef int read_native(Worker *worker, const Chain *chain, const sz_file *file, in
                      int level) noexcept nogil
 cdef void index_region(const Chain *chain, const void *index, Region *region) noexcept nogil
 cdef bint is_hollow_chunk(const Chain *chain, const sz_file *file) noexcept nogil
-cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int level, const uint64_t **index) noexcept nogil
-cdef int decode_shard(Worker *worker, const Chain *chain, Blob *blob, const Region *region, Py_ssize_t part,
+cdef int shard_index(Worker *worker, const Chain *chain, const ByteSource *source, int level,
+                     const uint64_t **index) noexcept nogil
+cdef int decode_shard(Worker *worker, const Chain *chain, ByteSource *source, const Region *region, Py_ssize_t part,
                       Py_ssize_t parts, int level) noexcept nogil

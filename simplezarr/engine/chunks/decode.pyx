@@ -11,12 +11,13 @@ from libc.string cimport memcpy
 import numpy as np
 
 from simplezarr.engine.chunks.block_decode cimport decode_steps
+from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, IN_STORE, ByteSource, bytes_in_memory
 from simplezarr.engine.kernels.compressors cimport zstd_prefix
 from simplezarr.engine.files.files cimport is_hollow, read_bytes
 from simplezarr.engine.chunks.in_flight cimport flight_land, flight_wanted
 from simplezarr.engine.chunks.pipeline cimport (
-    FREE_BYTES, Pipeline, chain_is_raw, free_bytes, give_back, in_pieces, region_extent, region_fill,
-    region_keeps_order, region_permute, region_place, region_whole)
+    FREE_BYTES, Pipeline, chain_is_raw, free_bytes, give_back, in_pieces, region_extent, region_fill, region_keeps_order,
+    region_permute, region_place, region_whole)
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Span
 from simplezarr.engine.chunks.shard_reader cimport Wanted, fetch, inner_count, inner_region, inner_spans, walk_shard
 from simplezarr.engine.kernels.context cimport (
@@ -96,7 +97,7 @@ cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size
                        int level) noexcept nogil:
     """Decodes the chunk stored in the n bytes at src and puts the region's elements in place."""
     cdef Region permuted
-    cdef Blob blob
+    cdef ByteSource source
     cdef bint done
     cdef int status
     if chain.python != NULL:
@@ -109,9 +110,8 @@ cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size
     if status != SZ_OK or done:
         return status
     if chain.inner != NULL:
-        blob.memory, blob.size, blob.file, blob.reader, blob.index = src, n, NULL, NULL, NULL
-        blob.name = NULL
-        return decode_shard(worker, chain, &blob, region, 0, 1, level)
+        source = bytes_in_memory(src, n)
+        return decode_shard(worker, chain, &source, region, 0, 1, level)
     worker.culprit = "bytes"
     if n != chain.nbytes:
         return SZ_TOO_SHORT if n < chain.nbytes else SZ_TOO_LONG
@@ -171,10 +171,10 @@ cdef int read_native(Worker *worker, const Chain *chain, const sz_file *file, in
 
 # ---------------------------------------------------------------- shards
 
-cdef int fetch_index(Worker *worker, const Chain *chain, const Blob *blob, char *dst) noexcept with gil:
+cdef int fetch_index(Worker *worker, const Chain *chain, const ByteSource *source, char *dst) noexcept with gil:
     cdef Py_ssize_t n = chain.index_nbytes
     try:
-        parts = fetch(blob, [(0 if chain.index_first else -n, n)])
+        parts = fetch(source, [(0 if chain.index_first else -n, n)])
         if parts is None:
             return SZ_MISSING
         part = parts[0]
@@ -198,7 +198,7 @@ cdef void index_region(const Chain *chain, const void *index, Region *region) no
         stride *= 1 if i == chain.ndim else chain.grid[i]
 
 
-cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int level,
+cdef int shard_index(Worker *worker, const Chain *chain, const ByteSource *source, int level,
                      const uint64_t **index) noexcept nogil:
     """Reads and decodes a shard's index: offset and length of every inner chunk, in C order of the stored form."""
     cdef char *raw
@@ -210,21 +210,21 @@ cdef int shard_index(Worker *worker, const Chain *chain, const Blob *blob, int l
     index_region(chain, scratch(worker, level * SLOTS_PER_LEVEL + INDEX, chain.index.nbytes), &region)
     if region.data == NULL:
         return SZ_NO_MEMORY
-    if blob.reader == NULL and blob.size < n:
+    if source.kind != IN_STORE and source.size < n:
         return SZ_TRUNCATED
-    at = 0 if chain.index_first else blob.size - n
-    if blob.memory != NULL:
-        src = blob.memory + at
+    at = 0 if chain.index_first else source.size - n
+    if source.kind == IN_MEMORY:
+        src = source.memory + at
     else:
         src = raw = scratch(worker, level * SLOTS_PER_LEVEL + INDEX_RAW, n)
         if raw == NULL:
             return SZ_NO_MEMORY
-        if blob.file != NULL:
-            if n > FREE_BYTES and is_hollow(blob.file, FREE_BYTES):
+        if source.kind == IN_FILE:
+            if n > FREE_BYTES and is_hollow(source.file, FREE_BYTES):
                 return SZ_CORRUPT
-            status = read_bytes(worker, blob.file, raw, n, at)
+            status = read_bytes(worker, source.file, raw, n, at)
         else:
-            status = fetch_index(worker, chain, blob, raw)
+            status = fetch_index(worker, chain, source, raw)
         if status != SZ_OK:
             return status
     index[0] = <const uint64_t *>region.data
@@ -270,22 +270,22 @@ cdef int inner_read(Worker *worker, const void *what, Py_ssize_t k, const sz_fil
     return read_raw(worker, inner.chain.inner, file, offset, &sub, level)
 
 
-cdef int decode_shard(Worker *worker, const Chain *chain, Blob *blob, const Region *region, Py_ssize_t part,
+cdef int decode_shard(Worker *worker, const Chain *chain, ByteSource *source, const Region *region, Py_ssize_t part,
                       Py_ssize_t parts, int level) noexcept nogil:
     """Part number `part` of `parts` of a region (in the order of the stored form) of a shard, put in place."""
     cdef Inner inner
     cdef Wanted wanted
     cdef Py_ssize_t total = inner_count(chain, region)
     cdef int status
-    if blob.index == NULL:
-        status = shard_index(worker, chain, blob, level, &blob.index)
+    if source.index == NULL:
+        status = shard_index(worker, chain, source, level, &source.index)
         if status != SZ_OK:
             return status
     inner.chain, inner.region = chain, region
     inner_spans(chain, region, inner.spans)
     wanted.what, wanted.number, wanted.fill = &inner, inner_number, inner_fill
     wanted.decode, wanted.alone, wanted.read = inner_decode, inner_alone, inner_read
-    return walk_shard(worker, chain, blob, &wanted, total * part // parts, total * (part + 1) // parts, level)
+    return walk_shard(worker, chain, source, &wanted, total * part // parts, total * (part + 1) // parts, level)
 
 
 # ---------------------------------------------------------------- for Python

@@ -32,8 +32,8 @@ cdef void name_value(Name *name, const Chain *chain, const char *value) noexcept
 cdef bint name_fetch(Name *name, const void *source, const Py_ssize_t *index, int ndim) noexcept nogil
 cdef void name_version(Name *name, uint64_t version) noexcept nogil
 cdef bint flight_pays(const Chain *chain, bint far) noexcept nogil
-cdef Flight *flight_begin(Worker *worker, const Name *name, int64_t inner, const Chain *chain, size_t first, size_t last,
-                          Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil
+cdef Flight *flight_begin(Worker *worker, const Name *name, int64_t inner, const Chain *chain, size_t first,
+                          size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil
 cdef bint flight_wanted(Worker *worker, const Chain *chain, size_t *last) noexcept nogil
 cdef void flight_land(Worker *worker, const Chain *chain, const char *src, int transform) noexcept nogil
 cdef void flight_land_missing(Worker *worker) noexcept nogil

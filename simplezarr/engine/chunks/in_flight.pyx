@@ -171,8 +171,8 @@ cdef bint flight_pays(const Chain *chain, bint far) noexcept nogil:
             and not chain.steps[chain.nsteps - 1].in_blocks)
 
 
-cdef Flight *flight_begin(Worker *worker, const Name *name, int64_t inner, const Chain *chain, size_t first, size_t last,
-                          Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil:
+cdef Flight *flight_begin(Worker *worker, const Name *name, int64_t inner, const Chain *chain, size_t first,
+                          size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil:
     """Lead a flight; or join one that is under way, for bytes first … last of the chunk, and say so in *elsewhere.
 
     inner: the chunk's number in a shard; wanted: what the worker's unit wants, by its own count; joins: whether it may take

@@ -1,7 +1,6 @@
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t
 
-from simplezarr.engine.files.files cimport sz_file
 from simplezarr.engine.kernels.compressors cimport Step
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.kernels.context cimport Worker
@@ -42,16 +41,6 @@ cdef struct Chain:
     size_t index_nbytes         # encoded
     bint index_first
     const int64_t *write_order  # the numbers of the inner chunks as they are written; NULL: 0, 1, ...
-
-# The bytes of one version of a stored object, wherever they are: in memory, in an open file, or behind a store's reader.
-cdef struct Blob:
-    const char *memory
-    size_t size
-    const sz_file *file
-    PyObject *reader            # a stores.Reader
-    const uint64_t *index       # a shard's decoded index where it is known already
-    const void *name            # by which `in_flight` knows the shard; NULL: its chunks are not shared
-    bint exact                  # the name stands for one version, not for all that have the same index
 
 
 cdef class Pipeline:

@@ -5,6 +5,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport qsort
 
 from simplezarr.engine.files.files cimport read_bytes
+from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, IN_STORE
 from simplezarr.engine.chunks.in_flight cimport Flight, Name, fetching, flight_begin, flight_end, flight_pays, name_version
 from simplezarr.engine.chunks.pipeline cimport chain_is_raw
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Row, span_row, span_set
@@ -35,26 +36,26 @@ cdef struct Entry:
     Flight *flight     # that this worker leads with it, or NULL
 
 
-cdef object fetch(const Blob *blob, list ranges):
+cdef object fetch(const ByteSource *source, list ranges):
     """Read byte ranges of a stored object through its store: a list of bytes, or None if there is no such object."""
-    parts = (<object>blob.reader).get_ranges(ranges)
+    parts = (<object>source.reader).get_ranges(ranges)
     return parts if parts is None else [part if type(part) is bytes else bytes(part) for part in parts]
 
 
-cdef int name_index(Worker *worker, const Chain *chain, Blob *blob) noexcept with gil:
+cdef int name_index(Worker *worker, const Chain *chain, ByteSource *source) noexcept with gil:
     """Put the version that a reader reads into the name of its shard: its validator, or what the index says."""
     cdef uint64_t mixed = 0
     cdef Py_ssize_t i
     try:
-        validator = (<object>blob.reader).validator
+        validator = (<object>source.reader).validator
         if validator is not None:
-            blob.exact = True
+            source.exact = True
             mixed = <uint64_t><Py_ssize_t>hash(validator)
         else:
             for i in range(2 * chain.ninner):
-                mixed = (mixed ^ blob.index[i]) * <uint64_t>0x9e3779b97f4a7c15
+                mixed = (mixed ^ source.index[i]) * <uint64_t>0x9e3779b97f4a7c15
                 mixed ^= mixed >> 29
-        name_version(<Name *>blob.name, mixed)
+        name_version(<Name *>source.name, mixed)
         return SZ_OK
     except BaseException as error:
         return raised(worker, error)
@@ -102,10 +103,10 @@ cdef int by_offset(const void *a, const void *b) noexcept nogil:
     return (x > y) - (x < y)
 
 
-cdef int locate(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Py_ssize_t first,
+cdef int locate(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted, Py_ssize_t first,
                 Py_ssize_t last, int level, Entry *entries, Py_ssize_t *n) noexcept nogil:
     """Looks up wanted inner chunks first … last - 1: fills what is not stored, lists the others by offset."""
-    cdef const uint64_t *index = blob.index
+    cdef const uint64_t *index = source.index
     cdef Py_ssize_t number, inner
     cdef uint64_t offset, nbytes
     cdef bint sorted = True
@@ -123,7 +124,7 @@ cdef int locate(Worker *worker, const Chain *chain, const Blob *blob, const Want
                 return status
             continue
         if nbytes > chain.inner.most or offset > LAST_BYTE - nbytes or (
-                blob.reader == NULL and offset + nbytes > blob.size):
+                source.kind != IN_STORE and offset + nbytes > source.size):
             if level == 0:
                 worker.inner = inner
             return SZ_CORRUPT
@@ -161,7 +162,7 @@ cdef object data_end(const Chain *chain, const uint64_t *index):
     return end
 
 
-cdef int fetch_runs(Worker *worker, const Chain *chain, const Blob *blob, const Entry *entries, Py_ssize_t n,
+cdef int fetch_runs(Worker *worker, const Chain *chain, const ByteSource *source, const Entry *entries, Py_ssize_t n,
                     PyObject **fetched) noexcept with gil:
     """All runs through the store, in one call: a list of bytes."""
     cdef Py_ssize_t i = 0
@@ -172,10 +173,10 @@ cdef int fetch_runs(Worker *worker, const Chain *chain, const Blob *blob, const 
             start = entries[i].offset
             i = run_end(entries, n, i, REMOTE_GAP, REMOTE_RUN, &end)
             ranges.append((start, end - start))
-        (<object>blob.reader).least = data_end(chain, blob.index)
+        (<object>source.reader).least = data_end(chain, source.index)
         fetching(1)
         try:
-            parts = fetch(blob, ranges)
+            parts = fetch(source, ranges)
         finally:
             fetching(-1)
         if parts is None:  # deleted since its index was read
@@ -189,18 +190,18 @@ cdef int fetch_runs(Worker *worker, const Chain *chain, const Blob *blob, const 
         return raised(worker, error)
 
 
-cdef bint decoded_elsewhere(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted,
+cdef bint decoded_elsewhere(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted,
                             Entry *entry, bint joins) noexcept nogil:
     """Return whether another thread decodes the inner chunk, for this one too (if it `joins`); if not, others may join."""
     cdef bint elsewhere
-    if blob.name == NULL or not flight_pays(chain.inner, blob.reader != NULL):
+    if source.name == NULL or not flight_pays(chain.inner, source.kind == IN_STORE):
         return False
-    entry.flight = flight_begin(worker, <const Name *>blob.name, wanted.number(wanted.what, entry.number), chain.inner, 0,
+    entry.flight = flight_begin(worker, source.name, wanted.number(wanted.what, entry.number), chain.inner, 0,
                                 chain.inner.nbytes, entry.number, joins, &elsewhere)
     return elsewhere
 
 
-cdef int decode_run(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Entry *entries,
+cdef int decode_run(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted, Entry *entries,
                     Py_ssize_t first, Py_ssize_t last, const char *src, uint64_t start, int level) noexcept nogil:
     """Decodes the inner chunks `first` … `last - 1` of the list, whose bytes lie at src, from offset `start` on."""
     cdef Py_ssize_t i
@@ -208,7 +209,7 @@ cdef int decode_run(Worker *worker, const Chain *chain, const Blob *blob, const 
     for i in range(first, last):
         if level == 0:
             worker.inner = wanted.number(wanted.what, entries[i].number)
-        if blob.reader == NULL and decoded_elsewhere(worker, chain, blob, wanted, &entries[i], True):
+        if source.kind != IN_STORE and decoded_elsewhere(worker, chain, source, wanted, &entries[i], True):
             continue
         worker.flight = entries[i].flight
         status = wanted.decode(worker, wanted.what, entries[i].number, src + (entries[i].offset - start),
@@ -228,36 +229,36 @@ cdef void end_flight(Worker *worker, Entry *entry) noexcept nogil:
         entry.flight = NULL
 
 
-cdef int decode_entries(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Entry *entries,
-                        Py_ssize_t n, PyObject *parts, int level) noexcept nogil:
+cdef int decode_entries(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted,
+                        Entry *entries, Py_ssize_t n, PyObject *parts, int level) noexcept nogil:
     """Reads the located inner chunks run by run and decodes them."""
     cdef Py_ssize_t i = 0, k, run = 0
     cdef uint64_t start, end
     cdef char *raw
     cdef const char *src
-    cdef bint remote = parts != NULL, parted = blob.file != NULL and chain_is_raw(chain.inner)
+    cdef bint remote = parts != NULL, parted = source.kind == IN_FILE and chain_is_raw(chain.inner)
     cdef int status = SZ_OK
     while i < n and status == SZ_OK:
         start = entries[i].offset
         if parted and entries[i].nbytes == chain.inner.nbytes and wanted.alone(wanted.what, entries[i].number):
             worker.inner = wanted.number(wanted.what, entries[i].number)
-            status = wanted.read(worker, wanted.what, entries[i].number, blob.file, start, level + 1)
+            status = wanted.read(worker, wanted.what, entries[i].number, source.file, start, level + 1)
             if status == SZ_OK:
                 status = pause(worker)
             i += 1
             continue
         k = run_end(entries, n, i, REMOTE_GAP if remote else LOCAL_GAP, REMOTE_RUN if remote else LOCAL_RUN, &end)
-        if blob.memory != NULL:
-            src = blob.memory + start
+        if source.kind == IN_MEMORY:
+            src = source.memory + start
         elif remote:
             src = SZ_BYTES_AT(parts, run)
             if <uint64_t>SZ_LENGTH_AT(parts, run) != end - start:
                 return SZ_TRUNCATED
         else:
             src = raw = scratch(worker, level * SLOTS_PER_LEVEL + RAW, end - start)
-            status = read_bytes(worker, blob.file, raw, end - start, start) if raw != NULL else SZ_NO_MEMORY
+            status = read_bytes(worker, source.file, raw, end - start, start) if raw != NULL else SZ_NO_MEMORY
         if status == SZ_OK:
-            status = decode_run(worker, chain, blob, wanted, entries, i, k, src, start, level)
+            status = decode_run(worker, chain, source, wanted, entries, i, k, src, start, level)
         run += 1
         i = k
     return status
@@ -267,24 +268,24 @@ cdef void forget(PyObject *parts) noexcept with gil:
     Py_DECREF(<object>parts)
 
 
-cdef Py_ssize_t keep_own(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Entry *entries,
-                         Py_ssize_t n) noexcept nogil:
+cdef Py_ssize_t keep_own(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted,
+                         Entry *entries, Py_ssize_t n) noexcept nogil:
     """Drop the inner chunks that others fetch and decode; return how many are left.
 
     What others fetch may be of another version, unless the name tells versions apart. A single inner chunk is of one
     version all the same.
     """
     cdef Py_ssize_t i, kept = 0
-    cdef bint joins = blob.exact or n == 1
+    cdef bint joins = source.exact or n == 1
     for i in range(n):
-        if not decoded_elsewhere(worker, chain, blob, wanted, &entries[i], joins):
+        if not decoded_elsewhere(worker, chain, source, wanted, &entries[i], joins):
             entries[kept] = entries[i]
             kept += 1
     return kept
 
 
-cdef int walk_shard(Worker *worker, const Chain *chain, const Blob *blob, const Wanted *wanted, Py_ssize_t first,
-                    Py_ssize_t last, int level) noexcept nogil:
+cdef int walk_shard(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted,
+                    Py_ssize_t first, Py_ssize_t last, int level) noexcept nogil:
     """Wanted inner chunks first … last - 1 of a shard whose index is known: found, read and handed to who wants them."""
     cdef Py_ssize_t n, i
     cdef PyObject *fetched = NULL
@@ -292,14 +293,14 @@ cdef int walk_shard(Worker *worker, const Chain *chain, const Blob *blob, const 
     cdef Entry *entries = <Entry *>scratch(worker, level * SLOTS_PER_LEVEL + ENTRIES, (last - first) * sizeof(Entry))
     if entries == NULL:
         return SZ_NO_MEMORY
-    status = locate(worker, chain, blob, wanted, first, last, level, entries, &n)
+    status = locate(worker, chain, source, wanted, first, last, level, entries, &n)
     if status != SZ_OK or n == 0:
         return status
-    if blob.reader != NULL:
-        n = keep_own(worker, chain, blob, wanted, entries, n)
-        status = fetch_runs(worker, chain, blob, entries, n, &fetched) if n else SZ_OK
+    if source.kind == IN_STORE:
+        n = keep_own(worker, chain, source, wanted, entries, n)
+        status = fetch_runs(worker, chain, source, entries, n, &fetched) if n else SZ_OK
     if status == SZ_OK:
-        status = decode_entries(worker, chain, blob, wanted, entries, n, fetched, level)
+        status = decode_entries(worker, chain, source, wanted, entries, n, fetched, level)
     for i in range(n):  # those that were not reached
         end_flight(worker, &entries[i])
     if fetched != NULL:

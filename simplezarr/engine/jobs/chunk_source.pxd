@@ -1,7 +1,8 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
-from simplezarr.engine.chunks.pipeline cimport Blob, Pipeline
+from simplezarr.engine.chunks.byte_source cimport ByteSource
+from simplezarr.engine.chunks.pipeline cimport Pipeline
 from simplezarr.engine.files.files cimport sz_file
 from simplezarr.engine.kernels.context cimport Worker
 
@@ -36,8 +37,8 @@ cdef class Source:
     cdef int forget_index(self, bytes name) except -1
 
 
-cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file, Blob *blob,
-                     PyObject **held) noexcept with gil
+cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file,
+                     ByteSource *byte_source, PyObject **held) noexcept with gil
 cdef int learn_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file,
                      const uint64_t *data) noexcept with gil
 cdef void drop_index(PyObject *held) noexcept with gil

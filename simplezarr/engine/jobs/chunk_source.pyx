@@ -9,9 +9,10 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint64_t
 
+from simplezarr.engine.chunks.byte_source cimport ByteSource, bytes_in_store
 from simplezarr.engine.chunks.decode cimport shard_index
 from simplezarr.engine.files.files cimport PyUnicode_EncodeFSDefault
-from simplezarr.engine.chunks.pipeline cimport Blob, Chain, chain_is_shard, chain_outermost, free_bytes
+from simplezarr.engine.chunks.pipeline cimport Chain, chain_is_shard, chain_outermost, free_bytes
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.chunks.shard_reader cimport data_end
@@ -105,14 +106,12 @@ cdef class Source:
         """Return the stored bytes of an inner chunk, by its number, or None if it is not stored."""
         cdef const Chain *chain = &self.pipeline.chain
         cdef const uint64_t *entries = NULL
-        cdef Blob blob
+        cdef ByteSource byte_source = bytes_in_store(<PyObject *>reader)
         cdef Worker *worker
         cdef uint64_t offset = 0, nbytes = 0
         cdef int status
-        blob.memory, blob.size, blob.file, blob.reader, blob.index = NULL, 0, NULL, <PyObject *>reader, NULL
-        blob.name = NULL
         worker = worker_acquire()
-        status = shard_index(worker, chain, &blob, 0, &entries)
+        status = shard_index(worker, chain, &byte_source, 0, &entries)
         if status == SZ_OK:
             offset, nbytes = entries[2 * inner], entries[2 * inner + 1]
             reader.least = data_end(chain, entries)
@@ -158,16 +157,16 @@ cdef class Source:
         return 0
 
 
-cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file, Blob *blob,
-                     PyObject **held) noexcept with gil:
-    """Point the blob to its shard's index if that is kept; *held is the reference to drop afterwards."""
+cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file,
+                     ByteSource *byte_source, PyObject **held) noexcept with gil:
+    """Point a shard's source to its index if that is kept; *held is the reference to drop afterwards."""
     cdef ShardIndex known
     try:
         known = source.kept_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.chain.ndim * 8), file)
         if known is not None:
             Py_INCREF(known)
             held[0] = <PyObject *>known
-            blob.index = <const uint64_t *>PyBytes_AS_STRING(known.data)
+            byte_source.index = <const uint64_t *>PyBytes_AS_STRING(known.data)
         return SZ_OK
     except BaseException as error:
         return raised(worker, error)

@@ -1,9 +1,10 @@
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
+from simplezarr.engine.chunks.byte_source cimport ByteSource
 from simplezarr.engine.chunks.encode cimport Shard, sz_part
 from simplezarr.engine.jobs.job cimport Job
 from simplezarr.engine.chunks.moves cimport Values
-from simplezarr.engine.chunks.pipeline cimport Blob, Chain, Region
+from simplezarr.engine.chunks.pipeline cimport Chain, Region
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Span
 from simplezarr.engine.kernels.context cimport Worker
 
@@ -24,7 +25,7 @@ cdef struct Unit:
     const Region *region          # what is written of it; the memory is the caller's, as copying it takes long
     Py_ssize_t inside[MAX_NDIM]   # how many of its elements lie in the array, along each axis
     bint covered                  # the region is all of them: what was stored before does not matter
-    Blob old                      # what was stored before; without memory and file: nothing
+    ByteSource old                # what was stored before
     sz_part part                  # what is to be stored: of a chunk
     char *room                    # where an uncompressed one may be made, or NULL: wherever it is best
     Shard shard                   # of a shard
@@ -58,8 +59,8 @@ cdef class Make(Job):
     cdef int encode_covered(self, Worker *worker, const Chain *chain, const Region *region, char *dst, sz_part *out,
                             int level) noexcept nogil
     cdef void keep_stamp(self, uint64_t clipped, const sz_part *part) noexcept nogil
-    cdef int encode_changed(self, Worker *worker, Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
-                            const Py_ssize_t *inside, uint64_t offset, uint64_t nbytes, char *dst, sz_part *out,
-                            int level) noexcept nogil
+    cdef int encode_changed(self, Worker *worker, Unit *unit, Py_ssize_t number, const Chain *chain,
+                            const Region *region, const Py_ssize_t *inside, uint64_t offset, uint64_t nbytes, char *dst,
+                            sz_part *out, int level) noexcept nogil
     cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
                     char *native) noexcept nogil

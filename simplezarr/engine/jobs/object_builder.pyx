@@ -11,6 +11,7 @@ from libc.string cimport memcpy
 import numpy as np
 
 from simplezarr.runtime import executor
+from simplezarr.engine.chunks.byte_source cimport IN_MEMORY, NO_BYTES, no_bytes
 from simplezarr.engine.chunks.decode cimport decode_native, read_native, shard_index
 from simplezarr.engine.chunks.encode cimport (
     KEPT, NOTHING, encode_native, encode_region, shard_add, shard_begin, shard_finish, shard_reserve)
@@ -98,8 +99,7 @@ cdef class Make(Job):
             axis = self.chain.order[i]
             unit.inside[axis] = min(self.chain.shape[i], self.lengths[axis] - index[axis] * self.chain.shape[i])
         unit.covered = covers(self.chain.ndim, region, unit.inside)
-        unit.old.memory, unit.old.size, unit.old.file = NULL, 0, NULL
-        unit.old.reader, unit.old.index, unit.old.name = NULL, NULL, NULL
+        unit.old = no_bytes()
         unit.room = NULL
 
     cdef int make(self, Worker *worker, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil:
@@ -125,7 +125,7 @@ cdef class Make(Job):
         if status != SZ_OK:
             return status
         self.touch(unit)
-        if unit.old.memory != NULL or unit.old.file != NULL:
+        if unit.old.kind != NO_BYTES:
             status = shard_index(worker, self.chain, &unit.old, 0, &unit.old.index)
             if status == SZ_OK:
                 status = self.keep_untouched(worker, unit)
@@ -265,23 +265,23 @@ cdef class Make(Job):
             sz_make_ready(&stamp.ready)
             return
 
-    cdef int encode_changed(self, Worker *worker, Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
-                            const Py_ssize_t *inside, uint64_t offset, uint64_t nbytes, char *dst, sz_part *out,
-                            int level) noexcept nogil:
+    cdef int encode_changed(self, Worker *worker, Unit *unit, Py_ssize_t number, const Chain *chain,
+                            const Region *region, const Py_ssize_t *inside, uint64_t offset, uint64_t nbytes, char *dst,
+                            sz_part *out, int level) noexcept nogil:
         """Decodes a chunk, the nbytes at `offset` of a stored object, changes it and encodes it again.
 
-        Nothing is stored yet where the object has neither memory nor a file, or where offset and nbytes are NOTHING.
+        Nothing is stored yet if there is no object, or if offset and nbytes are NOTHING.
         """
-        cdef const Blob *old = &unit.old
+        cdef const ByteSource *old = &unit.old
         cdef char *native = scratch(worker, CHUNK_SLOT, native_room(chain))
         cdef int status = SZ_OK
         if native == NULL:
             return SZ_NO_MEMORY
-        if (old.memory == NULL and old.file == NULL) or (offset == NOTHING and nbytes == NOTHING):
+        if old.kind == NO_BYTES or (offset == NOTHING and nbytes == NOTHING):
             status = fill_chunk(worker, chain, native, chain.fill)
         elif nbytes > chain.most or offset > LAST_BYTE - nbytes or offset + nbytes > old.size:
             status = SZ_CORRUPT
-        elif old.memory != NULL:
+        elif old.kind == IN_MEMORY:
             status = decode_native(worker, chain, old.memory + offset, nbytes, native, level)
         else:
             status = read_native(worker, chain, old.file, offset, nbytes, native, level)

@@ -1,7 +1,8 @@
 from simplezarr.engine.files.files cimport SharedFiles, sz_file
 from simplezarr.engine.chunks.in_flight cimport Name
 from simplezarr.engine.jobs.job cimport Job
-from simplezarr.engine.chunks.pipeline cimport Blob, Region
+from simplezarr.engine.chunks.byte_source cimport ByteSource
+from simplezarr.engine.chunks.pipeline cimport Region
 from simplezarr.engine.kernels.context cimport Worker
 
 
@@ -12,7 +13,7 @@ cdef class Read(Job):
     cdef int fill(self, Worker *worker, const void *what, Py_ssize_t part) noexcept nogil
     cdef int decode(self, Worker *worker, const void *what, const char *src, size_t n) noexcept nogil
     cdef int place(self, Worker *worker, const void *what, const sz_file *file) noexcept nogil
-    cdef int walk(self, Worker *worker, const void *what, Blob *blob, Py_ssize_t part) noexcept nogil
+    cdef int walk(self, Worker *worker, const void *what, ByteSource *byte_source, Py_ssize_t part) noexcept nogil
     cdef Py_ssize_t inner_wanted(self, const void *what) noexcept nogil
     cdef bint one_region(self, const void *what, Region *region) noexcept nogil
     cdef bint read_elsewhere(self, Worker *worker, const Name *name, const void *what) noexcept nogil
@@ -24,8 +25,8 @@ cdef class Read(Job):
     cdef int read_small(self, Worker *worker, const char *name, const void *what) noexcept nogil
     cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const void *what,
                        Py_ssize_t part) noexcept nogil
-    cdef int read_shard(self, Worker *worker, const Py_ssize_t *index, Blob *blob, const void *what, Py_ssize_t part,
-                        bint keep) noexcept nogil
+    cdef int read_shard(self, Worker *worker, const Py_ssize_t *index, ByteSource *byte_source, const void *what,
+                        Py_ssize_t part, bint keep) noexcept nogil
     cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept with gil
     cdef int fetch_value(self, Worker *worker, const Py_ssize_t *index, str key, const void *what,
                          Py_ssize_t part) except? -1

@@ -11,6 +11,7 @@ from cpython.object cimport PyObject
 from libc.errno cimport errno
 
 from simplezarr.runtime import executor
+from simplezarr.engine.chunks.byte_source cimport IN_STORE, ByteSource, bytes_in_file, bytes_in_memory, bytes_in_store
 from simplezarr.engine.chunks.decode cimport decode_region, decode_shard, is_hollow_chunk, read_raw, shard_index
 from simplezarr.engine.files.files cimport SharedFile, SharedFiles, close_file, open_file, read_bytes, read_once, sz_file
 from simplezarr.engine.chunks.in_flight cimport (
@@ -18,15 +19,14 @@ from simplezarr.engine.chunks.in_flight cimport (
     name_value)
 from simplezarr.engine.jobs.job cimport Job
 from simplezarr.engine.chunks.pipeline cimport (
-    Blob, Chain, Region, chain_is_raw, chain_is_shard, region_extent, region_fill, region_offset, region_permute,
-    region_place)
+    Chain, Region, chain_is_raw, chain_is_shard, region_extent, region_fill, region_offset, region_permute, region_place)
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, Span, product
 from simplezarr.engine.jobs.chunk_source cimport Source, drop_index, known_index, learn_index
 from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_spans, name_index
 from simplezarr.engine.kernels.context cimport (
-    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, bytes_of, raised, scratch,
-    take_error, worker_borrow, worker_lend)
+    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, bytes_of, raised, scratch, take_error,
+    worker_borrow, worker_lend)
 from simplezarr.errors import ChangedError
 from simplezarr.engine.files import reader as readers
 
@@ -99,14 +99,14 @@ cdef class Read(Job):
         """The object is an uncompressed chunk in an open file."""
         return read_raw(worker, self.chain, file, 0, <const Region *>what, 0)
 
-    cdef int walk(self, Worker *worker, const void *what, Blob *blob, Py_ssize_t part) noexcept nogil:
+    cdef int walk(self, Worker *worker, const void *what, ByteSource *byte_source, Py_ssize_t part) noexcept nogil:
         """The object is a shard whose index is known, or read on the way."""
         cdef const Region *region = <const Region *>what
         cdef Region permuted
         if self.chain.permuted:
             region_permute(self.chain, region, &permuted)
             region = &permuted
-        return decode_shard(worker, self.chain, blob, region, part, self.parts, 0)
+        return decode_shard(worker, self.chain, byte_source, region, part, self.parts, 0)
 
     cdef Py_ssize_t inner_wanted(self, const void *what) noexcept nogil:
         """How many inner chunks of a shard are wanted."""
@@ -216,15 +216,16 @@ cdef class Read(Job):
 
     cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const void *what,
                        Py_ssize_t part) noexcept nogil:
-        cdef Blob blob
+        cdef ByteSource byte_source
         cdef Name name
         cdef char *raw
         cdef int status
         cdef size_t size = file.size
         if chain_is_shard(self.chain):
-            blob.memory, blob.size, blob.file, blob.reader, blob.index, blob.exact = NULL, size, file, NULL, NULL, True
-            blob.name = &name if flight_pays(self.chain.inner, False) and name_file(&name, self.chain, file) else NULL
-            return self.read_shard(worker, index, &blob, what, part, True)
+            byte_source = bytes_in_file(file)
+            if flight_pays(self.chain.inner, False) and name_file(&name, self.chain, file):
+                byte_source.name = &name
+            return self.read_shard(worker, index, &byte_source, what, part, True)
         if chain_is_raw(self.chain):
             if size != self.chain.nbytes:
                 return SZ_TOO_SHORT if size < self.chain.nbytes else SZ_TOO_LONG
@@ -241,21 +242,21 @@ cdef class Read(Job):
         self.end_flight(worker)
         return status
 
-    cdef int read_shard(self, Worker *worker, const Py_ssize_t *index, Blob *blob, const void *what, Py_ssize_t part,
-                        bint keep) noexcept nogil:
-        """Read what is wanted of the shard behind the blob; `keep`: whether its index may be kept for the next read."""
+    cdef int read_shard(self, Worker *worker, const Py_ssize_t *index, ByteSource *byte_source, const void *what,
+                        Py_ssize_t part, bint keep) noexcept nogil:
+        """Read what is wanted of a shard; `keep`: whether its index may be kept for the next read."""
         cdef PyObject *held = NULL
         cdef int status = SZ_OK
         if keep:
-            status = known_index(worker, self.source, index, blob.file, blob, &held)
-        if status == SZ_OK and blob.index == NULL:
-            status = shard_index(worker, self.chain, blob, 0, &blob.index)
+            status = known_index(worker, self.source, index, byte_source.file, byte_source, &held)
+        if status == SZ_OK and byte_source.index == NULL:
+            status = shard_index(worker, self.chain, byte_source, 0, &byte_source.index)
             if status == SZ_OK and keep:
-                status = learn_index(worker, self.source, index, blob.file, blob.index)
-        if status == SZ_OK and blob.reader != NULL and blob.name != NULL:
-            status = name_index(worker, self.chain, blob)
+                status = learn_index(worker, self.source, index, byte_source.file, byte_source.index)
+        if status == SZ_OK and byte_source.kind == IN_STORE and byte_source.name != NULL:
+            status = name_index(worker, self.chain, byte_source)
         if status == SZ_OK:
-            status = self.walk(worker, what, blob, part)
+            status = self.walk(worker, what, byte_source, part)
         if held != NULL:
             drop_index(held)
         return status
@@ -326,22 +327,20 @@ cdef class Read(Job):
     cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const void *what,
                           Py_ssize_t part) except? -1:
         """A whole stored object that is in memory."""
-        cdef Blob blob
+        cdef ByteSource byte_source
         cdef Name name
         cdef int status
-        blob.memory, blob.size, blob.file, blob.reader, blob.index, blob.exact = (
-            PyBytes_AS_STRING(value), len(value), NULL, NULL, NULL, True)
-        blob.name = NULL
+        byte_source = bytes_in_memory(PyBytes_AS_STRING(value), len(value))
         if self.source.in_memory and chain_is_shard(self.chain) and flight_pays(self.chain.inner, False):
-            name_value(&name, self.chain, blob.memory)
-            blob.name = &name
+            name_value(&name, self.chain, byte_source.memory)
+            byte_source.name = &name
         with nogil:
             if chain_is_shard(self.chain):
-                status = self.read_shard(worker, index, &blob, what, part, False)
-            elif blob.size > self.chain.most:
+                status = self.read_shard(worker, index, &byte_source, what, part, False)
+            elif byte_source.size > self.chain.most:
                 status = SZ_TOO_LONG
             else:
-                status = self.decode(worker, what, blob.memory, blob.size)
+                status = self.decode(worker, what, byte_source.memory, byte_source.size)
         return status
 
     cdef int read_parts(self, Worker *worker, const Py_ssize_t *index, str key, const void *what) except? -1:
@@ -363,15 +362,16 @@ cdef class Read(Job):
 
     cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, reader, const void *what) except? -1:
         """The index of a shard, then the ranges that hold some inner chunks."""
-        cdef Blob blob
+        cdef ByteSource byte_source
         cdef Name name
         cdef int status
         cdef bint keep = self.source.store.immutable
-        blob.memory, blob.size, blob.file, blob.reader, blob.index = NULL, 0, NULL, <PyObject *>reader, NULL
-        blob.name = &name if name_fetch(&name, <void *>self.source, index, self.chain.ndim) else NULL
-        blob.exact = keep
+        byte_source = bytes_in_store(<PyObject *>reader)
+        byte_source.exact = keep
+        if name_fetch(&name, <void *>self.source, index, self.chain.ndim):
+            byte_source.name = &name
         with nogil:
-            status = self.read_shard(worker, index, &blob, what, 0, keep)
+            status = self.read_shard(worker, index, &byte_source, what, 0, keep)
         return status
 
     cdef int read_extent(self, Worker *worker, get_range, const Region *stored) except? -1:

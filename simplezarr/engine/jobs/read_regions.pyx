@@ -8,9 +8,10 @@ from libc.stdint cimport int64_t
 
 from simplezarr.runtime import executor
 from simplezarr.engine.kernels.compressors cimport SZ_ZSTD_SLACK
+from simplezarr.engine.chunks.byte_source cimport ByteSource
 from simplezarr.engine.chunks.decode cimport RAW_ALONE, decode_region, decode_start, read_native, read_raw
 from simplezarr.engine.files.files cimport read_file, sz_file
-from simplezarr.engine.chunks.pipeline cimport Blob, Chain, Region
+from simplezarr.engine.chunks.pipeline cimport Chain, Region
 from simplezarr.engine.jobs.read cimport Read
 from simplezarr.engine.jobs.region_table cimport (
     Scatter, Touched, Unit, Window, scatter_fill, scatter_object, scatter_place, scatter_region, scatter_unit,
@@ -204,12 +205,12 @@ cdef class ReadScatter(Read):
     cdef int place(self, Worker *worker, const void *what, const sz_file *file) noexcept nogil:
         return unit_read(worker, what, 0, file, 0, 0)
 
-    cdef int walk(self, Worker *worker, const void *what, Blob *blob, Py_ssize_t part) noexcept nogil:
+    cdef int walk(self, Worker *worker, const void *what, ByteSource *byte_source, Py_ssize_t part) noexcept nogil:
         cdef Wanted wanted
         cdef Py_ssize_t n = (<const Opened *>what).object.n
         wanted.what, wanted.number, wanted.fill = what, unit_number, unit_fill
         wanted.decode, wanted.alone, wanted.read = unit_decode, unit_alone, unit_read
-        return walk_shard(worker, self.chain, blob, &wanted, n * part // self.parts, n * (part + 1) // self.parts, 0)
+        return walk_shard(worker, self.chain, byte_source, &wanted, n * part // self.parts, n * (part + 1) // self.parts, 0)
 
     cdef Py_ssize_t inner_wanted(self, const void *what) noexcept nogil:
         return (<const Opened *>what).object.n

@@ -12,14 +12,15 @@ from libc.string cimport memcpy
 
 from simplezarr.runtime import executor
 from simplezarr.engine.files.files cimport close_file, open_file, sz_file
+from simplezarr.engine.chunks.byte_source cimport bytes_in_file, bytes_in_memory
 from simplezarr.engine.jobs.object_builder cimport Make
 from simplezarr.engine.chunks.pipeline cimport UNBOUNDED, Region, chain_is_raw, chain_is_shard, encoded_bound
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, product
 from simplezarr.engine.jobs.chunk_source cimport Source
 from simplezarr.engine.jobs.background cimport Relay, close_removed
 from simplezarr.engine.kernels.context cimport (
-    PIECE_BYTES, RAISED, STOPPED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, bytes_of, check_signals, pause,
-    pause_of, raised, sz_pause, worker_acquire, worker_borrow, worker_lend, worker_release)
+    PIECE_BYTES, RAISED, STOPPED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, bytes_of, check_signals, pause, pause_of, raised,
+    sz_pause, worker_acquire, worker_borrow, worker_lend, worker_release)
 
 cdef extern from "<errno.h>" nogil:
     int ECANCELED
@@ -259,7 +260,7 @@ cdef class Write(Make):
         """Makes the new object from the file of the old one, which is left open: parts of it may be kept."""
         cdef int status = open_file(draft.directory, draft.object + draft.within, old)
         if status == SZ_OK:
-            unit.old.file, unit.old.size = old, old.size
+            unit.old = bytes_in_file(old)
         if status == SZ_OK or status == SZ_MISSING:
             status = self.make(worker, unit, parts, n)
         worker.os_error = errno
@@ -309,7 +310,7 @@ cdef class Write(Make):
         cdef bytes old, made = None
         if stored is not None:
             old = stored if type(stored) is bytes else bytes_of(stored)
-            unit.old.memory, unit.old.size = PyBytes_AS_STRING(old), len(old)
+            unit.old = bytes_in_memory(PyBytes_AS_STRING(old), len(old))
         if chain_is_raw(self.chain):
             made = PyBytes_FromStringAndSize(NULL, self.chain.nbytes)
             unit.room = PyBytes_AS_STRING(made)
