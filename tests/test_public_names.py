@@ -3,6 +3,7 @@
 After a change that is meant, `python -m tests.test_public_names` writes the list anew.
 """
 
+import ast
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import simplezarr
 import simplezarr.testing
 import simplezarr.utils
+from tests.support import every_name
 
 LIST = Path(__file__).parent / "public_names.json"
 OBJECTS = {
@@ -33,6 +35,15 @@ def public_names(name):
 @pytest.mark.parametrize("name", OBJECTS)
 def test_names(name):
     assert public_names(name) == json.loads(LIST.read_text("utf-8"))[name]
+
+
+def test_a_program_uses_every_name(tmp_path, capsys):
+    """It runs; `mypy` checks its types."""
+    every_name.main(tmp_path)
+    used = {node.attr for node in ast.walk(ast.parse(Path(every_name.__file__).read_text("utf-8")))
+            if isinstance(node, ast.Attribute)}  # fmt: skip
+    names = {name for kind in OBJECTS if kind != "simplezarr.codecs" for name in public_names(kind)}
+    assert names <= used
 
 
 if __name__ == "__main__":

@@ -55,8 +55,8 @@ class StoredValues:
     shape: tuple[int, ...]
 
     __hash__ = object.__hash__
-    __eq__ = _comparison("==")  # type: ignore[assignment]
-    __ne__ = _comparison("!=")  # type: ignore[assignment]
+    __eq__ = _comparison("==")
+    __ne__ = _comparison("!=")
     __lt__, __le__ = _comparison("<"), _comparison("<=")
     __gt__, __ge__ = _comparison(">"), _comparison(">=")
     __add__ = __radd__ = _operation("+")
