@@ -13,7 +13,7 @@ What holds at every moment, also if the process ends or the store fails in betwe
 - A document is changed and deleted under its lock: read, changed, written, so that two writers lose nothing of each
   other. The holder of such a lock waits for no claim.
 - Copies of a document, as `consolidate_metadata` makes them, are dropped from the groups above before it changes
-  (see `consolidated_copies`).
+  (see `consolidation`).
 """
 
 import errno
@@ -24,16 +24,16 @@ from typing import Any
 
 from simplezarr.engine.chunks.in_flight import Writing
 from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError
-from simplezarr.hierarchy.consolidated_copies import Above, copies_dropped, groups_above
+from simplezarr.hierarchy.consolidation import Above, groups_above, invalidating
 from simplezarr.hierarchy.documents import (
-    OWN,
+    NODE_DOCUMENTS,
     Metadata,
     change_documents,
     encode_metadata,
     fetch_document,
     find_document,
-    group_of_format,
-    has_metadata,
+    has_node,
+    new_group_metadata,
     parse_documents,
     read_documents,
 )
@@ -82,7 +82,7 @@ def create_node(
             with suppress(NodeExistsError):  # another creator has made it, or something that `_create` reports
                 # Of those above, all are looked at once for the first group, and once more for the node itself.
                 nearest = group is not missing[0]
-                new = group_of_format(metadata.zarr_format)
+                new = new_group_metadata(metadata.zarr_format)
                 _create(group.store, group.path, new, encode_metadata(group.path, new), nearest=nearest)
 
 
@@ -105,7 +105,7 @@ def _create(
         above, documents, names = _together(
             store,
             lambda: groups_above(store, path, nearest=nearest),
-            lambda: _own_documents(store, path),
+            lambda: _node_documents(store, path),
             lambda: _chunk_names(store, path, keys),
         )
         _check_above(above, path)
@@ -113,13 +113,13 @@ def _create(
         missing = [group for group in above if group.found is None]
         if missing:
             return missing
-        with copies_dropped(store, above) as drop:
+        with invalidating(store, above) as drop:
             drop()
             if documents:
-                _erase(store, path, documents)
+                _delete_node(store, path, documents)
             else:
                 _delete_keys(store, path, left)
-            _complete(store, path, metadata, new, fill)
+            _write_node(store, path, metadata, new, fill)
     return ()
 
 
@@ -129,7 +129,7 @@ def _check_above(above: Sequence[Above], path: str) -> None:
             raise NodeExistsError(f"/{group.path} of {group.store!r} is an array; /{path} can't be made below it")
 
 
-def _complete(store: Store, path: str, metadata: Metadata, documents: dict[str, bytes], fill: Fill | None) -> None:
+def _write_node(store: Store, path: str, metadata: Metadata, documents: dict[str, bytes], fill: Fill | None) -> None:
     """Write the chunks of a new node, then its documents; if that fails, remove the chunks.
 
     An interrupt may come after the last document is stored: then the node is complete and stays.
@@ -153,7 +153,7 @@ def _complete(store: Store, path: str, metadata: Metadata, documents: dict[str, 
 
 def _remove_chunks(store: Store, path: str, keys: ChunkKeys) -> None:
     """Remove the chunks of a node that was not completed. If its document is there, what failed came after that."""
-    if not _own_documents(store, path):
+    if not _node_documents(store, path):
         _delete_keys(store, path, [*_chunks_below(store, path, _chunk_names(store, path, keys), keys)])
 
 
@@ -167,9 +167,9 @@ def _together(store: Store, *asks: Callable[[], Any]) -> list[Any]:
     return executor.gather(lambda ask: ask(), asks, executor.width(store, 1))
 
 
-def _own_documents(store: Store, path: str) -> list[str]:
+def _node_documents(store: Store, path: str) -> list[str]:
     """Return the keys of the documents that make a node at a path; none if there is no node."""
-    keys = [join(path, name) for name in OWN]
+    keys = [join(path, name) for name in NODE_DOCUMENTS]
     there = executor.gather(store.exists, keys, executor.width(store, 1))
     return [key for key, exists in zip(keys, there, strict=True) if exists]
 
@@ -192,9 +192,9 @@ def _chunks_below(store: Store, path: str, names: Sequence[str], keys: ChunkKeys
     skip = len(path) + 1 if path else 0
     for name in names:
         key = join(path, name)
-        for found in chain(_own_documents(store, key), [key] if store.exists(key) else [], store.list(f"{key}/")):
+        for found in chain(_node_documents(store, key), [key] if store.exists(key) else [], store.list(f"{key}/")):
             node, _, last = found.rpartition("/")
-            if last in OWN:
+            if last in NODE_DOCUMENTS:
                 raise NodeExistsError(f"there is a node at /{node} of {store!r}; an array can't be made above it")
             if keys is not None and keys.parse(found[skip:]) is not None:
                 yield found
@@ -231,7 +231,7 @@ def _delete_keys(store: Store, path: str, keys: Sequence[str]) -> None:
         executor.run(lambda i: place.delete(keys[i]), len(keys), executor.width(store))
 
 
-def _erase(store: Store, path: str, documents: Sequence[str], below: bool = True) -> None:
+def _delete_node(store: Store, path: str, documents: Sequence[str], below: bool = True) -> None:
     """Delete a node, its document first: what is left if this fails is no node, never an array that lacks chunks."""
     prefix = f"{path}/" if path else ""
     place = store.confined(prefix)
@@ -248,7 +248,7 @@ def remove_node(store: Store, path: str) -> None:
     """Delete a node and all below it; NodeNotFoundError if there is none."""
     if _remove_link(store, path):
         return
-    if not has_metadata(store, path):
+    if not has_node(store, path):
         raise NodeNotFoundError(f"there is no node at /{path} of {store!r}")
     try:
         _remove(store, path, _claim(store, path))
@@ -262,15 +262,15 @@ def remove_node(store: Store, path: str) -> None:
 def _remove(store: Store, path: str, claim: AbstractContextManager[object] | None, begun: bool = False) -> None:
     """Delete a node under its claim. Without one, delete its documents only, also those of a concurrent creator."""
     with claim or nullcontext():
-        above, documents = _together(store, lambda: groups_above(store, path), lambda: _own_documents(store, path))
+        above, documents = _together(store, lambda: groups_above(store, path), lambda: _node_documents(store, path))
         if not begun:
             if not documents:
                 raise NodeNotFoundError(f"there is no node at /{path} of {store!r}; it was deleted concurrently")
             check_strays(store, path)
-        with copies_dropped(store, above) as drop:
+        with invalidating(store, above) as drop:
             with _suppress_if_full():  # copies are looked for again when there is room
                 drop()
-            _erase(store, path, documents, below=claim is not None)
+            _delete_node(store, path, documents, below=claim is not None)
 
 
 @contextmanager
@@ -285,14 +285,14 @@ def _suppress_if_full() -> Iterator[None]:
 
 def _remove_link(store: Store, path: str) -> bool:
     """Remove a link that leads to a node; what it leads to stays. Return whether there was one."""
-    outer = None if path else store.enclosing(OWN)
+    outer = None if path else store.enclosing(NODE_DOCUMENTS)
     place, prefix = (store, path) if outer is None else outer
-    if not prefix or not place.is_link(prefix) or not has_metadata(store, path):
+    if not prefix or not place.is_link(prefix) or not has_node(store, path):
         return False
     above = groups_above(store, path)
     if any(group.is_array for group in above):
         return False  # for the caller to report
-    with copies_dropped(store, above) as drop:
+    with invalidating(store, above) as drop:
         drop()
         with Writing():
             place.delete(prefix)
@@ -307,7 +307,7 @@ def change_node(store: Store, path: str, change: Callable[[Any], Metadata], arou
     """
     above, found = _together(store, lambda: groups_above(store, path), lambda: find_document(store, path))
     own = found[0] if found else ""
-    with copies_dropped(store, above) as drop, store.lock(own) if found else nullcontext():
+    with invalidating(store, above) as drop, store.lock(own) if found else nullcontext():
         document = fetch_document(store, own) if found else None
         if document is None:
             raise NodeNotFoundError(f"there is no node at /{path} of {store!r} any more")

@@ -21,22 +21,22 @@ from simplezarr.schema.leniency import collect
 from simplezarr.stores.base import Store
 
 __all__ = [
-    "COPIES",
-    "OWN",
+    "CONSOLIDATED_MEMBER",
+    "NODE_DOCUMENTS",
     "Metadata",
-    "RESERVED",
+    "RESERVED_NAMES",
     "change_documents",
     "child_names",
-    "drop_copies",
+    "without_consolidated",
     "parse_documents",
     "read_copy",
     "read_documents",
     "encode_metadata",
     "fetch_document",
     "find_document",
-    "group_of_format",
-    "has_metadata",
-    "kind_of",
+    "new_group_metadata",
+    "has_node",
+    "node_type_of",
     "parse_copy",
     "parse_metadata",
     "read_metadata",
@@ -44,11 +44,11 @@ __all__ = [
 
 Metadata = ArrayMetadata | GroupMetadata
 
-COPIES = "consolidated_metadata"
+CONSOLIDATED_MEMBER = "consolidated_metadata"
 #: Names of the documents that make a node, the first that is there.
-OWN = (ArrayMetadata.document, ARRAY, GROUP)
+NODE_DOCUMENTS = (ArrayMetadata.document, ARRAY, GROUP)
 #: Names of documents, which no node and no chunk has.
-RESERVED = frozenset((*OWN, ATTRIBUTES, CONSOLIDATED))
+RESERVED_NAMES = frozenset((*NODE_DOCUMENTS, ATTRIBUTES, CONSOLIDATED))
 #: Of each own document, those that may be beside it.
 BESIDE = {ArrayMetadata.document: (), ARRAY: (ATTRIBUTES,), GROUP: (ATTRIBUTES, CONSOLIDATED)}
 
@@ -78,7 +78,7 @@ class _Unread(bytes):
 def find_document(store: Store, path: str) -> tuple[str, bytes] | None:
     """Key and content of a node's own document; None where there is no node."""
     try:
-        for name in OWN:
+        for name in NODE_DOCUMENTS:
             key = join(path, name)
             document = fetch_document(store, key)
             if document is not None:
@@ -117,7 +117,7 @@ def parse_documents(path: str, documents: dict[str, bytes]) -> Metadata:
     return v2.parse_group(document, attributes, documents.get(CONSOLIDATED), key)
 
 
-def kind_of(documents: dict[str, bytes]) -> str | None:
+def node_type_of(documents: dict[str, bytes]) -> str | None:
     """Return whether what `read_documents` returns is of an "array" or a "group"; None if the document doesn't say."""
     own, document = next(iter(documents.items()))
     if own != ArrayMetadata.document:
@@ -144,9 +144,9 @@ def read_metadata(store: Store, path: str) -> Metadata | None:
     return parse_node(document, key) if key.endswith(ArrayMetadata.document) else parse_metadata(store, path, *found)
 
 
-def has_metadata(store: Store, path: str, zarr_format: int = 3) -> bool:
+def has_node(store: Store, path: str, zarr_format: int = 3) -> bool:
     """Whether there is a node at a normalized path; documents of `zarr_format` are looked for first."""
-    names = OWN if zarr_format == ArrayMetadata.zarr_format else reversed(OWN)
+    names = NODE_DOCUMENTS if zarr_format == ArrayMetadata.zarr_format else reversed(NODE_DOCUMENTS)
     try:
         return any(store.exists(join(path, name)) for name in names)
     except OSError as error:
@@ -157,7 +157,7 @@ def has_metadata(store: Store, path: str, zarr_format: int = 3) -> bool:
 def child_names(store: Store, path: str) -> list[str]:
     """Return the names right below a group that a node may have, sorted. Whether there is a document is not asked."""
     names = store.list_dir(f"{path}/" if path else "")
-    return [name for name in names if name not in RESERVED and _may_be_node(name)]
+    return [name for name in names if name not in RESERVED_NAMES and _may_be_node(name)]
 
 
 def _may_be_node(name: str) -> bool:
@@ -179,7 +179,7 @@ def _checked(path: str, documents: dict[str, bytes]) -> dict[str, bytes]:
     return {join(path, name): document for name, document in documents.items()}
 
 
-def group_of_format(zarr_format: int, attributes: dict | None = None) -> GroupMetadata:
+def new_group_metadata(zarr_format: int, attributes: dict | None = None) -> GroupMetadata:
     """The metadata of a new group."""
     cls = GroupMetadata if zarr_format == GroupMetadata.zarr_format else GroupMetadataV2
     return cls(attributes or {})
@@ -208,7 +208,7 @@ def change_documents(
             changes["attributes"] = attributes
         if copies is not None:
             nodes = object_text({node: texts[own] for node, texts in copies.items()})
-            changes[COPIES] = object_text({"kind": "inline", "must_understand": False, "metadata": nodes})
+            changes[CONSOLIDATED_MEMBER] = object_text({"kind": "inline", "must_understand": False, "metadata": nodes})
     else:
         if attributes:
             changed[ATTRIBUTES] = patch(documents.get(ATTRIBUTES, b"{}"), attributes)
@@ -272,13 +272,13 @@ def _text(document: bytes) -> Text:
     return Text(document.decode().removeprefix("\ufeff").strip())
 
 
-def drop_copies(document: bytes, key: str) -> bytes | None:
+def without_consolidated(document: bytes, key: str) -> bytes | None:
     """Return the document of a Zarr 3 group without consolidated metadata; None if it has none."""
-    if COPIES.encode() not in document:
+    if CONSOLIDATED_MEMBER.encode() not in document:
         return None
     with collect():
         members = load(document, key)
-    return patch(document, {COPIES: REMOVED}) if COPIES in members else None
+    return patch(document, {CONSOLIDATED_MEMBER: REMOVED}) if CONSOLIDATED_MEMBER in members else None
 
 
 # ---- copies, as consolidated metadata hold them ----
@@ -294,9 +294,9 @@ def read_copy(store: Store, path: str) -> tuple[dict, dict[str, Text]] | None:
     documents.pop(CONSOLIDATED, None)
     if key.endswith(ArrayMetadata.document):
         members = load(document, key)
-        if COPIES in members:
-            del members[COPIES]
-            documents = {ArrayMetadata.document: patch(document, {COPIES: REMOVED})}
+        if CONSOLIDATED_MEMBER in members:
+            del members[CONSOLIDATED_MEMBER]
+            documents = {ArrayMetadata.document: patch(document, {CONSOLIDATED_MEMBER: REMOVED})}
     else:
         members = v2.read_members(document, documents.get(ATTRIBUTES), key)
     _check_for_copy(members.get("attributes"))

@@ -3,7 +3,7 @@
 import json
 import os
 
-from simplezarr.hierarchy.documents import OWN, RESERVED
+from simplezarr.hierarchy.documents import NODE_DOCUMENTS, RESERVED_NAMES
 from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
 
@@ -66,7 +66,7 @@ def describe(store: Store, path: str) -> str:
 
 def _describe_file(place: str) -> str:
     name = os.path.basename(place)
-    if name in RESERVED:
+    if name in RESERVED_NAMES:
         return "a metadata document of Zarr; open the directory that it is in"
     with open(place, "rb") as file:
         head = file.read(_HEAD)
@@ -87,7 +87,8 @@ def _describe_file(place: str) -> str:
 
 
 def _describe_json(head: bytes) -> str:
-    if b'"refs"' in head or any(f'/{name}"'.encode() in head or f'"{name}"'.encode() in head for name in RESERVED):
+    names = [f'{before}{name}"'.encode() for name in RESERVED_NAMES for before in ("/", '"')]
+    if any(name in head for name in (b'"refs"', *names)):
         return "a JSON file of kerchunk references; fsspec opens it (fsspec.filesystem('reference', fo=...))"
     return "a JSON file"
 
@@ -127,7 +128,7 @@ def _members(place: str) -> dict:
 
 
 def _is_node(place: str) -> bool:
-    return any(os.path.isfile(os.path.join(place, name)) for name in OWN)
+    return any(os.path.isfile(os.path.join(place, name)) for name in NODE_DOCUMENTS)
 
 
 def _node_above(place: str) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simplezarr.errors import NodeExistsError, UnsupportedError, ZarrError
-from simplezarr.hierarchy.documents import OWN, RESERVED, find_document
+from simplezarr.hierarchy.documents import NODE_DOCUMENTS, RESERVED_NAMES, find_document
 from simplezarr.metadata.chunk_keys import ChunkKeys
 from simplezarr.metadata.json_document import load
 from simplezarr.metadata.v2.documents import ARRAY, GROUP
@@ -40,7 +40,7 @@ class _Inventory:
 
     def add(self, key: str) -> None:
         directory, _, name = key.rpartition("/")
-        if name in RESERVED:
+        if name in RESERVED_NAMES:
             self.nodes.setdefault(directory, set()).add(name)
         elif _CHUNK_NAME(name):
             self.chunks.setdefault((directory, name[0] == "c"), key)
@@ -72,7 +72,7 @@ def _belongs(store: Store, found: _Inventory, key: str) -> bool:
     owner = key
     while owner:
         owner = owner.rpartition("/")[0]
-        if not found.nodes.get(owner, _NONE).isdisjoint(OWN):
+        if not found.nodes.get(owner, _NONE).isdisjoint(NODE_DOCUMENTS):
             if owner not in found.keys:
                 found.keys[owner] = _chunk_keys(store, owner)
             return bool(found.keys[owner](key[len(owner) + 1 if owner else 0 :]))

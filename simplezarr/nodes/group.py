@@ -6,13 +6,13 @@ from typing import Any
 
 from simplezarr.errors import NodeExistsError, NodeNotFoundError
 from simplezarr.hierarchy.changes import check_writable, create_node, format_above, remove_node
-from simplezarr.hierarchy.consolidated_copies import consolidate
+from simplezarr.hierarchy.consolidation import consolidate
 from simplezarr.hierarchy.documents import (
     child_names,
     find_document,
-    group_of_format,
-    has_metadata,
-    kind_of,
+    has_node,
+    new_group_metadata,
+    node_type_of,
     parse_copy,
     parse_documents,
     read_documents,
@@ -71,7 +71,7 @@ def new_group(
     if zarr_format is None:
         zarr_format = format_above(store, path)
     check_format(zarr_format)
-    metadata = group_of_format(zarr_format, as_attributes(attributes))
+    metadata = new_group_metadata(zarr_format, as_attributes(attributes))
     create_node(store, path, metadata, overwrite=overwrite)
     return Group(store, path, metadata, read_only=False)
 
@@ -198,7 +198,7 @@ class Group:
         return None if members is None else self._copied_child(copies, below, members)
 
     def _has_node(self, path: str) -> bool:
-        return has_metadata(self.store, path, self.metadata.zarr_format)
+        return has_node(self.store, path, self.metadata.zarr_format)
 
     def _copied(self) -> Copies | None:
         """Return the consolidated metadata, if these are to be used. A copy may be stale, so writers ask the store."""
@@ -241,7 +241,7 @@ class Group:
         def kind() -> str | None:
             if isinstance(found, Exception):
                 raise found
-            return kind_of(found)
+            return node_type_of(found)
 
         def opened() -> "Array | Group":
             if isinstance(found, Exception):

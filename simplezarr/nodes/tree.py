@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrError
-from simplezarr.hierarchy.documents import RESERVED
+from simplezarr.hierarchy.documents import RESERVED_NAMES
 from simplezarr.nodes.array import Array
 
 __all__ = ["Child", "Tree"]
@@ -69,5 +69,5 @@ def _reason(error: Exception) -> str:
     """Return the message of an error without the key that it begins with, cut to a length that fits into a line."""
     text = str(error)
     key, _, rest = text.partition(": ")
-    text = " ".join((rest if rest and key.rpartition("/")[2] in RESERVED else text).split())
+    text = " ".join((rest if rest and key.rpartition("/")[2] in RESERVED_NAMES else text).split())
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

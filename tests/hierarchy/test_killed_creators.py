@@ -19,7 +19,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.stores import LocalStore, MemoryStore, WrapperStore
-from tests.hierarchy.test_consolidated_copies import check_copy
+from tests.hierarchy.test_consolidation import check_copy
 from tests.runtime.test_interrupts import PACKAGE, Stop, interrupted
 from tests.support.helpers import PYTHON, same_package, within
 

@@ -13,7 +13,7 @@ from simplezarr.codecs.chain import bind
 from simplezarr.codecs.limits import FREE_BYTES, FREE_PER_ELEMENT, UNLIMITED
 from simplezarr.engine.files.reader import Reader, read_version
 from simplezarr.errors import MetadataError, NodeNotFoundError, UnsupportedError, ZarrError
-from simplezarr.hierarchy.documents import OWN, RESERVED, Metadata, fetch_document, parse_metadata
+from simplezarr.hierarchy.documents import NODE_DOCUMENTS, RESERVED_NAMES, Metadata, fetch_document, parse_metadata
 from simplezarr.metadata.chunk_keys import join, normalize_path, reserved_name
 from simplezarr.metadata.v2.documents import ARRAY, ATTRIBUTES, CONSOLIDATED, GROUP
 from simplezarr.metadata.v3 import ArrayMetadata
@@ -75,7 +75,7 @@ class _Node:
     @property
     def own(self) -> str:
         """The name of the document that counts."""
-        return next(name for name in OWN if name in self.names)
+        return next(name for name in NODE_DOCUMENTS if name in self.names)
 
 
 class _Check:
@@ -108,7 +108,7 @@ class _Check:
         for key in self.store.list(f"{self.path}/" if self.path else ""):
             self.total += 1
             path, _, name = key.rpartition("/")
-            if name in OWN and _fault_of_key(key) is None:
+            if name in NODE_DOCUMENTS and _fault_of_key(key) is None:
                 self.nodes.setdefault(path, _Node(path, set())).names.add(name)
         if not self.total:
             raise NodeNotFoundError(f"there is nothing at /{self.path} of {self.store!r}")
@@ -152,7 +152,7 @@ class _Check:
                 elif isinstance(parent.metadata, ArrayMetadata):
                     self.found("hierarchy", path, key, f"the node lies below the array /{above}")
         for above, path in missing.items():
-            self.found("hierarchy", above, join(above, OWN[0]), f"there is no group, but below it /{path}")
+            self.found("hierarchy", above, join(above, NODE_DOCUMENTS[0]), f"there is no group, but below it /{path}")
 
     # ---- keys ----
 
@@ -186,7 +186,7 @@ class _Check:
             self.found("stray", "", key, "it belongs to no node")
             return
         name = key[len(node.path) + 1 :] if node.path else key
-        if name in RESERVED:
+        if name in RESERVED_NAMES:
             if name != node.own and name not in _BESIDE[node.own]:
                 self.found("shadowed", node.path, key, f"it is not read, as {node.own!r} is what makes the node")
         elif isinstance(node.metadata, ArrayMetadata):

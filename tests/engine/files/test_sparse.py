@@ -9,7 +9,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.errors import ChunkError, MetadataError, TooLargeError
-from simplezarr.hierarchy.documents import OWN
+from simplezarr.hierarchy.documents import NODE_DOCUMENTS
 from simplezarr.stores import LocalStore, MemoryStore, WrapperStore
 from simplezarr.utils import check
 from tests.support.helpers import Counting
@@ -79,7 +79,7 @@ def test_documents(name, make, tmp_path):
         (tmp_path / key).write_bytes(document)
     hollow(tmp_path / name.split()[0])
     store = make(tmp_path)
-    if name.startswith(".z") and name not in OWN:  # it takes no data with it
+    if name.startswith(".z") and name not in NODE_DOCUMENTS:  # it takes no data with it
         with pytest.warns(sz.ZarrWarning, match=f"{SIZE} bytes; the limit"):
             node = sz.open(store, mode="r+")
         if "attrs" in name:

@@ -22,16 +22,16 @@ from simplezarr.errors import (
     ZarrWarning,
 )
 from simplezarr.hierarchy.documents import (
-    COPIES,
-    OWN,
+    CONSOLIDATED_MEMBER,
+    NODE_DOCUMENTS,
     change_documents,
     child_names,
-    drop_copies,
     fetch_document,
     find_document,
     parse_documents,
     read_copy,
     read_documents,
+    without_consolidated,
 )
 from simplezarr.metadata.chunk_keys import join
 from simplezarr.metadata.json_document import load
@@ -42,14 +42,14 @@ from simplezarr.schema.json_text import REMOVED, patch
 from simplezarr.schema.leniency import collect
 from simplezarr.stores.base import Store
 
-__all__ = ["Above", "consolidate", "copies_dropped", "groups_above"]
+__all__ = ["Above", "consolidate", "invalidating", "groups_above"]
 
 #: The key of a lock, which is never stored.
-CONSOLIDATION = "zarr.json.consolidation"
+CONSOLIDATION_LOCK = "zarr.json.consolidation"
 #: How often a group is consolidated anew because what is below it was changed meanwhile.
 ATTEMPTS = 32
 #: The mark: the member that holds the copy (in Zarr 3) is there, but null.
-MARK = {COPIES: None}
+MARK = {CONSOLIDATED_MEMBER: None}
 
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -82,7 +82,7 @@ def groups_above(store: Store, path: str, *, nearest: bool = False) -> list[Abov
     root are among them.
     """
     places = [(store, path.rpartition("/")[0])] if path and nearest else [(store, group) for group in _ancestors(path)]
-    outer = None if path and nearest else store.enclosing(OWN)
+    outer = None if path and nearest else store.enclosing(NODE_DOCUMENTS)
     if outer is not None:
         places[:0] = [(outer[0], group) for group in _ancestors(outer[1])]
     found = executor.gather(lambda place: find_document(*place), places, executor.width(store, 1))
@@ -100,7 +100,7 @@ def _ancestors(path: str) -> list[str]:
 
 
 @contextmanager
-def copies_dropped(store: Store, above: Sequence[Above]) -> Iterator[Callable[[], None]]:
+def invalidating(store: Store, above: Sequence[Above]) -> Iterator[Callable[[], None]]:
     """Change, within `with`, documents in a store that groups above may have copies of.
 
     The function that is returned drops the copies; it is called before the first change.
@@ -111,7 +111,7 @@ def copies_dropped(store: Store, above: Sequence[Above]) -> Iterator[Callable[[]
         nonlocal changing
         changing = bool(above)
         for place in above:
-            _drop_copy(store, place)
+            invalidate_consolidated(store, place)
 
     try:
         yield drop
@@ -123,14 +123,14 @@ def copies_dropped(store: Store, above: Sequence[Above]) -> Iterator[Callable[[]
 def _look_again(store: Store, above: Sequence[Above]) -> None:
     """Drop the copies that were made meanwhile. The change is done, so what fails here is no reason to raise."""
     try:
-        for place in _again(store, above):
-            _drop_copy(store, place)
+        for place in _reread(store, above):
+            invalidate_consolidated(store, place)
     except Exception as error:
         message = f"{store!r}: a consolidation that ran meanwhile may be out of date: {error}; consolidate again"
         warnings.warn(message, ZarrWarning, stacklevel=2)
 
 
-def _again(store: Store, above: Sequence[Above]) -> list[Above]:
+def _reread(store: Store, above: Sequence[Above]) -> list[Above]:
     """Return the same places with the documents of now."""
 
     def look(place: Above) -> Above:
@@ -143,7 +143,7 @@ def _again(store: Store, above: Sequence[Above]) -> list[Above]:
     return executor.gather(look, above, executor.width(store, 1))
 
 
-def _drop_copy(store: Store, place: Above) -> None:
+def invalidate_consolidated(store: Store, place: Above) -> None:
     """Remove the copy, or the mark, that a group may have.
 
     A group above the root of `store` that can't be written to keeps its copy, with a warning.
@@ -152,8 +152,8 @@ def _drop_copy(store: Store, place: Above) -> None:
         return
     key, document = place.found
     try:
-        if COPIES.encode() in document:
-            _change_document(place.store, key, drop_copies)
+        if CONSOLIDATED_MEMBER.encode() in document:
+            _change_document(place.store, key, without_consolidated)
         if key.endswith(GROUP):
             place.store.delete(join(place.path, CONSOLIDATED))
     except OSError as error:
@@ -172,7 +172,7 @@ def _unmark(store: Store, key: str) -> None:
     """Remove the mark of a consolidation that has failed."""
 
     def change(document: bytes, key: str) -> bytes | None:
-        return _unmarked(document) if load(document, key).get(COPIES, MARK) is None else None
+        return _unmarked(document) if load(document, key).get(CONSOLIDATED_MEMBER, MARK) is None else None
 
     _change_document(store, key, change)
 
@@ -180,12 +180,12 @@ def _unmark(store: Store, key: str) -> None:
 def _is_marked(document: bytes, key: str) -> bool:
     """Return whether nothing below a group was changed since its document was marked."""
     with collect():
-        return COPIES in load(document, key)
+        return CONSOLIDATED_MEMBER in load(document, key)
 
 
 def _unmarked(document: bytes) -> bytes:
     """Return a group's document without mark or copy."""
-    return patch(document, {COPIES: REMOVED})
+    return patch(document, {CONSOLIDATED_MEMBER: REMOVED})
 
 
 def _change_document(store: Store, key: str, change: Callable[[bytes, str], bytes | None]) -> None:
@@ -202,7 +202,7 @@ def consolidate(store: Store, path: str) -> GroupMetadata:
 
     The documents are copied as they are, sorted by depth and name. All of one depth are fetched at once.
     """
-    with store.lock(join(path, CONSOLIDATION)):
+    with store.lock(join(path, CONSOLIDATION_LOCK)):
         for _ in range(ATTEMPTS):
             metadata = _consolidate(store, path)
             if metadata is not None:
