@@ -18,11 +18,9 @@ from simplezarr.codecs.base import ArrayArrayCodec, ChunkSpec
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
 from simplezarr.schema.extensions import check_integer, check_integers, show
+from simplezarr.schema.limits import MAX_LENGTH, MAX_NDIM
 
 __all__ = ["Reshape", "Squeeze"]
-
-_MAX_LENGTH = 2**63 - 1
-_MAX_AXES = 64
 
 
 @register_codec
@@ -37,15 +35,15 @@ class Reshape(ArrayArrayCodec):
     shape: tuple[int | tuple[int, ...], ...]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.shape, (list, tuple)) or len(self.shape) > _MAX_AXES:
-            raise MetadataError(f"shape: {show(self.shape)} is not a list of at most {_MAX_AXES} items")
+        if not isinstance(self.shape, (list, tuple)) or len(self.shape) > MAX_NDIM:
+            raise MetadataError(f"shape: {show(self.shape)} is not a list of at most {MAX_NDIM} items")
         items: list[int | tuple[int, ...]] = []
         for i, item in enumerate(self.shape):
             if isinstance(item, (list, tuple)):
-                items.append(check_integers(item, 0, _MAX_AXES, f"shape[{i}]"))
+                items.append(check_integers(item, 0, MAX_NDIM, f"shape[{i}]"))
             else:
                 if item != -1 or type(item) is not int:
-                    check_integer(item, 1, _MAX_LENGTH, f"shape[{i}]")
+                    check_integer(item, 1, MAX_LENGTH, f"shape[{i}]")
                 items.append(item)
         if items.count(-1) > 1:
             raise MetadataError(f"shape: {show(self.shape)} has -1 more than once")

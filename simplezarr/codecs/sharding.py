@@ -22,11 +22,11 @@ from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import MetadataError
 from simplezarr.schema.extensions import check_choice, check_integers, refuse_unknown, show
 from simplezarr.schema.leniency import tolerate
+from simplezarr.schema.limits import MAX_LENGTH
 
 __all__ = ["Sharding"]
 
 MAX_DEPTH = 8
-_MAX_LENGTH = 2**63 - 1
 _LOCATIONS = ("end", "start")
 _ORDERS = ("lexicographic", "colexicographic", "morton", "unordered")
 _MEMBERS = ("chunk_shape", "codecs", "index_codecs", "index_location")
@@ -56,7 +56,7 @@ class Sharding(ArrayBytesCodec):
     def __post_init__(self) -> None:
         set_field = object.__setattr__
         # A length of 0 may be stored for an array of length 0; that is for `resolve` to judge.
-        set_field(self, "chunk_shape", check_integers(self.chunk_shape, 0, _MAX_LENGTH, "chunk_shape"))
+        set_field(self, "chunk_shape", check_integers(self.chunk_shape, 0, MAX_LENGTH, "chunk_shape"))
         set_field(self, "codecs", _as_codecs(self.codecs, "codecs"))
         set_field(self, "index_codecs", _as_codecs(self.index_codecs, "index_codecs"))
         check_choice(self.index_location, _LOCATIONS, "index_location")
@@ -144,7 +144,7 @@ class Sharding(ArrayBytesCodec):
 
     def resolve(self, spec: ChunkSpec) -> None:
         index = self.index_spec(spec)
-        if index.nbytes > _MAX_LENGTH:
+        if index.nbytes > MAX_LENGTH:
             raise MetadataError(f"configuration.chunk_shape: {index.nbytes} bytes of index; choose larger inner chunks")
         resolve_chain(self.codecs, self.inner_spec(spec), "configuration.codecs")
         if resolve_chain(self.index_codecs, index, "configuration.index_codecs")[1] is None:

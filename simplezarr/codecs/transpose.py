@@ -15,11 +15,11 @@ from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
 from simplezarr.schema.extensions import check_integers, show
 from simplezarr.schema.leniency import tolerate
+from simplezarr.schema.limits import MAX_NDIM
 
 __all__ = ["Transpose"]
 
 _LETTERS = ("C", "F")
-_MAX_AXIS = 63
 
 
 @register_codec
@@ -36,7 +36,7 @@ class Transpose(ArrayArrayCodec):
     def __post_init__(self) -> None:
         if isinstance(self.order, str) and self.order in _LETTERS:
             return
-        order = check_integers(self.order, 0, _MAX_AXIS, "order")
+        order = check_integers(self.order, 0, MAX_NDIM - 1, "order")
         if sorted(order) != list(range(len(order))):
             raise MetadataError(f"order: {show(order)} is not a permutation of 0 to {len(order) - 1}")
         object.__setattr__(self, "order", order)

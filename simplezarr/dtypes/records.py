@@ -19,11 +19,11 @@ from simplezarr.dtypes import registry
 from simplezarr.dtypes.base import MAX_ITEMSIZE, DataType, bytes_of, refused_value
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.schema.extensions import check_integers, refuse_unknown, show
+from simplezarr.schema.limits import MAX_NDIM
 
 __all__ = ["Field", "Struct", "Structured"]
 
 MAX_DEPTH = 16
-_MAX_AXES = 64
 
 
 class Field(NamedTuple):
@@ -207,8 +207,8 @@ class Structured(Struct):
         if type(item) is not list or len(item) not in (2, 3):
             raise MetadataError(f"{where}: {show(item)} is not a list of name and data type")
         shape = check_integers(item[2], 1, MAX_ITEMSIZE, f"{where}[2]") if len(item) == 3 else ()
-        if len(shape) > _MAX_AXES:
-            raise MetadataError(f"{where}[2]: {len(shape)} dimensions; the limit is {_MAX_AXES}")
+        if len(shape) > MAX_NDIM:
+            raise MetadataError(f"{where}[2]: {len(shape)} dimensions; the limit is {MAX_NDIM}")
         return Field(_field_name(item[0], f"{where}[0]"), registry.parse_dtype(item[1], f"{where}[1]"), shape)
 
     @classmethod

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simplezarr.engine.geometry.plan import Plan
+from simplezarr.schema.limits import MAX_NDIM
 
 __all__ = [
     "ARRAY",
@@ -28,7 +29,6 @@ __all__ = [
     "wrapped",
 ]
 
-MAX_NDIM = 64  # as NumPy
 _LAST = np.uint64(np.iinfo(np.intp).max)
 WANTED = (
     "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are valid "

@@ -15,10 +15,17 @@ import numpy as np
 
 from simplezarr.errors import MetadataError
 from simplezarr.schema.extensions import check_integers, show
+from simplezarr.schema.limits import MAX_LENGTH, MAX_NDIM
 
-__all__ = ["auto_chunks", "auto_shards", "as_lengths", "dividing_chunks", "whole_axes"]
-
-MAX_LENGTH = 2**63 - 1
+__all__ = [
+    "as_lengths",
+    "auto_chunks",
+    "auto_shards",
+    "check_chunk_size",
+    "check_lengths",
+    "dividing_chunks",
+    "whole_axes",
+]
 
 
 def auto_chunks(shape: tuple[int, ...], nbytes: int, itemsize: int) -> tuple[int, ...]:
@@ -65,6 +72,24 @@ def _nearest_divisor(length: int, side: int) -> int:
     return min((*small, *[length // n for n in small]), key=lambda n: abs(math.log(n / side)))
 
 
+def check_lengths(value: object, where: str, least: int = 0) -> tuple[int, ...]:
+    """Return a list with a length for each axis as a tuple; raise MetadataError for anything else.
+
+    >>> check_lengths([4, 0], "shape")
+    (4, 0)
+    """
+    lengths = check_integers(value, least, MAX_LENGTH, where)
+    if len(lengths) > MAX_NDIM:
+        raise MetadataError(f"{where}: {len(lengths)} dimensions; the limit is {MAX_NDIM}")
+    return lengths
+
+
+def check_chunk_size(nbytes: int, where: str) -> None:
+    """Raise MetadataError if a chunk has more bytes than memory can address."""
+    if nbytes > MAX_LENGTH:
+        raise MetadataError(f"{where}: chunks of {nbytes} bytes; the limit is {MAX_LENGTH}")
+
+
 def as_lengths(value: object, ndim: int | None, least: int, where: str) -> tuple[int, ...]:
     """Returns lengths as a tuple; for one dimension, a number alone will do. Errors name the argument `where`.
 
@@ -82,7 +107,7 @@ def as_lengths(value: object, ndim: int | None, least: int, where: str) -> tuple
             raise MetadataError(f"{where}: {show(value)} is neither a number nor a tuple of numbers") from None
         if ndim not in (None, 1):
             raise MetadataError(f"{where}: {value[0]} is one number for {ndim} dimensions; give a tuple")
-    return check_integers(value, least, MAX_LENGTH, where)
+    return check_lengths(value, where, least)
 
 
 def whole_axes(value: object, shape: tuple[int, ...], where: str) -> tuple[int, ...]:

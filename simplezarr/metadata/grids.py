@@ -12,7 +12,7 @@ import numpy as np
 
 from simplezarr.codecs.base import Codec
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.metadata.chunk_shapes import whole_axes
+from simplezarr.metadata.chunk_shapes import check_lengths, whole_axes
 from simplezarr.schema.extensions import (
     check_choice,
     check_integer,
@@ -22,10 +22,10 @@ from simplezarr.schema.extensions import (
     show,
 )
 from simplezarr.schema.leniency import tolerate
+from simplezarr.schema.limits import MAX_LENGTH
 
 __all__ = [
     "CHUNK_SHAPE",
-    "MAX_LENGTH",
     "Axis",
     "Rectilinear",
     "as_numbers",
@@ -35,7 +35,6 @@ __all__ = [
     "without_zeros",
 ]
 
-MAX_LENGTH = 2**63 - 1
 CHUNK_SHAPE = "chunk_grid.configuration.chunk_shape"
 
 
@@ -185,7 +184,7 @@ def _parse_regular(value: object, where: str) -> tuple[int, ...] | Rectilinear:
             _parse_runs(item or 1 if type(item) is int else item, f"{where}[{i}]") for i, item in enumerate(lengths)
         ]
         return Rectilinear(tuple(axes))
-    return check_integers(lengths, 0, MAX_LENGTH, where)
+    return check_lengths(lengths, where)
 
 
 def as_numbers(value: Any, where: str) -> Any:

@@ -18,7 +18,8 @@ from simplezarr.codecs.parse import parse_codecs
 from simplezarr.dtypes import DataType, parse_dtype
 from simplezarr.errors import MetadataError
 from simplezarr.metadata.chunk_keys import ChunkKeys
-from simplezarr.metadata.grids import CHUNK_SHAPE, MAX_LENGTH, Rectilinear, parse_grid
+from simplezarr.metadata.chunk_shapes import check_chunk_size
+from simplezarr.metadata.grids import CHUNK_SHAPE, Rectilinear, parse_grid
 from simplezarr.metadata.json_document import Unusable, load_exact_fill
 from simplezarr.schema.extensions import mark_of, remember, remembered
 from simplezarr.schema.leniency import tolerate, tolerated
@@ -68,8 +69,7 @@ def _parse_layout(members: dict, key: str, document: bytes) -> tuple[Layout, boo
         exactly = document if is_rounded else None
         fill, fill_problem = _parse_fill(members["fill_value"], data_type, codecs, key, exactly)
     spec = ChunkSpec(grid.largest if isinstance(grid, Rectilinear) else grid, data_type, fill)
-    if spec.nbytes > MAX_LENGTH:
-        raise MetadataError(f"{key}: {CHUNK_SHAPE}: chunks of {spec.nbytes} bytes; the limit is {MAX_LENGTH}")
+    check_chunk_size(spec.nbytes, f"{key}: {CHUNK_SHAPE}")
     if any(codec.unfitted for codec in codecs):
         codecs = fit_chain(codecs, spec, f"{key}: codecs")
     return (data_type, grid, chunk_keys, fill, codecs, tuple(skipped), fill_problem), not is_rounded

@@ -17,10 +17,11 @@ from simplezarr.codecs.base import ChunkSpec, Codec, fit_chain
 from simplezarr.dtypes import DataType
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
 from simplezarr.metadata.chunk_keys import ChunkKeys, normalize_path
-from simplezarr.metadata.grids import CHUNK_SHAPE, MAX_LENGTH, Axis, Rectilinear, regular_to_json, without_zeros
+from simplezarr.metadata.chunk_shapes import check_lengths
+from simplezarr.metadata.grids import CHUNK_SHAPE, Axis, Rectilinear, regular_to_json, without_zeros
 from simplezarr.metadata.json_document import Unusable, check_attributes, dump, load
 from simplezarr.metadata.layout import LAYOUT_MEMBERS, NO_FILL, parse_layout
-from simplezarr.schema.extensions import check_integers, parse_extension, remember, remembered, show
+from simplezarr.schema.extensions import parse_extension, remember, remembered, show
 from simplezarr.schema.leniency import tolerate, tolerated
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
     "parse_node",
 ]
 
-MAX_NDIM = 64  # as NumPy
 _ZARR_FORMAT = 3
 
 _MANDATORY = frozenset(("zarr_format", "node_type", "shape", *LAYOUT_MEMBERS))
@@ -214,9 +214,7 @@ def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
         missing = next(name for name in sorted(_MANDATORY) if name not in members)
         raise MetadataError(f"{key}: {missing}: missing; an array needs it")
     extra = {} if members.keys() <= _ARRAY_MEMBERS else _parse_extra(members, _ARRAY_MEMBERS, key)
-    shape = check_integers(members["shape"], 0, MAX_LENGTH, f"{key}: shape")
-    if len(shape) > MAX_NDIM:
-        raise MetadataError(f"{key}: shape: {len(shape)} dimensions; the limit is {MAX_NDIM}")
+    shape = check_lengths(members["shape"], f"{key}: shape")
     data_type, grid, chunk_keys, fill, codecs, skipped, fill_problem = parse_layout(members, key, document)
     rectilinear, chunk_shape = (grid, grid.largest) if isinstance(grid, Rectilinear) else (None, grid)
     if rectilinear is not None:

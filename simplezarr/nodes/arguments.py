@@ -18,11 +18,18 @@ from simplezarr.codecs.zstd import Zstd
 from simplezarr.dtypes import DataType, as_data_type, depends_on_elements, parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.metadata.chunk_keys import ChunkKeys
-from simplezarr.metadata.chunk_shapes import as_lengths, auto_chunks, auto_shards, dividing_chunks, whole_axes
+from simplezarr.metadata.chunk_shapes import (
+    as_lengths,
+    auto_chunks,
+    auto_shards,
+    check_chunk_size,
+    dividing_chunks,
+    whole_axes,
+)
 from simplezarr.metadata.grids import Rectilinear, as_rectilinear
 from simplezarr.metadata.json_document import plain_attributes
 from simplezarr.metadata.v2.documents import ArrayMetadataV2
-from simplezarr.metadata.v3 import MAX_NDIM, ArrayMetadata, check_dimension_names
+from simplezarr.metadata.v3 import ArrayMetadata, check_dimension_names
 from simplezarr.schema.extensions import as_json, show
 from simplezarr.transfer.values import as_array, check_text, source_of
 
@@ -50,8 +57,6 @@ def array_metadata(
     check_format(zarr_format)
     chunks, shards = _as_automatic(chunks, shards)
     shape = as_lengths(shape, None, 0, "shape")
-    if len(shape) > MAX_NDIM:
-        raise MetadataError(f"shape: {len(shape)} dimensions; the limit is {MAX_NDIM}")
     objects = np.array(fill_value, object) if isinstance(fill_value, (str, bytes)) else None
     data_type = as_data_type(dtype, objects)
     fill = _as_element(fill_value, data_type)
@@ -194,8 +199,7 @@ def _as_chain(codecs: Any, data_type: DataType) -> tuple[Codec, ...]:
 
 def _fitted(chain: tuple[Codec, ...], spec: ChunkSpec, chunks: str) -> tuple[Codec, ...]:
     """The chain as it is stored; raises if it can't encode such chunks, which the argument `chunks` has made."""
-    if spec.nbytes > 2**63 - 1:
-        raise MetadataError(f"{chunks}: {show(spec.shape)} has {spec.nbytes} bytes; the limit is 2**63 - 1")
+    check_chunk_size(spec.nbytes, chunks)
     chain = fit_chain(chain, spec, "codecs")
     bind(chain, spec)
     return chain

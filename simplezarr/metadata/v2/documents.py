@@ -23,13 +23,14 @@ from simplezarr.codecs.foreign import ForeignElements
 from simplezarr.dtypes import DataType
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.metadata.chunk_keys import ChunkKeys
-from simplezarr.metadata.grids import MAX_LENGTH, as_numbers, without_zeros
+from simplezarr.metadata.chunk_shapes import check_chunk_size, check_lengths
+from simplezarr.metadata.grids import as_numbers, without_zeros
 from simplezarr.metadata.json_document import AllBut, Unusable, check_attributes, dump, load
 from simplezarr.metadata.layout import zero_element
 from simplezarr.metadata.v2.codecs import MixedBytes, chain_to_json, object_filter, parse_chain
 from simplezarr.metadata.v2.dtypes import fill_from_json, fill_to_json, parse_type, type_to_json
-from simplezarr.metadata.v3 import MAX_NDIM, ArrayMetadata, GroupMetadata, parse_consolidated
-from simplezarr.schema.extensions import check_choice, check_integers, show
+from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata, parse_consolidated
+from simplezarr.schema.extensions import check_choice, show
 from simplezarr.schema.leniency import tolerate
 
 __all__ = [
@@ -190,20 +191,17 @@ def _parse_array(members: dict, attributes: dict, key: str) -> ArrayMetadataV2:
     for name in _MANDATORY:
         if name not in members:
             raise MetadataError(f"{key}: {name}: missing; an array needs it")
-    shape = check_integers(members["shape"], 0, MAX_LENGTH, f"{key}: shape")
+    shape = check_lengths(members["shape"], f"{key}: shape")
     chunks = members["chunks"]
     chunks = as_numbers(chunks, f"{key}: chunks") if type(chunks) is list else chunks
-    chunks = check_integers(chunks, 0, MAX_LENGTH, f"{key}: chunks")
-    if len(shape) > MAX_NDIM:
-        raise MetadataError(f"{key}: shape: {len(shape)} dimensions; the limit is {MAX_NDIM}")
+    chunks = check_lengths(chunks, f"{key}: chunks")
     if len(chunks) != len(shape):
         raise MetadataError(f"{key}: chunks: {show(chunks)} has {len(chunks)} entries for {len(shape)} dimensions")
     chunks, _, grid_problem = without_zeros(shape, chunks, (), f"{key}: chunks")
     data_type, stored = parse_type(members["dtype"], object_filter(members), f"{key}: dtype")
     fill, fill_problem = _parse_fill(members, data_type, stored, key)
     spec = ChunkSpec(chunks, data_type, fill)
-    if spec.nbytes > MAX_LENGTH:
-        raise MetadataError(f"{key}: chunks: chunks of {spec.nbytes} bytes; the limit is {MAX_LENGTH}")
+    check_chunk_size(spec.nbytes, f"{key}: chunks")
     chain = parse_chain(members, shape, stored, key) if stored.itemsize else (NoBytes(),)
     codecs = fit_chain(chain, spec, f"{key}: as codecs of Zarr 3")
     return ArrayMetadataV2(
