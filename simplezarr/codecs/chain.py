@@ -9,6 +9,7 @@ from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
 from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.limits import size_limits
 from simplezarr.codecs.python_chain import PythonChain
+from simplezarr.codecs.shard_index import ShardIndex
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.variable_shard import VariableShard
@@ -16,8 +17,7 @@ from simplezarr.engine.chunks.decode import decode_chunk
 from simplezarr.engine.chunks.encode import encode_chunk
 from simplezarr.engine.chunks.pipeline import Pipeline
 from simplezarr.errors import MetadataError
-
-MAX_NDIM = 64  # as NumPy; the index of a shard has one dimension more than the shard
+from simplezarr.schema.limits import MAX_NDIM
 
 
 @lru_cache(maxsize=256)
@@ -83,19 +83,26 @@ def transform(codec: Bytes, spec: ChunkSpec) -> int:
     return spec.dtype.swap_unit if spec.dtype.swap_unit > 1 and codec.swaps else 0
 
 
-def _shard_parts(codec: Sharding, spec: ChunkSpec, where: str) -> dict:
-    index = codec.index_spec(spec)
-    if len(index.shape) > MAX_NDIM:
+def _shard_parts(codec: Sharding, spec: ChunkSpec, where: str) -> dict[str, Any]:
+    if len(spec.shape) >= MAX_NDIM:  # the index has one dimension more than the shard
         raise MetadataError(
             f"{where}.chunk_shape: {len(spec.shape)} dimensions; the limit for shards is {MAX_NDIM - 1}"
         )
+    index = shard_index(codec, spec, where)
     return {
         "inner": bind(codec.codecs, codec.inner_spec(spec), f"{where}.codecs"),
-        "index": bind(codec.index_codecs, index, f"{where}.index_codecs"),
-        "index_nbytes": resolve_chain(codec.index_codecs, index, f"{where}.index_codecs")[1],
-        "index_first": codec.index_location == "start",
+        "index": index.pipeline,
+        "index_nbytes": index.nbytes,
+        "index_first": index.is_first,
         "write_order": codec.write_order(spec.shape),
     }
+
+
+def shard_index(codec: Sharding, spec: ChunkSpec, where: str = "configuration") -> ShardIndex:
+    """Return the index of shards of `spec`; raise as `bind`."""
+    index, where = codec.index_spec(spec), f"{where}.index_codecs"
+    nbytes = resolve_chain(codec.index_codecs, index, where)[1] or 0
+    return ShardIndex(codec, spec, bind(codec.index_codecs, index, where), nbytes)
 
 
 @lru_cache(maxsize=256)
@@ -125,6 +132,5 @@ class _NativeShard:
 def _whole_shard(codec: Sharding, spec: ChunkSpec) -> "_NativeShard | VariableShard":
     if not spec.dtype.is_variable:
         return _NativeShard(codec, spec)
-    index = bind(codec.index_codecs, codec.index_spec(spec), "configuration.index_codecs")
     inner = python_chain(codec.codecs, codec.inner_spec(spec), "configuration.codecs")
-    return VariableShard(codec, spec, inner, index)
+    return VariableShard(codec, spec, inner, shard_index(codec, spec))

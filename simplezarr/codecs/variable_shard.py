@@ -6,19 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from simplezarr.codecs.base import ChunkSpec, Data, resolve_chain
+from simplezarr.codecs.base import ChunkSpec, Data
 from simplezarr.codecs.limits import FREE_BYTES, FREE_PER_ELEMENT
 from simplezarr.codecs.python_chain import PythonChain
+from simplezarr.codecs.shard_index import Entry, ShardIndex, failure
 from simplezarr.codecs.sharding import Sharding
-from simplezarr.engine.chunks.decode import decode_chunk
-from simplezarr.engine.chunks.encode import encode_chunk
-from simplezarr.engine.chunks.pipeline import CodecFailure, Pipeline
 from simplezarr.runtime.runs import assign, runs
 
 __all__ = ["VariableShard", "filled", "is_fill"]
-
-# Offset and length of an inner chunk that is not stored.
-NOTHING = 2**64 - 1
 
 Slices = tuple[Any, ...]
 
@@ -44,9 +39,9 @@ class Shared:
     lengths; most: bytes of elements that need no stored bytes of their own. CodecFailure where it is more.
     """
 
-    def __init__(self, entries: Iterable[tuple[int, int]], most: int):
+    def __init__(self, entries: Iterable[Entry], most: int):
         self.most = self.left = most
-        self.entries: set[tuple[int, int]] = set()
+        self.entries: set[Entry] = set()
         end, surplus = 0, 0
         for start, nbytes in sorted(entries):
             if start < end and nbytes:
@@ -54,57 +49,30 @@ class Shared:
                 surplus += min(end, start + nbytes) - start
             end = max(end, start + nbytes)
         if surplus > FREE_BYTES:
-            raise _failure(f"the index gives {surplus} bytes to more than one inner chunk; the limit is {FREE_BYTES}")
+            raise failure(f"the index gives {surplus} bytes to more than one inner chunk; the limit is {FREE_BYTES}")
 
-    def check(self, entry: tuple[int, int], array: np.ndarray) -> np.ndarray:
+    def check(self, entry: Entry, array: np.ndarray) -> np.ndarray:
         """The decoded inner chunk that an entry has led to."""
         if entry in self.entries:
             self.left -= array.nbytes + sum(map(len, array.reshape(-1).tolist()))
             if self.left < 0:
-                raise _failure(f"inner chunks that share stored bytes decode to more than {self.most} bytes")
+                raise failure(f"inner chunks that share stored bytes decode to more than {self.most} bytes")
         return array
 
 
 class VariableShard:
     """Shards of shape and data type `spec`: their index, and their inner chunks one by one through `inner`."""
 
-    def __init__(self, codec: Sharding, spec: ChunkSpec, inner: PythonChain, index: Pipeline):
+    def __init__(self, codec: Sharding, spec: ChunkSpec, inner: PythonChain, index: ShardIndex):
         self.spec, self.inner_spec = spec, codec.inner_spec(spec)
-        self.inner, self.index = inner, index
-        index_spec = codec.index_spec(spec)
-        self.index_nbytes: int = resolve_chain(codec.index_codecs, index_spec, "configuration.index_codecs")[1] or 0
-        self.index_first = codec.index_location == "start"
-        self.grid = index_spec.shape[:-1]
+        self.inner, self.index, self.grid = inner, index, index.grid
         order = codec.write_order(spec.shape)
         self.write_order = None if order is None else [*_keys(self.grid, np.frombuffer(order, np.int64))]
         self.whole = tuple([slice(0, length, 1) for length in spec.shape])
 
-    def entries(self, raw: Data) -> np.ndarray:
-        """Offset and length of each inner chunk: an array of unsigned integers of shape (*grid, 2)."""
-        if len(raw) != self.index_nbytes:
-            raise _failure(f"{len(raw)} bytes of an index that has {self.index_nbytes}")
-        try:
-            return decode_chunk(self.index, raw)
-        except ValueError as error:
-            raise _failure(str(error)) from error
-
-    def shared(self, entries: Iterable[tuple[int, int]]) -> Shared:
+    def shared(self, entries: Iterable[Entry]) -> Shared:
         """What is known of entries that overlap."""
         return Shared(entries, FREE_BYTES + FREE_PER_ELEMENT * self.spec.size)
-
-    def entry(self, entries: np.ndarray, index: tuple[int, ...]) -> tuple[int, int] | None:
-        """Offset and length of one inner chunk, `None` if it is not stored."""
-        offset, nbytes = entries[index].tolist()
-        if offset == nbytes == NOTHING:
-            return None
-        if offset + nbytes > NOTHING >> 1:
-            raise _failure(f"the index places inner chunk {index} at {offset}, {nbytes} bytes long")
-        return offset, nbytes
-
-    def end(self, entries: np.ndarray) -> int:
-        """Where the last inner chunk ends."""
-        stored = entries[entries[..., 1] != NOTHING]
-        return int(stored.sum(axis=1).max(initial=0))
 
     def parts(self, source: Slices) -> Iterator[tuple[tuple[int, ...], Slices, Slices]]:
         """The inner chunks that a selection touches: index, the selection within, and its places in the selection."""
@@ -115,23 +83,21 @@ class VariableShard:
 
     def split(self, data: Data) -> dict[tuple[int, ...], bytes]:
         """The encoded inner chunks of a shard. CodecFailure where its index is damaged."""
-        n = self.index_nbytes
-        entries = self.entries(data[:n] if self.index_first else data[max(0, len(data) - n) :])
-        found = {index: entry for index in np.ndindex(self.grid) if (entry := self.entry(entries, index)) is not None}
+        entries, entry_at = self.index.entries(self.index.cut(data)), self.index.entry
+        found = {index: entry for index in np.ndindex(self.grid) if (entry := entry_at(entries, index)) is not None}
         self.shared(found.values())
         return {index: self.part(data[entry[0] : sum(entry)], entry) for index, entry in found.items()}
 
-    def part(self, data: Data, entry: tuple[int, int]) -> bytes:
+    def part(self, data: Data, entry: Entry) -> bytes:
         """`data`, which was read where an entry places an inner chunk, if it is all of that."""
         if len(data) != entry[1]:
-            raise _failure(f"{entry[1]} bytes at {entry[0]} end behind the shard's end")
+            raise failure(f"{entry[1]} bytes at {entry[0]} end behind the shard's end")
         return bytes(data)
 
     def decode(self, data: Data) -> np.ndarray:
         """All of a shard. CodecFailure where it can't be decoded."""
-        array, n = filled(self.spec), self.index_nbytes
-        entries = self.entries(data[:n] if self.index_first else data[max(0, len(data) - n) :])
-        found = [(self.entry(entries, index), place) for index, _, place in self.parts(self.whole)]
+        array, entries = filled(self.spec), self.index.entries(self.index.cut(data))
+        found = [(self.index.entry(entries, index), place) for index, _, place in self.parts(self.whole)]
         stored = [(entry, place) for entry, place in found if entry is not None]
         shared = self.shared(entry for entry, _ in stored)
         for entry, place in stored:
@@ -148,23 +114,19 @@ class VariableShard:
 
     def joined(self, chunks: dict[tuple[int, ...], bytes]) -> bytes:
         """The shard that holds these encoded inner chunks."""
-        entries = np.full((*self.grid, 2), NOTHING, np.uint64)
-        offset = self.index_nbytes if self.index_first else 0
+        entries = self.index.empty()
+        offset = self.index.nbytes if self.index.is_first else 0
         order = [*chunks] if self.write_order is None else [key for key in self.write_order if key in chunks]
         for index in order:
             entries[index] = offset, len(chunks[index])
             offset += len(chunks[index])
         parts = [chunks[index] for index in order]
-        parts.insert(0 if self.index_first else len(parts), encode_chunk(self.index, entries))
+        parts.insert(0 if self.index.is_first else len(parts), self.index.encode(entries))
         return b"".join(parts)
 
 
 def _keys(grid: tuple[int, ...], numbers: np.ndarray) -> Iterator[tuple[int, ...]]:
     yield from zip(*[axis.tolist() for axis in np.unravel_index(numbers, grid)], strict=True)
-
-
-def _failure(message: str) -> CodecFailure:
-    return CodecFailure(f"sharding_indexed: {message}", "sharding_indexed")
 
 
 def _split(source: slice, size: int) -> list[tuple[int, slice, slice]]:

@@ -9,11 +9,10 @@ from itertools import islice
 
 import numpy as np
 
-from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
-from simplezarr.codecs.chain import bind, python_chain, stored_order
+from simplezarr.codecs.base import ChunkSpec, Codec, Data, resolve_chain, split_chain
+from simplezarr.codecs.chain import bind, python_chain, shard_index, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
-from simplezarr.engine.chunks.decode import decode_chunk
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.errors import ChunkError, UnsupportedError
 from simplezarr.metadata.chunk_keys import join
@@ -33,7 +32,6 @@ __all__ = [
 ]
 
 Index = tuple[int, ...]
-_EMPTY = 2**64 - 1  # offset and size of an inner chunk that is not stored
 
 
 def grid(shape: tuple[int, ...], unit: tuple[int, ...]) -> tuple[int, ...]:
@@ -110,7 +108,7 @@ def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple
         try:
             present = reader(shard).present(store, key)
         except (CodecFailure, ValueError) as error:
-            message = f"array '/{path}', key {key!r}: {middle.name}: its index can't be decoded: {error}"
+            message = f"array '/{path}', key {key!r}: {error}"
             raise ChunkError(message, path=path, index=index, key=key, codec=middle.name) from error.__cause__
         if present is None:
             return 0  # deleted meanwhile
@@ -128,10 +126,7 @@ class _IndexReader:
         spec = replace(spec, shape=shape)
         heads, sharding, _ = split_chain(codecs, "codecs")
         assert isinstance(sharding, Sharding)
-        index = sharding.index_spec(resolve_chain(codecs, spec, "codecs")[0][-1])
-        self.pipeline = bind(sharding.index_codecs, index)
-        self.nbytes = resolve_chain(sharding.index_codecs, index, "index_codecs")[1] or 0
-        self.at_start = sharding.index_location == "start"
+        self.index = shard_index(sharding, resolve_chain(codecs, spec, "codecs")[0][-1])
         self.chain, self.most = python_chain(codecs, spec), bind(codecs, spec).most
         self.order = np.argsort(stored_order(heads, spec)).tolist()
 
@@ -140,22 +135,17 @@ class _IndexReader:
 
         Raises ValueError or CodecFailure for an index that can't be decoded.
         """
-        raw = self.encoded(store, key)
-        if raw is None:
+        encoded = self.encoded(store, key)
+        if encoded is None:
             return None
-        if len(raw) != self.nbytes:
-            raise ValueError("the shard is too short for it")
-        return (decode_chunk(self.pipeline, raw) != _EMPTY).any(-1).transpose(self.order)
+        return self.index.stored(self.index.entries(encoded)).transpose(self.order)
 
-    def encoded(self, store: Store, key: str) -> bytes | None:
+    def encoded(self, store: Store, key: str) -> Data | None:
         """The encoded index, which codecs after the sharding may have wrapped up with the rest."""
         if not self.chain.bytes_bytes:
-            return store.get_range(key, 0 if self.at_start else -self.nbytes, self.nbytes)
+            return store.get_range(key, self.index.start, self.index.nbytes)
         data = store.get_limited(key, self.most)
-        if data is None:
-            return None
-        data = self.chain.unwrap(data)
-        return data[: self.nbytes] if self.at_start else data[-self.nbytes :]
+        return None if data is None else self.index.cut(self.chain.unwrap(data))
 
 
 def sharding_of(metadata: ArrayMetadata) -> Sharding | None:

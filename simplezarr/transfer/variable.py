@@ -200,22 +200,22 @@ class _Read(_Work):
     ) -> None:
         """Only the inner chunks that are wanted, in one request behind that for the index."""
         shard = self.shard
-        raw = reader.get_range(0 if shard.index_first else -shard.index_nbytes, shard.index_nbytes)
+        raw = reader.get_range(shard.index.start, shard.index.nbytes)
         if raw is None:
             assign(place, self.fill)
             return
         place = place.transpose(self.order)
-        entries = shard.entries(raw)
+        entries = shard.index.entries(raw)
         found = []
         for inner, part, at in shard.parts(self.stored(selection)):
             with self.located(self.chunk(index, inner), key):
-                entry = shard.entry(entries, inner)
+                entry = shard.index.entry(entries, inner)
             if entry is None:
                 assign(place[at], self.fill)
             else:
                 found.append((inner, part, at, entry))
         shared = shard.shared(entry for *_, entry in found)
-        reader.least = shard.end(entries)
+        reader.least = shard.index.end(entries)
         largest = max([0, *[nbytes for *_, (_, nbytes) in found]])
         if largest > self.free and reader.holes(self.free) > self.free:
             raise CodecFailure(

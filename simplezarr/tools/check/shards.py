@@ -6,10 +6,9 @@ from functools import lru_cache, partial
 import numpy as np
 
 from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
-from simplezarr.codecs.chain import bind, python_chain, stored_order
+from simplezarr.codecs.chain import bind, python_chain, shard_index, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
-from simplezarr.codecs.variable_shard import NOTHING
 from simplezarr.engine.chunks.decode import decode_chunk
 from simplezarr.engine.chunks.pipeline import CodecFailure
 
@@ -54,12 +53,9 @@ class _Shard(Unit):
         heads, sharding, self.tails = split_chain(codecs, "codecs")
         assert isinstance(sharding, Sharding)
         stored = resolve_chain(codecs, spec, "codecs")[0][-1]
-        index = sharding.index_spec(stored)
         self.unwrap = python_chain(codecs, spec).unwrap
-        self.index = bind(sharding.index_codecs, index)
-        self.index_nbytes = resolve_chain(sharding.index_codecs, index, "index_codecs")[1] or 0
-        self.index_first = sharding.index_location == "start"
-        self.grid, self.axes = index.shape[:-1], np.argsort(stored_order(heads, spec)).tolist()
+        self.index = shard_index(sharding, stored)
+        self.axes = np.argsort(stored_order(heads, spec)).tolist()
         self.inner = unit(sharding.codecs, sharding.inner_spec(stored))
 
     def check(self, read: Read, size: int, faults: Faults) -> int:
@@ -74,19 +70,18 @@ class _Shard(Unit):
             read, size = partial(_part, data, 0), len(data)
         try:
             entries = self.entries(read, size, faults)
-        except ValueError as error:
-            faults.append(("shard", f"its index can't be decoded: {error}"))
+        except CodecFailure as error:
+            faults.append(("shard", str(error)))
             return 0
         return sum(self.check_run(run, read, faults) for run in _runs(entries))
 
     def entries(self, read: Read, size: int, faults: Faults) -> list[Entry]:
         """The inner chunks that lie inside the shard, as they follow each other in it."""
-        n = self.index_nbytes
-        if size < n:
-            raise ValueError(f"{size} bytes are too short for the index, which has {n}")
-        at = 0 if self.index_first else size - n
-        offsets, sizes = decode_chunk(self.index, read(at, n)).reshape(-1, 2).T
-        stored = (offsets != NOTHING) | (sizes != NOTHING)
+        n = self.index.nbytes
+        at = 0 if self.index.is_first else max(0, size - n)
+        found = self.index.entries(read(at, min(n, size)))
+        stored = self.index.stored(found).reshape(-1)
+        offsets, sizes = found.reshape(-1, 2).T
         inside = (sizes <= size) & (offsets <= size - np.minimum(sizes, np.uint64(size)))
         for i in np.flatnonzero(stored & ~inside).tolist():
             message = f"the index places it at byte {offsets[i]}, {sizes[i]} bytes long; the shard has {size}"
@@ -123,7 +118,7 @@ class _Shard(Unit):
         """An inner chunk by its place in the shard, in the array's order of axes."""
         if number < 0:
             return "the index"
-        index = [int(i) for i in np.unravel_index(number, self.grid)]
+        index = [int(i) for i in np.unravel_index(number, self.index.grid)]
         return f"inner chunk {tuple([index[axis] for axis in self.axes])}"
 
 
