@@ -227,7 +227,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--json", type=Path, metavar="FILE", help="every sample, after each row; rows that are there already are kept")
     add("--from", type=Path, dest="told", metavar="FILE", help="measures nothing, but tells of the rows in this file")
     add("--markdown", action="store_true", help="tables in Markdown")
-    add("--summary", action="store_true", help="README's table instead of those of all rows")
+    add("--summary", action="store_true", help="the table of docs/benchmarks.md instead of those of all rows")
     add("--plot", type=Path, metavar="FILE", help="a picture (.svg, .png, .pdf); needs matplotlib")
     add("--targets", action="store_true", help="prints each row's targets and whether they are met")
     add("--no-memory", dest="memory", action="store_false", help="leaves out peak memory")

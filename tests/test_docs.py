@@ -30,15 +30,29 @@ def test_examples_in_docstrings_are_found():
     assert counts["simplezarr.engine.kernels.compressors"] >= 2
 
 
-def test_readme(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    assert len(blocks) >= 2
-    names = {"__name__": "readme"}
-    for block in blocks:
+def test_readme(tmp_path, monkeypatch):
+    """The first block runs anywhere as it stands, twice in a row too."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert len(text.splitlines()) <= 120
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    for block in 2 * blocks:
+        names = {"__name__": "readme"}
         exec(compile(block, "README.md", "exec"), names)
-    assert names["arr"].shape == (128, 96, 24, 2)
-    assert names["Xor"](1).decode(names["Xor"](1).encode(b"abc")) == b"abc"
+        assert names["arr"].shape == (1005, 1000)
+        assert [crop.shape for crop in names["crops"]] == 50 * [(64, 64)]
+
+
+def test_links_lead_somewhere():
+    """In every document: to files, and to headings of them."""
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("asv_bench/*.md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
+            assert "://" in target or (path.parent / target).exists(), f"{path}: {target}"
+
+
+def test_the_codec_in_python(capsys):
+    runpy.run_path(str(ROOT / "examples" / "codec.py"), run_name="__main__")
+    assert "Xor(key=7)" in capsys.readouterr().out
 
 
 def test_quickstart(capsys):
