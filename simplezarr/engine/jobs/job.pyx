@@ -8,7 +8,7 @@ import os
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF
+from cpython.ref cimport Py_DECREF, Py_XDECREF
 from cpython.unicode cimport PyUnicode_FromString
 from libc.string cimport memcpy
 
@@ -76,6 +76,7 @@ cdef class Job:
 
     def __dealloc__(self):
         sz_close_directory(self.directory)
+        Py_XDECREF(self.raised)
 
     cdef int open_directory(self) except -1:
         """Opens the array's directory where many names are to be looked up."""

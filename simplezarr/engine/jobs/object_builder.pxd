@@ -41,10 +41,8 @@ cdef class Make(Job):
     cdef bint constant                  # one element for all places
     cdef Py_ssize_t lengths[MAX_NDIM]   # of the array
     cdef int crew                       # workers for the inner chunks of one shard; 1: a shard is one worker's work
-    cdef Unit *shared                   # the shard whose inner chunks are being encoded by several
     cdef Stamp stamps[STAMPS]
     cdef int64_t stamped                # bytes
-    cdef object interrupt               # what has ended the sharing of a shard, other than a failed chunk
     cdef int take(self, object value, tuple shape, bint keep_empty) except -1
     cdef void touch(self, Unit *unit) noexcept nogil
     cdef Py_ssize_t touched_inner(self, Unit *unit, Py_ssize_t number, Region *region) noexcept nogil
@@ -64,3 +62,9 @@ cdef class Make(Job):
                             sz_part *out, int level) noexcept nogil
     cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
                     char *native) noexcept nogil
+
+
+cdef class ShardJob(Job):
+    cdef Make builder
+    cdef Unit *shard
+    cdef int failure(self, Worker *worker) noexcept

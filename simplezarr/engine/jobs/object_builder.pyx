@@ -85,12 +85,6 @@ cdef class Make(Job):
         self.held = self.held or (value,)
         return 0
 
-    cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil:
-        if self.shared == NULL:
-            Job.unit(self, i, index, region)
-        else:
-            memcpy(index, self.shared.index, self.chain.ndim * sizeof(Py_ssize_t))
-
     cdef void begin(self, Unit *unit, const Py_ssize_t *index, const Region *region) noexcept nogil:
         """A stored object of which a region is to be written; nothing is known yet of what is stored there."""
         cdef int i, axis
@@ -170,21 +164,20 @@ cdef class Make(Job):
         return SZ_OK
 
     cdef int share_inner(self, Worker *worker, Unit *unit) noexcept with gil:
-        """Encode the touched inner chunks of one shard by several workers.
+        """Encode the touched inner chunks of one shard by several workers; a failure becomes that of `worker`.
 
-        `drain` returns only when no helper is in `self.drain` any more, and none can begin: they use `unit`, which is on
-        the stack of a caller, and the scratch of this worker.
+        `drain` returns only when no helper is at work any more and none can begin. They use `unit`, which is on the
+        stack of a caller, and the scratch of this worker.
         """
+        cdef ShardJob job
         try:
-            self.shared, self.next, self.n, self.parts = unit, 0, unit.touched, unit.touched
-            self.lanes = self.crew
-            executor.drain(self.drain, self.crew, self.stop)
-            return self.status if self.failed else SZ_OK
+            job = ShardJob.__new__(ShardJob)
+            job.builder, job.shard, job.source, job.chain = self, unit, self.source, self.chain
+            job.n, job.lanes = unit.touched, self.crew
+            executor.drain(job.drain, self.crew, job.stop)
+            return job.failure(worker) if job.failed else SZ_OK
         except BaseException as error:
-            self.interrupt = error
             return raised(worker, error)
-        finally:
-            self.shared, self.parts = NULL, 1
 
     cdef int write_inner(self, Worker *worker, Unit *unit, Py_ssize_t number) noexcept nogil:
         """Encodes the number-th of the touched inner chunks into the shard."""
@@ -195,7 +188,7 @@ cdef class Make(Job):
         cdef int status = SZ_OK
         cdef Py_ssize_t inner = self.touched_inner(unit, number, &region)
         worker.inner = inner
-        if self.shared == NULL and bound != UNBOUNDED:  # straight into place
+        if self.crew == 1 and bound != UNBOUNDED:  # straight into place
             status = shard_reserve(worker, &unit.shard, bound)
             dst = unit.shard.memory + unit.shard.used
         if status == SZ_OK:
@@ -299,3 +292,17 @@ cdef class Make(Job):
         cdef Region permuted
         region_permute(chain, region, &permuted)
         return gather(worker, chain, &permuted, &self.values, native, SZ_AS_IS)
+
+
+cdef class ShardJob(Job):
+    """The inner chunks of one shard, encoded by several workers: its units are the inner chunks that are touched."""
+
+    cdef int one(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
+        memcpy(index, self.shard.index, self.chain.ndim * sizeof(Py_ssize_t))
+        return self.builder.write_inner(worker, self.shard, i)
+
+    cdef int failure(self, Worker *worker) noexcept:
+        """Return the status of the first failure, all else about which becomes the worker's."""
+        worker.inner, worker.culprit, worker.os_error = self.inner, self.culprit, self.os_error
+        worker.error, self.raised = self.raised, NULL
+        return self.status

@@ -27,8 +27,6 @@ cdef class Write(Make):
     cdef bint durable
     cdef uint64_t device     # the array's, where it is local
     cdef int share(self, int threads, Py_ssize_t objects, Py_ssize_t touched)
-    cdef int start(self, Py_ssize_t objects, Py_ssize_t touched) except -1
-    cdef int run_shards(self, Py_ssize_t objects) except -1
     cdef int replace(self, Worker *worker, Unit *unit) noexcept nogil
     cdef int write_local(self, Worker *worker, Unit *unit) noexcept nogil
     cdef int publish(self, Worker *worker, sz_draft *draft, const sz_part *parts, size_t n) noexcept nogil

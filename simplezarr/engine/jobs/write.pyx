@@ -15,12 +15,12 @@ from simplezarr.engine.files.files cimport close_file, open_file, sz_file
 from simplezarr.engine.chunks.byte_source cimport bytes_in_file, bytes_in_memory
 from simplezarr.engine.jobs.object_builder cimport Make
 from simplezarr.engine.chunks.pipeline cimport UNBOUNDED, Region, chain_is_raw, chain_is_shard, encoded_bound
-from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, product
+from simplezarr.engine.geometry.plan cimport Plan, product
 from simplezarr.engine.jobs.chunk_source cimport Source
 from simplezarr.engine.jobs.background cimport Relay, close_removed
 from simplezarr.engine.kernels.context cimport (
-    PIECE_BYTES, RAISED, STOPPED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, bytes_of, check_signals, pause, pause_of, raised,
-    sz_pause, worker_acquire, worker_borrow, worker_lend, worker_release)
+    PIECE_BYTES, RAISED, STOPPED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, bytes_of, check_signals, pause_of,
+    raised, sz_pause, worker_borrow, worker_lend)
 
 cdef extern from "<errno.h>" nogil:
     int ECANCELED
@@ -64,7 +64,7 @@ def write(Source source, Plan plan, value, tuple shape, bint keep_empty=False):
         job.durable = source.local and source.store.durable
         job.take(value, shape, keep_empty)
         job.data = plan.bind(value, job.strides)
-        job.start(plan.n, job.touched())
+        job.run(job.share(executor.get_num_threads(), plan.n, job.touched()))
 
 
 cdef bytes joined(const sz_part *parts, size_t n):
@@ -116,45 +116,12 @@ cdef class Write(Make):
             return 1
         if chain_is_shard(self.chain) and (self.n == 1 or (near and self.n < threads)) and (
                 encoded_bound(self.chain.inner) != UNBOUNDED):
-            self.crew = <int>min(crew, touched)
+            self.crew = <int>min(crew, touched)  # one shard after another
+            return 1
         return <int>min(threads, self.n)
-
-    cdef int start(self, Py_ssize_t objects, Py_ssize_t touched) except -1:
-        """Does all of it."""
-        cdef int width = self.share(executor.get_num_threads(), objects, touched)
-        if self.crew > 1:
-            self.run_shards(objects)
-        else:
-            self.run(width)
-        return 0
-
-    cdef int run_shards(self, Py_ssize_t objects) except -1:
-        """Few shards: one after another, the inner chunks of each by several workers."""
-        cdef Py_ssize_t index[MAX_NDIM]
-        cdef Py_ssize_t i
-        cdef int status
-        cdef Worker *worker = worker_acquire()
-        worker.ended = &self.failed
-        for i in range(objects):
-            worker.inner, worker.culprit = -1, NULL
-            with nogil:
-                status = self.one(worker, i, index)
-                if status == SZ_OK:
-                    status = pause(worker)
-            if status != SZ_OK:
-                self.fail(worker, status, index)
-                break
-        worker_release(worker)
-        if self.interrupt is not None:
-            raise self.interrupt
-        if self.failed:
-            self.throw()
-        return 0
 
     cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
         cdef Unit unit
-        if self.shared != NULL:
-            return self.write_inner(worker, self.shared, part)
         self.begin(&unit, index, region)
         return self.replace(worker, &unit)
 

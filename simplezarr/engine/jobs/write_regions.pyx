@@ -3,6 +3,7 @@
 from libc.string cimport memcpy
 
 from simplezarr.engine.jobs.object_builder cimport Unit
+from simplezarr.runtime import executor
 from simplezarr.engine.chunks.pipeline cimport Chain, Region
 from simplezarr.engine.jobs.region_table cimport (
     Scatter, Touched, Unit as Places, scatter_object, scatter_region, scatter_take, scatter_unit)
@@ -24,7 +25,7 @@ def write_selection(Source source, selection, value, tuple shape, bint keep_empt
         job.source, job.scatter, job.chain = source, scatter, &source.pipeline.chain
         job.durable = source.local and source.store.durable
         job.take(value, shape, keep_empty)
-        job.start(scatter.n, scatter.nunits)
+        job.run(job.share(executor.get_num_threads(), scatter.n, scatter.nunits))
 
 
 cdef Py_ssize_t look_up(const Touched *object, Py_ssize_t k, Places *places, Region *region) noexcept nogil:
@@ -45,9 +46,6 @@ cdef class WriteScatter(Write):
         cdef Places places
         cdef Unit unit
         cdef Region region
-        if self.shared != NULL:
-            memcpy(index, self.shared.index, self.chain.ndim * sizeof(Py_ssize_t))
-            return self.write_inner(worker, self.shared, i)
         scatter_object(&self.scatter.layout, i, &object)
         memcpy(index, object.index, self.chain.ndim * sizeof(Py_ssize_t))
         region.count[0] = -1
