@@ -164,13 +164,13 @@ def _claim(store: Store, path: str) -> AbstractContextManager[object]:
 
 def _together(store: Store, *asks: Callable[[], Any]) -> list[Any]:
     """Return what each of the functions returns; they run side by side if the store's answers take time."""
-    return executor.gather(lambda ask: ask(), asks, executor.width(store, 1))
+    return executor.parallel_map(lambda ask: ask(), asks, executor.concurrency_for(store, 1))
 
 
 def _node_documents(store: Store, path: str) -> list[str]:
     """Return the keys of the documents that make a node at a path; none if there is no node."""
     keys = [join(path, name) for name in NODE_DOCUMENTS]
-    there = executor.gather(store.exists, keys, executor.width(store, 1))
+    there = executor.parallel_map(store.exists, keys, executor.concurrency_for(store, 1))
     return [key for key, exists in zip(keys, there, strict=True) if exists]
 
 
@@ -228,7 +228,7 @@ def _delete_keys(store: Store, path: str, keys: Sequence[str]) -> None:
         return
     place = store.confined(path)
     with Writing():
-        executor.run(lambda i: place.delete(keys[i]), len(keys), executor.width(store))
+        executor.parallel_for(lambda i: place.delete(keys[i]), len(keys), executor.concurrency_for(store))
 
 
 def _delete_node(store: Store, path: str, documents: Sequence[str], below: bool = True) -> None:

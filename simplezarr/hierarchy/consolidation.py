@@ -85,7 +85,7 @@ def groups_above(store: Store, path: str, *, nearest: bool = False) -> list[Abov
     outer = None if path and nearest else store.enclosing(NODE_DOCUMENTS)
     if outer is not None:
         places[:0] = [(outer[0], group) for group in _ancestors(outer[1])]
-    found = executor.gather(lambda place: find_document(*place), places, executor.width(store, 1))
+    found = executor.parallel_map(lambda place: find_document(*place), places, executor.concurrency_for(store, 1))
     return [Above(*place, document) for place, document in zip(places, found, strict=True)]
 
 
@@ -140,7 +140,7 @@ def _reread(store: Store, above: Sequence[Above]) -> list[Above]:
         document = fetch_document(place.store, key)
         return place._replace(found=None if document is None else (key, document))
 
-    return executor.gather(look, above, executor.width(store, 1))
+    return executor.parallel_map(look, above, executor.concurrency_for(store, 1))
 
 
 def invalidate_consolidated(store: Store, place: Above) -> None:
@@ -246,11 +246,11 @@ def _copies_below(store: Store, path: str) -> tuple[dict[str, dict], dict[str, d
     """Return the members, and the texts, of all documents below a group, by path relative to it."""
     found: dict[str, dict] = {}
     texts: dict[str, dict] = {}
-    level, width = [path], executor.width(store)
+    level, width = [path], executor.concurrency_for(store)
     while level:
-        names = executor.gather(lambda group: child_names(store, group), level, width)
+        names = executor.parallel_map(lambda group: child_names(store, group), level, width)
         paths = [join(group, name) for group, below in zip(level, names, strict=True) for name in below]
-        copies = executor.gather(lambda node: read_copy(store, node), paths, width)
+        copies = executor.parallel_map(lambda node: read_copy(store, node), paths, width)
         level = []
         for node, copy in zip(paths, copies, strict=True):
             if copy is not None:

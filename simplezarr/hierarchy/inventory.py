@@ -74,8 +74,8 @@ def stored_bytes(store: Store, path: str, metadata: ArrayMetadata) -> int:
 
 def _total(store: Store, path: str, metadata: ArrayMetadata, indexes: list[Index]) -> int:
     keys = metadata.chunk_keys
-    width = executor.width(store)
-    return sum(executor.gather(lambda index: store.size(join(path, keys.key(index))) or 0, indexes, width))
+    width = executor.concurrency_for(store)
+    return sum(executor.parallel_map(lambda index: store.size(join(path, keys.key(index))) or 0, indexes, width))
 
 
 def summary(store: Store, path: str, metadata: ArrayMetadata) -> str | None:
@@ -116,7 +116,7 @@ def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple
         sides = zip(metadata.shape, begins, chunks, strict=True)
         return int(present[tuple([slice(-(-(length - begin) // chunk)) for length, begin, chunk in sides])].sum())
 
-    return sum(executor.gather(measure, indexes, executor.width(store)))
+    return sum(executor.parallel_map(measure, indexes, executor.concurrency_for(store)))
 
 
 class _IndexReader:

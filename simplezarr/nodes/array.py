@@ -269,7 +269,7 @@ class Array(StoredValues):
 
     def get_chunk_future(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `get_chunk(index, out=out)`."""
-        return executor.submit_wide(executor.width(self.store), self.get_chunk, index, out=out)
+        return executor.submit(self.get_chunk, index, out=out, width=executor.concurrency_for(self.store))
 
     def get_encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
         """The stored bytes of a chunk (of a shard: of the inner chunk), or None where none is stored."""
@@ -286,7 +286,7 @@ class Array(StoredValues):
 
     def read_many_future(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `read_many(selections, out=out)`."""
-        return executor.submit_wide(executor.width(self.store), self.read_many, list(selections), out=out)
+        return executor.submit(self.read_many, list(selections), out=out, width=executor.concurrency_for(self.store))
 
     # ------------------------------------------------------------ writing
 
@@ -318,7 +318,7 @@ class Array(StoredValues):
 
     def write_future(self, selection: Any, value: Any) -> "Future[None]":
         """A Future of `write(selection, value)`; the value must stay as it is until then."""
-        return executor.submit_wide(executor.width(self.store), self.write, selection, value)
+        return executor.submit(self.write, selection, value, width=executor.concurrency_for(self.store))
 
     def set_chunk(self, index: tuple[int, ...], data: Any) -> None:
         """Replaces chunk `index` of the grid.
@@ -332,7 +332,7 @@ class Array(StoredValues):
 
     def set_chunk_future(self, index: tuple[int, ...], data: Any) -> "Future[None]":
         """A Future of `set_chunk(index, data)`."""
-        return executor.submit_wide(executor.width(self.store), self.set_chunk, index, data)
+        return executor.submit(self.set_chunk, index, data, width=executor.concurrency_for(self.store))
 
     def _check_writable(self) -> None:
         check_writable(self)

@@ -256,10 +256,12 @@ class Group:
         """(name, answer) for all that may be children, as they are reached; of a store whose answers are to be waited
         for, so many are asked for ahead as it takes requests at a time.
         """
-        names, width = child_names(self.store, self.path), executor.width(self.store, 1)
+        names, width = child_names(self.store, self.path), executor.concurrency_for(self.store, 1)
         for i in range(0, len(names), width):
             some = names[i : i + width]
-            yield from zip(some, executor.gather(ask, [join(self.path, name) for name in some], width), strict=True)
+            yield from zip(
+                some, executor.parallel_map(ask, [join(self.path, name) for name in some], width), strict=True
+            )
 
     # ------------------------------------------------------------ changing what is below
 
@@ -331,8 +333,8 @@ class Group:
         names = child_names(self.store, self.path) if copies is None else copies.names()
         few = names[: 2 * _SHOWN]
         if copies is None:  # some may be no nodes
-            there = executor.gather(
-                self._has_node, [join(self.path, name) for name in few], executor.width(self.store, 1)
+            there = executor.parallel_map(
+                self._has_node, [join(self.path, name) for name in few], executor.concurrency_for(self.store, 1)
             )
             few = [name for name, is_node in zip(few, there, strict=True) if is_node]
         left = len(names) - 2 * _SHOWN

@@ -98,7 +98,7 @@ class Lazy(StoredValues):
 
     def read_future(self, *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `read(out=out)`."""
-        return executor.submit_wide(executor.width(self._array.store), self.read, out=out)
+        return executor.submit(self.read, out=out, width=executor.concurrency_for(self._array.store))
 
     def write(self, value: Any) -> None:
         """Assigns to what is selected. As `Array.write`."""

@@ -122,12 +122,14 @@ class RectilinearArray(Array):
             else:
                 view[(*piece.place, ...)] = take(piece.array, piece.what, np.empty(piece.what.shape, out.dtype))
 
-        executor.run(read, len(pieces), executor.width(self.store))
+        executor.parallel_for(read, len(pieces), executor.concurrency_for(self.store))
 
     def _put(self, what: Plan | Selection, values: np.ndarray) -> None:
         view, pieces = _view(what, values), self._pieces(what)
-        executor.run(
-            lambda i: put(*pieces[i][:2], view[(*pieces[i].place, ...)]), len(pieces), executor.width(self.store)
+        executor.parallel_for(
+            lambda i: put(*pieces[i][:2], view[(*pieces[i].place, ...)]),
+            len(pieces),
+            executor.concurrency_for(self.store),
         )
 
     def _batches(self, plans: list[Plan], outs: list[np.ndarray]) -> list[tuple[Array, list[Plan], list[np.ndarray]]]:

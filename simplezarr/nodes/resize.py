@@ -160,12 +160,14 @@ def _clear_chunks(array: Any, low: ArrayMetadata, high: ArrayMetadata, indexes: 
     for index in indexes:
         inside = all(i < n for i, n in zip(index, kept, strict=True))
         (edges if inside else gone).append(index)
-    width = executor.width(array.store)
+    width = executor.concurrency_for(array.store)
     with Writing():
-        executor.run(lambda i: array.store.delete(join(array.path, low.chunk_keys.key(gone[i]))), len(gone), width)
+        executor.parallel_for(
+            lambda i: array.store.delete(join(array.path, low.chunk_keys.key(gone[i]))), len(gone), width
+        )
     if edges:
         whole = _handle(array, high)
-        executor.run(lambda i: _clear_edge(whole, edges[i], low.shape), len(edges), width)
+        executor.parallel_for(lambda i: _clear_edge(whole, edges[i], low.shape), len(edges), width)
 
 
 def _candidates(array: Any, low: ArrayMetadata, high: ArrayMetadata) -> Iterable[Index]:

@@ -1,46 +1,57 @@
-"""Threads, as the rest of the package uses them; it and the compiled modules below it are all that starts any.
+"""Run calls in parallel; no other module outside `runtime` starts a thread.
 
-To avoid deadlock, a thread that waits also works. The caller of `drain` or `run` is always one of the workers,
-so the work gets done even if no pool thread ever comes to help; what it then waits for are calls that run, never calls
-still queued. A `submit` inside a pool runs at once, so that a pool thread never waits for a queued call either.
+To avoid deadlock, a thread that waits for a call also works on it. The caller of `run_workers` or `parallel_for` is one
+of the workers, so the work is done even if no helper comes. It then waits only for calls that run, never for queued
+ones. `submit` within a pool makes the call at once, so a pool thread never waits for a queued call either.
 
-There are two pools: one with as many threads as are to compute, and a wide one, whose threads mostly wait for a store
-that is neither local nor in memory. So requests on their way don't crowd the processors, nor computing the requests.
+There are two pools. One has as many threads as may compute. The other asks stores that are neither local nor in memory,
+and its threads mostly wait. So requests and computation do not delay each other.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from simplezarr.runtime.crew import Queue, drain, put_call, run, spare
-from simplezarr.runtime.pool import get_num_threads, in_pool, is_alone, use_threads
-from simplezarr.runtime.turns import Gate
+from simplezarr.runtime.pool import get_num_threads, in_pool, is_serial, use_threads
+from simplezarr.runtime.sync import Semaphore
+from simplezarr.runtime.task_group import enqueue, parallel_for, run_workers, try_submit_idle
 
 if TYPE_CHECKING:
     from concurrent.futures import Future as Future
 
 __all__ = [
-    "alone",
-    "drain",
-    "gate",
-    "gather",
+    "compute_semaphore",
+    "concurrency_for",
+    "enqueue",
     "get_num_threads",
-    "hand_over",
-    "Queue",
-    "run",
+    "new_future",
+    "parallel_for",
+    "parallel_map",
+    "run_workers",
+    "runs_inline",
     "set_num_threads",
-    "spare",
     "submit",
-    "submit_wide",
-    "width",
+    "try_submit_idle",
 ]
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+
+class Requested(Protocol):
+    """What a store says about its requests."""
+
+    @property
+    def in_memory(self) -> bool: ...
+    @property
+    def concurrency(self) -> int | None: ...
 
 
 def set_num_threads(n: int) -> None:
-    """Set how many threads work on one call, from the next call on.
+    """Set the number of threads that work on one call, from the next call on.
 
     With 1, everything runs in the calling thread, and a store gets one request at a time. With any other number, and
-    if none was ever set, a store that is neither local nor in memory gets as many as its `Store.concurrency` says.
+    with the default, a store that is neither local nor in memory gets as many requests as its `Store.concurrency` says.
 
     >>> before = get_num_threads()
     >>> set_num_threads(4)
@@ -55,100 +66,90 @@ def set_num_threads(n: int) -> None:
     use_threads(int(n))
 
 
-def width(store: Any, near: int = 0) -> int:
-    """How many threads work on one call that asks this store: one for each request that it takes at a time. Where
-    requests don't wait, `near`, or as many as for anything else.
+def concurrency_for(store: Requested, local: int = 0) -> int:
+    """Return how many requests one call makes to this store at a time, each in a thread of its own.
+
+    If its requests take no time to wait for, return `local`; if that is 0, as many as there are threads.
 
     >>> from simplezarr.stores import MemoryStore
-    >>> width(MemoryStore()) == get_num_threads()
+    >>> concurrency_for(MemoryStore()) == get_num_threads()
     True
     """
     threads = get_num_threads()
-    concurrency = None if store.in_memory or is_alone() else store.concurrency
+    concurrency = None if store.in_memory or is_serial() else store.concurrency
     if concurrency is None:
-        return near or threads
+        return local or threads
     if isinstance(concurrency, bool) or not hasattr(concurrency, "__index__") or concurrency < 1:
         raise ValueError(f"{store!r}: `concurrency` is {concurrency!r}; set it to an integer of at least 1, or to None")
     return int(concurrency)
 
 
-def gate(width: int) -> AbstractContextManager[object] | None:
-    """What the threads of a wide call compute within, so that no more compute at a time than are to; else None.
+def compute_semaphore(width: int) -> AbstractContextManager[object] | None:
+    """Return what the threads of a call this wide compute within, so that no more compute than may; None if all may.
 
-    Each call needs its own: who is inside may wait for calls that it makes, but never for another thread of its own.
+    Each call needs one of its own. A thread inside may wait for calls that it makes, but not for other threads of the
+    same call.
     """
     threads = get_num_threads()
-    return None if width <= threads else Gate(threads)
+    return None if width <= threads else Semaphore(threads)
 
 
-def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+def submit(fn: Callable[..., T], /, *args: Any, width: int = 0, **kwargs: Any) -> "Future[T]":
     """Call `fn` in a pool and return the Future of its result.
 
-    If everything is to run in the calling thread, and inside a pool (where waiting for a queued call could wait
-    forever), the call is made right here and the Future is done when it is returned. A program that ends waits for the
-    calls it has submitted.
+    width: how many such calls may run at a time; by default as many as there are threads.
+
+    If everything is to run in the calling thread, or the caller is a pool thread (which must not wait for a queued
+    call), the call is made here, and the returned Future is done. A program that ends waits for submitted calls.
 
     >>> submit(pow, 2, 10).result()
     1024
     """
-    return submit_wide(get_num_threads(), fn, *args, **kwargs)
-
-
-def submit_wide(width: int, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-    """As `submit`, where `width` such calls may be under way at a time."""
-    future = _new_future()
-    if alone() or not put_call(lambda: _fulfil(future, fn, args, kwargs), width):
-        _fulfil(future, fn, args, kwargs)
+    future = new_future()
+    if runs_inline() or not enqueue(lambda: _call(future, fn, args, kwargs), width):
+        _call(future, fn, args, kwargs)
         error = future.exception()
-        if error is not None and not isinstance(error, Exception):  # an interrupt is meant for the caller
+        if error is not None and not isinstance(error, Exception):  # an interrupt is for the caller
             raise error
     return future
 
 
-def alone() -> bool:
-    """Whether a call is not to wait for a thread of a pool: there is none, or it is one of these that asks."""
-    return is_alone() or in_pool()
+def runs_inline() -> bool:
+    """Return whether `submit` makes the call at once: there is no pool, or the caller is one of its threads."""
+    return is_serial() or in_pool()
 
 
-def hand_over(queue: Queue, item: Any, serve: Callable[[Any], object]) -> "Future[Any] | None":
-    """Put an item and a new Future into a queue that the pool serves, and return the Future; None if no thread can.
-
-    The Future's result is what `serve` makes of it; see `Queue.put`.
-    """
-    future = _new_future()
-    return future if queue.put(future, item, serve) else None
-
-
-def _new_future() -> "Future[Any]":
-    from simplezarr.runtime import futures  # what that imports costs 5 ms
+def new_future() -> "Future[Any]":
+    """Return a pending Future whose callbacks cannot harm the thread that fulfils it."""
+    from simplezarr.runtime import futures  # its imports take 5 ms
 
     return futures.Future()
 
 
-def gather(ask: Callable[[Any], Any], items: Sequence[Any], width: int = 0) -> list[Any]:
-    """What `ask` gives for each of the items, in their order; otherwise as `run`.
+def parallel_map(fn: Callable[[Item], T], items: Sequence[Item], width: int = 0) -> list[T]:
+    """Return `fn` of each item, in their order; otherwise as `parallel_for`.
 
-    >>> gather(len, ["a", "bcd"])
+    >>> parallel_map(len, ["a", "bcd"])
     [1, 3]
     """
     if width == 1 or len(items) == 1:
-        return [ask(item) for item in items]
-    answers: list[Any] = [None] * len(items)
+        return [fn(item) for item in items]
+    results: dict[int, T] = {}
 
     def task(i: int) -> None:
-        answers[i] = ask(items[i])
+        results[i] = fn(items[i])
 
-    run(task, len(items), width)
-    return answers
+    parallel_for(task, len(items), width)
+    return [results[i] for i in range(len(items))]
 
 
-def _fulfil(future: "Future[Any]", fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def _call(future: "Future[Any]", fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     if not future.set_running_or_notify_cancel():
         return
     try:
         result = fn(*args, **kwargs)
     except BaseException as error:
         future.set_exception(error)
-        del future  # the traceback holds this frame: the Future would hold itself, and all that the call used
+        del future  # the traceback holds this frame, so the Future would hold itself and all that the call used
     else:
         future.set_result(result)

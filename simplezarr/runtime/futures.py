@@ -1,4 +1,4 @@
-"""Futures whose callbacks can't harm the thread that fulfils them."""
+"""Define Futures whose callbacks cannot harm the thread that fulfils them."""
 
 import concurrent.futures
 import logging
@@ -7,16 +7,16 @@ from functools import partial
 from typing import Any
 
 from simplezarr.runtime.pool import in_pool
-from simplezarr.runtime.turns import Condition
+from simplezarr.runtime.sync import Condition
 
 __all__ = ["Future"]
 
 
 class Future(concurrent.futures.Future[Any]):
-    """A Future of which each callback is called, also after one that raises SystemExit or KeyboardInterrupt.
+    """A Future that calls every callback, even after one that raises SystemExit or KeyboardInterrupt.
 
-    Interrupting who waits for it harms nothing; with a `threading.Condition` the thread that fulfils it could wait for
-    ever for its lock.
+    A thread that waits for it may be interrupted. With a `threading.Condition` the interrupted thread could keep the
+    lock, and the thread that fulfils the Future would wait forever.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Future(concurrent.futures.Future[Any]):
         self._condition = Condition()  # type: ignore[assignment]
 
     def add_done_callback(self, fn: Callable[[concurrent.futures.Future[Any]], object]) -> None:
-        """As the base class; what a callback raises in a thread of a pool is logged, whatever it is.
+        """Do as the base class does; whatever a callback raises in a pool thread is logged.
 
         >>> future, seen = Future(), []
         >>> future.add_done_callback(seen.append)
@@ -41,7 +41,7 @@ def _call(fn: Callable[[concurrent.futures.Future[Any]], object], future: concur
     except Exception:
         raise  # the base class logs it
     except BaseException as error:
-        if not in_pool():  # it is meant for the thread that fulfils, cancels or adds
+        if not in_pool():  # it is for the thread that fulfils or cancels the Future, or adds the callback
             raise
-        if not isinstance(error, SystemExit):  # which ends a thread of `threading` without a word, too
+        if not isinstance(error, SystemExit):  # a thread of `threading` also ends silently with it
             logging.getLogger("concurrent.futures").exception("exception calling callback for %r", future)

@@ -1,8 +1,8 @@
-"""Locks by name: one for each key of a store that is being changed.
+"""Provide locks by name, one for each key of a store that is being changed.
 
-Compiled, because a signal handler may raise between any two instructions of Python code, also between acquiring a lock and
-entering the block that would release it. Here `__enter__` and `__exit__` are single steps, and a lock that is still held
-when its last reference goes is released: an exception that unwinds the frames releases the lock as well.
+This is compiled, because a signal handler may raise between any two instructions of Python code, even between acquiring a
+lock and entering the block that releases it. Here `__enter__` and `__exit__` are single steps. A lock that is still held
+when its last reference goes is released, so an exception that unwinds the frames releases it too.
 """
 
 from typing_extensions import Self, disjoint_base
@@ -11,7 +11,7 @@ from typing_extensions import Self, disjoint_base
 class KeyLock:
     """Let one thread of the process at a time into a `with` block, for each owner and key.
 
-    Not reentrant: a thread that is inside already gets a RuntimeError. A forked child holds no lock of its parent's.
+    It is not reentrant: a thread that is already inside gets a RuntimeError. A forked child holds no lock of its parent.
 
     >>> with KeyLock(None, "a"), KeyLock(None, "b") as other:
     ...     KeyLock.mine(None, "b") is other, KeyLock.mine(None, "c")
@@ -22,11 +22,11 @@ class KeyLock:
     def __enter__(self) -> Self: ...
     def __exit__(self, *error: object) -> None: ...
     def let_go(self) -> None:
-        """Close what the lock rests on outside of the process; called in a forked child, whose parent keeps it."""
+        """In a forked child, close inherited descriptors; the parent keeps the lock."""
 
     @staticmethod
     def mine(owner: object, key: str) -> KeyLock | None:
-        """Return the lock on this key that the calling thread is inside of, if it is."""
+        """Return the lock on this key that the calling thread is inside of, None if there is none."""
 
     @staticmethod
     def held_below(owner: object, prefix: str) -> list[str]:

@@ -1,8 +1,8 @@
-"""Locks by name: one for each key of a store that is being changed.
+"""Provide locks by name, one for each key of a store that is being changed.
 
-Compiled, because a signal handler may raise between any two instructions of Python code, also between acquiring a lock and
-entering the block that would release it. Here `__enter__` and `__exit__` are single steps, and a lock that is still held
-when its last reference goes is released: an exception that unwinds the frames releases the lock as well.
+This is compiled, because a signal handler may raise between any two instructions of Python code, even between acquiring a
+lock and entering the block that releases it. Here `__enter__` and `__exit__` are single steps. A lock that is still held
+when its last reference goes is released, so an exception that unwinds the frames releases it too.
 """
 
 import os
@@ -14,39 +14,29 @@ from cpython.object cimport PyObject
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
-cdef extern from "pythread.h" nogil:
-    ctypedef void *PyThread_type_lock
-    PyThread_type_lock PyThread_allocate_lock()
-    void PyThread_free_lock(PyThread_type_lock lock)
-    int PyThread_acquire_lock(PyThread_type_lock lock, int wait)
-    int PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible)
-    void PyThread_release_lock(PyThread_type_lock lock)
-    unsigned long PyThread_get_thread_ident()
-    enum:
-        PY_LOCK_ACQUIRED
+from simplezarr.runtime.pool cimport (
+    PY_LOCK_ACQUIRED, WAIT_US, PyThread_acquire_lock, PyThread_acquire_lock_timed, PyThread_allocate_lock,
+    PyThread_free_lock, PyThread_get_thread_ident, PyThread_release_lock, PyThread_type_lock)
 
-cdef enum:
-    WAIT_US = 50_000  # between two looks for signals, as the system may deliver one to a thread that does not wait
-
-cdef struct KeyState:  # what the threads that want one key share
+cdef struct KeyState:  # shared by the threads that want one key
     KeyState *next
-    PyThread_type_lock gate  # held by the thread that is inside
+    PyThread_type_lock mutex  # held by the thread that is inside
     const void *owner
     Py_ssize_t nbytes
     Py_ssize_t users         # threads that are inside, or wait
-    unsigned long thread     # the one inside
-    PyObject *holder         # its lock, a borrowed reference that the lock itself takes back; NULL if nobody is inside
+    unsigned long thread     # the one that is inside
+    PyObject *holder         # its lock, a borrowed reference that the lock itself clears; NULL if no thread is inside
     char name[1]             # nbytes of them
 
-# Guards the list. Nothing of Python runs while it is held, so a signal handler or a finaliser never finds it held by its
-# own thread.
+# Guards the list. No Python code runs while it is held, so a signal handler or finaliser never finds it held by its own
+# thread.
 cdef PyThread_type_lock guard
 cdef KeyState *states = NULL
 cdef long long generation = 0  # counts forks
 
 
 cdef KeyState *find_state(const void *owner, bytes name) noexcept:
-    """Return the state of a key that some thread wants, else NULL; the caller holds the guard."""
+    """Return the state of a key, NULL if no thread wants it; the caller holds the guard."""
     cdef KeyState *state = states
     cdef Py_ssize_t n = PyBytes_GET_SIZE(name)
     while state != NULL and (state.owner != owner or state.nbytes != n or
@@ -56,14 +46,14 @@ cdef KeyState *find_state(const void *owner, bytes name) noexcept:
 
 
 cdef KeyState *new_state(const void *owner, bytes name) noexcept:
-    """Add a state to the list; NULL if there is no memory. The caller holds the guard."""
+    """Add a state to the list; return NULL if there is no memory. The caller holds the guard."""
     global states
     cdef Py_ssize_t n = PyBytes_GET_SIZE(name)
     cdef KeyState *state = <KeyState *>malloc(sizeof(KeyState) + n)
     if state == NULL:
         return NULL
-    state.gate = PyThread_allocate_lock()
-    if state.gate == NULL:
+    state.mutex = PyThread_allocate_lock()
+    if state.mutex == NULL:
         free(state)
         return NULL
     state.owner, state.nbytes, state.users, state.thread, state.holder = owner, n, 0, 0, NULL
@@ -73,13 +63,13 @@ cdef KeyState *new_state(const void *owner, bytes name) noexcept:
 
 
 cdef void leave_state(KeyState *state, PyObject *holder) noexcept:
-    """Stop to use a state, by a thread that was inside with `holder` or waited (NULL); the last one frees it."""
+    """End the use of a state by a thread that was inside with `holder`, or waited (NULL); the last one frees it."""
     cdef KeyState **place = &states
     cdef bint last
     PyThread_acquire_lock(guard, True)
     if holder != NULL:
         state.holder = NULL
-        PyThread_release_lock(state.gate)
+        PyThread_release_lock(state.mutex)
     state.users -= 1
     last = state.users == 0
     if last:
@@ -88,20 +78,20 @@ cdef void leave_state(KeyState *state, PyObject *holder) noexcept:
         place[0] = state.next
     PyThread_release_lock(guard)
     if last:
-        PyThread_free_lock(state.gate)
+        PyThread_free_lock(state.mutex)
         free(state)
 
 
 cdef int wait_for(KeyState *state) except -1:
-    """Acquire the gate. A signal handler runs while this waits, and what it raises ends the waiting."""
-    cdef int status = PyThread_acquire_lock_timed(state.gate, 0, 0)
+    """Acquire the mutex. Signal handlers run while this waits, and what one raises ends the wait."""
+    cdef int status = PyThread_acquire_lock_timed(state.mutex, 0, 0)
     cdef long long began = generation
     while status != PY_LOCK_ACQUIRED:
         PyErr_CheckSignals()
         if began != generation:
-            return 0  # a handler has forked, and this is the child
+            return 0  # a signal handler has forked, and this is the child
         with nogil:
-            status = PyThread_acquire_lock_timed(state.gate, WAIT_US, 1)
+            status = PyThread_acquire_lock_timed(state.mutex, WAIT_US, 1)
     return 1
 
 
@@ -109,7 +99,7 @@ cdef int wait_for(KeyState *state) except -1:
 cdef class KeyLock:
     """Let one thread of the process at a time into a `with` block, for each owner and key.
 
-    Not reentrant: a thread that is inside already gets a RuntimeError. A forked child holds no lock of its parent's.
+    It is not reentrant: a thread that is already inside gets a RuntimeError. A forked child holds no lock of its parent.
 
     >>> with KeyLock(None, "a"), KeyLock(None, "b") as other:
     ...     KeyLock.mine(None, "b") is other, KeyLock.mine(None, "c")
@@ -130,7 +120,7 @@ cdef class KeyLock:
         self.release()
 
     cdef int acquire(self) except -1:
-        """Wait for the lock; interrupted, the caller holds nothing."""
+        """Wait for the lock; if interrupted, the caller holds nothing."""
         cdef KeyState *state
         cdef unsigned long me = PyThread_get_thread_ident()
         cdef bint mine, inside = False
@@ -146,22 +136,22 @@ cdef class KeyLock:
             if state == NULL:
                 raise MemoryError("no memory for a lock")
             if mine:
-                raise RuntimeError(f"this thread holds the lock on {decoded(self.name)!r} already, and would wait for ever")
+                raise RuntimeError(f"{decoded(self.name)!r}: this thread already holds the lock; release it first")
             inside = enter_state(self, state)
         return 0
 
     cdef void release(self) noexcept:
         cdef KeyState *state = self.state
         self.state = NULL
-        if state != NULL and self.generation == generation:  # in a forked child it is the parent's
+        if state != NULL and self.generation == generation:  # in a forked child the lock is the parent's
             leave_state(state, <PyObject *>self)
 
     def let_go(self):
-        """Close what the lock rests on outside of the process; called in a forked child, whose parent keeps it."""
+        """In a forked child, close inherited descriptors; the parent keeps the lock."""
 
     @staticmethod
     def mine(owner, str key not None):
-        """Return the lock on this key that the calling thread is inside of, if it is."""
+        """Return the lock on this key that the calling thread is inside of, None if there is none."""
         cdef bytes name = encoded(key)
         cdef object lock = None
         PyThread_acquire_lock(guard, True)
@@ -185,7 +175,8 @@ cdef class KeyLock:
             while state != NULL:
                 if (state.holder != NULL and state.owner == <const void *>owner and state.thread != me and
                         state.nbytes >= n and memcmp(state.name, PyBytes_AS_STRING(start), n) == 0):
-                    names.append(PyBytes_FromStringAndSize(state.name, state.nbytes))  # bytes are no work for the collector
+                    # bytes, because the garbage collector does not track them
+                    names.append(PyBytes_FromStringAndSize(state.name, state.nbytes))
                 state = state.next
         finally:
             PyThread_release_lock(guard)
@@ -193,7 +184,7 @@ cdef class KeyLock:
 
 
 cdef bint enter_state(KeyLock lock, KeyState *state) except -1:
-    """Wait until the other users are out; False in a child that was forked meanwhile, where the state is void."""
+    """Wait until the other users are out; return False in a child forked meanwhile, where the state is void."""
     cdef long long began = generation
     cdef bint inside
     try:
@@ -211,7 +202,7 @@ cdef bint enter_state(KeyLock lock, KeyState *state) except -1:
 
 
 cdef bytes encoded(str key):
-    return key.encode("utf-8", "surrogatepass")  # paths that are no text have surrogates
+    return key.encode("utf-8", "surrogatepass")  # paths that are not UTF-8 have surrogates
 
 
 cdef str decoded(bytes name):
@@ -219,7 +210,7 @@ cdef str decoded(bytes name):
 
 
 def _begin():
-    """Make the guard and an empty list."""
+    """Create the guard and an empty list."""
     global guard, states
     guard, states = PyThread_allocate_lock(), NULL
     if guard == NULL:
@@ -227,7 +218,7 @@ def _begin():
 
 
 def _after_fork_in_child():
-    """What threads of the parent hold stays theirs; no thread of the child holds anything."""
+    """Start anew: locks held in the parent stay there, and no thread of the child holds any."""
     global generation
     cdef KeyState *state = states
     generation += 1
@@ -236,7 +227,7 @@ def _after_fork_in_child():
         if state.holder != NULL:
             try:
                 (<KeyLock>state.holder).let_go()
-            except OSError:  # the others must be closed all the same
+            except OSError:  # close the others all the same
                 pass
         state = state.next
 

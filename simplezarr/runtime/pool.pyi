@@ -1,11 +1,11 @@
-"""Threads that wait for calls, and how many there are.
+"""Run the threads of the pools, and set how many there are.
 
-Compiled, as a signal handler may raise between any two instructions of Python code. Here, what belongs together is done in
-one step: a thread is started and counted, a call is queued and counted, a call is taken over. Signal handlers run only
-where a function waits, and where it calls Python.
+This is compiled, because a signal handler may raise between any two instructions of Python code. Here, starting a thread
+and counting it is one step, as is queueing or taking a call and counting it. Signal handlers run only while a function
+waits or calls Python.
 
-An idle thread sleeps on a lock of its own, and a call is handed to the one that has slept for the shortest time: its cache
-is warm. A call costs 9 us that way, which every read of more than one chunk pays.
+An idle thread sleeps on a lock of its own. A call goes to the thread that has slept for the shortest time, because its
+processor cache is warm. Every read of more than one chunk pays for this.
 """
 
 from typing import final
@@ -14,7 +14,7 @@ from typing_extensions import Self
 
 @final
 class Pool:
-    """Threads that make the calls put into one queue, in its order. They are started as calls come, up to `size`."""
+    """Threads that make the calls of one queue, in its order. They are started as calls come, up to `size`."""
 
     @property
     def size(self) -> int: ...
@@ -27,35 +27,36 @@ class Pool:
         """Make calls, in a thread of the pool, until it is closed."""
 
 def rename(name: str) -> None:
-    """Give this thread a name in `threading`; none: `threading` is to forget it."""
+    """Give this thread a name in `threading`; with an empty name, make `threading` forget the thread."""
 
-def is_alone() -> bool:
-    """Whether everything is to run in the calling thread, by the user's word or because the program ends."""
+def is_serial() -> bool:
+    """Return whether everything is to run in the calling thread: it was set so, or the program ends."""
 
 def get_num_threads() -> int:
-    """Number of threads that work on one call, the calling thread among them.
+    """Return the number of threads that work on one call, including the calling thread.
 
-    It is what `set_num_threads` was given, else the environment variable SIMPLEZARR_NUM_THREADS, else the number of
-    processors that this process may use. Stores that are neither local nor in memory are asked by threads of their own.
+    It is what was given to `set_num_threads`. Otherwise it is the environment variable SIMPLEZARR_NUM_THREADS, or the
+    number of processors that this process may use. Requests to stores that are neither local nor in memory have threads
+    of their own.
 
     >>> get_num_threads() >= 1
     True
     """
 
 def use_threads(threads: int) -> None:
-    """Set the number of threads; those there are end when they have done what they were given."""
+    """Set the number of threads; the existing ones end when they have made the calls queued so far."""
 
 def pools() -> tuple[Pool, ...]:
-    """The pools there are: of threads that compute, and of those that wait for a store."""
+    """Return the pools that exist: the one for computing, then the one for waiting for stores."""
 
 def in_pool() -> bool:
-    """Whether the calling thread is one of a pool."""
+    """Return whether the calling thread belongs to a pool."""
 
-def told_threads() -> int:
-    """What the environment says; 0 if it doesn't."""
+def threads_from_environment() -> int:
+    """Return what SIMPLEZARR_NUM_THREADS says; 0 if it is not set."""
 
 def register_exit() -> None:
-    """Be told when the program ends; if it ends already, there are no more threads."""
+    """Have `at_exit` called when the program ends; if it is ending already, allow no more threads."""
 
 def at_exit() -> None:
-    """Finish what was submitted; what is called later, in exit handlers, runs in the calling thread."""
+    """Finish the submitted calls; later calls, made by exit handlers, run in the calling thread."""

@@ -1,11 +1,11 @@
-"""Threads that wait for calls, and how many there are.
+"""Run the threads of the pools, and set how many there are.
 
-Compiled, as a signal handler may raise between any two instructions of Python code. Here, what belongs together is done in
-one step: a thread is started and counted, a call is queued and counted, a call is taken over. Signal handlers run only
-where a function waits, and where it calls Python.
+This is compiled, because a signal handler may raise between any two instructions of Python code. Here, starting a thread
+and counting it is one step, as is queueing or taking a call and counting it. Signal handlers run only while a function
+waits or calls Python.
 
-An idle thread sleeps on a lock of its own, and a call is handed to the one that has slept for the shortest time: its cache
-is warm. A call costs 9 us that way, which every read of more than one chunk pays.
+An idle thread sleeps on a lock of its own. A call goes to the thread that has slept for the shortest time, because its
+processor cache is warm. Every read of more than one chunk pays for this.
 """
 
 import atexit
@@ -30,17 +30,17 @@ cdef extern from *:
     int sz_in_pool  # whether this thread is one of a pool
 
 
-cdef PyThread_type_lock guard      # of all names below
-cdef PyThread_type_lock over       # released by the last thread, if somebody waits for the end
-cdef int64_t generation = 0        # counts forks
+cdef PyThread_type_lock guard       # of the names below, and of all pools
+cdef PyThread_type_lock all_ended   # released by the last thread that ends, if `at_exit` waits
+cdef int64_t generation = 0         # counts forks
 cdef Py_ssize_t wanted_threads = 0  # 0: not known yet
-cdef bint alone = False            # the user's word that everything is to run in the calling thread
-cdef bint ended = False            # the program ends: no more threads
-cdef bint registered = False       # for being told of that
-cdef bint awaited = False          # somebody waits for `over`
-cdef Py_ssize_t serving = 0        # threads of all pools, also of those that are closed
-cdef Pool near = None              # of threads that compute
-cdef Pool wide = None              # of threads that wait for a store
+cdef bint serial = False            # everything is to run in the calling thread
+cdef bint ended = False             # the program ends, so no thread is started
+cdef bint registered = False        # `at_exit` will be called
+cdef bint end_awaited = False       # a thread waits for `all_ended`
+cdef Py_ssize_t alive_threads = 0   # of all pools, also of closed ones
+cdef Pool compute_pool = None       # of threads that compute
+cdef Pool io_pool = None            # of threads that wait for a store
 
 
 cdef void lock() noexcept:
@@ -63,10 +63,10 @@ cdef PyThread_type_lock new_lock() except NULL:
     return made
 
 
-cdef bint wait_for(PyThread_type_lock gate) except -1:
+cdef bint wait_for(PyThread_type_lock one) except -1:
     cdef int status
     with nogil:
-        status = PyThread_acquire_lock_timed(gate, WAIT_US, True)
+        status = PyThread_acquire_lock_timed(one, WAIT_US, True)
     if status == PY_LOCK_ACQUIRED:
         return True
     PyErr_CheckSignals()
@@ -77,17 +77,17 @@ cdef bint wait_for(PyThread_type_lock gate) except -1:
 
 @cython.final
 cdef class Pool:
-    """Threads that make the calls put into one queue, in its order. They are started as calls come, up to `size`."""
+    """Threads that make the calls of one queue, in its order. They are started as calls come, up to `size`."""
 
     def __cinit__(self, Py_ssize_t size):
         self.size = size
 
     cdef int put(self, function, Py_ssize_t limit) noexcept:
-        """Have a thread make the call, unless so many calls are under way."""
+        """Have a thread make the call, unless `limit` calls are queued or running."""
         cdef Py_ssize_t number = -1
         cdef int answer
         lock()
-        # A thread more than needed would cost speed too: waking them in turn finds each one's cache cold.
+        # More threads than needed would be slower: used in turn, each would find its processor cache cold.
         if not self.closed and self.pending >= self.threads < self.size:
             number = self.threads
             self.count(1)
@@ -100,19 +100,19 @@ cdef class Pool:
         elif self.threads == 0 or self.pending >= limit:
             answer = REFUSED
         else:
-            answer = self.hand(function)
+            answer = self.assign(function)
         unlock()
         return answer
 
     cdef void count(self, int change) noexcept:
-        """The caller holds the guard."""
-        global serving
+        """Add to the counts of threads; the caller holds the guard."""
+        global alive_threads
         self.threads += change
-        serving += change
-        if serving == 0 and awaited:
-            PyThread_release_lock(over)
+        alive_threads += change
+        if alive_threads == 0 and end_awaited:
+            PyThread_release_lock(all_ended)
 
-    cdef int hand(self, function) noexcept:
+    cdef int assign(self, function) noexcept:
         """Give the call to an idle thread, or queue it; the caller holds the guard."""
         cdef Idle *idle = self.idle
         cdef Call *call
@@ -120,7 +120,7 @@ cdef class Pool:
             self.idle = idle.next
             idle.function = <PyObject *>function
             Py_INCREF(function)
-            PyThread_release_lock(idle.gate)
+            PyThread_release_lock(idle.wake)
         else:
             call = <Call *>malloc(sizeof(Call))
             if call == NULL:
@@ -136,17 +136,17 @@ cdef class Pool:
         return QUEUED
 
     cdef void start(self, Py_ssize_t number) noexcept:
-        """Start a thread that is counted already."""
+        """Start a thread that has been counted."""
         cdef PyObject *function
         try:
             start_new_thread(self.serve, (number,))
-        except Exception:  # the system's limit is reached, or the interpreter shuts down: do with what there is
+        except Exception:  # the system's limit is reached, or the interpreter shuts down: use the threads there are
             lock()
             self.count(-1)
             self.size = self.threads
             unlock()
-            while self.threads == 0 and self.take(&function):  # others have counted on that thread
-                self.make(function)
+            while self.threads == 0 and self.pop(&function):  # queued in the expectation of this thread
+                self.run(function)
 
     def serve(self, Py_ssize_t number):
         """Make calls, in a thread of the pool, until it is closed."""
@@ -155,22 +155,22 @@ cdef class Pool:
         cdef PyObject *function
         sz_in_pool = True
         rename(f"simplezarr-{number}")
-        me.gate = PyThread_allocate_lock()
-        if me.gate != NULL:
-            PyThread_acquire_lock(me.gate, True)
+        me.wake = PyThread_allocate_lock()
+        if me.wake != NULL:
+            PyThread_acquire_lock(me.wake, True)
             while self.wait(&me, &function):
-                self.make(function)
-            PyThread_free_lock(me.gate)
+                self.run(function)
+            PyThread_free_lock(me.wake)
         else:
-            while self.take(&function):
-                self.make(function)
+            while self.pop(&function):
+                self.run(function)
         rename("")
         lock()
         self.count(-1)
         unlock()
 
-    cdef bint take(self, PyObject **function) noexcept:
-        """The first of the queue; False if there is none."""
+    cdef bint pop(self, PyObject **function) noexcept:
+        """Take the first call of the queue; return False if there is none."""
         cdef Call *call
         lock()
         call = self.first
@@ -184,10 +184,10 @@ cdef class Pool:
         return True
 
     cdef bint wait(self, Idle *me, PyObject **function) noexcept:
-        """Wait for a call; False if the pool is closed and its queue empty."""
-        while not self.take(function):
+        """Wait for a call; return False if the pool is closed and its queue is empty."""
+        while not self.pop(function):
             lock()
-            if self.first != NULL:  # it has come meanwhile
+            if self.first != NULL:  # it was queued meanwhile
                 unlock()
                 continue
             if self.closed:
@@ -196,83 +196,83 @@ cdef class Pool:
             me.function, me.next, self.idle = NULL, self.idle, me
             unlock()
             with nogil:
-                PyThread_acquire_lock(me.gate, True)
+                PyThread_acquire_lock(me.wake, True)
             if me.function != NULL:
                 function[0] = me.function
                 return True
         return True
 
-    cdef void make(self, PyObject *function) noexcept:
-        """Make a call that was taken, let go of it, and count it off."""
+    cdef void run(self, PyObject *function) noexcept:
+        """Make a call that was taken, release it, and count it."""
         call = <object>function
         Py_DECREF(call)
         try:
             call()
-        except BaseException:  # calls don't raise; were it so, the thread must live on
+        except BaseException:  # calls should not raise, but if one does, the thread must survive
             PyErr_WriteUnraisable(call)
-        call = None  # an idle thread must not keep alive what the call used
+        call = None  # otherwise an idle thread would keep alive what the call used
         lock()
         self.pending -= 1
         unlock()
 
     cdef void close(self) noexcept:
-        """Let the threads end when they have made the calls queued so far."""
+        """End the threads when they have made the calls queued so far."""
         cdef Idle *idle
         cdef Idle *following
         lock()
         self.closed = True
         idle, self.idle = self.idle, NULL
         while idle != NULL:
-            following = idle.next  # the thread may go on at once
-            PyThread_release_lock(idle.gate)
+            following = idle.next  # read before the thread can run
+            PyThread_release_lock(idle.wake)
             idle = following
         unlock()
 
 
 def rename(str name):
-    """Give this thread a name in `threading`; none: `threading` is to forget it."""
+    """Give this thread a name in `threading`; with an empty name, make `threading` forget the thread."""
     threading = sys.modules.get("threading")
     try:
         if name:
             threading.current_thread().name = name
         elif threading is not None:
-            threading._active.pop(get_ident(), None)  # from Python 3.13 on it would do so itself
-    except Exception:  # names are for those who look at threads
+            threading._active.pop(get_ident(), None)  # Python 3.13 and later does so by itself
+    except Exception:  # the name only serves debugging
         pass
 
 
 cdef Pool pool_for(Py_ssize_t width):
-    """The pool for calls that `width` threads share; None if everything is to run in the calling thread."""
-    global near, wide
+    """Return the pool for calls of this width; None if everything is to run in the calling thread."""
+    global compute_pool, io_pool
     cdef Pool pool, fresh
-    if is_alone():
+    if is_serial():
         return None
     lock()
-    pool = near if width <= wanted_threads else wide
+    pool = compute_pool if width <= wanted_threads else io_pool
     unlock()
     if pool is None:
         register_exit()
         fresh = Pool(width)
         lock()
-        if alone:
+        if serial:
             pass
         elif width <= wanted_threads:
-            if near is None:
+            if compute_pool is None:
                 fresh.size = wanted_threads
-                near = fresh
-            pool = near
+                compute_pool = fresh
+            pool = compute_pool
         else:
-            if wide is None:
-                wide = fresh
-            pool = wide
+            if io_pool is None:
+                io_pool = fresh
+            pool = io_pool
         unlock()
     if pool is not None and pool.size < width and width > wanted_threads:
         pool.size = width
     return pool
 
 
-cdef bint enqueue(function, Py_ssize_t width, Py_ssize_t limit) except -1:
-    """Have a thread of the pool for this width make the call; False if none can, or if `limit` calls are under way."""
+cdef bint put_call(function, Py_ssize_t width, Py_ssize_t limit) except -1:
+    """Have a thread of the pool for this width make the call; return False if none can or `limit` calls are pending."""
     cdef Pool pool
     cdef int answer = CLOSED
     while answer == CLOSED:
@@ -283,60 +283,60 @@ cdef bint enqueue(function, Py_ssize_t width, Py_ssize_t limit) except -1:
 
 # ---------------------------------------------------------------- how many
 
-cpdef bint is_alone() except -1:
-    """Whether everything is to run in the calling thread, by the user's word or because the program ends."""
+cpdef bint is_serial() except -1:
+    """Return whether everything is to run in the calling thread: it was set so, or the program ends."""
     if not wanted_threads:
         get_num_threads()
-    return alone
+    return serial
 
 
 def get_num_threads():
-    """Number of threads that work on one call, the calling thread among them.
+    """Return the number of threads that work on one call, including the calling thread.
 
-    It is what `set_num_threads` was given, else the environment variable SIMPLEZARR_NUM_THREADS, else the number of
-    processors that this process may use. Stores that are neither local nor in memory are asked by threads of their own.
+    It is what was given to `set_num_threads`. Otherwise it is the environment variable SIMPLEZARR_NUM_THREADS, or the
+    number of processors that this process may use. Requests to stores that are neither local nor in memory have threads
+    of their own.
 
     >>> get_num_threads() >= 1
     True
     """
-    global wanted_threads, alone
-    cdef Py_ssize_t told, processors
+    global wanted_threads, serial
+    cdef Py_ssize_t from_environment, processors
     if not wanted_threads:
-        told = told_threads()
+        from_environment = threads_from_environment()
         processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         lock()
         if not wanted_threads:
-            wanted_threads, alone = told or processors, told == 1 or ended
+            wanted_threads, serial = from_environment or processors, from_environment == 1 or ended
         unlock()
     return wanted_threads
 
 
 def use_threads(Py_ssize_t threads):
-    """Set the number of threads; those there are end when they have done what they were given."""
-    global wanted_threads, alone, near, wide
-    cdef Pool old_near, old_wide
+    """Set the number of threads; the existing ones end when they have made the calls queued so far."""
+    global wanted_threads, serial, compute_pool, io_pool
+    cdef Pool old_compute, old_io, old
     lock()
-    old_near, old_wide, near, wide = near, wide, None, None
-    wanted_threads, alone = threads, threads == 1 or ended
+    old_compute, old_io, compute_pool, io_pool = compute_pool, io_pool, None, None
+    wanted_threads, serial = threads, threads == 1 or ended
     unlock()
-    if old_near is not None:
-        old_near.close()
-    if old_wide is not None:
-        old_wide.close()
+    for old in (old_compute, old_io):
+        if old is not None:
+            old.close()
 
 
 def pools():
-    """The pools there are: of threads that compute, and of those that wait for a store."""
-    return tuple([pool for pool in (near, wide) if pool is not None])
+    """Return the pools that exist: the one for computing, then the one for waiting for stores."""
+    return tuple([pool for pool in (compute_pool, io_pool) if pool is not None])
 
 
 def in_pool():
-    """Whether the calling thread is one of a pool."""
+    """Return whether the calling thread belongs to a pool."""
     return bool(sz_in_pool)
 
 
-def told_threads():
-    """What the environment says; 0 if it doesn't."""
+def threads_from_environment():
+    """Return what SIMPLEZARR_NUM_THREADS says; 0 if it is not set."""
     text = os.environ.get("SIMPLEZARR_NUM_THREADS", "").strip()
     if text and not (text.isascii() and text.isdigit() and int(text) >= 1):
         raise ValueError(f"SIMPLEZARR_NUM_THREADS is {text!r}; set it to an integer of at least 1, or not at all")
@@ -346,55 +346,55 @@ def told_threads():
 # ---------------------------------------------------------------- the end, and forks
 
 def register_exit():
-    """Be told when the program ends; if it ends already, there are no more threads."""
-    global registered, ended, alone
+    """Have `at_exit` called when the program ends; if it is ending already, allow no more threads."""
+    global registered, ended, serial
     if registered:
         return
     import threading
     try:
-        # Where it exists (it serves ThreadPoolExecutor), this hook also runs at the end of a multiprocessing child.
+        # This hook of ThreadPoolExecutor, if it exists, also runs at the end of a multiprocessing child.
         getattr(threading, "_register_atexit", atexit.register)(at_exit)
     except RuntimeError:
-        ended = alone = True
+        ended = serial = True
     registered = True
 
 
 def at_exit():
-    """Finish what was submitted; what is called later, in exit handlers, runs in the calling thread."""
-    global ended, awaited
-    cdef bint some = not ended  # it was interrupted otherwise, and the program is to end
+    """Finish the submitted calls; later calls, made by exit handlers, run in the calling thread."""
+    global ended, end_awaited
+    cdef bint some = not ended  # otherwise it was interrupted before, and the program should end
     ended = True
     use_threads(1)
     lock()
-    some = some and serving > 0 and not sz_in_pool
-    awaited = some
+    some = some and alive_threads > 0 and not sz_in_pool
+    end_awaited = some
     unlock()
     if some:
-        while not wait_for(over):
+        while not wait_for(all_ended):
             pass
 
 
 def _begin():
-    """Make the locks."""
-    global guard, over
-    guard, over = new_lock(), new_lock()
+    """Create the locks."""
+    global guard, all_ended
+    guard, all_ended = new_lock(), new_lock()
     unlock()
 
 
 def _after_fork_in_child():
-    """The threads stayed in the parent, and the guard may have been copied while one of them held it."""
-    global generation, serving, awaited, near, wide, sz_in_pool
+    """Start anew: the threads stayed in the parent, and one of them may have held the guard."""
+    global generation, alive_threads, end_awaited, compute_pool, io_pool, sz_in_pool
     _begin()
-    if near is not None:
-        Py_INCREF(near)  # never finalised: the state of their queues is unknown
-    if wide is not None:
-        Py_INCREF(wide)
-    near, wide, serving, awaited = None, None, 0, False
+    if compute_pool is not None:
+        Py_INCREF(compute_pool)  # never finalised, because the state of its queue is unknown
+    if io_pool is not None:
+        Py_INCREF(io_pool)
+    compute_pool, io_pool, alive_threads, end_awaited = None, None, 0, False
     generation += 1
-    sz_in_pool = False  # if the thread that forked was one of a pool's, in the child it is not
+    sz_in_pool = False  # even if the thread that forked belonged to a pool
 
 
 _begin()
-atexit.register(at_exit)  # too late for a multiprocessing child, but there need be no `threading`
+atexit.register(at_exit)  # too late for a multiprocessing child, but works without `threading`
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,4 +1,4 @@
-"""Arrays worked on in runs of elements: Python looks for Ctrl-C between two calls of NumPy, not within one."""
+"""Work on large arrays in runs of elements, because Python notices Ctrl-C only between two calls of NumPy."""
 
 import math
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _RUN = 1 << 17  # elements that one call of NumPy copies or compares
 
 
 def runs(shape: tuple[int, ...]) -> Iterator[tuple[int | slice | EllipsisType, ...]]:
-    """Cut an array of this shape into views of at most 2**17 elements: an index of each, in C order.
+    """Yield the indexes that cut an array of this shape into views of at most 2**17 elements, in C order.
 
     >>> [index for index in runs((2, 200_000))]
     [(0, slice(0, 131072, None), Ellipsis), (0, slice(131072, 262144, None), Ellipsis), \
@@ -32,7 +32,7 @@ def runs(shape: tuple[int, ...]) -> Iterator[tuple[int | slice | EllipsisType, .
 
 
 def assign(target: np.ndarray, value: Any) -> None:
-    """Do `target[...] = value`, run by run, where `value` is one element or an array of the same shape.
+    """Do `target[...] = value`, run by run; `value` is one element or an array of the same shape.
 
     >>> target = np.zeros((2, 3))
     >>> assign(target, np.arange(6).reshape(2, 3))

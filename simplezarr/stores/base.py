@@ -139,7 +139,7 @@ class Store(ABC):
     def delete_prefix(self, prefix: str) -> None:
         """Remove all keys below a prefix; that there are none is no error."""
         keys = [*self.list(prefix)]
-        executor.run(lambda i: self.delete(keys[i]), len(keys), executor.width(self))
+        executor.parallel_for(lambda i: self.delete(keys[i]), len(keys), executor.concurrency_for(self))
 
     def lock(self, key: str) -> AbstractContextManager[object]:
         """`with store.lock(key)`: read one value, change it and write it back, with no other writer in between.

@@ -9,7 +9,7 @@ import numpy as np
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec
 from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.runtime.executor import run
+from simplezarr.runtime.executor import parallel_for
 from simplezarr.schema.leniency import collect
 from simplezarr.testing.common import cut, fail, failing
 
@@ -118,7 +118,7 @@ def _encode(codec: Codec, encode: Callable[[Any], bytes], given: Any, resolved: 
     def task(i: int) -> None:
         results[i] = encode(given)
 
-    run(task, len(results))
+    parallel_for(task, len(results))
     if type(results[0]) is not bytes:
         fail(codec, f"encode gave a {type(results[0]).__name__} instead of bytes")
     if results.count(results[0]) != len(results):

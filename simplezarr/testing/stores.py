@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr.errors import ChangedError, ReadOnlyError, UnsupportedError
-from simplezarr.runtime.executor import run
+from simplezarr.runtime.executor import parallel_for
 from simplezarr.stores.base import Store
 from simplezarr.testing.common import cut, fail, failing
 
@@ -269,7 +269,7 @@ def _check_threads(store: Store) -> None:
         if foreign:
             fail(store, f"list gave keys that nobody has set, while others were set: {foreign}")
 
-    run(task, 80)
+    parallel_for(task, 80)
     _clear(store, "a/shared")
 
 
@@ -282,7 +282,7 @@ def _check_lock(store: Store) -> None:
             count = int(_call(store, "get", key) or 0)
             _set_inside(store, key, b"%d" % (count + 1))
 
-    run(task, rounds)
+    parallel_for(task, rounds)
     count = int(_call(store, "get", key))
     if count != rounds:
         fail(store, f"lost {rounds - count} of the {rounds} changes made inside `lock`")
@@ -308,7 +308,7 @@ def _check_create(store: Store) -> None:
             created.append(value)
 
     with store.lock("a/claim"):  # other keys can be locked and set meanwhile
-        run(task, rounds)
+        parallel_for(task, rounds)
     if len(created) != 1:
         fail(store, f"{len(created)} of {rounds} threads that called `create` with the same key succeeded")
     _expect(store, created[0], "get", key)

@@ -46,7 +46,7 @@ def plan_copy(array: Any, what: Plan, value: Any) -> "BoxCopy | StoredCopy | Non
     target, periods = what.ranges(), source._periods()
     if periods is None or any(along.step != 1 for along, _ in target) or _may_overlap(array, target, source):
         return None
-    width = max(executor.width(array.store), executor.width(source._array.store))
+    width = max(executor.concurrency_for(array.store), executor.concurrency_for(source._array.store))
     box = source._box()
     if box is not None and _is_stored_alike(array, source._array) and _lies_on_chunks(array, target, source, box):
         return StoredCopy(array, [along for along, _ in target], source._array, box, width)
@@ -74,7 +74,7 @@ class StoredCopy:
 
     def run(self, put: Put) -> None:
         """Copies the chunks, in parallel; `put` is for copies that have values."""
-        executor.run(self._copy, prod(self.counts), self.width)
+        executor.parallel_for(self._copy, prod(self.counts), self.width)
 
     def _copy(self, number: int) -> None:
         place: list[int] = []
@@ -107,7 +107,7 @@ class BoxCopy:
 
     def run(self, put: Put) -> None:
         """Reads each box and hands it to `put`, with the selection of the array that it is for; in parallel."""
-        executor.run(lambda number: self._copy(number, put), prod(self.counts), self.width)
+        executor.parallel_for(lambda number: self._copy(number, put), prod(self.counts), self.width)
 
     def _copy(self, number: int, put: Put) -> None:
         box, place = self._box(number)

@@ -1,7 +1,9 @@
 """Reads that wait for a thread: those of one array are made together, so that what several want is decoded once."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +26,10 @@ __all__ = ["Waiting"]
 MOST_READS, MOST_BYTES = 64, 64 << 20
 
 
+#: A read that no thread has begun: its Future, its selection and `out`.
+_Pair = tuple["Future[Any]", Any, "np.ndarray | None"]
+
+
 class Read(NamedTuple):
     """A basic selection that somebody waits for."""
 
@@ -36,35 +42,62 @@ class Read(NamedTuple):
 class Waiting:
     """The reads of an array that no thread has begun.
 
-    A thread of the pool is called for each of them, and takes all that it finds: so none is left, and whoever comes
-    too late has nothing to do. Nobody waits for anybody.
+    One pool call is queued per read. The first to run takes all the reads that it finds; the others find none left.
     """
 
-    __slots__ = ("_process", "_queue")
+    __slots__ = ("_pairs", "_process")
 
     def __init__(self) -> None:
-        self._queue, self._process = executor.Queue(), os.getpid()
+        self._pairs: deque[_Pair] = deque()
+        self._process = os.getpid()
 
     def read(self, array: Any, selection: Any, out: np.ndarray | None) -> "Future[Any]":
-        """A Future of `array.read(selection, out=out)`."""
-        if not executor.alone() and is_plain(array) and not array.dtype.fields:
-            if self._process != os.getpid():  # forked: what waits here is the parent's
+        """Return a Future of `array.read(selection, out=out)`."""
+        if not executor.runs_inline() and is_plain(array) and not array.dtype.fields:
+            if self._process != os.getpid():  # in a forked child: the reads that wait belong to the parent
                 self.__init__()  # type: ignore[misc]
-            future = executor.hand_over(self._queue, (selection, out), partial(_serve, array))
-            if future is not None:
+            future = executor.new_future()
+            if self._enqueue_with_future(array, (future, selection, out)):
                 return future
         return executor.submit(array.read, selection, out=out)
 
+    def _enqueue_with_future(self, array: Any, pair: "_Pair") -> bool:
+        """Queue a read and a call that serves it; return False if no thread can."""
+        try:
+            self._pairs.append(pair)
+            if executor.enqueue(partial(_serve, array, self._pairs)):
+                return True
+            with suppress(ValueError):
+                self._pairs.remove(pair)
+                return False
+            return True  # a thread that came for another read has taken it
+        except BaseException:  # interrupted, so the caller has no Future: nothing may be written to its `out` later
+            pair[0].cancel()
+            raise
 
-def _serve(array: Any, waiting: "Iterator[tuple[Future[Any], Any]]") -> None:
-    """Make the reads that wait; called as often as there are some, so that none is left."""
+
+def _serve(array: Any, pairs: "deque[_Pair]") -> None:
+    """Make the reads that wait. It is called once for each of them, so none is left."""
+    taken: list[_Pair] = []
+    try:
+        _serve_taken(array, pairs, taken)
+    except BaseException as error:
+        for future, _, _ in taken:
+            if not future.done():
+                future.set_exception(error)
+
+
+def _serve_taken(array: Any, pairs: "deque[_Pair]", taken: "list[_Pair]") -> None:
     reads: list[Read] = []
     nbytes = 0
-    for future, (selection, out) in waiting:
+    while pairs and len(reads) < MOST_READS and nbytes < MOST_BYTES:
+        try:
+            taken.append(pairs.popleft())
+        except IndexError:  # another thread took the last one
+            break
+        future, selection, out = taken[-1]
         if future.set_running_or_notify_cancel():
             nbytes += _plan(array, future, selection, out, reads)
-        if len(reads) == MOST_READS or nbytes >= MOST_BYTES:
-            break
     if len(reads) == 1 or not _read_together(array, reads):
         for read in reads:
             _fulfil(read.future, _read_alone, array, read)

@@ -97,7 +97,7 @@ def read_objects(source: Source, chain: PythonChain, plan: Plan | Elements, out:
         read_objects(source, chain, plan, contiguous)
         assign(out, contiguous)
     elif plan.n:
-        executor.run(_Read(source, chain, plan, out).block, plan.n, executor.width(source.store))
+        executor.parallel_for(_Read(source, chain, plan, out).block, plan.n, executor.concurrency_for(source.store))
 
 
 def write_objects(
@@ -127,7 +127,7 @@ def write_objects(
                 raise TypeError(f"{type(item).__name__} is not bytes; for text, the data type is StringDType()")
     if plan.n:
         work = _Write(source, chain, plan, array, shape, keep_empty)
-        executor.run(work.block, plan.n, executor.width(source.store))
+        executor.parallel_for(work.block, plan.n, executor.concurrency_for(source.store))
 
 
 class _Work:

@@ -47,7 +47,7 @@ def wait_until(holds):
 def test_run_calls_each_index_once(n, threads):
     executor.set_num_threads(threads)
     seen = []
-    executor.run(seen.append, n)
+    executor.parallel_for(seen.append, n)
     assert sorted(seen) == list(range(n))
 
 
@@ -59,15 +59,15 @@ def test_run_uses_the_caller_and_the_pool():
         together.wait(30)
         threads.add(threading.get_ident())
 
-    within(60, executor.run, task, 4)
+    within(60, executor.parallel_for, task, 4)
     assert len(threads) == 4
 
 
 def test_one_thread_means_the_caller():
     executor.set_num_threads(1)
     threads = set()
-    executor.run(lambda i: threads.add(threading.get_ident()), 50)
-    executor.drain(lambda: threads.add(threading.get_ident()), 8)
+    executor.parallel_for(lambda i: threads.add(threading.get_ident()), 50)
+    executor.run_workers(lambda: threads.add(threading.get_ident()), 8)
     assert executor.submit(lambda: threads.add(threading.get_ident())).done()
     assert threads == {threading.get_ident()}
 
@@ -82,7 +82,7 @@ def test_first_error_stops_the_rest():
         time.sleep(0.0005)
 
     with pytest.raises(KeyError, match="chunk 20") as caught:
-        executor.run(task, 10_000)
+        executor.parallel_for(task, 10_000)
     assert len(done) < 100
     assert "task" in [entry.name for entry in caught.traceback]  # where it went wrong, not only where it ended
 
@@ -94,7 +94,7 @@ def test_error_of_a_helper_is_raised_in_the_caller():
         time.sleep(0.0005)
 
     with pytest.raises(OSError, match="cable cut"):
-        executor.run(task, 10_000)
+        executor.parallel_for(task, 10_000)
 
 
 def test_helpers_are_done_when_an_error_is_raised():
@@ -111,7 +111,7 @@ def test_helpers_are_done_when_an_error_is_raised():
 
     for _ in range(10):
         with pytest.raises(ValueError, match="stop"):
-            within(60, executor.run, task, 100)
+            within(60, executor.parallel_for, task, 100)
         assert not running
         entered.reset()
 
@@ -122,7 +122,7 @@ def test_all_fail():
 
     for _ in range(200):
         with pytest.raises(ValueError, match=r"\d"):
-            executor.run(task, 8)
+            executor.parallel_for(task, 8)
 
 
 # ---------------------------------------------------------------- nesting
@@ -136,9 +136,9 @@ def test_nested_runs_while_all_threads_are_busy():
     def task(i):
         if i < 4:
             all_there.wait(30)
-        executor.run(lambda j: counts.append((i, j)), 10)
+        executor.parallel_for(lambda j: counts.append((i, j)), 10)
 
-    within(60, executor.run, task, 20)
+    within(60, executor.parallel_for, task, 20)
     assert len(set(counts)) == len(counts) == 200
 
 
@@ -147,7 +147,7 @@ def test_deep_nesting():
         if depth == 0:
             return 1
         results = []
-        executor.run(lambda _: results.append(executor.submit(descend, depth - 1).result(30)), 2)
+        executor.parallel_for(lambda _: results.append(executor.submit(descend, depth - 1).result(30)), 2)
         return sum(results)
 
     assert within(60, descend, 6) == 64
@@ -167,7 +167,7 @@ def test_many_threads_share_the_pool():
     def user(seed):
         for i in range(50):
             seen = []
-            executor.run(seen.append, 1 + (seed + i) % 9)
+            executor.parallel_for(seen.append, 1 + (seed + i) % 9)
             if sorted(seen) != list(range(1 + (seed + i) % 9)):
                 errors.append(seen)
 
@@ -203,7 +203,7 @@ def test_drain_is_at_most_so_wide(width, most):
         with lock:
             now -= 1
 
-    executor.drain(work, width)
+    executor.run_workers(work, width)
     assert sorted(seen) == list(range(200))
     assert peak <= most
     assert now == 0
@@ -213,7 +213,7 @@ def test_drain_does_not_wait_for_helpers_that_have_not_begun():
     release = threading.Event()
     busy = [executor.submit(release.wait, 30) for _ in range(4)]
     calls = []
-    within(30, executor.drain, lambda: calls.append(in_pool()), 4)
+    within(30, executor.run_workers, lambda: calls.append(in_pool()), 4)
     assert calls == [False]
     release.set()
     assert all(f.result(30) for f in busy)
@@ -232,7 +232,7 @@ def test_stop_is_called_when_a_call_fails():
     for _ in range(50):
         stopped.clear()
         with pytest.raises(ValueError, match="no more"):
-            within(60, executor.drain, work, 4, stopped.set)
+            within(60, executor.run_workers, work, 4, stopped.set)
 
 
 def test_drain_lets_go_of_the_work():
@@ -243,7 +243,7 @@ def test_drain_lets_go_of_the_work():
     busy = [executor.submit(release.wait, 30) for _ in range(4)]  # so that the calls for help stay in the queue
     buffer = Buffer()
     gone = weakref.ref(buffer)
-    executor.drain(lambda buffer=buffer: None, 4)
+    executor.run_workers(lambda buffer=buffer: None, 4)
     del buffer
     assert gone() is None
     release.set()
@@ -262,7 +262,7 @@ def test_no_reference_cycle_after_an_error():
             if i == 5 or in_pool():
                 raise ValueError(f"bad {buffer}")
 
-        executor.run(task, 100)
+        executor.parallel_for(task, 100)
 
     gone = []
     gc.collect()
@@ -280,7 +280,7 @@ def test_calls_for_help_do_not_pile_up():
     release = threading.Event()
     busy = [executor.submit(release.wait, 30) for _ in range(4)]
     for _ in range(2000):
-        executor.drain(lambda: None, 4)
+        executor.run_workers(lambda: None, 4)
     assert pool.pools()[0].pending <= 32 * 4
     release.set()
     assert all(f.result(30) for f in busy)
@@ -304,7 +304,7 @@ def test_interrupt_in_the_caller_stops_the_helpers():
 
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        executor.run(task, 10_000)
+        executor.parallel_for(task, 10_000)
     assert not helping
     assert time.monotonic() - start < 10
 
@@ -325,7 +325,7 @@ def test_ctrl_c_while_waiting_for_helpers():
 
     finished = []
     with pytest.raises(KeyboardInterrupt):
-        executor.drain(work, 2, stopped.set)
+        executor.run_workers(work, 2, stopped.set)
     assert finished == [1]
     test_run_uses_the_caller_and_the_pool()
 
@@ -426,7 +426,7 @@ def test_threads_of_an_old_pool_end():
 def test_environment_is_checked(value, monkeypatch):
     monkeypatch.setenv("SIMPLEZARR_NUM_THREADS", value)
     with pytest.raises(ValueError, match="SIMPLEZARR_NUM_THREADS") as caught:
-        pool.told_threads()
+        pool.threads_from_environment()
     assert repr(value) in str(caught.value)
 
 
@@ -446,7 +446,7 @@ def test_no_thread_can_be_started(monkeypatch):
     monkeypatch.setattr(pool, "start_new_thread", no_thread)
     executor.set_num_threads(4)
     seen = []
-    executor.run(seen.append, 100)
+    executor.parallel_for(seen.append, 100)
     assert seen == list(range(100))
     assert executor.submit(len, "abc").result(0) == 3
 
@@ -460,7 +460,7 @@ def test_only_one_thread_can_be_started(monkeypatch):
     executor.set_num_threads(5)
     monkeypatch.setattr(pool, "start_new_thread", starting)
     seen = []
-    executor.run(lambda i: (time.sleep(0.001), seen.append(i)), 50)
+    executor.parallel_for(lambda i: (time.sleep(0.001), seen.append(i)), 50)
     assert sorted(seen) == list(range(50))
     assert executor.submit(in_pool).result(30)
 
@@ -491,14 +491,14 @@ def test_calls_at_exit():
 import atexit, threading
 from simplezarr.runtime import executor
 def last():
-    executor.run(lambda i: None, 100)
+    executor.parallel_for(lambda i: None, 100)
     print(executor.submit(len, "abc").result(5), threading.active_count())
 atexit.register(last)
 executor.set_num_threads(4)
-executor.run(lambda i: None, 100)
+executor.parallel_for(lambda i: None, 100)
 """
     assert python(code) == "3 1"
-    assert python(code.replace("executor.run(lambda i: None, 100)\n", "", 1)) == "3 1"
+    assert python(code.replace("executor.parallel_for(lambda i: None, 100)\n", "", 1)) == "3 1"
 
 
 FIRST_READ = """
@@ -565,18 +565,3 @@ def test_what_a_callback_raises_in_the_calling_thread_is_for_the_caller():
     assert future.result(30) == 1
     with pytest.raises(KeyboardInterrupt):
         future.add_done_callback(callback)
-
-
-def test_what_is_taken_from_a_queue_is_fulfilled():
-    def serve(taken):
-        next(taken)
-        raise SystemExit
-
-    queue = executor.Queue()
-    future = executor.hand_over(queue, "item", serve)
-    with pytest.raises(SystemExit):
-        future.result(30)
-    future = executor.hand_over(queue, "item", next)
-    with pytest.raises(RuntimeError):
-        future.result(30)
-    test_run_uses_the_caller_and_the_pool()

@@ -55,7 +55,7 @@ def works():
             together.wait(20)
         threads.add(threading.get_ident())
 
-    executor.run(task, 100)
+    executor.parallel_for(task, 100)
     return len(threads) == 4 and executor.submit(pow, 2, 10).result(20) == 1024
 
 
@@ -103,7 +103,7 @@ def test_fork_in_the_midst_of_runs():
 
     def busy():
         while not stop.is_set():
-            executor.run(lambda i: None, 20)
+            executor.parallel_for(lambda i: None, 20)
 
     threads = [threading.Thread(target=busy) for _ in range(3)]
     for thread in threads:
@@ -157,10 +157,10 @@ def test_stores_in_a_child(tmp_path):
     store = LocalStore(tmp_path)
 
     def write():
-        executor.run(lambda i: store.set(f"child/{i}", str(i).encode()), 50)
+        executor.parallel_for(lambda i: store.set(f"child/{i}", str(i).encode()), 50)
         return True
 
-    executor.run(lambda i: store.set(f"parent/{i}", str(i).encode()), 50)
+    executor.parallel_for(lambda i: store.set(f"parent/{i}", str(i).encode()), 50)
     in_child(write)
     for who in ("parent", "child"):
         assert [store.get(f"{who}/{i}") for i in range(50)] == [str(i).encode() for i in range(50)]
@@ -215,12 +215,12 @@ def test_a_child_that_ends_as_a_program_does(tmp_path):
 import os, sys, time
 from simplezarr.runtime import executor
 executor.set_num_threads(2)
-executor.run(time.sleep, 0)
-executor.run(lambda i: time.sleep(0.001), 20)
+executor.parallel_for(time.sleep, 0)
+executor.parallel_for(lambda i: time.sleep(0.001), 20)
 child = os.fork()
 if child:
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-executor.run(lambda i: time.sleep(0.001), 20)
+executor.parallel_for(lambda i: time.sleep(0.001), 20)
 executor.submit(lambda: (time.sleep(0.05), print("done in the child", flush=True)))
 """
     assert python(code, seconds=60, directory=tmp_path) == "done in the child\n"
@@ -233,7 +233,7 @@ from simplezarr.runtime import executor
 def work():
     executor.submit(lambda: (time.sleep(0.05), print("done in the child", flush=True)))
 executor.set_num_threads(2)
-executor.run(lambda i: time.sleep(0.001), 20)
+executor.parallel_for(lambda i: time.sleep(0.001), 20)
 child = multiprocessing.get_context("fork").Process(target=work)
 child.start()
 child.join()

@@ -21,7 +21,7 @@ from simplezarr.runtime import executor, pool
 from simplezarr.runtime.futures import Future
 from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.runtime.pool import in_pool
-from simplezarr.runtime.turns import Condition
+from simplezarr.runtime.sync import Condition
 from simplezarr.stores import MemoryStore
 from tests.support.helpers import within
 
@@ -299,7 +299,7 @@ def test_who_lends_memory_waits_for_its_helpers_through_interrupts(times):
         ended.append(1)
 
     with pytest.raises(KeyboardInterrupt):
-        executor.drain(work, 2)
+        executor.run_workers(work, 2)
     assert ended == [1]
     wait_until_idle()
 
@@ -325,7 +325,7 @@ def test_interrupts_on_the_way_to_stop_the_helpers():
         stopped.set()
 
     with pytest.raises(Stop, match="first"):
-        executor.drain(work, 2, stop)
+        executor.run_workers(work, 2, stop)
     assert ended
     wait_until_idle()
 
@@ -377,15 +377,15 @@ def test_a_gate_lets_in_as_many_as_it_should():
             with guard:
                 now -= 1
 
-    gate = executor.gate(16)
-    within(60, executor.run, task, 300, 16)
+    gate = executor.compute_semaphore(16)
+    within(60, executor.parallel_for, task, 300, 16)
     assert most == 4
     assert now == 0
 
 
 @pytest.mark.usefixtures("pool")
 def test_an_interrupt_before_a_gate_takes_no_place_in_it():
-    gate, release, inside = executor.gate(5), threading.Event(), threading.Barrier(5)
+    gate, release, inside = executor.compute_semaphore(5), threading.Event(), threading.Barrier(5)
 
     def hold():
         with gate:

@@ -67,7 +67,7 @@ cdef int close_elsewhere(Worker *worker, sz_file *file) noexcept with gil:
         removed = Removed()
         removed.file = file[0]
         file.fd = -1
-        if not executor.spare(removed.close):
+        if not executor.try_submit_idle(removed.close):
             removed.close()
         return SZ_OK
     except BaseException as error:

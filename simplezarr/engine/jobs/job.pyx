@@ -114,15 +114,15 @@ cdef class Job:
         cdef Py_ssize_t width
         if self.source.local or self.source.in_memory:
             return threads
-        width = executor.width(self.source.store)
+        width = executor.concurrency_for(self.source.store)
         return width if width <= threads else max(threads, min(width, WIDE_BYTES // max(nbytes, 1)))
 
     cdef int run(self, int width) except -1:
         """Does all units, in the calling thread and width - 1 others; raises what the first failure was."""
         self.lanes = width
-        self.gate = executor.gate(width) if width > 1 else None
+        self.gate = executor.compute_semaphore(width) if width > 1 else None
         if width > 1:
-            executor.drain(self.drain, width, self.stop)
+            executor.run_workers(self.drain, width, self.stop)
         else:
             self.drain()
         if self.failed:

@@ -166,7 +166,7 @@ cdef class Make(Job):
     cdef int share_inner(self, Worker *worker, Unit *unit) noexcept with gil:
         """Encode the touched inner chunks of one shard by several workers; a failure becomes that of `worker`.
 
-        `drain` returns only when no helper is at work any more and none can begin. They use `unit`, which is on the
+        `run_workers` returns only when no helper is at work any more and none can begin. They use `unit`, which is on the
         stack of a caller, and the scratch of this worker.
         """
         cdef ShardJob job
@@ -174,7 +174,7 @@ cdef class Make(Job):
             job = ShardJob.__new__(ShardJob)
             job.builder, job.shard, job.source, job.chain = self, unit, self.source, self.chain
             job.n, job.lanes = unit.touched, self.crew
-            executor.drain(job.drain, self.crew, job.stop)
+            executor.run_workers(job.drain, self.crew, job.stop)
             return job.failure(worker) if job.failed else SZ_OK
         except BaseException as error:
             return raised(worker, error)

@@ -187,7 +187,7 @@ cdef class Write(Make):
         cdef int status
         try:
             relay = Relay()
-            executor.spare(relay.help)
+            executor.try_submit_idle(relay.help)
         except BaseException as error:
             sz_draft_drop(draft)
             if relay is not None:

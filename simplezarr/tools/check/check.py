@@ -89,7 +89,9 @@ class _Check:
     def report(self) -> Report:
         self.find_nodes()
         nodes = [*self.nodes.values()]
-        executor.run(lambda i: self.check_documents(nodes[i]), len(nodes), executor.width(self.store))
+        executor.parallel_for(
+            lambda i: self.check_documents(nodes[i]), len(nodes), executor.concurrency_for(self.store)
+        )
         self.check_hierarchy()
         for path, key, message in stale_copies(self.store, {node.path: node.metadata for node in nodes}):
             self.found("stale", path, key, message)
@@ -171,7 +173,7 @@ class _Check:
                     if self.progress is not None:
                         self.progress(self.done, max(self.done, self.total))
 
-        executor.drain(work, executor.width(self.store), self.stop)
+        executor.run_workers(work, executor.concurrency_for(self.store), self.stop)
 
     def stop(self) -> None:
         self.ended = True

@@ -105,7 +105,7 @@ def test_interrupt_on_the_way_to_help(array, cube, tmp_path, monkeypatch, call):
             raise KeyboardInterrupt
         return done
 
-    spare = executor.spare
+    spare = executor.try_submit_idle
     monkeypatch.setattr(executor, "spare", interrupted)
     with pytest.raises(KeyboardInterrupt):
         array[:32, :32, :32] = 1
@@ -123,7 +123,7 @@ def test_busy_threads_are_not_waited_for(array, cube):
     gate = threading.Event()
     busy = [executor.submit(gate.wait) for _ in range(executor.get_num_threads())]
     try:
-        assert not executor.spare(gate.wait)
+        assert not executor.try_submit_idle(gate.wait)
         array[:32, :32, :32] = 7
     finally:
         gate.set()

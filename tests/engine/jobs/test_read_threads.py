@@ -45,15 +45,15 @@ def test_sixteen_threads_read_one_array(arr):
 
 
 def test_reads_from_inside_the_pool(arr):
-    within(60, executor.run, lambda i: read_at_random(arr, i), 32)
+    within(60, executor.parallel_for, lambda i: read_at_random(arr, i), 32)
 
 
 def test_futures_from_inside_the_pool(arr):
     def task(_):
         assert arr.read_future(np.s_[3:50]).result(30).tobytes() == VALUES[3:50].tobytes()
 
-    within(60, executor.run, task, 32)
-    within(60, executor.run, lambda i: executor.run(task, 3), 16)
+    within(60, executor.parallel_for, task, 32)
+    within(60, executor.parallel_for, lambda i: executor.parallel_for(task, 3), 16)
 
 
 @pytest.mark.parametrize("codecs", [CHAIN, [sharding([5, 4])]], ids=["chunks", "shards"])

@@ -5,7 +5,7 @@ from simplezarr.runtime.pool cimport PyThread_type_lock
 
 
 @cython.final
-cdef class Crew:
+cdef class TaskGroup:
     cdef object work, stop
     cdef list errors       # of the helpers, and of the caller's own call
     cdef object interrupt  # the first that the caller got
@@ -26,19 +26,3 @@ cdef class Crew:
 cdef class Counter:
     cdef object task
     cdef int64_t next, n
-
-
-@cython.final
-cdef class Queue:
-    cdef object pairs
-
-
-@cython.final
-cdef class Service:
-    cdef object pairs, serve
-
-
-@cython.final
-cdef class Taken:
-    cdef object pairs
-    cdef list futures
