@@ -100,13 +100,13 @@ def test_interrupt_on_the_way_to_help(array, cube, tmp_path, monkeypatch, call):
 
     def interrupted(task):
         calls.append(task)
-        done = spare(task)
+        done = submit_idle(task)
         if len(calls) == call:
             raise KeyboardInterrupt
         return done
 
-    spare = executor.try_submit_idle
-    monkeypatch.setattr(executor, "spare", interrupted)
+    submit_idle = executor.try_submit_idle
+    monkeypatch.setattr(executor, "try_submit_idle", interrupted)
     with pytest.raises(KeyboardInterrupt):
         array[:32, :32, :32] = 1
     monkeypatch.undo()
