@@ -15,14 +15,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import Field, dataclass, fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from simplezarr.codecs.configuration import make
 from simplezarr.dtypes import DataType
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.schema.extensions import as_json
+from simplezarr.schema.extensions import JsonObject, as_json
 
 if TYPE_CHECKING:
     from simplezarr.engine.kernels.compressors import CompiledCodec
@@ -34,7 +34,9 @@ __all__ = [
     "BytesBytesCodec",
     "ChunkSpec",
     "Codec",
+    "Data",
     "NativeCodec",
+    "SplitChain",
     "fit_chain",
     "resolve_chain",
     "split_chain",
@@ -47,7 +49,7 @@ _PLAIN = (str, int, float, bool, tuple, list)
 _JSON_LIKE = (str, float, dict, np.generic, np.ndarray)
 
 
-def _is_named_dtype(value: object, field: Field) -> bool:
+def _is_named_dtype(value: object, field: Field[Any]) -> bool:
     """Return whether a value is a NumPy dtype, or a type that stands for one, if the field takes a name."""
     is_dtype = isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic))
     return is_dtype and "str" in str(field.type)
@@ -73,7 +75,7 @@ class ChunkSpec:
 
 
 @lru_cache(256)
-def _fields_of(cls: type) -> tuple[Field, ...]:
+def _fields_of(cls: type) -> tuple[Field[Any], ...]:
     return fields(cls)
 
 
@@ -116,16 +118,16 @@ class Codec:
                 object.__setattr__(self, field.name, tuple(plain) if type(plain) is list else plain)
 
     @classmethod
-    def from_configuration(cls, configuration: dict | None, where: str) -> Self:
+    def from_configuration(cls, configuration: JsonObject | None, where: str) -> Self:
         """Return the codec that the stored JSON describes; errors begin with `where` and name the member."""
         return make(cls, cls.adapt(configuration or {}, where), f"{where}.configuration")
 
     @classmethod
-    def adapt(cls, configuration: dict, where: str) -> dict:
+    def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
         """Returns a stored configuration as the fields take it. What is lenient about a codec is done here."""
         return configuration
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         """Returns the codec as the metadata store it; fields that are `None` are left out."""
         configuration = {}
         for field in _fields_of(type(self)):  # type: ignore[arg-type]
@@ -242,10 +244,11 @@ class NativeCodec(BoundedCodec):
         return self.compiled.decode(data, limit)
 
 
-Chain = tuple[tuple[ArrayArrayCodec, ...], ArrayBytesCodec, tuple[BytesBytesCodec, ...]]
+#: The array -> array codecs of a chain, its array -> bytes codec and its bytes -> bytes codecs.
+SplitChain = tuple[tuple[ArrayArrayCodec, ...], ArrayBytesCodec, tuple[BytesBytesCodec, ...]]
 
 
-def split_chain(codecs: Sequence[Codec], where: str) -> Chain:
+def split_chain(codecs: Sequence[Codec], where: str) -> SplitChain:
     """Returns a chain's array -> array codecs, its array -> bytes codec and its bytes -> bytes codecs."""
     heads: list[ArrayArrayCodec] = []
     middle: ArrayBytesCodec | None = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from simplezarr.codecs.base import ChunkSpec, NativeCodec
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import check_choice, check_integer
+from simplezarr.schema.extensions import JsonObject, check_choice, check_integer
 from simplezarr.schema.leniency import tolerate
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Blosc(NativeCodec):
         check_integer(self.blocksize, 0, _MAX_INT32, "blocksize")
 
     @classmethod
-    def adapt(cls, configuration: dict, where: str) -> dict:
+    def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
         found = dict(configuration)
         if found.get("typesize") in (None, 0, "0", ""):
             found.pop("typesize", None)

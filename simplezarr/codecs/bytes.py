@@ -16,7 +16,7 @@ import numpy as np
 from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Codec, Data
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import ChunkError, MetadataError
-from simplezarr.schema.extensions import check_choice
+from simplezarr.schema.extensions import JsonObject, check_choice
 from simplezarr.schema.leniency import tolerate
 
 __all__ = ["Bytes"]
@@ -38,7 +38,7 @@ class Bytes(ArrayBytesCodec):
             check_choice(self.endian, _ENDIANS, "endian")
 
     @classmethod
-    def adapt(cls, configuration: dict, where: str) -> dict:
+    def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
         if "endian" not in configuration:
             return {**configuration, "endian": None}
         if configuration["endian"] is None:

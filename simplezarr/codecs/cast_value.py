@@ -17,7 +17,7 @@ from simplezarr.codecs.configuration import without_nulls
 from simplezarr.codecs.registry import register_codec
 from simplezarr.dtypes import DataType, of_numpy, parse_dtype
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import check_choice, refuse_unknown, show
+from simplezarr.schema.extensions import JsonObject, check_choice, refuse_unknown, show
 
 __all__ = ["CastValue"]
 
@@ -61,10 +61,10 @@ class CastValue(ArrayArrayCodec):
             object.__setattr__(self, "scalar_map", _as_map(self.scalar_map))
 
     @classmethod
-    def adapt(cls, configuration: dict, where: str) -> dict:
+    def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
         return without_nulls(configuration, ("rounding", "out_of_range", "scalar_map"), f"{where}.configuration")
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         members = {"data_type": self.data_type, "rounding": self.rounding, "out_of_range": self.out_of_range}
         configuration: dict[str, Any] = {member: value for member, value in members.items() if value is not None}
         if self.scalar_map is not None:

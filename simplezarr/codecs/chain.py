@@ -1,14 +1,20 @@
-"""A codec chain becomes a pipeline: once, when an array is opened."""
+"""A codec chain becomes a pipeline: once, when an array is opened.
+
+>>> from simplezarr.codecs.zstd import Zstd
+>>> from simplezarr.dtypes import parse_dtype
+>>> bind((Bytes("little"), Zstd()), ChunkSpec((10, 10), parse_dtype("uint16"), bytes(2))).shape
+(10, 10)
+"""
 
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
+from simplezarr.codecs.base import ChunkSpec, Codec, Data, resolve_chain, split_chain
 from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.limits import size_limits
-from simplezarr.codecs.python_chain import PythonChain
+from simplezarr.codecs.python_pipeline import PythonPipeline, WholeShard
 from simplezarr.codecs.shard_index import ShardIndex
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
@@ -19,64 +25,67 @@ from simplezarr.engine.chunks.pipeline import Pipeline
 from simplezarr.errors import MetadataError
 from simplezarr.schema.limits import MAX_NDIM
 
+__all__ = ["bind", "python_pipeline", "shard_index", "stored_order"]
+
 
 @lru_cache(maxsize=256)
 def bind(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> Pipeline:
-    """The pipeline that decodes chunks of `spec` which `codecs` have encoded; the same one for equal arguments.
+    """Return the pipeline that decodes chunks of `spec` which `codecs` have encoded; the same one for equal arguments.
 
-    Raises MetadataError, naming the member below `where`, for a chain that can't encode such chunks.
+    Raise MetadataError, which names the member below `where`, for a chain that can't encode such chunks.
     """
-    chain: Any = split_chain(codecs, where)
-    array_array, array_bytes, bytes_bytes = chain
+    heads, middle, tails = split_chain(codecs, where)
     specs, encoded = resolve_chain(codecs, spec, where)
-    native = (
-        all(type(codec) is Transpose for codec in array_array)
-        and (type(array_bytes) is Sharding or (type(array_bytes) is Bytes and has_transform(array_bytes, specs[-1])))
-        and all(codec.compiled is not None for codec in bytes_bytes)
+    compiled = [codec.compiled for codec in reversed(tails)]
+    is_native = (
+        all(type(codec) is Transpose for codec in heads)
+        and (type(middle) is Sharding or (type(middle) is Bytes and _has_transform(middle, specs[-1])))
+        and None not in compiled
     )
-    limits, most = size_limits(array_bytes, bytes_bytes, specs[-1])
+    limits, most = size_limits(middle, tails, specs[-1])
     fill = spec.fill
     if spec.dtype.is_variable:  # `transfer.variable` reads such arrays; the pipeline knows where inner chunks lie
         fill = bytes(spec.dtype.itemsize)
-    if not native:
-        python = python_chain(codecs, spec, where)
-        return Pipeline(spec.shape, identity(spec), spec.dtype.numpy, 0, fill, most, python=python)
+    if not is_native:
+        python = python_pipeline(codecs, spec, where)
+        return Pipeline(spec.shape, _identity(spec), spec.dtype.numpy, 0, fill, most, python=python)
     shard: dict[str, Any] = {}
-    if type(array_bytes) is Sharding:
-        shard = _shard_parts(array_bytes, specs[-1], f"{where}[{len(array_array)}].configuration")
+    if type(middle) is Sharding:
+        shard = _shard_parts(middle, specs[-1], f"{where}[{len(heads)}].configuration")
     return Pipeline(
         spec.shape,
-        stored_order(array_array, spec),
+        stored_order(heads, spec),
         spec.dtype.numpy,
-        0 if shard else transform(array_bytes, spec),
+        _transform(middle, spec) if type(middle) is Bytes else 0,
         fill,
         most if encoded is None else encoded,
-        kernels=tuple([codec.compiled for codec in reversed(bytes_bytes)]),
+        kernels=tuple([codec for codec in compiled if codec is not None]),
         limits=limits,
         **shard,
     )
 
 
-def identity(spec: ChunkSpec) -> tuple[int, ...]:
+def _identity(spec: ChunkSpec) -> tuple[int, ...]:
     return tuple(range(len(spec.shape)))
 
 
-def stored_order(transposes: tuple[Any, ...], spec: ChunkSpec) -> tuple[int, ...]:
-    """Axis i of what the transposes make is axis order[i] of the chunk."""
-    order = identity(spec)
+def stored_order(transposes: tuple[Codec, ...], spec: ChunkSpec) -> tuple[int, ...]:
+    """Return the order of axes after some transposes: axis i of what they make is axis order[i] of the chunk."""
+    order = _identity(spec)
     for transpose in transposes:
+        assert isinstance(transpose, Transpose)
         order = tuple([order[axis] for axis in transpose.permutation(len(order))])
     return order
 
 
-def has_transform(codec: Bytes, spec: ChunkSpec) -> bool:
-    """Whether one of the transforms of csrc/array/copy.h makes elements of what is stored."""
+def _has_transform(codec: Bytes, spec: ChunkSpec) -> bool:
+    """Return whether one of the transforms of csrc/array/copy.h makes elements of what is stored."""
     if spec.dtype.numpy == np.bool_:
         return True
     return not spec.dtype.needs_check and (not codec.swaps or spec.dtype.swap_unit > 0)
 
 
-def transform(codec: Bytes, spec: ChunkSpec) -> int:
+def _transform(codec: Bytes, spec: ChunkSpec) -> int:
     """Return what happens to elements while they are copied, as csrc/array/copy.h numbers it."""
     if spec.dtype.numpy == np.bool_:
         return 1
@@ -99,38 +108,38 @@ def _shard_parts(codec: Sharding, spec: ChunkSpec, where: str) -> dict[str, Any]
 
 
 def shard_index(codec: Sharding, spec: ChunkSpec, where: str = "configuration") -> ShardIndex:
-    """Return the index of shards of `spec`; raise as `bind`."""
+    """Return the index of shards of `spec`; raise as `bind` does."""
     index, where = codec.index_spec(spec), f"{where}.index_codecs"
     nbytes = resolve_chain(codec.index_codecs, index, where)[1] or 0
     return ShardIndex(codec, spec, bind(codec.index_codecs, index, where), nbytes)
 
 
 @lru_cache(maxsize=256)
-def python_chain(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> PythonChain:
-    """The chain that decodes chunks of `spec` which `codecs` have encoded, codec by codec; raises as `bind`."""
-    chain: Any = split_chain(codecs, where)
-    array_array, array_bytes, bytes_bytes = chain
+def python_pipeline(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> PythonPipeline:
+    """Return the pipeline that runs each codec in Python; raise as `bind` does."""
+    chain = split_chain(codecs, where)
+    _, middle, tails = chain
     specs = resolve_chain(codecs, spec, where)[0]
-    limits, _ = size_limits(array_bytes, bytes_bytes, specs[-1])
-    shard = _whole_shard(array_bytes, specs[-1]) if type(array_bytes) is Sharding else None
-    return PythonChain(array_array, array_bytes, bytes_bytes, specs, limits, shard)
+    limits, _ = size_limits(middle, tails, specs[-1])
+    shard = _whole_shard(middle, specs[-1]) if type(middle) is Sharding else None
+    return PythonPipeline(chain, specs, limits, shard)
 
 
 class _NativeShard:
-    """A shard between codecs in Python, decoded and encoded as a whole by the engine."""
+    """A shard between codecs in Python, which the engine decodes and encodes as a whole."""
 
     def __init__(self, codec: Sharding, spec: ChunkSpec):
         self.pipeline = bind((codec,), spec)
 
-    def decode(self, data: bytes) -> np.ndarray:
+    def decode(self, data: Data) -> np.ndarray:
         return decode_chunk(self.pipeline, data)
 
     def encode(self, array: np.ndarray) -> bytes:
         return encode_chunk(self.pipeline, array)
 
 
-def _whole_shard(codec: Sharding, spec: ChunkSpec) -> "_NativeShard | VariableShard":
+def _whole_shard(codec: Sharding, spec: ChunkSpec) -> WholeShard:
     if not spec.dtype.is_variable:
         return _NativeShard(codec, spec)
-    inner = python_chain(codec.codecs, codec.inner_spec(spec), "configuration.codecs")
+    inner = python_pipeline(codec.codecs, codec.inner_spec(spec), "configuration.codecs")
     return VariableShard(codec, spec, inner, shard_index(codec, spec))

@@ -17,7 +17,7 @@ from simplezarr.codecs.base import BoundedCodec, Data, NativeCodec
 from simplezarr.codecs.configuration import without_nulls
 from simplezarr.codecs.extras import extra
 from simplezarr.codecs.registry import register_codec
-from simplezarr.schema.extensions import check_choice, check_integer
+from simplezarr.schema.extensions import JsonObject, check_choice, check_integer
 
 if TYPE_CHECKING:
     from simplezarr.engine.kernels.compressors import CompiledCodec
@@ -35,7 +35,7 @@ class Checksum(BoundedCodec):
     words: ClassVar[tuple[str, ...]] = ("location",)
 
     @classmethod
-    def adapt(cls, configuration: dict, where: str) -> dict:
+    def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
         # the checksum shows if that is wrong
         return without_nulls(configuration, ("location",), f"{where}.configuration")
 
@@ -112,7 +112,7 @@ class Fletcher32(NativeCodec):
     name: ClassVar[str] = "numcodecs.fletcher32"
     self_describing: ClassVar[bool] = True
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         return {"name": self.name, "configuration": {}}  # zarr-python wants it even if empty
 
     def resolve(self, nbytes: int | None) -> int | None:
@@ -137,7 +137,7 @@ class JenkinsLookup3(Checksum):
         check_integer(self.initval, 0, 2**32 - 1, "initval")
 
     @classmethod
-    def adapt(cls, configuration: dict, where: str) -> dict:
+    def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
         # numcodecs lists a prefix of bytes, which JSON has no form for
         return {member: value for member, value in configuration.items() if (member, value) != ("prefix", None)}
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from simplezarr.codecs.base import BoundedCodec, Data, NativeCodec
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import check_integer, show
+from simplezarr.schema.extensions import JsonObject, check_integer, show
 
 if TYPE_CHECKING:
     from simplezarr.engine.kernels.compressors import CompiledCodec
@@ -86,7 +86,7 @@ class Lzma(BoundedCodec):
     format: int = lzma.FORMAT_XZ
     check: int = -1
     preset: int | None = None
-    filters: tuple | None = None
+    filters: tuple[Any, ...] | None = None
 
     def __post_init__(self) -> None:
         check_integer(self.format, lzma.FORMAT_XZ, lzma.FORMAT_RAW, "format")
@@ -100,13 +100,13 @@ class Lzma(BoundedCodec):
         elif self.format == lzma.FORMAT_RAW:
             raise MetadataError("filters: missing; format 3, raw, needs them")
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         configuration: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         configuration["filters"] = self._filters
         return {"name": self.name, "configuration": configuration}
 
     @property
-    def _filters(self) -> list[dict] | None:
+    def _filters(self) -> list[JsonObject] | None:
         return None if self.filters is None else [dict(item) for item in self.filters]
 
     def encode(self, data: Data) -> bytes:
@@ -121,7 +121,7 @@ class Lzma(BoundedCodec):
         return lzma.LZMADecompressor(self.format, memlimit=_DECODER_MEMORY)
 
 
-def _as_filters(value: object) -> tuple:
+def _as_filters(value: object) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= _MAX_FILTERS:
         raise MetadataError(f"filters: {show(value)} is not a list of 1 to {_MAX_FILTERS} filters")
     filters = []

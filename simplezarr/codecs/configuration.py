@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, Protocol, TypeVar, get_args, get_origin
 
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import refuse_unknown, show
+from simplezarr.schema.extensions import JsonObject, refuse_unknown, show
 from simplezarr.schema.leniency import tolerate
 
 __all__ = ["as_integers", "as_number", "make", "without_nulls"]
@@ -45,7 +45,7 @@ class Configurable(Protocol):
 C = TypeVar("C", bound=Configurable)
 
 
-def make(cls: type[C], configuration: dict, where: str) -> C:
+def make(cls: type[C], configuration: JsonObject, where: str) -> C:
     """Return the codec that a stored configuration describes.
 
     `where` is the place of its members, for messages. Raises `MetadataError` for a member that decoding needs.
@@ -61,7 +61,7 @@ def make(cls: type[C], configuration: dict, where: str) -> C:
     return _lenient(cls, configuration, where)
 
 
-def _exact(cls: type[C], configuration: dict, where: str) -> C:
+def _exact(cls: type[C], configuration: JsonObject, where: str) -> C:
     try:
         return cls(**configuration)
     except MetadataError as error:
@@ -71,15 +71,15 @@ def _exact(cls: type[C], configuration: dict, where: str) -> C:
         raise MetadataError(f"{where}: {error}") from error
 
 
-def _check_members(cls: type[Configurable], configuration: dict, where: str) -> None:
-    members: tuple[Field, ...] = fields(cls) if is_dataclass(cls) else ()
+def _check_members(cls: type[Configurable], configuration: JsonObject, where: str) -> None:
+    members: tuple[Field[Any], ...] = fields(cls) if is_dataclass(cls) else ()
     refuse_unknown(configuration, [field.name for field in members], where)
     for field in members:
         if field.name not in configuration and field.default is MISSING and field.default_factory is MISSING:
             raise MetadataError(f"{where}.{field.name}: missing; {cls.name} needs it")
 
 
-def _lenient(cls: type[C], configuration: dict, where: str) -> C:
+def _lenient(cls: type[C], configuration: JsonObject, where: str) -> C:
     by_name = {field.name: field for field in fields(cls)}  # type: ignore[arg-type]
     usable: dict[str, Any] = {}
     problems: dict[str, str] = {}
@@ -110,7 +110,9 @@ def _lenient(cls: type[C], configuration: dict, where: str) -> C:
     return _decoding_only(codec, configuration, problems) if problems else codec
 
 
-def _put_default(cls: type[Configurable], field: Field, usable: dict, problems: dict, cases: dict) -> None:
+def _put_default(
+    cls: type[Configurable], field: Field[Any], usable: JsonObject, problems: JsonObject, cases: JsonObject
+) -> None:
     """Deal with a setting that is missing, or that some software writes so if it means the default."""
     member, value = field.name, usable.get(field.name)
     if value is not None and value != "" and value != []:
@@ -126,7 +128,7 @@ def _put_default(cls: type[Configurable], field: Field, usable: dict, problems: 
         cases[member] = "missing-setting", ""
 
 
-def _with_stand_ins(cls: type[C], usable: dict, problems: dict, where: str) -> C:
+def _with_stand_ins(cls: type[C], usable: JsonObject, problems: JsonObject, where: str) -> C:
     """Return the codec with stand-ins for settings that can't be used and only matter for encoding.
 
     These are added to `problems`.
@@ -147,7 +149,7 @@ def _with_stand_ins(cls: type[C], usable: dict, problems: dict, where: str) -> C
 # ---- values ----
 
 
-def _read(field: Field, value: Any, is_word: bool) -> Any:
+def _read(field: Field[Any], value: Any, is_word: bool) -> Any:
     """Return a value as the field takes it, as it is if its meaning is not certain."""
     if is_word and type(value) is str:
         return value.strip().lower()
@@ -163,7 +165,7 @@ def _read(field: Field, value: Any, is_word: bool) -> Any:
     return value
 
 
-def without_nulls(configuration: dict, members: tuple[str, ...], where: str) -> dict:
+def without_nulls(configuration: JsonObject, members: tuple[str, ...], where: str) -> JsonObject:
     """Return a configuration without those of the members that are null or empty, which stands for their defaults."""
     empty = [member for member in members if member in configuration and configuration[member] in (None, "")]
     for member in empty:
@@ -217,14 +219,14 @@ class _DecodingOnly:
     """Mixin of codecs whose settings for encoding can't be used; their metadata stay as they were stored."""
 
     __slots__ = ()
-    stored: dict
+    stored: JsonObject
     problems: dict[str, str]
 
     @property
     def decodes_only(self) -> bool:
         return True
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         return {"name": self.name, "configuration": self.stored}  # type: ignore[attr-defined]
 
     def fit(self, spec: object) -> object:
@@ -235,7 +237,7 @@ class _DecodingOnly:
         said = ", ".join(f"{member}: {problem}" for member, problem in self.problems.items())
         return f"{self.name} ({said})"  # type: ignore[attr-defined]
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         cls = type(self).__bases__[1]
         plain = cls(**{field.name: getattr(self, field.name) for field in fields(cls)})
         return _decoding_only, (plain, self.stored, self.problems)
@@ -246,7 +248,7 @@ def _decoding_only_class(cls: type[Configurable]) -> type:
     return type(cls.__name__, (_DecodingOnly, cls), {"__slots__": ("problems", "stored"), "__module__": cls.__module__})
 
 
-def _decoding_only(codec: Any, stored: dict, problems: dict[str, str]) -> Any:
+def _decoding_only(codec: Any, stored: JsonObject, problems: dict[str, str]) -> Any:
     cls: Any = type(codec)
     found = _decoding_only_class(cls)(**{field.name: getattr(codec, field.name) for field in fields(codec)})
     object.__setattr__(found, "stored", stored)

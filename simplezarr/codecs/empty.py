@@ -12,6 +12,7 @@ import numpy as np
 
 from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
 from simplezarr.errors import UnsupportedError
+from simplezarr.schema.extensions import JsonObject
 
 __all__ = ["NoBytes"]
 
@@ -22,7 +23,7 @@ class NoBytes(ArrayBytesCodec):
 
     name: ClassVar[str] = "elements of no size"
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         raise UnsupportedError("elements of no size can't be written")
 
     def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:

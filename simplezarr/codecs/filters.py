@@ -17,7 +17,7 @@ from simplezarr.codecs.base import ArrayArrayCodec, ChunkSpec
 from simplezarr.codecs.registry import register_codec
 from simplezarr.dtypes import of_numpy, parse_dtype
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import check_integer, show
+from simplezarr.schema.extensions import JsonObject, check_integer, show
 
 __all__ = ["AsType", "Delta", "FixedScaleOffset", "NumcodecsPackBits", "Quantize", "check_dtype"]
 
@@ -218,7 +218,7 @@ class NumcodecsPackBits(ArrayArrayCodec):
 
     name: ClassVar[str] = "numcodecs.packbits"
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         return {"name": self.name, "configuration": {}}  # zarr-python wants it even if empty
 
     def resolve(self, spec: ChunkSpec) -> ChunkSpec:

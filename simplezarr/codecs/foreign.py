@@ -15,6 +15,7 @@ import numpy as np
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec, Data
 from simplezarr.codecs.bytes import Bytes
 from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.schema.extensions import JsonObject
 from simplezarr.schema.leniency import not_repeatable
 
 __all__ = ["PREFIX", "Foreign", "ForeignArrays", "ForeignBytes", "ForeignElements", "find", "place", "take_elements"]
@@ -32,7 +33,7 @@ class Foreign(Codec):
     codec: Any = field(compare=False, repr=False)
 
     @property
-    def configuration(self) -> dict:
+    def configuration(self) -> JsonObject:
         """The members as Zarr 2 stores them, `id` among them."""
         return json.loads(self.text)
 
@@ -41,7 +42,7 @@ class Foreign(Codec):
         """The name in Zarr 3."""
         return PREFIX + self.configuration["id"]
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         return {"name": self.called, "configuration": {m: v for m, v in self.configuration.items() if m != "id"}}
 
     def encode(self, data: Any) -> Any:
@@ -53,7 +54,7 @@ class Foreign(Codec):
         return self.codec.decode(data)
 
 
-def find(id: str, configuration: dict, where: str) -> Foreign | None:
+def find(id: str, configuration: JsonObject, where: str) -> Foreign | None:
     """Return the codec registered with numcodecs as `id`, None if there is none or no numcodecs.
 
     Raises UnsupportedError for pickles, MetadataError if the codec's class refuses the configuration.
@@ -122,7 +123,7 @@ def _as_bytes(data: Any) -> bytes:
 class _Named(Codec):
     __slots__ = ()
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         return self.item.to_json()  # type: ignore[attr-defined]
 
     @property

@@ -1,25 +1,27 @@
-"""Limits of what stored bytes may decode to."""
+"""Limits of what stored bytes may decode to: sizes in the data are never trusted."""
 
 import sys
-from typing import Any
 
-from simplezarr.codecs.base import BoundedCodec, ChunkSpec
+from simplezarr.codecs.base import ArrayBytesCodec, BoundedCodec, BytesBytesCodec, ChunkSpec
 from simplezarr.codecs.sharding import Sharding
 
 SLACK = 1 << 20  # bytes that an encoded value may have beyond twice the decoded: frames, headers, padding
 SLACK_PER_CHUNK = 1 << 10  # the same for each inner chunk of a shard
 UNLIMITED = sys.maxsize // 4
-# What chunks may decode to whose size does not follow from their shape, as those of text, so that a few stored bytes
-# can't take all memory: so many bytes, and so many for each stored byte and for each element.
+# The size of text does not follow from the shape of a chunk. Such a chunk may decode to so many bytes, and so many more
+# for each stored byte and for each element. A few stored bytes thus can't take all memory.
 FREE_BYTES = 64 << 20
 FREE_PER_BYTE = 256
 FREE_PER_ELEMENT = 1 << 10
 
 
-def size_limits(array_bytes: Any, bytes_bytes: tuple, spec: ChunkSpec) -> tuple[tuple[int, ...], int]:
-    """The most bytes that each bytes -> bytes codec, in decoding order, may decode to; and the most stored bytes.
+def size_limits(
+    array_bytes: ArrayBytesCodec, bytes_bytes: tuple[BytesBytesCodec, ...], spec: ChunkSpec
+) -> tuple[tuple[int, ...], int]:
+    """Return the most bytes that each bytes -> bytes codec may decode to, in decoding order, and the most stored bytes.
 
-    A checksum has a size; what a compressor makes of n bytes is never much more than n.
+    spec: what the array -> bytes codec gets. The encoded form of n bytes is never much larger than n for a
+    `BoundedCodec`, and of any size for another codec that does not say its size.
     """
     size = array_bytes.resolve(spec)
     most = size if size is not None else UNLIMITED
@@ -29,7 +31,7 @@ def size_limits(array_bytes: Any, bytes_bytes: tuple, spec: ChunkSpec) -> tuple[
     for codec in bytes_bytes:
         limits.insert(0, most)
         size = codec.resolve(size)
-        loose = _loose(most) if isinstance(codec, BoundedCodec) else UNLIMITED  # nothing is known of the others
+        loose = _loose(most) if isinstance(codec, BoundedCodec) else UNLIMITED
         most = loose if size is None else size
     return tuple(limits), most
 

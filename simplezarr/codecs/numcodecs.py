@@ -12,7 +12,7 @@ from simplezarr.codecs.checksums import Checksum
 from simplezarr.codecs.gzip import Gzip
 from simplezarr.codecs.registry import register_codec
 from simplezarr.codecs.zstd import Zstd
-from simplezarr.schema.extensions import check_choice
+from simplezarr.schema.extensions import JsonObject, check_choice
 
 if TYPE_CHECKING:
     from simplezarr.codecs.base import Data
@@ -54,11 +54,11 @@ class NumcodecsBlosc(Blosc):
     cname: str = "lz4"
 
     @classmethod
-    def adapt(cls, configuration: dict, where: str) -> dict:
+    def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
         shuffle = configuration.get("shuffle", 1)
         return {**configuration, "shuffle": _SHUFFLES.get(shuffle, shuffle) if type(shuffle) is int else shuffle}
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         document = Blosc.to_json(self)
         document["configuration"]["shuffle"] = _NUMBERS[self.shuffle]
         return document

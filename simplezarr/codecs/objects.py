@@ -22,7 +22,7 @@ from simplezarr.codecs.extras import extra
 from simplezarr.codecs.filters import check_dtype
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import check_choice, check_flag, show
+from simplezarr.schema.extensions import JsonObject, check_choice, check_flag, show
 
 __all__ = ["Json2", "MsgPack2", "VLenArray"]
 
@@ -104,7 +104,7 @@ class Json2(_Listed):
         check_flag(self.strict, "strict")
 
     @classmethod
-    def adapt(cls, configuration: dict, where: str) -> dict:
+    def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
         return {member: configuration[member] for member in ("encoding", "strict") if member in configuration}
 
     def items(self, data: Data) -> Any:
@@ -127,7 +127,7 @@ class MsgPack2(_Listed):
         check_flag(self.raw, "raw")
 
     @classmethod
-    def adapt(cls, configuration: dict, where: str) -> dict:
+    def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
         return {"raw": configuration["raw"]} if "raw" in configuration else {}
 
     def items(self, data: Data) -> Any:

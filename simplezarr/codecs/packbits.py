@@ -18,7 +18,7 @@ from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
 from simplezarr.codecs.configuration import without_nulls
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import check_choice, check_integer
+from simplezarr.schema.extensions import JsonObject, check_choice, check_integer
 from simplezarr.schema.leniency import tolerate
 
 __all__ = ["PackBits"]
@@ -58,7 +58,7 @@ class PackBits(ArrayBytesCodec):
             raise MetadataError(f"last_bit: {self.last_bit} is less than first_bit")
 
     @classmethod
-    def adapt(cls, configuration: dict, where: str) -> dict:
+    def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
         # the size of a chunk shows if that is wrong
         return without_nulls(configuration, ("padding_encoding",), f"{where}.configuration")
 

@@ -9,7 +9,7 @@ from typing import Any
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, Codec
 from simplezarr.codecs.registry import codec_class, is_known
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.schema.extensions import as_json, parse_extension, show
+from simplezarr.schema.extensions import JsonObject, as_json, parse_extension, show
 from simplezarr.schema.leniency import CODEC_ALIASES, collect, repeat, tolerate
 
 __all__ = ["MAX_CODECS", "as_codec", "parse_codec", "parse_codecs", "placed"]
@@ -42,7 +42,7 @@ def parse_codec(value: object, where: str) -> Codec:
     return found.from_configuration(configuration, where)
 
 
-def _with_moved_members(value: object, where: str) -> dict | None:
+def _with_moved_members(value: object, where: str) -> JsonObject | None:
     """Return a codec's object with members that are beside its configuration in it, if decoding needs none of them."""
     name = value.get("name") if type(value) is dict else None
     if type(value) is not dict or type(name) is not str:
@@ -61,7 +61,7 @@ def _with_moved_members(value: object, where: str) -> dict | None:
     return {**kept, "configuration": {**beside, **configuration}}
 
 
-def _foreign(name: str, configuration: dict, where: str) -> Codec | None:
+def _foreign(name: str, configuration: JsonObject, where: str) -> Codec | None:
     """Return a codec registered with numcodecs, still without a place in its chain."""
     from simplezarr.codecs import foreign
 

@@ -11,7 +11,8 @@ import importlib
 
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, Codec
 from simplezarr.errors import UnsupportedError
-from simplezarr.schema.extensions import remembered, show
+from simplezarr.schema import parse_cache
+from simplezarr.schema.extensions import show
 
 __all__ = ["BUILTIN", "codec_class", "is_known", "register_codec"]
 
@@ -74,7 +75,7 @@ def register_codec(cls: type[Codec]) -> type[Codec]:
     if not isinstance(name, str) or not name:
         raise TypeError(f"{cls!r} has no codec name; set the class attribute `name`")
     _classes[name] = cls
-    remembered.clear()
+    parse_cache.clear()
     return cls
 
 

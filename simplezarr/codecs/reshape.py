@@ -17,7 +17,7 @@ import numpy as np
 from simplezarr.codecs.base import ArrayArrayCodec, ChunkSpec
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import check_integer, check_integers, show
+from simplezarr.schema.extensions import JsonObject, check_integer, check_integers, show
 from simplezarr.schema.limits import MAX_LENGTH, MAX_NDIM
 
 __all__ = ["Reshape", "Squeeze"]
@@ -52,7 +52,7 @@ class Reshape(ArrayArrayCodec):
             raise MetadataError(f"shape: {show(self.shape)} does not name axes in increasing order")
         object.__setattr__(self, "shape", tuple(items))
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         shape = [list(item) if type(item) is tuple else item for item in self.shape]
         return {"name": self.name, "configuration": {"shape": shape}}
 

@@ -16,7 +16,7 @@ from simplezarr.codecs.configuration import as_number, without_nulls
 from simplezarr.codecs.registry import register_codec
 from simplezarr.dtypes import DataType, of_numpy
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import show
+from simplezarr.schema.extensions import JsonObject, show
 
 __all__ = ["ScaleOffset"]
 
@@ -40,7 +40,7 @@ class ScaleOffset(ArrayArrayCodec):
                 raise MetadataError(f"{member}: {show(value)} is not a number, or a string that stands for one")
 
     @classmethod
-    def adapt(cls, configuration: dict, where: str) -> dict:
+    def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
         place = f"{where}.configuration"
         configuration = without_nulls(configuration, ("offset", "scale"), place)
         return {member: as_number(value, f"{place}.{member}") for member, value in configuration.items()}

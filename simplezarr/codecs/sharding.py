@@ -20,7 +20,7 @@ from simplezarr.codecs.parse import MAX_CODECS, as_codec, parse_codecs, placed
 from simplezarr.codecs.registry import register_codec
 from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import check_choice, check_integers, refuse_unknown, show
+from simplezarr.schema.extensions import JsonObject, check_choice, check_integers, refuse_unknown, show
 from simplezarr.schema.leniency import tolerate
 from simplezarr.schema.limits import MAX_LENGTH
 
@@ -65,7 +65,7 @@ class Sharding(ArrayBytesCodec):
             raise MetadataError(f"codecs: shards in shards, {self.depth} levels deep; the limit is {MAX_DEPTH}")
 
     @classmethod
-    def from_configuration(cls, configuration: dict | None, where: str) -> Self:
+    def from_configuration(cls, configuration: JsonObject | None, where: str) -> Self:
         configuration = configuration or {}
         place = f"{where}.configuration"
         if not configuration.keys() <= _KNOWN:
@@ -85,7 +85,7 @@ class Sharding(ArrayBytesCodec):
         except MetadataError as error:
             raise MetadataError(f"{place}.{error}") from None
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         configuration = {
             "chunk_shape": list(self.chunk_shape),
             "codecs": [codec.to_json() for codec in self.codecs],
@@ -152,7 +152,7 @@ class Sharding(ArrayBytesCodec):
             raise MetadataError(f"configuration.index_codecs: {names} don't give a fixed size, as an index needs")
 
 
-def _location(configuration: dict, where: str) -> Any:
+def _location(configuration: JsonObject, where: str) -> Any:
     """Return where the index is, which its checksum confirms; null is read as the default."""
     location = configuration.get("index_location", "end")
     if location is None or location == "":

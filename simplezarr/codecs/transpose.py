@@ -13,7 +13,7 @@ import numpy as np
 from simplezarr.codecs.base import ArrayArrayCodec, ChunkSpec
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import check_integers, show
+from simplezarr.schema.extensions import JsonObject, check_integers, show
 from simplezarr.schema.leniency import tolerate
 from simplezarr.schema.limits import MAX_NDIM
 
@@ -42,7 +42,7 @@ class Transpose(ArrayArrayCodec):
         object.__setattr__(self, "order", order)
 
     @classmethod
-    def adapt(cls, configuration: dict, where: str) -> dict:
+    def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
         if configuration.get("order") in _LETTERS:
             tolerate("transpose-letter", f"{where}.configuration.order")
         return configuration

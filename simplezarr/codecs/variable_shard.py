@@ -8,7 +8,7 @@ import numpy as np
 
 from simplezarr.codecs.base import ChunkSpec, Data
 from simplezarr.codecs.limits import FREE_BYTES, FREE_PER_ELEMENT
-from simplezarr.codecs.python_chain import PythonChain
+from simplezarr.codecs.python_pipeline import PythonPipeline
 from simplezarr.codecs.shard_index import Entry, ShardIndex, failure
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.runtime.runs import assign, runs
@@ -63,7 +63,7 @@ class Shared:
 class VariableShard:
     """Shards of shape and data type `spec`: their index, and their inner chunks one by one through `inner`."""
 
-    def __init__(self, codec: Sharding, spec: ChunkSpec, inner: PythonChain, index: ShardIndex):
+    def __init__(self, codec: Sharding, spec: ChunkSpec, inner: PythonPipeline, index: ShardIndex):
         self.spec, self.inner_spec = spec, codec.inner_spec(spec)
         self.inner, self.index, self.grid = inner, index, index.grid
         order = codec.write_order(spec.shape)

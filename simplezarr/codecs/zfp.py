@@ -16,7 +16,7 @@ from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
 from simplezarr.codecs.extras import extra
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.schema.extensions import check_choice, check_integer, show
+from simplezarr.schema.extensions import JsonObject, check_choice, check_integer, show
 
 __all__ = ["Zfp", "Zfpy"]
 
@@ -73,7 +73,7 @@ class Zfp(ArrayBytesCodec):
             raise UnsupportedError("configuration.mode: the package zfpy can't read or write mode expert")
 
     @property
-    def _setting(self) -> dict:
+    def _setting(self) -> JsonObject:
         return {member: getattr(self, member) for member in _PARAMETERS[self.mode]}
 
     def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
@@ -113,7 +113,7 @@ class Zfpy(ArrayBytesCodec):
         check_integer(self.precision, -1, 64, "precision")
 
     @classmethod
-    def adapt(cls, configuration: dict, where: str) -> dict:
+    def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
         # what numcodecs derives from the other members, and lists in some versions
         return {member: value for member, value in configuration.items() if member != "compression_kwargs"}
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import as_json, check_integer, show
+from simplezarr.schema.extensions import JsonObject, as_json, check_integer, show
 
 __all__ = [
     "MAX_ITEMSIZE",
@@ -51,7 +51,7 @@ class DataType:
     swap_unit: int
 
     @classmethod
-    def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
+    def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
         """Makes the data type that metadata call `name`; errors begin with `where` and name the member."""
         raise NotImplementedError(f"{cls.__name__} has no from_configuration")
 
@@ -139,7 +139,7 @@ class DataType:
         """What Python values `fill_from_value` takes, for messages."""
         return f"a value that NumPy's {self.numpy} can hold"
 
-    def to_json(self) -> str | dict:
+    def to_json(self) -> str | JsonObject:
         """Returns the member `data_type`."""
         return self.name
 
@@ -154,7 +154,7 @@ def as_bytes(value: Any) -> bytes | None:
     return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else None
 
 
-def configured_length(name: str, configuration: dict, unit: int, where: str) -> int:
+def configured_length(name: str, configuration: JsonObject, unit: int, where: str) -> int:
     """Returns the member `length_bytes`, a positive multiple of `unit` and the only member."""
     if "length_bytes" not in configuration:
         raise MetadataError(f"{where}.configuration.length_bytes: missing; {name} needs it")

@@ -21,7 +21,7 @@ from simplezarr.dtypes.base import (
     numbers_to_bytes,
 )
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.schema.extensions import refuse_unknown, show
+from simplezarr.schema.extensions import JsonObject, refuse_unknown, show
 
 __all__ = ["NullTerminated", "Raw", "Utf32"]
 
@@ -54,7 +54,7 @@ class Raw(_FixedBytes):
     json_values: ClassVar[tuple[type, ...]] = (list,)
 
     @classmethod
-    def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
+    def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
         if name in cls.names:
             refuse_unknown(configuration, ("length_bytes",), f"{where}.configuration")
             return cls._of_size(configured_length(name, configuration, 1, where))
@@ -79,7 +79,7 @@ class Raw(_FixedBytes):
             raise MetadataError(f"{where}: {show(value)} is neither {wanted} ({self.name})")
         return data
 
-    def fill_to_json(self, element: bytes) -> list:
+    def fill_to_json(self, element: bytes) -> list[Any]:
         return list(element)
 
 
@@ -91,7 +91,7 @@ class NullTerminated(_FixedBytes):
     names: ClassVar[tuple[str, ...]] = ("null_terminated_bytes",)
 
     @classmethod
-    def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
+    def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
         refuse_unknown(configuration, ("length_bytes",), f"{where}.configuration")
         return cls(name, np.dtype((np.bytes_, configured_length(name, configuration, 1, where))), 1)
 
@@ -120,7 +120,7 @@ class NullTerminated(_FixedBytes):
     def fill_to_json(self, element: bytes) -> str:
         return base64_of(element)
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         return {"name": self.name, "configuration": {"length_bytes": self.numpy.itemsize}}
 
 
@@ -147,7 +147,7 @@ class Utf32(DataType):
         return f"text of at most {self.numpy.itemsize // 4} characters"
 
     @classmethod
-    def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
+    def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
         refuse_unknown(configuration, ("length_bytes",), f"{where}.configuration")
         return cls(name, np.dtype((np.str_, configured_length(name, configuration, 4, where) // 4)), 4)
 
@@ -174,7 +174,7 @@ class Utf32(DataType):
     def fill_to_json(self, element: bytes) -> str:
         return element.decode(_CODEC, "surrogatepass").rstrip("\0")
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         return {"name": self.name, "configuration": {"length_bytes": self.numpy.itemsize}}
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from simplezarr.dtypes.base import DataType
 from simplezarr.dtypes.floats import NumberText, float_from_json, float_to_json, may_tie
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import refuse_unknown, show
+from simplezarr.schema.extensions import JsonObject, refuse_unknown, show
 from simplezarr.schema.leniency import tolerate
 
 __all__ = ["Bool", "Complex", "Float", "Integer", "integer_from_json", "keeps_float"]
@@ -23,7 +23,7 @@ class _Number(DataType):
     __slots__ = ()
 
     @classmethod
-    def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
+    def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
         refuse_unknown(configuration, (), f"{where}.configuration")
         dtype = np.dtype(_ALIASES.get(name, name))
         return cls(dtype.name, dtype, dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize)
@@ -131,7 +131,7 @@ class Complex(_Number):
             raise MetadataError(f"{where}: {show(value)} is not a list of a real and an imaginary part ({self.name})")
         return b"".join(float_from_json(part, self.swap_unit, f"{where}[{i}]") for i, part in enumerate(value))
 
-    def fill_to_json(self, element: bytes) -> list:
+    def fill_to_json(self, element: bytes) -> list[Any]:
         unit = self.swap_unit
         return [float_to_json(element[:unit]), float_to_json(element[unit:])]
 

@@ -18,7 +18,7 @@ import numpy as np
 from simplezarr.dtypes import registry
 from simplezarr.dtypes.base import MAX_ITEMSIZE, DataType, bytes_of, refused_value
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.schema.extensions import check_integers, refuse_unknown, show
+from simplezarr.schema.extensions import JsonObject, check_integers, refuse_unknown, show
 from simplezarr.schema.limits import MAX_NDIM
 
 __all__ = ["Field", "Struct", "Structured"]
@@ -67,7 +67,7 @@ class Struct(DataType):
         return cls(cls.names[0], dtype, units.pop() if len(units) == 1 else 0, fields)
 
     @classmethod
-    def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
+    def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
         refuse_unknown(configuration, ("fields",), f"{where}.configuration")
         place = f"{where}.configuration.fields"
         fields = configuration.get("fields")
@@ -112,7 +112,7 @@ class Struct(DataType):
             array, [(field, field.data_type.checked) for field in self.fields if field.data_type.needs_check]
         )
 
-    def _each(self, array: np.ndarray, changes: list) -> np.ndarray:
+    def _each(self, array: np.ndarray, changes: list[Any]) -> np.ndarray:
         """A copy with some fields changed; the functions get them as contiguous arrays of one dimension."""
         changed = array.copy()
         for field, change in changes:
@@ -147,7 +147,7 @@ class Struct(DataType):
             ]
         )
 
-    def _values(self, value: Any) -> Sequence | None:
+    def _values(self, value: Any) -> Sequence[Any] | None:
         """A Python value for each field, None if `value` has none."""
         names = [field.name for field in self.fields]
         if isinstance(value, np.void) and value.dtype.names is not None:
@@ -175,12 +175,12 @@ class Struct(DataType):
             parts.append(_part_from_json(field.data_type, field.shape, value[field.name], f"{where}.{field.name}"))
         return b"".join(parts)
 
-    def fill_to_json(self, element: bytes) -> dict:
+    def fill_to_json(self, element: bytes) -> JsonObject:
         return {
             field.name: _part_to_json(field.data_type, field.shape, part) for field, part in self._elements(element)
         }
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         for field in self.fields:
             if field.shape:
                 raise UnsupportedError(

@@ -11,7 +11,8 @@ import numpy as np
 from simplezarr.dtypes.base import DataType
 from simplezarr.dtypes.numbers import Bool, Complex, Float, Integer
 from simplezarr.errors import UnsupportedError
-from simplezarr.schema.extensions import parse_extension, remembered, show
+from simplezarr.schema import parse_cache
+from simplezarr.schema.extensions import parse_extension, show
 
 __all__ = ["of_numpy", "parse_dtype", "register_dtype"]
 
@@ -67,7 +68,7 @@ def register_dtype(cls: type[DataType]) -> type[DataType]:
         _classes[name] = cls
         _core.pop(name, None)
     _registered.insert(0, cls)
-    remembered.clear()
+    parse_cache.clear()
     return cls
 
 

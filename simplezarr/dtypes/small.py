@@ -17,7 +17,7 @@ from simplezarr.dtypes.base import DataType
 from simplezarr.dtypes.floats import HEX_DIGITS, NumberText, round_to_odd
 from simplezarr.dtypes.numbers import integer_from_json, keeps_float
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.schema.extensions import refuse_unknown, show
+from simplezarr.schema.extensions import JsonObject, refuse_unknown, show
 
 __all__ = ["SmallFloat", "SmallInteger"]
 
@@ -54,7 +54,7 @@ class _Small(DataType):
     __slots__ = ()
 
     @classmethod
-    def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
+    def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
         refuse_unknown(configuration, (), f"{where}.configuration")
         try:
             import ml_dtypes

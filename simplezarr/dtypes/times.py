@@ -12,7 +12,7 @@ import numpy as np
 from simplezarr.dtypes.base import DataType
 from simplezarr.dtypes.numbers import integer_from_json
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import check_choice, check_integer, refuse_unknown
+from simplezarr.schema.extensions import JsonObject, check_choice, check_integer, refuse_unknown
 
 __all__ = ["Datetime64", "Timedelta64"]
 
@@ -29,7 +29,7 @@ class _Time(DataType):
     _scalar: ClassVar[type[np.datetime64] | type[np.timedelta64]]
 
     @classmethod
-    def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
+    def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
         place = f"{where}.configuration"
         refuse_unknown(configuration, ("unit", "scale_factor"), place)
         for member in ("unit", "scale_factor"):
@@ -83,7 +83,7 @@ class _Time(DataType):
     def fill_to_json(self, element: bytes) -> int | str:
         return "NaT" if element == _NOT_A_TIME else int.from_bytes(element, sys.byteorder, signed=True)
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         unit, factor = np.datetime_data(self.numpy)
         return {"name": self.name, "configuration": {"unit": unit, "scale_factor": factor}}
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from simplezarr.dtypes.base import DataType, as_bytes, base64_of, bytes_of, numbers_to_bytes
 from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.schema.extensions import refuse_unknown, show
+from simplezarr.schema.extensions import JsonObject, refuse_unknown, show
 from simplezarr.schema.leniency import tolerate
 
 __all__ = ["ByteString", "Objects", "String"]
@@ -35,7 +35,7 @@ class String(_Variable):
     array_bytes: ClassVar[str] = "vlen-utf8"
 
     @classmethod
-    def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
+    def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
         refuse_unknown(configuration, (), f"{where}.configuration")
         return cls(name, np.dtypes.StringDType(), 1)
 
@@ -95,7 +95,7 @@ class ByteString(_Variable):
         return "bytes"
 
     @classmethod
-    def from_configuration(cls, name: str, configuration: dict, where: str) -> Self:
+    def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
         refuse_unknown(configuration, (), f"{where}.configuration")
         if name == "binary":
             tolerate("dtype-alias", where, "'binary' is 'bytes'")

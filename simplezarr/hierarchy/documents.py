@@ -15,7 +15,7 @@ from simplezarr.metadata.json_document import MAX_SIZE, Unusable, load
 from simplezarr.metadata.v2 import documents as v2
 from simplezarr.metadata.v2.documents import ARRAY, ATTRIBUTES, CONSOLIDATED, GROUP, ArrayMetadataV2, GroupMetadataV2
 from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata, parse_node
-from simplezarr.schema.extensions import mark_of, remember, remembered
+from simplezarr.schema import parse_cache
 from simplezarr.schema.json_text import REMOVED, Members, Text, object_text, patch
 from simplezarr.schema.leniency import collect
 from simplezarr.stores.base import Store
@@ -314,14 +314,14 @@ def parse_copy(members: dict, path: str) -> Metadata:
         return v2.parse_members(members, join(path, ARRAY if members.get("node_type") == "array" else GROUP))
     key = join(path, ArrayMetadata.document)
     try:
-        mark = mark_of(members)
+        cache_key = parse_cache.cache_key(members)
     except ValueError:
         raise MetadataError(f"{key}: arrays or objects are nested too deeply") from None
-    known: Metadata | None = remembered.get(mark)
+    known: Metadata | None = parse_cache.get(cache_key)
     if known is not None:
         return known
     document = json.dumps(members).encode()
     metadata = parse_node(document, key)
-    if remembered.get(document) is metadata:
-        remember(mark, metadata)
+    if parse_cache.get(document) is metadata:
+        parse_cache.put(cache_key, metadata)
     return metadata

@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 
 from simplezarr.codecs.base import ChunkSpec, Codec, Data, resolve_chain, split_chain
-from simplezarr.codecs.chain import bind, python_chain, shard_index, stored_order
+from simplezarr.codecs.chain import bind, python_pipeline, shard_index, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.engine.chunks.pipeline import CodecFailure
@@ -104,7 +104,7 @@ def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple
 
     def measure(index: Index) -> int:
         key = join(path, metadata.chunk_keys.key(index))
-        shard = tuple([axis.edges[axis.run(number)] for axis, number in zip(axes, index, strict=True)])
+        shard = tuple([axis.lengths[axis.run(number)] for axis, number in zip(axes, index, strict=True)])
         try:
             present = reader(shard).present(store, key)
         except (CodecFailure, ValueError) as error:
@@ -127,7 +127,7 @@ class _IndexReader:
         heads, sharding, _ = split_chain(codecs, "codecs")
         assert isinstance(sharding, Sharding)
         self.index = shard_index(sharding, resolve_chain(codecs, spec, "codecs")[0][-1])
-        self.chain, self.most = python_chain(codecs, spec), bind(codecs, spec).most
+        self.chain, self.most = python_pipeline(codecs, spec), bind(codecs, spec).most
         self.order = np.argsort(stored_order(heads, spec)).tolist()
 
     def present(self, store: Store, key: str) -> np.ndarray | None:

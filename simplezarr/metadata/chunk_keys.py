@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 
 from simplezarr.errors import UnsupportedError
-from simplezarr.schema.extensions import check_choice, parse_extension, refuse_unknown
+from simplezarr.schema.extensions import JsonObject, check_choice, parse_extension, refuse_unknown
 from simplezarr.schema.leniency import tolerate, warn
 
 __all__ = ["ChunkKeys", "join", "normalize_path", "reserved_name"]
@@ -21,7 +21,7 @@ _DOCUMENTS = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 _INDEX_DIGITS = 19  # of 2**63 - 1
 
 
-def normalize_path(path: str | os.PathLike, *, new: bool = False) -> str:
+def normalize_path(path: str | os.PathLike[str], *, new: bool = False) -> str:
     """Returns a node's path without outer slashes, `""` for the root; raises `ValueError` for what is no path.
 
     With `new`, there is a warning of names that begin with `__`: the specification reserves them, and not all software
@@ -142,7 +142,7 @@ class ChunkKeys:
                 separator = given
         return cls(name, separator)
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         """Returns the member `chunk_key_encoding`."""
         return {"name": self.name, "configuration": {"separator": self.separator}}
 

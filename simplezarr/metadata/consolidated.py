@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from simplezarr.metadata.chunk_keys import join
+from simplezarr.schema.extensions import JsonObject
 
 __all__ = ["Copies"]
 
@@ -15,7 +16,7 @@ __all__ = ["Copies"]
 class _Table:
     """All documents by path, and the sorted names below each group, which are found when they are first needed."""
 
-    def __init__(self, documents: Mapping[str, dict]):
+    def __init__(self, documents: Mapping[str, JsonObject]):
         self.documents = documents
 
     @cached_property
@@ -27,7 +28,7 @@ class _Table:
         return children
 
 
-class Copies(Mapping[str, dict]):
+class Copies(Mapping[str, JsonObject]):
     """The members of the documents below a group, by relative path, and what is right below each of these.
 
     origin: path of the group whose document has them; prefix: from there, the group that this part is for.
@@ -39,7 +40,7 @@ class Copies(Mapping[str, dict]):
 
     __slots__ = ("_table", "origin", "prefix")
 
-    def __init__(self, documents: Mapping[str, dict], origin: str):
+    def __init__(self, documents: Mapping[str, JsonObject], origin: str):
         self.origin, self.prefix = origin, ""
         self._table = _Table(documents)
 
@@ -54,7 +55,7 @@ class Copies(Mapping[str, dict]):
         """Return the names right below the group, sorted."""
         return self._table.children.get(self.prefix, [])
 
-    def __getitem__(self, path: str) -> dict:
+    def __getitem__(self, path: str) -> JsonObject:
         return self._table.documents[join(self.prefix, path)]
 
     def __iter__(self) -> Iterator[str]:

@@ -35,9 +35,8 @@ __all__ = [
     "without_zeros",
 ]
 
+#: The member that has the chunk shape of a regular grid, for messages.
 CHUNK_SHAPE = "chunk_grid.configuration.chunk_shape"
-
-
 MAX_RUNS = 1 << 20  # of an axis
 
 Run = tuple[int, int]  # the length of chunks, and how many of them follow each other
@@ -45,48 +44,48 @@ Run = tuple[int, int]  # the length of chunks, and how many of them follow each 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis of a rectilinear grid, as far as the array reaches.
+    """One axis of a rectilinear grid, as far as the array reaches: runs of chunks of one length.
 
-    Run i has chunks of length `edges[i]`, its first element is `starts[i]` and its first chunk `firsts[i]`; behind the
-    last run these are the ends.
+    - lengths: of the chunks of each run.
+    - element_starts, chunk_starts: the first element and the first chunk of each run, and behind the last run the ends.
     """
 
-    edges: tuple[int, ...]
-    starts: tuple[int, ...]
-    firsts: tuple[int, ...]
+    lengths: tuple[int, ...]
+    element_starts: tuple[int, ...]
+    chunk_starts: tuple[int, ...]
 
     def run(self, number: int) -> int:
-        """The run that has chunk `number`, or ends with it."""
-        return min(bisect_right(self.firsts, number), len(self.edges)) - 1
+        """Return the run that holds chunk `number`, or ends with it."""
+        return min(bisect_right(self.chunk_starts, number), len(self.lengths)) - 1
 
     def begin(self, number: int) -> int:
-        """The first element of chunk `number`; of the one behind the last, the end.
+        """Return the first element of chunk `number`; for the number behind the last chunk, the end.
 
         >>> [Axis((1, 4), (0, 3, 7), (0, 3, 4)).begin(number) for number in range(5)]
         [0, 1, 2, 3, 7]
         """
         run = self.run(number)
-        return self.starts[run] + (number - self.firsts[run]) * self.edges[run] if self.edges else 0
+        return self.element_starts[run] + (number - self.chunk_starts[run]) * self.lengths[run] if self.lengths else 0
 
     def whole(self, length: int) -> int:
-        """How many chunks lie wholly before element `length`, which is none behind the last chunk."""
-        run = bisect_right(self.starts, length) - 1
-        if run == len(self.edges):
-            return self.firsts[-1]
-        return self.firsts[run] + (length - self.starts[run]) // self.edges[run]
+        """Return how many chunks end at or before element `length`, which is not behind the last chunk's end."""
+        run = bisect_right(self.element_starts, length) - 1
+        if run == len(self.lengths):
+            return self.chunk_starts[-1]
+        return self.chunk_starts[run] + (length - self.element_starts[run]) // self.lengths[run]
 
 
 @dataclass(frozen=True, slots=True)
 class Rectilinear:
-    """A grid whose chunks may be of any length along each axis: for an axis runs, or a number that is repeated.
+    """A grid whose chunks may be of any length along each axis.
 
-    Runs are never expanded: a chunk is found by bisection.
+    `axes` has for each axis its runs, or one length that is repeated. Runs are never expanded: bisection finds a chunk.
 
     >>> grid = Rectilinear((3, ((1, 3), (4, 1))))
     >>> grid.largest
     (3, 4)
     >>> grid.axis(1, 6)
-    Axis(edges=(1, 4), starts=(0, 3, 7), firsts=(0, 3, 4))
+    Axis(lengths=(1, 4), element_starts=(0, 3, 7), chunk_starts=(0, 3, 4))
     >>> grid.reaching((20, 12)).axes
     (3, ((1, 3), (4, 3)))
     """
@@ -99,64 +98,59 @@ class Rectilinear:
         return tuple([runs if isinstance(runs, int) else max((n for n, _ in runs), default=1) for runs in self.axes])
 
     def axis(self, number: int, length: int) -> Axis:
-        """The axis `number` of an array that is of `length` there."""
+        """Return axis `number` for an array of `length` elements along it."""
         runs = self.axes[number]
-        edges, starts, firsts = [], [0], [0]
-        for edge, count in ((runs, length),) if isinstance(runs, int) else runs:
-            if starts[-1] >= length:
+        lengths, element_starts, chunk_starts = [], [0], [0]
+        for chunk, count in ((runs, length),) if isinstance(runs, int) else runs:
+            if element_starts[-1] >= length:
                 break
-            used = min(count, -(-(length - starts[-1]) // edge))
-            edges.append(edge)
-            starts.append(starts[-1] + used * edge)
-            firsts.append(firsts[-1] + used)
-        return Axis(tuple(edges), tuple(starts), tuple(firsts))
+            used = min(count, -(-(length - element_starts[-1]) // chunk))
+            lengths.append(chunk)
+            element_starts.append(element_starts[-1] + used * chunk)
+            chunk_starts.append(chunk_starts[-1] + used)
+        return Axis(tuple(lengths), tuple(element_starts), tuple(chunk_starts))
 
     def reaching(self, shape: tuple[int, ...]) -> "Rectilinear":
-        """The grid for an array of `shape`: where the lengths end before, the last of them is repeated."""
-        return Rectilinear(
-            tuple(
-                [
-                    runs if isinstance(runs, int) else _reaching(runs, length)
-                    for runs, length in zip(self.axes, shape, strict=True)
-                ]
-            )
-        )
+        """Return the grid for an array of `shape`: the last length of an axis that ends before is repeated."""
+        axes = zip(self.axes, shape, strict=True)
+        return Rectilinear(tuple([runs if isinstance(runs, int) else _reaching(runs, n) for runs, n in axes]))
 
     def check(self, shape: tuple[int, ...], where: str) -> None:
-        """Raises unless the grid is one for arrays of `shape`."""
+        """Raise MetadataError unless the grid is one for arrays of `shape`, UnsupportedError if it can't be read."""
         if len(self.axes) != len(shape):
             raise MetadataError(f"{where}: {len(self.axes)} entries for {len(shape)} dimensions")
         for i, length in enumerate(shape):
             axis = self.axis(i, length)
-            if axis.starts[-1] < length:
-                raise MetadataError(f"{where}[{i}]: the lengths add up to {axis.starts[-1]}; the array has {length}")
-            if any(edge * end > MAX_LENGTH for edge, end in zip(axis.edges, axis.firsts[1:], strict=True)):
+            end = axis.element_starts[-1]
+            if end < length:
+                raise MetadataError(f"{where}[{i}]: the lengths add up to {end}; the array has {length}")
+            if any(chunk * last > MAX_LENGTH for chunk, last in zip(axis.lengths, axis.chunk_starts[1:], strict=True)):
                 raise UnsupportedError(f"{where}[{i}]: long chunks behind so many short ones can't be read")
 
-    def to_json(self) -> dict:
-        """Returns the member `chunk_grid`."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the member `chunk_grid`."""
         shapes = [
-            runs if isinstance(runs, int) else [edge if count == 1 else [edge, count] for edge, count in runs]
+            runs if isinstance(runs, int) else [chunk if count == 1 else [chunk, count] for chunk, count in runs]
             for runs in self.axes
         ]
         return {"name": "rectilinear", "configuration": {"kind": "inline", "chunk_shapes": shapes}}
 
 
 def _reaching(runs: tuple[Run, ...], length: int) -> tuple[Run, ...]:
-    missing = length - sum(edge * count for edge, count in runs)
+    missing = length - sum(chunk * count for chunk, count in runs)
     if missing <= 0:
         return runs
-    edge, count = runs[-1] if runs else (missing, 0)
-    return (*runs[:-1], (edge, count + -(-missing // edge)))
+    chunk, count = runs[-1] if runs else (missing, 0)
+    return (*runs[:-1], (chunk, count + -(-missing // chunk)))
 
 
-def regular_to_json(chunk_shape: tuple[int, ...]) -> dict:
-    """Returns the member `chunk_grid` of a regular grid."""
+def regular_to_json(chunk_shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return the member `chunk_grid` of a regular grid."""
     return {"name": "regular", "configuration": {"chunk_shape": list(chunk_shape)}}
 
 
 def parse_grid(value: object, where: str) -> tuple[int, ...] | Rectilinear:
-    """Reads the member `chunk_grid`; of a regular grid, returns the shape of its chunks."""
+    """Return the grid that the member `chunk_grid` describes; a regular one as the shape of its chunks."""
     name, configuration, _ = parse_extension(value, where)
     known = _MEMBERS.get(name)
     if known is None:
@@ -179,7 +173,7 @@ def parse_grid(value: object, where: str) -> tuple[int, ...] | Rectilinear:
 def _parse_regular(value: object, where: str) -> tuple[int, ...] | Rectilinear:
     lengths = as_numbers(value, where) if type(value) is list else value
     if type(lengths) is list and any(type(item) is list for item in lengths):
-        tolerate("regular-edges", where)
+        tolerate("regular-lengths", where)
         axes = [
             _parse_runs(item or 1 if type(item) is int else item, f"{where}[{i}]") for i, item in enumerate(lengths)
         ]
@@ -198,7 +192,7 @@ def as_numbers(value: Any, where: str) -> Any:
 
 
 def as_rectilinear(value: object, shape: tuple[int, ...], where: str) -> Rectilinear | None:
-    """The grid that a caller means who lists the lengths of chunks along some axes; None if all are of one length.
+    """Return the grid of a caller that lists the lengths of chunks along some axes; None if no axis has a list.
 
     >>> as_rectilinear([[10, (20, 2)], -1], (50, 5), "chunks")
     Rectilinear(axes=(((10, 1), (20, 2)), 5))
@@ -216,7 +210,7 @@ def as_rectilinear(value: object, shape: tuple[int, ...], where: str) -> Rectili
 
 
 def _plain(item: Any) -> Any:
-    """A length or a pair as JSON has them."""
+    """Return a length or a pair as JSON has them."""
     if isinstance(item, tuple):
         return [*item]
     return int(item) if isinstance(item, np.integer) else item
@@ -226,37 +220,32 @@ _MEMBERS = {"regular": ("chunk_shape",), "rectilinear": ("kind", "chunk_shapes")
 
 
 def _parse_runs(value: object, where: str) -> int | tuple[Run, ...]:
-    if type(value) is not list:
-        check_integer(value, 1, MAX_LENGTH, where)
-        return value  # type: ignore[return-value]
+    if not isinstance(value, list):
+        return check_integer(value, 1, MAX_LENGTH, where)
     if len(value) > MAX_RUNS:
         raise MetadataError(f"{where}: {len(value)} entries; the limit is {MAX_RUNS}")
     runs: list[Run] = []
     for i, item in enumerate(value):
         place = f"{where}[{i}]"
-        pair: tuple[int, ...] = (item, 1)
-        if type(item) is list:
+        if isinstance(item, list):
             pair = check_integers(item, 1, MAX_LENGTH, place)
         else:
-            check_integer(item, 1, MAX_LENGTH, place)
+            pair = check_integer(item, 1, MAX_LENGTH, place), 1
         if len(pair) != 2:
             raise MetadataError(f"{place}: {show(item)} is neither a length nor a pair of a length and a count")
-        if runs and runs[-1][0] == pair[0]:
-            runs[-1] = (pair[0], runs[-1][1] + pair[1])
-        else:
-            runs.append((pair[0], pair[1]))
+        chunk, count = pair
+        if runs and runs[-1][0] == chunk:
+            count += runs.pop()[1]
+        runs.append((chunk, count))
     return tuple(runs)
-
-
-Unit = tuple[tuple[int, ...], tuple[Codec, ...]]
 
 
 def without_zeros(
     shape: tuple[int, ...], chunk_shape: tuple[int, ...], codecs: tuple[Codec, ...], where: str
 ) -> tuple[tuple[int, ...], tuple[Codec, ...], str]:
-    """Return chunk shape and codecs with chunk lengths of 0 replaced, and why the array then can't be written, if so.
+    """Return chunk shape and codecs with chunk lengths of 0 replaced, and why nothing can be written, "" if it can.
 
-    Empty arrays may have such. If one has grown since, no chunk can have been stored along that axis.
+    Some writers give empty arrays such chunks. If the array has grown since, no chunk of that length can be stored.
     """
     replaced = _positive(shape, chunk_shape, codecs)
     for i, length in enumerate(chunk_shape):
@@ -268,8 +257,10 @@ def without_zeros(
     return *replaced, ""
 
 
-def _positive(shape: tuple[int, ...], chunk_shape: tuple[int, ...], codecs: tuple[Codec, ...]) -> Unit:
-    from simplezarr.codecs.sharding import Sharding  # imported with the first shard otherwise
+def _positive(
+    shape: tuple[int, ...], chunk_shape: tuple[int, ...], codecs: tuple[Codec, ...]
+) -> tuple[tuple[int, ...], tuple[Codec, ...]]:
+    from simplezarr.codecs.sharding import Sharding  # a module that arrays without shards never load
 
     least = (1,) * len(shape)
     head = codecs[0] if codecs else None

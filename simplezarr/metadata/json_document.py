@@ -20,7 +20,7 @@ import numpy as np
 
 from simplezarr.dtypes import NumberText
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import show
+from simplezarr.schema.extensions import JsonObject, show
 from simplezarr.schema.json_text import encode_value, value_end
 from simplezarr.schema.leniency import tolerate
 
@@ -71,7 +71,7 @@ class Unusable(dict[str, Any]):
         super().__init__()
         self.reason = reason
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.reason,)
 
 
@@ -83,7 +83,7 @@ def _refuse_constant(token: str) -> float:
     raise _UnusualError(f"the token {token} is not JSON")
 
 
-def _unique(members: list[tuple[str, object]]) -> dict:
+def _unique(members: list[tuple[str, object]]) -> JsonObject:
     unique = dict(members)
     if len(unique) != len(members):
         names = [name for name, _ in members]
@@ -99,7 +99,7 @@ _exact = json.JSONDecoder(parse_float=NumberText).raw_decode
 _unique_lenient = json.JSONDecoder(object_pairs_hook=_unique).raw_decode
 
 
-def load(document: bytes, key: str, lenient: Container[str] | None = _LENIENT_MEMBERS) -> dict:
+def load(document: bytes, key: str, lenient: Container[str] | None = _LENIENT_MEMBERS) -> JsonObject:
     """Returns the top-level members of a document; errors begin with `key`.
 
     The members `lenient` (None: all) may have what is unusual in them. By default these are the ones in a `zarr.json`
@@ -126,7 +126,7 @@ def _described(error: Exception, key: str) -> MetadataError:
     return MetadataError(f"{key}: {error}")  # Python's limit on the digits of an integer
 
 
-def _load_around(document: bytes, key: str, lenient: AllBut) -> dict | None:
+def _load_around(document: bytes, key: str, lenient: AllBut) -> JsonObject | None:
     """Returns the top-level members of a document with lenient ones that can't be read; None if that is not all."""
     try:
         return _walk(_text(document, key, "surrogateescape"), key, partial(_decode_around, lenient))
@@ -169,7 +169,7 @@ def _text(document: bytes, key: str, errors: str = "strict") -> str:
     return text
 
 
-def _load(text: str, key: str, lenient: Container[str] | None) -> dict:
+def _load(text: str, key: str, lenient: Container[str] | None) -> JsonObject:
     # Copies of other documents are large and may have what is unusual: rather once with care than twice.
     if len(text) < _LARGE or '"consolidated_metadata"' not in text:
         try:
@@ -190,9 +190,9 @@ def _check_end(text: str, end: int) -> None:
 Decode = Callable[[str, str, int, str], tuple[object, int]]
 
 
-def _walk(text: str, key: str, decode: Decode) -> dict:
+def _walk(text: str, key: str, decode: Decode) -> JsonObject:
     """Reads the top level member by member; `decode` reads each value. `text` begins with the opening brace."""
-    members: dict = {}
+    members: JsonObject = {}
     at = _after(text, 1)
     while text[at : at + 1] != "}":
         if text[at : at + 1] != '"':
@@ -245,7 +245,7 @@ def _decode_fill_exactly(name: str, text: str, at: int, key: str) -> tuple[objec
 # ---- writing ----
 
 
-def dump(members: dict) -> bytes:
+def dump(members: JsonObject) -> bytes:
     """Returns a document: strict JSON in UTF-8, a line for each top-level member.
 
     >>> print(dump({"zarr_format": 3, "shape": [2, 3]}).decode())
@@ -306,7 +306,7 @@ def _check_scalar(value: object, place: _Place) -> None:
         raise ValueError(f'{_spelled(place)}: {value} is not JSON; store a string such as "NaN", or leave it out')
 
 
-def plain_attributes(attributes: Mapping) -> dict:
+def plain_attributes(attributes: Mapping[str, Any]) -> JsonObject:
     """Returns attributes as strict JSON, in containers of their own: NumPy scalars and arrays as numbers and lists.
 
     >>> plain_attributes({"scale": np.float32(0.5), "range": (np.int8(0), np.array([1, 2]))})
@@ -317,7 +317,7 @@ def plain_attributes(attributes: Mapping) -> dict:
     return plain
 
 
-def _plain(attributes: Mapping) -> dict:
+def _plain(attributes: Mapping[str, Any]) -> JsonObject:
     box: list[Any] = [dict(attributes)]
     todo: list[tuple[Any, int]] = [(box[0], 0)]
     while todo:

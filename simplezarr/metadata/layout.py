@@ -21,7 +21,8 @@ from simplezarr.metadata.chunk_keys import ChunkKeys
 from simplezarr.metadata.chunk_shapes import check_chunk_size
 from simplezarr.metadata.grids import CHUNK_SHAPE, Rectilinear, parse_grid
 from simplezarr.metadata.json_document import Unusable, load_exact_fill
-from simplezarr.schema.extensions import mark_of, remember, remembered
+from simplezarr.schema import parse_cache
+from simplezarr.schema.extensions import JsonObject
 from simplezarr.schema.leniency import tolerate, tolerated
 
 __all__ = ["LAYOUT_MEMBERS", "NO_FILL", "parse_layout", "zero_element"]
@@ -33,7 +34,7 @@ _SMALLEST = {"null_terminated_bytes": 1, "fixed_length_utf32": 4, "raw_bytes": 1
 Layout = tuple[DataType, tuple[int, ...] | Rectilinear, ChunkKeys, bytes, tuple[Codec, ...], tuple[str, ...], str]
 
 
-def parse_layout(members: dict, key: str, document: bytes) -> Layout:
+def parse_layout(members: JsonObject, key: str, document: bytes) -> Layout:
     """Returns data type, grid, chunk keys, fill value, codecs, names of skipped codecs, and `fill_problem`.
 
     Most arrays of a store share these, and an array is opened more than once: they are read anew only if they are new.
@@ -42,19 +43,19 @@ def parse_layout(members: dict, key: str, document: bytes) -> Layout:
     if isinstance(members["fill_value"], Unusable):
         return _parse_layout(members, key, document)[0]
     try:
-        mark = mark_of(values)
+        cache_key = parse_cache.cache_key(values)
     except ValueError:
         raise MetadataError(f"{key}: arrays or objects are nested too deeply") from None
-    layout = remembered.get(mark)
+    layout: Layout | None = parse_cache.get(cache_key)
     if layout is None:
         before = tolerated()
         layout, may_repeat = _parse_layout(members, key, document)
         if may_repeat and tolerated() == before:
-            remember(mark, layout)
+            parse_cache.put(cache_key, layout)
     return layout
 
 
-def _parse_layout(members: dict, key: str, document: bytes) -> tuple[Layout, bool]:
+def _parse_layout(members: JsonObject, key: str, document: bytes) -> tuple[Layout, bool]:
     """Returns the layout, and whether the same members will always give the same."""
     data_type, has_size = _parse_type(members["data_type"], f"{key}: data_type")
     grid = parse_grid(members["chunk_grid"], f"{key}: chunk_grid")

@@ -21,7 +21,8 @@ from simplezarr.metadata.chunk_shapes import check_lengths
 from simplezarr.metadata.grids import CHUNK_SHAPE, Axis, Rectilinear, regular_to_json, without_zeros
 from simplezarr.metadata.json_document import Unusable, check_attributes, dump, load
 from simplezarr.metadata.layout import LAYOUT_MEMBERS, NO_FILL, parse_layout
-from simplezarr.schema.extensions import parse_extension, remember, remembered, show
+from simplezarr.schema import parse_cache
+from simplezarr.schema.extensions import JsonObject, parse_extension, show
 from simplezarr.schema.leniency import tolerate, tolerated
 
 __all__ = [
@@ -62,16 +63,16 @@ class ArrayMetadata:
     chunk_keys: ChunkKeys
     fill: bytes
     codecs: tuple[Codec, ...]
-    attributes: dict = field(default_factory=dict)
+    attributes: JsonObject = field(default_factory=dict)
     dimension_names: tuple[str | None, ...] | None = None
-    extra: dict = field(default_factory=dict)
+    extra: JsonObject = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
     grid: Rectilinear | None = None
     fill_problem: str = ""
     grid_problem: str = ""
     bound: Any = field(default=None, init=False, repr=False, compare=False)
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         """A copy begins with nothing bound."""
         return type(self), tuple([getattr(self, part.name) for part in fields(self) if part.init])
 
@@ -84,7 +85,7 @@ class ArrayMetadata:
     @property
     def grid_shape(self) -> tuple[int, ...]:
         """Number of stored units along each axis."""
-        return tuple([axis.firsts[-1] for axis in self.axes])
+        return tuple([axis.chunk_starts[-1] for axis in self.axes])
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -97,7 +98,7 @@ class ArrayMetadata:
         """What the codecs get to see of a stored chunk."""
         return ChunkSpec(self.chunk_shape, self.data_type, self.fill)
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         """Returns the document's members, each in the form that all readers know."""
         if self.obstacles:
             raise UnsupportedError(f"the array can only be read: {'; '.join(self.obstacles)}")
@@ -147,14 +148,14 @@ class GroupMetadata:
     zarr_format: ClassVar[int] = 3
     document: ClassVar[str] = "zarr.json"
 
-    attributes: dict = field(default_factory=dict)
-    consolidated: Mapping[str, dict] | None = None
-    extra: dict = field(default_factory=dict)
+    attributes: JsonObject = field(default_factory=dict)
+    consolidated: Mapping[str, JsonObject] | None = None
+    extra: JsonObject = field(default_factory=dict)
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         """Returns the document's members."""
         check_attributes(self.attributes)
-        members: dict = {"zarr_format": _ZARR_FORMAT, "node_type": "group"}
+        members: JsonObject = {"zarr_format": _ZARR_FORMAT, "node_type": "group"}
         if self.attributes:
             members["attributes"] = self.attributes
         if self.consolidated is not None:
@@ -175,7 +176,7 @@ class GroupMetadata:
 
 def parse_node(document: bytes, key: str) -> ArrayMetadata | GroupMetadata:
     """Reads a `zarr.json`; `key` is where it is stored, for messages."""
-    known = remembered.get(document) if type(document) is bytes else None
+    known: ArrayMetadata | None = parse_cache.get(document) if type(document) is bytes else None
     if known is not None:  # the arrays of a time series, or one that is opened again
         return known
     members = load(document, key)
@@ -190,7 +191,7 @@ def parse_node(document: bytes, key: str) -> ArrayMetadata | GroupMetadata:
         if kind == "array":
             metadata = _parse_array(members, key, document)
             if tolerated() == before and not metadata.attributes and not metadata.extra:  # nothing in it can change
-                remember(bytes(document), metadata)
+                parse_cache.put(bytes(document), metadata)
             return metadata
         if kind == "group":
             return _parse_group(members, key)
@@ -200,11 +201,11 @@ def parse_node(document: bytes, key: str) -> ArrayMetadata | GroupMetadata:
         raise MetadataError(f"{key}: arrays or objects are nested too deeply") from None
 
 
-def _missing_or_shown(members: dict, name: str) -> str:
+def _missing_or_shown(members: JsonObject, name: str) -> str:
     return show(members[name]) if name in members else "missing"
 
 
-def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
+def _parse_array(members: JsonObject, key: str, document: bytes) -> ArrayMetadata:
     if "codecs" not in members:
         tolerate("no-codecs", f"{key}: codecs")
         members = {**members, "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}]}
@@ -244,14 +245,14 @@ def _parse_array(members: dict, key: str, document: bytes) -> ArrayMetadata:
     )
 
 
-def _parse_group(members: dict, key: str) -> GroupMetadata:
+def _parse_group(members: JsonObject, key: str) -> GroupMetadata:
     extra = {} if members.keys() <= _GROUP_MEMBERS else _parse_extra(members, _GROUP_MEMBERS, key)
     block = members.get("consolidated_metadata")
     consolidated = None if block is None else parse_consolidated(block, f"{key}: consolidated_metadata")
     return GroupMetadata(_parse_attributes(members, key), consolidated, extra)
 
 
-def _parse_extra(members: dict, known: frozenset[str], key: str) -> dict:
+def _parse_extra(members: JsonObject, known: frozenset[str], key: str) -> JsonObject:
     """Returns the members that need not be understood; raises for others that are unknown."""
     extra = {}
     for name, value in members.items():
@@ -263,7 +264,7 @@ def _parse_extra(members: dict, known: frozenset[str], key: str) -> dict:
     return extra
 
 
-def _parse_transformers(members: dict, key: str) -> tuple[str, ...]:
+def _parse_transformers(members: JsonObject, key: str) -> tuple[str, ...]:
     """Returns the names of the storage transformers; none is known, so all must be such as need not be understood."""
     if "storage_transformers" not in members:
         return ()
@@ -284,7 +285,7 @@ def _parse_transformers(members: dict, key: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _parse_attributes(members: dict, key: str) -> dict:
+def _parse_attributes(members: JsonObject, key: str) -> JsonObject:
     attributes = members.get("attributes")
     if type(attributes) is dict:
         return attributes
@@ -299,7 +300,7 @@ def _parse_attributes(members: dict, key: str) -> dict:
     return attributes
 
 
-def _parse_dimension_names(members: dict, ndim: int, key: str) -> tuple[str | None, ...] | None:
+def _parse_dimension_names(members: JsonObject, ndim: int, key: str) -> tuple[str | None, ...] | None:
     names = members.get("dimension_names")
     if isinstance(names, Unusable):
         tolerate("bad-names", names.reason)
@@ -335,7 +336,7 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def parse_consolidated(block: object, where: str) -> dict[str, dict] | None:
+def parse_consolidated(block: object, where: str) -> dict[str, JsonObject] | None:
     """Returns the documents by path; `None`, with a warning, if they are not usable: they are never the only copy."""
     problem = _consolidated_problem(block)
     if problem:

@@ -109,7 +109,7 @@ def _block_key(key: Any, axes: Sequence[Axis]) -> tuple[slice, ...]:
         if item is Ellipsis:
             continue
         axis = axes[len(result)]
-        count = axis.firsts[-1]
+        count = axis.chunk_starts[-1]
         if isinstance(item, slice):
             start, stop, step = item.indices(count)
             if step != 1:

@@ -36,11 +36,11 @@ class _Runs:
 
     def __init__(self, axis: Axis, length: int):
         self.axis = axis
-        self.starts, self.edges = np.array(axis.starts[:-1], np.intp), np.array(axis.edges, np.intp)
-        self.shifts = np.array([_shift(axis, run) for run in range(len(axis.edges))], np.intp)
-        ends = [min(stop, length) for stop in axis.starts[1:]]
+        self.starts, self.edges = np.array(axis.element_starts[:-1], np.intp), np.array(axis.lengths, np.intp)
+        self.shifts = np.array([_shift(axis, run) for run in range(len(axis.lengths))], np.intp)
+        ends = [min(stop, length) for stop in axis.element_starts[1:]]
         #: For each length of chunks, where the last of them ends in the numbers of the regular array.
-        self.ends = {edge: ends[run] + _shift(axis, run) for run, edge in enumerate(axis.edges)}
+        self.ends = {edge: ends[run] + _shift(axis, run) for run, edge in enumerate(axis.lengths)}
 
 
 class _Layout:
@@ -221,15 +221,15 @@ class RectilinearArray(Array):
                 run = axis.run(number)
                 numbers.append(number)
             else:  # chunks within shards have one length, but begin with the shards
-                run = bisect_right(axis.starts, number * chunk) - 1
+                run = bisect_right(axis.element_starts, number * chunk) - 1
                 numbers.append((number * chunk + _shift(axis, run)) // chunk)
-            edges.append(axis.edges[run])
+            edges.append(axis.lengths[run])
         return self._regular_array(layout, tuple(edges)), tuple(numbers)
 
 
 def _shift(axis: Axis, run: int) -> int:
     """What to add to the number of an element of a run for its number in the regular array."""
-    return axis.firsts[run] * axis.edges[run] - axis.starts[run]
+    return axis.chunk_starts[run] * axis.lengths[run] - axis.element_starts[run]
 
 
 def _cut_range(axis: Axis, chosen: slice) -> Iterator[_Part]:
@@ -240,10 +240,10 @@ def _cut_range(axis: Axis, chosen: slice) -> Iterator[_Part]:
     """
     elements, done = range(chosen.start, chosen.stop, chosen.step), 0
     while done < len(elements):
-        run = bisect_right(axis.starts, elements[done]) - 1
-        stop = min(len(elements), done + (axis.starts[run + 1] - 1 - elements[done]) // chosen.step + 1)
+        run = bisect_right(axis.element_starts, elements[done]) - 1
+        stop = min(len(elements), done + (axis.element_starts[run + 1] - 1 - elements[done]) // chosen.step + 1)
         first, last = elements[done] + _shift(axis, run), elements[stop - 1] + _shift(axis, run)
-        yield _Part((axis.edges[run],), (slice(first, last + 1, chosen.step),), slice(done, stop), stop - done)
+        yield _Part((axis.lengths[run],), (slice(first, last + 1, chosen.step),), slice(done, stop), stop - done)
         done = stop
 
 

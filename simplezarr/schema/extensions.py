@@ -7,7 +7,6 @@
 """
 
 import json
-import marshal
 import math
 import operator
 from collections.abc import Collection, Mapping
@@ -19,48 +18,28 @@ from simplezarr.errors import MetadataError
 from simplezarr.schema.leniency import tolerate
 
 __all__ = [
+    "JsonObject",
     "as_json",
     "check_choice",
     "check_flag",
     "check_integer",
     "check_integers",
-    "mark_of",
     "parse_extension",
     "refuse_unknown",
-    "remember",
-    "remembered",
     "show",
 ]
 
+#: The members of an object in a document, by name.
+JsonObject = dict[str, Any]
+
 _EXTENSION_MEMBERS = frozenset(("name", "configuration", "must_understand"))
-_NO_CONFIGURATION: dict = {}
+_NO_CONFIGURATION: JsonObject = {}
 _NONFINITE = {math.inf: "Infinity", -math.inf: "-Infinity"}
-# What was read from documents, or from their members by `mark_of` these, and may be used again; forgotten when a codec
-# or a data type is registered.
-remembered: dict[bytes, Any] = {}
-_MAX_REMEMBERED = 256  # of at most so many bytes each
-_MAX_REMEMBERED_SIZE = 4096
 _SHOWN = 60  # characters of a wrong value that a message quotes
 
 
-def mark_of(members: dict | list) -> bytes:
-    """Returns what tells parts of documents apart: unlike a comparison of values, 1, 1.0 and true too.
-
-    No document begins like a mark. ValueError where they are nested too deeply.
-    """
-    return marshal.dumps(members, 2)
-
-
-def remember(mark: bytes, what: object) -> None:
-    """Keeps what a document, or the members of a mark, were read as."""
-    if len(mark) <= _MAX_REMEMBERED_SIZE:
-        if len(remembered) >= _MAX_REMEMBERED:
-            remembered.clear()
-        remembered[mark] = what
-
-
 def show(value: object) -> str:
-    """Returns `value` as JSON spells it, cut to a length that fits into a message.
+    """Return a value as JSON spells it, cut to a length that fits into a message.
 
     >>> show([None, True])
     '[null, true]'
@@ -70,11 +49,11 @@ def show(value: object) -> str:
 
 
 def as_json(value: object) -> object:
-    """Return what a caller in Python gives in place of JSON as plain JSON types, as `json.loads` would make them.
+    """Return a caller's Python value as plain JSON types, as `json.loads` would make them.
 
-    NumPy's scalars and arrays, subclasses of `str`, `int` and `float`, tuples and mappings become what they stand for.
-    NumPy's dtypes become their names, NaN and infinities what Zarr calls them. Other objects are left for the reader of
-    the JSON to refuse.
+    - NumPy's scalars and arrays, subclasses of `str`, `int` and `float`, tuples and mappings lose their types.
+    - NumPy's dtypes become their names, NaN and infinities become the words that Zarr uses.
+    - Other objects stay as they are; the parser of the JSON refuses them.
 
     >>> as_json({"name": np.str_("gzip"), "configuration": {"level": np.int8(1), "order": (1, 0)}})
     {'name': 'gzip', 'configuration': {'level': 1, 'order': [1, 0]}}
@@ -86,7 +65,7 @@ def as_json(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [as_json(item) for item in value]
     if isinstance(value, str):
-        return str.__str__(value)  # not what a subclass shows
+        return str.__str__(value)  # a subclass may show something else
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else _NONFINITE.get(float(value), "NaN")
     if isinstance(value, (np.ndarray, np.generic)):
@@ -99,8 +78,11 @@ def as_json(value: object) -> object:
         return value
 
 
-def parse_extension(value: object, where: str) -> tuple[str, dict, bool]:
-    """Splits an extension, as an object or as a short-hand string, into name, configuration and `must_understand`."""
+def parse_extension(value: object, where: str) -> tuple[str, JsonObject, bool]:
+    """Return name, configuration and `must_understand` of an extension, given as an object or as its name alone.
+
+    Raise MetadataError, which begins with `where`, for anything else.
+    """
     if type(value) is str:
         return value, {}, True
     if type(value) is not dict:
@@ -120,38 +102,37 @@ def parse_extension(value: object, where: str) -> tuple[str, dict, bool]:
     return name, configuration, value.get("must_understand") is not False
 
 
-def refuse_unknown(members: dict, known: Collection[str], where: str) -> None:
-    """Raises a `MetadataError` that names the first of `members` that is not `known`."""
+def refuse_unknown(members: JsonObject, known: Collection[str], where: str) -> None:
+    """Raise MetadataError that names the first of the members that is not a known one."""
     for name in members:
         if name not in known:
             allowed = ", ".join(known) or "none"
             raise MetadataError(f"{where}.{name}: unknown member (known here: {allowed})")
 
 
-def check_integer(value: object, low: int, high: int, where: str) -> None:
-    """Raises unless `value` is an integer from `low` to `high`; a boolean is none."""
-    if type(value) is not int or not low <= value <= high:
-        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
-            return  # of a subclass, which callers in Python may have
-        raise MetadataError(f"{where}: {show(value)} is not an integer from {low} to {high}")
+def check_integer(value: object, low: int, high: int, where: str) -> int:
+    """Return an integer from `low` to `high`; raise MetadataError for anything else, also for a boolean."""
+    if isinstance(value, int) and low <= value <= high and not isinstance(value, bool):
+        return value
+    raise MetadataError(f"{where}: {show(value)} is not an integer from {low} to {high}")
 
 
 def check_flag(value: object, where: str) -> None:
-    """Raises unless `value` is a boolean."""
+    """Raise MetadataError unless a value is a boolean."""
     if type(value) is not bool:
         raise MetadataError(f"{where}: {show(value)} is neither true nor false")
 
 
 def check_choice(value: object, choices: tuple[str, ...], where: str) -> None:
-    """Raises unless `value` is one of the strings `choices`."""
+    """Raise MetadataError unless a value is one of some strings."""
     if not isinstance(value, str) or value not in choices:
         raise MetadataError(f"{where}: {show(value)} is not one of {', '.join(map(show, choices))}")
 
 
 def check_integers(value: object, low: int, high: int, where: str) -> tuple[int, ...]:
-    """Returns a list of integers, each from `low` to `high`, as a tuple.
+    """Return integers from `low` to `high` as a tuple; raise MetadataError for anything else.
 
-    Takes tuples and NumPy integers too, which callers in Python have.
+    value: a list; callers in Python may also give tuples, and integers of NumPy.
     """
     if not isinstance(value, (list, tuple)):
         raise MetadataError(f"{where}: {show(value)} is not a list of integers")
@@ -163,13 +144,12 @@ def check_integers(value: object, low: int, high: int, where: str) -> tuple[int,
     return tuple(value)
 
 
-def _exact_integers(value: list | tuple, low: int, high: int, where: str) -> tuple[int, ...]:
+def _exact_integers(value: list[Any] | tuple[Any, ...], low: int, high: int, where: str) -> tuple[int, ...]:
     numbers = []
     for i, item in enumerate(value):
         try:
             number = None if isinstance(item, bool) else operator.index(item)
         except TypeError:
             number = None
-        check_integer(item if number is None else number, low, high, f"{where}[{i}]")
-        numbers.append(int(item))
+        numbers.append(int(check_integer(item if number is None else number, low, high, f"{where}[{i}]")))
     return tuple(numbers)

@@ -28,7 +28,7 @@ CASES = {
     "integral-fill": "a number with a fraction or an exponent part is read as the integer that it equals",
     "no-length": "a chunk length of 0 is read as the least there is; nothing can be stored so: create the array again",
     "spelled-length": "read as the length that it equals",
-    "regular-edges": "lists of lengths in a regular grid are read as a rectilinear one",
+    "regular-lengths": "lists of lengths in a regular grid are read as a rectilinear one",
     "empty-chunk": "a chunk length of 0 is read as 1 or more where the array's length is 0",
     "codec-alias": "the codec goes by an old or unregistered name",
     "bad-names": "not usable; the array is read as if it had none",

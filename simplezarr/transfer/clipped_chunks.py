@@ -7,7 +7,7 @@ the shape of the part inside, which no chunk of the full shape is.
 import numpy as np
 
 from simplezarr.codecs.base import ChunkSpec
-from simplezarr.codecs.chain import bind, python_chain
+from simplezarr.codecs.chain import bind, python_pipeline
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.jobs.chunk_source import Source
@@ -36,12 +36,12 @@ class _WholeChunks(WrapperStore):
         if data is None or inside is None:
             return data
         try:
-            part = python_chain(self.metadata.codecs, ChunkSpec(inside, spec.dtype, spec.fill))(data)
+            part = python_pipeline(self.metadata.codecs, ChunkSpec(inside, spec.dtype, spec.fill))(data)
         except CodecFailure:
             return data
         whole = np.full(spec.shape, np.frombuffer(spec.fill, spec.dtype.numpy)[0])
         whole[tuple(map(slice, inside))] = part
-        return python_chain(self.metadata.codecs, spec).encode(whole)
+        return python_pipeline(self.metadata.codecs, spec).encode(whole)
 
 
 def _inside(metadata: ArrayMetadata, index: tuple[int, ...] | None) -> tuple[int, ...] | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from simplezarr.codecs.chain import python_chain
+from simplezarr.codecs.chain import python_pipeline
 from simplezarr.engine.chunks.in_flight import Writing
 from simplezarr.engine.geometry.plan import NotBasic, Plan
 from simplezarr.engine.jobs.chunk_source import Source
@@ -91,7 +91,7 @@ def take(array: Any, what: Plan | Selection, out: np.ndarray | None = None) -> A
     if array._is_composed:
         array._take(what, out)
     elif array.metadata.data_type.is_variable:
-        chain = python_chain(array.metadata.codecs, array.metadata.spec)
+        chain = python_pipeline(array.metadata.codecs, array.metadata.spec)
         read_objects(array._source, chain, _elements(array, what), out)
     else:
         try:
@@ -118,7 +118,7 @@ def put(array: Any, what: Plan | Selection, value: Any) -> None:
         if array._is_composed:
             array._put(what, values)
         elif array.metadata.data_type.is_variable:
-            chain = python_chain(array.metadata.codecs, array.metadata.spec)
+            chain = python_pipeline(array.metadata.codecs, array.metadata.spec)
             write_objects(array._source, chain, _elements(array, what), values, array.shape, array.write_empty_chunks)
         else:
             if isinstance(what, Plan):

@@ -13,7 +13,7 @@ import numpy as np
 
 from simplezarr.codecs.base import ChunkSpec
 from simplezarr.codecs.chain import stored_order
-from simplezarr.codecs.python_chain import PythonChain
+from simplezarr.codecs.python_pipeline import PythonPipeline
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.variable_shard import filled, is_fill
 from simplezarr.engine.chunks.pipeline import CodecFailure
@@ -87,7 +87,7 @@ def coordinates(selection: Selection, stored: tuple[int, ...]) -> list[np.ndarra
     return result
 
 
-def read_objects(source: Source, chain: PythonChain, plan: Plan | Elements, out: np.ndarray) -> None:
+def read_objects(source: Source, chain: PythonPipeline, plan: Plan | Elements, out: np.ndarray) -> None:
     """Decodes what the plan selects into `out`, an array of the plan's shape and the chain's data type.
 
     Raises ChunkError for a chunk that can't be decoded, and what the store raises.
@@ -102,7 +102,7 @@ def read_objects(source: Source, chain: PythonChain, plan: Plan | Elements, out:
 
 def write_objects(
     source: Source,
-    chain: PythonChain,
+    chain: PythonPipeline,
     plan: Plan | Elements,
     value: np.ndarray,
     shape: tuple[int, ...],
@@ -135,7 +135,7 @@ class _Work:
 
     verb = "reading"
 
-    def __init__(self, source: Source, chain: PythonChain, plan: Plan | Elements, out: np.ndarray):
+    def __init__(self, source: Source, chain: PythonPipeline, plan: Plan | Elements, out: np.ndarray):
         self.source, self.chain, self.plan, self.view = source, chain, plan, plan.view(out)
         self.spec = chain.specs[0]
         self.free = chain.most(0)
@@ -235,7 +235,7 @@ class _Write(_Work):
     def __init__(
         self,
         source: Source,
-        chain: PythonChain,
+        chain: PythonPipeline,
         plan: Plan | Elements,
         value: np.ndarray,
         shape: tuple[int, ...],

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr.codecs import Bz2, Lzma, PackBits, python_chain
+from simplezarr.codecs import Bz2, Lzma, PackBits, python_pipeline
 from simplezarr.engine.kernels import compressors, numcodecs
 from tests.codecs.test_wild import one_chunk, spec_of
 from tests.fuzz.wild import nc
@@ -81,7 +81,7 @@ def test_text_that_compresses_well_is_no_bomb(count, text):
 def test_the_limit_of_elements_that_vary_in_size(monkeypatch):
     """So many bytes, and so many more for each stored byte and each element."""
     for name, value in (("FREE_BYTES", 1000), ("FREE_PER_BYTE", 2), ("FREE_PER_ELEMENT", 30)):
-        monkeypatch.setattr(python_chain, name, value)
+        monkeypatch.setattr(python_pipeline, name, value)
     spec = spec_of((3,), "bytes", b"")
     limit = 1000 + 30 * 3 + 2 * spec.nbytes
     for size in range(limit, limit + 100):

@@ -73,9 +73,8 @@ def test_the_example_of_the_specification():
     assert [expand(entry, 6) for entry in EXAMPLE] == [[4, 4], [1, 2, 3], [4, 4], [1, 1, 1, 3], [4, 4]]
     for axis, entry in enumerate(EXAMPLE):
         found = grid.axis(axis, 6)
-        edges = [
-            edge for edge, a, b in zip(found.edges, found.firsts, found.firsts[1:], strict=False) for _ in range(b - a)
-        ]
+        starts = found.chunk_starts
+        edges = [edge for edge, a, b in zip(found.lengths, starts, starts[1:], strict=False) for _ in range(b - a)]
         assert edges == expand(entry, 6)
     written = grid.to_json()["configuration"]["chunk_shapes"]
     assert written == [4, [1, 2, 3], [[4, 2]], [[1, 3], 3], [[4, 3]]]

@@ -30,7 +30,7 @@ from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.zstd import Zstd
 from simplezarr.errors import ChunkError, MetadataError, UnsupportedError
 from simplezarr.metadata.v2.dtypes import byte_order
-from simplezarr.schema.extensions import show
+from simplezarr.schema.extensions import JsonObject, show
 from simplezarr.schema.leniency import collect, repeat, tolerate
 
 __all__ = ["MixedBytes", "chain_to_json", "object_filter", "parse_chain"]
@@ -58,7 +58,7 @@ class MixedBytes(ArrayBytesCodec):
     name: ClassVar[str] = "bytes of mixed order"
     stored: np.dtype
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         raise UnsupportedError(f"Zarr 3 has no form for fields of different byte orders: {self.stored}")
 
     def resolve(self, spec: ChunkSpec) -> int:
@@ -78,7 +78,7 @@ class MixedBytes(ArrayBytesCodec):
 # ---- reading ----
 
 
-def parse_chain(members: dict, shape: tuple[int, ...], stored: np.dtype, key: str) -> tuple[Codec, ...]:
+def parse_chain(members: JsonObject, shape: tuple[int, ...], stored: np.dtype, key: str) -> tuple[Codec, ...]:
     """Returns the chain of an array of `shape`, whose elements are stored as `stored`."""
     codecs: list[Codec] = [Transpose(tuple(reversed(range(len(shape)))))] if _is_reversed(members, shape, key) else []
     order = byte_order(stored)
@@ -104,7 +104,7 @@ def parse_chain(members: dict, shape: tuple[int, ...], stored: np.dtype, key: st
     return tuple(codecs if found else [*codecs, _elements_to_bytes(order, stored)])
 
 
-def _as_foreign(codec: Codec, value: dict, where: str) -> Foreign:
+def _as_foreign(codec: Codec, value: JsonObject, where: str) -> Foreign:
     """Return a codec as numcodecs has it."""
     configuration = {member: item for member, item in value.items() if member != "id"}
     found = codec if isinstance(codec, Foreign) else find(value["id"], configuration, where)
@@ -113,7 +113,7 @@ def _as_foreign(codec: Codec, value: dict, where: str) -> Foreign:
     return found
 
 
-def object_filter(members: dict) -> str | None:
+def object_filter(members: JsonObject) -> str | None:
     """Returns the id of the filter, or compressor, that says what objects are."""
     filters = members.get("filters")
     for value in [*(filters if type(filters) is list else [filters]), members.get("compressor")]:
@@ -123,7 +123,7 @@ def object_filter(members: dict) -> str | None:
     return None
 
 
-def _is_reversed(members: dict, shape: tuple[int, ...], key: str) -> bool:
+def _is_reversed(members: JsonObject, shape: tuple[int, ...], key: str) -> bool:
     order = members.get("order")
     if order is None:
         tolerate("null-member" if "order" in members else "no-order", f"{key}: order")
@@ -138,7 +138,7 @@ def _is_reversed(members: dict, shape: tuple[int, ...], key: str) -> bool:
     return order == "F" and len(shape) > 1
 
 
-def _listed(members: dict, key: str) -> list[tuple[Any, str]]:
+def _listed(members: JsonObject, key: str) -> list[tuple[Any, str]]:
     """The filters and the compressor, each with its place."""
     filters, compressor = members.get("filters"), members.get("compressor")
     for name, value in (("filters", filters), ("compressor", compressor)):
@@ -193,7 +193,7 @@ def _parse_codec(value: Any, stored: np.dtype, where: str) -> Codec:
     return _make(found, _adapted(id, configuration, stored, where), where)
 
 
-def _make(found: type[Codec], configuration: dict, where: str) -> Codec:
+def _make(found: type[Codec], configuration: JsonObject, where: str) -> Codec:
     """Return the codec; messages name its members, which Zarr 2 does not put into a member `configuration`."""
     try:
         with collect() as cases:
@@ -205,7 +205,7 @@ def _make(found: type[Codec], configuration: dict, where: str) -> Codec:
             repeat(case, message.replace(f"{where}.configuration", where, 1))
 
 
-def _adapted(id: str, configuration: dict, stored: np.dtype, where: str) -> dict:
+def _adapted(id: str, configuration: JsonObject, stored: np.dtype, where: str) -> JsonObject:
     """Returns the configuration of a codec that goes by the same id in both formats as Zarr 3 has it."""
     if id == "blosc":
         shuffle = configuration.get("shuffle", 1)
@@ -226,7 +226,7 @@ def _adapted(id: str, configuration: dict, stored: np.dtype, where: str) -> dict
     return {**_DEFAULTS.get(id, {}), **configuration}
 
 
-def _elementsize(configuration: dict, stored: np.dtype, where: str) -> Any:
+def _elementsize(configuration: JsonObject, stored: np.dtype, where: str) -> Any:
     """Return the size of the elements that are shuffled, `None` for that of the data type."""
     size = configuration.get("elementsize", _NUMCODECS_ELEMENTSIZE)
     if "elementsize" not in configuration and size != stored.itemsize:
@@ -239,7 +239,7 @@ def _elementsize(configuration: dict, stored: np.dtype, where: str) -> Any:
     return size
 
 
-def _order_behind(value: dict, order: str | None, where: str) -> str | None:
+def _order_behind(value: JsonObject, order: str | None, where: str) -> str | None:
     """Returns the byte order of what a filter makes of elements of the byte order `order`."""
     taken = _named_order(value, _GIVEN)
     if taken is not None and order is not None and taken != order:
@@ -250,7 +250,7 @@ def _order_behind(value: dict, order: str | None, where: str) -> str | None:
     return _named_order(value, _MADE) if named else order
 
 
-def _named_order(value: dict, members: tuple[str, ...]) -> str | None:
+def _named_order(value: JsonObject, members: tuple[str, ...]) -> str | None:
     """Return the byte order of the first member that names a data type; without a mark it is the machine's."""
     for member in members:
         if type(value.get(member)) is str and value[member]:
@@ -268,7 +268,7 @@ def _elements_to_bytes(order: str | None, stored: np.dtype) -> ArrayBytesCodec:
 # ---- writing ----
 
 
-def chain_to_json(codecs: tuple[Codec, ...], stored: np.dtype) -> dict:
+def chain_to_json(codecs: tuple[Codec, ...], stored: np.dtype) -> JsonObject:
     """Returns the members `order`, `filters` and `compressor`; raises UnsupportedError for what they can't say."""
     rest = list(codecs)
     order = "C"
@@ -288,7 +288,7 @@ def _order_to_json(order: list[int]) -> str:
     raise UnsupportedError(f"Zarr 2 stores axes in their order or reversed, not in the order {order}")
 
 
-def _to_json(codec: Codec, stored: np.dtype) -> list[dict]:
+def _to_json(codec: Codec, stored: np.dtype) -> list[JsonObject]:
     """Return the filters that a codec is."""
     if isinstance(codec, ForeignElements):
         return [item.configuration for item in codec.items]
@@ -297,7 +297,7 @@ def _to_json(codec: Codec, stored: np.dtype) -> list[dict]:
     return [] if isinstance(codec, Bytes | MixedBytes) else [_codec_to_json(codec, stored)]
 
 
-def _codec_to_json(codec: Codec, stored: np.dtype) -> dict:
+def _codec_to_json(codec: Codec, stored: np.dtype) -> JsonObject:
     document = codec.to_json()
     name, configuration = document["name"], document.get("configuration", {})
     id = name.removeprefix(PREFIX)

@@ -30,7 +30,7 @@ from simplezarr.metadata.layout import zero_element
 from simplezarr.metadata.v2.codecs import MixedBytes, chain_to_json, object_filter, parse_chain
 from simplezarr.metadata.v2.dtypes import fill_from_json, fill_to_json, parse_type, type_to_json
 from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata, parse_consolidated
-from simplezarr.schema.extensions import check_choice, show
+from simplezarr.schema.extensions import JsonObject, check_choice, show
 from simplezarr.schema.leniency import tolerate
 
 __all__ = [
@@ -72,7 +72,7 @@ class ArrayMetadataV2(ArrayMetadata):
 
     is_undefined: bool = False
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         """Returns the members of `.zarray`, with attributes and `node_type` as `zarr.json` has them."""
         check_attributes(self.attributes)
         return {**self._members(), "node_type": "array", "attributes": self.attributes}
@@ -85,7 +85,7 @@ class ArrayMetadataV2(ArrayMetadata):
         """Returns `.zattrs` and `.zarray`."""
         return {ATTRIBUTES: _attributes_to_bytes(self.attributes), ARRAY: self.to_bytes()}
 
-    def _members(self) -> dict:
+    def _members(self) -> JsonObject:
         if self.chunk_keys.name != "v2":
             raise UnsupportedError(f"Zarr 2 has no chunk keys of the encoding {self.chunk_keys.name!r}; take 'v2'")
         codecs = fit_chain(self.codecs, self.spec, "codecs")
@@ -122,7 +122,7 @@ class GroupMetadataV2(GroupMetadata):
     zarr_format: ClassVar[int] = _ZARR_FORMAT
     document: ClassVar[str] = GROUP
 
-    def to_json(self) -> dict:
+    def to_json(self) -> JsonObject:
         """Returns the members of `.zgroup`, with attributes and `node_type` as `zarr.json` has them."""
         check_attributes(self.attributes)
         return {**self._members(), "node_type": "group", "attributes": self.attributes}
@@ -136,10 +136,10 @@ class GroupMetadataV2(GroupMetadata):
         copies = {} if self.consolidated is None else {CONSOLIDATED: self._consolidated_to_bytes(self.consolidated)}
         return {ATTRIBUTES: _attributes_to_bytes(self.attributes), **copies, GROUP: self.to_bytes()}
 
-    def _members(self) -> dict:
+    def _members(self) -> JsonObject:
         return {"zarr_format": _ZARR_FORMAT, **self.extra}
 
-    def _consolidated_to_bytes(self, nodes: Mapping[str, dict]) -> bytes:
+    def _consolidated_to_bytes(self, nodes: Mapping[str, JsonObject]) -> bytes:
         documents = {}
         for path, members in {"": self.to_json(), **nodes}.items():
             own = {name: value for name, value in members.items() if name not in _ONLY_IN_COPIES}
@@ -150,7 +150,7 @@ class GroupMetadataV2(GroupMetadata):
         return dump({"zarr_consolidated_format": _CONSOLIDATED_FORMAT, "metadata": documents})
 
 
-def _attributes_to_bytes(attributes: dict) -> bytes:
+def _attributes_to_bytes(attributes: JsonObject) -> bytes:
     check_attributes(attributes)
     return dump(attributes)
 
@@ -169,14 +169,14 @@ def parse_group(document: bytes, attributes: bytes | None, consolidated: bytes |
     return _parse_group(load(document, key), _parse_attributes(attributes, key), nodes, key)
 
 
-def read_members(document: bytes, attributes: bytes | None, key: str) -> dict:
+def read_members(document: bytes, attributes: bytes | None, key: str) -> JsonObject:
     """Returns the members of a `.zarray` or `.zgroup` and the `.zattrs` beside it in the form of `to_json`."""
     kind = "array" if key.endswith(ARRAY) else "group"
     members = load(document, key, _LENIENT)
     return {**members, "node_type": kind, "attributes": _parse_attributes(attributes, key)}
 
 
-def parse_members(members: dict, key: str) -> ArrayMetadataV2 | GroupMetadataV2:
+def parse_members(members: JsonObject, key: str) -> ArrayMetadataV2 | GroupMetadataV2:
     """Reads what `to_json` of either makes, which is how consolidated metadata hold a node."""
     attributes = members.get("attributes", {})
     if isinstance(attributes, Unusable):
@@ -186,7 +186,7 @@ def parse_members(members: dict, key: str) -> ArrayMetadataV2 | GroupMetadataV2:
     return _parse_group(members, attributes, None, key)
 
 
-def _parse_array(members: dict, attributes: dict, key: str) -> ArrayMetadataV2:
+def _parse_array(members: JsonObject, attributes: JsonObject, key: str) -> ArrayMetadataV2:
     _check_format(members, key)
     for name in _MANDATORY:
         if name not in members:
@@ -220,7 +220,7 @@ def _parse_array(members: dict, attributes: dict, key: str) -> ArrayMetadataV2:
     )
 
 
-def _parse_fill(members: dict, data_type: DataType, stored: np.dtype, key: str) -> tuple[bytes, str]:
+def _parse_fill(members: JsonObject, data_type: DataType, stored: np.dtype, key: str) -> tuple[bytes, str]:
     """Return the fill value as an element, and why it can't be used, if so."""
     if "fill_value" not in members:
         tolerate("no-fill", f"{key}: fill_value")
@@ -233,19 +233,19 @@ def _parse_fill(members: dict, data_type: DataType, stored: np.dtype, key: str) 
         return zero_element(data_type), str(error)
 
 
-def _parse_group(members: dict, attributes: dict, nodes: dict | None, key: str) -> GroupMetadataV2:
+def _parse_group(members: JsonObject, attributes: JsonObject, nodes: JsonObject | None, key: str) -> GroupMetadataV2:
     _check_format(members, key)
     return GroupMetadataV2(attributes, nodes, {name: v for name, v in members.items() if name not in _GROUP_MEMBERS})
 
 
-def _check_format(members: dict, key: str) -> None:
+def _check_format(members: JsonObject, key: str) -> None:
     version = members.get("zarr_format")
     if type(version) is not int or version != _ZARR_FORMAT:
         shown = show(version) if "zarr_format" in members else "missing"
         raise MetadataError(f"{key}: zarr_format: {shown}; it must be 2")
 
 
-def _parse_separator(members: dict, ndim: int, key: str) -> str:
+def _parse_separator(members: JsonObject, ndim: int, key: str) -> str:
     separator = members.get("dimension_separator")
     if separator is None:
         if "dimension_separator" in members:
@@ -258,7 +258,7 @@ def _parse_separator(members: dict, ndim: int, key: str) -> str:
     return "."
 
 
-def _dimension_names(attributes: dict, ndim: int) -> tuple[str, ...] | None:
+def _dimension_names(attributes: JsonObject, ndim: int) -> tuple[str, ...] | None:
     """Returns the names that xarray puts into the attributes."""
     names: Any = attributes.get("_ARRAY_DIMENSIONS")
     if type(names) is list and len(names) == ndim and all(type(name) is str for name in names):
@@ -266,7 +266,7 @@ def _dimension_names(attributes: dict, ndim: int) -> tuple[str, ...] | None:
     return None
 
 
-def _parse_attributes(document: bytes | None, key: str) -> dict:
+def _parse_attributes(document: bytes | None, key: str) -> JsonObject:
     """Reads a `.zattrs`. One that can't be read takes no data with it."""
     if document is None:
         return {}
@@ -277,7 +277,7 @@ def _parse_attributes(document: bytes | None, key: str) -> dict:
         return Unusable(str(error))
 
 
-def _parse_consolidated(document: bytes, key: str) -> dict[str, dict] | None:
+def _parse_consolidated(document: bytes, key: str) -> dict[str, JsonObject] | None:
     """Returns the nodes below a group as `parse_members` reads them; `None`, with a warning, if they are not usable."""
     try:
         members = load(document, key, ("metadata",))
@@ -291,7 +291,7 @@ def _parse_consolidated(document: bytes, key: str) -> dict[str, dict] | None:
     return parse_consolidated({"kind": "inline", "metadata": _merge(documents)}, key)
 
 
-def _merge(documents: dict) -> dict[str, Any]:
+def _merge(documents: JsonObject) -> dict[str, Any]:
     """Puts the documents of each node together."""
     nodes: dict[str, Any] = {}
     for key, members in documents.items():

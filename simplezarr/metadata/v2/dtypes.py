@@ -89,11 +89,11 @@ def _parse_numpy(value: Any, where: str, depth: int) -> np.dtype:
     return np.dtype(value)
 
 
-def _parse_fields(fields: list, where: str, depth: int) -> np.dtype:
+def _parse_fields(fields: list[Any], where: str, depth: int) -> np.dtype:
     if not fields or depth == _MAX_DEPTH:
         problem = "nested too deeply" if fields else "empty; a structure needs fields"
         raise MetadataError(f"{where}: {problem}")
-    parsed: list[tuple] = []
+    parsed: list[tuple[Any, ...]] = []
     fields = _with_names(fields, where)
     for i, item in enumerate(fields):
         place = f"{where}[{i}]"
@@ -116,7 +116,7 @@ def _parse_fields(fields: list, where: str, depth: int) -> np.dtype:
     return np.dtype(parsed)
 
 
-def _with_names(fields: list, where: str) -> list:
+def _with_names(fields: list[Any], where: str) -> list[Any]:
     """Return the fields, gaps in front of aligned ones with the names that NumPy gives them: `f` and the number."""
     named = list(fields)
     for i, item in enumerate(fields):
@@ -144,7 +144,7 @@ def byte_order(stored: np.dtype) -> str | None:
     return {"<": "little", ">": "big", "=": sys.byteorder}.get(stored.byteorder)
 
 
-def type_to_json(data_type: DataType, stored: np.dtype) -> str | list:
+def type_to_json(data_type: DataType, stored: np.dtype) -> str | list[Any]:
     """Returns the member `dtype`."""
     if data_type.name in _OBJECT_TYPES.values():
         return OBJECT
@@ -153,7 +153,7 @@ def type_to_json(data_type: DataType, stored: np.dtype) -> str | list:
     return _fields_to_json(stored)
 
 
-def _fields_to_json(stored: np.dtype) -> str | list:
+def _fields_to_json(stored: np.dtype) -> str | list[Any]:
     if stored.fields is None:
         unit, factor = np.datetime_data(stored) if stored.kind in "Mm" else ("", 1)
         return f"{stored.str}[{factor}generic]" if unit == "generic" and factor > 1 else stored.str

@@ -308,7 +308,7 @@ def _shape_of(metadata: ArrayMetadata, index: Index) -> tuple[int, ...]:
     """The shape of a stored chunk, where they may differ."""
     if metadata.grid is None:
         return metadata.chunk_shape
-    return tuple([axis.edges[axis.run(i)] for axis, i in zip(metadata.axes, index, strict=True)])
+    return tuple([axis.lengths[axis.run(i)] for axis, i in zip(metadata.axes, index, strict=True)])
 
 
 def _without(key: str, message: object) -> str:

@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 import numpy as np
 
 from simplezarr.codecs.base import ChunkSpec, Codec, resolve_chain, split_chain
-from simplezarr.codecs.chain import bind, python_chain, shard_index, stored_order
+from simplezarr.codecs.chain import bind, python_pipeline, shard_index, stored_order
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.engine.chunks.decode import decode_chunk
@@ -29,7 +29,7 @@ class Unit:
     def __init__(self, codecs: tuple[Codec, ...], spec: ChunkSpec):
         pipeline = bind(codecs, spec)
         self.most = pipeline.most
-        self.decode = python_chain(codecs, spec) if spec.dtype.is_variable else partial(decode_chunk, pipeline)
+        self.decode = python_pipeline(codecs, spec) if spec.dtype.is_variable else partial(decode_chunk, pipeline)
 
     def check(self, read: Read, size: int, faults: Faults) -> int:
         """Looks at a stored object of `size` bytes; returns how many chunks it holds."""
@@ -53,7 +53,7 @@ class _Shard(Unit):
         heads, sharding, self.tails = split_chain(codecs, "codecs")
         assert isinstance(sharding, Sharding)
         stored = resolve_chain(codecs, spec, "codecs")[0][-1]
-        self.unwrap = python_chain(codecs, spec).unwrap
+        self.unwrap = python_pipeline(codecs, spec).unwrap
         self.index = shard_index(sharding, stored)
         self.axes = np.argsort(stored_order(heads, spec)).tolist()
         self.inner = unit(sharding.codecs, sharding.inner_spec(stored))

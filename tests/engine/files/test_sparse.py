@@ -155,8 +155,8 @@ def test_an_index_of_a_shard(make, tmp_path):
 
 def test_text_without_holes_is_read_however_long(make, tmp_path, monkeypatch):
     """Only what was never written counts."""
-    monkeypatch.setattr("simplezarr.codecs.python_chain.FREE_BYTES", 1000)
-    monkeypatch.setattr("simplezarr.codecs.python_chain.FREE_PER_ELEMENT", 1)
+    monkeypatch.setattr("simplezarr.codecs.python_pipeline.FREE_BYTES", 1000)
+    monkeypatch.setattr("simplezarr.codecs.python_pipeline.FREE_PER_ELEMENT", 1)
     sz.create_array(tmp_path, data=np.array(["x" * (1 << 20), "y"], "T"), chunks=2, codecs=["vlen-utf8"])
     assert [len(text) for text in sz.open(make(tmp_path))[...]] == [1 << 20, 1]
     sz.open(make(tmp_path), mode="r+")[1] = "z"
