@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t
 from simplezarr.engine.kernels.compressors cimport (
     SZ_ZSTD_SLACK, Step, blosc_block_size, blosc_decode_block, blosc_open, sz_blosc1, sz_zstd_frame, zstd_decode_more,
     zstd_open, zstd_prefix)
-from simplezarr.engine.chunks.in_flight cimport flight_land, flight_wanted
+from simplezarr.engine.chunks.in_flight cimport complete_chunk, has_waiters
 from simplezarr.engine.chunks.pipeline cimport (
     Chain, Region, region_extent, region_is_run, region_keeps_order, region_offset, region_place, transform_chunk)
 from simplezarr.engine.kernels.context cimport (
@@ -39,7 +39,7 @@ cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, s
         return status
     if <size_t>header.nbytes != chain.nbytes:
         return SZ_TOO_LONG if <size_t>header.nbytes > chain.nbytes else SZ_TOO_SHORT
-    if header.blocksize % chain.itemsize or flight_wanted(worker, chain, &shared):  # blocks that cut elements; all wanted
+    if header.blocksize % chain.itemsize or has_waiters(worker, chain, &shared):  # blocks that cut elements; all wanted
         return decode_whole(worker, chain, src, n, region, level)
     ordered = region_keeps_order(chain, region)
     block = dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, header.blocksize if ordered else chain.nbytes)
@@ -79,17 +79,17 @@ cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, si
     if dst == NULL:
         return SZ_NO_MEMORY
     if zstd_prefix(worker, src, n, chain.nbytes, last, dst) and not (
-            flight_wanted(worker, chain, &shared) and shared > last):
+            has_waiters(worker, chain, &shared) and shared > last):
         status = region_place(worker, chain, region, dst, chain.transform | worker.streamed)
         if status == SZ_OK:
-            flight_land(worker, chain, dst, chain.transform)
+            complete_chunk(worker, chain, dst, chain.transform)
         return status
     if chain.nbytes < ZSTD_BLOCKS or not zstd_open(worker, src, n, chain.nbytes, &frame):
         return decode_whole(worker, chain, src, n, region, level)
     frame.dst = dst
     if frame.checked:
         last = chain.nbytes
-    while own or (flight_wanted(worker, chain, &shared) and frame.done < shared):
+    while own or (has_waiters(worker, chain, &shared) and frame.done < shared):
         status = zstd_decode_more(worker, &frame)
         if status != SZ_OK:
             return status if own else SZ_OK  # it is for others to see
@@ -106,7 +106,7 @@ cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, si
         if status != SZ_OK:
             return status
         own = frame.done < last
-    flight_land(worker, chain, frame.dst, chain.transform)
+    complete_chunk(worker, chain, frame.dst, chain.transform)
     return SZ_OK
 
 
@@ -131,7 +131,7 @@ cdef int decode_whole(Worker *worker, const Chain *chain, const char *src, size_
         status = transform_chunk(worker, chain, dst, chain.transform)
     if status != SZ_OK:
         return status
-    flight_land(worker, chain, dst, SZ_AS_IS if direct else chain.transform)
+    complete_chunk(worker, chain, dst, SZ_AS_IS if direct else chain.transform)
     return SZ_OK
 
 

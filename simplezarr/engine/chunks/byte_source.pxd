@@ -3,7 +3,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
-from simplezarr.engine.chunks.in_flight cimport Name
+from simplezarr.engine.chunks.in_flight cimport CoalesceKey
 from simplezarr.engine.files.files cimport sz_file
 
 cdef enum ByteKind:
@@ -15,19 +15,19 @@ cdef enum ByteKind:
 # The bytes of one version of a stored object. Make it with one of the functions below.
 cdef struct ByteSource:
     ByteKind kind
-    const char *memory     # IN_MEMORY
-    const sz_file *file    # IN_FILE
-    PyObject *reader       # IN_STORE: a borrowed reference to an `engine.files.reader` object
-    size_t size            # 0 for IN_STORE, which does not tell
-    const uint64_t *index  # of a shard: its decoded index, NULL until it is read
-    const Name *name       # of a shard: its key for in-flight coalescing, NULL if its chunks are not shared
-    bint exact             # that name stands for one version, not for all that have the same index
+    const char *memory      # IN_MEMORY
+    const sz_file *file     # IN_FILE
+    PyObject *reader        # IN_STORE: a borrowed reference to an `engine.files.reader` object
+    size_t size             # 0 for IN_STORE, which does not tell
+    const uint64_t *index   # of a shard: its decoded index, NULL until it is read
+    const CoalesceKey *key  # of a shard: NULL if its chunks are not shared while in flight
+    bint exact              # that key stands for one version, not for all that have the same index
 
 
 cdef inline ByteSource no_bytes() noexcept nogil:
     cdef ByteSource made
     made.kind, made.memory, made.file, made.reader, made.size = NO_BYTES, NULL, NULL, NULL, 0
-    made.index, made.name, made.exact = NULL, NULL, True
+    made.index, made.key, made.exact = NULL, NULL, True
     return made
 
 cdef inline ByteSource bytes_in_memory(const char *memory, size_t size) noexcept nogil:

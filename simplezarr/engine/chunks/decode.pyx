@@ -14,7 +14,7 @@ from simplezarr.engine.chunks.block_decode cimport decode_steps
 from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, IN_STORE, ByteSource, bytes_in_memory
 from simplezarr.engine.kernels.compressors cimport zstd_prefix
 from simplezarr.engine.files.files cimport is_hollow, read_bytes
-from simplezarr.engine.chunks.in_flight cimport flight_land, flight_wanted
+from simplezarr.engine.chunks.in_flight cimport complete_chunk, has_waiters
 from simplezarr.engine.chunks.pipeline cimport (
     FREE_BYTES, Pipeline, chain_is_raw, free_bytes, give_back, in_pieces, region_extent, region_fill, region_keeps_order,
     region_permute, region_place, region_whole)
@@ -117,7 +117,7 @@ cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size
         return SZ_TOO_SHORT if n < chain.nbytes else SZ_TOO_LONG
     status = region_place(worker, chain, region, src, chain.transform | worker.streamed)
     if status == SZ_OK:
-        flight_land(worker, chain, src, chain.transform)
+        complete_chunk(worker, chain, src, chain.transform)
     return status
 
 
@@ -135,9 +135,9 @@ cdef int decode_start(Worker *worker, const Chain *chain, const char *src, size_
     cdef size_t shared
     if chain.python != NULL or chain.inner != NULL or chain.nsteps != 1 or not chain.steps[0].in_order or (
             not zstd_prefix(worker, src, n, chain.nbytes, wanted, dst)) or (
-            flight_wanted(worker, chain, &shared) and shared > wanted):
+            has_waiters(worker, chain, &shared) and shared > wanted):
         return decode_native(worker, chain, src, n, dst, level)
-    flight_land(worker, chain, dst, chain.transform)
+    complete_chunk(worker, chain, dst, chain.transform)
     if chain.transform != SZ_AS_IS:
         sz_copy(1, &elements, dst, &chain.itemsize, dst, &chain.itemsize, chain.itemsize, chain.transform)
     return SZ_OK

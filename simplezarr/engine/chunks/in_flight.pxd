@@ -6,39 +6,39 @@ from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.kernels.context cimport Worker
 
 cdef enum:
-    # what has become of a flight that somebody waits for
-    LANDED, FAILED, ALOFT
+    # how waiting for a chunk in flight ends
+    COMPLETE, FAILED, PENDING
 
-# All that must be the same for two reads to get the same bytes.
-cdef struct Name:
+# Everything that must be equal for two reads to get the same bytes.
+cdef struct CoalesceKey:
     int n
     uint64_t words[MAX_NDIM + 5]
 
-# A chunk that one thread, its leader, fetches and decodes, maybe for others too.
-cdef struct Flight:
-    Flight *next          # of its stripe
+# A chunk that one thread, its leader, fetches and decodes, also for the threads that wait for it.
+cdef struct InFlightChunk:
+    InFlightChunk *next   # of its stripe
     const Chain *chain    # of the chunk
-    void *gate            # what others wait at, a lock that is held until the flight has ended; NULL while nobody waits
-    int64_t generation    # of processes: a flight that was under way when the process forked never lands in the child
-    int users             # the leader and those that wait
-    bint open             # others may join
-    bint ended
-    size_t first, last    # bytes of the chunk that those who wait want of it
-    char *native          # the chunk, where it has landed: of its native form, the bytes that are wanted
-    Name name             # comes last: only its n words are there
+    void *done_lock       # held until the chunk is complete or has failed; NULL if there are no waiters
+    int64_t generation    # of processes: a forked child counts the parent's chunks as failed
+    int users             # the leader and the waiters
+    bint joinable         # further threads may wait for it
+    bint done             # complete or failed
+    size_t first, last    # bytes of the native form that the waiters need
+    char *native          # the chunk in native form, once it is complete; only the bytes above are set
+    CoalesceKey key       # comes last: memory is allocated for its n words only
 
-cdef bint name_file(Name *name, const Chain *chain, const sz_file *file) noexcept nogil
-cdef void name_value(Name *name, const Chain *chain, const char *value) noexcept nogil
-cdef bint name_fetch(Name *name, const void *source, const Py_ssize_t *index, int ndim) noexcept nogil
-cdef void name_version(Name *name, uint64_t version) noexcept nogil
-cdef bint flight_pays(const Chain *chain, bint far) noexcept nogil
-cdef Flight *flight_begin(Worker *worker, const Name *name, int64_t inner, const Chain *chain, size_t first,
-                          size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil
-cdef bint flight_wanted(Worker *worker, const Chain *chain, size_t *last) noexcept nogil
-cdef void flight_land(Worker *worker, const Chain *chain, const char *src, int transform) noexcept nogil
-cdef void flight_land_missing(Worker *worker) noexcept nogil
-cdef void flight_end(Flight *flight) noexcept nogil
-cdef int flight_wait(Flight *flight, int64_t microseconds) noexcept nogil
-cdef void flight_leave(Flight *flight) noexcept nogil
-cdef void leave_unit(Worker *worker, Py_ssize_t unit) noexcept nogil
+cdef bint file_key(CoalesceKey *key, const Chain *chain, const sz_file *file) noexcept nogil
+cdef void value_key(CoalesceKey *key, const Chain *chain, const char *value) noexcept nogil
+cdef bint request_key(CoalesceKey *key, const void *source, const Py_ssize_t *index, int ndim) noexcept nogil
+cdef void add_version(CoalesceKey *key, uint64_t version) noexcept nogil
+cdef bint worth_coalescing(const Chain *chain, bint far) noexcept nogil
+cdef InFlightChunk *lead_or_join(Worker *worker, const CoalesceKey *key, int64_t inner, const Chain *chain, size_t first,
+                                 size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil
+cdef bint has_waiters(Worker *worker, const Chain *chain, size_t *last) noexcept nogil
+cdef void complete_chunk(Worker *worker, const Chain *chain, const char *src, int transform) noexcept nogil
+cdef void complete_missing(Worker *worker) noexcept nogil
+cdef void end_leading(InFlightChunk *chunk) noexcept nogil
+cdef int wait_for_chunk(InFlightChunk *chunk, int64_t microseconds) noexcept nogil
+cdef void release_chunk(InFlightChunk *chunk) noexcept nogil
+cdef void release_waits(Worker *worker, Py_ssize_t unit) noexcept nogil
 cdef void fetching(int change) noexcept nogil

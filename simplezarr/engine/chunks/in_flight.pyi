@@ -1,14 +1,11 @@
-"""Chunks in flight: what one thread fetches and decodes while others want it too, it decodes for them as well."""
+"""In-flight coalescing: reads that need the same chunk at the same time share one fetch and one decoding."""
 
 from types import TracebackType
 from typing import final
 
 @final
 class Writing:
-    """A write under way in this process: `with Writing():` around all that changes what is stored.
-
-    An interrupt between the block and its end leaves it to the last reference to count the end.
-    """
+    """A write under way in this process: use `with Writing():` around everything that changes what is stored."""
 
     def __enter__(self) -> None: ...
     def __exit__(

@@ -1,16 +1,16 @@
-"""Chunks in flight: what one thread fetches and decodes while others want it too, it decodes for them as well.
+"""In-flight coalescing: reads that need the same chunk at the same time share one fetch and one decoding.
 
-The first to want a chunk leads its flight. Whoever wants it before it has landed joins, goes on with what else it has to
-do, and takes its part of the chunk from the flight in the end; nobody ever writes into another's buffer. Where a flight
-fails, each does the chunk itself, and gets its own error.
+The first thread that needs a chunk leads. A thread that needs the chunk before it is complete waits for it: it first does
+its other units, and in the end places its part from the decoded bytes. No thread writes into another thread's buffer. If
+the leader fails, each waiter decodes the chunk itself and raises its own error.
 
-Who reads after a write has ended must see what was written. So a flight has a name that tells the bytes it decodes, and
-only who would get these same bytes joins: of an open file its identity, of a value in memory its address. What a store
-must be asked for is named by the array, the chunk, and how many writes have begun in this process; while one is under way
-nobody joins. An inner chunk's name has the version of its shard in addition.
+A read that begins after a write has returned must see that write. So a chunk in flight is found by a key that stands for
+its bytes, and only reads that would get the same bytes share it. A file's key is its identity while it is open. The key of
+a value in memory is its address. A request to a store is known by array, chunk and the number of writes that have begun in
+this process, and is not shared while a write is under way. An inner chunk's key has the version of its shard in addition.
 
-Nobody waits while he leads, so nobody waits in a circle. A store's own code runs while its caller leads: what that code
-reads neither leads nor joins, and who has waited for very long stops waiting.
+A leader never waits for another chunk in flight, so waits cannot form a cycle. A store's own code runs while its caller
+leads: reads made there neither lead nor wait. A waiter gives up after a time limit, and decodes the chunk itself.
 """
 
 import os
@@ -21,7 +21,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
 from simplezarr.engine.chunks.pipeline cimport fill_native
-from simplezarr.engine.kernels.context cimport MOST_JOINED, foreign, in_foreign
+from simplezarr.engine.kernels.context cimport MAX_WAITS, foreign, in_foreign
 
 cdef extern from "pythread.h" nogil:
     ctypedef void *PyThread_type_lock
@@ -52,13 +52,13 @@ cdef extern from *:
     int64_t sz_now() nogil
 
 cdef enum:
-    STRIPES = 64            # lists of flights, each with its lock
-    FLIGHT_BYTES = 32 << 10  # decoding a chunk of fewer costs too little
-    FRESH_NS = 100_000_000  # a file's clock may stand still for so long: its next change might not show
+    STRIPES = 64            # lists of chunks in flight, each with its lock
+    MIN_BYTES = 32 << 10    # decoding a smaller chunk costs less than sharing it
+    FRESH_NS = 100_000_000  # a file system's clock may stand still for so long: another change might not show
 
 cdef struct Stripe:
     PyThread_type_lock lock
-    Flight *first
+    InFlightChunk *first
 
 cdef Stripe stripes[STRIPES]
 cdef int64_t generation = 0
@@ -68,11 +68,11 @@ cdef int64_t ended = 0
 
 
 def _begin():
-    """At the start, and in a forked child: locks may have been copied while a thread held them that is not there."""
+    """Begin with no chunks in flight; also in a forked child, which may have copied locks in the locked state."""
     global generation, ended
     cdef int i
     generation += 1
-    ended = begun  # the writers of the parent are not here
+    ended = begun  # a child has no thread of the parent that could end a write
     for i in range(STRIPES):
         stripes[i].lock, stripes[i].first = PyThread_allocate_lock(), NULL
         if stripes[i].lock == NULL:
@@ -86,9 +86,9 @@ if hasattr(os, "register_at_fork"):
 
 @cython.final
 cdef class Writing:
-    """A write under way in this process: `with Writing():` around all that changes what is stored.
+    """A write under way in this process: use `with Writing():` around everything that changes what is stored.
 
-    An interrupt between the block and its end leaves it to the last reference to count the end.
+    If an interrupt keeps the block from counting its end, the last reference to this object does so.
     """
 
     cdef int64_t open
@@ -106,222 +106,226 @@ cdef class Writing:
 
 
 cdef void fetching(int change) noexcept nogil:
-    """A leader calls a store's code (1), or is back from there (-1)."""
+    """Note that a leader calls a store's code (1), or has returned from it (-1)."""
     foreign(change)
 
 
-# ---------------------------------------------------------------- names
+# ---------------------------------------------------------------- keys
 
-cdef bint name_file(Name *name, const Chain *chain, const sz_file *file) noexcept nogil:
-    """Of a chunk, or of the shard that it is in, in an open file; False where that may change without showing it.
+cdef bint file_key(CoalesceKey *key, const Chain *chain, const sz_file *file) noexcept nogil:
+    """Set the key of a chunk, or of its shard, in an open file. Return whether every change of the file shows in it.
 
-    While the leader has the file open no other can take its identity.
+    While the leader has the file open, no other file can take its inode.
     """
-    name.n = 6
-    name.words[0], name.words[1], name.words[2] = <uint64_t>chain, file.device, file.inode
-    name.words[3], name.words[4], name.words[5] = <uint64_t>file.mtime_ns, <uint64_t>file.ctime_ns, <uint64_t>file.size
+    key.n = 6
+    key.words[0], key.words[1], key.words[2] = <uint64_t>chain, file.device, file.inode
+    key.words[3], key.words[4], key.words[5] = <uint64_t>file.mtime_ns, <uint64_t>file.ctime_ns, <uint64_t>file.size
     return sz_now() - max(file.mtime_ns, file.ctime_ns) >= FRESH_NS
 
 
-cdef void name_value(Name *name, const Chain *chain, const char *value) noexcept nogil:
-    """Of a chunk or shard in the bytes object whose content this is."""
-    name.n = 2
-    name.words[0], name.words[1] = <uint64_t>chain, <uint64_t>value
+cdef void value_key(CoalesceKey *key, const Chain *chain, const char *value) noexcept nogil:
+    """Set the key of a chunk or shard in memory, by the address of the bytes object's content."""
+    key.n = 2
+    key.words[0], key.words[1] = <uint64_t>chain, <uint64_t>value
 
 
-cdef bint name_fetch(Name *name, const void *source, const Py_ssize_t *index, int ndim) noexcept nogil:
-    """Of a chunk or shard that a store is asked for after this; False while a write is under way.
+cdef bint request_key(CoalesceKey *key, const void *source, const Py_ssize_t *index, int ndim) noexcept nogil:
+    """Set the key of a chunk or shard that is about to be requested from a store. Return False while a write is under way.
 
-    What is fetched then may be older than what others have read meanwhile, so nobody may join. The name holds the number
-    of writes begun: no write overlaps the time from the leader's call of this function to that of one who joins.
+    What is fetched during a write may be older than what other threads have read since. The key has the number of writes
+    begun, so no write overlaps the time between the leader's call of this function and a waiter's.
     """
     cdef int d
-    cdef int64_t over = sz_add(&ended, 0)  # read first: if it equals the other, nothing was under way when that was read
-    name.n = ndim + 2
-    name.words[0], name.words[1] = <uint64_t>source, <uint64_t>sz_add(&begun, 0)
+    cdef int64_t over = sz_add(&ended, 0)  # read first: if it equals the other, no write was under way at that moment
+    key.n = ndim + 2
+    key.words[0], key.words[1] = <uint64_t>source, <uint64_t>sz_add(&begun, 0)
     for d in range(ndim):
-        name.words[d + 2] = <uint64_t>index[d]
-    return name.words[1] == <uint64_t>over
+        key.words[d + 2] = <uint64_t>index[d]
+    return key.words[1] == <uint64_t>over
 
 
-cdef void name_version(Name *name, uint64_t version) noexcept nogil:
-    """Restrict a name to one version of what it stands for."""
-    name.words[name.n] = version
-    name.n += 1
+cdef void add_version(CoalesceKey *key, uint64_t version) noexcept nogil:
+    """Restrict a key to one version of what it stands for."""
+    key.words[key.n] = version
+    key.n += 1
 
 
-cdef Stripe *stripe_of(const Name *name) noexcept nogil:
+cdef Stripe *stripe_of(const CoalesceKey *key) noexcept nogil:
     cdef uint64_t mixed = 0
     cdef int i
-    for i in range(name.n):
-        mixed = (mixed ^ name.words[i]) * <uint64_t>0x9e3779b97f4a7c15
+    for i in range(key.n):
+        mixed = (mixed ^ key.words[i]) * <uint64_t>0x9e3779b97f4a7c15
         mixed ^= mixed >> 29
     return &stripes[mixed % STRIPES]
 
 
-# ---------------------------------------------------------------- flights
+# ---------------------------------------------------------------- chunks in flight
 
-cdef bint flight_pays(const Chain *chain, bint far) noexcept nogil:
-    """Whether a chunk is worth sharing: it must be fetched from far, or decoding it costs more than a copy."""
+cdef bint worth_coalescing(const Chain *chain, bint far) noexcept nogil:
+    """Return whether sharing a chunk pays: if it comes from a store, or if decoding costs more than a copy."""
     if chain.inner != NULL or chain.python != NULL or chain.nbytes == 0:
         return False
     if far:
         return True
-    return (chain.nbytes >= FLIGHT_BYTES and chain.nsteps > 0 and not chain.steps[chain.nsteps - 1].trims
+    return (chain.nbytes >= MIN_BYTES and chain.nsteps > 0 and not chain.steps[chain.nsteps - 1].trims
             and not chain.steps[chain.nsteps - 1].in_blocks)
 
 
-cdef Flight *flight_begin(Worker *worker, const Name *name, int64_t inner, const Chain *chain, size_t first,
-                          size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil:
-    """Lead a flight; or join one that is under way, for bytes first … last of the chunk, and say so in *elsewhere.
+cdef InFlightChunk *lead_or_join(Worker *worker, const CoalesceKey *key, int64_t inner, const Chain *chain, size_t first,
+                                 size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil:
+    """Begin to lead a chunk, or wait for it if another thread leads it; *elsewhere says which.
 
-    inner: the chunk's number in a shard; wanted: what the worker's unit wants, by its own count; joins: whether it may take
-    what another decodes. NULL if the worker has no flight to lead: another does it, or it is done without.
+    inner: the chunk's number in its shard, or -1
+    first, last: the bytes that a waiter needs of the native form
+    wanted: the number that the waiter's unit has for its part of the chunk
+    joins: whether this thread may wait
+
+    Return NULL if this thread does not lead: it waits, or it decodes the chunk without sharing it.
     """
     cdef Stripe *stripe
-    cdef Flight *flight
-    cdef Flight *led = NULL
+    cdef InFlightChunk *chunk
+    cdef InFlightChunk *led = NULL
     elsewhere[0] = False
-    if worker.alone or in_foreign():
+    if worker.no_coalescing or in_foreign():
         return NULL
-    led = <Flight *>malloc(sizeof(Flight))
+    led = <InFlightChunk *>malloc(sizeof(InFlightChunk))
     if led == NULL:
         return NULL
-    led.chain, led.gate, led.generation, led.users, led.open, led.ended = chain, NULL, generation, 1, True, False
+    led.chain, led.done_lock, led.generation, led.users, led.joinable, led.done = chain, NULL, generation, 1, True, False
     led.first, led.last, led.native = chain.nbytes, 0, NULL
-    led.name.n = name.n + 1
-    memcpy(led.name.words, name.words, name.n * sizeof(uint64_t))
-    led.name.words[name.n] = <uint64_t>inner
-    stripe = stripe_of(&led.name)
+    led.key.n = key.n + 1
+    memcpy(led.key.words, key.words, key.n * sizeof(uint64_t))
+    led.key.words[key.n] = <uint64_t>inner
+    stripe = stripe_of(&led.key)
     PyThread_acquire_lock(stripe.lock, True)
-    flight = stripe.first
-    while flight != NULL and (flight.name.n != led.name.n or memcmp(
-            flight.name.words, led.name.words, led.name.n * sizeof(uint64_t)) != 0):
-        flight = flight.next
-    if flight == NULL:
+    chunk = stripe.first
+    while chunk != NULL and (chunk.key.n != led.key.n or memcmp(
+            chunk.key.words, led.key.words, led.key.n * sizeof(uint64_t)) != 0):
+        chunk = chunk.next
+    if chunk == NULL:
         led.next, stripe.first = stripe.first, led
     elif joins:
-        elsewhere[0] = flight_join(worker, flight, first, last, wanted)
+        elsewhere[0] = join_chunk(worker, chunk, first, last, wanted)
     PyThread_release_lock(stripe.lock)
-    if flight != NULL:
+    if chunk != NULL:
         free(led)
         return NULL
     return led
 
 
-cdef bint flight_join(Worker *worker, Flight *flight, size_t first, size_t last, Py_ssize_t wanted) noexcept nogil:
-    """The caller has the lock of the flight's stripe."""
-    if worker.njoined == MOST_JOINED:
+cdef bint join_chunk(Worker *worker, InFlightChunk *chunk, size_t first, size_t last, Py_ssize_t wanted) noexcept nogil:
+    """Become a waiter. The caller has the lock of the chunk's stripe."""
+    if worker.nwaits == MAX_WAITS:
         return False
-    if flight.gate == NULL:
-        flight.gate = PyThread_allocate_lock()
-        if flight.gate == NULL:
+    if chunk.done_lock == NULL:
+        chunk.done_lock = PyThread_allocate_lock()
+        if chunk.done_lock == NULL:
             return False
-        PyThread_acquire_lock(flight.gate, True)
-    flight.users += 1
-    flight.first, flight.last = min(flight.first, first), max(flight.last, last)
-    worker.joined[worker.njoined].flight = flight
-    worker.joined[worker.njoined].unit, worker.joined[worker.njoined].wanted = worker.unit, wanted
-    worker.njoined += 1
+        PyThread_acquire_lock(chunk.done_lock, True)
+    chunk.users += 1
+    chunk.first, chunk.last = min(chunk.first, first), max(chunk.last, last)
+    worker.waits[worker.nwaits].chunk = chunk
+    worker.waits[worker.nwaits].unit, worker.waits[worker.nwaits].wanted = worker.unit, wanted
+    worker.nwaits += 1
     return True
 
 
-cdef bint flight_close(Flight *flight) noexcept nogil:
-    """Nobody joins any more; whether somebody waits."""
+cdef bint close_to_joiners(InFlightChunk *chunk) noexcept nogil:
+    """Let no further thread wait for the chunk; return whether there are waiters."""
     cdef Stripe *stripe
-    cdef Flight **place
-    if flight.open:
-        stripe = stripe_of(&flight.name)
+    cdef InFlightChunk **place
+    if chunk.joinable:
+        stripe = stripe_of(&chunk.key)
         PyThread_acquire_lock(stripe.lock, True)
         place = &stripe.first
-        while place[0] != NULL and place[0] != flight:
+        while place[0] != NULL and place[0] != chunk:
             place = &place[0].next
         if place[0] != NULL:  # not in a child that was forked meanwhile
-            place[0] = flight.next
-        flight.open = False
+            place[0] = chunk.next
+        chunk.joinable = False
         PyThread_release_lock(stripe.lock)
-    return flight.gate != NULL and not flight.ended
+    return chunk.done_lock != NULL and not chunk.done
 
 
-cdef bint flight_wanted(Worker *worker, const Chain *chain, size_t *last) noexcept nogil:
-    """Whether others wait for the chunk that the worker decodes, and up to which byte. From now on nobody joins."""
-    cdef Flight *flight = <Flight *>worker.flight
-    if flight == NULL or flight.chain != chain or not flight_close(flight):
+cdef bint has_waiters(Worker *worker, const Chain *chain, size_t *last) noexcept nogil:
+    """Return whether other threads wait for the worker's chunk, and up to which byte; no further thread may then join."""
+    cdef InFlightChunk *chunk = <InFlightChunk *>worker.leading
+    if chunk == NULL or chunk.chain != chain or not close_to_joiners(chunk):
         return False
-    last[0] = flight.last
+    last[0] = chunk.last
     return True
 
 
-cdef void flight_over(Flight *flight) noexcept nogil:
-    flight.ended = True
-    PyThread_release_lock(flight.gate)
+cdef void wake_waiters(InFlightChunk *chunk) noexcept nogil:
+    chunk.done = True
+    PyThread_release_lock(chunk.done_lock)
 
 
-cdef void flight_land(Worker *worker, const Chain *chain, const char *src, int transform) noexcept nogil:
-    """The worker has decoded its chunk to src, at least as far as others want it; it is theirs now."""
-    cdef Flight *flight = <Flight *>worker.flight
+cdef void complete_chunk(Worker *worker, const Chain *chain, const char *src, int transform) noexcept nogil:
+    """Publish the worker's chunk to its waiters; src has the decoded bytes, at least as far as they need them."""
+    cdef InFlightChunk *chunk = <InFlightChunk *>worker.leading
     cdef size_t last
     cdef Py_ssize_t n
-    if not flight_wanted(worker, chain, &last):
+    if not has_waiters(worker, chain, &last):
         return
-    flight.native = <char *>malloc(chain.nbytes)
-    if flight.native != NULL:
-        n = (last - flight.first) // <size_t>chain.itemsize
-        sz_copy(1, &n, flight.native + flight.first, &chain.itemsize, src + flight.first, &chain.itemsize, chain.itemsize,
+    chunk.native = <char *>malloc(chain.nbytes)
+    if chunk.native != NULL:
+        n = (last - chunk.first) // <size_t>chain.itemsize
+        sz_copy(1, &n, chunk.native + chunk.first, &chain.itemsize, src + chunk.first, &chain.itemsize, chain.itemsize,
                 transform)
-    flight_over(flight)
+    wake_waiters(chunk)
 
 
-cdef void flight_land_missing(Worker *worker) noexcept nogil:
-    """The chunk of the worker's flight is not stored: it is all fill value."""
-    cdef Flight *flight = <Flight *>worker.flight
-    if flight == NULL or not flight_close(flight):
+cdef void complete_missing(Worker *worker) noexcept nogil:
+    """Publish that the worker's chunk is not stored: the waiters get the fill value."""
+    cdef InFlightChunk *chunk = <InFlightChunk *>worker.leading
+    if chunk == NULL or not close_to_joiners(chunk):
         return
-    flight.native = <char *>malloc(flight.chain.nbytes)
-    if flight.native != NULL:
-        fill_native(flight.chain, flight.native)
-    flight_over(flight)
+    chunk.native = <char *>malloc(chunk.chain.nbytes)
+    if chunk.native != NULL:
+        fill_native(chunk.chain, chunk.native)
+    wake_waiters(chunk)
 
 
-cdef void flight_end(Flight *flight) noexcept nogil:
-    """The leader is done, in one way or another."""
-    if flight_close(flight):
-        flight_over(flight)
-    flight_leave(flight)
+cdef void end_leading(InFlightChunk *chunk) noexcept nogil:
+    """Stop leading; a chunk that is not complete has failed."""
+    if close_to_joiners(chunk):
+        wake_waiters(chunk)
+    release_chunk(chunk)
 
 
-cdef int flight_wait(Flight *flight, int64_t microseconds) noexcept nogil:
-    """LANDED, FAILED, or ALOFT after that time."""
-    if flight.generation != generation:
+cdef int wait_for_chunk(InFlightChunk *chunk, int64_t microseconds) noexcept nogil:
+    """Wait for at most so long; return COMPLETE, FAILED or PENDING."""
+    if chunk.generation != generation:
         return FAILED
-    if not PyThread_acquire_lock_timed(flight.gate, microseconds, False):
-        return ALOFT
-    PyThread_release_lock(flight.gate)  # for the next one
-    return LANDED if flight.native != NULL else FAILED
+    if not PyThread_acquire_lock_timed(chunk.done_lock, microseconds, False):
+        return PENDING
+    PyThread_release_lock(chunk.done_lock)  # for the next waiter
+    return COMPLETE if chunk.native != NULL else FAILED
 
 
-cdef void flight_leave(Flight *flight) noexcept nogil:
-    """Leader or not, the caller no longer needs the flight; the last one frees it."""
-    cdef Stripe *stripe = stripe_of(&flight.name)
+cdef void release_chunk(InFlightChunk *chunk) noexcept nogil:
+    """Note that the caller, the leader or a waiter, is done with the chunk; the last one frees it."""
+    cdef Stripe *stripe = stripe_of(&chunk.key)
     cdef bint last
     PyThread_acquire_lock(stripe.lock, True)
-    flight.users -= 1
-    last = flight.users == 0
+    chunk.users -= 1
+    last = chunk.users == 0
     PyThread_release_lock(stripe.lock)
     if last:
-        if flight.gate != NULL:
-            PyThread_free_lock(flight.gate)
-        free(flight.native)
-        free(flight)
+        if chunk.done_lock != NULL:
+            PyThread_free_lock(chunk.done_lock)
+        free(chunk.native)
+        free(chunk)
 
 
-cdef void leave_unit(Worker *worker, Py_ssize_t unit) noexcept nogil:
-    """Leave the flights that a unit waits for: it is done anew, maybe from another version of what is stored."""
+cdef void release_waits(Worker *worker, Py_ssize_t unit) noexcept nogil:
+    """Stop waiting for what a unit needs: it is read again, maybe from another version of the stored object."""
     cdef int k = 0
-    while k < worker.njoined:
-        if worker.joined[k].unit == unit:
-            flight_leave(<Flight *>worker.joined[k].flight)
-            worker.njoined -= 1
-            worker.joined[k] = worker.joined[worker.njoined]
+    while k < worker.nwaits:
+        if worker.waits[k].unit == unit:
+            release_chunk(<InFlightChunk *>worker.waits[k].chunk)
+            worker.nwaits -= 1
+            worker.waits[k] = worker.waits[worker.nwaits]
         else:
             k += 1

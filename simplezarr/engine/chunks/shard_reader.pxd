@@ -18,7 +18,7 @@ cdef struct Wanted:
 
 cdef object fetch(const ByteSource *source, list ranges)
 cdef object data_end(const Chain *chain, const uint64_t *index)
-cdef int name_index(Worker *worker, const Chain *chain, ByteSource *source) noexcept with gil
+cdef int add_index_version(Worker *worker, const Chain *chain, ByteSource *source) noexcept with gil
 cdef int walk_shard(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted,
                     Py_ssize_t first, Py_ssize_t last, int level) noexcept nogil
 cdef void inner_spans(const Chain *chain, const Region *region, Span *spans) noexcept nogil

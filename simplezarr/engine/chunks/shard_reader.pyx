@@ -6,7 +6,8 @@ from libc.stdlib cimport qsort
 
 from simplezarr.engine.files.files cimport read_bytes
 from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, IN_STORE
-from simplezarr.engine.chunks.in_flight cimport Flight, Name, fetching, flight_begin, flight_end, flight_pays, name_version
+from simplezarr.engine.chunks.in_flight cimport (
+    InFlightChunk, CoalesceKey, fetching, lead_or_join, end_leading, worth_coalescing, add_version)
 from simplezarr.engine.chunks.pipeline cimport chain_is_raw
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Row, span_row, span_set
 from simplezarr.engine.kernels.context cimport (
@@ -33,7 +34,7 @@ cdef struct Entry:
     uint64_t offset
     uint64_t nbytes
     Py_ssize_t number  # among the wanted ones
-    Flight *flight     # that this worker leads with it, or NULL
+    InFlightChunk *leading     # that this worker leads with it, or NULL
 
 
 cdef object fetch(const ByteSource *source, list ranges):
@@ -42,7 +43,7 @@ cdef object fetch(const ByteSource *source, list ranges):
     return parts if parts is None else [part if type(part) is bytes else bytes(part) for part in parts]
 
 
-cdef int name_index(Worker *worker, const Chain *chain, ByteSource *source) noexcept with gil:
+cdef int add_index_version(Worker *worker, const Chain *chain, ByteSource *source) noexcept with gil:
     """Put the version that a reader reads into the name of its shard: its validator, or what the index says."""
     cdef uint64_t mixed = 0
     cdef Py_ssize_t i
@@ -55,7 +56,7 @@ cdef int name_index(Worker *worker, const Chain *chain, ByteSource *source) noex
             for i in range(2 * chain.ninner):
                 mixed = (mixed ^ source.index[i]) * <uint64_t>0x9e3779b97f4a7c15
                 mixed ^= mixed >> 29
-        name_version(<Name *>source.name, mixed)
+        add_version(<CoalesceKey *>source.key, mixed)
         return SZ_OK
     except BaseException as error:
         return raised(worker, error)
@@ -129,7 +130,7 @@ cdef int locate(Worker *worker, const Chain *chain, const ByteSource *source, co
                 worker.inner = inner
             return SZ_CORRUPT
         entries[n[0]].offset, entries[n[0]].nbytes, entries[n[0]].number = offset, nbytes, number
-        entries[n[0]].flight = NULL
+        entries[n[0]].leading = NULL
         sorted = sorted and (n[0] == 0 or offset >= entries[n[0] - 1].offset)
         n[0] += 1
     if not sorted:
@@ -194,10 +195,10 @@ cdef bint decoded_elsewhere(Worker *worker, const Chain *chain, const ByteSource
                             Entry *entry, bint joins) noexcept nogil:
     """Return whether another thread decodes the inner chunk, for this one too (if it `joins`); if not, others may join."""
     cdef bint elsewhere
-    if source.name == NULL or not flight_pays(chain.inner, source.kind == IN_STORE):
+    if source.key == NULL or not worth_coalescing(chain.inner, source.kind == IN_STORE):
         return False
-    entry.flight = flight_begin(worker, source.name, wanted.number(wanted.what, entry.number), chain.inner, 0,
-                                chain.inner.nbytes, entry.number, joins, &elsewhere)
+    entry.leading = lead_or_join(worker, source.key, wanted.number(wanted.what, entry.number), chain.inner, 0,
+                                 chain.inner.nbytes, entry.number, joins, &elsewhere)
     return elsewhere
 
 
@@ -211,10 +212,10 @@ cdef int decode_run(Worker *worker, const Chain *chain, const ByteSource *source
             worker.inner = wanted.number(wanted.what, entries[i].number)
         if source.kind != IN_STORE and decoded_elsewhere(worker, chain, source, wanted, &entries[i], True):
             continue
-        worker.flight = entries[i].flight
+        worker.leading = entries[i].leading
         status = wanted.decode(worker, wanted.what, entries[i].number, src + (entries[i].offset - start),
                                entries[i].nbytes, level + 1)
-        end_flight(worker, &entries[i])
+        stop_leading(worker, &entries[i])
         if status == SZ_OK:
             status = pause(worker)
         if status != SZ_OK:
@@ -222,11 +223,11 @@ cdef int decode_run(Worker *worker, const Chain *chain, const ByteSource *source
     return SZ_OK
 
 
-cdef void end_flight(Worker *worker, Entry *entry) noexcept nogil:
-    worker.flight = NULL
-    if entry.flight != NULL:
-        flight_end(entry.flight)
-        entry.flight = NULL
+cdef void stop_leading(Worker *worker, Entry *entry) noexcept nogil:
+    worker.leading = NULL
+    if entry.leading != NULL:
+        end_leading(entry.leading)
+        entry.leading = NULL
 
 
 cdef int decode_entries(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted,
@@ -302,7 +303,7 @@ cdef int walk_shard(Worker *worker, const Chain *chain, const ByteSource *source
     if status == SZ_OK:
         status = decode_entries(worker, chain, source, wanted, entries, n, fetched, level)
     for i in range(n):  # those that were not reached
-        end_flight(worker, &entries[i])
+        stop_leading(worker, &entries[i])
     if fetched != NULL:
         forget(fetched)
     return status

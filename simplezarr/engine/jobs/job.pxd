@@ -33,7 +33,7 @@ cdef class Job:
     cdef int one(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil
     cdef Py_ssize_t touched(self)
     cdef int do_unit(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil
-    cdef int take_shared(self, Worker *worker, Py_ssize_t *index, bint wait) noexcept nogil
+    cdef int place_shared(self, Worker *worker, Py_ssize_t *index, bint wait) noexcept nogil
     cdef int open_directory(self) except -1
     cdef int widened(self, int threads, Py_ssize_t nbytes) except -1
     cdef int run(self, int width) except -1

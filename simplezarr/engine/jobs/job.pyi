@@ -2,7 +2,7 @@
 
 from typing_extensions import disjoint_base
 
-def _set_patience(waits: int) -> int:
+def _set_wait_limit(waits: int) -> int:
     """Sets how often a thread waits for another before it does the work itself; returns how often it was."""
 
 @disjoint_base

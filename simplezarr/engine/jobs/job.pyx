@@ -13,12 +13,13 @@ from cpython.unicode cimport PyUnicode_FromString
 from libc.string cimport memcpy
 
 from simplezarr.runtime import executor
-from simplezarr.engine.chunks.in_flight cimport ALOFT, LANDED, Flight, flight_leave, flight_wait, leave_unit
+from simplezarr.engine.chunks.in_flight cimport (
+    COMPLETE, PENDING, InFlightChunk, release_chunk, release_waits, wait_for_chunk)
 from simplezarr.engine.chunks.pipeline cimport chain_outermost
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.geometry.plan cimport Row, product, Span, span_row, span_set
 from simplezarr.engine.kernels.context cimport (
-    Joined, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_NO_MEMORY, SZ_OK, SZ_UNSUPPORTED, check_signals, pause, scratch,
+    Wait, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_NO_MEMORY, SZ_OK, SZ_UNSUPPORTED, check_signals, pause, scratch,
     status_message, worker_acquire, worker_new, worker_release)
 from simplezarr.errors import ChunkError, TooLargeError
 
@@ -39,13 +40,13 @@ cdef enum:
     WIDE_BYTES = 512 << 20      # decoded bytes that a job has in hand at most while it waits for a store
     DIGITS = 21
 
-cdef int patience = 200        # waits of that length
+cdef int wait_limit = 200       # waits of WAIT_US for one chunk in flight
 
 
-def _set_patience(int waits):
-    """Sets how often a thread waits for another before it does the work itself; returns how often it was."""
-    global patience
-    before, patience = patience, waits
+def _set_wait_limit(int waits):
+    """Set how often a thread waits for another before it does the work itself; return how often it was."""
+    global wait_limit
+    before, wait_limit = wait_limit, waits
     return before
 
 
@@ -147,14 +148,14 @@ cdef class Job:
                 if i < 0:
                     break
                 status = self.do_unit(worker, i, index)
-                if status == SZ_OK and worker.njoined:
-                    status = self.take_shared(worker, index, False)
+                if status == SZ_OK and worker.nwaits:
+                    status = self.place_shared(worker, index, False)
                 if status == SZ_OK:
                     status = pause(worker)
                 if status != SZ_OK:
                     self.fail(worker, status, index)
-            if worker.njoined:
-                status = self.take_shared(worker, index, True)
+            if worker.nwaits:
+                status = self.place_shared(worker, index, True)
                 if status != SZ_OK:
                     self.fail(worker, status, index)
         worker_release(worker)
@@ -164,34 +165,35 @@ cdef class Job:
         worker.culprit = chain_outermost(self.chain)
         return self.one(worker, i, index)
 
-    cdef int take_shared(self, Worker *worker, Py_ssize_t *index, bint wait) noexcept nogil:
-        """Places what other threads have decoded for this worker, too.
+    cdef int place_shared(self, Worker *worker, Py_ssize_t *index, bint wait) noexcept nogil:
+        """Place what other threads have decoded for this worker, too.
 
-        What they are still at is left, or waited for. What they have not done in time the worker does itself.
+        A chunk that is not complete stays in the list, unless `wait` is set. After the wait limit the worker does the unit
+        itself.
         """
-        cdef Joined joined
-        cdef int status = SZ_OK, waits = patience, k = 0, state
-        while k < worker.njoined:
-            joined = worker.joined[k]
-            state = flight_wait(<Flight *>joined.flight, WAIT_US if wait else 0)
-            if state == ALOFT and status == SZ_OK and not sz_peek(&self.failed) and waits > 0:
+        cdef Wait waited
+        cdef int status = SZ_OK, left = wait_limit, k = 0, state
+        while k < worker.nwaits:
+            waited = worker.waits[k]
+            state = wait_for_chunk(<InFlightChunk *>waited.chunk, WAIT_US if wait else 0)
+            if state == PENDING and status == SZ_OK and not sz_peek(&self.failed) and left > 0:
                 if wait:
-                    waits -= 1
+                    left -= 1
                     status = check_signals(worker)
                 else:
                     k += 1
                 continue
-            worker.njoined -= 1
-            worker.joined[k] = worker.joined[worker.njoined]
+            worker.nwaits -= 1
+            worker.waits[k] = worker.waits[worker.nwaits]
             if status == SZ_OK and not sz_peek(&self.failed):
-                if state == LANDED:
-                    status = self.place_native(worker, joined.unit, joined.wanted, (<Flight *>joined.flight).native)
+                if state == COMPLETE:
+                    status = self.place_native(worker, waited.unit, waited.wanted, (<InFlightChunk *>waited.chunk).native)
                 else:
-                    worker.alone = True
-                    status = self.do_unit(worker, joined.unit, index)
-                    worker.alone = False
-                    leave_unit(worker, joined.unit)
-            flight_leave(<Flight *>joined.flight)
+                    worker.no_coalescing = True
+                    status = self.do_unit(worker, waited.unit, index)
+                    worker.no_coalescing = False
+                    release_waits(worker, waited.unit)
+            release_chunk(<InFlightChunk *>waited.chunk)
         return status
 
     cdef Py_ssize_t draw(self) noexcept nogil:

@@ -1,5 +1,5 @@
 from simplezarr.engine.files.files cimport SharedFiles, sz_file
-from simplezarr.engine.chunks.in_flight cimport Name
+from simplezarr.engine.chunks.in_flight cimport CoalesceKey
 from simplezarr.engine.jobs.job cimport Job
 from simplezarr.engine.chunks.byte_source cimport ByteSource
 from simplezarr.engine.chunks.pipeline cimport Region
@@ -16,8 +16,8 @@ cdef class Read(Job):
     cdef int walk(self, Worker *worker, const void *what, ByteSource *byte_source, Py_ssize_t part) noexcept nogil
     cdef Py_ssize_t inner_wanted(self, const void *what) noexcept nogil
     cdef bint one_region(self, const void *what, Region *region) noexcept nogil
-    cdef bint read_elsewhere(self, Worker *worker, const Name *name, const void *what) noexcept nogil
-    cdef void end_flight(self, Worker *worker) noexcept nogil
+    cdef bint read_elsewhere(self, Worker *worker, const CoalesceKey *coalesce_key, const void *what) noexcept nogil
+    cdef void stop_leading(self, Worker *worker) noexcept nogil
     cdef int read_object(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil
     cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil
     cdef int read_shared(self, Worker *worker, const Py_ssize_t *index, const char *name, const void *what,

@@ -15,15 +15,15 @@ from simplezarr.engine.chunks.byte_source cimport IN_STORE, ByteSource, bytes_in
 from simplezarr.engine.chunks.decode cimport decode_region, decode_shard, is_hollow_chunk, read_raw, shard_index
 from simplezarr.engine.files.files cimport SharedFile, SharedFiles, close_file, open_file, read_bytes, read_once, sz_file
 from simplezarr.engine.chunks.in_flight cimport (
-    Flight, Name, fetching, flight_begin, flight_end, flight_land_missing, flight_pays, leave_unit, name_fetch, name_file,
-    name_value)
+    InFlightChunk, CoalesceKey, fetching, lead_or_join, end_leading, complete_missing, worth_coalescing, release_waits,
+    request_key, file_key, value_key)
 from simplezarr.engine.jobs.job cimport Job
 from simplezarr.engine.chunks.pipeline cimport (
     Chain, Region, chain_is_raw, chain_is_shard, region_extent, region_fill, region_offset, region_permute, region_place)
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, Span, product
 from simplezarr.engine.jobs.chunk_source cimport Source, drop_index, known_index, learn_index
-from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_spans, name_index
+from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_spans, add_index_version
 from simplezarr.engine.kernels.context cimport (
     SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, bytes_of, raised, scratch, take_error,
     worker_borrow, worker_lend)
@@ -136,8 +136,8 @@ cdef class Read(Job):
 
     # Chunks that several threads want at the same time.
 
-    cdef bint read_elsewhere(self, Worker *worker, const Name *name, const void *what) noexcept nogil:
-        """Whether another thread decodes the chunk, for this one too; if not, others may join until `end_flight`."""
+    cdef bint read_elsewhere(self, Worker *worker, const CoalesceKey *coalesce_key, const void *what) noexcept nogil:
+        """Whether another thread decodes the chunk, for this one too; if not, others may join until `stop_leading`."""
         cdef Region region, stored
         cdef size_t first = 0, last = self.chain.nbytes
         cdef bint elsewhere
@@ -145,13 +145,13 @@ cdef class Read(Job):
             region_permute(self.chain, &region, &stored)
             first = region_offset(self.chain, &stored)
             last = first + region_extent(self.chain, &stored)
-        worker.flight = flight_begin(worker, name, -1, self.chain, first, last, 0, True, &elsewhere)
+        worker.leading = lead_or_join(worker, coalesce_key, -1, self.chain, first, last, 0, True, &elsewhere)
         return elsewhere
 
-    cdef void end_flight(self, Worker *worker) noexcept nogil:
-        if worker.flight != NULL:
-            flight_end(<Flight *>worker.flight)
-            worker.flight = NULL
+    cdef void stop_leading(self, Worker *worker) noexcept nogil:
+        if worker.leading != NULL:
+            end_leading(<InFlightChunk *>worker.leading)
+            worker.leading = NULL
 
     # The way.
 
@@ -217,14 +217,14 @@ cdef class Read(Job):
     cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const void *what,
                        Py_ssize_t part) noexcept nogil:
         cdef ByteSource byte_source
-        cdef Name name
+        cdef CoalesceKey coalesce_key
         cdef char *raw
         cdef int status
         cdef size_t size = file.size
         if chain_is_shard(self.chain):
             byte_source = bytes_in_file(file)
-            if flight_pays(self.chain.inner, False) and name_file(&name, self.chain, file):
-                byte_source.name = &name
+            if worth_coalescing(self.chain.inner, False) and file_key(&coalesce_key, self.chain, file):
+                byte_source.key = &coalesce_key
             return self.read_shard(worker, index, &byte_source, what, part, True)
         if chain_is_raw(self.chain):
             if size != self.chain.nbytes:
@@ -232,14 +232,14 @@ cdef class Read(Job):
             return self.place(worker, what, file)
         if size > self.chain.most or is_hollow_chunk(self.chain, file):
             return SZ_TOO_LONG
-        if flight_pays(self.chain, False) and name_file(&name, self.chain, file) and (
-                self.read_elsewhere(worker, &name, what)):
+        if worth_coalescing(self.chain, False) and file_key(&coalesce_key, self.chain, file) and (
+                self.read_elsewhere(worker, &coalesce_key, what)):
             return SZ_OK
         raw = scratch(worker, 0, size)
         status = read_bytes(worker, file, raw, size, 0) if raw != NULL else SZ_NO_MEMORY
         if status == SZ_OK:
             status = self.decode(worker, what, raw, size)
-        self.end_flight(worker)
+        self.stop_leading(worker)
         return status
 
     cdef int read_shard(self, Worker *worker, const Py_ssize_t *index, ByteSource *byte_source, const void *what,
@@ -253,8 +253,8 @@ cdef class Read(Job):
             status = shard_index(worker, self.chain, byte_source, 0, &byte_source.index)
             if status == SZ_OK and keep:
                 status = learn_index(worker, self.source, index, byte_source.file, byte_source.index)
-        if status == SZ_OK and byte_source.kind == IN_STORE and byte_source.name != NULL:
-            status = name_index(worker, self.chain, byte_source)
+        if status == SZ_OK and byte_source.kind == IN_STORE and byte_source.key != NULL:
+            status = add_index_version(worker, self.chain, byte_source)
         if status == SZ_OK:
             status = self.walk(worker, what, byte_source, part)
         if held != NULL:
@@ -281,16 +281,17 @@ cdef class Read(Job):
         except BaseException as error:
             return raised(worker, error)
         finally:
-            self.end_flight(worker)
+            self.stop_leading(worker)
 
     cdef int fetch_value(self, Worker *worker, const Py_ssize_t *index, str key, const void *what,
                          Py_ssize_t part) except? -1:
         """The whole value, unless another thread is at it."""
-        cdef Name name
+        cdef CoalesceKey coalesce_key
         cdef bint far = not self.source.in_memory
-        if far and flight_pays(self.chain, True):
-            if name_fetch(&name, <void *>self.source, index, self.chain.ndim) and self.read_elsewhere(worker, &name, what):
-                return SZ_OK
+        if far and worth_coalescing(self.chain, True) and (
+                request_key(&coalesce_key, <void *>self.source, index, self.chain.ndim)) and (
+                self.read_elsewhere(worker, &coalesce_key, what)):
+            return SZ_OK
         if self.gate is not None:
             worker_lend(worker)
         fetching(far)
@@ -299,11 +300,11 @@ cdef class Read(Job):
         finally:
             fetching(-far)
         if value is None:
-            flight_land_missing(worker)
+            complete_missing(worker)
             return SZ_MISSING
-        if not far and flight_pays(self.chain, False):
-            name_value(&name, self.chain, PyBytes_AS_STRING(value))
-            if self.read_elsewhere(worker, &name, what):
+        if not far and worth_coalescing(self.chain, False):
+            value_key(&coalesce_key, self.chain, PyBytes_AS_STRING(value))
+            if self.read_elsewhere(worker, &coalesce_key, what):
                 return SZ_OK
         if self.gate is None:
             return self.decode_value(worker, index, value, what, part)
@@ -328,12 +329,12 @@ cdef class Read(Job):
                           Py_ssize_t part) except? -1:
         """A whole stored object that is in memory."""
         cdef ByteSource byte_source
-        cdef Name name
+        cdef CoalesceKey coalesce_key
         cdef int status
         byte_source = bytes_in_memory(PyBytes_AS_STRING(value), len(value))
-        if self.source.in_memory and chain_is_shard(self.chain) and flight_pays(self.chain.inner, False):
-            name_value(&name, self.chain, byte_source.memory)
-            byte_source.name = &name
+        if self.source.in_memory and chain_is_shard(self.chain) and worth_coalescing(self.chain.inner, False):
+            value_key(&coalesce_key, self.chain, byte_source.memory)
+            byte_source.key = &coalesce_key
         with nogil:
             if chain_is_shard(self.chain):
                 status = self.read_shard(worker, index, &byte_source, what, part, False)
@@ -354,22 +355,22 @@ cdef class Read(Job):
                 status = self.read_ranges(worker, index, reader, what)
             if worker.error == NULL or not isinstance(<object>worker.error, ChangedError):
                 if status == SZ_MISSING:
-                    leave_unit(worker, worker.unit)
+                    release_waits(worker, worker.unit)
                 return status
             take_error(worker)
-            leave_unit(worker, worker.unit)
+            release_waits(worker, worker.unit)
         return self.fetch_value(worker, index, key, what, 0)
 
     cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, reader, const void *what) except? -1:
         """The index of a shard, then the ranges that hold some inner chunks."""
         cdef ByteSource byte_source
-        cdef Name name
+        cdef CoalesceKey coalesce_key
         cdef int status
         cdef bint keep = self.source.store.immutable
         byte_source = bytes_in_store(<PyObject *>reader)
         byte_source.exact = keep
-        if name_fetch(&name, <void *>self.source, index, self.chain.ndim):
-            byte_source.name = &name
+        if request_key(&coalesce_key, <void *>self.source, index, self.chain.ndim):
+            byte_source.key = &coalesce_key
         with nogil:
             status = self.read_shard(worker, index, &byte_source, what, 0, keep)
         return status

@@ -39,12 +39,12 @@ cdef enum:
     PREFIX_SLOT           # tables of the decoder of zstd prefixes
     CHUNK_SLOT            # a whole chunk in native form, whose parts are placed or changed
     SLOTS                 # scratch buffers a worker can hold
-    MOST_JOINED = 8       # flights that a worker waits for at a time
+    MAX_WAITS = 8         # chunks in flight that a worker waits for at a time
     PIECE_BYTES = 16 << 20  # that are copied, filled, compared, read or written between two pauses
 
-# What a worker's unit wanted of a chunk that another thread decodes.
-cdef struct Joined:
-    void *flight
+# A chunk that another thread decodes, and what the worker's unit wants of it.
+cdef struct Wait:
+    void *chunk
     Py_ssize_t unit, wanted
 
 # What one thread needs while it decodes and encodes: contexts of the compressors and scratch memory, kept for the next
@@ -63,11 +63,11 @@ cdef struct Worker:
     const int32_t *ended  # becomes true when the job has failed; NULL outside of jobs
     int64_t looked      # for Ctrl-C, in milliseconds
     # of `in_flight`
-    void *flight        # that it leads with the chunk it decodes, or NULL
-    bint alone          # it does what it does by itself
+    void *leading       # the chunk in flight that it decodes, also for others; or NULL
+    bint no_coalescing  # it fetches and decodes everything itself
     Py_ssize_t unit     # of its job, that it does
-    int njoined
-    Joined joined[MOST_JOINED]
+    int nwaits
+    Wait waits[MAX_WAITS]
 
 # Frees what only the module with the compressors can free.
 ctypedef void (*discard_t)(Worker *worker) noexcept

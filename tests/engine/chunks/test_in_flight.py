@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr.engine.jobs.job import _set_patience
+from simplezarr.engine.jobs.job import _set_wait_limit
 from simplezarr.stores import LocalStore, MemoryStore, SlowStore
 from tests.engine.jobs.test_read_threads import exit_code
 from tests.oracle import v3 as oracle
@@ -270,9 +270,9 @@ def test_damage_is_found_by_who_looks_at_it(order):
 @pytest.fixture
 def impatient():
     """Threads wait for each other for half a second, not ten."""
-    before = _set_patience(10)
+    before = _set_wait_limit(10)
     yield
-    _set_patience(before)
+    _set_wait_limit(before)
 
 
 @pytest.mark.usefixtures("impatient")
