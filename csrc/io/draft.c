@@ -72,8 +72,7 @@ static int rename_to_object(const sz_draft *draft, const char *path) {
 int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n) {
   char path[SZ_PATH_BYTES];
   if (sz_draft_prepare(draft) != SZ_OK || sz_name_temporary(draft->object, draft->second, path) != SZ_OK ||
-      sz_write_parts(draft->fd, parts, n, draft->kept, draft->relay, draft->local != 0, draft->pause) !=
-          SZ_OK ||
+      sz_write_parts(draft->fd, parts, n, draft->kept, draft->local != 0, draft->pause) != SZ_OK ||
       settle(draft) != SZ_OK || rename_to_object(draft, path) != 0) {
     sz_draft_drop(draft);
     return SZ_IO;

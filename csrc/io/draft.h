@@ -45,7 +45,6 @@ typedef struct {
   int durable;        /* whether files and the directories that change are synced to the disk */
   int kept;           /* a descriptor of what parts without data are copied from; unused if there are none */
   const sz_file *replaced; /* the object as opened under the lock, fd -1 if there is none; NULL: not known */
-  sz_relay *relay;         /* what copies those parts, if a thread is to help with that; or NULL */
   const sz_pause *pause;   /* between pieces that are written, or NULL; ECANCELED if it has ended the draft */
   /* for these functions alone */
   int fd;         /* the open temporary file, or -1 */

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#include "io/file_copy.h"
+#include "io/files.h"
 #include "memory/pages.h"
 #include "status.h"
 
@@ -43,9 +45,7 @@ static int write_some(int fd, const sz_part *parts, size_t n, size_t *at, size_t
   return SZ_OK;
 }
 
-static int write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay,
-                       const sz_pause *pause) {
-  sz_relay own;            /* where no other is given, from the first part on that needs one */
+static int write_parts(int fd, const sz_part *parts, size_t n, int kept, const sz_pause *pause) {
   size_t at = 0, done = 0; /* the part to go on with, and how much of it is written */
   int status = SZ_OK;
   while (at < n && status == SZ_OK) {
@@ -58,11 +58,9 @@ static int write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_rela
       }
       continue;
     }
-    if (relay == NULL && (status = sz_relay_begin(&own)) == SZ_OK) relay = &own;
-    if (status == SZ_OK) status = sz_relay_copy(relay, kept, part->offset, fd, part->n, pause);
+    status = sz_copy_range(kept, part->offset, fd, part->n, pause);
     at++;
   }
-  if (relay == &own) sz_relay_free(&own);
   return status;
 }
 
@@ -77,53 +75,23 @@ static size_t zeros_at_end(const char *data, size_t n) {
   return count;
 }
 
-int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay, int holes,
-                   const sz_pause *pause) {
+int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, int holes, const sz_pause *pause) {
   enum { WORTH_IT = 4 * SZ_PAGE };
   sz_part last = n > 0 ? parts[n - 1] : (sz_part){0};
   const size_t zeros = holes && last.data != NULL ? zeros_at_end(last.data, last.n) : 0;
-  if (zeros < WORTH_IT) return write_parts(fd, parts, n, kept, relay, pause);
+  if (zeros < WORTH_IT) return write_parts(fd, parts, n, kept, pause);
   size_t size = 0;
   for (size_t i = 0; i < n; i++) size += parts[i].n;
   last.n -= zeros;
-  if (write_parts(fd, parts, n - 1, kept, relay, pause) != SZ_OK) return SZ_IO;
-  if (write_parts(fd, &last, 1, kept, relay, pause) != SZ_OK) return SZ_IO;
+  if (write_parts(fd, parts, n - 1, kept, pause) != SZ_OK) return SZ_IO;
+  if (write_parts(fd, &last, 1, kept, pause) != SZ_OK) return SZ_IO;
   while (ftruncate(fd, (off_t)size) != 0)
     if (errno != EINTR) return SZ_IO;
   return SZ_OK;
 }
-/* By way of our own memory, if the system can't do it between these two files. */
-static int copy_through(int from, int to, size_t most, size_t *copied) {
-  char buffer[64 << 10];
-  ssize_t got;
-  do got = read(from, buffer, most < sizeof buffer ? most : sizeof buffer);
-  while (got < 0 && errno == EINTR);
-  if (got < 0) return SZ_IO;
-  const sz_part part = {buffer, (size_t)got, 0};
-  *copied = (size_t)got;
-  return got == 0 ? SZ_OK : write_parts(to, &part, 1, -1, NULL, NULL);
-}
-
-int sz_copy_next(int from, int to, size_t most, size_t *copied) {
-#if defined(__linux__)
-  const ssize_t done = copy_file_range(from, NULL, to, NULL, most, 0);
-  if (done > 0) {
-    *copied = (size_t)done;
-    return SZ_OK;
-  } /* what is really wrong, reading and writing tell; and some files seem to have no end, or to be empty */
-#endif
-  return copy_through(from, to, most, copied);
-}
 #else
-int sz_copy_next(int from, int to, size_t most, size_t *copied) {
-  (void)from, (void)to, (void)most, (void)copied;
-  errno = ENOSYS;
-  return SZ_IO;
-}
-
-int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay, int holes,
-                   const sz_pause *pause) {
-  (void)fd, (void)parts, (void)n, (void)kept, (void)relay, (void)holes, (void)pause;
+int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, int holes, const sz_pause *pause) {
+  (void)fd, (void)parts, (void)n, (void)kept, (void)holes, (void)pause;
   errno = ENOSYS;
   return SZ_IO;
 }

@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "pause.h"
-#include "io/relay.h"
 
 /* n bytes in memory or, where data is NULL, at `offset` of the file that is kept. */
 typedef struct {
@@ -16,16 +15,11 @@ typedef struct {
 } sz_part;
 
 /* Writes the parts one after another. kept: the descriptor of what parts without data are copied from, not
- * used if there are none; relay: what copies them, if a helper may join, or NULL; pause: between
- * pieces of some MiB, or NULL. SZ_OK, or SZ_IO with errno: ECANCELED if a pause has ended it.
+ * used if there are none; pause: between pieces of some MiB, or NULL. SZ_OK, or SZ_IO with errno: ECANCELED
+ * if a pause has ended it.
  *
  * holes: whether the file system keeps no data of what was never written. Then the file is only made as
  * long as zeros at the end reach: an array that grows writes chunks of which most is still empty. */
-int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, sz_relay *relay, int holes,
-                   const sz_pause *pause);
-
-/* Copy the next bytes of an open file to another, at most `most`; on a file system that can do so, the two
- * share what is on the disk. *copied is 0 at the end of the file. SZ_OK, or SZ_IO with errno. */
-int sz_copy_next(int from, int to, size_t most, size_t *copied);
+int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, int holes, const sz_pause *pause);
 
 #endif

@@ -32,7 +32,6 @@ cdef extern from "io/draft.h" nogil:
         int durable
         int kept
         const sz_file *replaced
-        void *relay
         const sz_pause *pause
         int fd
         int lock
@@ -45,8 +44,9 @@ cdef extern from "io/draft.h" nogil:
     void sz_draft_drop(sz_draft *draft)
     void sz_draft_abandon(sz_draft *draft)
     int sz_remove(sz_draft *draft)
-    int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, void *relay, int holes,
-                       const sz_pause *pause)
+    int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, int holes, const sz_pause *pause)
+
+cdef extern from "io/file_copy.h" nogil:
     int sz_copy_next(int source, int target, size_t most, size_t *copied)
 
 cdef extern from "io/tree.h" nogil:

@@ -81,7 +81,7 @@ cdef class FileLock(KeyLock):
         self.draft.object, self.draft.root = PyBytes_AS_STRING(self.place.encoded), self.place.root
         self.draft.beneath, self.draft.durable = not follow, durable
         self.draft.directory, self.draft.within, self.draft.local = SZ_NO_DIRECTORY, 0, 0
-        self.draft.replaced, self.draft.relay, self.draft.kept = NULL, NULL, -1
+        self.draft.replaced, self.draft.kept = NULL, -1
         self.draft.pause = NULL
 
     def __dealloc__(self):
@@ -195,7 +195,7 @@ cdef class FileLock(KeyLock):
                 PyErr_CheckSignals()
                 piece.n = min(left, <size_t>PIECE)
                 with nogil:
-                    status = sz_write_parts(self.draft.fd, &piece, 1, -1, NULL, 0, NULL)
+                    status = sz_write_parts(self.draft.fd, &piece, 1, -1, 0, NULL)
                     error = errno
                 if status != SZ_OK:
                     raise self.error(error, False)

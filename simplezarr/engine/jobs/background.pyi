@@ -1,17 +1,10 @@
-"""What a thread that has nothing else to do takes off one that replaces a large file: reading what is kept of the old one,
-and freeing it in the end. Each is a fifth of the time."""
+"""Work that idle threads do for a thread that replaces a large file."""
 
 from typing import final
 
 @final
-class Relay:
-    """Copies from file to file; who calls `help` reads ahead, until the copying has ended."""
-
-    def help(self) -> None: ...
-
-@final
-class Removed:
-    """An open file that has no name any more: the system frees what it held when it is closed."""
+class UnlinkedFile:
+    """An open file without a name. Closing it takes long, because the kernel then frees its pages and blocks."""
 
     def close(self) -> None:
-        """Closes it once, however often and by whomever it is called."""
+        """Close the file, unless that has been done."""

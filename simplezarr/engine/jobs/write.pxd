@@ -3,7 +3,6 @@ from libc.stdint cimport uint64_t
 from simplezarr.engine.chunks.encode cimport sz_part
 from simplezarr.engine.jobs.object_builder cimport Make, Unit
 from simplezarr.engine.files.files cimport sz_file
-from simplezarr.engine.jobs.background cimport sz_relay
 from simplezarr.engine.kernels.context cimport Worker, sz_pause
 
 cdef extern from "io/draft.h" nogil:
@@ -17,7 +16,6 @@ cdef extern from "io/draft.h" nogil:
         int durable
         int kept
         const sz_file *replaced
-        sz_relay *relay
         const sz_pause *pause
 
 ctypedef int (*locking_t)(sz_draft *) noexcept nogil
@@ -30,7 +28,6 @@ cdef class Write(Make):
     cdef int replace(self, Worker *worker, Unit *unit) noexcept nogil
     cdef int write_local(self, Worker *worker, Unit *unit) noexcept nogil
     cdef int publish(self, Worker *worker, sz_draft *draft, const sz_part *parts, size_t n) noexcept nogil
-    cdef int publish_helped(self, Worker *worker, sz_draft *draft, const sz_part *parts, size_t n) noexcept with gil
     cdef int published(self, Worker *worker, int status) noexcept nogil
     cdef bint name_draft(self, Worker *worker, const Py_ssize_t *index, sz_draft *draft) noexcept nogil
     cdef int wait(self, Worker *worker, sz_draft *draft, locking_t function) noexcept nogil

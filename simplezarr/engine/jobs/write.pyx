@@ -17,7 +17,7 @@ from simplezarr.engine.jobs.object_builder cimport Make
 from simplezarr.engine.chunks.pipeline cimport UNBOUNDED, Region, chain_is_raw, chain_is_shard, encoded_bound
 from simplezarr.engine.geometry.plan cimport Plan, product
 from simplezarr.engine.jobs.chunk_source cimport Source
-from simplezarr.engine.jobs.background cimport Relay, close_removed
+from simplezarr.engine.jobs.background cimport close_unlinked
 from simplezarr.engine.kernels.context cimport (
     PIECE_BYTES, RAISED, STOPPED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, bytes_of, check_signals, pause_of,
     raised, sz_pause, worker_borrow, worker_lend)
@@ -33,9 +33,6 @@ cdef extern from "io/draft.h" nogil:
     void sz_draft_drop(sz_draft *draft)
     int sz_remove(sz_draft *draft)
 
-cdef extern from "io/relay.h" nogil:
-    void sz_relay_end(sz_relay *relay)
-
 cdef extern from "io/files.h" nogil:
     enum:
         SZ_NO_DIRECTORY
@@ -46,7 +43,6 @@ cdef extern from "memory/atomic.h" nogil:
 cdef enum:
     SHARE_BYTES = 256 << 10  # decoded bytes that are worth waking another thread for
     SHARE_OBJECTS = 8        # stored objects, however small
-    RELAY_BYTES = 4 << 20    # kept bytes of a shard, whose copying is worth waking another thread for
 
 
 def write(Source source, Plan plan, value, tuple shape, bint keep_empty=False):
@@ -158,19 +154,13 @@ cdef class Write(Make):
         else:
             status = self.publish(worker, &draft, parts, n)
         if status == SZ_OK:
-            return close_removed(worker, &old)
+            return close_unlinked(worker, &old)
         close_file(&old)
         return status
 
     cdef int publish(self, Worker *worker, sz_draft *draft, const sz_part *parts, size_t n) noexcept nogil:
         """Ends the draft: it becomes the object, or nothing is stored where there are no parts."""
-        cdef size_t i, kept = 0
         cdef int status
-        for i in range(n):
-            if parts[i].data == NULL:
-                kept += parts[i].n
-        if kept >= RELAY_BYTES:
-            return self.publish_helped(worker, draft, parts, n)
         status = sz_draft_publish(draft, parts, n) if n else sz_draft_delete(draft)
         worker.os_error = errno
         return self.published(worker, status)
@@ -181,29 +171,10 @@ cdef class Write(Make):
             return status
         return RAISED if worker.error != NULL else STOPPED
 
-    cdef int publish_helped(self, Worker *worker, sz_draft *draft, const sz_part *parts, size_t n) noexcept with gil:
-        """The same, where much is kept of the old object: another thread may help to copy that."""
-        cdef Relay relay = None
-        cdef int status
-        try:
-            relay = Relay()
-            executor.try_submit_idle(relay.help)
-        except BaseException as error:
-            sz_draft_drop(draft)
-            if relay is not None:
-                sz_relay_end(&relay.relay)
-            return raised(worker, error)
-        draft.relay = &relay.relay
-        with nogil:
-            status = sz_draft_publish(draft, parts, n)
-            worker.os_error = errno
-            sz_relay_end(draft.relay)
-        return self.published(worker, status)
-
     cdef bint name_draft(self, Worker *worker, const Py_ssize_t *index, sz_draft *draft) noexcept nogil:
         """Tells the draft whose it is; False where there is no memory for that."""
         draft.object, draft.root, draft.durable = self.file_name(worker, index, 0), self.source.root_nbytes, self.durable
-        draft.directory, draft.within, draft.local, draft.relay = self.directory, 0, self.device, NULL
+        draft.directory, draft.within, draft.local = self.directory, 0, self.device
         draft.beneath, draft.replaced = False, NULL
         if draft.object != NULL and draft.directory != SZ_NO_DIRECTORY:
             draft.within = self.source.folder_nbytes
