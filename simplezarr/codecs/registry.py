@@ -8,6 +8,7 @@ The codecs of simplezarr are imported when first named; packages are searched fo
 """
 
 import importlib
+from typing import TypeVar
 
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, Codec
 from simplezarr.errors import UnsupportedError
@@ -64,10 +65,12 @@ BUILTIN = {
     "numcodecs.zstd": ("numcodecs", "NumcodecsZstd"),
 }
 
+C = TypeVar("C", bound=Codec)
+
 _classes: dict[str, type[Codec]] = {}
 
 
-def register_codec(cls: type[Codec]) -> type[Codec]:
+def register_codec(cls: type[C]) -> type[C]:
     """Makes a codec class known by its `name`; usable as a decorator. A later class of that name takes its place."""
     if not (isinstance(cls, type) and issubclass(cls, (ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec))):
         raise TypeError(f"{cls!r} is not a subclass of ArrayArrayCodec, ArrayBytesCodec or BytesBytesCodec")

@@ -4,7 +4,7 @@ The core types are at hand; the modules of the others are imported when a name o
 """
 
 import importlib
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -49,12 +49,14 @@ _KINDS = {
     "V": ("struct", "raw_bytes"),
 }
 
+D = TypeVar("D", bound=DataType)
+
 _classes: dict[str, type[DataType]] = {name: cls for cls in (Bool, Integer, Float, Complex) for name in cls.names}
 _core = {name: cls.from_configuration(name, {}, name) for name, cls in _classes.items()}
 _registered: list[type[DataType]] = []
 
 
-def register_dtype(cls: type[DataType]) -> type[DataType]:
+def register_dtype(cls: type[D]) -> type[D]:
     """Makes a data type known by its `names`; usable as a decorator. A later class of a name takes its place.
 
     The class derives from `simplezarr.dtypes.DataType` and has `names`, `from_configuration`, `from_numpy` (if arrays
