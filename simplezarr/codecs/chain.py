@@ -21,7 +21,7 @@ from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.variable_shard import VariableShard
 from simplezarr.engine.chunks.decode import decode_chunk
 from simplezarr.engine.chunks.encode import encode_chunk
-from simplezarr.engine.chunks.pipeline import Pipeline
+from simplezarr.engine.chunks.pipeline import CodecPipeline
 from simplezarr.errors import MetadataError
 from simplezarr.schema.limits import MAX_NDIM
 
@@ -29,7 +29,7 @@ __all__ = ["bind", "python_pipeline", "shard_index", "stored_order"]
 
 
 @lru_cache(maxsize=256)
-def bind(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> Pipeline:
+def bind(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> CodecPipeline:
     """Return the pipeline that decodes chunks of `spec` which `codecs` have encoded; the same one for equal arguments.
 
     Raise MetadataError, which names the member below `where`, for a chain that can't encode such chunks.
@@ -48,11 +48,11 @@ def bind(codecs: tuple[Codec, ...], spec: ChunkSpec, where: str = "codecs") -> P
         fill = bytes(spec.dtype.itemsize)
     if not is_native:
         python = python_pipeline(codecs, spec, where)
-        return Pipeline(spec.shape, _identity(spec), spec.dtype.numpy, 0, fill, most, python=python)
+        return CodecPipeline(spec.shape, _identity(spec), spec.dtype.numpy, 0, fill, most, python=python)
     shard: dict[str, Any] = {}
     if type(middle) is Sharding:
         shard = _shard_parts(middle, specs[-1], f"{where}[{len(heads)}].configuration")
-    return Pipeline(
+    return CodecPipeline(
         spec.shape,
         stored_order(heads, spec),
         spec.dtype.numpy,

@@ -18,7 +18,7 @@ from simplezarr.codecs.base import ChunkSpec, Data
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.engine.chunks.decode import decode_chunk
 from simplezarr.engine.chunks.encode import encode_chunk
-from simplezarr.engine.chunks.pipeline import CodecFailure, Pipeline
+from simplezarr.engine.chunks.pipeline import CodecFailure, CodecPipeline
 from simplezarr.schema.limits import MAX_LENGTH
 
 __all__ = ["Entry", "ShardIndex", "failure"]
@@ -42,7 +42,7 @@ class ShardIndex:
     `grid` is the number of inner chunks along each axis of the shard as it is stored.
     """
 
-    def __init__(self, codec: Sharding, spec: ChunkSpec, pipeline: Pipeline, nbytes: int):
+    def __init__(self, codec: Sharding, spec: ChunkSpec, pipeline: CodecPipeline, nbytes: int):
         self.pipeline, self.nbytes = pipeline, nbytes
         self.is_first = codec.index_location == "start"
         self.grid = codec.grid(spec.shape)

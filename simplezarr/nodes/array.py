@@ -10,7 +10,7 @@ import numpy as np
 
 from simplezarr.codecs.base import Codec
 from simplezarr.codecs.chain import bind
-from simplezarr.engine.chunks.pipeline import Pipeline
+from simplezarr.engine.chunks.pipeline import CodecPipeline
 from simplezarr.engine.geometry.plan import chunk_plan
 from simplezarr.engine.jobs.chunk_source import Source
 from simplezarr.errors import MetadataError, UnsupportedError
@@ -372,7 +372,7 @@ class Array(StoredValues):
         change_handle(self, lambda before: replace(metadata, attributes=before.attributes))
 
 
-def _bind(metadata: ArrayMetadata, path: str) -> tuple[Pipeline, tuple[int, ...], list[str]]:
+def _bind(metadata: ArrayMetadata, path: str) -> tuple[CodecPipeline, tuple[int, ...], list[str]]:
     """Return what arrays of these metadata share: the pipeline, the unit of reading, and why they can't be written."""
     try:
         pipeline = bind(metadata.codecs, metadata.spec)

@@ -3,11 +3,11 @@
 from libc.stdint cimport int32_t
 
 from simplezarr.engine.kernels.compressors cimport (
-    SZ_ZSTD_SLACK, Step, blosc_block_size, blosc_decode_block, blosc_open, sz_blosc1, sz_zstd_frame, zstd_decode_more,
+    SZ_ZSTD_SLACK, CodecStep, blosc_block_size, blosc_decode_block, blosc_open, sz_blosc1, sz_zstd_frame, zstd_decode_more,
     zstd_open, zstd_prefix)
 from simplezarr.engine.chunks.in_flight cimport complete_chunk, has_waiters
 from simplezarr.engine.chunks.pipeline cimport (
-    Chain, Region, region_extent, region_is_run, region_keeps_order, region_offset, region_place, transform_chunk)
+    Pipeline, Region, region_extent, region_is_run, region_keeps_order, region_offset, region_place, transform_chunk)
 from simplezarr.engine.kernels.context cimport (
     DECODED, SLOTS_PER_LEVEL, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, pause, scratch, step_slot)
 
@@ -22,12 +22,12 @@ cdef enum:
     ZSTD_BLOCKS = 256 << 10  # a zstd chunk of at least this size has several blocks
 
 
-cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
+cdef int decode_in_blocks(Worker *worker, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                           int level) noexcept nogil:
     """A Blosc chunk block by block: those without wanted elements are skipped, and where the order is the region's each is
     placed while it is in cache."""
     cdef sz_blosc1 header
-    cdef Py_ssize_t first = region_offset(chain, region), last = first + region_extent(chain, region) - 1
+    cdef Py_ssize_t first = region_offset(pipeline, region), last = first + region_extent(pipeline, region) - 1
     cdef Py_ssize_t at, size
     cdef int32_t i
     cdef int status = blosc_open(src, n, &header)
@@ -37,12 +37,12 @@ cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, s
     cdef size_t shared
     if status != SZ_OK:
         return status
-    if <size_t>header.nbytes != chain.nbytes:
-        return SZ_TOO_LONG if <size_t>header.nbytes > chain.nbytes else SZ_TOO_SHORT
-    if header.blocksize % chain.itemsize or has_waiters(worker, chain, &shared):  # blocks that cut elements; all wanted
-        return decode_whole(worker, chain, src, n, region, level)
-    ordered = region_keeps_order(chain, region)
-    block = dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, header.blocksize if ordered else chain.nbytes)
+    if <size_t>header.nbytes != pipeline.nbytes:
+        return SZ_TOO_LONG if <size_t>header.nbytes > pipeline.nbytes else SZ_TOO_SHORT
+    if header.blocksize % pipeline.itemsize or has_waiters(worker, pipeline, &shared):  # a block cuts an element
+        return decode_whole(worker, pipeline, src, n, region, level)
+    ordered = region_keeps_order(pipeline, region)
+    block = dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, header.blocksize if ordered else pipeline.nbytes)
     if dst == NULL:
         return SZ_NO_MEMORY
     for i in range(<int32_t>(first // header.blocksize), <int32_t>(last // header.blocksize) + 1):
@@ -56,104 +56,104 @@ cdef int decode_in_blocks(Worker *worker, const Chain *chain, const char *src, s
             return status
         if ordered:
             size = blosc_block_size(&header, i)
-            sz_copy_run(chain.ndim, chain.shape, region.start, region.step, region.count, region.data, region.strides,
-                        at // chain.itemsize, size // chain.itemsize, block, chain.itemsize,
-                        chain.transform | worker.streamed)
-    return SZ_OK if ordered else region_place(worker, chain, region, dst, chain.transform | worker.streamed)
+            sz_copy_run(pipeline.ndim, pipeline.shape, region.start, region.step, region.count, region.data, region.strides,
+                        at // pipeline.itemsize, size // pipeline.itemsize, block, pipeline.itemsize,
+                        pipeline.transform | worker.streamed)
+    return SZ_OK if ordered else region_place(worker, pipeline, region, dst, pipeline.transform | worker.streamed)
 
 
-cdef int decode_in_order(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
+cdef int decode_in_order(Worker *worker, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                          int level) noexcept nogil:
     """A zstd chunk as far as the last wanted element.
 
     Where there are blocks they are decoded one after another; in the region's order each is placed while in cache.
     """
     cdef sz_zstd_frame frame
-    cdef size_t first = region_offset(chain, region), last = first + region_extent(chain, region)
+    cdef size_t first = region_offset(pipeline, region), last = first + region_extent(pipeline, region)
     cdef size_t shared
-    cdef Py_ssize_t placed = first // chain.itemsize, whole
+    cdef Py_ssize_t placed = first // pipeline.itemsize, whole
     cdef int status
     cdef bint own = True  # something is wanted here, not only by others
-    cdef bint ordered = region_keeps_order(chain, region)
-    cdef char *dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, chain.nbytes + SZ_ZSTD_SLACK)
+    cdef bint ordered = region_keeps_order(pipeline, region)
+    cdef char *dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, pipeline.nbytes + SZ_ZSTD_SLACK)
     if dst == NULL:
         return SZ_NO_MEMORY
-    if zstd_prefix(worker, src, n, chain.nbytes, last, dst) and not (
-            has_waiters(worker, chain, &shared) and shared > last):
-        status = region_place(worker, chain, region, dst, chain.transform | worker.streamed)
+    if zstd_prefix(worker, src, n, pipeline.nbytes, last, dst) and not (
+            has_waiters(worker, pipeline, &shared) and shared > last):
+        status = region_place(worker, pipeline, region, dst, pipeline.transform | worker.streamed)
         if status == SZ_OK:
-            complete_chunk(worker, chain, dst, chain.transform)
+            complete_chunk(worker, pipeline, dst, pipeline.transform)
         return status
-    if chain.nbytes < ZSTD_BLOCKS or not zstd_open(worker, src, n, chain.nbytes, &frame):
-        return decode_whole(worker, chain, src, n, region, level)
+    if pipeline.nbytes < ZSTD_BLOCKS or not zstd_open(worker, src, n, pipeline.nbytes, &frame):
+        return decode_whole(worker, pipeline, src, n, region, level)
     frame.dst = dst
     if frame.checked:
-        last = chain.nbytes
-    while own or (has_waiters(worker, chain, &shared) and frame.done < shared):
+        last = pipeline.nbytes
+    while own or (has_waiters(worker, pipeline, &shared) and frame.done < shared):
         status = zstd_decode_more(worker, &frame)
         if status != SZ_OK:
             return status if own else SZ_OK  # it is for others to see
-        whole = frame.done // chain.itemsize
+        whole = frame.done // pipeline.itemsize
         if ordered and whole > placed:
-            sz_copy_run(chain.ndim, chain.shape, region.start, region.step, region.count, region.data, region.strides,
-                        placed, whole - placed, frame.dst + placed * chain.itemsize, chain.itemsize,
-                        chain.transform | worker.streamed)
+            sz_copy_run(pipeline.ndim, pipeline.shape, region.start, region.step, region.count, region.data, region.strides,
+                        placed, whole - placed, frame.dst + placed * pipeline.itemsize, pipeline.itemsize,
+                        pipeline.transform | worker.streamed)
             placed = whole
         elif not ordered and own and frame.done >= last:
-            status = region_place(worker, chain, region, frame.dst, chain.transform | worker.streamed)
+            status = region_place(worker, pipeline, region, frame.dst, pipeline.transform | worker.streamed)
         if status == SZ_OK:
             status = pause(worker)
         if status != SZ_OK:
             return status
         own = frame.done < last
-    complete_chunk(worker, chain, frame.dst, chain.transform)
+    complete_chunk(worker, pipeline, frame.dst, pipeline.transform)
     return SZ_OK
 
 
-cdef int decode_whole(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
+cdef int decode_whole(Worker *worker, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                       int level) noexcept nogil:
     """The last codec's output, all of it: straight into place, or through scratch."""
-    cdef const Step *step = chain.steps[chain.nsteps - 1]
-    cdef size_t size = chain.nbytes
-    cdef bint direct = region_is_run(chain, region)
-    cdef char *dst = region.data if direct else scratch(worker, level * SLOTS_PER_LEVEL + DECODED, chain.nbytes)
+    cdef const CodecStep *step = pipeline.steps[pipeline.nsteps - 1]
+    cdef size_t size = pipeline.nbytes
+    cdef bint direct = region_is_run(pipeline, region)
+    cdef char *dst = region.data if direct else scratch(worker, level * SLOTS_PER_LEVEL + DECODED, pipeline.nbytes)
     cdef int status
     if dst == NULL:
         return SZ_NO_MEMORY
     status = step.decode(worker, step, src, n, dst, &size)
-    if status == SZ_OK and size != chain.nbytes:
+    if status == SZ_OK and size != pipeline.nbytes:
         status = SZ_TOO_SHORT
     if status != SZ_OK:
         return status
     if not direct:
-        status = region_place(worker, chain, region, dst, chain.transform | worker.streamed)
-    elif chain.transform != SZ_AS_IS:
-        status = transform_chunk(worker, chain, dst, chain.transform)
+        status = region_place(worker, pipeline, region, dst, pipeline.transform | worker.streamed)
+    elif pipeline.transform != SZ_AS_IS:
+        status = transform_chunk(worker, pipeline, dst, pipeline.transform)
     if status != SZ_OK:
         return status
-    complete_chunk(worker, chain, dst, SZ_AS_IS if direct else chain.transform)
+    complete_chunk(worker, pipeline, dst, SZ_AS_IS if direct else pipeline.transform)
     return SZ_OK
 
 
-cdef int decode_steps(Worker *worker, const Chain *chain, const char **src, size_t *n, int level, bint *done,
+cdef int decode_steps(Worker *worker, const Pipeline *pipeline, const char **src, size_t *n, int level, bint *done,
                       const Region *region) noexcept nogil:
     """Runs the bytes -> bytes codecs; *done when the last of them has put the chunk in place already."""
-    cdef const Step *step
+    cdef const CodecStep *step
     cdef int i, status
     cdef size_t size
     cdef char *dst = NULL
     done[0] = False
-    for i in range(chain.nsteps):
-        step = chain.steps[i]
+    for i in range(pipeline.nsteps):
+        step = pipeline.steps[i]
         worker.culprit = step.name
-        if i == chain.nsteps - 1 and chain.inner == NULL and not step.trims:
+        if i == pipeline.nsteps - 1 and pipeline.inner == NULL and not step.trims:
             done[0] = True
-            if step.in_blocks and not region_is_run(chain, region):
-                return decode_in_blocks(worker, chain, src[0], n[0], region, level)
-            if step.in_order and not region_is_run(chain, region):
-                return decode_in_order(worker, chain, src[0], n[0], region, level)
-            return decode_whole(worker, chain, src[0], n[0], region, level)
-        size = chain.limits[i]
+            if step.in_blocks and not region_is_run(pipeline, region):
+                return decode_in_blocks(worker, pipeline, src[0], n[0], region, level)
+            if step.in_order and not region_is_run(pipeline, region):
+                return decode_in_order(worker, pipeline, src[0], n[0], region, level)
+            return decode_whole(worker, pipeline, src[0], n[0], region, level)
+        size = pipeline.limits[i]
         if not step.trims:
             dst = scratch(worker, step_slot(worker, src[0], level), size)
             if dst == NULL:

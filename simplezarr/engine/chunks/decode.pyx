@@ -16,8 +16,8 @@ from simplezarr.engine.kernels.compressors cimport zstd_prefix
 from simplezarr.engine.files.files cimport is_hollow, read_bytes
 from simplezarr.engine.chunks.in_flight cimport complete_chunk, has_waiters
 from simplezarr.engine.chunks.pipeline cimport (
-    FREE_BYTES, Pipeline, chain_is_raw, free_bytes, give_back, in_pieces, region_extent, region_fill, region_keeps_order,
-    region_permute, region_place, region_whole)
+    FREE_BYTES, CodecPipeline, pipeline_is_raw, free_bytes, give_back, in_pieces, region_extent, region_fill,
+    region_keeps_order, region_permute, region_place, region_whole)
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Span
 from simplezarr.engine.chunks.shard_reader cimport Wanted, fetch, inner_count, inner_region, inner_spans, walk_shard
 from simplezarr.engine.kernels.context cimport (
@@ -50,131 +50,132 @@ cdef struct Raw:
     int level
 
 
-cdef int read_piece(Worker *worker, const Chain *chain, const Region *region, const void *what) noexcept nogil:
+cdef int read_piece(Worker *worker, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
     cdef const Raw *raw = <const Raw *>what
-    cdef size_t piece = max(<size_t>SZ_PIECE, <size_t>chain.itemsize)
+    cdef size_t piece = max(<size_t>SZ_PIECE, <size_t>pipeline.itemsize)
     cdef char *buffer
-    if not region_keeps_order(chain, region):
-        piece = max(piece, <size_t>region_extent(chain, region))
-    buffer = scratch(worker, raw.level * SLOTS_PER_LEVEL + DECODED, sz_box_room(min(piece, chain.nbytes)))
+    if not region_keeps_order(pipeline, region):
+        piece = max(piece, <size_t>region_extent(pipeline, region))
+    buffer = scratch(worker, raw.level * SLOTS_PER_LEVEL + DECODED, sz_box_room(min(piece, pipeline.nbytes)))
     if buffer == NULL:
         return SZ_NO_MEMORY
-    return sz_read_box(raw.file, raw.base, chain.ndim, chain.shape, region.start, region.step, region.count, region.data,
-                       region.strides, chain.itemsize, chain.transform | worker.streamed, buffer, piece)
+    return sz_read_box(raw.file, raw.base, pipeline.ndim, pipeline.shape, region.start, region.step, region.count,
+                       region.data, region.strides, pipeline.itemsize, pipeline.transform | worker.streamed, buffer, piece)
 
 
-cdef int read_raw(Worker *worker, const Chain *chain, const sz_file *file, int64_t base, const Region *region,
+cdef int read_raw(Worker *worker, const Pipeline *pipeline, const sz_file *file, int64_t base, const Region *region,
                   int level) noexcept nogil:
     """Elements of an uncompressed chunk at `base` of a file, read into place without the chunk being whole in between."""
     cdef Region permuted
     cdef Raw raw
     worker.culprit = "bytes"
-    if chain.permuted:
-        region_permute(chain, region, &permuted)
+    if pipeline.permuted:
+        region_permute(pipeline, region, &permuted)
         region = &permuted
     raw.file, raw.base, raw.level = file, base, level
-    return in_pieces(worker, chain, region, read_piece, &raw)
+    return in_pieces(worker, pipeline, region, read_piece, &raw)
 
 
-cdef int decode_python(Worker *worker, const Chain *chain, const char *src, size_t n,
+cdef int decode_python(Worker *worker, const Pipeline *pipeline, const char *src, size_t n,
                        const Region *region) noexcept with gil:
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef const char *data
     cdef int i
     try:
-        array = (<object>chain.python)(bytes_at(src, n))
+        array = (<object>pipeline.python)(bytes_at(src, n))
         data = <const char *>cnp.PyArray_DATA(array)
-        for i in range(chain.ndim):
+        for i in range(pipeline.ndim):
             data += region.start[i] * <Py_ssize_t>cnp.PyArray_STRIDES(array)[i]
             strides[i] = region.step[i] * <Py_ssize_t>cnp.PyArray_STRIDES(array)[i]
-        sz_copy(chain.ndim, region.count, region.data, region.strides, data, strides, chain.itemsize, SZ_AS_IS)
+        sz_copy(pipeline.ndim, region.count, region.data, region.strides, data, strides, pipeline.itemsize, SZ_AS_IS)
         return SZ_OK
     except BaseException as error:
         return raised(worker, error)
 
 
-cdef int decode_region(Worker *worker, const Chain *chain, const char *src, size_t n, const Region *region,
+cdef int decode_region(Worker *worker, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                        int level) noexcept nogil:
     """Decodes the chunk stored in the n bytes at src and puts the region's elements in place."""
     cdef Region permuted
     cdef ByteSource source
     cdef bint done
     cdef int status
-    if chain.python != NULL:
+    if pipeline.python != NULL:
         worker.culprit = NULL
-        return decode_python(worker, chain, src, n, region)
-    if chain.permuted:
-        region_permute(chain, region, &permuted)
+        return decode_python(worker, pipeline, src, n, region)
+    if pipeline.permuted:
+        region_permute(pipeline, region, &permuted)
         region = &permuted
-    status = decode_steps(worker, chain, &src, &n, level, &done, region)
+    status = decode_steps(worker, pipeline, &src, &n, level, &done, region)
     if status != SZ_OK or done:
         return status
-    if chain.inner != NULL:
+    if pipeline.inner != NULL:
         source = bytes_in_memory(src, n)
-        return decode_shard(worker, chain, &source, region, 0, 1, level)
+        return decode_shard(worker, pipeline, &source, region, 0, 1, level)
     worker.culprit = "bytes"
-    if n != chain.nbytes:
-        return SZ_TOO_SHORT if n < chain.nbytes else SZ_TOO_LONG
-    status = region_place(worker, chain, region, src, chain.transform | worker.streamed)
+    if n != pipeline.nbytes:
+        return SZ_TOO_SHORT if n < pipeline.nbytes else SZ_TOO_LONG
+    status = region_place(worker, pipeline, region, src, pipeline.transform | worker.streamed)
     if status == SZ_OK:
-        complete_chunk(worker, chain, src, chain.transform)
+        complete_chunk(worker, pipeline, src, pipeline.transform)
     return status
 
 
-cdef int decode_native(Worker *worker, const Chain *chain, const char *src, size_t n, char *dst, int level) noexcept nogil:
+cdef int decode_native(Worker *worker, const Pipeline *pipeline, const char *src, size_t n, char *dst,
+                       int level) noexcept nogil:
     """The whole chunk stored in the n bytes at src, in native form."""
     cdef Region region
-    region_whole(chain, dst, &region)
-    return decode_region(worker, chain, src, n, &region, level)
+    region_whole(pipeline, dst, &region)
+    return decode_region(worker, pipeline, src, n, &region, level)
 
 
-cdef int decode_start(Worker *worker, const Chain *chain, const char *src, size_t n, size_t wanted, char *dst,
+cdef int decode_start(Worker *worker, const Pipeline *pipeline, const char *src, size_t n, size_t wanted, char *dst,
                       int level) noexcept nogil:
     """As decode_native, but nothing is known of what lies behind the first `wanted` bytes; with SZ_ZSTD_SLACK more room."""
-    cdef Py_ssize_t elements = wanted // chain.itemsize
+    cdef Py_ssize_t elements = wanted // pipeline.itemsize
     cdef size_t shared
-    if chain.python != NULL or chain.inner != NULL or chain.nsteps != 1 or not chain.steps[0].in_order or (
-            not zstd_prefix(worker, src, n, chain.nbytes, wanted, dst)) or (
-            has_waiters(worker, chain, &shared) and shared > wanted):
-        return decode_native(worker, chain, src, n, dst, level)
-    complete_chunk(worker, chain, dst, chain.transform)
-    if chain.transform != SZ_AS_IS:
-        sz_copy(1, &elements, dst, &chain.itemsize, dst, &chain.itemsize, chain.itemsize, chain.transform)
+    if pipeline.python != NULL or pipeline.inner != NULL or pipeline.nsteps != 1 or not pipeline.steps[0].in_order or (
+            not zstd_prefix(worker, src, n, pipeline.nbytes, wanted, dst)) or (
+            has_waiters(worker, pipeline, &shared) and shared > wanted):
+        return decode_native(worker, pipeline, src, n, dst, level)
+    complete_chunk(worker, pipeline, dst, pipeline.transform)
+    if pipeline.transform != SZ_AS_IS:
+        sz_copy(1, &elements, dst, &pipeline.itemsize, dst, &pipeline.itemsize, pipeline.itemsize, pipeline.transform)
     return SZ_OK
 
 
-cdef bint is_hollow_chunk(const Chain *chain, const sz_file *file) noexcept nogil:
+cdef bint is_hollow_chunk(const Pipeline *pipeline, const sz_file *file) noexcept nogil:
     """Return whether a file whose size nothing tells has more in holes than such a chunk may decode to."""
-    return chain.python != NULL and is_hollow(file, free_bytes(chain))
+    return pipeline.python != NULL and is_hollow(file, free_bytes(pipeline))
 
 
-cdef int read_native(Worker *worker, const Chain *chain, const sz_file *file, int64_t offset, size_t n, char *dst,
+cdef int read_native(Worker *worker, const Pipeline *pipeline, const sz_file *file, int64_t offset, size_t n, char *dst,
                      int level) noexcept nogil:
     """The whole chunk stored in n bytes of a file, in native form."""
     cdef Region region
     cdef char *raw
     cdef int status
-    if chain_is_raw(chain):
+    if pipeline_is_raw(pipeline):
         worker.culprit = "bytes"
-        if n != chain.nbytes:
-            return SZ_TOO_SHORT if n < chain.nbytes else SZ_TOO_LONG
-        region_whole(chain, dst, &region)
-        return read_raw(worker, chain, file, offset, &region, level)
-    if n > chain.most or is_hollow_chunk(chain, file):
+        if n != pipeline.nbytes:
+            return SZ_TOO_SHORT if n < pipeline.nbytes else SZ_TOO_LONG
+        region_whole(pipeline, dst, &region)
+        return read_raw(worker, pipeline, file, offset, &region, level)
+    if n > pipeline.most or is_hollow_chunk(pipeline, file):
         return SZ_TOO_LONG
     raw = scratch(worker, level * SLOTS_PER_LEVEL + RAW, n)
     if raw == NULL:
         return SZ_NO_MEMORY
     status = read_bytes(worker, file, raw, n, offset)
-    return decode_native(worker, chain, raw, n, dst, level) if status == SZ_OK else status
+    return decode_native(worker, pipeline, raw, n, dst, level) if status == SZ_OK else status
 
 
 # ---------------------------------------------------------------- shards
 
-cdef int fetch_index(Worker *worker, const Chain *chain, const ByteSource *source, char *dst) noexcept with gil:
-    cdef Py_ssize_t n = chain.index_nbytes
+cdef int fetch_index(Worker *worker, const Pipeline *pipeline, const ByteSource *source, char *dst) noexcept with gil:
+    cdef Py_ssize_t n = pipeline.index_nbytes
     try:
-        parts = fetch(source, [(0 if chain.index_first else -n, n)])
+        parts = fetch(source, [(0 if pipeline.index_first else -n, n)])
         if parts is None:
             return SZ_MISSING
         part = parts[0]
@@ -186,33 +187,33 @@ cdef int fetch_index(Worker *worker, const Chain *chain, const ByteSource *sourc
         return raised(worker, error)
 
 
-cdef void index_region(const Chain *chain, const void *index, Region *region) noexcept nogil:
+cdef void index_region(const Pipeline *pipeline, const void *index, Region *region) noexcept nogil:
     """A shard's whole index, placed as offset and length of every inner chunk, in C order of the stored form."""
     cdef Py_ssize_t stride = 16
     cdef int i
     region.data = <char *>index
-    for i in range(chain.ndim, -1, -1):
+    for i in range(pipeline.ndim, -1, -1):
         region.start[i], region.step[i] = 0, 1
-        region.count[i] = chain.grid[i] if i < chain.ndim else 2
-        region.strides[i] = 8 if i == chain.ndim else stride
-        stride *= 1 if i == chain.ndim else chain.grid[i]
+        region.count[i] = pipeline.grid[i] if i < pipeline.ndim else 2
+        region.strides[i] = 8 if i == pipeline.ndim else stride
+        stride *= 1 if i == pipeline.ndim else pipeline.grid[i]
 
 
-cdef int shard_index(Worker *worker, const Chain *chain, const ByteSource *source, int level,
+cdef int shard_index(Worker *worker, const Pipeline *pipeline, const ByteSource *source, int level,
                      const uint64_t **index) noexcept nogil:
     """Reads and decodes a shard's index: offset and length of every inner chunk, in C order of the stored form."""
     cdef char *raw
     cdef const char *src
-    cdef size_t n = chain.index_nbytes, at
+    cdef size_t n = pipeline.index_nbytes, at
     cdef int status = SZ_OK
     cdef Region region
     worker.culprit = "sharding_indexed"
-    index_region(chain, scratch(worker, level * SLOTS_PER_LEVEL + INDEX, chain.index.nbytes), &region)
+    index_region(pipeline, scratch(worker, level * SLOTS_PER_LEVEL + INDEX, pipeline.index.nbytes), &region)
     if region.data == NULL:
         return SZ_NO_MEMORY
     if source.kind != IN_STORE and source.size < n:
         return SZ_TRUNCATED
-    at = 0 if chain.index_first else source.size - n
+    at = 0 if pipeline.index_first else source.size - n
     if source.kind == IN_MEMORY:
         src = source.memory + at
     else:
@@ -224,16 +225,16 @@ cdef int shard_index(Worker *worker, const Chain *chain, const ByteSource *sourc
                 return SZ_CORRUPT
             status = read_bytes(worker, source.file, raw, n, at)
         else:
-            status = fetch_index(worker, chain, source, raw)
+            status = fetch_index(worker, pipeline, source, raw)
         if status != SZ_OK:
             return status
     index[0] = <const uint64_t *>region.data
-    return decode_region(worker, chain.index, src, n, &region, level + 1)  # a wrapped shard may be in scratch of `level`
+    return decode_region(worker, pipeline.index, src, n, &region, level + 1)  # a wrapped shard may be in scratch of `level`
 
 
 # A region of a shard, as the walk sees it.
 cdef struct Inner:
-    const Chain *chain
+    const Pipeline *pipeline
     const Region *region
     Span spans[MAX_NDIM]
 
@@ -241,58 +242,58 @@ cdef struct Inner:
 cdef Py_ssize_t inner_number(const void *what, Py_ssize_t k) noexcept nogil:
     cdef const Inner *inner = <const Inner *>what
     cdef Region sub
-    return inner_region(inner.chain, inner.spans, inner.region, k, &sub)
+    return inner_region(inner.pipeline, inner.spans, inner.region, k, &sub)
 
 
 cdef int inner_fill(Worker *worker, const void *what, Py_ssize_t k) noexcept nogil:
     cdef const Inner *inner = <const Inner *>what
     cdef Region sub
-    inner_region(inner.chain, inner.spans, inner.region, k, &sub)
-    return region_fill(worker, inner.chain.inner, &sub)
+    inner_region(inner.pipeline, inner.spans, inner.region, k, &sub)
+    return region_fill(worker, inner.pipeline.inner, &sub)
 
 
 cdef int inner_decode(Worker *worker, const void *what, Py_ssize_t k, const char *src, size_t n, int level) noexcept nogil:
     cdef const Inner *inner = <const Inner *>what
     cdef Region sub
-    inner_region(inner.chain, inner.spans, inner.region, k, &sub)
-    return decode_region(worker, inner.chain.inner, src, n, &sub, level)
+    inner_region(inner.pipeline, inner.spans, inner.region, k, &sub)
+    return decode_region(worker, inner.pipeline.inner, src, n, &sub, level)
 
 
 cdef bint inner_alone(const void *what, Py_ssize_t k) noexcept nogil:
-    return (<const Inner *>what).chain.inner.nbytes >= RAW_ALONE
+    return (<const Inner *>what).pipeline.inner.nbytes >= RAW_ALONE
 
 
 cdef int inner_read(Worker *worker, const void *what, Py_ssize_t k, const sz_file *file, int64_t offset,
                     int level) noexcept nogil:
     cdef const Inner *inner = <const Inner *>what
     cdef Region sub
-    inner_region(inner.chain, inner.spans, inner.region, k, &sub)
-    return read_raw(worker, inner.chain.inner, file, offset, &sub, level)
+    inner_region(inner.pipeline, inner.spans, inner.region, k, &sub)
+    return read_raw(worker, inner.pipeline.inner, file, offset, &sub, level)
 
 
-cdef int decode_shard(Worker *worker, const Chain *chain, ByteSource *source, const Region *region, Py_ssize_t part,
+cdef int decode_shard(Worker *worker, const Pipeline *pipeline, ByteSource *source, const Region *region, Py_ssize_t part,
                       Py_ssize_t parts, int level) noexcept nogil:
     """Part number `part` of `parts` of a region (in the order of the stored form) of a shard, put in place."""
     cdef Inner inner
     cdef Wanted wanted
-    cdef Py_ssize_t total = inner_count(chain, region)
+    cdef Py_ssize_t total = inner_count(pipeline, region)
     cdef int status
     if source.index == NULL:
-        status = shard_index(worker, chain, source, level, &source.index)
+        status = shard_index(worker, pipeline, source, level, &source.index)
         if status != SZ_OK:
             return status
-    inner.chain, inner.region = chain, region
-    inner_spans(chain, region, inner.spans)
+    inner.pipeline, inner.region = pipeline, region
+    inner_spans(pipeline, region, inner.spans)
     wanted.what, wanted.number, wanted.fill = &inner, inner_number, inner_fill
     wanted.decode, wanted.alone, wanted.read = inner_decode, inner_alone, inner_read
-    return walk_shard(worker, chain, source, &wanted, total * part // parts, total * (part + 1) // parts, level)
+    return walk_shard(worker, pipeline, source, &wanted, total * part // parts, total * (part + 1) // parts, level)
 
 
 # ---------------------------------------------------------------- for Python
 
-def decode_chunk(Pipeline pipeline, data):
+def decode_chunk(CodecPipeline pipeline, data):
     """The whole chunk stored in `data` (bytes), as an array. ValueError where it can't be decoded."""
-    cdef const Chain *chain = &pipeline.chain
+    cdef const Pipeline *compiled = &pipeline.compiled
     cdef Region region
     cdef bytes raw = data if type(data) is bytes else bytes(data)
     cdef const char *src = PyBytes_AS_STRING(raw)
@@ -301,11 +302,11 @@ def decode_chunk(Pipeline pipeline, data):
     cdef Worker *worker
     out = np.empty(pipeline.shape, pipeline.dtype)
     region.data = <char *>cnp.PyArray_DATA(out)
-    for i in range(chain.ndim):
+    for i in range(compiled.ndim):
         region.start[i], region.step[i], region.count[i] = 0, 1, pipeline.shape[i]
         region.strides[i] = cnp.PyArray_STRIDES(out)[i]
     worker = worker_acquire()
     with nogil:
-        status = decode_region(worker, chain, src, n, &region, 0)
+        status = decode_region(worker, compiled, src, n, &region, 0)
     give_back(worker, status)
     return out

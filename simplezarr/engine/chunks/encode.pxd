@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from simplezarr.engine.chunks.moves cimport Values
-from simplezarr.engine.chunks.pipeline cimport Chain, Region
+from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.kernels.context cimport Worker
 
 cdef extern from "io/draft.h" nogil:
@@ -13,7 +13,7 @@ cdef extern from "io/draft.h" nogil:
 # A shard that is being made. `entries` are offset and length of each inner chunk, NOTHING where there is none: offset in
 # `memory`, or with the bit KEPT set in the old shard, from which it is taken over.
 cdef struct Shard:
-    const Chain *chain
+    const Pipeline *pipeline
     int level
     char *memory      # the encoded inner chunks as they come, and room for the index in front or behind
     int64_t used
@@ -23,11 +23,11 @@ cdef struct Shard:
 cdef uint64_t NOTHING
 cdef uint64_t KEPT
 
-cdef int encode_region(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
+cdef int encode_region(Worker *worker, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                        sz_part *out, int level) noexcept nogil
-cdef int encode_native(Worker *worker, const Chain *chain, char *native, bint keep_empty, char *dst, sz_part *out,
+cdef int encode_native(Worker *worker, const Pipeline *pipeline, char *native, bint keep_empty, char *dst, sz_part *out,
                        int level) noexcept nogil
-cdef int shard_begin(Worker *worker, Shard *shard, const Chain *chain, int level) noexcept nogil
+cdef int shard_begin(Worker *worker, Shard *shard, const Pipeline *pipeline, int level) noexcept nogil
 cdef int shard_reserve(Worker *worker, Shard *shard, size_t n) noexcept nogil
 cdef void shard_add(Shard *shard, Py_ssize_t inner, const sz_part *part) noexcept nogil
 cdef int shard_finish(Worker *worker, Shard *shard, sz_part **parts, size_t *n) noexcept nogil

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from simplezarr.engine.chunks.pipeline import Pipeline
+from simplezarr.engine.chunks.pipeline import CodecPipeline
 
-def encode_chunk(pipeline: Pipeline, array: np.ndarray) -> bytes:
+def encode_chunk(pipeline: CodecPipeline, array: np.ndarray) -> bytes:
     """A whole chunk, an array of the pipeline's shape and data type (any strides), as its encoded bytes."""

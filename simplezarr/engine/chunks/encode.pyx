@@ -10,11 +10,11 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from simplezarr.engine.kernels.compressors cimport Step
+from simplezarr.engine.kernels.compressors cimport CodecStep
 from simplezarr.engine.chunks.decode cimport index_region
 from simplezarr.engine.chunks.moves cimport gather, look_for_others
 from simplezarr.engine.chunks.pipeline cimport (
-    UNBOUNDED, Pipeline, appended, encoded_bound, fill_chunk, give_back, region_is_all, region_is_run, region_permute,
+    UNBOUNDED, CodecPipeline, appended, encoded_bound, fill_chunk, give_back, region_is_all, region_is_run, region_permute,
     region_whole, transform_chunk)
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Span
 from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_spans
@@ -37,34 +37,34 @@ cdef uint64_t KEPT = <uint64_t>1 << 62       # no file is as long
 
 # ---------------------------------------------------------------- chunks
 
-cdef char *output(Worker *worker, const Chain *chain, int i, const char *src, size_t n, char *dst,
+cdef char *output(Worker *worker, const Pipeline *pipeline, int i, const char *src, size_t n, char *dst,
                   int level) noexcept nogil:
     """Return memory for n bytes that step i makes of src (for i = nsteps: for the stored form).
 
     That is dst if only checksums follow, otherwise scratch that src does not lie in.
     """
-    cdef size_t behind = appended(chain, i)
-    cdef int slot = level * SLOTS_PER_LEVEL + DECODED if i == chain.nsteps else step_slot(worker, src, level)
+    cdef size_t behind = appended(pipeline, i)
+    cdef int slot = level * SLOTS_PER_LEVEL + DECODED if i == pipeline.nsteps else step_slot(worker, src, level)
     cdef int k = i
-    while k > 0 and chain.steps[k - 1].trims:
+    while k > 0 and pipeline.steps[k - 1].trims:
         k -= 1
     if dst != NULL and k == 0:
         return dst
     return scratch(worker, slot, n + behind)
 
 
-cdef int encode_steps(Worker *worker, const Chain *chain, const char *src, size_t n, bint ours, char *dst, sz_part *out,
-                      int level) noexcept nogil:
+cdef int encode_steps(Worker *worker, const Pipeline *pipeline, const char *src, size_t n, bint ours, char *dst,
+                      sz_part *out, int level) noexcept nogil:
     """Runs the bytes -> bytes codecs. `ours`: the n bytes at src are in memory that has room for checksums behind them."""
-    cdef const Step *step
+    cdef const CodecStep *step
     cdef char *made
     cdef size_t size
     cdef int i, status
-    for i in range(chain.nsteps - 1, -1, -1):
-        step = chain.steps[i]
+    for i in range(pipeline.nsteps - 1, -1, -1):
+        step = pipeline.steps[i]
         worker.culprit = step.name
         size = step.bound(step, n)
-        made = <char *>src if step.trims and ours else output(worker, chain, i, src, size, dst, level)
+        made = <char *>src if step.trims and ours else output(worker, pipeline, i, src, size, dst, level)
         if made == NULL:
             return SZ_NO_MEMORY
         status = step.encode(worker, step, src, n, made, &size)
@@ -79,20 +79,20 @@ cdef int encode_steps(Worker *worker, const Chain *chain, const char *src, size_
     return status
 
 
-cdef int encode_stored(Worker *worker, const Chain *chain, const char *src, bint ours, bint keep_empty, char *dst,
+cdef int encode_stored(Worker *worker, const Pipeline *pipeline, const char *src, bint ours, bint keep_empty, char *dst,
                        sz_part *out, int level) noexcept nogil:
     """Encodes the stored form at src, unless it is all fill value."""
     cdef bint others = True
     cdef int status = SZ_OK
     if not keep_empty:
-        status = look_for_others(worker, chain, src, chain.stored_fill, &others)
+        status = look_for_others(worker, pipeline, src, pipeline.stored_fill, &others)
     out.data, out.n = NULL, 0
     if status != SZ_OK or not others:
         return status
-    return encode_steps(worker, chain, src, chain.nbytes, ours, dst, out, level)
+    return encode_steps(worker, pipeline, src, pipeline.nbytes, ours, dst, out, level)
 
 
-cdef int encode_region(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
+cdef int encode_region(Worker *worker, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                        sz_part *out, int level) noexcept nogil:
     """Encodes a chunk: the region, which begins at the chunk's first element and has no gaps, and fill value behind it.
 
@@ -102,64 +102,64 @@ cdef int encode_region(Worker *worker, const Chain *chain, const Region *region,
     cdef Region permuted
     cdef char *buffer
     cdef int status = SZ_OK
-    if chain.python != NULL:
-        return encode_python(worker, chain, region, values, dst, out, level)
-    if chain.permuted:
-        region_permute(chain, region, &permuted)
+    if pipeline.python != NULL:
+        return encode_python(worker, pipeline, region, values, dst, out, level)
+    if pipeline.permuted:
+        region_permute(pipeline, region, &permuted)
         region = &permuted
-    if chain.inner != NULL:
-        return encode_shard(worker, chain, region, values, dst, out, level)
-    if values.dtype == NULL and chain.transform == values.swap and region_is_run(chain, region):
-        return encode_stored(worker, chain, region.data, False, values.keep_empty, dst, out, level)
-    buffer = output(worker, chain, chain.nsteps, NULL, chain.nbytes, dst, level)
+    if pipeline.inner != NULL:
+        return encode_shard(worker, pipeline, region, values, dst, out, level)
+    if values.dtype == NULL and pipeline.transform == values.swap and region_is_run(pipeline, region):
+        return encode_stored(worker, pipeline, region.data, False, values.keep_empty, dst, out, level)
+    buffer = output(worker, pipeline, pipeline.nsteps, NULL, pipeline.nbytes, dst, level)
     if buffer == NULL:
         return SZ_NO_MEMORY
-    if not region_is_all(chain, region):
-        status = fill_chunk(worker, chain, buffer, chain.stored_fill)
+    if not region_is_all(pipeline, region):
+        status = fill_chunk(worker, pipeline, buffer, pipeline.stored_fill)
     if status == SZ_OK:
-        status = gather(worker, chain, region, values, buffer, chain.transform)
+        status = gather(worker, pipeline, region, values, buffer, pipeline.transform)
     if status != SZ_OK:
         return status
-    return encode_stored(worker, chain, buffer, True, values.keep_empty, dst, out, level)
+    return encode_stored(worker, pipeline, buffer, True, values.keep_empty, dst, out, level)
 
 
-cdef int encode_native(Worker *worker, const Chain *chain, char *native, bint keep_empty, char *dst, sz_part *out,
+cdef int encode_native(Worker *worker, const Pipeline *pipeline, char *native, bint keep_empty, char *dst, sz_part *out,
                        int level) noexcept nogil:
     """Encodes a whole chunk in native form, in memory of `native_room` bytes, which it changes; *out as above."""
     cdef Region region
     cdef Values values
     cdef int status = SZ_OK
-    if chain.inner != NULL or chain.python != NULL:
+    if pipeline.inner != NULL or pipeline.python != NULL:
         values.keep_empty, values.swap, values.dtype = keep_empty, 0, NULL
-        region_whole(chain, native, &region)
-        return encode_region(worker, chain, &region, &values, dst, out, level)
-    if chain.transform != SZ_AS_IS:
-        status = transform_chunk(worker, chain, native, chain.transform)
+        region_whole(pipeline, native, &region)
+        return encode_region(worker, pipeline, &region, &values, dst, out, level)
+    if pipeline.transform != SZ_AS_IS:
+        status = transform_chunk(worker, pipeline, native, pipeline.transform)
     if status != SZ_OK:
         return status
-    return encode_stored(worker, chain, native, True, keep_empty, dst, out, level)
+    return encode_stored(worker, pipeline, native, True, keep_empty, dst, out, level)
 
 
-cdef int encode_python(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
+cdef int encode_python(Worker *worker, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                        sz_part *out, int level) noexcept with gil:
     """A chunk through codecs in plain Python, which get an array of their own."""
     cdef char *data
     cdef int status = SZ_OK
     cdef bint others = True
     try:
-        shape = tuple([chain.shape[i] for i in range(chain.ndim)])
-        array = np.empty(shape, (<object>chain.python).specs[0].dtype.numpy)
+        shape = tuple([pipeline.shape[i] for i in range(pipeline.ndim)])
+        array = np.empty(shape, (<object>pipeline.python).specs[0].dtype.numpy)
         data = <char *>cnp.PyArray_DATA(array)
-        if not region_is_all(chain, region):
-            status = fill_chunk(worker, chain, data, chain.fill)
+        if not region_is_all(pipeline, region):
+            status = fill_chunk(worker, pipeline, data, pipeline.fill)
         if status == SZ_OK:
-            status = gather(worker, chain, region, values, data, SZ_AS_IS)
+            status = gather(worker, pipeline, region, values, data, SZ_AS_IS)
         if status == SZ_OK and not values.keep_empty:
-            status = look_for_others(worker, chain, data, chain.fill, &others)
+            status = look_for_others(worker, pipeline, data, pipeline.fill, &others)
         out.data, out.n = NULL, 0
         if status != SZ_OK or not others:
             return status
-        encoded = (<object>chain.python).encode(array)
+        encoded = (<object>pipeline.python).encode(array)
         data = dst if dst != NULL else scratch(worker, level * SLOTS_PER_LEVEL + STEP_A, len(encoded))
         if data == NULL:
             return SZ_NO_MEMORY
@@ -172,21 +172,22 @@ cdef int encode_python(Worker *worker, const Chain *chain, const Region *region,
 
 # ---------------------------------------------------------------- shards
 
-cdef int shard_begin(Worker *worker, Shard *shard, const Chain *chain, int level) noexcept nogil:
+cdef int shard_begin(Worker *worker, Shard *shard, const Pipeline *pipeline, int level) noexcept nogil:
     """An empty shard in the worker's scratch."""
-    shard.chain, shard.level, shard.memory, shard.old = chain, level, NULL, NULL
-    shard.used = chain.index_nbytes if chain.index_first else 0
-    shard.entries = <uint64_t *>scratch(worker, level * SLOTS_PER_LEVEL + NEW_INDEX, 16 * chain.ninner)
+    shard.pipeline, shard.level, shard.memory, shard.old = pipeline, level, NULL, NULL
+    shard.used = pipeline.index_nbytes if pipeline.index_first else 0
+    shard.entries = <uint64_t *>scratch(worker, level * SLOTS_PER_LEVEL + NEW_INDEX, 16 * pipeline.ninner)
     if shard.entries == NULL:
         return SZ_NO_MEMORY
-    memset(shard.entries, 0xff, 16 * chain.ninner)
+    memset(shard.entries, 0xff, 16 * pipeline.ninner)
     return shard_reserve(worker, shard, 0)
 
 
 cdef int shard_reserve(Worker *worker, Shard *shard, size_t n) noexcept nogil:
     """Makes room for n more bytes of inner chunks. `memory` may move."""
     shard.memory = scratch_grown(worker, shard.level * SLOTS_PER_LEVEL + BODY,
-                                 shard.used + n + shard.chain.index_nbytes + appended(shard.chain, shard.chain.nsteps))
+                                 shard.used + n + shard.pipeline.index_nbytes
+                                 + appended(shard.pipeline, shard.pipeline.nsteps))
     return SZ_OK if shard.memory != NULL else SZ_NO_MEMORY
 
 
@@ -227,12 +228,12 @@ cdef int put_index(Worker *worker, Shard *shard, char *dst) noexcept nogil:
     cdef sz_part out
     cdef int status
     values.keep_empty, values.swap, values.dtype = True, 0, NULL
-    index_region(shard.chain, shard.entries, &region)
-    status = encode_region(worker, shard.chain.index, &region, &values, NULL, &out, shard.level)
+    index_region(shard.pipeline, shard.entries, &region)
+    status = encode_region(worker, shard.pipeline.index, &region, &values, NULL, &out, shard.level)
     if status != SZ_OK:
         return status
     worker.culprit = "sharding_indexed"
-    if out.n != shard.chain.index_nbytes:
+    if out.n != shard.pipeline.index_nbytes:
         return REFUSED
     memcpy(dst, out.data, out.n)
     return SZ_OK
@@ -241,20 +242,20 @@ cdef int put_index(Worker *worker, Shard *shard, char *dst) noexcept nogil:
 cdef int shard_finish(Worker *worker, Shard *shard, sz_part **parts, size_t *n) noexcept nogil:
     """The shard's bytes as n parts: the inner chunks in the order of writing, and the index. *n is 0 where there is no
     inner chunk. One part if they have been added in that order. The entries become those of the index."""
-    cdef const Chain *chain = shard.chain
-    cdef uint64_t at = chain.index_nbytes if chain.index_first else 0
+    cdef const Pipeline *pipeline = shard.pipeline
+    cdef uint64_t at = pipeline.index_nbytes if pipeline.index_first else 0
     cdef char *index
     cdef Py_ssize_t i, k, stored = 0
     cdef int status
-    parts[0] = <sz_part *>scratch(worker, shard.level * SLOTS_PER_LEVEL + PARTS, (chain.ninner + 1) * sizeof(sz_part))
+    parts[0] = <sz_part *>scratch(worker, shard.level * SLOTS_PER_LEVEL + PARTS, (pipeline.ninner + 1) * sizeof(sz_part))
     if parts[0] == NULL:
         return SZ_NO_MEMORY
     n[0] = 0
-    index = shard.memory if chain.index_first else shard.memory + shard.used
-    if chain.index_first:
-        extend(parts[0], n, index, 0, chain.index_nbytes)
-    for k in range(chain.ninner):
-        i = k if chain.write_order == NULL else chain.write_order[k]
+    index = shard.memory if pipeline.index_first else shard.memory + shard.used
+    if pipeline.index_first:
+        extend(parts[0], n, index, 0, pipeline.index_nbytes)
+    for k in range(pipeline.ninner):
+        i = k if pipeline.write_order == NULL else pipeline.write_order[k]
         if shard.entries[2 * i] == NOTHING:
             shard.entries[2 * i + 1] = NOTHING
             continue
@@ -266,14 +267,14 @@ cdef int shard_finish(Worker *worker, Shard *shard, sz_part **parts, size_t *n) 
         n[0] = 0
         return SZ_OK
     status = put_index(worker, shard, index)
-    if not chain.index_first:
-        extend(parts[0], n, index, 0, chain.index_nbytes)
+    if not pipeline.index_first:
+        extend(parts[0], n, index, 0, pipeline.index_nbytes)
     return status
 
 
 cdef int join(Worker *worker, const Shard *shard, sz_part *parts, size_t n) noexcept nogil:
     """Put the parts of a shard that was written in another order behind each other; the first is then all of it."""
-    cdef size_t i, at = 0, room = shard.used + shard.chain.index_nbytes + appended(shard.chain, shard.chain.nsteps)
+    cdef size_t i, at = 0, room = shard.used + shard.pipeline.index_nbytes + appended(shard.pipeline, shard.pipeline.nsteps)
     cdef char *joined = scratch(worker, shard.level * SLOTS_PER_LEVEL + DECODED, room)
     for i in range(n if joined != NULL else 0):
         memcpy(joined + at, parts[i].data, parts[i].n)
@@ -282,20 +283,20 @@ cdef int join(Worker *worker, const Shard *shard, sz_part *parts, size_t n) noex
     return SZ_OK if joined != NULL else SZ_NO_MEMORY
 
 
-cdef int encode_shard(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
+cdef int encode_shard(Worker *worker, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                       sz_part *out, int level) noexcept nogil:
     """A shard whose inner chunks are those of the region (in the order of the stored form), and what is wrapped around."""
     cdef Span spans[MAX_NDIM]
     cdef Region sub
     cdef Shard shard
     cdef sz_part *parts
-    cdef size_t n, bound = encoded_bound(chain.inner)
+    cdef size_t n, bound = encoded_bound(pipeline.inner)
     cdef Py_ssize_t number, inner
-    cdef int status = shard_begin(worker, &shard, chain, level)
-    inner_spans(chain, region, spans)
-    for number in range(inner_count(chain, region)):
+    cdef int status = shard_begin(worker, &shard, pipeline, level)
+    inner_spans(pipeline, region, spans)
+    for number in range(inner_count(pipeline, region)):
         if status == SZ_OK:
-            inner = inner_region(chain, spans, region, number, &sub)
+            inner = inner_region(pipeline, spans, region, number, &sub)
             if level == 0:
                 worker.inner = inner
             status = shard_encode(worker, &shard, inner, &sub, values, bound)
@@ -308,7 +309,7 @@ cdef int encode_shard(Worker *worker, const Chain *chain, const Region *region, 
         return status
     if n > 1 and join(worker, &shard, parts, n) != SZ_OK:
         return SZ_NO_MEMORY
-    return encode_steps(worker, chain, parts[0].data, parts[0].n, True, dst, out, level)
+    return encode_steps(worker, pipeline, parts[0].data, parts[0].n, True, dst, out, level)
 
 
 cdef int shard_encode(Worker *worker, Shard *shard, Py_ssize_t inner, const Region *region, const Values *values,
@@ -317,7 +318,7 @@ cdef int shard_encode(Worker *worker, Shard *shard, Py_ssize_t inner, const Regi
     cdef sz_part part
     cdef int status = shard_reserve(worker, shard, bound) if bound != UNBOUNDED else SZ_OK
     if status == SZ_OK:
-        status = encode_region(worker, shard.chain.inner, region, values,
+        status = encode_region(worker, shard.pipeline.inner, region, values,
                                shard.memory + shard.used if bound != UNBOUNDED else NULL, &part, shard.level + 1)
     if status == SZ_OK and bound == UNBOUNDED:
         status = shard_reserve(worker, shard, part.n)
@@ -328,21 +329,21 @@ cdef int shard_encode(Worker *worker, Shard *shard, Py_ssize_t inner, const Regi
 
 # ---------------------------------------------------------------- for Python
 
-cdef int encode_array(Worker *worker, const Chain *chain, array, bint keep_empty, sz_part *out):
+cdef int encode_array(Worker *worker, const Pipeline *pipeline, array, bint keep_empty, sz_part *out):
     cdef Region region
     cdef Values values
     cdef int i, status
     values.keep_empty, values.swap, values.dtype = keep_empty, 0, NULL
     region.data = <char *>cnp.PyArray_DATA(array)
-    for i in range(chain.ndim):
+    for i in range(pipeline.ndim):
         region.start[i], region.step[i], region.count[i] = 0, 1, cnp.PyArray_DIM(array, i)
         region.strides[i] = cnp.PyArray_STRIDE(array, i)
     with nogil:
-        status = encode_region(worker, chain, &region, &values, NULL, out, 0)
+        status = encode_region(worker, pipeline, &region, &values, NULL, out, 0)
     return status
 
 
-def encode_chunk(Pipeline pipeline, array):
+def encode_chunk(CodecPipeline pipeline, array):
     """A whole chunk, an array of the pipeline's shape and data type (any strides), as its encoded bytes.
 
     Inner chunks that are all fill value are left out of a shard. ValueError where a codec can't encode it.
@@ -353,9 +354,9 @@ def encode_chunk(Pipeline pipeline, array):
     if array.shape != pipeline.shape or array.dtype != pipeline.dtype:
         raise ValueError(f"{array.dtype} of shape {array.shape} instead of {pipeline.dtype} of shape {pipeline.shape}")
     worker = worker_acquire()
-    status = encode_array(worker, &pipeline.chain, array, False, &out)
+    status = encode_array(worker, &pipeline.compiled, array, False, &out)
     if status == SZ_OK and out.data == NULL:
-        status = encode_array(worker, &pipeline.chain, array, True, &out)
+        status = encode_array(worker, &pipeline.compiled, array, True, &out)
     try:
         return bytes_at(out.data, out.n) if status == SZ_OK else None
     finally:

@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t, uint64_t
 
-from simplezarr.engine.chunks.pipeline cimport Chain
+from simplezarr.engine.chunks.pipeline cimport Pipeline
 from simplezarr.engine.files.files cimport sz_file
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.kernels.context cimport Worker
@@ -17,7 +17,7 @@ cdef struct CoalesceKey:
 # A chunk that one thread, its leader, fetches and decodes, also for the threads that wait for it.
 cdef struct InFlightChunk:
     InFlightChunk *next   # of its stripe
-    const Chain *chain    # of the chunk
+    const Pipeline *pipeline    # of the chunk
     void *done_lock       # held until the chunk is complete or has failed; NULL if there are no waiters
     int64_t generation    # of processes: a forked child counts the parent's chunks as failed
     int users             # the leader and the waiters
@@ -27,15 +27,15 @@ cdef struct InFlightChunk:
     char *native          # the chunk in native form, once it is complete; only the bytes above are set
     CoalesceKey key       # comes last: memory is allocated for its n words only
 
-cdef bint file_key(CoalesceKey *key, const Chain *chain, const sz_file *file) noexcept nogil
-cdef void value_key(CoalesceKey *key, const Chain *chain, const char *value) noexcept nogil
+cdef bint file_key(CoalesceKey *key, const Pipeline *pipeline, const sz_file *file) noexcept nogil
+cdef void value_key(CoalesceKey *key, const Pipeline *pipeline, const char *value) noexcept nogil
 cdef bint request_key(CoalesceKey *key, const void *source, const Py_ssize_t *index, int ndim) noexcept nogil
 cdef void add_version(CoalesceKey *key, uint64_t version) noexcept nogil
-cdef bint worth_coalescing(const Chain *chain, bint far) noexcept nogil
-cdef InFlightChunk *lead_or_join(Worker *worker, const CoalesceKey *key, int64_t inner, const Chain *chain, size_t first,
-                                 size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil
-cdef bint has_waiters(Worker *worker, const Chain *chain, size_t *last) noexcept nogil
-cdef void complete_chunk(Worker *worker, const Chain *chain, const char *src, int transform) noexcept nogil
+cdef bint worth_coalescing(const Pipeline *pipeline, bint far) noexcept nogil
+cdef InFlightChunk *lead_or_join(Worker *worker, const CoalesceKey *key, int64_t inner, const Pipeline *pipeline,
+                                 size_t first, size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil
+cdef bint has_waiters(Worker *worker, const Pipeline *pipeline, size_t *last) noexcept nogil
+cdef void complete_chunk(Worker *worker, const Pipeline *pipeline, const char *src, int transform) noexcept nogil
 cdef void complete_missing(Worker *worker) noexcept nogil
 cdef void end_leading(InFlightChunk *chunk) noexcept nogil
 cdef int wait_for_chunk(InFlightChunk *chunk, int64_t microseconds) noexcept nogil

@@ -112,21 +112,21 @@ cdef void fetching(int change) noexcept nogil:
 
 # ---------------------------------------------------------------- keys
 
-cdef bint file_key(CoalesceKey *key, const Chain *chain, const sz_file *file) noexcept nogil:
+cdef bint file_key(CoalesceKey *key, const Pipeline *pipeline, const sz_file *file) noexcept nogil:
     """Set the key of a chunk, or of its shard, in an open file. Return whether every change of the file shows in it.
 
     While the leader has the file open, no other file can take its inode.
     """
     key.n = 6
-    key.words[0], key.words[1], key.words[2] = <uint64_t>chain, file.device, file.inode
+    key.words[0], key.words[1], key.words[2] = <uint64_t>pipeline, file.device, file.inode
     key.words[3], key.words[4], key.words[5] = <uint64_t>file.mtime_ns, <uint64_t>file.ctime_ns, <uint64_t>file.size
     return sz_now() - max(file.mtime_ns, file.ctime_ns) >= FRESH_NS
 
 
-cdef void value_key(CoalesceKey *key, const Chain *chain, const char *value) noexcept nogil:
+cdef void value_key(CoalesceKey *key, const Pipeline *pipeline, const char *value) noexcept nogil:
     """Set the key of a chunk or shard in memory, by the address of the bytes object's content."""
     key.n = 2
-    key.words[0], key.words[1] = <uint64_t>chain, <uint64_t>value
+    key.words[0], key.words[1] = <uint64_t>pipeline, <uint64_t>value
 
 
 cdef bint request_key(CoalesceKey *key, const void *source, const Py_ssize_t *index, int ndim) noexcept nogil:
@@ -161,18 +161,18 @@ cdef Stripe *stripe_of(const CoalesceKey *key) noexcept nogil:
 
 # ---------------------------------------------------------------- chunks in flight
 
-cdef bint worth_coalescing(const Chain *chain, bint far) noexcept nogil:
+cdef bint worth_coalescing(const Pipeline *pipeline, bint far) noexcept nogil:
     """Return whether sharing a chunk pays: if it comes from a store, or if decoding costs more than a copy."""
-    if chain.inner != NULL or chain.python != NULL or chain.nbytes == 0:
+    if pipeline.inner != NULL or pipeline.python != NULL or pipeline.nbytes == 0:
         return False
     if far:
         return True
-    return (chain.nbytes >= MIN_BYTES and chain.nsteps > 0 and not chain.steps[chain.nsteps - 1].trims
-            and not chain.steps[chain.nsteps - 1].in_blocks)
+    return (pipeline.nbytes >= MIN_BYTES and pipeline.nsteps > 0 and not pipeline.steps[pipeline.nsteps - 1].trims
+            and not pipeline.steps[pipeline.nsteps - 1].in_blocks)
 
 
-cdef InFlightChunk *lead_or_join(Worker *worker, const CoalesceKey *key, int64_t inner, const Chain *chain, size_t first,
-                                 size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil:
+cdef InFlightChunk *lead_or_join(Worker *worker, const CoalesceKey *key, int64_t inner, const Pipeline *pipeline,
+                                 size_t first, size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil:
     """Begin to lead a chunk, or wait for it if another thread leads it; *elsewhere says which.
 
     inner: the chunk's number in its shard, or -1
@@ -191,8 +191,8 @@ cdef InFlightChunk *lead_or_join(Worker *worker, const CoalesceKey *key, int64_t
     led = <InFlightChunk *>malloc(sizeof(InFlightChunk))
     if led == NULL:
         return NULL
-    led.chain, led.done_lock, led.generation, led.users, led.joinable, led.done = chain, NULL, generation, 1, True, False
-    led.first, led.last, led.native = chain.nbytes, 0, NULL
+    led.pipeline, led.generation, led.users, led.joinable, led.done = pipeline, generation, 1, True, False
+    led.first, led.last, led.native, led.done_lock = pipeline.nbytes, 0, NULL, NULL
     led.key.n = key.n + 1
     memcpy(led.key.words, key.words, key.n * sizeof(uint64_t))
     led.key.words[key.n] = <uint64_t>inner
@@ -247,10 +247,10 @@ cdef bint close_to_joiners(InFlightChunk *chunk) noexcept nogil:
     return chunk.done_lock != NULL and not chunk.done
 
 
-cdef bint has_waiters(Worker *worker, const Chain *chain, size_t *last) noexcept nogil:
+cdef bint has_waiters(Worker *worker, const Pipeline *pipeline, size_t *last) noexcept nogil:
     """Return whether other threads wait for the worker's chunk, and up to which byte; no further thread may then join."""
     cdef InFlightChunk *chunk = <InFlightChunk *>worker.leading
-    if chunk == NULL or chunk.chain != chain or not close_to_joiners(chunk):
+    if chunk == NULL or chunk.pipeline != pipeline or not close_to_joiners(chunk):
         return False
     last[0] = chunk.last
     return True
@@ -261,18 +261,18 @@ cdef void wake_waiters(InFlightChunk *chunk) noexcept nogil:
     PyThread_release_lock(chunk.done_lock)
 
 
-cdef void complete_chunk(Worker *worker, const Chain *chain, const char *src, int transform) noexcept nogil:
+cdef void complete_chunk(Worker *worker, const Pipeline *pipeline, const char *src, int transform) noexcept nogil:
     """Publish the worker's chunk to its waiters; src has the decoded bytes, at least as far as they need them."""
     cdef InFlightChunk *chunk = <InFlightChunk *>worker.leading
     cdef size_t last
     cdef Py_ssize_t n
-    if not has_waiters(worker, chain, &last):
+    if not has_waiters(worker, pipeline, &last):
         return
-    chunk.native = <char *>malloc(chain.nbytes)
+    chunk.native = <char *>malloc(pipeline.nbytes)
     if chunk.native != NULL:
-        n = (last - chunk.first) // <size_t>chain.itemsize
-        sz_copy(1, &n, chunk.native + chunk.first, &chain.itemsize, src + chunk.first, &chain.itemsize, chain.itemsize,
-                transform)
+        n = (last - chunk.first) // <size_t>pipeline.itemsize
+        sz_copy(1, &n, chunk.native + chunk.first, &pipeline.itemsize, src + chunk.first, &pipeline.itemsize,
+                pipeline.itemsize, transform)
     wake_waiters(chunk)
 
 
@@ -281,9 +281,9 @@ cdef void complete_missing(Worker *worker) noexcept nogil:
     cdef InFlightChunk *chunk = <InFlightChunk *>worker.leading
     if chunk == NULL or not close_to_joiners(chunk):
         return
-    chunk.native = <char *>malloc(chunk.chain.nbytes)
+    chunk.native = <char *>malloc(chunk.pipeline.nbytes)
     if chunk.native != NULL:
-        fill_native(chunk.chain, chunk.native)
+        fill_native(chunk.pipeline, chunk.native)
     wake_waiters(chunk)
 
 

@@ -1,6 +1,6 @@
 from cpython.object cimport PyObject
 
-from simplezarr.engine.chunks.pipeline cimport Chain, Region
+from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.kernels.context cimport Worker
 
@@ -29,8 +29,8 @@ cdef struct Move:
     const char *value  # or NULL: copied
     size_t itemsize
 
-cdef int gather(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
+cdef int gather(Worker *worker, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                 int transform) noexcept nogil
-cdef int look_for_others(Worker *worker, const Chain *chain, const char *data, const char *value,
+cdef int look_for_others(Worker *worker, const Pipeline *pipeline, const char *data, const char *value,
                          bint *others) noexcept nogil
 cdef int move_points(Worker *worker, int nlists, const sz_points *lists, const Move *move) noexcept nogil

@@ -52,12 +52,12 @@ cdef struct Cast:
     int transform
 
 
-cdef int cast(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
+cdef int cast(Worker *worker, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
               const Py_ssize_t *strides) noexcept with gil:
     """Casts a region as NumPy's assignment does."""
     try:
-        source = view(<object>values.dtype, chain.ndim, region.count, region.strides, region.data)
-        target = view(<object>values.native, chain.ndim, region.count, strides, dst)
+        source = view(<object>values.dtype, pipeline.ndim, region.count, region.strides, region.data)
+        target = view(<object>values.native, pipeline.ndim, region.count, strides, dst)
         with np.errstate(**<dict>values.errors):
             np.copyto(target, source, casting="unsafe")
         return SZ_OK
@@ -65,43 +65,43 @@ cdef int cast(Worker *worker, const Chain *chain, const Region *region, const Va
         return raised(worker, error)
 
 
-cdef int cast_piece(Worker *worker, const Chain *chain, const Region *region, const void *what) noexcept nogil:
+cdef int cast_piece(Worker *worker, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
     cdef const Cast *told = <const Cast *>what
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef char *dst = told.chunk
     cdef int i, status
-    for i in range(chain.ndim):
-        dst += region.start[i] * chain.strides[i]
-        strides[i] = region.step[i] * chain.strides[i]
-    status = cast(worker, chain, region, told.values, dst, strides)
+    for i in range(pipeline.ndim):
+        dst += region.start[i] * pipeline.strides[i]
+        strides[i] = region.step[i] * pipeline.strides[i]
+    status = cast(worker, pipeline, region, told.values, dst, strides)
     if status == SZ_OK and told.transform != SZ_AS_IS:
-        sz_copy(chain.ndim, region.count, dst, strides, dst, strides, chain.itemsize, told.transform)
+        sz_copy(pipeline.ndim, region.count, dst, strides, dst, strides, pipeline.itemsize, told.transform)
     return status
 
 
-cdef int gather(Worker *worker, const Chain *chain, const Region *region, const Values *values, char *dst,
+cdef int gather(Worker *worker, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                 int transform) noexcept nogil:
     """Puts a region (in the order of the stored form) into the chunk at dst, transformed: its stored form or, for
     SZ_AS_IS, its native one."""
     cdef Cast told
     if values.dtype == NULL:
-        return region_gather(worker, chain, region, dst, transform ^ values.swap)  # to swap twice is not to swap
+        return region_gather(worker, pipeline, region, dst, transform ^ values.swap)  # to swap twice is not to swap
     told.values, told.chunk, told.transform = values, dst, transform
-    return in_pieces(worker, chain, region, cast_piece, &told)
+    return in_pieces(worker, pipeline, region, cast_piece, &told)
 
 
-cdef int look_for_others(Worker *worker, const Chain *chain, const char *data, const char *value,
+cdef int look_for_others(Worker *worker, const Pipeline *pipeline, const char *data, const char *value,
                          bint *others) noexcept nogil:
     """Whether a chunk has other elements than `value`."""
-    cdef size_t piece = max(<size_t>1, PIECE_BYTES // chain.itemsize) * chain.itemsize, first = 0
+    cdef size_t piece = max(<size_t>1, PIECE_BYTES // pipeline.itemsize) * pipeline.itemsize, first = 0
     cdef int status = SZ_OK
     others[0] = False
-    while <size_t>chain.nbytes - first > piece and status == SZ_OK and not others[0]:
-        others[0] = not sz_all_equal(data + first, piece, value, chain.itemsize)
+    while <size_t>pipeline.nbytes - first > piece and status == SZ_OK and not others[0]:
+        others[0] = not sz_all_equal(data + first, piece, value, pipeline.itemsize)
         first += piece
         status = pause(worker)
     if status == SZ_OK and not others[0]:
-        others[0] = not sz_all_equal(data + first, chain.nbytes - first, value, chain.itemsize)
+        others[0] = not sz_all_equal(data + first, pipeline.nbytes - first, value, pipeline.itemsize)
     return status
 
 

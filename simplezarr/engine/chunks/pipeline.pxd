@@ -1,7 +1,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
-from simplezarr.engine.kernels.compressors cimport Step
+from simplezarr.engine.kernels.compressors cimport CodecStep
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.kernels.context cimport Worker
 
@@ -17,7 +17,7 @@ cdef struct Region:
     char *data                    # there: the place of the first
 
 # A codec chain, bound to a chunk's shape, data type and fill value. Everything that can be known before a chunk is.
-cdef struct Chain:
+cdef struct Pipeline:
     int ndim
     bint permuted               # by transposes: axis i of the stored form is axis order[i] of the chunk
     int order[MAX_NDIM]
@@ -30,12 +30,12 @@ cdef struct Chain:
     const char *fill            # one element
     const char *stored_fill     # the same in stored form
     int nsteps                  # bytes -> bytes codecs, in decoding order
-    const Step *steps[MAX_STEPS]
+    const CodecStep *steps[MAX_STEPS]
     size_t limits[MAX_STEPS]    # the most bytes each may decode to
     PyObject *python            # a chain with codecs in plain Python: decodes a whole chunk to an array
     # shards
-    const Chain *inner          # of the inner chunks; NULL where this is no shard
-    const Chain *index
+    const Pipeline *inner          # of the inner chunks; NULL where this is no shard
+    const Pipeline *index
     Py_ssize_t grid[MAX_NDIM]   # inner chunks along each axis of the stored form
     Py_ssize_t ninner
     size_t index_nbytes         # encoded
@@ -43,12 +43,12 @@ cdef struct Chain:
     const int64_t *write_order  # the numbers of the inner chunks as they are written; NULL: 0, 1, ...
 
 
-cdef class Pipeline:
-    cdef Chain chain
+cdef class CodecPipeline:
+    cdef Pipeline compiled
     cdef tuple parts            # keeps alive what the chain points to
     cdef readonly object dtype
     cdef readonly tuple shape
-    cdef int bind_shard(self, Pipeline inner, Pipeline index, size_t index_nbytes, bint index_first) except -1
+    cdef int bind_shard(self, CodecPipeline inner, CodecPipeline index, size_t index_nbytes, bint index_first) except -1
 
 
 cdef enum:
@@ -56,48 +56,51 @@ cdef enum:
     FREE_BYTES = 64 << 20
     FREE_PER_ELEMENT = 1 << 10
 
-cdef inline size_t free_bytes(const Chain *chain) noexcept nogil:
-    return FREE_BYTES + FREE_PER_ELEMENT * (chain.nbytes // max(<size_t>chain.itemsize, <size_t>1)) + 2 * chain.nbytes
+cdef inline size_t free_bytes(const Pipeline *pipeline) noexcept nogil:
+    cdef size_t elements = pipeline.nbytes // max(<size_t>pipeline.itemsize, <size_t>1)
+    return FREE_BYTES + FREE_PER_ELEMENT * elements + 2 * pipeline.nbytes
 
-cdef inline bint chain_is_raw(const Chain *chain) noexcept nogil:
+cdef inline bint pipeline_is_raw(const Pipeline *pipeline) noexcept nogil:
     """The stored bytes are the elements themselves, so parts of them can be read alone."""
-    return chain.nsteps == 0 and chain.inner == NULL and chain.python == NULL
+    return pipeline.nsteps == 0 and pipeline.inner == NULL and pipeline.python == NULL
 
-cdef inline bint chain_is_shard(const Chain *chain) noexcept nogil:
+cdef inline bint pipeline_is_shard(const Pipeline *pipeline) noexcept nogil:
     """Inner chunks can be read alone: no codec is wrapped around the shard."""
-    return chain.inner != NULL and chain.nsteps == 0
+    return pipeline.inner != NULL and pipeline.nsteps == 0
 
-cdef inline const char *chain_outermost(const Chain *chain) noexcept nogil:
+cdef inline const char *pipeline_outermost(const Pipeline *pipeline) noexcept nogil:
     """The codec that a stored value must first get past; NULL where that is one in Python."""
-    if chain.python != NULL:
+    if pipeline.python != NULL:
         return NULL
-    if chain.nsteps:
-        return chain.steps[0].name
-    return "sharding_indexed" if chain.inner != NULL else "bytes"
+    if pipeline.nsteps:
+        return pipeline.steps[0].name
+    return "sharding_indexed" if pipeline.inner != NULL else "bytes"
 
-cdef void region_permute(const Chain *chain, const Region *region, Region *permuted) noexcept nogil
-cdef bint region_is_all(const Chain *chain, const Region *region) noexcept nogil
-cdef bint region_is_run(const Chain *chain, const Region *region) noexcept nogil
-cdef bint region_keeps_order(const Chain *chain, const Region *region) noexcept nogil
-cdef Py_ssize_t region_offset(const Chain *chain, const Region *stored) noexcept nogil
-cdef Py_ssize_t region_extent(const Chain *chain, const Region *stored) noexcept nogil
-cdef void region_whole(const Chain *chain, char *data, Region *region) noexcept nogil
+cdef void region_permute(const Pipeline *pipeline, const Region *region, Region *permuted) noexcept nogil
+cdef bint region_is_all(const Pipeline *pipeline, const Region *region) noexcept nogil
+cdef bint region_is_run(const Pipeline *pipeline, const Region *region) noexcept nogil
+cdef bint region_keeps_order(const Pipeline *pipeline, const Region *region) noexcept nogil
+cdef Py_ssize_t region_offset(const Pipeline *pipeline, const Region *stored) noexcept nogil
+cdef Py_ssize_t region_extent(const Pipeline *pipeline, const Region *stored) noexcept nogil
+cdef void region_whole(const Pipeline *pipeline, char *data, Region *region) noexcept nogil
 
 # Some work on a region of a chunk.
-ctypedef int (*piece_t)(Worker *, const Chain *, const Region *, const void *what) noexcept nogil
+ctypedef int (*piece_t)(Worker *, const Pipeline *, const Region *, const void *what) noexcept nogil
 
-cdef int in_pieces(Worker *worker, const Chain *chain, const Region *region, piece_t work, const void *what) noexcept nogil
-cdef int region_place(Worker *worker, const Chain *chain, const Region *region, const char *src,
+cdef int in_pieces(Worker *worker, const Pipeline *pipeline, const Region *region, piece_t work,
+                   const void *what) noexcept nogil
+cdef int region_place(Worker *worker, const Pipeline *pipeline, const Region *region, const char *src,
                       int transform) noexcept nogil
-cdef int region_gather(Worker *worker, const Chain *chain, const Region *region, char *dst, int transform) noexcept nogil
-cdef int region_fill(Worker *worker, const Chain *chain, const Region *region) noexcept nogil
-cdef int fill_chunk(Worker *worker, const Chain *chain, char *data, const char *value) noexcept nogil
-cdef int transform_chunk(Worker *worker, const Chain *chain, char *data, int transform) noexcept nogil
+cdef int region_gather(Worker *worker, const Pipeline *pipeline, const Region *region, char *dst,
+                       int transform) noexcept nogil
+cdef int region_fill(Worker *worker, const Pipeline *pipeline, const Region *region) noexcept nogil
+cdef int fill_chunk(Worker *worker, const Pipeline *pipeline, char *data, const char *value) noexcept nogil
+cdef int transform_chunk(Worker *worker, const Pipeline *pipeline, char *data, int transform) noexcept nogil
 cdef size_t UNBOUNDED
 
-cdef size_t appended(const Chain *chain, int i) noexcept nogil
-cdef size_t native_room(const Chain *chain) noexcept nogil
-cdef size_t encoded_bound(const Chain *chain) noexcept nogil
-cdef void fill_native(const Chain *chain, char *native) noexcept nogil
-cdef int fill_outside(Worker *worker, const Chain *chain, char *native, const Py_ssize_t *inside) noexcept nogil
+cdef size_t appended(const Pipeline *pipeline, int i) noexcept nogil
+cdef size_t native_room(const Pipeline *pipeline) noexcept nogil
+cdef size_t encoded_bound(const Pipeline *pipeline) noexcept nogil
+cdef void fill_native(const Pipeline *pipeline, char *native) noexcept nogil
+cdef int fill_outside(Worker *worker, const Pipeline *pipeline, char *native, const Py_ssize_t *inside) noexcept nogil
 cdef int give_back(Worker *worker, int status) except -1

@@ -14,7 +14,7 @@ class CodecFailure(Exception):
     def __init__(self, message: str, codec: str | None = None) -> None: ...
 
 @final
-class Pipeline:
+class CodecPipeline:
     """A codec chain bound to a chunk's shape, data type and fill value (made by `codecs.chain.bind`)."""
 
     @property
@@ -35,8 +35,8 @@ class Pipeline:
         kernels: tuple[CompiledCodec, ...] = (),
         limits: tuple[int, ...] = (),
         python: Callable[[bytes], np.ndarray] | None = None,
-        inner: Pipeline | None = None,
-        index: Pipeline | None = None,
+        inner: CodecPipeline | None = None,
+        index: CodecPipeline | None = None,
         index_nbytes: int = 0,
         index_first: bool = False,
         write_order: bytes | None = None,

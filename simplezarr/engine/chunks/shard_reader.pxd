@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from simplezarr.engine.chunks.byte_source cimport ByteSource
-from simplezarr.engine.chunks.pipeline cimport Chain, Region
+from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.files.files cimport sz_file
 from simplezarr.engine.geometry.plan cimport Span
 from simplezarr.engine.kernels.context cimport Worker
@@ -17,11 +17,11 @@ cdef struct Wanted:
                 int level) noexcept nogil
 
 cdef object fetch(const ByteSource *source, list ranges)
-cdef object data_end(const Chain *chain, const uint64_t *index)
-cdef int add_index_version(Worker *worker, const Chain *chain, ByteSource *source) noexcept with gil
-cdef int walk_shard(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted,
+cdef object data_end(const Pipeline *pipeline, const uint64_t *index)
+cdef int add_index_version(Worker *worker, const Pipeline *pipeline, ByteSource *source) noexcept with gil
+cdef int walk_shard(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
                     Py_ssize_t first, Py_ssize_t last, int level) noexcept nogil
-cdef void inner_spans(const Chain *chain, const Region *region, Span *spans) noexcept nogil
-cdef Py_ssize_t inner_count(const Chain *chain, const Region *region) noexcept nogil
-cdef Py_ssize_t inner_region(const Chain *chain, const Span *spans, const Region *region, Py_ssize_t number,
+cdef void inner_spans(const Pipeline *pipeline, const Region *region, Span *spans) noexcept nogil
+cdef Py_ssize_t inner_count(const Pipeline *pipeline, const Region *region) noexcept nogil
+cdef Py_ssize_t inner_region(const Pipeline *pipeline, const Span *spans, const Region *region, Py_ssize_t number,
                              Region *sub) noexcept nogil

@@ -8,7 +8,7 @@ from simplezarr.engine.files.files cimport read_bytes
 from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, IN_STORE
 from simplezarr.engine.chunks.in_flight cimport (
     InFlightChunk, CoalesceKey, fetching, lead_or_join, end_leading, worth_coalescing, add_version)
-from simplezarr.engine.chunks.pipeline cimport chain_is_raw
+from simplezarr.engine.chunks.pipeline cimport pipeline_is_raw
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Row, span_row, span_set
 from simplezarr.engine.kernels.context cimport (
     ENTRIES, RAW, SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TRUNCATED, pause, raised, scratch)
@@ -43,7 +43,7 @@ cdef object fetch(const ByteSource *source, list ranges):
     return parts if parts is None else [part if type(part) is bytes else bytes(part) for part in parts]
 
 
-cdef int add_index_version(Worker *worker, const Chain *chain, ByteSource *source) noexcept with gil:
+cdef int add_index_version(Worker *worker, const Pipeline *pipeline, ByteSource *source) noexcept with gil:
     """Put the version that a reader reads into the name of its shard: its validator, or what the index says."""
     cdef uint64_t mixed = 0
     cdef Py_ssize_t i
@@ -53,7 +53,7 @@ cdef int add_index_version(Worker *worker, const Chain *chain, ByteSource *sourc
             source.exact = True
             mixed = <uint64_t><Py_ssize_t>hash(validator)
         else:
-            for i in range(2 * chain.ninner):
+            for i in range(2 * pipeline.ninner):
                 mixed = (mixed ^ source.index[i]) * <uint64_t>0x9e3779b97f4a7c15
                 mixed ^= mixed >> 29
         add_version(<CoalesceKey *>source.key, mixed)
@@ -62,35 +62,35 @@ cdef int add_index_version(Worker *worker, const Chain *chain, ByteSource *sourc
         return raised(worker, error)
 
 
-cdef void inner_spans(const Chain *chain, const Region *region, Span *spans) noexcept nogil:
+cdef void inner_spans(const Pipeline *pipeline, const Region *region, Span *spans) noexcept nogil:
     cdef int d
-    for d in range(chain.ndim):
-        span_set(&spans[d], region.start[d], region.step[d], region.count[d], chain.shape[d] // chain.grid[d])
+    for d in range(pipeline.ndim):
+        span_set(&spans[d], region.start[d], region.step[d], region.count[d], pipeline.shape[d] // pipeline.grid[d])
 
 
-cdef Py_ssize_t inner_count(const Chain *chain, const Region *region) noexcept nogil:
+cdef Py_ssize_t inner_count(const Pipeline *pipeline, const Region *region) noexcept nogil:
     """How many inner chunks a region (in the order of the stored form) touches."""
     cdef Span spans[MAX_NDIM]
     cdef Py_ssize_t total = 1
     cdef int d
-    inner_spans(chain, region, spans)
-    for d in range(chain.ndim):
+    inner_spans(pipeline, region, spans)
+    for d in range(pipeline.ndim):
         total *= spans[d].rows
     return total
 
 
-cdef Py_ssize_t inner_region(const Chain *chain, const Span *spans, const Region *region, Py_ssize_t number,
+cdef Py_ssize_t inner_region(const Pipeline *pipeline, const Span *spans, const Region *region, Py_ssize_t number,
                              Region *sub) noexcept nogil:
     """The part of the region in inner chunk `number` of the product; returns the chunk's number in the shard."""
     cdef Row row
     cdef int d
     cdef Py_ssize_t inner = 0, scale = 1
     sub.data = region.data
-    for d in range(chain.ndim - 1, -1, -1):
+    for d in range(pipeline.ndim - 1, -1, -1):
         span_row(&spans[d], number % spans[d].rows, &row)
         number //= spans[d].rows
         inner += row.chunk * scale
-        scale *= chain.grid[d]
+        scale *= pipeline.grid[d]
         sub.start[d] = row.src
         sub.step[d] = region.step[d]
         sub.count[d] = row.count
@@ -104,7 +104,7 @@ cdef int by_offset(const void *a, const void *b) noexcept nogil:
     return (x > y) - (x < y)
 
 
-cdef int locate(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted, Py_ssize_t first,
+cdef int locate(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted, Py_ssize_t first,
                 Py_ssize_t last, int level, Entry *entries, Py_ssize_t *n) noexcept nogil:
     """Looks up wanted inner chunks first … last - 1: fills what is not stored, lists the others by offset."""
     cdef const uint64_t *index = source.index
@@ -124,7 +124,7 @@ cdef int locate(Worker *worker, const Chain *chain, const ByteSource *source, co
             if status != SZ_OK:
                 return status
             continue
-        if nbytes > chain.inner.most or offset > LAST_BYTE - nbytes or (
+        if nbytes > pipeline.inner.most or offset > LAST_BYTE - nbytes or (
                 source.kind != IN_STORE and offset + nbytes > source.size):
             if level == 0:
                 worker.inner = inner
@@ -153,17 +153,17 @@ cdef Py_ssize_t run_end(const Entry *entries, Py_ssize_t n, Py_ssize_t i, uint64
     return i
 
 
-cdef object data_end(const Chain *chain, const uint64_t *index):
+cdef object data_end(const Pipeline *pipeline, const uint64_t *index):
     """Where the last inner chunk of a shard ends."""
     cdef uint64_t end = 0
     cdef Py_ssize_t i
-    for i in range(chain.ninner):
+    for i in range(pipeline.ninner):
         if index[2 * i + 1] <= LAST_BYTE and index[2 * i] <= LAST_BYTE:
             end = max(end, index[2 * i] + index[2 * i + 1])
     return end
 
 
-cdef int fetch_runs(Worker *worker, const Chain *chain, const ByteSource *source, const Entry *entries, Py_ssize_t n,
+cdef int fetch_runs(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Entry *entries, Py_ssize_t n,
                     PyObject **fetched) noexcept with gil:
     """All runs through the store, in one call: a list of bytes."""
     cdef Py_ssize_t i = 0
@@ -174,7 +174,7 @@ cdef int fetch_runs(Worker *worker, const Chain *chain, const ByteSource *source
             start = entries[i].offset
             i = run_end(entries, n, i, REMOTE_GAP, REMOTE_RUN, &end)
             ranges.append((start, end - start))
-        (<object>source.reader).least = data_end(chain, source.index)
+        (<object>source.reader).least = data_end(pipeline, source.index)
         fetching(1)
         try:
             parts = fetch(source, ranges)
@@ -191,26 +191,27 @@ cdef int fetch_runs(Worker *worker, const Chain *chain, const ByteSource *source
         return raised(worker, error)
 
 
-cdef bint decoded_elsewhere(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted,
+cdef bint decoded_elsewhere(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
                             Entry *entry, bint joins) noexcept nogil:
     """Return whether another thread decodes the inner chunk, for this one too (if it `joins`); if not, others may join."""
     cdef bint elsewhere
-    if source.key == NULL or not worth_coalescing(chain.inner, source.kind == IN_STORE):
+    if source.key == NULL or not worth_coalescing(pipeline.inner, source.kind == IN_STORE):
         return False
-    entry.leading = lead_or_join(worker, source.key, wanted.number(wanted.what, entry.number), chain.inner, 0,
-                                 chain.inner.nbytes, entry.number, joins, &elsewhere)
+    entry.leading = lead_or_join(worker, source.key, wanted.number(wanted.what, entry.number), pipeline.inner, 0,
+                                 pipeline.inner.nbytes, entry.number, joins, &elsewhere)
     return elsewhere
 
 
-cdef int decode_run(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted, Entry *entries,
-                    Py_ssize_t first, Py_ssize_t last, const char *src, uint64_t start, int level) noexcept nogil:
+cdef int decode_run(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
+                    Entry *entries, Py_ssize_t first, Py_ssize_t last, const char *src, uint64_t start,
+                    int level) noexcept nogil:
     """Decodes the inner chunks `first` … `last - 1` of the list, whose bytes lie at src, from offset `start` on."""
     cdef Py_ssize_t i
     cdef int status
     for i in range(first, last):
         if level == 0:
             worker.inner = wanted.number(wanted.what, entries[i].number)
-        if source.kind != IN_STORE and decoded_elsewhere(worker, chain, source, wanted, &entries[i], True):
+        if source.kind != IN_STORE and decoded_elsewhere(worker, pipeline, source, wanted, &entries[i], True):
             continue
         worker.leading = entries[i].leading
         status = wanted.decode(worker, wanted.what, entries[i].number, src + (entries[i].offset - start),
@@ -230,18 +231,18 @@ cdef void stop_leading(Worker *worker, Entry *entry) noexcept nogil:
         entry.leading = NULL
 
 
-cdef int decode_entries(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted,
+cdef int decode_entries(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
                         Entry *entries, Py_ssize_t n, PyObject *parts, int level) noexcept nogil:
     """Reads the located inner chunks run by run and decodes them."""
     cdef Py_ssize_t i = 0, k, run = 0
     cdef uint64_t start, end
     cdef char *raw
     cdef const char *src
-    cdef bint remote = parts != NULL, parted = source.kind == IN_FILE and chain_is_raw(chain.inner)
+    cdef bint remote = parts != NULL, parted = source.kind == IN_FILE and pipeline_is_raw(pipeline.inner)
     cdef int status = SZ_OK
     while i < n and status == SZ_OK:
         start = entries[i].offset
-        if parted and entries[i].nbytes == chain.inner.nbytes and wanted.alone(wanted.what, entries[i].number):
+        if parted and entries[i].nbytes == pipeline.inner.nbytes and wanted.alone(wanted.what, entries[i].number):
             worker.inner = wanted.number(wanted.what, entries[i].number)
             status = wanted.read(worker, wanted.what, entries[i].number, source.file, start, level + 1)
             if status == SZ_OK:
@@ -259,7 +260,7 @@ cdef int decode_entries(Worker *worker, const Chain *chain, const ByteSource *so
             src = raw = scratch(worker, level * SLOTS_PER_LEVEL + RAW, end - start)
             status = read_bytes(worker, source.file, raw, end - start, start) if raw != NULL else SZ_NO_MEMORY
         if status == SZ_OK:
-            status = decode_run(worker, chain, source, wanted, entries, i, k, src, start, level)
+            status = decode_run(worker, pipeline, source, wanted, entries, i, k, src, start, level)
         run += 1
         i = k
     return status
@@ -269,7 +270,7 @@ cdef void forget(PyObject *parts) noexcept with gil:
     Py_DECREF(<object>parts)
 
 
-cdef Py_ssize_t keep_own(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted,
+cdef Py_ssize_t keep_own(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
                          Entry *entries, Py_ssize_t n) noexcept nogil:
     """Drop the inner chunks that others fetch and decode; return how many are left.
 
@@ -279,13 +280,13 @@ cdef Py_ssize_t keep_own(Worker *worker, const Chain *chain, const ByteSource *s
     cdef Py_ssize_t i, kept = 0
     cdef bint joins = source.exact or n == 1
     for i in range(n):
-        if not decoded_elsewhere(worker, chain, source, wanted, &entries[i], joins):
+        if not decoded_elsewhere(worker, pipeline, source, wanted, &entries[i], joins):
             entries[kept] = entries[i]
             kept += 1
     return kept
 
 
-cdef int walk_shard(Worker *worker, const Chain *chain, const ByteSource *source, const Wanted *wanted,
+cdef int walk_shard(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
                     Py_ssize_t first, Py_ssize_t last, int level) noexcept nogil:
     """Wanted inner chunks first … last - 1 of a shard whose index is known: found, read and handed to who wants them."""
     cdef Py_ssize_t n, i
@@ -294,14 +295,14 @@ cdef int walk_shard(Worker *worker, const Chain *chain, const ByteSource *source
     cdef Entry *entries = <Entry *>scratch(worker, level * SLOTS_PER_LEVEL + ENTRIES, (last - first) * sizeof(Entry))
     if entries == NULL:
         return SZ_NO_MEMORY
-    status = locate(worker, chain, source, wanted, first, last, level, entries, &n)
+    status = locate(worker, pipeline, source, wanted, first, last, level, entries, &n)
     if status != SZ_OK or n == 0:
         return status
     if source.kind == IN_STORE:
-        n = keep_own(worker, chain, source, wanted, entries, n)
-        status = fetch_runs(worker, chain, source, entries, n, &fetched) if n else SZ_OK
+        n = keep_own(worker, pipeline, source, wanted, entries, n)
+        status = fetch_runs(worker, pipeline, source, entries, n, &fetched) if n else SZ_OK
     if status == SZ_OK:
-        status = decode_entries(worker, chain, source, wanted, entries, n, fetched, level)
+        status = decode_entries(worker, pipeline, source, wanted, entries, n, fetched, level)
     for i in range(n):  # those that were not reached
         stop_leading(worker, &entries[i])
     if fetched != NULL:

@@ -2,7 +2,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
 from simplezarr.engine.chunks.byte_source cimport ByteSource
-from simplezarr.engine.chunks.pipeline cimport Pipeline
+from simplezarr.engine.chunks.pipeline cimport CodecPipeline
 from simplezarr.engine.files.files cimport sz_file
 from simplezarr.engine.kernels.context cimport Worker
 
@@ -15,7 +15,7 @@ cdef class ShardIndex:
 
 
 cdef class Source:
-    cdef readonly Pipeline pipeline
+    cdef readonly CodecPipeline pipeline
     cdef readonly object store
     cdef readonly str path
     cdef object keys

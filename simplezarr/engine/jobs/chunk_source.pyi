@@ -2,7 +2,7 @@
 
 from typing import final
 
-from simplezarr.engine.chunks.pipeline import Pipeline
+from simplezarr.engine.chunks.pipeline import CodecPipeline
 from simplezarr.engine.jobs.protocols import ByteStore, Keys
 
 @final
@@ -10,12 +10,12 @@ class Source:
     """The chunks of one array: where they are stored and how they are decoded."""
 
     @property
-    def pipeline(self) -> Pipeline: ...
+    def pipeline(self) -> CodecPipeline: ...
     @property
     def store(self) -> ByteStore: ...
     @property
     def path(self) -> str: ...
-    def __init__(self, pipeline: Pipeline, store: ByteStore, keys: Keys, path: str, chunks: tuple[int, ...]) -> None: ...
+    def __init__(self, pipeline: CodecPipeline, store: ByteStore, keys: Keys, path: str, chunks: tuple[int, ...]) -> None: ...
     def key(self, index: tuple[int, ...]) -> str:
         """The store's key of a stored chunk (a shard where there are shards)."""
     def encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:

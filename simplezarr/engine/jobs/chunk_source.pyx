@@ -12,7 +12,7 @@ from libc.stdint cimport uint64_t
 from simplezarr.engine.chunks.byte_source cimport ByteSource, bytes_in_store
 from simplezarr.engine.chunks.decode cimport shard_index
 from simplezarr.engine.files.files cimport PyUnicode_EncodeFSDefault
-from simplezarr.engine.chunks.pipeline cimport Chain, chain_is_shard, chain_outermost, free_bytes
+from simplezarr.engine.chunks.pipeline cimport Pipeline, pipeline_is_shard, pipeline_outermost, free_bytes
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.chunks.shard_reader cimport data_end
@@ -42,12 +42,12 @@ cdef class Source:
     keys: the array's chunk key encoding; path: the array's path in the store; chunks: the shape of the unit of reading.
     """
 
-    def __init__(self, Pipeline pipeline, store, keys, str path, tuple chunks):
+    def __init__(self, CodecPipeline pipeline, store, keys, str path, tuple chunks):
         self.pipeline, self.store, self.keys, self.path, self.chunks = pipeline, store, keys, path, chunks
         self.in_memory = store.in_memory
         self.separator = ord(keys.separator)
         self.bare = keys.name == "v2"
-        self.indexes = OrderedDict() if pipeline.chain.inner != NULL else None
+        self.indexes = OrderedDict() if pipeline.compiled.inner != NULL else None
         root = store.local_root if SZ_HAVE_FILES else None
         self.local = root is not None
         if self.local:
@@ -68,27 +68,27 @@ cdef class Source:
 
     cdef object fetch(self, str key):
         """Return a whole stored object, None if there is none. A TooLargeError may be raised before it is read."""
-        cdef const Chain *chain = &self.pipeline.chain
-        if self.in_memory or chain_is_shard(chain):
+        cdef const Pipeline *chain = &self.pipeline.compiled
+        if self.in_memory or pipeline_is_shard(chain):
             return self.store.get(key)
         if chain.python == NULL:
             try:
                 return self.store.get_limited(key, chain.most)
             except TooLargeError:
-                codec = chain_outermost(chain).decode()
+                codec = pipeline_outermost(chain).decode()
                 raise CodecFailure(f"{codec}: {status_message(SZ_TOO_LONG)}; the stored object is damaged or not what the "
                                    "array's metadata say", codec) from None
         return self.store.get_limited(key, free_bytes(chain), holes=True)
 
     def encoded_chunk(self, tuple index):
         """The stored bytes of one unit of reading, or None where it is not stored."""
-        cdef const Chain *chain = &self.pipeline.chain
+        cdef const Pipeline *chain = &self.pipeline.compiled
         cdef Py_ssize_t outer[MAX_NDIM]
         cdef Py_ssize_t inner = 0
         cdef int d
         if chain.inner == NULL:
             return self.store.get(self.key(index))
-        if not chain_is_shard(chain):
+        if not pipeline_is_shard(chain):
             raise UnsupportedError(f"array '/{self.path}': its shards are encoded as a whole, inner chunks have no bytes "
                                    "of their own")
         for d in range(chain.ndim):
@@ -104,7 +104,7 @@ cdef class Source:
 
     def _inner_bytes(self, Py_ssize_t inner, reader):
         """Return the stored bytes of an inner chunk, by its number, or None if it is not stored."""
-        cdef const Chain *chain = &self.pipeline.chain
+        cdef const Pipeline *chain = &self.pipeline.compiled
         cdef const uint64_t *entries = NULL
         cdef ByteSource byte_source = bytes_in_store(<PyObject *>reader)
         cdef Worker *worker
@@ -137,7 +137,7 @@ cdef class Source:
 
     cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1:
         cdef ShardIndex index = ShardIndex.__new__(ShardIndex)
-        cdef Py_ssize_t nbytes = 16 * self.pipeline.chain.ninner
+        cdef Py_ssize_t nbytes = 16 * self.pipeline.compiled.ninner
         if nbytes > INDEX_BYTES:
             return 0
         if file != NULL:
@@ -162,7 +162,7 @@ cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, con
     """Point a shard's source to its index if that is kept; *held is the reference to drop afterwards."""
     cdef ShardIndex known
     try:
-        known = source.kept_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.chain.ndim * 8), file)
+        known = source.kept_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.compiled.ndim * 8), file)
         if known is not None:
             Py_INCREF(known)
             held[0] = <PyObject *>known
@@ -175,7 +175,7 @@ cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, con
 cdef int learn_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file,
                      const uint64_t *data) noexcept with gil:
     try:
-        source.keep_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.chain.ndim * 8), data, file)
+        source.keep_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.compiled.ndim * 8), data, file)
         return SZ_OK
     except BaseException as error:
         return raised(worker, error)

@@ -1,7 +1,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t
 
-from simplezarr.engine.chunks.pipeline cimport Chain, Region
+from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan
 from simplezarr.engine.jobs.chunk_source cimport Source
 from simplezarr.engine.kernels.context cimport Worker
@@ -10,7 +10,7 @@ from simplezarr.engine.kernels.context cimport Worker
 cdef class Job:
     cdef Source source
     cdef Plan plan
-    cdef const Chain *chain
+    cdef const Pipeline *chain
     cdef char *data          # of the caller's buffer: the first element of the first unit
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef Py_ssize_t parts    # pieces a shard's work is cut into

@@ -15,7 +15,7 @@ from libc.string cimport memcpy
 from simplezarr.runtime import executor
 from simplezarr.engine.chunks.in_flight cimport (
     COMPLETE, PENDING, InFlightChunk, release_chunk, release_waits, wait_for_chunk)
-from simplezarr.engine.chunks.pipeline cimport chain_outermost
+from simplezarr.engine.chunks.pipeline cimport pipeline_outermost
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.geometry.plan cimport Row, product, Span, span_row, span_set
 from simplezarr.engine.kernels.context cimport (
@@ -162,7 +162,7 @@ cdef class Job:
 
     cdef int do_unit(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
         worker.inner, worker.unit = -1, i
-        worker.culprit = chain_outermost(self.chain)
+        worker.culprit = pipeline_outermost(self.chain)
         return self.one(worker, i, index)
 
     cdef int place_shared(self, Worker *worker, Py_ssize_t *index, bint wait) noexcept nogil:
@@ -271,7 +271,7 @@ cdef class Job:
 
     cdef tuple failed_chunk(self):
         """The index of the chunk that failed, in the grid of the units of reading."""
-        cdef const Chain *chain = self.chain
+        cdef const Pipeline *chain = self.chain
         cdef int64_t inner = self.inner
         cdef int d
         if chain.inner == NULL or inner < 0:

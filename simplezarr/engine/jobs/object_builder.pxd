@@ -4,7 +4,7 @@ from simplezarr.engine.chunks.byte_source cimport ByteSource
 from simplezarr.engine.chunks.encode cimport Shard, sz_part
 from simplezarr.engine.jobs.job cimport Job
 from simplezarr.engine.chunks.moves cimport Values
-from simplezarr.engine.chunks.pipeline cimport Chain, Region
+from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Span
 from simplezarr.engine.kernels.context cimport Worker
 
@@ -54,13 +54,13 @@ cdef class Make(Job):
     cdef int write_inner(self, Worker *worker, Unit *unit, Py_ssize_t number) noexcept nogil
     cdef int encode_inner(self, Worker *worker, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,
                           char *dst, sz_part *out) noexcept nogil
-    cdef int encode_covered(self, Worker *worker, const Chain *chain, const Region *region, char *dst, sz_part *out,
+    cdef int encode_covered(self, Worker *worker, const Pipeline *chain, const Region *region, char *dst, sz_part *out,
                             int level) noexcept nogil
     cdef void keep_stamp(self, uint64_t clipped, const sz_part *part) noexcept nogil
-    cdef int encode_changed(self, Worker *worker, Unit *unit, Py_ssize_t number, const Chain *chain,
+    cdef int encode_changed(self, Worker *worker, Unit *unit, Py_ssize_t number, const Pipeline *chain,
                             const Region *region, const Py_ssize_t *inside, uint64_t offset, uint64_t nbytes, char *dst,
                             sz_part *out, int level) noexcept nogil
-    cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
+    cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Pipeline *chain, const Region *region,
                     char *native) noexcept nogil
 
 

@@ -18,7 +18,7 @@ from simplezarr.engine.chunks.encode cimport (
 from simplezarr.engine.jobs.job cimport Job
 from simplezarr.engine.chunks.moves cimport gather
 from simplezarr.engine.chunks.pipeline cimport (
-    UNBOUNDED, chain_is_shard, encoded_bound, fill_chunk, fill_outside, native_room, region_permute)
+    UNBOUNDED, pipeline_is_shard, encoded_bound, fill_chunk, fill_outside, native_room, region_permute)
 from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_spans
 from simplezarr.engine.kernels.context cimport CHUNK_SLOT, SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, pause, raised, scratch
 
@@ -47,7 +47,7 @@ cdef bint covers(int ndim, const Region *region, const Py_ssize_t *inside) noexc
     return True
 
 
-cdef uint64_t clipped_axes(const Chain *chain, const Region *region) noexcept nogil:
+cdef uint64_t clipped_axes(const Pipeline *chain, const Region *region) noexcept nogil:
     """The axes along which the array's edge cuts a covered chunk, as bits."""
     cdef uint64_t clipped = 0
     cdef int i
@@ -99,7 +99,7 @@ cdef class Make(Job):
     cdef int make(self, Worker *worker, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil:
         """What is to be stored, in n parts; 0 where nothing is."""
         cdef int status
-        if chain_is_shard(self.chain):
+        if pipeline_is_shard(self.chain):
             status = self.make_shard(worker, unit)
             return shard_finish(worker, &unit.shard, <sz_part **>parts, n) if status == SZ_OK else status
         if unit.covered:
@@ -201,7 +201,7 @@ cdef class Make(Job):
 
     cdef int encode_inner(self, Worker *worker, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,
                           char *dst, sz_part *out) noexcept nogil:
-        cdef const Chain *chain = self.chain
+        cdef const Pipeline *chain = self.chain
         cdef Py_ssize_t inside[MAX_NDIM]
         cdef Py_ssize_t length, rest = inner
         cdef uint64_t offset = NOTHING, nbytes = NOTHING
@@ -218,7 +218,7 @@ cdef class Make(Job):
 
     # ------------------------------------------------------------ chunks
 
-    cdef int encode_covered(self, Worker *worker, const Chain *chain, const Region *region, char *dst, sz_part *out,
+    cdef int encode_covered(self, Worker *worker, const Pipeline *chain, const Region *region, char *dst, sz_part *out,
                             int level) noexcept nogil:
         """Encodes a chunk from the values alone; as `encode_region`, but chunks of a constant only once."""
         cdef Stamp *stamp
@@ -258,7 +258,7 @@ cdef class Make(Job):
             sz_make_ready(&stamp.ready)
             return
 
-    cdef int encode_changed(self, Worker *worker, Unit *unit, Py_ssize_t number, const Chain *chain,
+    cdef int encode_changed(self, Worker *worker, Unit *unit, Py_ssize_t number, const Pipeline *chain,
                             const Region *region, const Py_ssize_t *inside, uint64_t offset, uint64_t nbytes, char *dst,
                             sz_part *out, int level) noexcept nogil:
         """Decodes a chunk, the nbytes at `offset` of a stored object, changes it and encodes it again.
@@ -286,7 +286,7 @@ cdef class Make(Job):
             return status
         return encode_native(worker, chain, native, self.values.keep_empty, dst, out, level)
 
-    cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
+    cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Pipeline *chain, const Region *region,
                     char *native) noexcept nogil:
         """Puts what is written into a whole chunk in native form (a unit of reading); subclasses may know other ways."""
         cdef Region permuted

@@ -19,7 +19,8 @@ from simplezarr.engine.chunks.in_flight cimport (
     request_key, file_key, value_key)
 from simplezarr.engine.jobs.job cimport Job
 from simplezarr.engine.chunks.pipeline cimport (
-    Chain, Region, chain_is_raw, chain_is_shard, region_extent, region_fill, region_offset, region_permute, region_place)
+    Pipeline, Region, pipeline_is_raw, pipeline_is_shard, region_extent, region_fill, region_offset, region_permute,
+    region_place)
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, Span, product
 from simplezarr.engine.jobs.chunk_source cimport Source, drop_index, known_index, learn_index
@@ -49,7 +50,7 @@ def read(Source source, Plan plan, out):
     cdef Read job
     if plan.n:
         job = Read.__new__(Read)
-        job.source, job.plan, job.chain = source, plan, &source.pipeline.chain
+        job.source, job.plan, job.chain = source, plan, &source.pipeline.compiled
         job.data = plan.bind(out, job.strides)
         job.streamed = SZ_STREAMED if out.nbytes >= STREAMED_BYTES else 0
         job.run(job.share(executor.get_num_threads(), plan.n, job.touched()))
@@ -75,7 +76,7 @@ cdef class Read(Job):
         threads = self.widened(threads, work // objects)
         if threads == 1 or touched == 1 or (local and work < SHARE_BYTES and touched < SHARE_CHUNKS):
             return 1
-        if local and chain_is_shard(self.chain) and self.n < 4 * threads:
+        if local and pipeline_is_shard(self.chain) and self.n < 4 * threads:
             self.parts = max(1, min((4 * threads + self.n - 1) // self.n, work // self.n // SHARE_BYTES))
             self.n *= self.parts
         if self.parts > 1:
@@ -124,7 +125,7 @@ cdef class Read(Job):
         cdef Py_ssize_t index[MAX_NDIM]
         cdef Span spans[MAX_NDIM]
         cdef Region region, part
-        cdef const Chain *chain = self.chain
+        cdef const Pipeline *chain = self.chain
         self.unit(i // self.parts, index, &region)
         region_permute(chain, &region, &part)
         if chain.inner != NULL:
@@ -221,12 +222,12 @@ cdef class Read(Job):
         cdef char *raw
         cdef int status
         cdef size_t size = file.size
-        if chain_is_shard(self.chain):
+        if pipeline_is_shard(self.chain):
             byte_source = bytes_in_file(file)
             if worth_coalescing(self.chain.inner, False) and file_key(&coalesce_key, self.chain, file):
                 byte_source.key = &coalesce_key
             return self.read_shard(worker, index, &byte_source, what, part, True)
-        if chain_is_raw(self.chain):
+        if pipeline_is_raw(self.chain):
             if size != self.chain.nbytes:
                 return SZ_TOO_SHORT if size < self.chain.nbytes else SZ_TOO_LONG
             return self.place(worker, what, file)
@@ -264,14 +265,14 @@ cdef class Read(Job):
     cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept with gil:
         """A chunk through its store's methods: only the bytes that are needed, where that is less work."""
         cdef Region region, stored
-        cdef const Chain *chain = self.chain
+        cdef const Pipeline *chain = self.chain
         store = self.source.store
         try:
             key = self.key(worker, index)
             if not self.source.in_memory:
-                if chain_is_shard(chain) and self.inner_wanted(what) * 10 < chain.ninner * 6:
+                if pipeline_is_shard(chain) and self.inner_wanted(what) * 10 < chain.ninner * 6:
                     return self.read_parts(worker, index, key, what)
-                if chain_is_raw(chain) and self.one_region(what, &region):
+                if pipeline_is_raw(chain) and self.one_region(what, &region):
                     region_permute(chain, &region, &stored)
                     if region_extent(chain, &stored) * 2 < <Py_ssize_t>chain.nbytes:
                         return self.read_extent(worker, partial(store.get_range, key), &stored)
@@ -332,11 +333,11 @@ cdef class Read(Job):
         cdef CoalesceKey coalesce_key
         cdef int status
         byte_source = bytes_in_memory(PyBytes_AS_STRING(value), len(value))
-        if self.source.in_memory and chain_is_shard(self.chain) and worth_coalescing(self.chain.inner, False):
+        if self.source.in_memory and pipeline_is_shard(self.chain) and worth_coalescing(self.chain.inner, False):
             value_key(&coalesce_key, self.chain, byte_source.memory)
             byte_source.key = &coalesce_key
         with nogil:
-            if chain_is_shard(self.chain):
+            if pipeline_is_shard(self.chain):
                 status = self.read_shard(worker, index, &byte_source, what, part, False)
             elif byte_source.size > self.chain.most:
                 status = SZ_TOO_LONG

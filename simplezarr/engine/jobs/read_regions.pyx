@@ -11,7 +11,7 @@ from simplezarr.engine.kernels.compressors cimport SZ_ZSTD_SLACK
 from simplezarr.engine.chunks.byte_source cimport ByteSource
 from simplezarr.engine.chunks.decode cimport RAW_ALONE, decode_region, decode_start, read_native, read_raw
 from simplezarr.engine.files.files cimport read_file, sz_file
-from simplezarr.engine.chunks.pipeline cimport Chain, Region
+from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.jobs.read cimport Read
 from simplezarr.engine.jobs.region_table cimport (
     Scatter, Touched, Unit, Window, scatter_fill, scatter_object, scatter_place, scatter_region, scatter_unit,
@@ -49,7 +49,7 @@ cdef int run(Source source, Scatter scatter) except -1:
     cdef ReadScatter job
     if scatter.n:
         job = ReadScatter.__new__(ReadScatter)
-        job.source, job.scatter, job.chain = source, scatter, &source.pipeline.chain
+        job.source, job.scatter, job.chain = source, scatter, &source.pipeline.compiled
         job.run(job.share(executor.get_num_threads(), scatter.n, scatter.nunits))
     return 0
 
@@ -57,7 +57,7 @@ cdef int run(Source source, Scatter scatter) except -1:
 # A stored object and the chain of its units: the shard's inner chain, or the object's own.
 cdef struct Opened:
     const Touched *object
-    const Chain *chain
+    const Pipeline *chain
 
 
 # ---------------------------------------------------------------- one unit
@@ -111,7 +111,7 @@ cdef Py_ssize_t read_windows(const Opened *opened, const Unit *unit, const sz_fi
     Regions that follow each other closely are read together. Returns what that costs, in bytes; without a file it is only
     reckoned, and more than the whole unit is as good as that.
     """
-    cdef const Chain *chain = opened.chain
+    cdef const Pipeline *chain = opened.chain
     cdef Py_ssize_t cost = 0, start = 0, end = 0, nbytes = chain.nbytes, i
     cdef Window window
     if unit.regions > nbytes // A_REGION:
@@ -128,7 +128,7 @@ cdef Py_ssize_t read_windows(const Opened *opened, const Unit *unit, const sz_fi
     return cost + read_window(chain, file, offset, native, start, end, status)
 
 
-cdef Py_ssize_t read_window(const Chain *chain, const sz_file *file, int64_t offset, char *native, Py_ssize_t start,
+cdef Py_ssize_t read_window(const Pipeline *chain, const sz_file *file, int64_t offset, char *native, Py_ssize_t start,
                             Py_ssize_t end, int *status) noexcept nogil:
     cdef Py_ssize_t n = (end - start) // chain.itemsize
     if file != NULL and n:
@@ -153,7 +153,7 @@ cdef int unit_read(Worker *worker, const void *what, Py_ssize_t k, const sz_file
                    int level) noexcept nogil:
     """From an uncompressed unit in a file: only the bytes that are needed, where these are fewer."""
     cdef const Opened *opened = <const Opened *>what
-    cdef const Chain *chain = opened.chain
+    cdef const Pipeline *chain = opened.chain
     cdef Unit unit
     cdef Region region
     cdef char *native

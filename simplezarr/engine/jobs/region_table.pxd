@@ -1,5 +1,5 @@
 from simplezarr.engine.chunks.moves cimport sz_points
-from simplezarr.engine.chunks.pipeline cimport Chain, Region
+from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, Row, Span
 from simplezarr.engine.geometry.point_table cimport Groups, Points
 from simplezarr.engine.kernels.context cimport Worker
@@ -59,12 +59,12 @@ cdef struct Window:
 cdef void scatter_object(const Layout *layout, Py_ssize_t i, Touched *object) noexcept nogil
 cdef void scatter_unit(const Touched *object, Py_ssize_t k, Unit *unit) noexcept nogil
 cdef void scatter_region(const Layout *layout, const Unit *unit, Py_ssize_t number, Region *region) noexcept nogil
-cdef void scatter_window(const Layout *layout, const Chain *chain, const Unit *unit, Py_ssize_t number,
+cdef void scatter_window(const Layout *layout, const Pipeline *chain, const Unit *unit, Py_ssize_t number,
                          Window *window) noexcept nogil
-cdef int scatter_place(Worker *worker, const Layout *layout, const Chain *chain, const Unit *unit,
+cdef int scatter_place(Worker *worker, const Layout *layout, const Pipeline *chain, const Unit *unit,
                        const char *native) noexcept nogil
 cdef int scatter_take(Worker *worker, const Layout *layout, const Unit *unit, char *native) noexcept nogil
-cdef int scatter_fill(Worker *worker, const Layout *layout, const Chain *chain, const Unit *unit) noexcept nogil
+cdef int scatter_fill(Worker *worker, const Layout *layout, const Pipeline *chain, const Unit *unit) noexcept nogil
 
 cdef class Scatter:
     cdef Layout layout

@@ -4,7 +4,7 @@ from typing import final
 
 import numpy as np
 
-from simplezarr.engine.chunks.pipeline import Pipeline
+from simplezarr.engine.chunks.pipeline import CodecPipeline
 from simplezarr.engine.geometry.plan import Plan
 
 @final
@@ -17,7 +17,7 @@ class Scatter:
     @property
     def nunits(self) -> int:
         """Units of reading touched."""
-    def __init__(self, pipeline: Pipeline, shape: tuple[int, ...]) -> None: ...
+    def __init__(self, pipeline: CodecPipeline, shape: tuple[int, ...]) -> None: ...
     def select(
         self, plan: Plan, lists: list[tuple[tuple[int, ...], list[np.ndarray], int, tuple[int, ...]]], out: np.ndarray
     ) -> None:

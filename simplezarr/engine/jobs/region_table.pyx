@@ -12,7 +12,7 @@ import numpy as np
 
 from simplezarr.engine.chunks.moves cimport Move, move_points
 from simplezarr.engine.chunks.pipeline cimport (
-    Pipeline, chain_is_shard, region_extent, region_fill, region_offset, region_permute, region_place)
+    CodecPipeline, pipeline_is_shard, region_extent, region_fill, region_offset, region_permute, region_place)
 from simplezarr.engine.geometry.plan cimport product, span_row, span_set
 from simplezarr.engine.geometry.point_table cimport Points
 from simplezarr.engine.geometry.point_table import taken
@@ -122,7 +122,7 @@ cdef void scatter_region(const Layout *layout, const Unit *unit, Py_ssize_t numb
             region.start[axis], region.step[axis], region.count[axis], region.strides[axis] = src, 1, 1, 0
 
 
-cdef void scatter_window(const Layout *layout, const Chain *chain, const Unit *unit, Py_ssize_t number,
+cdef void scatter_window(const Layout *layout, const Pipeline *chain, const Unit *unit, Py_ssize_t number,
                          Window *window) noexcept nogil:
     """The bytes of the unit's native form from the first to the last element of a region.
 
@@ -157,7 +157,7 @@ cdef int unit_box(const Layout *layout, const Unit *unit, Py_ssize_t *shape, Py_
     return ndim
 
 
-cdef int place_crops(Worker *worker, const Layout *layout, const Chain *chain, const Unit *unit,
+cdef int place_crops(Worker *worker, const Layout *layout, const Pipeline *chain, const Unit *unit,
                      const char *native) noexcept nogil:
     cdef Region region, stored
     cdef Py_ssize_t i
@@ -176,7 +176,7 @@ cdef int place_crops(Worker *worker, const Layout *layout, const Chain *chain, c
     return status
 
 
-cdef int scatter_place(Worker *worker, const Layout *layout, const Chain *chain, const Unit *unit,
+cdef int scatter_place(Worker *worker, const Layout *layout, const Pipeline *chain, const Unit *unit,
                        const char *native) noexcept nogil:
     """Copies all regions of a unit, which is at `native` in native form, to their places."""
     cdef Move move
@@ -202,7 +202,7 @@ cdef int scatter_take(Worker *worker, const Layout *layout, const Unit *unit, ch
     return move_points(worker, layout.nlists, lists, &move)
 
 
-cdef int scatter_fill(Worker *worker, const Layout *layout, const Chain *chain, const Unit *unit) noexcept nogil:
+cdef int scatter_fill(Worker *worker, const Layout *layout, const Pipeline *chain, const Unit *unit) noexcept nogil:
     """Fills the places of all regions of a unit that is not stored."""
     cdef Move move
     if layout.crops != NULL:
@@ -232,12 +232,12 @@ cdef class Scatter:
     `select` or `crop` says what is wanted.
     """
 
-    def __init__(self, Pipeline pipeline, tuple shape):
-        cdef const Chain *chain = &pipeline.chain
+    def __init__(self, CodecPipeline pipeline, tuple shape):
+        cdef const Pipeline *chain = &pipeline.compiled
         cdef Layout *layout = &self.layout
         cdef int d, axis
-        cdef bint shard = chain_is_shard(chain)
-        cdef const Chain *unit = chain.inner if shard else chain
+        cdef bint shard = pipeline_is_shard(chain)
+        cdef const Pipeline *unit = chain.inner if shard else chain
         cdef Py_ssize_t scale = 1
         layout.ndim, layout.itemsize, layout.whole_objects = chain.ndim, chain.itemsize, not shard
         for d in range(chain.ndim - 1, -1, -1):

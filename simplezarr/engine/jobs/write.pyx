@@ -14,13 +14,13 @@ from simplezarr.runtime import executor
 from simplezarr.engine.files.files cimport close_file, open_file, sz_file
 from simplezarr.engine.chunks.byte_source cimport bytes_in_file, bytes_in_memory
 from simplezarr.engine.jobs.object_builder cimport Make
-from simplezarr.engine.chunks.pipeline cimport UNBOUNDED, Region, chain_is_raw, chain_is_shard, encoded_bound
+from simplezarr.engine.chunks.pipeline cimport UNBOUNDED, Region, pipeline_is_raw, pipeline_is_shard, encoded_bound
 from simplezarr.engine.geometry.plan cimport Plan, product
 from simplezarr.engine.jobs.chunk_source cimport Source
 from simplezarr.engine.jobs.background cimport close_unlinked
 from simplezarr.engine.kernels.context cimport (
-    PIECE_BYTES, RAISED, STOPPED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, bytes_of, check_signals, pause_of,
-    raised, sz_pause, worker_borrow, worker_lend)
+    PIECE_BYTES, RAISED, STOPPED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, bytes_of, check_signals, pause_of, raised,
+    sz_pause, worker_borrow, worker_lend)
 
 cdef extern from "<errno.h>" nogil:
     int ECANCELED
@@ -56,7 +56,7 @@ def write(Source source, Plan plan, value, tuple shape, bint keep_empty=False):
     cdef Write job
     if plan.n:
         job = Write.__new__(Write)
-        job.source, job.plan, job.chain = source, plan, &source.pipeline.chain
+        job.source, job.plan, job.chain = source, plan, &source.pipeline.compiled
         job.durable = source.local and source.store.durable
         job.take(value, shape, keep_empty)
         job.data = plan.bind(value, job.strides)
@@ -110,7 +110,7 @@ cdef class Write(Make):
         threads = self.widened(threads, work // objects)
         if threads == 1 or touched == 1 or (near and work < SHARE_BYTES and self.n < SHARE_OBJECTS):
             return 1
-        if chain_is_shard(self.chain) and (self.n == 1 or (near and self.n < threads)) and (
+        if pipeline_is_shard(self.chain) and (self.n == 1 or (near and self.n < threads)) and (
                 encoded_bound(self.chain.inner) != UNBOUNDED):
             self.crew = <int>min(crew, touched)  # one shard after another
             return 1
@@ -249,7 +249,7 @@ cdef class Write(Make):
         if stored is not None:
             old = stored if type(stored) is bytes else bytes_of(stored)
             unit.old = bytes_in_memory(PyBytes_AS_STRING(old), len(old))
-        if chain_is_raw(self.chain):
+        if pipeline_is_raw(self.chain):
             made = PyBytes_FromStringAndSize(NULL, self.chain.nbytes)
             unit.room = PyBytes_AS_STRING(made)
         with nogil:

@@ -4,7 +4,7 @@ from libc.string cimport memcpy
 
 from simplezarr.engine.jobs.object_builder cimport Unit
 from simplezarr.runtime import executor
-from simplezarr.engine.chunks.pipeline cimport Chain, Region
+from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.jobs.region_table cimport (
     Scatter, Touched, Unit as Places, scatter_object, scatter_region, scatter_take, scatter_unit)
 from simplezarr.engine.jobs.chunk_source cimport Source
@@ -22,7 +22,7 @@ def write_selection(Source source, selection, value, tuple shape, bint keep_empt
     scatter.select(selection.plan, selection.lists(), value)
     if scatter.n:
         job = WriteScatter.__new__(WriteScatter)
-        job.source, job.scatter, job.chain = source, scatter, &source.pipeline.chain
+        job.source, job.scatter, job.chain = source, scatter, &source.pipeline.compiled
         job.durable = source.local and source.store.durable
         job.take(value, shape, keep_empty)
         job.run(job.share(executor.get_num_threads(), scatter.n, scatter.nunits))
@@ -63,7 +63,7 @@ cdef class WriteScatter(Write):
         cdef Places places
         return look_up(<const Touched *>unit.what, number, &places, region)
 
-    cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Chain *chain, const Region *region,
+    cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Pipeline *chain, const Region *region,
                     char *native) noexcept nogil:
         cdef Places places
         scatter_unit(<const Touched *>unit.what, number, &places)

@@ -18,13 +18,13 @@ cdef extern from "codecs/zstd_partial/zstd_prefix.h" nogil:
 
 # One direction of a bytes -> bytes codec. *size holds dst's capacity, then the bytes written; more than the capacity is
 # SZ_TOO_LONG. A trimming codec (a checksum) only shortens its input when it decodes: dst is not used and may be NULL.
-ctypedef int (*kernel_t)(Worker *, const Step *, const char *src, size_t n, char *dst, size_t *size) noexcept nogil
-ctypedef size_t (*bound_t)(const Step *, size_t n) noexcept nogil
+ctypedef int (*codec_fn)(Worker *, const CodecStep *, const char *src, size_t n, char *dst, size_t *size) noexcept nogil
+ctypedef size_t (*bound_t)(const CodecStep *, size_t n) noexcept nogil
 
-cdef struct Step:
+cdef struct CodecStep:
     const char *name
-    kernel_t decode
-    kernel_t encode
+    codec_fn decode
+    codec_fn encode
     bound_t bound     # the most bytes that n bytes are encoded to
     bint trims
     bint in_blocks    # Blosc: any block can be decoded by itself
@@ -38,8 +38,8 @@ cdef struct Step:
     int32_t blocksize
 
 cdef class CompiledCodec:
-    cdef Step step
-    cdef bytes run(self, data, size_t limit, kernel_t kernel, bint may_fail)
+    cdef CodecStep step
+    cdef bytes run(self, data, size_t limit, codec_fn kernel, bint may_fail)
 
 cdef inline uint32_t get_little(const char *src) noexcept nogil:
     cdef const uint8_t *b = <const uint8_t *>src
@@ -50,7 +50,7 @@ cdef inline void put_little(char *dst, uint32_t value) noexcept nogil:
     for i in range(4):
         dst[i] = <char>(value >> 8 * i & 0xff)
 
-cdef CompiledCodec new_codec(const char *name, kernel_t decode, kernel_t encode, bound_t bound)
+cdef CompiledCodec new_codec(const char *name, codec_fn decode, codec_fn encode, bound_t bound)
 cdef bint zstd_open(Worker *worker, const char *src, size_t n, size_t size, sz_zstd_frame *frame) noexcept nogil
 cdef bint zstd_prefix(Worker *worker, const char *src, size_t n, size_t size, size_t wanted, char *dst) noexcept nogil
 cdef int zstd_decode_more(Worker *worker, sz_zstd_frame *frame) noexcept nogil

@@ -8,9 +8,9 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint32_t
 
 from simplezarr.engine.kernels.context cimport (
-    BLOCK_SLOT, PIECE_BYTES, PREFIX_SLOT, SZ_CHECKSUM, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, ZSTD_CCtx,
-    ZSTD_DCtx, add_discard, bytes_at, copy_bytes, pause, pause_of, scratch, status_message, sz_pause, take_error,
-    worker_acquire, worker_release)
+    BLOCK_SLOT, PIECE_BYTES, PREFIX_SLOT, SZ_CHECKSUM, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, ZSTD_CCtx, ZSTD_DCtx,
+    add_discard, bytes_at, copy_bytes, pause, pause_of, scratch, status_message, sz_pause, take_error, worker_acquire,
+    worker_release)
 
 cdef extern from "codecs/vendor.h" nogil:
     enum:
@@ -76,7 +76,8 @@ cdef ZSTD_CCtx *zstd_encoder(Worker *worker) noexcept nogil:
     return worker.zstd_encoder
 
 
-cdef int zstd_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+cdef int zstd_decode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+                     size_t *size) noexcept nogil:
     cdef sz_pause pauses = pause_of(worker)
     if zstd_decoder(worker) == NULL:
         return SZ_NO_MEMORY
@@ -99,7 +100,8 @@ cdef bint zstd_prefix(Worker *worker, const char *src, size_t n, size_t size, si
     return memory != NULL and sz_zstd_prefix(src, n, size, wanted, dst, memory)
 
 
-cdef int zstd_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+cdef int zstd_encode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+                     size_t *size) noexcept nogil:
     """One frame with its content size."""
     cdef sz_pause pauses = pause_of(worker)
     if zstd_encoder(worker) == NULL:
@@ -107,7 +109,7 @@ cdef int zstd_encode(Worker *worker, const Step *step, const char *src, size_t n
     return sz_zstd_encode(worker.zstd_encoder, step.level, step.checksum, src, n, dst, size, &pauses)
 
 
-cdef size_t zstd_bound(const Step *step, size_t n) noexcept nogil:
+cdef size_t zstd_bound(const CodecStep *step, size_t n) noexcept nogil:
     return ZSTD_compressBound(n)
 
 
@@ -132,7 +134,8 @@ cdef int blosc_decode_block(Worker *worker, const char *src, size_t n, const sz_
     return sz_blosc1_decode_block(src, n, header, i, dst, tmp, worker.zstd_decoder)
 
 
-cdef int blosc_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+cdef int blosc_decode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+                      size_t *size) noexcept nogil:
     cdef sz_blosc1 header
     cdef int32_t i
     cdef int status = sz_blosc1_open(src, n, &header)
@@ -150,7 +153,8 @@ cdef int blosc_decode(Worker *worker, const Step *step, const char *src, size_t 
     return SZ_OK
 
 
-cdef int blosc_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+cdef int blosc_encode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+                      size_t *size) noexcept nogil:
     cdef sz_pause pauses = pause_of(worker)
     cdef char *tmp
     if n > 0x7fffffff - 16:
@@ -162,7 +166,7 @@ cdef int blosc_encode(Worker *worker, const Step *step, const char *src, size_t 
                             worker.zstd_encoder, &pauses, dst, size)
 
 
-cdef size_t blosc_bound(const Step *step, size_t n) noexcept nogil:
+cdef size_t blosc_bound(const CodecStep *step, size_t n) noexcept nogil:
     return sz_blosc1_bound(n)
 
 
@@ -180,7 +184,8 @@ cdef int checksum_of(Worker *worker, const char *src, size_t n, uint32_t *crc) n
     return status
 
 
-cdef int crc32c_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+cdef int crc32c_decode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+                       size_t *size) noexcept nogil:
     cdef uint32_t crc
     cdef int status
     if n < 4:
@@ -192,7 +197,8 @@ cdef int crc32c_decode(Worker *worker, const Step *step, const char *src, size_t
     return status
 
 
-cdef int crc32c_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+cdef int crc32c_encode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+                       size_t *size) noexcept nogil:
     cdef uint32_t crc
     cdef int status = checksum_of(worker, src, n, &crc)
     if status == SZ_OK and src != dst:
@@ -202,7 +208,7 @@ cdef int crc32c_encode(Worker *worker, const Step *step, const char *src, size_t
     return status
 
 
-cdef size_t crc32c_bound(const Step *step, size_t n) noexcept nogil:
+cdef size_t crc32c_bound(const CodecStep *step, size_t n) noexcept nogil:
     return n + 4
 
 
@@ -243,7 +249,7 @@ cdef class CompiledCodec:
         """The encoded bytes."""
         return self.run(data, self.step.bound(&self.step, memoryview(data).nbytes), self.step.encode, False)
 
-    cdef bytes run(self, data, size_t limit, kernel_t kernel, bint may_fail):
+    cdef bytes run(self, data, size_t limit, codec_fn kernel, bint may_fail):
         """What the kernel makes of data; None where that is more than the limit and it may fail for that."""
         cdef Py_buffer view
         cdef size_t size = limit
@@ -275,7 +281,7 @@ cdef class CompiledCodec:
         raise (MemoryError if status == SZ_NO_MEMORY else ValueError)(f"{self.name}: {status_message(status)}")
 
 
-cdef CompiledCodec new_codec(const char *name, kernel_t decode, kernel_t encode, bound_t bound):
+cdef CompiledCodec new_codec(const char *name, codec_fn decode, codec_fn encode, bound_t bound):
     cdef CompiledCodec codec = CompiledCodec.__new__(CompiledCodec)
     codec.step.name, codec.step.bound = name, bound
     codec.step.decode, codec.step.encode = decode, encode

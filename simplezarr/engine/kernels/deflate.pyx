@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from simplezarr.engine.kernels.compressors cimport CompiledCodec, Step, new_codec
+from simplezarr.engine.kernels.compressors cimport CompiledCodec, CodecStep, new_codec
 from simplezarr.engine.kernels.context cimport (
     SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRAILING, SZ_TRUNCATED, Worker, add_discard, pause, zng_stream)
 
@@ -85,7 +85,8 @@ cdef int inflate_member(Worker *worker, const char **src, size_t *n, char **dst,
             return status
 
 
-cdef int gzip_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+cdef int gzip_decode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+                     size_t *size) noexcept nogil:
     """All members of src (RFC 1952, 2.2; zlib has one), zero padding behind them allowed."""
     cdef size_t room = size[0]
     cdef int status
@@ -109,7 +110,8 @@ cdef int gzip_decode(Worker *worker, const Step *step, const char *src, size_t n
             return SZ_TRAILING
 
 
-cdef int gzip_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+cdef int gzip_encode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+                     size_t *size) noexcept nogil:
     """One member; zlib writes a header without name and with time 0, so equal input gives equal bytes."""
     cdef zng_stream stream
     cdef int32_t code = SZ_Z_OK
@@ -140,7 +142,7 @@ cdef int gzip_encode(Worker *worker, const Step *step, const char *src, size_t n
     return status if status != SZ_OK else SZ_TOO_LONG
 
 
-cdef size_t gzip_bound(const Step *step, size_t n) noexcept nogil:
+cdef size_t gzip_bound(const CodecStep *step, size_t n) noexcept nogil:
     return n + n // 8 + 64  # zlib-ng's fastest level can use 9 bits for a byte
 
 

@@ -3,7 +3,7 @@
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
-from simplezarr.engine.kernels.compressors cimport CompiledCodec, Step, get_little, new_codec, put_little
+from simplezarr.engine.kernels.compressors cimport CompiledCodec, CodecStep, get_little, new_codec, put_little
 from simplezarr.engine.kernels.context cimport (
     PIECE_BYTES, SZ_CHECKSUM, SZ_CORRUPT, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, Worker, copy_bytes, pause)
 
@@ -28,7 +28,8 @@ cdef enum:
 
 # ---------------------------------------------------------------- lz4: the size in four bytes, then one block
 
-cdef int lz4_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+cdef int lz4_decode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+                    size_t *size) noexcept nogil:
     cdef uint32_t nbytes
     if n < 4:
         return SZ_TRUNCATED
@@ -43,7 +44,8 @@ cdef int lz4_decode(Worker *worker, const Step *step, const char *src, size_t n,
     return SZ_OK
 
 
-cdef int lz4_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+cdef int lz4_encode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+                    size_t *size) noexcept nogil:
     cdef int got
     if n > LZ4_MOST:
         return SZ_TOO_LONG
@@ -53,7 +55,7 @@ cdef int lz4_encode(Worker *worker, const Step *step, const char *src, size_t n,
     return SZ_OK if got > 0 else SZ_TOO_LONG
 
 
-cdef size_t lz4_bound(const Step *step, size_t n) noexcept nogil:
+cdef size_t lz4_bound(const CodecStep *step, size_t n) noexcept nogil:
     return n + n // 255 + 16 + 4
 
 
@@ -71,7 +73,8 @@ cdef int by_pieces(Worker *worker, shuffle_t move, size_t size, size_t count, co
     return status
 
 
-cdef int unshuffle(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+cdef int unshuffle(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+                   size_t *size) noexcept nogil:
     cdef size_t rest = n % step.typesize  # stays behind the whole elements, as in HDF5
     if n > size[0]:
         return SZ_TOO_LONG
@@ -80,14 +83,14 @@ cdef int unshuffle(Worker *worker, const Step *step, const char *src, size_t n, 
     return by_pieces(worker, sz_unshuffle, step.typesize, n // step.typesize, src, dst)
 
 
-cdef int shuffle(Worker *worker, const Step *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+cdef int shuffle(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
     cdef size_t rest = n % step.typesize
     memcpy(dst + n - rest, src + n - rest, rest)
     size[0] = n
     return by_pieces(worker, sz_shuffle, step.typesize, n // step.typesize, src, dst)
 
 
-cdef size_t shuffle_bound(const Step *step, size_t n) noexcept nogil:
+cdef size_t shuffle_bound(const CodecStep *step, size_t n) noexcept nogil:
     return n
 
 
@@ -107,7 +110,7 @@ cdef int fletcher32_of(Worker *worker, const char *src, size_t n, uint32_t *chec
     return status
 
 
-cdef int fletcher32_decode(Worker *worker, const Step *step, const char *src, size_t n, char *dst,
+cdef int fletcher32_decode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
                            size_t *size) noexcept nogil:
     cdef uint32_t checksum
     cdef int status
@@ -120,7 +123,7 @@ cdef int fletcher32_decode(Worker *worker, const Step *step, const char *src, si
     return status
 
 
-cdef int fletcher32_encode(Worker *worker, const Step *step, const char *src, size_t n, char *dst,
+cdef int fletcher32_encode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
                            size_t *size) noexcept nogil:
     cdef uint32_t checksum
     cdef int status = fletcher32_of(worker, src, n, &checksum)
@@ -131,7 +134,7 @@ cdef int fletcher32_encode(Worker *worker, const Step *step, const char *src, si
     return status
 
 
-cdef size_t fletcher32_bound(const Step *step, size_t n) noexcept nogil:
+cdef size_t fletcher32_bound(const CodecStep *step, size_t n) noexcept nogil:
     return n + CHECKSUM_SIZE
 
 
