@@ -17,6 +17,7 @@ PACKAGE = ROOT / "simplezarr"
 
 #: The architecture, lowest row first: a folder imports only from rows before its own.
 ROWS = [
+    ["csrc"],
     ["errors", "runtime"],
     ["engine/geometry", "engine/kernels"],
     ["engine/files", "engine/memory"],
@@ -134,6 +135,19 @@ def test_no_circles():
         for name in leaves:
             del graph[name]
     assert not graph, f"circles among {sorted(graph)}"
+
+
+def test_functions_in_c_are_declared_once():
+    """Those of csrc below `simplezarr/csrc`, each of the rest in one file."""
+    declared = {}
+    for path in MODULES:
+        text = path.read_text("utf-8")
+        for header, names in re.findall(r'^cdef extern from "([^"]+)".*:\n((?:(?:    .*)?\n)+)', text, re.MULTILINE):
+            assert (ROOT / "csrc" / header).exists() == (folder(module(path)) == "csrc"), f"{path} declares {header}"
+            for name in re.findall(r"\b(\w+)\(", names):
+                declared.setdefault(name, []).append(path)
+    assert {"sz_copy", "PyThread_release_lock"} < declared.keys()
+    assert not {name: paths for name, paths in declared.items() if len(paths) > 1}
 
 
 def test_every_folder_is_a_package():

@@ -14,9 +14,10 @@ from cpython.object cimport PyObject
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
-from simplezarr.runtime.pool cimport (
-    PY_LOCK_ACQUIRED, WAIT_US, PyThread_acquire_lock, PyThread_acquire_lock_timed, PyThread_allocate_lock,
-    PyThread_free_lock, PyThread_get_thread_ident, PyThread_release_lock, PyThread_type_lock)
+from simplezarr.runtime.locks cimport (
+    PY_LOCK_ACQUIRED, PyThread_acquire_lock, PyThread_acquire_lock_timed, PyThread_allocate_lock, PyThread_free_lock,
+    PyThread_get_thread_ident, PyThread_release_lock, PyThread_type_lock)
+from simplezarr.runtime.pool cimport WAIT_US
 
 cdef struct KeyState:  # shared by the threads that want one key
     KeyState *next

@@ -2,16 +2,9 @@ cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
-cdef extern from "pythread.h" nogil:
-    ctypedef void *PyThread_type_lock
-    PyThread_type_lock PyThread_allocate_lock()
-    void PyThread_free_lock(PyThread_type_lock lock)
-    int PyThread_acquire_lock(PyThread_type_lock lock, int wait)
-    int PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible)
-    void PyThread_release_lock(PyThread_type_lock lock)
-    unsigned long PyThread_get_thread_ident()
-    enum:
-        PY_LOCK_ACQUIRED
+from simplezarr.runtime.locks cimport (
+    PY_LOCK_ACQUIRED, PyThread_acquire_lock, PyThread_acquire_lock_timed, PyThread_allocate_lock, PyThread_free_lock,
+    PyThread_release_lock, PyThread_type_lock)
 
 cdef enum:
     WAIT_US = 50_000  # between checks for signals, which the system may deliver to another thread

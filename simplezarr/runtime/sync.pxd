@@ -1,6 +1,6 @@
 cimport cython
 
-from simplezarr.runtime.pool cimport PyThread_type_lock
+from simplezarr.runtime.locks cimport PyThread_type_lock
 
 
 cdef struct Waiter:  # a thread that waits; lies on its stack

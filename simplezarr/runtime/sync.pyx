@@ -9,9 +9,10 @@ from time import monotonic
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 
-from simplezarr.runtime.pool cimport (
-    PY_LOCK_ACQUIRED, WAIT_US, PyThread_acquire_lock_timed, PyThread_allocate_lock,
-    PyThread_free_lock, PyThread_get_thread_ident, PyThread_release_lock, lock, new_lock, unlock, wait_for)
+from simplezarr.runtime.locks cimport (
+    PY_LOCK_ACQUIRED, PyThread_acquire_lock_timed, PyThread_allocate_lock, PyThread_free_lock,
+    PyThread_get_thread_ident, PyThread_release_lock)
+from simplezarr.runtime.pool cimport WAIT_US, lock, new_lock, unlock, wait_for
 
 
 # ---------------------------------------------------------------- queues; the caller holds the guard

@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from simplezarr.runtime.pool cimport PyThread_type_lock
+from simplezarr.runtime.locks cimport PyThread_type_lock
 
 
 @cython.final

@@ -8,14 +8,10 @@ cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 
-from simplezarr.runtime.pool cimport (
-    PyThread_free_lock, PyThread_release_lock, forks, is_serial, lock, new_lock, put_call, unlock,
-    wait_for)
+from simplezarr.csrc.memory cimport sz_add, sz_draw
+from simplezarr.runtime.locks cimport PyThread_free_lock, PyThread_release_lock
+from simplezarr.runtime.pool cimport forks, is_serial, lock, new_lock, put_call, unlock, wait_for
 from simplezarr.runtime.pool import get_num_threads
-
-cdef extern from "memory/atomic.h" nogil:
-    int64_t sz_draw(int64_t *counter)
-    int64_t sz_add(int64_t *counter, int64_t n)
 
 cdef enum:
     # Calls for each thread, queued or running, from which on no help is called for: it would come too late. This also

@@ -2,21 +2,15 @@
 
 from libc.stdint cimport int32_t
 
-from simplezarr.engine.kernels.compressors cimport (
-    SZ_ZSTD_SLACK, CodecStep, blosc_block_size, blosc_decode_block, blosc_open, sz_blosc1, sz_zstd_frame, zstd_decode_more,
-    zstd_open, zstd_prefix)
+from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT
+from simplezarr.csrc.array cimport SZ_AS_IS, sz_copy_run
+from simplezarr.csrc.codecs cimport SZ_ZSTD_SLACK, sz_blosc1, sz_zstd_frame
 from simplezarr.engine.chunks.in_flight cimport complete_chunk, has_waiters
 from simplezarr.engine.chunks.pipeline cimport (
     Pipeline, Region, region_extent, region_is_run, region_keeps_order, region_offset, region_place, transform_chunk)
-from simplezarr.engine.kernels.context cimport (
-    DECODED, SLOTS_PER_LEVEL, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, pause, scratch, step_slot)
-
-cdef extern from "array/copy.h" nogil:
-    enum:
-        SZ_AS_IS
-    void sz_copy_run(int ndim, const Py_ssize_t *chunk_shape, const Py_ssize_t *start, const Py_ssize_t *step,
-                     const Py_ssize_t *count, char *dst, const Py_ssize_t *dst_strides, Py_ssize_t first, Py_ssize_t n,
-                     const char *src, size_t itemsize, int transform)
+from simplezarr.engine.kernels.compressors cimport (
+    CodecStep, blosc_block_size, blosc_decode_block, blosc_open, zstd_decode_more, zstd_open, zstd_prefix)
+from simplezarr.engine.kernels.context cimport DECODED, SLOTS_PER_LEVEL, Worker, pause, scratch, step_slot
 
 cdef enum:
     ZSTD_BLOCKS = 256 << 10  # a zstd chunk of at least this size has several blocks

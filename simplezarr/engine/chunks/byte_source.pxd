@@ -3,8 +3,8 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
+from simplezarr.csrc.io cimport sz_file
 from simplezarr.engine.chunks.in_flight cimport CoalesceKey
-from simplezarr.engine.files.files cimport sz_file
 
 cdef enum ByteKind:
     NO_BYTES   # nothing is stored

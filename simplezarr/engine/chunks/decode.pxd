@@ -1,8 +1,8 @@
 from libc.stdint cimport int64_t, uint64_t
 
+from simplezarr.csrc.io cimport sz_file
 from simplezarr.engine.chunks.byte_source cimport ByteSource
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
-from simplezarr.engine.files.files cimport sz_file
 from simplezarr.engine.kernels.context cimport Worker
 
 cdef enum:

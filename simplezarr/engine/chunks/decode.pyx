@@ -10,35 +10,23 @@ from libc.string cimport memcpy
 
 import numpy as np
 
+from simplezarr.csrc cimport SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, SZ_TRUNCATED
+from simplezarr.csrc.array cimport SZ_AS_IS, sz_copy
+from simplezarr.csrc.io cimport SZ_PIECE, sz_box_room, sz_file, sz_read_box
 from simplezarr.engine.chunks.block_decode cimport decode_steps
 from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, IN_STORE, ByteSource, bytes_in_memory
-from simplezarr.engine.kernels.compressors cimport zstd_prefix
-from simplezarr.engine.files.files cimport is_hollow, read_bytes
 from simplezarr.engine.chunks.in_flight cimport complete_chunk, has_waiters
 from simplezarr.engine.chunks.pipeline cimport (
     FREE_BYTES, CodecPipeline, pipeline_is_raw, free_bytes, give_back, in_pieces, region_extent, region_fill,
     region_keeps_order, region_permute, region_place, region_whole)
-from simplezarr.engine.geometry.plan cimport MAX_NDIM, Span
 from simplezarr.engine.chunks.shard_reader cimport Wanted, fetch, inner_count, inner_region, inner_spans, walk_shard
+from simplezarr.engine.files.files cimport is_hollow, read_bytes
+from simplezarr.engine.geometry.plan cimport MAX_NDIM, Span
+from simplezarr.engine.kernels.compressors cimport zstd_prefix
 from simplezarr.engine.kernels.context cimport (
-    DECODED, INDEX, INDEX_RAW, RAW, SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT,
-    SZ_TRUNCATED, bytes_at, raised, scratch, worker_acquire)
+    DECODED, INDEX, INDEX_RAW, RAW, SLOTS_PER_LEVEL, bytes_at, raised, scratch, worker_acquire)
 
 cnp.import_array()
-
-cdef extern from "array/copy.h" nogil:
-    enum:
-        SZ_AS_IS
-    void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
-                 const Py_ssize_t *src_strides, size_t itemsize, int transform)
-
-cdef extern from "io/box.h" nogil:
-    enum:
-        SZ_PIECE
-    size_t sz_box_room(size_t piece)
-    int sz_read_box(const sz_file *file, int64_t base, int ndim, const Py_ssize_t *chunk_shape, const Py_ssize_t *start,
-                    const Py_ssize_t *step, const Py_ssize_t *count, char *dst, const Py_ssize_t *dst_strides,
-                    size_t itemsize, int transform, char *scratch, size_t piece)
 
 
 # ---------------------------------------------------------------- chunks

@@ -1,14 +1,10 @@
 from libc.stdint cimport int64_t, uint64_t
 
+from simplezarr.csrc.io cimport sz_part
 from simplezarr.engine.chunks.moves cimport Values
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.kernels.context cimport Worker
 
-cdef extern from "io/draft.h" nogil:
-    ctypedef struct sz_part:
-        const char *data
-        size_t n
-        int64_t offset
 
 # A shard that is being made. `entries` are offset and length of each inner chunk, NOTHING where there is none: offset in
 # `memory`, or with the bit KEPT set in the old shard, from which it is taken over.

@@ -10,26 +10,23 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from simplezarr.engine.kernels.compressors cimport CodecStep
+from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK
+from simplezarr.csrc.array cimport SZ_AS_IS
+from simplezarr.csrc.io cimport sz_part
+from simplezarr.csrc.memory cimport sz_add
 from simplezarr.engine.chunks.decode cimport index_region
 from simplezarr.engine.chunks.moves cimport gather, look_for_others
 from simplezarr.engine.chunks.pipeline cimport (
     UNBOUNDED, CodecPipeline, appended, encoded_bound, fill_chunk, give_back, region_is_all, region_is_run, region_permute,
     region_whole, transform_chunk)
-from simplezarr.engine.geometry.plan cimport MAX_NDIM, Span
 from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_spans
+from simplezarr.engine.geometry.plan cimport MAX_NDIM, Span
+from simplezarr.engine.kernels.compressors cimport CodecStep
 from simplezarr.engine.kernels.context cimport (
-    BODY, DECODED, NEW_INDEX, PARTS, RAISED, REFUSED, SLOTS_PER_LEVEL, STEP_A, STOPPED, SZ_NO_MEMORY, SZ_OK, bytes_at,
-    copy_bytes, pause, raised, scratch, scratch_grown, step_slot, worker_acquire)
+    BODY, DECODED, NEW_INDEX, PARTS, RAISED, REFUSED, SLOTS_PER_LEVEL, STEP_A, STOPPED, bytes_at, copy_bytes, pause,
+    raised, scratch, scratch_grown, step_slot, worker_acquire)
 
 cnp.import_array()
-
-cdef extern from "array/copy.h" nogil:
-    enum:
-        SZ_AS_IS
-
-cdef extern from "memory/atomic.h" nogil:
-    int64_t sz_add(int64_t *counter, int64_t n)
 
 cdef uint64_t NOTHING = 0xffffffffffffffff  # offset and length of an inner chunk that is not stored
 cdef uint64_t KEPT = <uint64_t>1 << 62       # no file is as long

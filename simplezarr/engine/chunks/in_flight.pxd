@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t, uint64_t
 
+from simplezarr.csrc.io cimport sz_file
 from simplezarr.engine.chunks.pipeline cimport Pipeline
-from simplezarr.engine.files.files cimport sz_file
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.kernels.context cimport Worker
 

@@ -20,25 +20,14 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
+from simplezarr.csrc.array cimport sz_copy
+from simplezarr.csrc.io cimport sz_file
+from simplezarr.csrc.memory cimport sz_add
 from simplezarr.engine.chunks.pipeline cimport fill_native
 from simplezarr.engine.kernels.context cimport MAX_WAITS, foreign, in_foreign
-
-cdef extern from "pythread.h" nogil:
-    ctypedef void *PyThread_type_lock
-    PyThread_type_lock PyThread_allocate_lock()
-    void PyThread_free_lock(PyThread_type_lock lock)
-    int PyThread_acquire_lock(PyThread_type_lock lock, int wait)
-    int PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible)
-    void PyThread_release_lock(PyThread_type_lock lock)
-
-cdef extern from "array/copy.h" nogil:
-    enum:
-        SZ_AS_IS
-    void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
-                 const Py_ssize_t *src_strides, size_t itemsize, int transform)
-
-cdef extern from "memory/atomic.h" nogil:
-    int64_t sz_add(int64_t *counter, int64_t n)
+from simplezarr.runtime.locks cimport (
+    PyThread_acquire_lock, PyThread_acquire_lock_timed, PyThread_allocate_lock, PyThread_free_lock,
+    PyThread_release_lock, PyThread_type_lock)
 
 cdef extern from *:
     """

@@ -1,14 +1,10 @@
 from cpython.object cimport PyObject
 
+from simplezarr.csrc.array cimport sz_points
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.kernels.context cimport Worker
 
-cdef extern from "array/gather.h" nogil:
-    ctypedef struct sz_points:
-        Py_ssize_t n
-        const Py_ssize_t *src
-        const Py_ssize_t *dst
 
 # How the elements that a region points to become a chunk's.
 cdef struct Values:

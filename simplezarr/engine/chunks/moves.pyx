@@ -6,22 +6,12 @@ from cpython.ref cimport Py_INCREF
 
 import numpy as np
 
+from simplezarr.csrc cimport SZ_OK
+from simplezarr.csrc.array cimport SZ_AS_IS, sz_all_equal, sz_copy, sz_gather, sz_gather_fill, sz_points
 from simplezarr.engine.chunks.pipeline cimport in_pieces, region_gather
-from simplezarr.engine.kernels.context cimport PIECE_BYTES, SZ_OK, pause, raised
+from simplezarr.engine.kernels.context cimport PIECE_BYTES, pause, raised
 
 cnp.import_array()
-
-cdef extern from "array/copy.h" nogil:
-    enum:
-        SZ_AS_IS
-    void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
-                 const Py_ssize_t *src_strides, size_t itemsize, int transform)
-
-cdef extern from "array/gather.h" nogil:
-    void sz_gather(int nlists, const sz_points *lists, int ndim, const Py_ssize_t *shape, char *dst,
-                   const Py_ssize_t *dst_strides, const char *src, const Py_ssize_t *src_strides, size_t itemsize)
-    void sz_gather_fill(int nlists, const sz_points *lists, int ndim, const Py_ssize_t *shape, char *dst,
-                        const Py_ssize_t *dst_strides, const char *value, size_t itemsize)
 
 cdef extern from "numpy/arrayobject.h":
     ctypedef struct PyArray_Descr:
@@ -30,8 +20,6 @@ cdef extern from "numpy/arrayobject.h":
     object PyArray_NewFromDescr(PyTypeObject *subtype, PyArray_Descr *descr, int ndim, const Py_ssize_t *shape,
                                 const Py_ssize_t *strides, void *data, int flags, PyObject *owner)
 
-cdef extern from "array/equal.h" nogil:
-    int sz_all_equal(const char *data, size_t n, const char *value, size_t itemsize)
 
 cdef enum:
     MOVED = 1 << 20  # elements at listed places that are moved between two pauses

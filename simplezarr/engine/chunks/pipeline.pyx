@@ -10,15 +10,10 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from cpython.pyport cimport PY_SSIZE_T_MAX
 
+from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK
+from simplezarr.csrc.array cimport sz_copy, sz_fill
 from simplezarr.engine.kernels.compressors cimport CompiledCodec
-from simplezarr.engine.kernels.context cimport (
-    PIECE_BYTES, SZ_NO_MEMORY, SZ_OK, Worker, pause, status_message, take_error, worker_release)
-
-cdef extern from "array/copy.h" nogil:
-    void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
-                 const Py_ssize_t *src_strides, size_t itemsize, int transform)
-    void sz_fill(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *value,
-                 size_t itemsize)
+from simplezarr.engine.kernels.context cimport PIECE_BYTES, Worker, pause, status_message, take_error, worker_release
 
 
 class CodecFailure(Exception):

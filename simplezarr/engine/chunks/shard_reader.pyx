@@ -4,14 +4,14 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport qsort
 
-from simplezarr.engine.files.files cimport read_bytes
+from simplezarr.csrc cimport SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TRUNCATED
 from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, IN_STORE
 from simplezarr.engine.chunks.in_flight cimport (
     InFlightChunk, CoalesceKey, fetching, lead_or_join, end_leading, worth_coalescing, add_version)
 from simplezarr.engine.chunks.pipeline cimport pipeline_is_raw
+from simplezarr.engine.files.files cimport read_bytes
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Row, span_row, span_set
-from simplezarr.engine.kernels.context cimport (
-    ENTRIES, RAW, SLOTS_PER_LEVEL, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TRUNCATED, pause, raised, scratch)
+from simplezarr.engine.kernels.context cimport ENTRIES, RAW, SLOTS_PER_LEVEL, pause, raised, scratch
 
 cdef extern from *:
     """

@@ -1,23 +1,13 @@
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
+from simplezarr.csrc.io cimport sz_file
 from simplezarr.engine.kernels.context cimport Worker
-
-cdef extern from "io/files.h" nogil:
-    ctypedef struct sz_file:
-        int fd
-        int64_t size
-        uint64_t device, inode
-        int64_t mtime_ns, ctime_ns
 
 cdef extern from "Python.h":
     bytes PyUnicode_EncodeFSDefault(object path)  # what os.fsencode does to text
 
-cdef int open_file(int directory, const char *path, sz_file *file) noexcept nogil
-cdef int read_once(int directory, const char *path, char *dst, size_t room, size_t *size) noexcept nogil
-cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
 cdef int read_bytes(Worker *worker, const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
-cdef void close_file(sz_file *file) noexcept nogil
 cdef bint is_hollow(const sz_file *file, size_t most) noexcept nogil
 
 # A file that is opened once, by the first of several threads.

@@ -9,53 +9,20 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport ENAMETOOLONG, ENOENT, ENOTDIR, errno
 from libc.stdlib cimport calloc, free
 
-from simplezarr.engine.kernels.context cimport PIECE_BYTES, SZ_IO, SZ_MISSING, SZ_OK, SZ_TRUNCATED, pause
-
-cdef extern from "pythread.h" nogil:
-    ctypedef void *PyThread_type_lock
-    PyThread_type_lock PyThread_allocate_lock()
-    void PyThread_free_lock(PyThread_type_lock lock)
-    int PyThread_acquire_lock(PyThread_type_lock lock, int wait)
-    void PyThread_release_lock(PyThread_type_lock lock)
-
-cdef extern from "io/files.h" nogil:
-    enum:
-        SZ_NO_DIRECTORY
-    int sz_open(int directory, const char *path, sz_file *file)
-    int64_t sz_holes(const sz_file *file, int64_t enough)
-    int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size)
-    int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset)
-    void sz_close(sz_file *file)
-    int sz_size(const char *path, int64_t *size)
-    int sz_adopt(int fd, sz_file *file)
-    int sz_open_directory(const char *path)
-    void sz_close_directory(int directory)
-
-cdef extern from "io/directories.h" nogil:
-    enum:
-        SZ_BENEATH_FILE
-        SZ_BENEATH_LIST
-        SZ_BENEATH_STATUS
-    int sz_open_beneath(const char *path, size_t root, int how)
+from simplezarr.csrc cimport SZ_IO, SZ_MISSING, SZ_OK, SZ_TRUNCATED
+from simplezarr.csrc.io cimport (
+    SZ_BENEATH_FILE, SZ_BENEATH_LIST, SZ_BENEATH_STATUS, SZ_NO_DIRECTORY, sz_adopt, sz_close, sz_close_directory,
+    sz_file, sz_holes, sz_open, sz_open_beneath, sz_read, sz_size)
+from simplezarr.engine.kernels.context cimport PIECE_BYTES, pause
+from simplezarr.runtime.locks cimport (
+    PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock)
 
 cdef enum:
     ROOM = 4096  # bytes that are read before there is an object for them: all of most documents
 
 
-cdef int open_file(int directory, const char *path, sz_file *file) noexcept nogil:
-    return sz_open(directory, path, file)
-
-
-cdef int read_once(int directory, const char *path, char *dst, size_t room, size_t *size) noexcept nogil:
-    return sz_read_once(directory, path, dst, room, size)
-
-
-cdef int read_file(const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil:
-    return sz_read(file, dst, n, offset)
-
-
 cdef int read_bytes(Worker *worker, const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil:
-    """As `read_file`, with pauses."""
+    """As `sz_read`, with pauses."""
     cdef int status = SZ_OK
     while n > PIECE_BYTES and status == SZ_OK:
         status = sz_read(file, dst, PIECE_BYTES, offset)
@@ -65,10 +32,6 @@ cdef int read_bytes(Worker *worker, const sz_file *file, char *dst, size_t n, in
         if status == SZ_OK:
             status = pause(worker)
     return sz_read(file, dst, n, offset) if status == SZ_OK else status
-
-
-cdef void close_file(sz_file *file) noexcept nogil:
-    sz_close(file)
 
 
 @cython.final
@@ -93,17 +56,17 @@ cdef class SharedFiles:
     def __dealloc__(self):
         cdef Py_ssize_t i
         for i in range(self.n):
-            close_file(&self.files[i].file)
+            sz_close(&self.files[i].file)
             if self.files[i].lock != NULL:
                 PyThread_free_lock(self.files[i].lock)
         free(self.files)
 
     cdef const SharedFile *open(self, Py_ssize_t i, int directory, const char *path) noexcept nogil:
-        """Open file number i, as `open_file`, or return the answer that the first to ask for it has got."""
+        """Open file number i, as `sz_open`, or return the answer that the first to ask for it has got."""
         cdef SharedFile *shared = &self.files[i]
         PyThread_acquire_lock(shared.lock, True)
         if not shared.asked:
-            shared.status = open_file(directory, path, &shared.file)
+            shared.status = sz_open(directory, path, &shared.file)
             shared.os_error = errno
             shared.asked = True
         PyThread_release_lock(shared.lock)
@@ -126,7 +89,7 @@ cdef class File:
         self.file.fd = -1
 
     def __dealloc__(self):
-        close_file(&self.file)
+        sz_close(&self.file)
 
     @property
     def size(self):
@@ -137,7 +100,7 @@ cdef class File:
         return self.file.fd
 
     def close(self):
-        close_file(&self.file)
+        sz_close(&self.file)
 
     @property
     def identity(self):
@@ -260,12 +223,12 @@ def file_bytes(str path not None, int64_t limit=0x7fffffffffffffff):
     encoded = PyUnicode_EncodeFSDefault(path)
     PyBytes_AsStringAndSize(encoded, &name, NULL)  # refuses a NUL
     with nogil:
-        status = open_file(SZ_NO_DIRECTORY, name, &file)
+        status = sz_open(SZ_NO_DIRECTORY, name, &file)
         if status == SZ_OK and file.size <= ROOM:
-            status = read_file(&file, room, file.size, 0)
-            close_file(&file)
+            status = sz_read(&file, room, file.size, 0)
+            sz_close(&file)
     if status == SZ_OK and file.size > limit:
-        close_file(&file)
+        sz_close(&file)
         return NotImplemented
     if status == SZ_OK:
         return PyBytes_FromStringAndSize(room, file.size) if file.size <= ROOM else large_bytes(&file)
@@ -301,9 +264,9 @@ cdef object large_bytes(sz_file *file):
         while done < <size_t>file.size and status == SZ_OK:
             n = min(<size_t>PIECE_BYTES, file.size - done)
             with nogil:
-                status = read_file(file, data + done, n, done)
+                status = sz_read(file, data + done, n, done)
             done += n
             PyErr_CheckSignals()
     finally:
-        close_file(file)
+        sz_close(file)
     return content if status == SZ_OK else NotImplemented

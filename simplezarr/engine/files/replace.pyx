@@ -13,14 +13,16 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EINTR, errno
 from libc.string cimport memcpy, strrchr
 
+from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK
+from simplezarr.csrc.io cimport (
+    SZ_BENEATH_ENTER, SZ_HAVE_FILES, SZ_NO_DIRECTORY, SZ_PATH_BYTES, sz_close_directory, sz_copy_next, sz_discard,
+    sz_draft_abandon, sz_draft_delete, sz_draft_drop, sz_draft_is_open, sz_draft_open, sz_draft_prepare,
+    sz_draft_publish, sz_is_abandoned, sz_name_temporary, sz_open_beneath, sz_open_directory, sz_part, sz_prune,
+    sz_remove, sz_tree_begin, sz_tree_busy_path, sz_tree_end, sz_tree_remove, sz_write_parts)
+from simplezarr.engine.files.files cimport PyUnicode_EncodeFSDefault
 from simplezarr.runtime.key_locks cimport KeyLock
 
-cdef extern from "Python.h":
-    bytes PyUnicode_EncodeFSDefault(object path)
-
 cdef enum:
-    SZ_OK = 0
-    SZ_NO_MEMORY = -1
     PIECE = 16 << 20  # bytes that are copied between two looks for signals
 
 cdef set NO_LOCKS = {codes.ENOLCK, codes.EOPNOTSUPP, codes.ENOSYS}

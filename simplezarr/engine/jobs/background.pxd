@@ -1,6 +1,6 @@
 from libc.stdint cimport int32_t
 
-from simplezarr.engine.files.files cimport sz_file
+from simplezarr.csrc.io cimport sz_file
 from simplezarr.engine.kernels.context cimport Worker
 
 

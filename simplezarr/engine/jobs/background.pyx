@@ -1,11 +1,10 @@
 """Work that idle threads do for a thread that replaces a large file."""
 
 from simplezarr.runtime import executor
-from simplezarr.engine.files.files cimport close_file
-from simplezarr.engine.kernels.context cimport SZ_OK, raised
-
-cdef extern from "memory/atomic.h" nogil:
-    int sz_claim(int32_t *flag)
+from simplezarr.csrc cimport SZ_OK
+from simplezarr.csrc.io cimport sz_close, sz_file
+from simplezarr.csrc.memory cimport sz_claim
+from simplezarr.engine.kernels.context cimport raised
 
 cdef enum:
     LARGE = 1 << 20  # bytes of a file
@@ -21,7 +20,7 @@ cdef class UnlinkedFile:
         """Close the file, unless that has been done."""
         with nogil:
             if sz_claim(&self.closed):
-                close_file(&self.file)
+                sz_close(&self.file)
 
 
 cdef int close_unlinked(Worker *worker, sz_file *file) noexcept nogil:
@@ -29,7 +28,7 @@ cdef int close_unlinked(Worker *worker, sz_file *file) noexcept nogil:
     cdef int status = SZ_OK
     if file.fd >= 0 and file.size >= LARGE:
         status = close_elsewhere(worker, file)
-    close_file(file)
+    sz_close(file)
     return status
 
 

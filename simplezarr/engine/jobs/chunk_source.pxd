@@ -1,9 +1,9 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
+from simplezarr.csrc.io cimport sz_file
 from simplezarr.engine.chunks.byte_source cimport ByteSource
 from simplezarr.engine.chunks.pipeline cimport CodecPipeline
-from simplezarr.engine.files.files cimport sz_file
 from simplezarr.engine.kernels.context cimport Worker
 
 

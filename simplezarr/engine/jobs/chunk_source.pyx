@@ -9,21 +9,19 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint64_t
 
+from simplezarr.csrc cimport SZ_MISSING, SZ_OK, SZ_TOO_LONG
+from simplezarr.csrc.io cimport SZ_HAVE_FILES, sz_file
 from simplezarr.engine.chunks.byte_source cimport ByteSource, bytes_in_store
 from simplezarr.engine.chunks.decode cimport shard_index
-from simplezarr.engine.files.files cimport PyUnicode_EncodeFSDefault
 from simplezarr.engine.chunks.pipeline cimport Pipeline, pipeline_is_shard, pipeline_outermost, free_bytes
 from simplezarr.engine.chunks.pipeline import CodecFailure
-from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.chunks.shard_reader cimport data_end
+from simplezarr.engine.files.files cimport PyUnicode_EncodeFSDefault
+from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.kernels.context cimport (
-    SZ_MISSING, SZ_OK, SZ_TOO_LONG, Worker, raised, status_message, take_error, worker_acquire, worker_release)
+    Worker, raised, status_message, take_error, worker_acquire, worker_release)
 from simplezarr.errors import ChangedError, ChunkError, TooLargeError, UnsupportedError
 from simplezarr.engine.files.reader import read_version
-
-cdef extern from "io/files.h" nogil:
-    enum:
-        SZ_HAVE_FILES
 
 cdef enum:
     INDEX_BYTES = 16 << 20      # shard indexes kept for one array

@@ -13,26 +13,18 @@ from cpython.unicode cimport PyUnicode_FromString
 from libc.string cimport memcpy
 
 from simplezarr.runtime import executor
+from simplezarr.csrc cimport SZ_IO, SZ_NO_MEMORY, SZ_OK, SZ_UNSUPPORTED
+from simplezarr.csrc.io cimport SZ_NO_DIRECTORY, sz_close_directory, sz_open_directory
+from simplezarr.csrc.memory cimport sz_claim, sz_draw, sz_peek
 from simplezarr.engine.chunks.in_flight cimport (
     COMPLETE, PENDING, InFlightChunk, release_chunk, release_waits, wait_for_chunk)
 from simplezarr.engine.chunks.pipeline cimport pipeline_outermost
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.geometry.plan cimport Row, product, Span, span_row, span_set
 from simplezarr.engine.kernels.context cimport (
-    Wait, PATH_SLOT, RAISED, REFUSED, SZ_IO, SZ_NO_MEMORY, SZ_OK, SZ_UNSUPPORTED, check_signals, pause, scratch,
-    status_message, worker_acquire, worker_new, worker_release)
+    PATH_SLOT, RAISED, REFUSED, Wait, check_signals, pause, scratch, status_message, worker_acquire, worker_new,
+    worker_release)
 from simplezarr.errors import ChunkError, TooLargeError
-
-cdef extern from "memory/atomic.h" nogil:
-    int64_t sz_draw(int64_t *counter)
-    int32_t sz_peek(const int32_t *flag)
-    int sz_claim(int32_t *flag)
-
-cdef extern from "io/files.h" nogil:
-    enum:
-        SZ_NO_DIRECTORY
-    int sz_open_directory(const char *path)
-    void sz_close_directory(int directory)
 
 cdef enum:
     MANY_FILES = 8              # worth opening their directory for

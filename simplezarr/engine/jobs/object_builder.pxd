@@ -1,11 +1,12 @@
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
+from simplezarr.csrc.io cimport sz_part
 from simplezarr.engine.chunks.byte_source cimport ByteSource
-from simplezarr.engine.chunks.encode cimport Shard, sz_part
-from simplezarr.engine.jobs.job cimport Job
+from simplezarr.engine.chunks.encode cimport Shard
 from simplezarr.engine.chunks.moves cimport Values
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Span
+from simplezarr.engine.jobs.job cimport Job
 from simplezarr.engine.kernels.context cimport Worker
 
 cdef enum:

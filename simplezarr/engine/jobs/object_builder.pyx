@@ -11,26 +11,20 @@ from libc.string cimport memcpy
 import numpy as np
 
 from simplezarr.runtime import executor
+from simplezarr.csrc cimport SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK
+from simplezarr.csrc.array cimport SZ_AS_IS
+from simplezarr.csrc.io cimport sz_part
+from simplezarr.csrc.memory cimport sz_add, sz_claim, sz_is_ready, sz_make_ready
 from simplezarr.engine.chunks.byte_source cimport IN_MEMORY, NO_BYTES, no_bytes
 from simplezarr.engine.chunks.decode cimport decode_native, read_native, shard_index
 from simplezarr.engine.chunks.encode cimport (
     KEPT, NOTHING, encode_native, encode_region, shard_add, shard_begin, shard_finish, shard_reserve)
-from simplezarr.engine.jobs.job cimport Job
 from simplezarr.engine.chunks.moves cimport gather
 from simplezarr.engine.chunks.pipeline cimport (
     UNBOUNDED, pipeline_is_shard, encoded_bound, fill_chunk, fill_outside, native_room, region_permute)
 from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_spans
-from simplezarr.engine.kernels.context cimport CHUNK_SLOT, SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, pause, raised, scratch
-
-cdef extern from "array/copy.h" nogil:
-    enum:
-        SZ_AS_IS
-
-cdef extern from "memory/atomic.h" nogil:
-    int64_t sz_add(int64_t *counter, int64_t n)
-    int sz_claim(int32_t *flag)
-    int32_t sz_is_ready(int32_t *flag)
-    void sz_make_ready(int32_t *flag)
+from simplezarr.engine.jobs.job cimport Job
+from simplezarr.engine.kernels.context cimport CHUNK_SLOT, pause, raised, scratch
 
 cdef enum:
     STAMP_BYTES = 16 << 20   # encoded constants kept for the chunks still to come

@@ -1,8 +1,9 @@
-from simplezarr.engine.files.files cimport SharedFiles, sz_file
-from simplezarr.engine.chunks.in_flight cimport CoalesceKey
-from simplezarr.engine.jobs.job cimport Job
+from simplezarr.csrc.io cimport sz_file
 from simplezarr.engine.chunks.byte_source cimport ByteSource
+from simplezarr.engine.chunks.in_flight cimport CoalesceKey
 from simplezarr.engine.chunks.pipeline cimport Region
+from simplezarr.engine.files.files cimport SharedFiles
+from simplezarr.engine.jobs.job cimport Job
 from simplezarr.engine.kernels.context cimport Worker
 
 

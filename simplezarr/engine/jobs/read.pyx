@@ -11,29 +11,26 @@ from cpython.object cimport PyObject
 from libc.errno cimport errno
 
 from simplezarr.runtime import executor
+from simplezarr.csrc cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT
+from simplezarr.csrc.array cimport SZ_STREAMED
+from simplezarr.csrc.io cimport sz_close, sz_file, sz_open, sz_read_once
 from simplezarr.engine.chunks.byte_source cimport IN_STORE, ByteSource, bytes_in_file, bytes_in_memory, bytes_in_store
 from simplezarr.engine.chunks.decode cimport decode_region, decode_shard, is_hollow_chunk, read_raw, shard_index
-from simplezarr.engine.files.files cimport SharedFile, SharedFiles, close_file, open_file, read_bytes, read_once, sz_file
 from simplezarr.engine.chunks.in_flight cimport (
     InFlightChunk, CoalesceKey, fetching, lead_or_join, end_leading, complete_missing, worth_coalescing, release_waits,
     request_key, file_key, value_key)
-from simplezarr.engine.jobs.job cimport Job
 from simplezarr.engine.chunks.pipeline cimport (
     Pipeline, Region, pipeline_is_raw, pipeline_is_shard, region_extent, region_fill, region_offset, region_permute,
     region_place)
 from simplezarr.engine.chunks.pipeline import CodecFailure
+from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_spans, add_index_version
+from simplezarr.engine.files.files cimport SharedFile, SharedFiles, read_bytes
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, Span, product
 from simplezarr.engine.jobs.chunk_source cimport Source, drop_index, known_index, learn_index
-from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_spans, add_index_version
-from simplezarr.engine.kernels.context cimport (
-    SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, Worker, bytes_of, raised, scratch, take_error,
-    worker_borrow, worker_lend)
+from simplezarr.engine.jobs.job cimport Job
+from simplezarr.engine.kernels.context cimport Worker, bytes_of, raised, scratch, take_error, worker_borrow, worker_lend
 from simplezarr.errors import ChangedError
 from simplezarr.engine.files import reader as readers
-
-cdef extern from "array/copy.h" nogil:
-    enum:
-        SZ_STREAMED
 
 cdef enum:
     SHARE_BYTES = 256 << 10     # decoded bytes that are worth waking another thread for
@@ -179,14 +176,14 @@ cdef class Read(Job):
                 return status
         if self.parts > 1:
             return self.read_shared(worker, index, name, what, part)
-        status = open_file(self.directory, name, &file)
+        status = sz_open(self.directory, name, &file)
         if status != SZ_OK:
             worker.os_error = errno
             return status
         status = self.read_open(worker, index, &file, what, part)
         if status == SZ_IO:
             worker.os_error = errno
-        close_file(&file)
+        sz_close(&file)
         return status
 
     cdef int read_shared(self, Worker *worker, const Py_ssize_t *index, const char *name, const void *what,
@@ -208,7 +205,7 @@ cdef class Read(Job):
         cdef char *raw = scratch(worker, 0, SMALL_BYTES)
         if raw == NULL:
             return SZ_NO_MEMORY
-        status = read_once(self.directory, name, raw, SMALL_BYTES, &size)
+        status = sz_read_once(self.directory, name, raw, SMALL_BYTES, &size)
         if status != SZ_OK:
             return status
         if size == SMALL_BYTES:

@@ -7,24 +7,20 @@ file, few small regions are read without the rest.
 from libc.stdint cimport int64_t
 
 from simplezarr.runtime import executor
-from simplezarr.engine.kernels.compressors cimport SZ_ZSTD_SLACK
+from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK
+from simplezarr.csrc.array cimport SZ_AS_IS, sz_copy
+from simplezarr.csrc.codecs cimport SZ_ZSTD_SLACK
+from simplezarr.csrc.io cimport sz_file, sz_read
 from simplezarr.engine.chunks.byte_source cimport ByteSource
 from simplezarr.engine.chunks.decode cimport RAW_ALONE, decode_region, decode_start, read_native, read_raw
-from simplezarr.engine.files.files cimport read_file, sz_file
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
+from simplezarr.engine.chunks.shard_reader cimport Wanted, walk_shard
+from simplezarr.engine.jobs.chunk_source cimport Source
 from simplezarr.engine.jobs.read cimport Read
 from simplezarr.engine.jobs.region_table cimport (
     Scatter, Touched, Unit, Window, scatter_fill, scatter_object, scatter_place, scatter_region, scatter_unit,
     scatter_window)
-from simplezarr.engine.jobs.chunk_source cimport Source
-from simplezarr.engine.chunks.shard_reader cimport Wanted, walk_shard
-from simplezarr.engine.kernels.context cimport CHUNK_SLOT, SZ_NO_MEMORY, SZ_OK, Worker, pause, scratch
-
-cdef extern from "array/copy.h" nogil:
-    enum:
-        SZ_AS_IS
-    void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
-                 const Py_ssize_t *src_strides, size_t itemsize, int transform)
+from simplezarr.engine.kernels.context cimport CHUNK_SLOT, Worker, pause, scratch
 
 cdef enum:
     A_READ = 8 << 10  # a read more costs as much as so many bytes more,
@@ -132,7 +128,7 @@ cdef Py_ssize_t read_window(const Pipeline *chain, const sz_file *file, int64_t 
                             Py_ssize_t end, int *status) noexcept nogil:
     cdef Py_ssize_t n = (end - start) // chain.itemsize
     if file != NULL and n:
-        status[0] = read_file(file, native + start, end - start, offset + start)
+        status[0] = sz_read(file, native + start, end - start, offset + start)
         if chain.transform != SZ_AS_IS:
             sz_copy(1, &n, native + start, &chain.itemsize, native + start, &chain.itemsize, chain.itemsize,
                     chain.transform)

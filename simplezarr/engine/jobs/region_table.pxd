@@ -1,4 +1,4 @@
-from simplezarr.engine.chunks.moves cimport sz_points
+from simplezarr.csrc.array cimport sz_points
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, Row, Span
 from simplezarr.engine.geometry.point_table cimport Groups, Points

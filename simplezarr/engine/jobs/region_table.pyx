@@ -10,19 +10,17 @@ from libc.stdlib cimport free, malloc
 
 import numpy as np
 
+from simplezarr.csrc cimport SZ_OK
+from simplezarr.csrc.array cimport SZ_AS_IS, sz_points
 from simplezarr.engine.chunks.moves cimport Move, move_points
 from simplezarr.engine.chunks.pipeline cimport (
     CodecPipeline, pipeline_is_shard, region_extent, region_fill, region_offset, region_permute, region_place)
 from simplezarr.engine.geometry.plan cimport product, span_row, span_set
 from simplezarr.engine.geometry.point_table cimport Points
 from simplezarr.engine.geometry.point_table import taken
-from simplezarr.engine.kernels.context cimport SZ_OK, pause
+from simplezarr.engine.kernels.context cimport pause
 
 cnp.import_array()
-
-cdef extern from "array/copy.h" nogil:
-    enum:
-        SZ_AS_IS
 
 
 # ---------------------------------------------------------------- what is touched

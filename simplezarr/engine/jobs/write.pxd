@@ -1,22 +1,8 @@
 from libc.stdint cimport uint64_t
 
-from simplezarr.engine.chunks.encode cimport sz_part
+from simplezarr.csrc.io cimport sz_draft, sz_file, sz_part
 from simplezarr.engine.jobs.object_builder cimport Make, Unit
-from simplezarr.engine.files.files cimport sz_file
-from simplezarr.engine.kernels.context cimport Worker, sz_pause
-
-cdef extern from "io/draft.h" nogil:
-    ctypedef struct sz_draft:
-        const char *object
-        size_t root
-        int beneath
-        int directory
-        size_t within
-        uint64_t local
-        int durable
-        int kept
-        const sz_file *replaced
-        const sz_pause *pause
+from simplezarr.engine.kernels.context cimport Worker
 
 ctypedef int (*locking_t)(sz_draft *) noexcept nogil
 

@@ -7,38 +7,25 @@ directory all of that happens without the GIL; other stores are given bytes with
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EINTR, errno
-from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memcpy
 
 from simplezarr.runtime import executor
-from simplezarr.engine.files.files cimport close_file, open_file, sz_file
+from simplezarr.csrc cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, sz_pause
+from simplezarr.csrc.io cimport (
+    SZ_NO_DIRECTORY, sz_close, sz_draft, sz_draft_delete, sz_draft_drop, sz_draft_open, sz_draft_publish, sz_file,
+    sz_local_device, sz_open, sz_part, sz_remove)
+from simplezarr.csrc.memory cimport sz_peek
 from simplezarr.engine.chunks.byte_source cimport bytes_in_file, bytes_in_memory
-from simplezarr.engine.jobs.object_builder cimport Make
 from simplezarr.engine.chunks.pipeline cimport UNBOUNDED, Region, pipeline_is_raw, pipeline_is_shard, encoded_bound
 from simplezarr.engine.geometry.plan cimport Plan, product
-from simplezarr.engine.jobs.chunk_source cimport Source
 from simplezarr.engine.jobs.background cimport close_unlinked
+from simplezarr.engine.jobs.chunk_source cimport Source
+from simplezarr.engine.jobs.object_builder cimport Make
 from simplezarr.engine.kernels.context cimport (
-    PIECE_BYTES, RAISED, STOPPED, SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, bytes_of, check_signals, pause_of, raised,
-    sz_pause, worker_borrow, worker_lend)
+    PIECE_BYTES, RAISED, STOPPED, bytes_of, check_signals, pause_of, raised, worker_borrow, worker_lend)
 
 cdef extern from "<errno.h>" nogil:
     int ECANCELED
-
-cdef extern from "io/draft.h" nogil:
-    uint64_t sz_local_device(int directory)
-    int sz_draft_open(sz_draft *draft)
-    int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n)
-    int sz_draft_delete(sz_draft *draft)
-    void sz_draft_drop(sz_draft *draft)
-    int sz_remove(sz_draft *draft)
-
-cdef extern from "io/files.h" nogil:
-    enum:
-        SZ_NO_DIRECTORY
-
-cdef extern from "memory/atomic.h" nogil:
-    int32_t sz_peek(const int32_t *flag)
 
 cdef enum:
     SHARE_BYTES = 256 << 10  # decoded bytes that are worth waking another thread for
@@ -155,7 +142,7 @@ cdef class Write(Make):
             status = self.publish(worker, &draft, parts, n)
         if status == SZ_OK:
             return close_unlinked(worker, &old)
-        close_file(&old)
+        sz_close(&old)
         return status
 
     cdef int publish(self, Worker *worker, sz_draft *draft, const sz_part *parts, size_t n) noexcept nogil:
@@ -196,7 +183,7 @@ cdef class Write(Make):
     cdef int change_local(self, Worker *worker, Unit *unit, const sz_draft *draft, sz_file *old, const sz_part **parts,
                           size_t *n) noexcept nogil:
         """Makes the new object from the file of the old one, which is left open: parts of it may be kept."""
-        cdef int status = open_file(draft.directory, draft.object + draft.within, old)
+        cdef int status = sz_open(draft.directory, draft.object + draft.within, old)
         if status == SZ_OK:
             unit.old = bytes_in_file(old)
         if status == SZ_OK or status == SZ_MISSING:

@@ -1,20 +1,8 @@
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 
+from simplezarr.csrc.codecs cimport sz_blosc1, sz_zstd_frame
 from simplezarr.engine.kernels.context cimport Worker
 
-cdef extern from "codecs/blosc1.h" nogil:
-    ctypedef struct sz_blosc1:
-        int32_t nbytes, blocksize, nblocks
-
-cdef extern from "codecs/zstd.h" nogil:
-    ctypedef struct sz_zstd_frame:
-        char *dst
-        size_t done, size
-        bint checked
-
-cdef extern from "codecs/zstd_partial/zstd_prefix.h" nogil:
-    enum:
-        SZ_ZSTD_SLACK
 
 # One direction of a bytes -> bytes codec. *size holds dst's capacity, then the bytes written; more than the capacity is
 # SZ_TOO_LONG. A trimming codec (a checksum) only shortens its input when it decodes: dst is not used and may be NULL.

@@ -7,46 +7,16 @@ decides nothing.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint32_t
 
+from simplezarr.csrc cimport SZ_CHECKSUM, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, sz_pause
+from simplezarr.csrc.codecs cimport (
+    SZ_BITSHUFFLE, SZ_BLOSCLZ, SZ_LZ4, SZ_LZ4HC, SZ_NOSHUFFLE, SZ_SHUFFLE, SZ_SNAPPY, SZ_ZLIB, SZ_ZSTD, ZSTD_CCtx,
+    ZSTD_DCtx, ZSTD_compressBound, ZSTD_createCCtx, ZSTD_createDCtx, ZSTD_freeCCtx, ZSTD_freeDCtx, sz_blosc1,
+    sz_blosc1_block_size, sz_blosc1_bound, sz_blosc1_decode_block, sz_blosc1_encode, sz_blosc1_init, sz_blosc1_open,
+    sz_blosc1_scratch, sz_crc32c, sz_zstd_decode, sz_zstd_encode, sz_zstd_frame, sz_zstd_more, sz_zstd_open,
+    sz_zstd_prefix, sz_zstd_prefix_room)
 from simplezarr.engine.kernels.context cimport (
-    BLOCK_SLOT, PIECE_BYTES, PREFIX_SLOT, SZ_CHECKSUM, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, ZSTD_CCtx, ZSTD_DCtx,
-    add_discard, bytes_at, copy_bytes, pause, pause_of, scratch, status_message, sz_pause, take_error, worker_acquire,
-    worker_release)
-
-cdef extern from "codecs/vendor.h" nogil:
-    enum:
-        SZ_ZSTD_ERROR_MEMORY
-    ZSTD_DCtx *ZSTD_createDCtx()
-    size_t ZSTD_freeDCtx(ZSTD_DCtx *)
-    ZSTD_CCtx *ZSTD_createCCtx()
-    size_t ZSTD_freeCCtx(ZSTD_CCtx *)
-    size_t ZSTD_compressBound(size_t n)
-
-cdef extern from "codecs/zstd.h" nogil:
-    int sz_zstd_decode(ZSTD_DCtx *, const char *src, size_t n, char *dst, size_t *size, const sz_pause *)
-    int sz_zstd_encode(ZSTD_CCtx *, int level, int checksum, const char *src, size_t n, char *dst, size_t *size,
-                       const sz_pause *)
-    int sz_zstd_open(ZSTD_DCtx *, const char *src, size_t n, size_t size, sz_zstd_frame *)
-    int sz_zstd_more(ZSTD_DCtx *, sz_zstd_frame *)
-
-cdef extern from "codecs/zstd_partial/zstd_prefix.h" nogil:
-    size_t sz_zstd_prefix_room()
-    int sz_zstd_prefix(const char *src, size_t n, size_t size, size_t wanted, char *dst, void *memory)
-
-cdef extern from "codecs/crc32c.h" nogil:
-    uint32_t sz_crc32c(uint32_t crc, const char *data, size_t n)
-
-cdef extern from "codecs/blosc1.h" nogil:
-    enum:
-        SZ_BLOSCLZ, SZ_LZ4, SZ_LZ4HC, SZ_SNAPPY, SZ_ZLIB, SZ_ZSTD, SZ_NOSHUFFLE, SZ_SHUFFLE, SZ_BITSHUFFLE
-    void sz_blosc1_init()
-    int sz_blosc1_open(const char *src, size_t n, sz_blosc1 *header)
-    int32_t sz_blosc1_block_size(const sz_blosc1 *header, int32_t i)
-    int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, int32_t i, char *dst, char *tmp,
-                               void *zstd)
-    size_t sz_blosc1_bound(size_t nbytes)
-    size_t sz_blosc1_scratch(size_t n, int level, int typesize, int compressor, int32_t blocksize)
-    int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int shuffle, int typesize,
-                         int32_t blocksize, char *scratch, void *zstd, const sz_pause *, char *dst, size_t *size)
+    BLOCK_SLOT, PIECE_BYTES, PREFIX_SLOT, add_discard, bytes_at, copy_bytes, pause, pause_of, scratch, status_message,
+    take_error, worker_acquire, worker_release)
 
 cdef enum:
     PREFIX_BYTES = 512 << 10   # of a larger zstd chunk one can stop between blocks

@@ -1,26 +1,9 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-cdef extern from "status.h" nogil:
-    enum:
-        SZ_OK, SZ_NO_MEMORY, SZ_MISSING, SZ_IO, SZ_TRUNCATED, SZ_TOO_LONG, SZ_TOO_SHORT, SZ_CORRUPT, SZ_CHECKSUM
-        SZ_UNSUPPORTED, SZ_TRAILING
+from simplezarr.csrc cimport sz_pause
+from simplezarr.csrc.codecs cimport ZSTD_CCtx, ZSTD_DCtx, zng_stream
 
-cdef extern from "pause.h" nogil:
-    ctypedef struct sz_pause:
-        int (*look)(void *what) noexcept nogil
-        void *what
-
-cdef extern from "codecs/vendor.h" nogil:
-    ctypedef struct ZSTD_DCtx:
-        pass
-    ctypedef struct ZSTD_CCtx:
-        pass
-    ctypedef struct zng_stream:
-        const uint8_t *next_in
-        uint32_t avail_in
-        uint8_t *next_out
-        uint32_t avail_out
 
 # Scratch of one level of nesting (SLOTS_PER_LEVEL of them): a shard in a shard is a level deeper.
 cdef enum:

@@ -10,14 +10,10 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
-cdef extern from "memory/pages.h" nogil:
-    void *sz_allocate(size_t n)
-
-cdef extern from "clock.h" nogil:
-    int64_t sz_milliseconds()
-
-cdef extern from "memory/atomic.h" nogil:
-    int32_t sz_peek(const int32_t *flag)
+from simplezarr.csrc cimport (
+    SZ_CHECKSUM, SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, SZ_TRAILING, SZ_TRUNCATED,
+    SZ_UNSUPPORTED, sz_milliseconds, sz_pause)
+from simplezarr.csrc.memory cimport sz_allocate, sz_peek
 
 cdef extern from *:
     """

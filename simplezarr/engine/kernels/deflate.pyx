@@ -4,24 +4,13 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
+from simplezarr.csrc cimport SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRAILING, SZ_TRUNCATED
+from simplezarr.csrc.array cimport sz_all_equal
+from simplezarr.csrc.codecs cimport (
+    SZ_Z_BUF_ERROR, SZ_Z_DATA_ERROR, SZ_Z_FINISH, SZ_Z_MEM_ERROR, SZ_Z_NO_FLUSH, SZ_Z_OK, SZ_Z_STREAM_END, zng_deflate,
+    zng_deflateEnd, zng_deflateInit2, zng_inflate, zng_inflateEnd, zng_inflateInit2, zng_inflateReset2, zng_stream)
 from simplezarr.engine.kernels.compressors cimport CompiledCodec, CodecStep, new_codec
-from simplezarr.engine.kernels.context cimport (
-    SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRAILING, SZ_TRUNCATED, Worker, add_discard, pause, zng_stream)
-
-cdef extern from "codecs/vendor.h" nogil:
-    enum:
-        SZ_Z_NO_FLUSH, SZ_Z_FINISH, SZ_Z_OK, SZ_Z_STREAM_END, SZ_Z_DATA_ERROR, SZ_Z_MEM_ERROR, SZ_Z_BUF_ERROR
-    int32_t zng_inflateInit2(zng_stream *, int32_t window_bits)
-    int32_t zng_inflate(zng_stream *, int32_t flush)
-    int32_t zng_inflateReset2(zng_stream *, int32_t window_bits)
-    int32_t zng_inflateEnd(zng_stream *)
-    int32_t zng_deflateInit2(zng_stream *, int32_t level, int32_t method, int32_t window_bits, int32_t mem_level,
-                             int32_t strategy)
-    int32_t zng_deflate(zng_stream *, int32_t flush)
-    int32_t zng_deflateEnd(zng_stream *)
-
-cdef extern from "array/equal.h" nogil:
-    int sz_all_equal(const char *data, size_t n, const char *value, size_t itemsize)
+from simplezarr.engine.kernels.context cimport Worker, add_discard, pause
 
 cdef enum:
     GZIP_WINDOW = 31     # zlib's 15 bits of window, + 16 for the gzip header and trailer

@@ -3,21 +3,12 @@
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
+from simplezarr.csrc cimport SZ_CHECKSUM, SZ_CORRUPT, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED
+from simplezarr.csrc.codecs cimport (
+    LZ4_compress_fast, LZ4_decompress_safe, sz_fletcher32, sz_fletcher32_add, sz_fletcher32_value, sz_shuffle,
+    sz_unshuffle)
 from simplezarr.engine.kernels.compressors cimport CompiledCodec, CodecStep, get_little, new_codec, put_little
-from simplezarr.engine.kernels.context cimport (
-    PIECE_BYTES, SZ_CHECKSUM, SZ_CORRUPT, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, Worker, copy_bytes, pause)
-
-cdef extern from "codecs/vendor.h" nogil:
-    int LZ4_decompress_safe(const char *src, char *dst, int n, int capacity)
-    int LZ4_compress_fast(const char *src, char *dst, int n, int capacity, int acceleration)
-
-cdef extern from "codecs/filters.h" nogil:
-    ctypedef struct sz_fletcher32:
-        uint32_t first, second
-    void sz_shuffle(size_t size, size_t count, size_t first, size_t last, const char *src, char *dst)
-    void sz_unshuffle(size_t size, size_t count, size_t first, size_t last, const char *src, char *dst)
-    void sz_fletcher32_add(sz_fletcher32 *sums, const char *data, size_t n)
-    uint32_t sz_fletcher32_value(const sz_fletcher32 *sums)
+from simplezarr.engine.kernels.context cimport PIECE_BYTES, Worker, copy_bytes, pause
 
 ctypedef void (*shuffle_t)(size_t size, size_t count, size_t first, size_t last, const char *src, char *dst) noexcept nogil
 

@@ -12,16 +12,11 @@ from libc.string cimport memcpy
 
 import numpy as np
 
-from simplezarr.engine.kernels.context cimport PIECE_BYTES, SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, SZ_TRAILING
+from simplezarr.csrc cimport SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, SZ_TRAILING
+from simplezarr.csrc.codecs cimport sz_is_utf8, sz_vlen_begin, sz_vlen_item, sz_vlen_put, sz_vlen_skip
+from simplezarr.engine.kernels.context cimport PIECE_BYTES
 
 cnp.import_array()
-
-cdef extern from "codecs/vlen.h" nogil:
-    int sz_vlen_begin(const char *data, size_t n, size_t count)
-    int sz_vlen_skip(const char *data, size_t n, size_t count, size_t *at)
-    const char *sz_vlen_item(const char *at, const char **item, size_t *size)
-    char *sz_vlen_put(char *at, uint32_t number)
-    int sz_is_utf8(const char *data, size_t n)
 
 cdef extern from "numpy/arrayobject.h":
     ctypedef struct npy_string_allocator:

@@ -7,17 +7,10 @@ from libc.string cimport memcpy
 
 import numpy as np
 
+from simplezarr.csrc.memory cimport SZ_RESULTS, sz_result_free, sz_result_new, sz_result_new_zeroed, sz_result_resize
 from simplezarr.engine.geometry.plan cimport product
 
 cnp.import_array()
-
-cdef extern from "memory/results.h" nogil:
-    enum:
-        SZ_RESULTS
-    void *sz_result_new(void *context, size_t n)
-    void *sz_result_new_zeroed(void *context, size_t count, size_t size)
-    void *sz_result_resize(void *context, void *memory, size_t n)
-    void sz_result_free(void *context, void *memory, size_t n)
 
 cdef extern from "numpy/arrayobject.h":
     PyObject *PyDataMem_DefaultHandler
