@@ -1,4 +1,4 @@
-"""Stores: where keys and values are kept.
+"""Stores keep values by key.
 
 >>> store = MemoryStore()
 >>> store.set("a/b", b"123")

@@ -1,4 +1,4 @@
-"""The directories above a local store: whether it lies in a larger hierarchy."""
+"""Find the hierarchy that a local store lies in, by the directories above it."""
 
 import os
 import stat
@@ -10,16 +10,16 @@ from simplezarr.stores.portable import PARTIAL
 
 __all__ = ["enclosing_directory"]
 
-_LOOKS = 100  # at what is below a directory, which may be large
-_MANY = 256
-_found: dict[str, str] = {}  # by directory, a file that was found below it, so that it need not be listed again
+_MAX_ENTRIES = 100  # looked at below a directory, which may be large
+_MAX_FOUND = 256
+_found: dict[str, str] = {}  # by directory: a file found below it, so that it is not listed again
 
 
 def enclosing_directory(root: str, names: Sequence[str]) -> tuple[str, str] | None:
     """Return the uppermost directory of the hierarchy that `root` is in, and the path of `root` from there.
 
-    The directory above is part of the hierarchy if it holds a file of one of the names. Directories without any files
-    are passed over; any other ends the search. None if `root` is in no such directory.
+    The directory above is part of the hierarchy if it holds a file of one of the names. The search passes over
+    directories without files, and any other directory ends it. Return None if `root` is in no such directory.
     """
     directory, below, outer = root, "", None
     while True:
@@ -36,6 +36,7 @@ def enclosing_directory(root: str, names: Sequence[str]) -> tuple[str, str] | No
 
 
 def _holds(directory: str, names: Sequence[str]) -> bool:
+    """Return whether a directory has a file of one of the names."""
     for name in names:
         path = f"{directory}/{name}"
         size = file_size(path)
@@ -45,7 +46,7 @@ def _holds(directory: str, names: Sequence[str]) -> bool:
 
 
 def _has_file(path: str) -> bool:
-    """Return whether the file that `_is_void` has found below a path is still there; False if it has found none."""
+    """Return whether the file that `_is_void` found below a path still exists; False if it found none."""
     found = _found.get(path)
     try:
         return found is not None and not stat.S_ISDIR(os.lstat(found).st_mode)
@@ -54,9 +55,9 @@ def _has_file(path: str) -> bool:
 
 
 def _is_void(path: str) -> bool:
-    """Return whether there is no file below a path, except temporary ones; False if that takes too many looks.
+    """Return whether there is no file below a path, except temporary ones; False if there are too many entries.
 
-    A directory is entered as soon as it is found: the first file that a branch leads to ends the search.
+    The search enters each directory as soon as it is found, and ends at the first file.
     """
     if _has_file(path):
         return False
@@ -69,13 +70,13 @@ def _is_void(path: str) -> bool:
                 opened.pop()
                 continue
             looks += 1
-            if looks >= _LOOKS:
+            if looks >= _MAX_ENTRIES:
                 return False
             if entry.is_dir(follow_symlinks=False):
-                with suppress(FileNotFoundError):  # a missing directory is as good as an empty one
+                with suppress(FileNotFoundError):  # a directory that was removed meanwhile counts as empty
                     opened.append(os.scandir(entry.path))
             elif not entry.name.endswith(PARTIAL):
-                if len(_found) >= _MANY:
+                if len(_found) >= _MAX_FOUND:
                     _found.clear()
                 _found[path] = entry.path
                 return False

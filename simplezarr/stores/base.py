@@ -1,13 +1,12 @@
-"""The contract of a store: a mapping from keys to bytes, synchronous and small.
+"""Define the contract of a store: a synchronous mapping from keys to bytes.
 
-A subclass must have `get`; one that can be written also `set` and `delete`, one whose keys can be found also `list`.
-All else has a default on top of these, to be overridden where a store knows a cheaper way. Missing is a value, failure
-is an exception: only a key that surely does not exist is `None`, anything else that goes wrong raises. Methods are
-called from several threads at once, from as many as `concurrency` says where a store has to be waited for.
-`simplezarr.testing.check_store` checks all of it.
+A subclass must define `get`. If it can be written, it also defines `set` and `delete`; if its keys can be listed,
+`list`. Every other method has a default that uses these. Override it if the store has a cheaper way. `None` means that
+a key does not exist; any failure raises. Methods are called from several threads at once, at most as many as
+`concurrency` says. `simplezarr.testing.check_store` checks all of this.
 
 A key is what the Zarr specification calls one: names joined by `/`. A prefix names a directory: `"a"` and `"a/"` are
-the same prefix, it holds `a/b` but neither `a` nor `ab`, and `""` holds every key.
+the same prefix. It holds `a/b`, but neither `a` nor `ab`. The prefix `""` holds every key.
 """
 
 from abc import ABC, abstractmethod
@@ -40,7 +39,7 @@ _PARTS = ("get_range", "get_ranges")
 
 
 class Store(ABC):
-    """Base class of all stores.
+    """The base class of all stores. A store that can only be read needs nothing but `get`.
 
     >>> class Readme(Store):
     ...     def get(self, key):
@@ -49,34 +48,35 @@ class Store(ABC):
     (b'lo', False, 32)
     """
 
-    #: The values are at hand: reading a whole one costs nothing, so that ranges need not be asked for.
+    #: Whether `get` costs nothing, because the values are in memory. Then whole values are read, never ranges.
     in_memory: bool = False
-    #: The caller's word that stored data do not change: what was read once (the index of a shard) may be kept.
+    #: Whether stored data never change. Then the indexes of shards are kept once they are read.
     immutable: bool = False
-    #: How many requests the store takes at a time: one call, as `a[...]`, has so many under way, each in a thread
-    #: of its own, as most of a request over a network is waiting. None: requests don't wait, and as many threads ask as
-    #: compute; so it is where values are `in_memory`. With `simplezarr.set_num_threads(1)` it is one at a time.
+    #: How many requests one call, such as `a[...]`, makes at a time, each in a thread of its own. None: requests do not
+    #: wait (as on a local disk or in memory), so as many threads ask as compute. `simplezarr.set_num_threads(1)` makes
+    #: it one request at a time.
     concurrency: int | None = 32
-    #: Writing raises a `ReadOnlyError`. May be set on any store at any time.
+    #: Whether writing raises a `ReadOnlyError`. It may be set on any store at any time.
     read_only: bool = False
 
     @property
     def local_root(self) -> str | None:
-        """The directory whose files are the values, if the keys are their paths and no method of the store is needed to
-        read them; else None. Not inherited by subclasses of `LocalStore`, nor handed on by wrappers: what they change
-        must not be passed by.
+        """The directory whose files are the values, if their paths are the keys and no method is needed to read them.
+
+        Otherwise None, as in subclasses of `LocalStore` and in wrappers: the methods that they override must be called.
         """
         return None
 
     @abstractmethod
     def get(self, key: str) -> bytes | None:
-        """The value of a key, or None when there is no such key."""
+        """Return the value of a key, None if there is no such key. Raise an exception if reading fails."""
 
     def get_limited(self, key: str, limit: int, *, holes: bool = False) -> bytes | None:
         """Return the value of a key as `get` does; raise a `TooLargeError` if it has more than `limit` bytes.
 
-        With `holes` only bytes count that were never written (in a sparse file). Override it if the store can tell the
-        size of a value before it reads it.
+        holes: count only bytes that were never written, in a sparse file.
+
+        Override it if the store can find out the size of a value before it reads the value.
 
         >>> from simplezarr.stores import MemoryStore
         >>> MemoryStore({"a": b"123"}).get_limited("a", 2)
@@ -90,10 +90,11 @@ class Store(ABC):
         return value
 
     def get_range(self, key: str, start: int, length: int) -> bytes | None:
-        """The bytes start … start + length - 1 of a value; a negative `start` counts from the end.
+        """Return the bytes start … start + length - 1 of a value, None if there is no such key.
 
-        Of a range that reaches past either end of the value, the bytes that are there: fewer than asked for, or none.
-        None when there is no such key.
+        start: counts from the end of the value if it is negative.
+
+        If the range reaches beyond an end of the value, return only the bytes within the value.
         """
         value = self.get(key)
         if value is None:
@@ -102,9 +103,10 @@ class Store(ABC):
         return value[begin:end]
 
     def get_ranges(self, key: str, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes] | None:
-        """What `get_range` gives for each (start, length), in this order; None when there is no such key.
+        """Return what `get_range` returns for each (start, length), in this order; None if there is no such key.
 
-        All are of one version of the value: a `set` meanwhile does not show, or raises a `ChangedError`.
+        All ranges are of one version of the value. If a `set` intervenes, return the old bytes or raise a
+        `ChangedError`.
         """
         ranges = [*ranges]
         if reads_by(self, Store, "get_range"):
@@ -115,9 +117,9 @@ class Store(ABC):
     def reader(self, key: str) -> Reader:
         """Return a `Reader`, which reads parts of one version of a value by several requests.
 
-        Shards are read by it: first the index, then some inner chunks. A store that can tell versions apart (by an open
-        file, an ETag with `If-Match`, a number) should return a subclass that reads just the version of its first
-        answer, or raises `ChangedError`. What the default can promise is in the docstring of `Reader`.
+        Shards are read through it: first the index, then inner chunks. A store that can tell versions apart (an open
+        file, an ETag with `If-Match`, a number) should return a subclass. That subclass reads only the version of its
+        first answer, or raises `ChangedError`. The docstring of `Reader` says what the default guarantees.
 
         >>> from simplezarr.stores import MemoryStore
         >>> with MemoryStore({"a": b"12345"}).reader("a") as reader:
@@ -127,32 +129,34 @@ class Store(ABC):
         return Reader(self, key, frozenset(name for name in _PARTS if not reads_by(self, Store, name)))
 
     def set(self, key: str, value: "Buffer") -> None:
-        """Store a value, any object with a contiguous buffer. All or nothing: who reads at the same time, or after a
-        crash, finds the old value or the new one, never a part. The buffer is not kept.
+        """Store a value: any object with a contiguous buffer, which must not be kept.
+
+        The value is replaced as a whole. A concurrent reader, or one after a crash, gets the old or the new value.
+        Raise a `ReadOnlyError` if `read_only` is set (see `check_writable`).
         """
-        raise ReadOnlyError(f"{key!r} can't be written: {self!r} is a store without a `set` method")
+        raise ReadOnlyError(f"{key!r}: {self!r} has no `set` method; it can only be read")
 
     def delete(self, key: str) -> None:
-        """Remove a key; a missing one is no error."""
-        raise ReadOnlyError(f"{key!r} can't be deleted: {self!r} is a store without a `delete` method")
+        """Remove a key. Do nothing if there is no such key."""
+        raise ReadOnlyError(f"{key!r}: {self!r} has no `delete` method; it can only be read")
 
     def delete_prefix(self, prefix: str) -> None:
-        """Remove all keys below a prefix; that there are none is no error."""
+        """Remove all keys below a prefix. Do nothing if there are none."""
         keys = [*self.list(prefix)]
         executor.parallel_for(lambda i: self.delete(keys[i]), len(keys), executor.concurrency_for(self))
 
     def lock(self, key: str) -> AbstractContextManager[object]:
-        """`with store.lock(key)`: read one value, change it and write it back, with no other writer in between.
+        """Return a context manager: within it, read a value, change it and write it back without another writer
+        between.
 
-        All who take the lock of a key wait for each other: threads here; also those of other processes if a store says
-        so, as `LocalStore` does. With the default, the threads that use this object; so two objects over one place
-        don't exclude each other. One `set` or `delete` of the key, by the thread that is inside, belongs to it; with
-        that the lock may be given up already. It is not reentrant. A `set` without the lock is atomic, but may come
-        between another writer's `get` and `set` (in a `LocalStore` it waits).
+        Writers that lock the same key wait for each other. The default excludes the threads that use this store object;
+        `LocalStore` also excludes other store objects and processes. The lock is not reentrant, and may end with the
+        one `set` or `delete` of the key that it protects. A `set` without the lock is atomic, but may come between the
+        `get` and the `set` of another writer (in a `LocalStore` it waits).
 
-        Nodes are created and deleted under the lock of a key that is never stored, while locks of keys below are taken.
-        As far as it reaches, two creators of one node, or a creator and a deleter, lose no data of each other. Beyond
-        that (other processes, another store over the same place) they may: an array may lack chunks, or have both's.
+        Nodes are created and deleted under the lock of a key that is never stored, while keys below it are locked.
+        Within its reach, a creator loses no data to another creator or a deleter. Beyond its reach (other processes,
+        another store over the same place) an array may lack chunks, or mix chunks of two creators.
 
         >>> from simplezarr.stores import MemoryStore
         >>> store = MemoryStore()
@@ -168,16 +172,16 @@ class Store(ABC):
     def wait_for_writers(self, prefix: str) -> None:
         """Wait for the other threads that hold the lock of a key below a prefix.
 
-        It is called before a node is deleted with `delete_prefix`, so that what they store is deleted too. A store with
-        a `lock` of its own should wait for those who hold that, if it can.
+        It is called before `delete_prefix` deletes a node, so that what these threads store is deleted too. A store
+        that overrides `lock` should wait for the holders of its own locks, if it can.
         """
         wait_for_locks(self, check_prefix(prefix))
 
     def create(self, key: str, value: "Buffer") -> bool:
         """Store a value unless there is such a key; return whether it was stored.
 
-        The default excludes the same writers as `lock`. A store that can do more, as those with conditional requests,
-        should: of several who create one node, exactly one succeeds then, wherever they run.
+        The default excludes the same writers as `lock`. Override it if the store has conditional requests. Then exactly
+        one of several creators of a node succeeds, wherever they run.
 
         >>> from simplezarr.stores import MemoryStore
         >>> store = MemoryStore()
@@ -191,59 +195,59 @@ class Store(ABC):
         return True
 
     def is_link(self, prefix: str) -> bool:
-        """Return whether a prefix leads elsewhere, as a symbolic link does; `delete(prefix)` then removes the link."""
+        """Return whether a prefix is a symbolic link or the like; if so, `delete(prefix)` removes the link."""
         return False
 
     def confined(self, prefix: str) -> "Store":
         """Return the store through which to delete what is below a prefix: this one, or one that follows fewer links.
 
-        For stores whose keys others may exchange for links meanwhile.
+        Override it if other programs may replace keys by links meanwhile.
         """
         return self
 
     def enclosing(self, names: Sequence[str]) -> "tuple[Store, str] | None":
-        """Return the store that this one is a view into, and the prefix of the view in it; None if it is no view.
+        """Return the store that this one is a part of, and the prefix of this part in it; None if there is none.
 
-        names: of documents. A directory is part of a larger hierarchy if the directory above holds one of them; the
-        store of the uppermost one is returned.
+        names: of metadata documents. A directory belongs to a larger hierarchy if the directory above it holds one of
+        them. The returned store is that of the uppermost such directory.
         """
         return None
 
     def exists(self, key: str) -> bool:
-        """Whether there is such a key."""
+        """Return whether there is such a key."""
         return self.size(key) is not None
 
     def size(self, key: str) -> int | None:
-        """The number of bytes of a value, or None when there is no such key."""
+        """Return the number of bytes of a value, None if there is no such key."""
         value = self.get(key)
         return None if value is None else len(value)
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """All keys below a prefix, in full, each once, in no particular order."""
-        raise UnsupportedError(f"{self!r} can't list its keys: it is a store without a `list` method")
+        """Yield all keys below a prefix, in full, each once, in any order."""
+        raise UnsupportedError(f"{self!r}: has no `list` method, so its keys cannot be listed; define one")
 
     def list_dir(self, prefix: str = "") -> Sequence[str]:
-        """The names right below a prefix, sorted and without slashes: of keys, and of prefixes that hold keys."""
+        """Return the sorted names directly below a prefix, of keys and of prefixes that hold keys, without slashes."""
         return names_below(self.list(prefix), check_prefix(prefix))
 
     def check_writable(self, key: str) -> None:
-        """Raise a `ReadOnlyError` if `read_only` is set; the first line of every method that writes."""
+        """Raise a `ReadOnlyError` if `read_only` is set. Call it first in every method that writes."""
         if self.read_only:
-            raise ReadOnlyError(f"{key!r} can't be changed: {self!r} is read-only (its attribute `read_only` is set)")
+            raise ReadOnlyError(f"{key!r}: {self!r} is read-only; set its attribute `read_only` to False to change it")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
 def wait_for_locks(owner: object, prefix: str) -> None:
-    """Wait for the other threads that are inside a `KeyLock` of this owner, of a key below a prefix with its slash."""
+    """Wait for the other threads that hold a `KeyLock` of this owner on a key below a prefix (with its slash)."""
     for key in KeyLock.held_below(owner, prefix):
         with KeyLock(owner, key):
             pass
 
 
 def reads_by(store: Store, cls: type, *names: str) -> bool:
-    """Return whether a store has the reading methods of a class, of `names` or all, and none of its own.
+    """Return whether a store overrides none of the reading methods of a class: those in `names`, or all.
 
     >>> from simplezarr.stores import MemoryStore
     >>> reads_by(MemoryStore(), MemoryStore), reads_by(MemoryStore(), Store, "get_range")
@@ -254,24 +258,25 @@ def reads_by(store: Store, cls: type, *names: str) -> bool:
 
 
 def too_large(key: str, size: int, limit: int, holes: int = 0) -> TooLargeError:
-    hollow = f", {holes} or more of them in holes that were never written" if holes else ""
+    """Return the error for a value that is larger than a limit."""
+    hollow = f", at least {holes} of them in holes that were never written" if holes else ""
     return TooLargeError(f"{key!r} has {size} bytes{hollow}; the limit is {limit}", size)
 
 
 def check_key(key: str) -> None:
-    """Raise for a string that is no key, and could lead out of where a store keeps its values.
+    """Raise a ValueError or TypeError for an invalid key, which could lead out of the place of a store.
 
     >>> check_key("a/c/0")
     >>> check_key("a/../../b")
     Traceback (most recent call last):
         ...
-    ValueError: 'a/../../b' is no key: it has the part '..'
+    ValueError: invalid key 'a/../../b': it contains '..'
     """
     if not isinstance(key, str):
-        raise TypeError(f"a key is a str, not {type(key).__name__}")
+        raise TypeError(f"a key must be a str, not {type(key).__name__}")
     framed = f"/{key}/"
     if "//" in framed or "/./" in framed or "/../" in framed or "\0" in key or "\\" in key:
-        raise ValueError(f"{key!r} is no key: {_fault(key)}")
+        raise ValueError(f"invalid key {key!r}: {_fault(key)}")
 
 
 def _fault(key: str) -> str:
@@ -280,15 +285,15 @@ def _fault(key: str) -> str:
     if key[0] == "/" or key[-1] == "/":
         return "it begins or ends with a slash"
     if "\0" in key or "\\" in key:
-        return "it has a NUL or a backslash; parts are separated by '/'"
+        return "it contains a NUL or a backslash; separate names by '/'"
     for part in key.split("/"):
         if part in (".", ".."):
-            return f"it has the part {part!r}"
-    return "it has two slashes in a row"
+            return f"it contains {part!r}"
+    return "it contains two slashes in a row"
 
 
 def check_prefix(prefix: str) -> str:
-    """The prefix with its slash at the end, or "" for the root; raises as `check_key` does.
+    """Return a prefix with a slash at its end, "" for the root. Raise as `check_key` does.
 
     >>> check_prefix("a/b"), check_prefix("a/b/"), check_prefix("")
     ('a/b/', 'a/b/', '')
@@ -301,24 +306,26 @@ def check_prefix(prefix: str) -> str:
 
 
 def byte_view(value: "Buffer") -> memoryview:
-    """The bytes of a contiguous buffer, for a `set` to store.
+    """Return a view of the bytes of a contiguous buffer, for a `set` to store.
 
     >>> bytes(byte_view(memoryview(b"123")))
     b'123'
     """
     view = memoryview(value)
     if not view.c_contiguous:
-        raise ValueError("a value is a buffer in one piece, in C order; copy it first")
+        raise ValueError("a value must be one contiguous buffer in C order; copy it first")
     if not view.nbytes:
-        return memoryview(b"")  # an empty array can't be cast
+        return memoryview(b"")  # an empty buffer cannot be cast
     try:
         return view.cast("B")
-    except TypeError:  # nor can items in another than the native byte order
+    except TypeError:  # nor can items that are not in native byte order
         return memoryview(view.tobytes())
 
 
 def names_below(keys: Iterable[str], prefix: str) -> Sequence[str]:
-    """What `Store.list_dir` gives where these are the keys; `prefix` as `check_prefix` returns it.
+    """Return what `Store.list_dir` returns if these are the keys.
+
+    prefix: as `check_prefix` returns it.
 
     >>> names_below(["a/b", "a/c/d", "a/c/e", "f"], "a/")
     ['b', 'c']

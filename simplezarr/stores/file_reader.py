@@ -1,4 +1,4 @@
-"""Reading files and directories of a local store: what the compiled engine does not read itself."""
+"""Read files and directories of a local store, if the compiled engine does not read them itself."""
 
 import errno
 import os
@@ -15,14 +15,16 @@ from simplezarr.stores import portable
 if TYPE_CHECKING:
     from simplezarr.engine.files.files import File
 
-__all__ = ["MISSING", "FileReader", "list_directory", "open_file", "size_of", "status"]
+__all__ = ["FileReader", "list_directory", "open_file", "size_of", "status"]
 
-_FRESH_NS = 100_000_000  # a file's clock may stand still for so long
-MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_FRESH_NS = 100_000_000  # two changes of a file within this time may have the same timestamp
 
 
 class FileReader(Reader):
-    """Reads parts of a file that is opened once. root: a directory that links must not lead out of, or None."""
+    """Read parts of a file that is opened once.
+
+    root: the directory that links must not lead out of; None if links may lead anywhere.
+    """
 
     def __init__(self, path: str, root: str | None):
         self._path, self._root = path, root
@@ -31,14 +33,14 @@ class FileReader(Reader):
 
     @property
     def validator(self) -> Hashable | None:
-        """The identity of the file, unless it was changed so lately that another change might not show in it."""
+        """Return the identity of the file; None if it changed so recently that another change might not show."""
         if self._file is None:
             return None
         _, _, mtime, ctime, _ = identity = self._file.identity
         return None if time.time_ns() - max(mtime, ctime) < _FRESH_NS else identity
 
     def get_ranges(self, ranges: Iterable[tuple[int, int]] | None) -> Sequence[bytes] | None:
-        """As `Reader.get_ranges`; all of the file if `ranges` is None."""
+        """Return ranges as `Reader.get_ranges` does; if `ranges` is None, the whole file."""
         size = self.size()
         if size is None or self._file is None:
             return None
@@ -61,29 +63,29 @@ class FileReader(Reader):
 
 
 def open_file(path: str, root: str | None = None) -> "File | portable.File | None":
-    """Open a file for reading; None if there is none, or a directory."""
+    """Open a file for reading; return None if there is none, or if it is a directory."""
     return (open_regular if HAVE_FILES else portable.open_regular)(path, root)
 
 
 def size_of(path: str, root: str | None) -> int | None:
-    """Return the size of a file, None if there is none, or a directory; what is neither can't hold a value."""
+    """Return the size of a file, None if there is none or it is a directory; raise an OSError for anything else."""
     try:
         found = status(path, root)
-    except MISSING:
+    except portable.MISSING:
         return None
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:  # nothing can have this name
+        if error.errno == errno.ENAMETOOLONG:  # no file can have this name
             return None
         raise
     if stat.S_ISREG(found.st_mode):
         return found.st_size
     if stat.S_ISDIR(found.st_mode):
         return None
-    raise OSError(errno.EINVAL, "neither a file nor a directory", path)
+    raise OSError(errno.EINVAL, "is neither a file nor a directory", path)
 
 
 def status(path: str, root: str | None) -> os.stat_result:
-    """Return the status of what a path leads to."""
+    """Return the status of the file or directory that a path leads to."""
     if root is None:
         return os.stat(path)
     if not HAVE_FILES:
@@ -94,7 +96,7 @@ def status(path: str, root: str | None) -> os.stat_result:
 
 
 def list_directory(path: str, root: str | None) -> "tuple[os.stat_result, list[os.DirEntry[str]]]":
-    """Return the status of a directory and what is in it."""
+    """Return the status of a directory, and its entries."""
     if root is None or not HAVE_FILES:
         found = status(path, root)
         with os.scandir(path) as entries:
@@ -102,6 +104,6 @@ def list_directory(path: str, root: str | None) -> "tuple[os.stat_result, list[o
     opened = Descriptor(path, root, True)
     with os.scandir(opened.fileno()) as entries:
         listed = [*entries]
-        for entry in listed:  # a status that must be asked for is asked of the open directory
+        for entry in listed:  # asked now, while the directory is open
             entry.is_dir(follow_symlinks=False)
         return os.fstat(opened.fileno()), listed

@@ -1,4 +1,4 @@
-"""A store in a local directory: a key is the path of a file below it."""
+"""Define the store in a local directory. A key is the path of a file below it."""
 
 import errno
 import os
@@ -14,18 +14,18 @@ from simplezarr.engine.files.replace import HAVE_FILES
 from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.above import enclosing_directory
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, reads_by, too_large, wait_for_locks
-from simplezarr.stores.file_reader import MISSING, FileReader, list_directory, open_file, size_of, status
-from simplezarr.stores.portable import PARTIAL, is_inside
+from simplezarr.stores.file_reader import FileReader, list_directory, open_file, size_of, status
+from simplezarr.stores.portable import MISSING, PARTIAL, is_inside
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = ["LocalStore"]
 
-# What an entry of a directory is.
+# Kinds of directory entries.
 _DIRECTORY, _VALUE, _TEMPORARY, _OTHER = range(4)
 
-_Names = list[tuple[str, int]]  # with what each is
+_Names = list[tuple[str, int]]  # each with its kind
 
 if HAVE_FILES:
     from simplezarr.engine.files.replace import (
@@ -48,26 +48,26 @@ else:  # Windows
 
 
 class LocalStore(Store):
-    """Files below a directory, which is made when the first value is written.
+    """A store of files below a directory, which is created when the first value is written.
 
-    A value is written to a temporary file beside its own, `name.partial`, that is then renamed: readers see the old
-    value or the new. A lock on the temporary file makes the writers of a key wait for each other, threads and processes
-    (on Windows, threads). A file system that has no such locks can't be written to. What a killed process leaves behind
-    is never listed and holds no lock. It goes with the next write of that key, with `delete_prefix`, or with
-    `remove_partials`. Names that end in `.partial` are refused, except those of directories that exist.
+    A value is written to a temporary file beside its own, `name.partial`, which is then renamed. So readers get the old
+    or the new value. A lock on the temporary file makes all writers of a key wait for each other, threads and processes
+    (on Windows, threads). Writing fails on a file system without such locks. A temporary file that a killed process
+    leaves behind is never listed and is not locked. The next write of that key removes it, as do `delete_prefix` and
+    `remove_partials`. Names that end in `.partial` are refused, except those of existing directories.
 
-    A file that is replaced keeps its permissions and, as far as the system allows, its owner and group. If the file
-    system is full, also of files, keys can still be deleted.
+    A replaced file keeps its permissions and, if the system allows it, its owner and group. Keys can be deleted even if
+    the file system is full.
 
-    path: of the directory; a `~` at its beginning is the home directory.
+    path: the directory; a `~` at its beginning is the home directory.
     durable: sync files and directories to the disk, so that a value survives a power cut once `set` has returned.
-    follow_symlinks: whether symbolic links may lead out of the directory. If not, every name on the way to a key is
-    opened by itself, so that links that others make meanwhile don't lead out either, and the keys behind links that do
-    raise a PermissionError. (On Windows links are looked at before a file is opened.)
+    follow_symlinks: whether symbolic links may lead out of the directory. If not, each name on the way to a key is
+    opened by itself, so that links created meanwhile do not lead out either. Keys behind links that lead out raise a
+    PermissionError. (On Windows links are checked before a file is opened.)
 
-    Deleting a key or a prefix that is a link removes the link, never what it leads to, and below a prefix no link is
-    followed. Links on the way to a key or a prefix are followed as `follow_symlinks` says. Writing to a key that is a
-    link replaces the link.
+    Deleting a key or a prefix that is a link removes the link, never its target. No link below a prefix is followed.
+    Links on the way to a key or a prefix are followed as `follow_symlinks` says. Writing to a key that is a link
+    replaces the link.
 
     >>> LocalStore("data.zarr").get("zarr.json") is None
     True
@@ -78,7 +78,7 @@ class LocalStore(Store):
     def __init__(self, path: "str | os.PathLike[str]", durable: bool = False, *, follow_symlinks: bool = True):
         name = os.fsdecode(path)
         if not name:
-            raise ValueError("the path of a LocalStore is empty; '.' is the current directory")
+            raise ValueError("path: must not be empty; '.' is the current directory")
         self.root = os.path.abspath(os.path.expanduser(name) if name[0] == "~" else name)
         self.durable, self.follow_symlinks = durable, follow_symlinks
 
@@ -120,12 +120,12 @@ class LocalStore(Store):
         return self._read(key, ranges)
 
     def _read(self, key: str, ranges: Iterable[tuple[int, int]] | None) -> Sequence[bytes] | None:
-        """Ranges of a value, None for all of it. From one open file: a `set` meanwhile can't mix old and new."""
+        """Return ranges of a value, or all of it (None), from one open file, so old and new bytes do not mix."""
         with FileReader(self._path(key), self._confined) as reader:
             return reader.get_ranges(ranges)
 
     def reader(self, key: str) -> Reader:
-        """Return a reader of one open file: a `set` or `delete` meanwhile does not show."""
+        """Return a reader of one open file, which a later `set` or `delete` does not affect."""
         return FileReader(self._path(key), self._confined) if reads_by(self, LocalStore) else super().reader(key)
 
     def size(self, key: str) -> int | None:
@@ -140,13 +140,13 @@ class LocalStore(Store):
         self._check_new(key)
 
     def _check_new(self, key: str) -> None:
-        """Raise a ValueError for a key that needs a directory named like a temporary file, unless there is one."""
+        """Raise a ValueError for a key in a directory named like a temporary file, unless that directory exists."""
         end = key.find(f"{PARTIAL}/")
         while end >= 0:
             end += len(PARTIAL)
             if not os.path.isdir(f"{self.root}/{key[:end]}"):
                 raise ValueError(
-                    f"{key!r} can't be made: names ending in {PARTIAL!r} are those of temporary files in a LocalStore; "
+                    f"{key!r}: a LocalStore keeps names ending in {PARTIAL!r} for its temporary files; "
                     "choose another name"
                 )
             end = key.find(f"{PARTIAL}/", end)
@@ -158,9 +158,9 @@ class LocalStore(Store):
             lock.publish(view)
 
     def set_file(self, key: str, source: str) -> bool:
-        """As `set`, with the content of a file, however large it is; False if there is no such file.
+        """Store the content of a file, of any size; return False if there is no such file.
 
-        On one file system that can do so (Btrfs, XFS), the two share what is on the disk.
+        Within one file system that supports it (Btrfs, XFS), both files share their blocks on the disk.
         """
         self.check_writable(key)
         path = self._path(key)
@@ -184,42 +184,42 @@ class LocalStore(Store):
             remove_file(path, self.root, self.durable, self.follow_symlinks)
 
     def lock(self, key: str) -> AbstractContextManager[object]:
-        """As `Store.lock`; threads and processes wait for each other, also for those that `set` or `delete` the key.
+        """Lock a key as `Store.lock` does, against other threads and processes, also those that `set` or `delete` it.
 
-        While the file system is full it is the value's own file that is locked. Then writing raises an OSError (EBUSY)
-        if another writer has found room meanwhile and replaced it.
+        If the file system is full, the file of the value itself is locked. Writing then raises an OSError (EBUSY) if
+        another writer found room meanwhile and replaced the file.
         """
         self.check_writable(key)
         return FileLock(self._path(key), self.root, self.durable, self.follow_symlinks)
 
     def _lock(self, path: str) -> AbstractContextManager[FileLock]:
-        """The right to write a file: that of a `lock` that this thread is inside of, or a new one."""
+        """Return the lock of a file: the one that this thread is inside of, or a new one."""
         held = KeyLock.mine(None, temporary_name(path))
         if isinstance(held, FileLock):
             return nullcontext(held)
         return FileLock(path, self.root, self.durable, self.follow_symlinks)
 
     def delete_prefix(self, prefix: str) -> None:
-        """Remove all keys below a prefix; waits for those that are being written.
+        """Remove all keys below a prefix, after waiting for their writers.
 
-        A prefix whose directory is a link loses the link alone.
+        If the directory of the prefix is a link, remove only the link.
         """
         super().check_writable(prefix)
         remove_tree(self._directory(check_prefix(prefix)), self.root, self.follow_symlinks)
 
     def wait_for_writers(self, prefix: str) -> None:
-        """As `Store.wait_for_writers`; `delete_prefix` also waits for other processes."""
+        """Wait as `Store.wait_for_writers` does; `delete_prefix` also waits for other processes."""
         wait_for_locks(None, f"{self.root}/{check_prefix(prefix)}")
 
     def is_link(self, prefix: str) -> bool:
-        """Whether the directory of a prefix is a symbolic link, which `delete_prefix` removes as such."""
+        """Return whether the directory of a prefix is a symbolic link; if so, `delete_prefix` removes the link."""
         prefix = check_prefix(prefix)
         return bool(prefix) and os.path.islink(self._directory(prefix))
 
     def confined(self, prefix: str) -> Store:
         """Return a store that follows no link out of the directory, unless a link above the prefix leads out already.
 
-        So a directory that others exchange for a link while a node is deleted leads nowhere.
+        So a directory that is replaced by a link while a node is deleted leads nowhere.
         """
         if type(self) is not LocalStore or not self.follow_symlinks:
             return self
@@ -231,17 +231,18 @@ class LocalStore(Store):
         return store
 
     def enclosing(self, names: Sequence[str]) -> tuple[Store, str] | None:
-        """As `Store.enclosing`. Directories without any files are passed over; any other without one of the names ends
-        the search. None with `follow_symlinks=False`.
+        """Return what `Store.enclosing` says; None with `follow_symlinks=False`.
+
+        Directories without files are passed over. Any other directory without one of the names ends the search.
         """
         outer = enclosing_directory(self.root, names) if self.follow_symlinks else None
         return None if outer is None else (LocalStore(outer[0], self.durable), outer[1])
 
     def remove_partials(self, prefix: str = "", older_than: float = 3600.0) -> int:
-        """Remove the temporary files that killed processes have left behind, and return how many there were.
+        """Remove the temporary files that killed processes have left below a prefix, and return their number.
 
-        Those that a writer holds stay. So do those changed in the last `older_than` seconds, because there are file
-        systems whose locks do not reach the writers on other hosts.
+        Files that a writer holds stay. So do files changed in the last `older_than` seconds, because the locks of some
+        file systems do not reach writers on other hosts.
         """
         super().check_writable(prefix)
         before, count = time.time() - older_than, 0
@@ -254,7 +255,7 @@ class LocalStore(Store):
         return count
 
     def partials(self, prefix: str = "") -> Iterator[str]:
-        """The temporary files that killed processes have left below a prefix, as paths from the store's root."""
+        """Yield the temporary files that killed processes have left below a prefix, as paths from the root."""
         skip = len(self.root) + 1
         for path in self._temporary(prefix):
             if is_abandoned(path, self.root, self.follow_symlinks):
@@ -274,12 +275,12 @@ class LocalStore(Store):
         return sorted(name for name, kind in names if kind in (_DIRECTORY, _VALUE))
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """The files below a prefix, as paths from the store's root, each with what it is."""
+        """Yield the files below a prefix as paths from the root, each with its kind."""
         todo: list[tuple[str, _Above]] = [(prefix, None)]
         while todo:
             prefix, above = todo.pop()
             identity, names = self._scan(prefix)
-            if _is_among(identity, above):  # a link leads back
+            if _is_among(identity, above):  # a link leads back to a directory above
                 continue
             for name, kind in names:
                 if kind == _DIRECTORY:
@@ -288,7 +289,7 @@ class LocalStore(Store):
                     yield prefix + name, kind
 
     def _scan(self, prefix: str) -> tuple[tuple[int, int], _Names]:
-        """The identity of a directory, and the names in it with what they are; none if there is no directory."""
+        """Return the identity of a directory, and the names in it with their kinds; no names if it does not exist."""
         directory = self._directory(prefix)
         try:
             found, entries = list_directory(directory, self._confined)
@@ -309,19 +310,19 @@ class LocalStore(Store):
 
     @property
     def _confined(self) -> str | None:
-        """The directory that links must not lead out of."""
+        """The directory that links must not lead out of, None if they may."""
         return None if self.follow_symlinks else self.root
 
     def _path(self, key: str) -> str:
         check_key(key)
         if key.endswith(PARTIAL):
             raise ValueError(
-                f"{key!r} is not a key of a LocalStore: names ending in {PARTIAL!r} are those of its temporary files"
+                f"{key!r}: a LocalStore keeps names ending in {PARTIAL!r} for its temporary files; choose another name"
             )
         return f"{self.root}/{key}"
 
     def _directory(self, prefix: str) -> str:
-        """The directory of a prefix as `check_prefix` gives it."""
+        """Return the directory of a prefix with its slash."""
         return f"{self.root}/{prefix[:-1]}" if prefix else self.root
 
     # ------------------------------------------------------------ as a value
@@ -336,11 +337,12 @@ class LocalStore(Store):
         return f"{type(self).__name__}({self.root!r})"
 
 
-#: The directories above one: the one right above it, and those above that.
+#: The identities of the directories above one: the nearest, and those above that.
 _Above = tuple[tuple[int, int], "_Above"] | None
 
 
 def _is_among(identity: tuple[int, int], above: "_Above") -> bool:
+    """Return whether a directory is one of those above."""
     while above is not None:
         if above[0] == identity:
             return True
@@ -349,7 +351,7 @@ def _is_among(identity: tuple[int, int], above: "_Above") -> bool:
 
 
 def _mode(entry: "os.DirEntry[str]", path: str, root: str | None) -> int:
-    """The kind of what an entry is or leads to; 0 for a link that leads nowhere, to itself, or out of the root."""
+    """Return the file type that an entry is or leads to; 0 for a link that is broken, or leads out of the root."""
     try:
         if not entry.is_symlink():
             return stat.S_IFDIR if entry.is_dir() else stat.S_IFREG if entry.is_file() else 0

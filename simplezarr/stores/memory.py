@@ -1,4 +1,4 @@
-"""A store in memory, over a dict."""
+"""Define the store in memory, over a dict."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -25,7 +25,7 @@ __all__ = ["MemoryStore"]
 
 
 class MemoryStore(Store):
-    """The values of a dict: its own, or one that is given and then read and changed in place.
+    """A store over a dict: its own, or one that is given, which is then read and changed in place.
 
     >>> store = MemoryStore({"a/b": b"12345"})
     >>> store.get_range("a/b", -2, 2)
@@ -80,7 +80,7 @@ class MemoryStore(Store):
     def lock(self, key: str) -> AbstractContextManager[object]:
         check_key(key)
         self.check_writable(key)
-        return KeyLock(self.values, key)  # of all stores over this dict
+        return KeyLock(self.values, key)  # the owner is the dict, so the lock excludes all stores over it
 
     def wait_for_writers(self, prefix: str) -> None:
         wait_for_locks(self.values, check_prefix(prefix))
@@ -92,7 +92,7 @@ class MemoryStore(Store):
 
     def list(self, prefix: str = "") -> Iterator[str]:
         prefix = check_prefix(prefix)
-        keys = tuple(self.values)  # of this moment: others may add keys while these are used
+        keys = tuple(self.values)  # a copy, because other threads may add keys meanwhile
         return iter([key for key in keys if key.startswith(prefix)] if prefix else keys)
 
     def list_dir(self, prefix: str = "") -> Sequence[str]:

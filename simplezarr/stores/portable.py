@@ -1,6 +1,6 @@
-"""Files of a local store on systems without POSIX files, which is Windows; elsewhere `engine.files.replace` serves.
+"""Read and replace files of a local store on Windows; other systems use `engine.files.replace`.
 
-Temporary files have names of their own here. Writers exclude each other within the process only.
+Each temporary file has a unique name here. Writers exclude each other only within the process.
 """
 
 import os
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "MISSING",
     "File",
     "FileLock",
     "discard",
@@ -26,13 +27,13 @@ __all__ = [
 
 PARTIAL = ".partial"
 
-_MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _NAME_LENGTH, _KEPT_LENGTH, _PIECE = 255, 200, 1 << 20
-_ATTEMPTS = 256  # to open a file in a directory that other writers, when they delete, remove as empty
+_ATTEMPTS = 256  # to create a file in a directory that other writers remove whenever it is empty
 
 
 def temporary_name(path: str, unique: str = "") -> str:
-    """Return the path of a temporary file; a name that leaves no room for the suffix is cut.
+    """Return the path of a temporary file. A name that is too long for the suffix is cut.
 
     >>> temporary_name("a/c"), len(temporary_name("a/" + 250 * "c")) <= 2 + 255
     ('a/c.partial', True)
@@ -43,19 +44,19 @@ def temporary_name(path: str, unique: str = "") -> str:
 
 
 def is_inside(path: str, root: str) -> bool:
-    """Return whether no link leads from the path to outside of the root."""
+    """Return whether no link leads from the path out of the root."""
     above = os.path.realpath(root)
     return f"{os.path.realpath(path)}{os.sep}".startswith(above if above.endswith(os.sep) else above + os.sep)
 
 
 def check_inside(path: str, root: str, follow: bool) -> None:
-    """Raise a PermissionError if links lead out of the root and must not. They can be exchanged after that."""
+    """Raise a PermissionError if links lead out of the root and must not. Links may change after the check."""
     if not follow and not is_inside(path, root):
-        raise PermissionError(EPERM, f"symbolic links lead out of {root!r}, follow_symlinks=False", path)
+        raise PermissionError(EPERM, f"symbolic links lead out of {root!r}; pass follow_symlinks=True", path)
 
 
 class FileLock(KeyLock):
-    """As `replace.FileLock`, among the threads of this process."""
+    """Behave like `replace.FileLock`, but only among the threads of this process."""
 
     def __init__(self, path: str, root: str, durable: bool, follow: bool = True):
         check_inside(os.path.dirname(path), root, follow)
@@ -63,11 +64,11 @@ class FileLock(KeyLock):
         self.path, self.root, self.durable = path, root, durable
 
     def publish(self, value: memoryview) -> None:
-        """Make these bytes the file's content. If it fails, the old one stays."""
+        """Replace the content of the file. If this fails, the old content stays."""
         self._replace(lambda fd: _write(fd, value))
 
     def publish_file(self, source: int) -> None:
-        """Make what is still to be read of an open file the content of this one."""
+        """Replace the content of the file by the rest of an open file."""
 
         def copy(fd: int) -> None:
             while piece := os.read(source, _PIECE):
@@ -86,7 +87,7 @@ class FileLock(KeyLock):
                 if self.durable:
                     os.fsync(fd)
             finally:
-                os.close(fd)  # an open file can't be renamed
+                os.close(fd)  # an open file cannot be renamed
             os.replace(name, self.path)
         except BaseException as error:
             unlink(name)
@@ -94,7 +95,7 @@ class FileLock(KeyLock):
             if isinstance(error, OSError):
                 error.filename = error.filename or self.path
                 if os.path.isdir(self.path):
-                    message = "a directory stands where a file should be"
+                    message = "a directory is in the place of the file"
                     raise IsADirectoryError(EISDIR, message, self.path) from None
             raise
 
@@ -106,19 +107,19 @@ class FileLock(KeyLock):
                 with suppress(FileNotFoundError, FileExistsError):
                     os.makedirs(os.path.dirname(name), exist_ok=True)
             except NotADirectoryError:
-                message = "a file stands where a directory is needed"
+                message = "a file is in the place of a directory above it"
                 raise NotADirectoryError(ENOTDIR, message, self.path) from None
-        message = "its directory can't be made (is there a broken symbolic link?)"
+        message = "cannot create its directory; check for a broken symbolic link"
         raise FileNotFoundError(ENOENT, message, self.path)
 
     def delete(self) -> None:
-        """Remove the file; that there is none, or a directory, is no error."""
+        """Remove the file. Do nothing if there is none, or if it is a directory."""
         unlink(self.path)
         prune(self.path, self.root)
 
 
 def remove_file(path: str, root: str, durable: bool, follow: bool = True) -> None:
-    """Remove a file under its lock; that there is none, or a directory, is no error."""
+    """Remove a file under its lock. Do nothing if there is none, or if it is a directory."""
     with FileLock(path, root, durable, follow) as lock:
         lock.delete()
 
@@ -129,20 +130,20 @@ def _write(fd: int, value: memoryview) -> None:
 
 
 def unlink(path: str) -> bool:
-    """Remove a file or a link; False if there is none, or a directory."""
+    """Remove a file or a link; return False if there is none, or if it is a directory."""
     try:
         os.unlink(path)
-    except _MISSING:
+    except MISSING:
         return False
     except PermissionError:
-        if os.path.isdir(path) and not os.path.islink(path):  # what Windows says of directories
+        if os.path.isdir(path) and not os.path.islink(path):  # the error of Windows for directories
             return False
         raise
     return True
 
 
 def prune(path: str, root: str) -> None:
-    """Remove the directories above a path that are empty, up to the root."""
+    """Remove the empty directories above a path, but not the root."""
     directory = os.path.dirname(path)
     while len(directory) > len(root):
         try:
@@ -155,7 +156,7 @@ def prune(path: str, root: str) -> None:
 
 
 def remove_tree(path: str, root: str, follow: bool = True) -> None:
-    """Remove a directory with all that is below it, links but not what they lead to. The root stays."""
+    """Remove a directory and everything below it, but not the root. Links are removed, not followed."""
     check_inside(os.path.dirname(path) if path != root else path, root, follow)
     if path != root and os.path.islink(path):
         if os.path.isdir(path):
@@ -176,7 +177,7 @@ def remove_tree(path: str, root: str, follow: bool = True) -> None:
 
 
 def discard(path: str, root: str, follow: bool = True) -> bool:
-    """Remove a temporary file; False if there is none."""
+    """Remove a temporary file; return False if there is none."""
     check_inside(os.path.dirname(path), root, follow)
     done = unlink(path)
     prune(path, root)
@@ -184,12 +185,12 @@ def discard(path: str, root: str, follow: bool = True) -> bool:
 
 
 def is_abandoned(path: str, root: str, follow: bool = True) -> bool:
-    """Return whether there is a temporary file; whether a writer works on it is not known."""
+    """Return whether there is a temporary file. Whether a writer works on it is unknown here."""
     return os.path.lexists(path)
 
 
 class File:
-    """As `files.File`: an open file, to be read."""
+    """Behave like `files.File`: an open file for reading."""
 
     def __init__(self, path: str):
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115  # it is closed by `close`
@@ -201,11 +202,11 @@ class File:
         return self._file.fileno()
 
     def holes(self, enough: int) -> int:
-        """Return 0: holes are not looked for."""
+        """Return 0, because holes are not looked for."""
         return 0
 
     def read(self, start: int, length: int) -> bytes:
-        """Return `length` bytes from `start` on; less if the file ends before."""
+        """Return up to `length` bytes from `start` on."""
         self._file.seek(start)
         parts = []
         while length > 0 and (part := self._file.read(length)):
@@ -217,18 +218,18 @@ class File:
         self._file.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_file"):  # it could be opened
+        if hasattr(self, "_file"):  # otherwise opening failed
             self._file.close()
 
 
 def open_regular(path: str, root: str | None = None) -> File | None:
-    """Open a file for reading; None if there is none, or a directory."""
+    """Open a file for reading; return None if there is none, or if it is a directory."""
     check_inside(path, root or "", root is None)
     try:
         return File(path)
-    except _MISSING:
+    except MISSING:
         return None
     except PermissionError:
-        if os.path.isdir(path):  # what Windows says of every directory
+        if os.path.isdir(path):  # the error of Windows for directories
             return None
         raise

@@ -1,4 +1,4 @@
-"""From what callers give (a path, a URL, a dict, a store) to a store."""
+"""Make a store of a path, a URL or a dict."""
 
 import os
 
@@ -13,18 +13,18 @@ StoreLike = Store | str | os.PathLike | dict
 
 
 def as_store(store: StoreLike) -> Store:
-    """A store object: as it is, over a local directory (a path or a file:// URL), or over a dict.
+    """Return a store: the given one, one over a local directory (a path or a file:// URL), or one over a dict.
 
     >>> as_store({"zarr.json": b"{}"})
     MemoryStore(1 key)
     """
-    if not isinstance(store, str):  # asked first, as questions to abstract classes cost more
+    if not isinstance(store, str):  # first, because `isinstance` of abstract classes costs more
         if isinstance(store, Store):
             return store
         if isinstance(store, dict):
             return MemoryStore(store)
         if not isinstance(store, os.PathLike):
-            raise TypeError(f"a store is a path, a URL, a dict or a Store, not {type(store).__name__}")
+            raise TypeError(f"store: must be a path, a URL, a dict or a Store, not {type(store).__name__}")
     path = os.fspath(store)
     if isinstance(path, str) and "://" in path:
         return LocalStore(_file_url_path(path))
@@ -36,5 +36,5 @@ def _file_url_path(url: str) -> str:
 
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-        raise UnsupportedError(f"no store for the URL {url!r}: only file:// URLs and paths can be opened by name")
+        raise UnsupportedError(f"{url!r}: no store for this kind of URL; pass a path, a file:// URL or a Store")
     return unquote(parts.path)

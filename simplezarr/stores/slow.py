@@ -1,4 +1,4 @@
-"""A store that takes its time, to see what latency and bandwidth do to a program."""
+"""Define a store with a given latency and bandwidth, to try programs with."""
 
 import time
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -15,10 +15,11 @@ __all__ = ["SlowStore"]
 
 
 class SlowStore(WrapperStore):
-    """Behaves like the store inside, but each call takes `latency` seconds, and each byte 1 / `bandwidth` seconds.
+    """Behave like the store inside, but delay each call by `latency` seconds, and each byte by 1 / `bandwidth` seconds.
 
-    The ranges of one `get_ranges` share one latency. Calls from several threads wait side by side, as over a network;
-    `concurrency` is what `Store.concurrency` says of them.
+    The ranges of one `get_ranges` share one latency. Calls from several threads wait in parallel, as over a network.
+
+    concurrency: as `Store.concurrency`.
 
     >>> from simplezarr.stores import MemoryStore
     >>> SlowStore(MemoryStore({"a": b"123"}), latency=0.001, bandwidth=1e6).get("a")
@@ -38,13 +39,13 @@ class SlowStore(WrapperStore):
         super().__init__(store)
         self.concurrency = concurrency
         if not latency >= 0:
-            raise ValueError(f"the latency must be at least 0 seconds, not {latency!r}")
+            raise ValueError(f"latency: must be at least 0 seconds, not {latency!r}")
         if bandwidth is not None and not bandwidth > 0:
-            raise ValueError(f"the bandwidth must be more than 0 bytes per second (None: no limit), not {bandwidth!r}")
+            raise ValueError(f"bandwidth: must be more than 0 bytes per second, not {bandwidth!r}; None means no limit")
         self.latency, self.bandwidth = latency, bandwidth
 
     def wait(self, nbytes: int = 0) -> None:
-        """Take the time of a call that moves so many bytes."""
+        """Wait as long as a call takes that moves `nbytes` bytes."""
         time.sleep(self.latency + (nbytes / self.bandwidth if self.bandwidth else 0))
 
     def get(self, key: str) -> bytes | None:
@@ -101,7 +102,7 @@ class SlowStore(WrapperStore):
 
 
 class _SlowReader(Reader):
-    """Takes the time of a request for each answer of another reader."""
+    """Delay each answer of another reader by the time of a request."""
 
     def __init__(self, store: SlowStore, reader: Reader):
         self.store, self.reader = store, reader

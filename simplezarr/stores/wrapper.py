@@ -1,4 +1,4 @@
-"""A store around a store: the base of those that change one thing and hand on the rest."""
+"""Define the base class of stores that wrap a store and change one thing."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -14,10 +14,10 @@ __all__ = ["WrapperStore"]
 
 
 class WrapperStore(Store):
-    """Hands every call on to the store inside, each to the same method: overriding one method changes that one.
-    (`reader` follows those that read, see there.)
+    """Forward every call to the same method of the store inside. A subclass overrides the methods that it changes.
 
-    `read_only` may be set on the wrapper alone, which makes it a view through which nothing can be changed.
+    If a subclass overrides a method that reads, `reader` reads through that method. `read_only` can be set on the
+    wrapper alone, which makes it a read-only view.
 
     >>> from simplezarr.stores import MemoryStore
     >>> inner = MemoryStore({"a": b"1"})
@@ -29,7 +29,7 @@ class WrapperStore(Store):
 
     def __init__(self, store: Store):
         if not isinstance(store, Store):
-            raise TypeError(f"a {type(self).__name__} goes around a Store, not around {type(store).__name__} {store!r}")
+            raise TypeError(f"{type(self).__name__}: needs a Store, not {type(store).__name__} {store!r}")
         self.store = store
         self._sealed = False
 
@@ -68,7 +68,7 @@ class WrapperStore(Store):
         return self.store.get_ranges(key, ranges)
 
     def reader(self, key: str) -> Reader:
-        """Return the reader of the store inside, or one over the methods that read here if any is overridden."""
+        """Return the reader of the store inside; if a method that reads is overridden, one that uses that method."""
         return self.store.reader(key) if reads_by(self, WrapperStore) else super().reader(key)
 
     def set(self, key: str, value: "Buffer") -> None:

@@ -62,7 +62,7 @@ def test_directory_where_a_value_should_be(tmp_path):
     store.set("a/b", b"value")
     assert (store.get("a"), store.get_range("a", 0, 1), store.size("a"), store.exists("a")) == (None, None, None, False)
     store.delete("a")
-    with pytest.raises(IsADirectoryError, match="a directory stands where a file should be"):
+    with pytest.raises(IsADirectoryError, match="a directory is in the place of the file"):
         store.set("a", b"new")
     assert [*store.list()] == ["a/b"]
     assert os.listdir(tmp_path) == ["a"]
@@ -74,7 +74,7 @@ def test_file_where_a_directory_should_be(tmp_path):
     assert store.get("a/b/c") is None
     assert [*store.list("a/b")] == store.list_dir("a") == []
     for key in ("a/b", "a/b/c"):
-        with pytest.raises(NotADirectoryError, match="a file stands where a directory is needed"):
+        with pytest.raises(NotADirectoryError, match="a file is in the place of a directory above it"):
             store.set(key, b"new")
     store.delete("a/b")
     store.delete_prefix("a/b")

@@ -159,8 +159,8 @@ def open_regular(str path not None, str root=None):
 
 cdef object _refused(int error, str path, root):
     if error == codes.EXDEV and root is not None:
-        return PermissionError(codes.EPERM, f"symbolic links lead out of {root!r}, follow_symlinks=False", path)
-    return OSError(error, "neither a file nor a directory" if error == codes.EINVAL else os.strerror(error), path)
+        return PermissionError(codes.EPERM, f"symbolic links lead out of {root!r}; pass follow_symlinks=True", path)
+    return OSError(error, "is neither a file nor a directory" if error == codes.EINVAL else os.strerror(error), path)
 
 
 cdef int open_named(const char *name, size_t nroot, bint follow, sz_file *file) noexcept nogil:

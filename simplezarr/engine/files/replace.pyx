@@ -60,7 +60,7 @@ cdef class Place:
 cdef object _error(int code, str path, Place place):
     if code == codes.EXDEV and not place.follow:
         root = os.fsdecode(place.encoded[:place.root])
-        return PermissionError(codes.EPERM, f"symbolic links lead out of {root!r}, follow_symlinks=False", path)
+        return PermissionError(codes.EPERM, f"symbolic links lead out of {root!r}; pass follow_symlinks=True", path)
     return OSError(code, os.strerror(code), path)
 
 
@@ -216,12 +216,12 @@ cdef class FileLock(KeyLock):
             return OSError(code, message, self.path)
         if not opening:
             if os.path.isdir(self.path):
-                return IsADirectoryError(codes.EISDIR, "a directory stands where a file should be", self.path)
+                return IsADirectoryError(codes.EISDIR, "a directory is in the place of the file", self.path)
             return _error(code, self.path, self.place)
         if code == codes.ENOTDIR:
-            return NotADirectoryError(code, "a file stands where a directory is needed", self.path)
+            return NotADirectoryError(code, "a file is in the place of a directory above it", self.path)
         if code == codes.ENOENT:
-            message = "its directory can't be made (is there a broken symbolic link?)"
+            message = "cannot create its directory; check for a broken symbolic link"
             return FileNotFoundError(code, message, self.path)
         if code == codes.EINVAL:
             return OSError(code, "not a file that a writer has left behind; remove it", temporary)
