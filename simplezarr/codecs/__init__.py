@@ -1,4 +1,4 @@
-"""The codecs. Each class is imported when it is first asked for.
+"""The codecs. Each class is imported at its first use.
 
 >>> from simplezarr import codecs
 >>> codecs.Zstd(level=3)

@@ -1,7 +1,8 @@
 """What a codec is, and the rules for a chain of them.
 
-A codec is a frozen dataclass whose fields are its JSON configuration; `__post_init__` checks them and names the wrong
-one. A chain is any number of array -> array codecs, one array -> bytes codec, any number of bytes -> bytes codecs.
+A codec is a frozen dataclass whose fields are its JSON configuration. `__post_init__` checks them: it raises
+MetadataError, which names the wrong one. A chain is a list of codecs: any number of array -> array codecs, one
+array -> bytes codec, any number of bytes -> bytes codecs.
 
 >>> from simplezarr.codecs.bytes import Bytes
 >>> from simplezarr.codecs.crc32c import Crc32c
@@ -45,19 +46,24 @@ __all__ = [
 Data = bytes | bytearray | memoryview
 
 _PLAIN = (str, int, float, bool, tuple, list)
-#: Types of what `as_json` makes plain values of, as far as fields are concerned.
+#: The types of values that `as_json` replaces in fields.
 _JSON_LIKE = (str, float, dict, np.generic, np.ndarray)
 
 
 def _is_named_dtype(value: object, field: Field[Any]) -> bool:
-    """Return whether a value is a NumPy dtype, or a type that stands for one, if the field takes a name."""
+    """Return whether a value is a NumPy dtype, or a type that stands for one, and the field takes its name."""
     is_dtype = isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic))
     return is_dtype and "str" in str(field.type)
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkSpec:
-    """What a codec gets to see of a chunk: its shape, its data type and the array's fill value as an element."""
+    """What a codec knows of a chunk.
+
+    - shape: the number of elements along each axis.
+    - dtype: the data type.
+    - fill: the array's fill value, as the bytes of one element in the machine's byte order.
+    """
 
     shape: tuple[int, ...]
     dtype: DataType
@@ -65,12 +71,12 @@ class ChunkSpec:
 
     @property
     def size(self) -> int:
-        """Number of elements."""
+        """The number of elements."""
         return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all elements."""
+        """The number of bytes of all elements."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
@@ -80,13 +86,13 @@ def _fields_of(cls: type) -> tuple[Field[Any], ...]:
 
 
 class Codec:
-    """Base of all codecs; derive from one of the three kinds below.
+    """Base of all codecs; derive a codec from one of its three kinds.
 
-    - `name` is the codec's name in the metadata.
-    - `required` lists members that a stored configuration must have, although they have defaults in Python.
-    - `encoder_only` has the fields that decoding does not need, each with a value in place of one that can't be used.
-    - `words` are the fields that are one of some words, all in small letters; other software may write capitals.
-    - `self_describing` says that decoding needs no field, and so no member that is unknown either.
+    - name: the codec's name in the metadata.
+    - required: members that a stored configuration must have, although they have defaults in Python.
+    - encoder_only: the fields that decoding does not need, each with a value that replaces one that can't be used.
+    - words: the fields that are words in small letters; capitals are read too.
+    - self_describing: whether decoding needs no field; then it does not need unknown members either.
     """
 
     __slots__ = ()
@@ -97,10 +103,10 @@ class Codec:
     words: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **arguments: object) -> None:
-        """Have the fields hold plain Python values before a class's own `__post_init__` checks them."""
+        """Make plain Python values of the fields before the `__post_init__` of a class checks them."""
         super().__init_subclass__(**arguments)
         check = cls.__dict__.get("__post_init__")
-        # A dataclass with slots is a second class, made of the first, whose method is wrapped already.
+        # A dataclass with slots is a second class, made from the first one, whose method is wrapped already.
         if check is not None and getattr(check, "__name__", "") != "make_plain_and_check":
 
             def make_plain_and_check(self: Codec) -> None:
@@ -110,7 +116,7 @@ class Codec:
             cls.__post_init__ = make_plain_and_check  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
-        """Replace what callers in Python have in place of JSON, such as NumPy's scalars, by plain values."""
+        """Replace a caller's Python values, such as NumPy's scalars, by values that JSON has."""
         for field in _fields_of(type(self)):  # type: ignore[arg-type]
             value = getattr(self, field.name)
             if type(value) not in _PLAIN and (isinstance(value, _JSON_LIKE) or _is_named_dtype(value, field)):
@@ -119,16 +125,16 @@ class Codec:
 
     @classmethod
     def from_configuration(cls, configuration: JsonObject | None, where: str) -> Self:
-        """Return the codec that the stored JSON describes; errors begin with `where` and name the member."""
+        """Return the codec of a stored configuration; raise MetadataError, which begins with `where`, if it is bad."""
         return make(cls, cls.adapt(configuration or {}, where), f"{where}.configuration")
 
     @classmethod
     def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
-        """Returns a stored configuration as the fields take it. What is lenient about a codec is done here."""
+        """Return a stored configuration as the fields take it; departures from the specification are accepted here."""
         return configuration
 
     def to_json(self) -> JsonObject:
-        """Returns the codec as the metadata store it; fields that are `None` are left out."""
+        """Return the codec as the metadata store it; fields that are None are left out."""
         configuration = {}
         for field in _fields_of(type(self)):  # type: ignore[arg-type]
             value = getattr(self, field.name)
@@ -138,22 +144,25 @@ class Codec:
 
     @property
     def compiled(self) -> "CompiledCodec | None":
-        """The compiled codec that encodes and decodes, None for a codec in plain Python."""
+        """The compiled codec that encodes and decodes; None for a codec in plain Python."""
         return None
 
     @property
     def unfitted(self) -> bool:
-        """Whether the codec can't work, or is not what the metadata should say, before `fit`."""
+        """Whether the codec needs `fit` before it can work or be stored."""
         return False
 
     @property
     def decodes_only(self) -> bool:
-        """Whether chunks can be read but not written: `encode` is missing."""
+        """Whether chunks can be read but not written, because `encode` is missing."""
         bases = (ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec)
         return any(isinstance(self, base) and type(self).encode is base.encode for base in bases)
 
     def fit(self, spec: ChunkSpec) -> "Codec":
-        """Returns the codec with its open settings chosen for the array that it, or the chain's end of arrays, gets."""
+        """Return the codec with its open settings chosen.
+
+        spec: the array that the codec gets; for a bytes -> bytes codec the array that became bytes.
+        """
         return self
 
 
@@ -163,18 +172,18 @@ class ArrayArrayCodec(Codec):
     __slots__ = ()
 
     def resolve(self, spec: ChunkSpec) -> ChunkSpec:
-        """Returns what `encode` makes of such a chunk; raises `MetadataError` if it can't.
+        """Return what `encode` makes of a chunk; raise MetadataError if it can't encode such chunks.
 
-        A message that begins with `configuration` is read as the path of the member at fault.
+        A message that begins with `configuration` is taken as the path of the wrong member.
         """
         return spec
 
     def encode(self, array: np.ndarray) -> np.ndarray:
-        """Returns the encoded array."""
+        """Return the encoded array."""
         raise NotImplementedError(f"codec {self.name} does not encode")
 
     def decode(self, array: np.ndarray, spec: ChunkSpec) -> np.ndarray:
-        """Returns the array that was encoded, which `spec` describes."""
+        """Return the array that was encoded, which `spec` describes; raise ValueError if the data are damaged."""
         raise NotImplementedError(f"codec {self.name} does not decode")
 
 
@@ -184,15 +193,15 @@ class ArrayBytesCodec(Codec):
     __slots__ = ()
 
     def resolve(self, spec: ChunkSpec) -> int | None:
-        """Returns the encoded size in bytes, `None` if it varies; raises `MetadataError` if it can't encode this."""
+        """Return the encoded size in bytes, None if it varies; raise MetadataError if it can't encode such chunks."""
         return None
 
     def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
-        """Returns the encoded array."""
+        """Return the encoded array."""
         raise NotImplementedError(f"codec {self.name} does not encode")
 
     def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
-        """Returns the array that was encoded, which `spec` describes."""
+        """Return the array that was encoded, which `spec` describes; raise ValueError if the data are damaged."""
         raise NotImplementedError(f"codec {self.name} does not decode")
 
 
@@ -202,29 +211,31 @@ class BytesBytesCodec(Codec):
     __slots__ = ()
 
     def resolve(self, nbytes: int | None) -> int | None:
-        """Returns the encoded size of `nbytes` bytes, `None` if it varies; raises `MetadataError` if it can't."""
+        """Return the encoded size of `nbytes` bytes, None if it varies; raise MetadataError if it can't encode them."""
         return None
 
     def encode(self, data: Data) -> bytes:
-        """Returns the encoded bytes."""
+        """Return the encoded bytes."""
         raise NotImplementedError(f"codec {self.name} does not encode")
 
     def decode(self, data: Data) -> bytes:
-        """Returns the bytes that were encoded."""
+        """Return the bytes that were encoded; raise ValueError if the data are damaged."""
         raise NotImplementedError(f"codec {self.name} does not decode")
 
 
 class BoundedCodec(BytesBytesCodec):
-    """A bytes -> bytes codec whose `decode` takes a limit, and makes nothing that is larger.
+    """A bytes -> bytes codec whose `decode` takes a limit, and never makes more bytes.
 
-    Deriving from it says that the encoded form of n bytes is never much larger than n: a chain then has limits for the
-    codecs before it too.
+    The encoded form of n bytes must never be much larger than n. From this follow limits for the codecs before it.
     """
 
     __slots__ = ()
 
     def decode(self, data: Data, limit: int | None = None) -> bytes:
-        """Returns the bytes that were encoded; raises if they are more than `limit` (None: no matter how many)."""
+        """Return the bytes that were encoded; raise ValueError for damaged data, and for more than `limit` bytes.
+
+        limit: None allows any number.
+        """
         raise NotImplementedError(f"codec {self.name} does not decode")
 
 
@@ -249,7 +260,7 @@ SplitChain = tuple[tuple[ArrayArrayCodec, ...], ArrayBytesCodec, tuple[BytesByte
 
 
 def split_chain(codecs: Sequence[Codec], where: str) -> SplitChain:
-    """Returns a chain's array -> array codecs, its array -> bytes codec and its bytes -> bytes codecs."""
+    """Return a chain by kinds of codecs; raise MetadataError if their order is wrong or one is missing."""
     heads: list[ArrayArrayCodec] = []
     middle: ArrayBytesCodec | None = None
     tails: list[BytesBytesCodec] = []
@@ -267,12 +278,15 @@ def split_chain(codecs: Sequence[Codec], where: str) -> SplitChain:
         else:
             middle = codec
     if middle is None:
-        raise MetadataError(f'{where}: no array -> bytes codec; one is needed, for example "bytes"')
+        raise MetadataError(f'{where}: no array -> bytes codec; add one, for example "bytes"')
     return tuple(heads), middle, tuple(tails)
 
 
 def resolve_chain(codecs: Sequence[Codec], spec: ChunkSpec, where: str) -> tuple[list[ChunkSpec], int | None]:
-    """Returns what each array stage looks like, `spec` first, and the encoded size in bytes (`None` if it varies)."""
+    """Return the chunk and what each array -> array codec makes of it, and the encoded size in bytes (None: it varies).
+
+    Raise MetadataError or UnsupportedError, which name the codec, for a chain that can't encode chunks of `spec`.
+    """
     heads, middle, tails = split_chain(codecs, where)
     stages = [spec]
     i = 0
@@ -292,7 +306,7 @@ def resolve_chain(codecs: Sequence[Codec], spec: ChunkSpec, where: str) -> tuple
 
 
 def _divides_before(middle: ArrayBytesCodec, chunk: ChunkSpec, given: ChunkSpec) -> str:
-    """Return what is to be said of inner chunks that divide a shard only before its axes are transposed."""
+    """Return the part of a message about inner chunks that divide a shard only before its axes are transposed."""
     first, last, parts = chunk.shape, given.shape, getattr(middle, "chunk_shape", ())
     fits = len(parts) == len(first) and all(
         part and length % part == 0 for length, part in zip(first, parts, strict=True)
@@ -306,7 +320,7 @@ def _divides_before(middle: ArrayBytesCodec, chunk: ChunkSpec, given: ChunkSpec)
 
 
 def fit_chain(codecs: Sequence[Codec], spec: ChunkSpec, where: str) -> tuple[Codec, ...]:
-    """Returns the chain with every codec fitted to what it gets, as it is to be stored in metadata."""
+    """Return the chain as metadata store it, every codec fitted to the array that it gets; raise as `resolve_chain`."""
     heads, middle, tails = split_chain(codecs, where)
     fitted: list[Codec] = []
     chunk = spec

@@ -17,7 +17,13 @@ __all__ = ["Base64"]
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Base64(BoundedCodec):
-    """Four characters of base64 for three bytes."""
+    """Store bytes as base64 text: four characters for each three bytes, the last ones padded with "=".
+
+    Described at https://numcodecs.readthedocs.io/en/stable/other/base64.html.
+
+    >>> Base64().resolve(4), Base64().decode(b"emFycg==")
+    (8, b'zarr')
+    """
 
     name: ClassVar[str] = "numcodecs.base64"
 
@@ -28,7 +34,7 @@ class Base64(BoundedCodec):
         return binascii.b2a_base64(data, newline=False)
 
     def decode(self, data: Data, limit: int | None = None) -> bytes:
-        decoded = binascii.a2b_base64(data, strict_mode=True)  # never longer than what is there already
+        decoded = binascii.a2b_base64(data, strict_mode=True)  # shorter than the text, so it needs no limit before
         if limit is not None and len(decoded) > limit:
             raise ValueError(f"decodes to {len(decoded)} bytes instead of at most {limit}")
         return decoded

@@ -24,9 +24,16 @@ _MAX_BITS = 64
 @register_codec
 @dataclass(frozen=True, slots=True)
 class BitRound(ArrayArrayCodec):
-    """Keeps `keepbits` bits of the fraction of floating-point numbers, or of an integer from its highest set bit on.
+    """Round numbers so that few of their bits are set; decoding changes nothing.
 
-    Rounds to the nearest such number, ties to even; NaN stays as it is. Decoding changes nothing.
+    - keepbits: how many bits to keep, 1 to 64. Of a floating-point number these are bits of the fraction, of an integer
+      the bits from the highest set one down.
+
+    Rounds to the nearest such number, ties to even. NaN stays as it is. `resolve` raises MetadataError for data types
+    other than integers, floating-point and complex numbers and times.
+
+    >>> BitRound(keepbits=2).encode(np.array([1000, 1001], "uint16")).tolist()
+    [1024, 1024]
     """
 
     name: ClassVar[str] = "bitround"
@@ -56,7 +63,7 @@ class BitRound(ArrayArrayCodec):
         bits = native.reshape(-1).view(f"u{part}")
         magnitude = bits & ~bits.dtype.type(1 << (8 * part - 1))
         infinity = (1 << (8 * part - 1)) - (1 << fraction)
-        # rounding would carry a NaN into infinity and beyond
+        # rounding could carry a NaN into infinity
         rounded = np.where(magnitude > infinity, bits, _round(bits, np.full_like(bits, fraction), self.keepbits))
         return rounded.view(native.dtype).reshape(array.shape)
 
@@ -67,7 +74,11 @@ class BitRound(ArrayArrayCodec):
 @register_codec
 @dataclass(frozen=True, slots=True)
 class NumcodecsBitRound(BitRound):
-    """`bitround`, by the name `numcodecs.bitround`, under which `keepbits` may be 0 too."""
+    """Round numbers as `BitRound` does, under the name that numcodecs gives it; `keepbits` may be 0.
+
+    >>> NumcodecsBitRound(keepbits=0).encode(np.array([1.4, 1.6])).tolist()
+    [1.0, 2.0]
+    """
 
     name: ClassVar[str] = "numcodecs.bitround"
     fewest: ClassVar[int] = 0
@@ -82,17 +93,21 @@ def _bit_lengths(bits: np.ndarray) -> np.ndarray:
             more = high != 0
             lengths += more.astype(bits.dtype) * bits.dtype.type(shift)
             rest = np.where(more, high, rest)
-    return lengths + (rest != 0)
+    return np.add(lengths, rest != 0, dtype=bits.dtype)
 
 
 def _round(bits: np.ndarray, lengths: np.ndarray, keep: int) -> np.ndarray:
-    """Clears all but `keep` of the lowest `length` bits of each number, after rounding to even; no carry leaves it."""
+    """Return numbers rounded to the highest `keep` of their lowest `lengths` bits, ties to even.
+
+    A number that would overflow gets the largest value that has those bits.
+    """
     one = bits.dtype.type(1)
     dropped = np.where(lengths > keep, lengths - np.minimum(lengths, keep).astype(bits.dtype), 0).astype(bits.dtype)
-    # half of what is dropped, less one where the lowest bit kept is even
+    # half of what is dropped, less one if the lowest bit that is kept is even
     half = np.where(dropped > 0, one << np.maximum(dropped, one) - one, 0).astype(bits.dtype)
     odd = bits >> dropped & one
     summand = np.where(dropped > 0, half - one + odd, 0).astype(bits.dtype)
     total = bits + summand
     total = np.where(total < bits, ~bits.dtype.type(0), total)
-    return total >> dropped << dropped
+    rounded: np.ndarray = total >> dropped << dropped
+    return rounded

@@ -19,7 +19,7 @@ from simplezarr.errors import ChunkError, MetadataError
 from simplezarr.schema.extensions import JsonObject, check_choice
 from simplezarr.schema.leniency import tolerate
 
-__all__ = ["Bytes"]
+__all__ = ["Bytes", "is_big_endian"]
 
 _ENDIANS = ("little", "big")
 
@@ -27,7 +27,17 @@ _ENDIANS = ("little", "big")
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Bytes(ArrayBytesCodec):
-    """Elements as they are; `endian` is `"little"` or `"big"`, or `None` for data of single bytes."""
+    """Store elements as they are, in C order.
+
+    Specified at https://zarr-specs.readthedocs.io/en/latest/v3/codecs/bytes/.
+
+    - endian: the byte order of each number, `"little"` or `"big"`; None if elements have no byte order.
+
+    `resolve` raises MetadataError for elements that vary in size, and without `endian` for elements that have an order.
+
+    >>> Bytes("big").to_json()
+    {'name': 'bytes', 'configuration': {'endian': 'big'}}
+    """
 
     name: ClassVar[str] = "bytes"
     words: ClassVar[tuple[str, ...]] = ("endian",)
@@ -51,7 +61,7 @@ class Bytes(ArrayBytesCodec):
 
     @property
     def swaps(self) -> bool:
-        """Whether numbers are stored in the other byte order than the machine's."""
+        """Whether numbers are stored in another byte order than the machine's."""
         return self.endian is not None and self.endian != sys.byteorder
 
     def fit(self, spec: ChunkSpec) -> "Bytes":
@@ -65,7 +75,7 @@ class Bytes(ArrayBytesCodec):
     def resolve(self, spec: ChunkSpec) -> int:
         dtype = spec.dtype
         if dtype.is_variable:
-            raise MetadataError(f"{dtype.name} varies in size, which bytes can't store; {dtype.array_bytes} can")
+            raise MetadataError(f"{dtype.name} varies in size, which bytes can't store; use {dtype.array_bytes}")
         if self.endian is None and dtype.swap_unit != 1:
             raise MetadataError(f'configuration.endian: missing; {dtype.name} needs "little" or "big"')
         return spec.nbytes
@@ -88,7 +98,7 @@ class Bytes(ArrayBytesCodec):
 
 
 def is_big_endian(codecs: tuple[Codec, ...]) -> bool:
-    """Whether a chain stores numbers in big endian, itself or in the chunks of its shards."""
+    """Return whether a chain stores numbers in big endian, itself or in the inner chunks of its shards."""
     return any(
         codec.endian == "big" if type(codec) is Bytes else is_big_endian(getattr(codec, "codecs", ()))
         for codec in codecs

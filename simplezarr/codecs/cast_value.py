@@ -32,12 +32,20 @@ Pairs = tuple[tuple[Any, Any], ...]
 @register_codec
 @dataclass(frozen=True, slots=True)
 class CastValue(ArrayArrayCodec):
-    """Casts to `data_type`, and back; both are types of integers or floating-point numbers.
+    """Cast numbers to another data type, and back; both types are integers or floating-point numbers.
 
-    `rounding` is `"nearest-even"` (None), `"nearest-away"`, `"towards-zero"`, `"towards-positive"` or
-    `"towards-negative"`. What is out of range is an error (None), or `out_of_range` makes it the nearest value or
-    infinity (`"clamp"`), or drops its higher bits (`"wrap"`). `scalar_map` has under `"encode"` and `"decode"` lists of
-    pairs, a value and what stands for it, as JSON fill values; they come before all else.
+    - data_type: the type that is stored.
+    - rounding: `"nearest-even"` (also None), `"nearest-away"`, `"towards-zero"`, `"towards-positive"` or
+      `"towards-negative"`.
+    - out_of_range: `"clamp"` stores the nearest value or infinity, `"wrap"` drops higher bits; None: an error.
+    - scalar_map: under `"encode"` and `"decode"` lists of pairs, a value and what stands for it, as JSON fill values.
+      They are applied before anything else.
+
+    `resolve` raises MetadataError if the fill value is not the same after a cast and back. `encode` and `decode` raise
+    ValueError for values out of range.
+
+    >>> CastValue("uint8", scalar_map={"encode": [["NaN", 0]]}).encode(np.array([np.nan, 7.0]))
+    array([0, 7], dtype=uint8)
     """
 
     name: ClassVar[str] = "cast_value"
@@ -96,7 +104,7 @@ class CastValue(ArrayArrayCodec):
         keys, values = self._map(way, source, target)
         rounding, out_of_range = self.rounding or ROUNDINGS[0], self.out_of_range
         if target.numpy.kind == "f" and out_of_range == "wrap":
-            out_of_range = None  # when integers are decoded, there is nothing to wrap
+            out_of_range = None  # decoded integers are never out of range
         if keys is None or not array.size:
             return cast(array, target.numpy, rounding, out_of_range)
         at = np.minimum(np.searchsorted(keys, array), keys.size - 1)
@@ -109,7 +117,7 @@ class CastValue(ArrayArrayCodec):
         return result
 
     def _map(self, way: str, source: DataType, target: DataType) -> tuple[Any, Any]:
-        """The values that are mapped, sorted, each once, and what stands for them; (None, None) if there are none."""
+        """Return the values that are mapped, sorted and distinct, and what stands for them; twice None without any."""
         pairs = dict(self.scalar_map or ()).get(way)
         if not pairs:
             return None, None
@@ -122,7 +130,7 @@ class CastValue(ArrayArrayCodec):
 
 def _check_type(dtype: DataType, where: str) -> None:
     if dtype.numpy.kind not in _KINDS:
-        raise MetadataError(f"{where}: {dtype.name} is no type of integers or floating-point numbers")
+        raise MetadataError(f"{where}: {dtype.name} is neither a type of integers nor of floating-point numbers")
 
 
 def _as_map(value: Any) -> tuple[tuple[str, Pairs], ...]:
@@ -146,5 +154,5 @@ def _as_pairs(value: Any, where: str) -> Pairs:
 
 
 def _infinity(value: Any) -> Any:
-    """`"+Infinity"` stands in the example of the codec's description, though it is no fill value."""
+    """Return a value of a map; `"+Infinity"`, which the codec's description shows, as the fill value `"Infinity"`."""
     return "Infinity" if value == "+Infinity" else value

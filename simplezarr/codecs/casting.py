@@ -1,4 +1,4 @@
-"""Casts of arrays of real numbers with a choice of rounding and of what becomes of numbers that are out of range.
+"""Cast arrays of real numbers, with a choice of rounding and of what to do with numbers that are out of range.
 
 >>> cast(np.array([-1.5, 300.5]), np.dtype("uint8"), "towards-zero", "wrap")
 array([255,  44], dtype=uint8)
@@ -21,9 +21,10 @@ ROUNDINGS = tuple(_INTEGERS)
 
 
 def cast(array: np.ndarray, target: np.dtype, rounding: str, out_of_range: str | None) -> np.ndarray:
-    """Returns an array of integers or floating-point numbers as `target`, another such type.
+    """Return an array of integers or floating-point numbers as `target`, another such type.
 
-    Rounds first, as if exponents had no bounds; then `out_of_range` is `None` (a ValueError), `"clamp"` or `"wrap"`.
+    Numbers are rounded first, as if exponents had no bounds. Then `out_of_range` decides: None raises ValueError,
+    `"clamp"` takes the nearest value and `"wrap"` the lower bits.
     """
     with np.errstate(all="ignore"):
         if _holds_all(array.dtype, target):
@@ -41,7 +42,7 @@ def cast(array: np.ndarray, target: np.dtype, rounding: str, out_of_range: str |
 
 
 def _holds_all(source: np.dtype, target: np.dtype) -> bool:
-    # NumPy calls int64 -> float64 safe, though it rounds
+    # NumPy calls int64 -> float64 safe, although it rounds
     return np.can_cast(source, target, "safe") and (source.kind == target.kind or source.itemsize < target.itemsize)
 
 
@@ -54,7 +55,7 @@ def _integer_to_integer(array: np.ndarray, target: np.dtype, out_of_range: str |
         return array.astype(target)
     own, limits = np.iinfo(array.dtype), np.iinfo(target)
     least, most = max(own.min, limits.min), min(own.max, limits.max)
-    inside = np.clip(array, least, most)
+    inside: np.ndarray = np.clip(array, least, most)
     if out_of_range is None and (inside != array).any():
         raise _error(array[inside != array], target)
     return inside.astype(target)
@@ -62,7 +63,7 @@ def _integer_to_integer(array: np.ndarray, target: np.dtype, out_of_range: str |
 
 def _float_to_integer(array: np.ndarray, target: np.dtype, rounding: str, out_of_range: str | None) -> np.ndarray:
     if not np.isfinite(array).all():
-        raise ValueError(f"{array[~np.isfinite(array)].flat[0]} is no integer; map it with scalar_map")
+        raise ValueError(f"{array[~np.isfinite(array)].flat[0]} is not an integer; map it with scalar_map")
     rounded = _INTEGERS[rounding](array.astype(np.float64))
     limits = np.iinfo(target)
     outside = (rounded < float(limits.min)) | (rounded >= float(int(limits.max) + 1))
@@ -81,12 +82,15 @@ def _float_to_integer(array: np.ndarray, target: np.dtype, rounding: str, out_of
 
 
 def _integer_to_float(array: np.ndarray, target: np.dtype, rounding: str) -> np.ndarray:
-    """Rounds the magnitude to the bits of the fraction; a double holds the result, exactly."""
+    """Return integers as floating-point numbers: the magnitude is rounded to the bits of the fraction.
+
+    A double holds the rounded magnitude exactly.
+    """
     negative = array < 0
     magnitude = array.astype(np.uint64)
     magnitude = np.where(negative, np.uint64(0) - magnitude, magnitude)
     keep = np.finfo(target).nmant + 1
-    # the lengths in bits, of each half by itself: a double holds 32 bits exactly, but not 64
+    # The length in bits of each half by itself, because a double holds 32 bits exactly, but not 64.
     high = np.frexp((magnitude >> np.uint64(32)).astype(np.float64))[1] + 32
     low = np.frexp((magnitude & np.uint64(0xFFFFFFFF)).astype(np.float64))[1]
     dropped = np.maximum(np.where(magnitude >> np.uint64(32), high, low) - keep, 0).astype(np.uint64)
@@ -95,19 +99,20 @@ def _integer_to_float(array: np.ndarray, target: np.dtype, rounding: str) -> np.
     base = magnitude - rest
     up = _rounds_up(rest, unit, base, negative, rounding)
     value = base.astype(np.float64) + np.where(up, unit, np.uint64(0)).astype(np.float64)
-    return np.where(negative, -value, value).astype(target)
+    signed: np.ndarray = np.where(negative, -value, value)
+    return signed.astype(target)
 
 
 def _rounds_up(rest: np.ndarray, unit: np.ndarray, base: np.ndarray, negative: np.ndarray, rounding: str) -> np.ndarray:
-    """Whether magnitudes base + rest, of which multiples of unit can be kept, become the next larger multiple."""
+    """Return whether each magnitude base + rest is rounded to the next larger multiple of its unit, not to `base`."""
     if rounding == "towards-zero":
         return np.zeros(rest.shape, bool)
     if rounding in ("towards-positive", "towards-negative"):
-        return (rest > 0) & (negative == (rounding == "towards-negative"))
+        return np.logical_and(rest > 0, negative == (rounding == "towards-negative"))
     half = unit >> np.uint64(1)
     tie = (rest == half) & (rest > 0)
     odd = (base & unit) != 0
-    return (rest > half) | (tie & (odd if rounding == "nearest-even" else True))
+    return np.logical_or(rest > half, tie & odd if rounding == "nearest-even" else tie)
 
 
 def _float_to_float(array: np.ndarray, target: np.dtype, rounding: str) -> np.ndarray:
@@ -116,7 +121,7 @@ def _float_to_float(array: np.ndarray, target: np.dtype, rounding: str) -> np.nd
         return nearest
     exact, value = array.astype(np.float64), nearest.astype(np.float64)
     infinity = target.type(np.inf)
-    # infinity stands for the first power of two that is too large, so that it can be compared with
+    # In comparisons the first power of two that is too large stands for infinity.
     limit = 2.0 ** np.finfo(target).maxexp
     value = np.where(np.isinf(nearest) & np.isfinite(array), np.copysign(limit, exact), value)
     below, above = np.nextafter(nearest, -infinity), np.nextafter(nearest, infinity)
@@ -129,5 +134,5 @@ def _float_to_float(array: np.ndarray, target: np.dtype, rounding: str) -> np.nd
     too_high = np.isfinite(array) & (value > exact) & down
     too_low = np.isfinite(array) & (value < exact) & ~down
     result = np.where(too_high, below, np.where(too_low, above, nearest))
-    # beyond the first power of two that is too large, all directions lead to infinity
+    # From the first power of two that is too large, every direction leads to infinity.
     return np.where(np.isfinite(array) & (np.abs(exact) >= limit), np.copysign(infinity, exact), result).astype(target)

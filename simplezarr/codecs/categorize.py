@@ -1,4 +1,4 @@
-"""The codec `numcodecs.categorize`: text as the number of its label, from 1 on; 0 is the empty string.
+"""The codec `numcodecs.categorize`: text as the number of its label, counted from 1; 0 is the empty string.
 
 Described at https://numcodecs.readthedocs.io/en/stable/filter/categorize.html.
 
@@ -26,7 +26,17 @@ _MAX_LABELS = 1 << 20
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Categorize(ArrayArrayCodec):
-    """The `labels` of text of type `dtype`, stored as numbers of type `astype`."""
+    """Store text as the number of its label.
+
+    - labels: all texts that occur, without the empty one; at most 2**20.
+    - dtype: NumPy's type of the text, `"|O"` for text of any length.
+    - astype: NumPy's type of the stored numbers.
+
+    `encode` raises ValueError for text that is not one of the labels. Other numbers decode to the empty string.
+
+    >>> Categorize(("no", "yes")).to_json()["configuration"]["astype"]
+    '|u1'
+    """
 
     name: ClassVar[str] = "numcodecs.categorize"
     labels: tuple[str, ...]
@@ -39,7 +49,7 @@ class Categorize(ArrayArrayCodec):
             raise MetadataError(f"labels: {show(labels)} is not a list of at most {_MAX_LABELS} labels")
         for i, label in enumerate(labels):
             if type(label) is not str:
-                raise MetadataError(f"labels[{i}]: {show(label)} is not text")
+                raise MetadataError(f"labels[{i}]: {show(label)} is not a string")
         object.__setattr__(self, "labels", tuple(labels))
         if self.dtype not in ("O", "|O", "object"):
             check_dtype(self.dtype, "U", "dtype")

@@ -1,6 +1,6 @@
-"""Compressors of numcodecs that are no part of the specification: `numcodecs.zlib`, `bz2`, `lzma` and `lz4`.
+"""Compressors of numcodecs that the specification does not have: `numcodecs.zlib`, `bz2`, `lzma` and `lz4`.
 
-Their formats are described at https://numcodecs.readthedocs.io/en/stable/compression/index.html.
+Described at https://numcodecs.readthedocs.io/en/stable/compression/index.html.
 
 >>> codec = Bz2(level=9)
 >>> codec.decode(codec.encode(b"zarr" * 1000), limit=4000) == b"zarr" * 1000
@@ -10,24 +10,23 @@ True
 import bz2
 import lzma
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from simplezarr.codecs.base import BoundedCodec, Data, NativeCodec
 from simplezarr.codecs.registry import register_codec
+from simplezarr.engine.kernels import deflate, numcodecs
+from simplezarr.engine.kernels.compressors import CompiledCodec
 from simplezarr.errors import MetadataError
 from simplezarr.schema.extensions import JsonObject, check_integer, show
-
-if TYPE_CHECKING:
-    from simplezarr.engine.kernels.compressors import CompiledCodec
 
 __all__ = ["Bz2", "Lz4", "Lzma", "Zlib"]
 
 _MAX_INT32 = 2**31 - 1
 _LZ4_MAX_NBYTES = 0x7E000000
-_DECODER_MEMORY = 1 << 28  # for the window of an LZMA stream, whatever size of it the stream demands
+_DECODER_MEMORY = 1 << 28  # bytes for the window of an LZMA stream; a stream that demands more is refused
 _MAX_FILTERS = 4
 _FIRST_PIECE = 1 << 10  # bytes of a stream that are decompressed first
-# Between two calls of the compressor, Ctrl-C is heard: after so many bytes of input, and so many of output.
+# Ctrl-C is noticed between two calls of the compressor: after so many bytes of input, and so many of output.
 _INPUT_PIECE = 1 << 16
 _OUTPUT_PIECE = 1 << 20
 
@@ -35,7 +34,13 @@ _OUTPUT_PIECE = 1 << 20
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Zlib(NativeCodec):
-    """A zlib stream (RFC 1950); `level` goes from -1, zlib's default, and 0, stored as it is, to 9, smallest."""
+    """Compress bytes as a zlib stream (RFC 1950).
+
+    - level: 0, stored without compression, to 9, smallest; -1 for zlib's default.
+
+    >>> Zlib(level=9).decode(Zlib(level=9).encode(b"zarr"))
+    b'zarr'
+    """
 
     name: ClassVar[str] = "numcodecs.zlib"
     encoder_only: ClassVar[dict[str, object]] = {"level": 1}
@@ -46,16 +51,20 @@ class Zlib(NativeCodec):
         check_integer(self.level, -1, 9, "level")
 
     @property
-    def compiled(self) -> "CompiledCodec":
-        from simplezarr.engine.kernels import deflate
-
+    def compiled(self) -> CompiledCodec:
         return deflate.zlib_codec(self.level)
 
 
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Bz2(BoundedCodec):
-    """bzip2 streams; `level` goes from 1, blocks of 100 kB, to 9, blocks of 900 kB."""
+    """Compress bytes as a bzip2 stream; several streams are read too.
+
+    - level: the size of blocks, from 1 (100 kB) to 9 (900 kB).
+
+    >>> Bz2(level=1).to_json()
+    {'name': 'numcodecs.bz2', 'configuration': {'level': 1}}
+    """
 
     name: ClassVar[str] = "numcodecs.bz2"
     encoder_only: ClassVar[dict[str, object]] = {"level": 1}
@@ -75,10 +84,17 @@ class Bz2(BoundedCodec):
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Lzma(BoundedCodec):
-    """LZMA in the container `format`: 1 xz, 2 alone (.lzma), 3 raw, which needs `filters`.
+    """Compress bytes with LZMA; numbers and filters are those of Python's module `lzma`.
 
-    `check` is the integrity check of xz (-1: CRC64), `preset` from 0 to 9 the level; numbers and filters as in Python's
-    module `lzma`.
+    - format: the container, 1 for xz, 2 for `.lzma`, 3 for raw, which needs `filters`.
+    - check: the integrity check of xz, -1 for CRC64.
+    - preset: the level, 0 to 9, None for the default.
+    - filters: a list of objects in place of a preset.
+
+    Decoding raises an error for streams whose window takes more than 256 MiB.
+
+    >>> Lzma(preset=1).decode(Lzma(preset=1).encode(b"zarr"))
+    b'zarr'
     """
 
     name: ClassVar[str] = "numcodecs.lzma"
@@ -96,7 +112,7 @@ class Lzma(BoundedCodec):
         if self.filters is not None:
             object.__setattr__(self, "filters", _as_filters(self.filters))
             if self.preset is not None:
-                raise MetadataError("preset: must be null where there are filters")
+                raise MetadataError("preset: must be null if there are filters")
         elif self.format == lzma.FORMAT_RAW:
             raise MetadataError("filters: missing; format 3, raw, needs them")
 
@@ -142,17 +158,17 @@ def _as_filters(value: object) -> tuple[Any, ...]:
 
 
 def _compress(compressor: Any, data: Data) -> bytes:
-    """One stream: the same bytes as if all data were given at once."""
+    """Return one stream: the same bytes as if the compressor got all data at once."""
     view = memoryview(data).cast("B")
     pieces = [compressor.compress(view[at : at + _INPUT_PIECE]) for at in range(0, len(view), _INPUT_PIECE)]
     return b"".join([*pieces, compressor.flush()])
 
 
 def _decompress(start: Any, data: Data, limit: int | None) -> bytes:
-    """What the streams in `data`, one behind the other, decompress to; no more than `limit` + 1 bytes are ever made.
+    """Return what the streams in `data`, one behind the other, decompress to; never make more than `limit` + 1 bytes.
 
-    Each stream gets its input in pieces that grow: a decoder keeps a copy of what it does not use, and of very many
-    small streams each would copy all that follow.
+    Each stream gets its input in pieces that grow. A decoder copies the input that it does not use. If it got all input
+    at once, each of many small streams would copy all that follow.
     """
     pieces: list[bytes] = []
     size = 0
@@ -182,7 +198,15 @@ def _decompress(start: Any, data: Data, limit: int | None) -> bytes:
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Lz4(NativeCodec):
-    """The number of bytes in four bytes, little endian, then one block of LZ4; more `acceleration` compresses less."""
+    """Compress bytes as one block of LZ4 behind their number in four bytes, little endian.
+
+    - acceleration: a larger number compresses faster and less.
+
+    `resolve` raises MetadataError for chunks of more than 0x7e000000 bytes.
+
+    >>> Lz4().encode(b"zarr").hex()
+    '04000000407a617272'
+    """
 
     name: ClassVar[str] = "numcodecs.lz4"
     encoder_only: ClassVar[dict[str, object]] = {"acceleration": 1}
@@ -194,10 +218,8 @@ class Lz4(NativeCodec):
 
     def resolve(self, nbytes: int | None) -> None:
         if nbytes is not None and nbytes > _LZ4_MAX_NBYTES:
-            raise MetadataError(f"chunks of {nbytes} bytes; lz4 takes at most {_LZ4_MAX_NBYTES}, choose smaller chunks")
+            raise MetadataError(f"chunks of {nbytes} bytes; lz4 takes at most {_LZ4_MAX_NBYTES}: choose smaller chunks")
 
     @property
-    def compiled(self) -> "CompiledCodec":
-        from simplezarr.engine.kernels import numcodecs
-
+    def compiled(self) -> CompiledCodec:
         return numcodecs.lz4_codec(self.acceleration)

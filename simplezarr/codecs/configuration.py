@@ -1,8 +1,8 @@
-"""Stored configurations that are not quite what a codec's fields take.
+"""Codecs from stored configurations, also from those that are not quite what a codec's fields take.
 
-Other software writes numbers as text, words for truth values, and nothing at all where a default is meant.
+Other software writes numbers as text, words for booleans, and leaves settings out that mean the default.
 
-- A setting that decoding needs is read, with a warning, if its meaning is certain. Otherwise it is refused.
+- A setting that decoding needs is read, with a warning, if its meaning is certain. Otherwise it is an error.
 - A setting that only `encode` needs never keeps chunks from being read. If it is missing, the default takes its place.
   If it can't be used, the codec only decodes.
 
@@ -33,7 +33,7 @@ _member_of = re.compile(r"(\w+)(?:[\[.][^:]*)?: (.*)", re.DOTALL).fullmatch
 
 
 class Configurable(Protocol):
-    """What a codec's class says about its configuration; see `Codec`, which says what each of these means."""
+    """What a codec's class says about its configuration; `Codec` describes each attribute."""
 
     name: ClassVar[str]
     required: ClassVar[tuple[str, ...]]
@@ -48,7 +48,7 @@ C = TypeVar("C", bound=Configurable)
 def make(cls: type[C], configuration: JsonObject, where: str) -> C:
     """Return the codec that a stored configuration describes.
 
-    `where` is the place of its members, for messages. Raises `MetadataError` for a member that decoding needs.
+    where: the place of its members, for messages. Raise MetadataError if a member that decoding needs is wrong.
     """
     missing = [member for member in cls.required if member not in configuration]
     try:
@@ -113,7 +113,7 @@ def _lenient(cls: type[C], configuration: JsonObject, where: str) -> C:
 def _put_default(
     cls: type[Configurable], field: Field[Any], usable: JsonObject, problems: JsonObject, cases: JsonObject
 ) -> None:
-    """Deal with a setting that is missing, or that some software writes so if it means the default."""
+    """Use the default for a setting that is missing, null or empty; note in `problems` that there is no default."""
     member, value = field.name, usable.get(field.name)
     if value is not None and value != "" and value != []:
         return
@@ -129,10 +129,7 @@ def _put_default(
 
 
 def _with_stand_ins(cls: type[C], usable: JsonObject, problems: JsonObject, where: str) -> C:
-    """Return the codec with stand-ins for settings that can't be used and only matter for encoding.
-
-    These are added to `problems`.
-    """
+    """Return the codec with the values of `encoder_only` in place of settings that can't be used; note these."""
     first: MetadataError | None = None
     while True:
         try:
@@ -150,7 +147,7 @@ def _with_stand_ins(cls: type[C], usable: JsonObject, problems: JsonObject, wher
 
 
 def _read(field: Field[Any], value: Any, is_word: bool) -> Any:
-    """Return a value as the field takes it, as it is if its meaning is not certain."""
+    """Return a value as the field takes it; unchanged if its meaning is not certain."""
     if is_word and type(value) is str:
         return value.strip().lower()
     for kind in get_args(field.type) or (field.type,):
@@ -166,7 +163,7 @@ def _read(field: Field[Any], value: Any, is_word: bool) -> Any:
 
 
 def without_nulls(configuration: JsonObject, members: tuple[str, ...], where: str) -> JsonObject:
-    """Return a configuration without those of the members that are null or empty, which stands for their defaults."""
+    """Return a configuration without those of the members that are null or empty: both mean the default."""
     empty = [member for member in members if member in configuration and configuration[member] in (None, "")]
     for member in empty:
         tolerate("null-setting", f"{where}.{member}")
@@ -174,7 +171,7 @@ def without_nulls(configuration: JsonObject, members: tuple[str, ...], where: st
 
 
 def as_number(value: Any, where: str) -> Any:
-    """Return a number that was spelled as text, anything else as it is."""
+    """Return a number that is spelled as text as a number; anything else unchanged."""
     if type(value) is not str or not (_is_integer(value) or _is_float(value)):
         return value
     found = _as_integer(value) if _is_integer(value) else float(value)
@@ -183,7 +180,7 @@ def as_number(value: Any, where: str) -> Any:
 
 
 def as_integers(value: Any, where: str) -> Any:
-    """Return a list with text and floating-point numbers read as integers, anything else as it is."""
+    """Return a list with text and floating-point numbers read as integers; anything else unchanged."""
     if type(value) is not list:
         return value
     found = [_as_integer(item) for item in value]
@@ -216,7 +213,7 @@ def _as_integer(value: Any) -> Any:
 
 
 class _DecodingOnly:
-    """Mixin of codecs whose settings for encoding can't be used; their metadata stay as they were stored."""
+    """Mixin of codecs whose settings for encoding can't be used; their metadata stay as they are stored."""
 
     __slots__ = ()
     stored: JsonObject

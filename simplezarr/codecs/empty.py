@@ -1,4 +1,4 @@
-"""Chunks whose elements have no size: there is nothing in them, so nothing of them is read.
+"""Chunks whose elements have no size: they hold nothing, so their bytes are not looked at.
 
 >>> from simplezarr.dtypes import parse_dtype
 >>> NoBytes().decode(b"", ChunkSpec((2,), parse_dtype("r8"), bytes(1))).tolist()
@@ -19,7 +19,7 @@ __all__ = ["NoBytes"]
 
 @dataclass(frozen=True, slots=True)
 class NoBytes(ArrayBytesCodec):
-    """Reads elements of no size, such as those of NumPy's `S0`, as empty elements of the smallest size."""
+    """Decode elements of no size, such as those of NumPy's `S0`, as empty elements of the smallest size."""
 
     name: ClassVar[str] = "elements of no size"
 

@@ -1,4 +1,4 @@
-"""Packages that some codecs need and that are not installed with simplezarr.
+"""Packages that some codecs need, which only an extra of simplezarr installs.
 
 >>> extra("math", "nothing at all").pi > 3
 True
@@ -13,7 +13,7 @@ __all__ = ["extra"]
 
 
 def extra(name: str, purpose: str, module: str | None = None) -> ModuleType:
-    """Returns the package of an extra, or a module in it; raises `UnsupportedError` that names the extra."""
+    """Return the package of an extra, or a module in it; raise UnsupportedError, which names the extra, without it."""
     try:
         return importlib.import_module(module or name)
     except ImportError as error:

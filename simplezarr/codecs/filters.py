@@ -1,7 +1,7 @@
 """Array -> array codecs of numcodecs: `numcodecs.delta`, `fixedscaleoffset`, `quantize`, `astype` and `packbits`.
 
-Described at https://numcodecs.readthedocs.io/en/stable/filter/index.html. Their data types are NumPy's, of which
-the byte order counts for nothing: the elements that the codecs get and give are numbers.
+Described at https://numcodecs.readthedocs.io/en/stable/filter/index.html. Their data types are NumPy's type strings.
+The byte order in these is ignored, because the codecs get and give numbers.
 
 >>> Delta("<i2").encode(np.array([10, 12, 9], "int16"))
 array([10,  2, -3], dtype=int16)
@@ -27,7 +27,7 @@ _UINT8 = parse_dtype("uint8")
 
 
 def check_dtype(value: object, kinds: str, where: str) -> None:
-    """Raise unless `value` names a NumPy data type of one of the kinds."""
+    """Raise MetadataError unless a value names a NumPy data type of one of the kinds."""
     try:
         known = type(value) is str and len(value) <= _LONGEST_NAME and np.dtype(value).kind in kinds
     except (TypeError, ValueError, SyntaxError):
@@ -41,9 +41,18 @@ def _native(name: str | None) -> np.dtype:
 
 
 class _Filter(ArrayArrayCodec):
-    """Base of filters from elements of one NumPy data type, `decoded`, to as many of another, `encoded`."""
+    """Base of filters from elements of one NumPy data type, `decoded`, to as many of another, `encoded`.
+
+    The fields `dtype` and `astype` name these. `kinds` are the kinds of NumPy data types that the filter takes.
+    """
 
     __slots__ = ()
+    kinds: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for member in ("dtype", "astype"):
+            if getattr(self, member, None) is not None:
+                check_dtype(getattr(self, member), self.kinds, member)
 
     @property
     def decoded(self) -> np.dtype:
@@ -71,12 +80,12 @@ class _Filter(ArrayArrayCodec):
         return ChunkSpec(spec.shape, of_numpy(self.encoded), fill.astype(self.encoded).tobytes())
 
     def convert(self, elements: np.ndarray) -> np.ndarray:
-        """Returns what elements are encoded to one by one; `encoded` after a cast."""
+        """Return encoded elements, which a cast to `encoded` follows."""
         with np.errstate(all="ignore"):
             return elements.astype(self.encoded)
 
     def restore(self, elements: np.ndarray) -> np.ndarray:
-        """Returns what encoded elements are decoded to; `decoded` after a cast."""
+        """Return decoded elements, which a cast to `decoded` follows."""
         return elements
 
     def encode(self, array: np.ndarray) -> np.ndarray:
@@ -94,19 +103,19 @@ class _Filter(ArrayArrayCodec):
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Delta(_Filter):
-    """Differences between neighbours in C order, computed in `dtype` and stored as `astype` (None: the same).
+    """Store the differences between neighbours in C order.
 
-    `dtype` `None` stands for the data type of the array.
+    - dtype: NumPy's type in which they are computed, None for that of the array.
+    - astype: NumPy's type in which they are stored, None for the same.
+
+    >>> Delta("<i2").decode(np.array([10, 2, -3], "int16"), ChunkSpec((3,), parse_dtype("int16"), bytes(2))).tolist()
+    [10, 12, 9]
     """
 
     name: ClassVar[str] = "numcodecs.delta"
+    kinds: ClassVar[str] = "iufc"
     dtype: str | None = None
     astype: str | None = None
-
-    def __post_init__(self) -> None:
-        for member in ("dtype", "astype"):
-            if getattr(self, member) is not None:
-                check_dtype(getattr(self, member), "iufc", member)
 
     def convert(self, elements: np.ndarray) -> np.ndarray:
         flat = elements.reshape(-1)
@@ -124,12 +133,18 @@ class Delta(_Filter):
 @register_codec
 @dataclass(frozen=True, slots=True)
 class FixedScaleOffset(_Filter):
-    """(x - `offset`) · `scale` of numbers of type `dtype`, rounded to integers and stored as `astype`.
+    """Store (x - offset) · scale, rounded to integers.
 
-    `dtype` `None` stands for the data type of the array, `astype` `None` for `dtype`.
+    - offset, scale: numbers; the scale must not be 0.
+    - dtype: NumPy's type of the numbers, None for that of the array.
+    - astype: NumPy's type in which they are stored, None for the same.
+
+    >>> FixedScaleOffset(offset=10, scale=10, dtype="<f8", astype="<u1").encode(np.array([10.1, 12.0])).tolist()
+    [1, 20]
     """
 
     name: ClassVar[str] = "numcodecs.fixedscaleoffset"
+    kinds: ClassVar[str] = "iuf"
     offset: float
     scale: float
     dtype: str | None = None
@@ -141,10 +156,8 @@ class FixedScaleOffset(_Filter):
             if type(value) not in (int, float) or abs(value) >= 2**1023 or value != value:
                 raise MetadataError(f"{member}: {show(value)} is not a number that a double can hold")
         if self.scale == 0:
-            raise MetadataError("scale: 0 leaves nothing of the data")
-        for member in ("dtype", "astype"):
-            if getattr(self, member) is not None:
-                check_dtype(getattr(self, member), "iuf", member)
+            raise MetadataError("scale: 0 is not a scale; give another number")
+        _Filter.__post_init__(self)
 
     def convert(self, elements: np.ndarray) -> np.ndarray:
         return np.around((elements - float(self.offset)) * float(self.scale))
@@ -156,9 +169,18 @@ class FixedScaleOffset(_Filter):
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Quantize(_Filter):
-    """Floating-point numbers rounded to a power of two that keeps `digits` decimal digits behind the point."""
+    """Round floating-point numbers to a multiple of a power of two that keeps some decimal digits.
+
+    - digits: decimal digits behind the point to keep, -300 to 300.
+    - dtype: NumPy's type of the numbers, None for that of the array.
+    - astype: NumPy's type in which they are stored, None for the same.
+
+    >>> Quantize(digits=1, dtype="<f8").encode(np.array([0.26, 1.0])).tolist()
+    [0.25, 1.0]
+    """
 
     name: ClassVar[str] = "numcodecs.quantize"
+    kinds: ClassVar[str] = "f"
     encoder_only: ClassVar[dict[str, object]] = {"digits": 0}
     digits: int
     dtype: str | None = None
@@ -166,9 +188,7 @@ class Quantize(_Filter):
 
     def __post_init__(self) -> None:
         check_integer(self.digits, -_DIGITS, _DIGITS, "digits")
-        for member in ("dtype", "astype"):
-            if getattr(self, member) is not None:
-                check_dtype(getattr(self, member), "f", member)
+        _Filter.__post_init__(self)
 
     def convert(self, elements: np.ndarray) -> np.ndarray:
         exponent = math.log10(10.0**-self.digits)
@@ -180,7 +200,14 @@ class Quantize(_Filter):
 @register_codec
 @dataclass(frozen=True, slots=True)
 class AsType(_Filter):
-    """Numbers of type `decode_dtype`, `None` for that of the array, stored as `encode_dtype` by NumPy's casts."""
+    """Store numbers as another of NumPy's types, by NumPy's casts.
+
+    - encode_dtype: the type in which they are stored.
+    - decode_dtype: their type in the array, None for that of the array.
+
+    >>> AsType("<u1", "<f8").encode(np.array([1.0, 2.0])).dtype.name
+    'uint8'
+    """
 
     name: ClassVar[str] = "numcodecs.astype"
     encode_dtype: str
@@ -210,7 +237,9 @@ class AsType(_Filter):
 @register_codec
 @dataclass(frozen=True, slots=True)
 class NumcodecsPackBits(ArrayArrayCodec):
-    """Truth values as bits, the most significant first, behind a byte that says how many bits of the last are padding.
+    """Store booleans as bits, the most significant first, behind a byte with the number of padding bits.
+
+    `decode` raises ValueError if that number is wrong.
 
     >>> NumcodecsPackBits().encode(np.array([1, 0, 1, 1, 0, 0, 0, 0, 1], bool)).tobytes().hex()
     '07b080'
@@ -219,7 +248,7 @@ class NumcodecsPackBits(ArrayArrayCodec):
     name: ClassVar[str] = "numcodecs.packbits"
 
     def to_json(self) -> JsonObject:
-        return {"name": self.name, "configuration": {}}  # zarr-python wants it even if empty
+        return {"name": self.name, "configuration": {}}  # zarr-python needs the member even if it is empty
 
     def resolve(self, spec: ChunkSpec) -> ChunkSpec:
         if spec.dtype.name != "bool":

@@ -1,7 +1,7 @@
-"""Codecs that others have registered with numcodecs: by their ids in Zarr 2, as `numcodecs.<id>` in Zarr 3.
+"""Codecs that are registered with numcodecs: known by their ids in Zarr 2, as `numcodecs.<id>` in Zarr 3.
 
-numcodecs is imported if an id is unknown here, and only then. Nothing says whether such a codec takes arrays or bytes:
-its place in the chain decides.
+numcodecs is imported only if simplezarr does not know an id. Such a codec does not say whether it takes arrays or
+bytes, so its place in the chain decides.
 """
 
 import importlib
@@ -18,14 +18,29 @@ from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.schema.extensions import JsonObject
 from simplezarr.schema.leniency import not_repeatable
 
-__all__ = ["PREFIX", "Foreign", "ForeignArrays", "ForeignBytes", "ForeignElements", "find", "place", "take_elements"]
+__all__ = [
+    "PREFIX",
+    "Foreign",
+    "ForeignArrays",
+    "ForeignBytes",
+    "ForeignElements",
+    "find",
+    "place",
+    "refuse_pickle",
+    "take_elements",
+]
 
 PREFIX = "numcodecs."
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign(Codec):
-    """A codec of numcodecs' interface, without a place in a chain. `text` is its JSON in Zarr 2, `kind` its class."""
+    """A codec with numcodecs' interface, without a place in a chain.
+
+    - text: its JSON in Zarr 2.
+    - kind: its class.
+    - codec: the object of numcodecs.
+    """
 
     name: ClassVar[str] = "numcodecs"
     text: str
@@ -34,38 +49,44 @@ class Foreign(Codec):
 
     @property
     def configuration(self) -> JsonObject:
-        """The members as Zarr 2 stores them, `id` among them."""
-        return json.loads(self.text)
+        """The members that Zarr 2 stores, `id` among them."""
+        members: JsonObject = json.loads(self.text)
+        return members
 
     @property
     def called(self) -> str:
         """The name in Zarr 3."""
-        return PREFIX + self.configuration["id"]
+        return f"{PREFIX}{self.configuration['id']}"
 
     def to_json(self) -> JsonObject:
         return {"name": self.called, "configuration": {m: v for m, v in self.configuration.items() if m != "id"}}
 
     def encode(self, data: Any) -> Any:
-        """Return what the codec makes of an array or of bytes."""
+        """Return what the codec encodes an array or bytes to."""
         return self.codec.encode(data)
 
     def decode(self, data: Any) -> Any:
-        """Return what the codec had made that of."""
+        """Return what the codec decodes data to."""
         return self.codec.decode(data)
 
 
-def find(id: str, configuration: JsonObject, where: str) -> Foreign | None:
-    """Return the codec registered with numcodecs as `id`, None if there is none or no numcodecs.
-
-    Raises UnsupportedError for pickles, MetadataError if the codec's class refuses the configuration.
-    """
+def refuse_pickle(id: str, where: str) -> None:
+    """Raise UnsupportedError for the id of numcodecs' pickles."""
     if id == "pickle":
-        raise UnsupportedError(f'{where}: "pickle" is never read: unpickling runs code that the data bring along')
+        raise UnsupportedError(f'{where}: "pickle" is never read, because unpickling runs code that the data contain')
+
+
+def find(id: str, configuration: JsonObject, where: str) -> Foreign | None:
+    """Return the codec that is registered with numcodecs as `id`; None without one, or without numcodecs.
+
+    Raise UnsupportedError for pickles, MetadataError if the codec's class refuses the configuration.
+    """
+    refuse_pickle(id, where)
     try:
         registry: Any = importlib.import_module("numcodecs.registry")
     except ImportError:
         return None
-    except Exception as error:  # numcodecs beside packages that it does not work with
+    except Exception as error:  # such as a version that does not work with the installed NumPy
         raise UnsupportedError(f"{where}: {id!r} is unknown, and numcodecs can't be imported: {error}") from error
     members = {**configuration, "id": id}
     try:
@@ -81,10 +102,10 @@ def find(id: str, configuration: JsonObject, where: str) -> Foreign | None:
 
 
 def place(codecs: Sequence[Codec]) -> list[Codec]:
-    """Return the codecs of a chain, each from numcodecs as a codec of what it gets and makes at its place.
+    """Return the codecs of a chain, with a kind of codec for each that comes from numcodecs.
 
-    Behind an array -> bytes codec it is bytes -> bytes, before one array -> array. In a chain that has none, the first
-    one is it.
+    Behind an array -> bytes codec it is bytes -> bytes, before one it is array -> array. In a chain without such a
+    codec the first one is array -> bytes.
     """
     placed: list[Codec] = []
     made = False
@@ -102,7 +123,7 @@ def place(codecs: Sequence[Codec]) -> list[Codec]:
 
 
 def take_elements(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
-    """Return the chain as Zarr 2 has it: a codec of numcodecs behind `bytes` gets the elements themselves."""
+    """Return the chain for Zarr 2, in which a codec of numcodecs behind `bytes` gets the elements themselves."""
     for i, codec in enumerate(codecs[:-1]):
         behind = codecs[i + 1]
         if isinstance(codec, Bytes) and isinstance(behind, ForeignBytes):
@@ -121,6 +142,8 @@ def _as_bytes(data: Any) -> bytes:
 
 
 class _Named(Codec):
+    """A codec with the name and the JSON of its `item`."""
+
     __slots__ = ()
 
     def to_json(self) -> JsonObject:
@@ -133,7 +156,7 @@ class _Named(Codec):
 
 @dataclass(frozen=True, slots=True)
 class ForeignBytes(_Named, BytesBytesCodec):
-    """Bytes to bytes."""
+    """A codec of numcodecs from bytes to bytes."""
 
     item: Foreign
 
@@ -146,7 +169,7 @@ class ForeignBytes(_Named, BytesBytesCodec):
 
 @dataclass(frozen=True, slots=True)
 class ForeignArrays(_Named, ArrayArrayCodec):
-    """Arrays to arrays of the same shape and data type."""
+    """A codec of numcodecs from arrays to arrays of the same shape and data type."""
 
     item: Foreign
 
@@ -161,9 +184,11 @@ class ForeignArrays(_Named, ArrayArrayCodec):
 
 @dataclass(frozen=True, slots=True)
 class ForeignElements(_Named, ArrayBytesCodec):
-    """Arrays to bytes, by one codec or several: the first gets the elements, in the form that `elements` stores.
+    """Codecs of numcodecs from arrays to bytes.
 
-    With `is_reversed`, the array comes with its axes reversed and is given in Fortran order.
+    - items: the codecs; the first one gets the elements.
+    - elements: the codec whose stored form of the elements it gets.
+    - is_reversed: whether the chunk has the array's axes in reverse, so that the codec gets it in Fortran order.
     """
 
     items: tuple[Foreign, ...]
@@ -196,7 +221,7 @@ class ForeignElements(_Named, ArrayBytesCodec):
         return _as_bytes(data)
 
     def decode(self, data: Any, spec: ChunkSpec) -> np.ndarray:
-        data = np.frombuffer(data, np.uint8)  # as zarr-python gives it
+        data = np.frombuffer(data, np.uint8)  # as zarr-python does
         for item in reversed(self.items):
             data = item.decode(data)
         return self.elements.decode(_as_bytes(data), spec)

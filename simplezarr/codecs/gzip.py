@@ -5,14 +5,13 @@
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from simplezarr.codecs.base import NativeCodec
 from simplezarr.codecs.registry import register_codec
+from simplezarr.engine.kernels import deflate
+from simplezarr.engine.kernels.compressors import CompiledCodec
 from simplezarr.schema.extensions import check_integer
-
-if TYPE_CHECKING:
-    from simplezarr.engine.kernels.compressors import CompiledCodec
 
 __all__ = ["Gzip"]
 
@@ -20,7 +19,15 @@ __all__ = ["Gzip"]
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Gzip(NativeCodec):
-    """`level` goes from 0, stored as it is, to 9, smallest."""
+    """Compress bytes as a gzip member (RFC 1952); several members are read too.
+
+    Specified at https://zarr-specs.readthedocs.io/en/latest/v3/codecs/gzip/.
+
+    - level: 0, stored without compression, to 9, smallest.
+
+    >>> Gzip().decode(Gzip().encode(b"zarr"))
+    b'zarr'
+    """
 
     name: ClassVar[str] = "gzip"
     required: ClassVar[tuple[str, ...]] = ("level",)
@@ -33,7 +40,5 @@ class Gzip(NativeCodec):
         check_integer(self.level, self.lowest, 9, "level")
 
     @property
-    def compiled(self) -> "CompiledCodec":
-        from simplezarr.engine.kernels import deflate
-
+    def compiled(self) -> CompiledCodec:
         return deflate.gzip_codec(self.level)

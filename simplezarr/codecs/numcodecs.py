@@ -1,33 +1,29 @@
-"""Codecs of the specification under the names and with the settings of numcodecs; the same bytes, the same kernels.
-
->>> NumcodecsBlosc(shuffle="bitshuffle").to_json()["configuration"]["shuffle"]
-2
-"""
+"""Codecs of the specification under the names and with the settings of numcodecs; they store the same bytes."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from simplezarr.codecs.blosc import Blosc
+from simplezarr.codecs.base import Data
+from simplezarr.codecs.blosc import SHUFFLE_NUMBERS, SHUFFLES, Blosc
 from simplezarr.codecs.checksums import Checksum
 from simplezarr.codecs.gzip import Gzip
 from simplezarr.codecs.registry import register_codec
 from simplezarr.codecs.zstd import Zstd
-from simplezarr.schema.extensions import JsonObject, check_choice
-
-if TYPE_CHECKING:
-    from simplezarr.codecs.base import Data
-    from simplezarr.engine.kernels.compressors import CompiledCodec
+from simplezarr.engine.kernels import compressors
+from simplezarr.engine.kernels.compressors import CompiledCodec
+from simplezarr.schema.extensions import JsonObject
 
 __all__ = ["NumcodecsBlosc", "NumcodecsCrc32c", "NumcodecsGzip", "NumcodecsZstd"]
-
-_SHUFFLES = {0: "noshuffle", 1: "shuffle", 2: "bitshuffle", -1: "shuffle"}  # -1: by bits where the items are bytes
-_NUMBERS = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 
 
 @register_codec
 @dataclass(frozen=True, slots=True)
 class NumcodecsZstd(Zstd):
-    """`zstd`, by the name `numcodecs.zstd`."""
+    """Compress as `Zstd` does, under the name that numcodecs gives it.
+
+    >>> NumcodecsZstd(level=3).to_json()["name"]
+    'numcodecs.zstd'
+    """
 
     name: ClassVar[str] = "numcodecs.zstd"
     required: ClassVar[tuple[str, ...]] = ()
@@ -36,7 +32,11 @@ class NumcodecsZstd(Zstd):
 @register_codec
 @dataclass(frozen=True, slots=True)
 class NumcodecsGzip(Gzip):
-    """`gzip`, by the name `numcodecs.gzip`."""
+    """Compress as `Gzip` does, under the name that numcodecs gives it; `level` may be -1, for zlib's default.
+
+    >>> NumcodecsGzip().level
+    1
+    """
 
     name: ClassVar[str] = "numcodecs.gzip"
     required: ClassVar[tuple[str, ...]] = ()
@@ -47,7 +47,11 @@ class NumcodecsGzip(Gzip):
 @register_codec
 @dataclass(frozen=True, slots=True)
 class NumcodecsBlosc(Blosc):
-    """`blosc`, by the name `numcodecs.blosc`; in the metadata `shuffle` is a number."""
+    """Compress as `Blosc` does, under the name that numcodecs gives it; in the metadata `shuffle` is a number.
+
+    >>> NumcodecsBlosc(shuffle="bitshuffle").to_json()["configuration"]["shuffle"]
+    2
+    """
 
     name: ClassVar[str] = "numcodecs.blosc"
     required: ClassVar[tuple[str, ...]] = ()
@@ -56,34 +60,38 @@ class NumcodecsBlosc(Blosc):
     @classmethod
     def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
         shuffle = configuration.get("shuffle", 1)
-        return {**configuration, "shuffle": _SHUFFLES.get(shuffle, shuffle) if type(shuffle) is int else shuffle}
+        if type(shuffle) is int:  # -1 is automatic
+            shuffle = SHUFFLES.get(1 if shuffle == -1 else shuffle, shuffle)
+        return {**configuration, "shuffle": shuffle}
 
     def to_json(self) -> JsonObject:
         document = Blosc.to_json(self)
-        document["configuration"]["shuffle"] = _NUMBERS[self.shuffle]
+        document["configuration"]["shuffle"] = SHUFFLE_NUMBERS[self.shuffle]
         return document
 
 
 @register_codec
 @dataclass(frozen=True, slots=True)
 class NumcodecsCrc32c(Checksum):
-    """`crc32c`, by the name `numcodecs.crc32c`, and at the `location` `"start"` or `"end"` of the data."""
+    """Add a CRC-32C as `Crc32c` does, under the name that numcodecs gives it.
+
+    - location: `"start"` or `"end"` of the data.
+
+    >>> NumcodecsCrc32c(location="start").encode(b"123456789")[:4].hex()
+    '839206e3'
+    """
 
     name: ClassVar[str] = "numcodecs.crc32c"
     location: str = "end"
 
-    def __post_init__(self) -> None:
-        check_choice(self.location, ("start", "end"), "location")
-
     @property
-    def compiled(self) -> "CompiledCodec | None":
+    def compiled(self) -> CompiledCodec | None:
         return None if self.first else _crc32c()
 
-    def checksum(self, data: "Data") -> int:
+    def checksum(self, data: Data) -> int:
         return int.from_bytes(_crc32c().encode(data)[-4:], "little")
 
 
-def _crc32c() -> "CompiledCodec":
-    from simplezarr.engine.kernels import compressors
+def _crc32c() -> CompiledCodec:
 
     return compressors.crc32c_codec()

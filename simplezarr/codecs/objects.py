@@ -1,7 +1,8 @@
-"""Zarr 2's codecs of Python objects: `numcodecs.vlen-array`, `numcodecs.json2` and `numcodecs.msgpack2`; read only.
+"""Codecs of Python objects, which Zarr 2 has: `numcodecs.vlen-array`, `numcodecs.json2` and `numcodecs.msgpack2`.
 
-An element is what numcodecs gives: an array, or what JSON or msgpack have. Described at
-https://numcodecs.readthedocs.io/en/stable/other/vlen.html and beside it. Pickles, which run code, are never read.
+They only decode. An element is what numcodecs gives: an array, or a value of JSON or msgpack. Described at
+https://numcodecs.readthedocs.io/en/stable/other/vlen.html and the pages beside it. Pickles run code, so they are never
+read.
 
 >>> from simplezarr.dtypes.variable import Objects
 >>> spec = ChunkSpec((2,), Objects.make(), b"null")
@@ -21,6 +22,7 @@ from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
 from simplezarr.codecs.extras import extra
 from simplezarr.codecs.filters import check_dtype
 from simplezarr.codecs.registry import register_codec
+from simplezarr.engine.kernels import vlen
 from simplezarr.errors import MetadataError
 from simplezarr.schema.extensions import JsonObject, check_choice, check_flag, show
 
@@ -29,8 +31,8 @@ __all__ = ["Json2", "MsgPack2", "VLenArray"]
 _ENCODINGS = ("utf-8", "utf8", "UTF-8", "ascii", "latin-1", "utf-16", "utf-32")
 
 
-def _filled(items: Sequence[Any], spec: ChunkSpec) -> np.ndarray:
-    """Return the array of the items, each as it is even if it is a list or an array."""
+def _object_array(items: Sequence[Any], spec: ChunkSpec) -> np.ndarray:
+    """Return the chunk of some items; NumPy does not look into items that are lists or arrays."""
     array = np.empty(spec.size, spec.dtype.numpy)
     for i, item in enumerate(items):
         array[i] = item
@@ -40,7 +42,13 @@ def _filled(items: Sequence[Any], spec: ChunkSpec) -> np.ndarray:
 @register_codec
 @dataclass(frozen=True, slots=True)
 class VLenArray(ArrayBytesCodec):
-    """One-dimensional arrays of `dtype`, of any length each."""
+    """Decode one-dimensional arrays of any length.
+
+    - dtype: NumPy's type of their elements, such as `"<i4"`.
+
+    >>> VLenArray("<i4").dtype
+    '<i4'
+    """
 
     name: ClassVar[str] = "numcodecs.vlen-array"
     dtype: str
@@ -52,16 +60,14 @@ class VLenArray(ArrayBytesCodec):
         _check_type(self.name, spec)
 
     def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
-        from simplezarr.engine.kernels import vlen
-
         items = vlen.decode_bytes(data, spec.size)
-        return _filled([np.frombuffer(item, self.dtype) for item in items.tolist()], spec)
+        return _object_array([np.frombuffer(item, self.dtype) for item in items.tolist()], spec)
 
 
 class _Listed(ArrayBytesCodec):
     """Base of codecs that store a list of the elements, the data type of the array and its shape.
 
-    The elements are in C order, whatever the order of the array is.
+    The elements are in C order, also if the array's order is "F".
     """
 
     __slots__ = ()
@@ -73,7 +79,7 @@ class _Listed(ArrayBytesCodec):
     def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
         items = self.items(data)
         if type(items) is not list or len(items) < 2 or type(items[-1]) is not list:
-            raise ValueError("not a list of elements, data type and shape")
+            raise ValueError("the data are not a list of elements, data type and shape")
         shape, items = items[-1], items[:-2]
         if any(type(length) is not int for length in shape) or math.prod(shape) != spec.size:
             raise ValueError(f"an array of shape {shape} in a chunk of shape {spec.shape}")
@@ -83,17 +89,24 @@ class _Listed(ArrayBytesCodec):
             items = [element for item in items for element in item]
         if len(items) != spec.size:
             raise ValueError(f"{len(items)} elements in a chunk of {spec.size}")
-        return _filled(items, spec)
+        return _object_array(items, spec)
 
     def items(self, data: Data) -> Any:
-        """Return what is stored."""
+        """Return the stored list."""
         raise NotImplementedError(f"codec {self.name} does not decode")
 
 
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Json2(_Listed):
-    """What JSON has, as text in `encoding`; with `strict` there are no control characters in strings."""
+    """Decode values of JSON.
+
+    - encoding: of the text, such as `"utf-8"`.
+    - strict: whether control characters in strings are an error.
+
+    >>> Json2(strict=False).to_json()["configuration"]
+    {'encoding': 'utf-8', 'strict': False}
+    """
 
     name: ClassVar[str] = "numcodecs.json2"
     encoding: str = "utf-8"
@@ -118,7 +131,13 @@ class Json2(_Listed):
 @register_codec
 @dataclass(frozen=True, slots=True)
 class MsgPack2(_Listed):
-    """What msgpack has, by the package msgpack; with `raw`, its older type of strings is read as bytes."""
+    """Decode values of msgpack; raise UnsupportedError without the package msgpack.
+
+    - raw: whether msgpack's older type of strings is read as bytes.
+
+    >>> MsgPack2().to_json()
+    {'name': 'numcodecs.msgpack2', 'configuration': {'raw': False}}
+    """
 
     name: ClassVar[str] = "numcodecs.msgpack2"
     raw: bool = False

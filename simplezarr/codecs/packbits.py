@@ -1,7 +1,7 @@
 """The codec `packbits`: elements of a few bits each, without the space between them.
 
-See https://github.com/zarr-developers/zarr-extensions/tree/main/codecs/packbits. Not what `numcodecs.packbits` makes,
-whose bits come in the other order.
+See https://github.com/zarr-developers/zarr-extensions/tree/main/codecs/packbits. `numcodecs.packbits` is another codec,
+which stores the bits in the opposite order.
 
 >>> from simplezarr.dtypes import parse_dtype
 >>> spec = ChunkSpec((9,), parse_dtype("bool"), b"\\0")
@@ -31,16 +31,23 @@ _NARROW = {
     **dict.fromkeys(("float6_e2m3fn", "float6_e3m2fn", "complex_float6_e2m3fn", "complex_float6_e3m2fn"), 6),
 }
 _MAX_BIT = 63
-_PIECE = 1 << 16  # numbers whose bits are spread out at a time, each to a byte; a multiple of 8
+_PIECE = 1 << 16  # numbers that are unpacked at a time, each bit to a byte; a multiple of 8
 
 
 @register_codec
 @dataclass(frozen=True, slots=True)
 class PackBits(ArrayBytesCodec):
-    """Bits `first_bit` to `last_bit` (None: all) of each number, the least significant first.
+    """Store only some bits of each number, the least significant first.
 
-    `padding_encoding` says where a byte with the number of bits of padding stands: `"first_byte"`, `"last_byte"`, or
-    `"none"`, nowhere.
+    - padding_encoding: where a byte with the number of padding bits stands, `"first_byte"`, `"last_byte"` or `"none"`.
+    - first_bit, last_bit: which bits of a number are stored; None for the first and the last one it has.
+
+    `resolve` raises MetadataError for data types other than numbers and bool, and for bits that a number does not have.
+
+    >>> from simplezarr.dtypes import parse_dtype
+    >>> spec = ChunkSpec((2,), parse_dtype("uint8"), bytes(1))
+    >>> PackBits(last_bit=3).encode(np.array([1, 15], "uint8"), spec).hex()
+    'f1'
     """
 
     name: ClassVar[str] = "packbits"
@@ -59,7 +66,7 @@ class PackBits(ArrayBytesCodec):
 
     @classmethod
     def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
-        # the size of a chunk shows if that is wrong
+        # If the default is wrong, the size of a chunk shows it.
         return without_nulls(configuration, ("padding_encoding",), f"{where}.configuration")
 
     def resolve(self, spec: ChunkSpec) -> int:
@@ -67,7 +74,7 @@ class PackBits(ArrayBytesCodec):
         return (spec.size * parts * (last - first + 1) + 7) // 8 + (self.padding_encoding != "none")
 
     def _layout(self, spec: ChunkSpec) -> tuple[int, int, int, int]:
-        """Numbers per element, bytes of each, and which of its bits are stored."""
+        """Return the numbers per element, the bytes of each, and the first and last of its bits that are stored."""
         dtype = spec.dtype
         parts = 2 if dtype.name.startswith("complex") else 1
         size = dtype.itemsize // parts
@@ -119,7 +126,7 @@ class PackBits(ArrayBytesCodec):
 
 
 def _unpacked(stored: np.ndarray, numbers: np.ndarray, first: int, last: int, signed: bool) -> np.ndarray:
-    """The bytes of as many numbers as `numbers` has rows, of which bits `first` to `last` are stored."""
+    """Return the bytes of as many numbers as `numbers` has rows, of which bits `first` to `last` are stored."""
     count, size = numbers.shape
     width = last - first + 1
     bits = np.zeros((count, 8 * size), np.uint8)

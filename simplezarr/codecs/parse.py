@@ -1,4 +1,4 @@
-"""From the JSON of documents, and from what callers in Python give, to codecs.
+"""Codecs from the JSON of documents and from the arguments of callers in Python.
 
 >>> parse_codec({"name": "gzip", "configuration": {"level": 5}}, "codecs[0]")
 Gzip(level=5)
@@ -12,13 +12,16 @@ from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.schema.extensions import JsonObject, as_json, parse_extension, show
 from simplezarr.schema.leniency import CODEC_ALIASES, collect, repeat, tolerate
 
-__all__ = ["MAX_CODECS", "as_codec", "parse_codec", "parse_codecs", "placed"]
+__all__ = ["MAX_CODECS", "as_codec", "check_list", "parse_codec", "parse_codecs", "placed"]
 
 MAX_CODECS = 64
 
 
 def parse_codec(value: object, where: str) -> Codec:
-    """Reads one codec, in its object or its short-hand form."""
+    """Return the codec that its JSON object, or its name alone, describes.
+
+    Raise MetadataError for wrong JSON, UnsupportedError for an unknown codec; both begin with `where`.
+    """
     if type(value) is dict and "configuration" in value and value["configuration"] in (None, []):
         tolerate("null-member", f"{where}.configuration")
         value = {member: item for member, item in value.items() if member != "configuration"}
@@ -43,7 +46,7 @@ def parse_codec(value: object, where: str) -> Codec:
 
 
 def _with_moved_members(value: object, where: str) -> JsonObject | None:
-    """Return a codec's object with members that are beside its configuration in it, if decoding needs none of them."""
+    """Return a codec's object with members beside its configuration moved into it, None if decoding may need them."""
     name = value.get("name") if type(value) is dict else None
     if type(value) is not dict or type(name) is not str:
         return None
@@ -62,7 +65,7 @@ def _with_moved_members(value: object, where: str) -> JsonObject | None:
 
 
 def _foreign(name: str, configuration: JsonObject, where: str) -> Codec | None:
-    """Return a codec registered with numcodecs, still without a place in its chain."""
+    """Return a codec that is registered with numcodecs, which has no place in a chain yet; None if there is none."""
     from simplezarr.codecs import foreign
 
     id = name.removeprefix(foreign.PREFIX)
@@ -70,7 +73,7 @@ def _foreign(name: str, configuration: JsonObject, where: str) -> Codec | None:
 
 
 def placed(codecs: list[Codec]) -> list[Codec]:
-    """Return the codecs of a chain, those of numcodecs as what they are at their places."""
+    """Return the codecs of a chain, with a kind of codec for each that comes from numcodecs."""
     if all(isinstance(codec, ArrayArrayCodec | ArrayBytesCodec | BytesBytesCodec) for codec in codecs):
         return codecs
     from simplezarr.codecs import foreign
@@ -78,18 +81,24 @@ def placed(codecs: list[Codec]) -> list[Codec]:
     return foreign.place(codecs)
 
 
-def parse_codecs(value: object, where: str, skipped: list[str] | None = None) -> tuple[Codec, ...]:
-    """Return the codecs of a document's list.
-
-    An unknown one whose `must_understand` is false is left out and named in `skipped`. If no codec makes bytes of
-    arrays, as in documents of GDAL 3.10, plain elements in little endian are what the next codec got.
-    """
-    if type(value) is not list:
+def check_list(value: object, where: str) -> list[Any]:
+    """Return the items of a list or tuple of codecs; raise MetadataError for anything else, and for too many."""
+    if not isinstance(value, (list, tuple)):
         raise MetadataError(f"{where}: {show(value)} is not a list of codecs")
     if len(value) > MAX_CODECS:
         raise MetadataError(f"{where}: {len(value)} codecs; the limit is {MAX_CODECS}")
+    return [*value]
+
+
+def parse_codecs(value: object, where: str, skipped: list[str] | None = None) -> tuple[Codec, ...]:
+    """Return the codecs of a document's list; raise as `parse_codec`.
+
+    An unknown codec whose `must_understand` is false is left out and named in `skipped`. If no codec makes bytes of
+    arrays, as in documents of GDAL 3.10, plain elements in little endian are assumed.
+    """
+    items = check_list(value, where)
     codecs: list[Codec] = []
-    for i, item in enumerate(value):
+    for i, item in enumerate(items):
         try:
             codecs.append(parse_codec(item, f"{where}[{i}]"))
         except UnsupportedError:
@@ -98,7 +107,7 @@ def parse_codecs(value: object, where: str, skipped: list[str] | None = None) ->
             tolerate("skipped-extension", f"{where}[{i}]", f"codec {item['name']!r}")
             if skipped is not None:
                 skipped.append(item["name"])
-    skips = len(codecs) < len(value)
+    skips = len(codecs) < len(items)
     codecs = placed(codecs)
     if codecs and not skips and not any(isinstance(codec, ArrayBytesCodec) for codec in codecs):
         tolerate("no-bytes", where)
@@ -107,7 +116,9 @@ def parse_codecs(value: object, where: str, skipped: list[str] | None = None) ->
 
 
 def as_codec(value: object, where: str) -> Codec:
-    """Returns the codec that a caller in Python means: a codec, its JSON object, or a name for its default settings.
+    """Return the codec that a caller gives as a codec, its JSON object, or its name for the default settings.
+
+    Objects of numcodecs are taken too. Raise as `parse_codec`, and for settings that can't be used for writing.
 
     >>> as_codec("zstd", "codecs[1]")
     Zstd(level=0, checksum=False)
@@ -120,7 +131,7 @@ def as_codec(value: object, where: str) -> Codec:
         with collect() as cases:
             codec = parse_codec(as_json(value), where)
         for case, message in cases:
-            if case == "unusable-setting":  # leniency is for what others have stored
+            if case == "unusable-setting":  # leniency is for stored documents
                 raise UnsupportedError(f"{message.rpartition(';')[0]}; such chunks can't be written")
             repeat(case, message)
         return codec
@@ -137,7 +148,7 @@ def as_codec(value: object, where: str) -> Codec:
 
 
 def _of_numcodecs(value: Any, where: str) -> Codec:
-    """Return the codec that is an object of numcodecs."""
+    """Return the codec that an object of numcodecs stands for."""
     configuration = dict(value.get_config())
     id = configuration.pop("id")
     name = id if id.startswith("vlen-") else f"numcodecs.{id}"

@@ -1,9 +1,6 @@
 """The codec `numcodecs.pcodec`: a standalone file of pcodec (https://github.com/pcodec/pcodec), by the package pcodec.
 
 Described at https://numcodecs.readthedocs.io/en/stable/compression/pcodec.html.
-
->>> Pcodec(level=4).to_json()["configuration"]["level"]
-4
 """
 
 from dataclasses import dataclass
@@ -26,9 +23,19 @@ _DELTAS = ("auto", "none", "try_consecutive", "try_lookback")
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Pcodec(ArrayBytesCodec):
-    """`level` from 0 to 12; what the other settings mean is said in the documentation of numcodecs and pcodec.
+    """Compress numbers with pcodec.
 
-    `delta_encoding_order`, 0 to 7, goes with `delta_spec` `"auto"` or `"try_consecutive"`.
+    - level: 0, fastest, to 12, smallest.
+    - mode_spec: `"auto"` or `"classic"`.
+    - delta_spec: `"auto"`, `"none"`, `"try_consecutive"` or `"try_lookback"`.
+    - delta_encoding_order: 0 to 7; only with the delta_spec `"auto"` or `"try_consecutive"`.
+    - paging_spec, equal_pages_up_to: the most numbers of a page.
+
+    `resolve` raises MetadataError for data types other than integers and floating-point numbers of 2 to 8 bytes.
+    Encoding and decoding raise UnsupportedError without the package pcodec.
+
+    >>> Pcodec(level=4).to_json()["configuration"]["level"]
+    4
     """
 
     name: ClassVar[str] = "numcodecs.pcodec"
@@ -66,14 +73,14 @@ class Pcodec(ArrayBytesCodec):
     def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
         package, standalone = _packages()
         numbers = np.ascontiguousarray(array, spec.dtype.numpy).reshape(-1)
-        return standalone.simple_compress(numbers, self._settings(package))
+        return bytes(standalone.simple_compress(numbers, self._settings(package)))
 
     def _settings(self, package: Any) -> Any:
         deltas, order = package.DeltaSpec, self.delta_encoding_order
         if order is not None:
             delta = deltas.try_consecutive(order)
         elif self.delta_spec == "try_consecutive":
-            raise ValueError("delta_encoding_order must be set to write with delta_spec try_consecutive")
+            raise ValueError("delta_encoding_order: missing; set it to write with delta_spec try_consecutive")
         else:
             delta = getattr(deltas, "no_op" if self.delta_spec == "none" else self.delta_spec)()
         return package.ChunkConfig(
@@ -87,7 +94,7 @@ class Pcodec(ArrayBytesCodec):
         decoded = np.empty(spec.size, spec.dtype.numpy)
         progress = _packages()[1].simple_decompress_into(bytes(data), decoded)
         if progress.n_processed != spec.size or not progress.finished:
-            raise ValueError(f"not exactly the {spec.size} numbers of a chunk")
+            raise ValueError(f"the data do not hold exactly the {spec.size} numbers of a chunk")
         return decoded.reshape(spec.shape)
 
 

@@ -1,7 +1,7 @@
-"""From a codec's name to its class.
+"""Classes of codecs by their names.
 
-The codecs of simplezarr are imported when first named; packages are searched for the entry point group
-`simplezarr.codecs` only when a name is unknown. Nothing is ever imported by a name that comes from data.
+A codec of simplezarr is imported when its name first occurs. For an unknown name, installed packages are searched for
+the entry point group `simplezarr.codecs`. A name in a document never chooses which module is imported.
 
 >>> codec_class("gzip")
 <class 'simplezarr.codecs.gzip.Gzip'>
@@ -19,7 +19,7 @@ __all__ = ["BUILTIN", "codec_class", "is_known", "register_codec"]
 
 GROUP = "simplezarr.codecs"
 
-# Name in the metadata -> module below simplezarr.codecs and class.
+# By name in the metadata: the module below simplezarr.codecs and the class.
 BUILTIN = {
     "bytes": ("bytes", "Bytes"),
     "transpose": ("transpose", "Transpose"),
@@ -71,7 +71,11 @@ _classes: dict[str, type[Codec]] = {}
 
 
 def register_codec(cls: type[C]) -> type[C]:
-    """Makes a codec class known by its `name`; usable as a decorator. A later class of that name takes its place."""
+    """Register a codec class by its `name`, and return it, so that it can decorate a class.
+
+    A class that is registered later by the same name replaces it. Raise TypeError for anything but a codec class with a
+    name.
+    """
     if not (isinstance(cls, type) and issubclass(cls, (ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec))):
         raise TypeError(f"{cls!r} is not a subclass of ArrayArrayCodec, ArrayBytesCodec or BytesBytesCodec")
     name = getattr(cls, "name", None)
@@ -83,7 +87,7 @@ def register_codec(cls: type[C]) -> type[C]:
 
 
 def codec_class(name: str) -> type[Codec]:
-    """Returns the class of the codec called `name`; raises `UnsupportedError` if there is none.
+    """Return the class of the codec called `name`; raise UnsupportedError if there is none.
 
     >>> codec_class("zstd").__name__
     'Zstd'
@@ -106,12 +110,12 @@ def _import_builtin(name: str) -> type[Codec] | None:
 
 
 def _load_entry_point(name: str) -> type[Codec] | None:
-    from importlib.metadata import entry_points  # slow, and only for names that nobody registered
+    from importlib.metadata import entry_points  # a slow import, which only unknown names need
 
     for entry in entry_points(group=GROUP, name=name):
         try:
             found = register_codec(entry.load())
-        except (MemoryError, RecursionError):  # say nothing of the codec
+        except (MemoryError, RecursionError):  # of the process, not of the codec
             raise
         except Exception as error:
             raise UnsupportedError(f"codec {show(name)}: its entry point {entry.value!r} failed: {error}") from error

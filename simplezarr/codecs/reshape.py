@@ -26,9 +26,15 @@ __all__ = ["Reshape", "Squeeze"]
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Reshape(ArrayArrayCodec):
-    """`shape` has an item for each axis of the encoded chunk.
+    """Give the elements of a chunk another shape, in C order.
 
-    A length, a list of the axes of the chunk whose lengths are multiplied, or once -1 for the length that is left.
+    - shape: for each axis of the encoded chunk its length, or a list of the chunk's axes whose lengths are multiplied.
+      One item may be -1, for the length that is left.
+
+    `resolve` raises MetadataError for a chunk of another size, and if listed axes would be cut otherwise.
+
+    >>> Reshape([-1]).encode(np.zeros((2, 3))).shape
+    (6,)
     """
 
     name: ClassVar[str] = "reshape"
@@ -73,7 +79,8 @@ class Reshape(ArrayArrayCodec):
             rest = -math.prod(lengths)
             lengths[lengths.index(-1)] = size // rest if rest and size % rest == 0 else 0
         if math.prod(lengths) != size:
-            raise MetadataError(f"configuration.shape: {show(self.to_json()['configuration']['shape'])} for {shape}")
+            wanted = show(self.to_json()["configuration"]["shape"])
+            raise MetadataError(f"configuration.shape: {wanted} does not have the size of a chunk of shape {shape}")
         for i, item in enumerate(self.shape):
             if type(item) is tuple and item:
                 before, after = math.prod(shape[: item[0]]), math.prod(shape[item[-1] + 1 :])
@@ -91,7 +98,7 @@ class Reshape(ArrayArrayCodec):
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Squeeze(ArrayArrayCodec):
-    """The chunk without its axes of length 1, of which one stays if there are no others; from before `reshape`.
+    """Drop the axes of length 1; if there are no others, one stays. zarrs had this codec before `reshape`.
 
     >>> Squeeze().encode(np.zeros((4, 1, 3, 1))).shape
     (4, 3)

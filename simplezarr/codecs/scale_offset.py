@@ -24,9 +24,15 @@ __all__ = ["ScaleOffset"]
 @register_codec
 @dataclass(frozen=True, slots=True)
 class ScaleOffset(ArrayArrayCodec):
-    """Subtracts `offset` (None: 0), then multiplies by `scale` (None: 1); both as JSON fill values of the data type.
+    """Store (x - offset) · scale, in the arithmetic of the data type.
 
-    Integers that leave the data type, or that `scale` does not divide when they are decoded, are errors.
+    - offset: None for 0; scale: None for 1. Both are spelled as JSON fill values of the data type.
+
+    `encode` and `decode` raise ValueError for integers that leave the data type, and `decode` for stored integers that
+    the scale does not divide.
+
+    >>> ScaleOffset(offset=10, scale=2).encode(np.array([10.5, 11.0]))
+    array([1., 2.])
     """
 
     name: ClassVar[str] = "scale_offset"
@@ -49,7 +55,7 @@ class ScaleOffset(ArrayArrayCodec):
         if spec.dtype.numpy.kind not in "iuf":
             raise MetadataError(f"{self.name} takes integers and floating-point numbers, not {spec.dtype.name}")
         if self._numbers(spec.dtype)[1] == 0:
-            raise MetadataError(f"configuration.scale: {show(self.scale)} leaves nothing of the data")
+            raise MetadataError(f"configuration.scale: {show(self.scale)} is 0 in {spec.dtype.name}; it must not be")
         try:
             fill = self.encode(np.frombuffer(spec.fill, spec.dtype.numpy))
         except ValueError as error:
@@ -57,7 +63,7 @@ class ScaleOffset(ArrayArrayCodec):
         return ChunkSpec(spec.shape, spec.dtype, fill.tobytes())
 
     def _numbers(self, dtype: DataType) -> tuple[Any, Any]:
-        """The offset and the scale, as NumPy scalars of the data type."""
+        """Return the offset and the scale, as NumPy scalars of the data type."""
         offset, scale = self.offset or 0, 1 if self.scale is None else self.scale
         return (
             dtype.scalar(dtype.fill_from_json(offset, "configuration.offset")),
@@ -70,25 +76,29 @@ class ScaleOffset(ArrayArrayCodec):
         if array.dtype.kind != "f":
             low, high = _bounds(array.dtype)
             offset_, scale_ = int(offset), int(scale)
-            # x - offset must stay between these, so that it and its product with the scale can be represented
+            # Between these, x - offset and its product with the scale can be represented.
             least, most = max(low, _smallest(low, high, scale_)), min(high, _largest(low, high, scale_))
             _check(array, least + offset_, most + offset_, "encoded")
         with np.errstate(all="ignore"):
-            return (array - offset) * scale
+            encoded: np.ndarray = (array - offset) * scale
+        return encoded
 
     def decode(self, array: np.ndarray, spec: ChunkSpec) -> np.ndarray:
         array = array.astype(spec.dtype.numpy, copy=False)
         offset, scale = self._numbers(spec.dtype)
+        decoded: np.ndarray
         with np.errstate(all="ignore"):
             if array.dtype.kind == "f":
-                return array / scale + offset
+                decoded = array / scale + offset
+                return decoded
             if np.any(array % scale):
                 raise ValueError(f"values that the scale {scale} does not divide")
             low, high = _bounds(array.dtype)
             least, most = max(low, low - int(offset)), min(high, high - int(offset))
             ends = least * int(scale), most * int(scale)
             _check(array, min(ends), max(ends), "decoded")
-            return array // scale + offset
+            decoded = array // scale + offset
+        return decoded
 
 
 def _bounds(dtype: np.dtype) -> tuple[int, int]:
@@ -97,12 +107,12 @@ def _bounds(dtype: np.dtype) -> tuple[int, int]:
 
 
 def _smallest(low: int, high: int, scale: int) -> int:
-    """The smallest integer whose product with `scale` is from `low` to `high`."""
+    """Return the smallest integer whose product with `scale` is from `low` to `high`."""
     return -(-low // scale) if scale > 0 else -(-high // scale)
 
 
 def _largest(low: int, high: int, scale: int) -> int:
-    """The largest such integer."""
+    """Return the largest integer whose product with `scale` is from `low` to `high`."""
     return high // scale if scale > 0 else low // scale
 
 

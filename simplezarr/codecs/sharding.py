@@ -1,4 +1,4 @@
-"""The codec `sharding_indexed`: inner chunks, encoded one by one, and an index of where each is.
+"""The codec `sharding_indexed`: inner chunks, encoded one by one, and an index of their places.
 
 >>> from simplezarr.codecs.bytes import Bytes
 >>> shard = Sharding((32, 32), (Bytes("little"),))
@@ -8,7 +8,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Codec, fit_chain,
 from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.configuration import as_integers
 from simplezarr.codecs.crc32c import Crc32c
-from simplezarr.codecs.parse import MAX_CODECS, as_codec, parse_codecs, placed
+from simplezarr.codecs.parse import as_codec, check_list, parse_codecs, placed
 from simplezarr.codecs.registry import register_codec
 from simplezarr.dtypes import parse_dtype
 from simplezarr.errors import MetadataError
@@ -38,11 +38,22 @@ _INDEX_DTYPE = parse_dtype("uint64")
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Sharding(ArrayBytesCodec):
-    """A chunk as a shard of inner chunks of shape `chunk_shape`, in the axes of the array that the codec gets.
+    """Store a chunk as a shard of inner chunks, each of which can be read by itself.
 
-    `skipped` names inner codecs that were unknown and not needed; such a shard can be read but not written.
-    `subchunk_write_order` is the order in which inner chunks are written: `"lexicographic"` (C order, also taken for
-    `"unordered"`), `"colexicographic"` (Fortran order) or `"morton"`. It is not stored. Any order can be read.
+    Specified at https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/.
+
+    - chunk_shape: of an inner chunk, in the axes of the array that the codec gets; it divides the shard's shape.
+    - codecs: the chain of an inner chunk.
+    - index_codecs: the chain of the index, whose encoded size must be fixed.
+    - index_location: where the index stands, `"end"` or `"start"`.
+    - skipped: names of inner codecs that are unknown and not needed; such a shard can be read but not written.
+    - subchunk_write_order: the order in which inner chunks are written, `"lexicographic"` (C order, also for
+      `"unordered"`), `"colexicographic"` (Fortran order) or `"morton"`. It is not stored. Any order can be read.
+
+    `resolve` raises MetadataError if inner chunks do not fill a shard, or a chain can't encode what it gets.
+
+    >>> Sharding((2,), ["bytes", "zstd"]).grid((6,))
+    (3,)
     """
 
     name: ClassVar[str] = "sharding_indexed"
@@ -55,14 +66,14 @@ class Sharding(ArrayBytesCodec):
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
-        # A length of 0 may be stored for an array of length 0; that is for `resolve` to judge.
+        # Documents of arrays of length 0 may have the length 0; `resolve` decides whether it is wrong.
         set_field(self, "chunk_shape", check_integers(self.chunk_shape, 0, MAX_LENGTH, "chunk_shape"))
         set_field(self, "codecs", _as_codecs(self.codecs, "codecs"))
         set_field(self, "index_codecs", _as_codecs(self.index_codecs, "index_codecs"))
         check_choice(self.index_location, _LOCATIONS, "index_location")
         check_choice(self.subchunk_write_order, _ORDERS, "subchunk_write_order")
         if self.depth > MAX_DEPTH:
-            raise MetadataError(f"codecs: shards in shards, {self.depth} levels deep; the limit is {MAX_DEPTH}")
+            raise MetadataError(f"codecs: shards nested {self.depth} deep; the limit is {MAX_DEPTH}")
 
     @classmethod
     def from_configuration(cls, configuration: JsonObject | None, where: str) -> Self:
@@ -96,7 +107,7 @@ class Sharding(ArrayBytesCodec):
 
     @property
     def depth(self) -> int:
-        """Levels of sharding: 1 plus those among the inner codecs."""
+        """How deep shards are nested: 1 if the inner chunks are not shards."""
         return 1 + max([codec.depth for codec in self.codecs if isinstance(codec, Sharding)], default=0)
 
     @property
@@ -114,15 +125,15 @@ class Sharding(ArrayBytesCodec):
         return replace(self, codecs=codecs, index_codecs=index_codecs)
 
     def inner_spec(self, spec: ChunkSpec) -> ChunkSpec:
-        """Returns what an inner chunk of a shard `spec` is."""
+        """Return the spec of the inner chunks of a shard."""
         return ChunkSpec(self.chunk_shape, spec.dtype, spec.fill)
 
     def index_spec(self, spec: ChunkSpec) -> ChunkSpec:
-        """Returns what the index of a shard `spec` is: (offset, size) per inner chunk, both all ones where empty."""
+        """Return the spec of a shard's index: offset and length of each inner chunk, all ones if it is not stored."""
         return ChunkSpec((*self.grid(spec.shape), 2), _INDEX_DTYPE, b"\xff" * 8)
 
     def grid(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Returns the number of inner chunks per axis in a shard of `shape`; they must fill it exactly."""
+        """Return the number of inner chunks along each axis of a shard; raise MetadataError unless they fill it."""
         where = "configuration.chunk_shape"
         inner = self.chunk_shape
         if len(inner) != len(shape):
@@ -133,7 +144,7 @@ class Sharding(ArrayBytesCodec):
         return tuple([length // part for length, part in zip(shape, inner, strict=True)])
 
     def write_order(self, shape: tuple[int, ...]) -> bytes | None:
-        """Return the numbers of the inner chunks as they are written, as int64; `None` if that is C order."""
+        """Return the numbers of the inner chunks in the order of writing, as int64; None if that is C order."""
         grid = self.grid(shape)
         if not grid:
             return None
@@ -145,16 +156,18 @@ class Sharding(ArrayBytesCodec):
     def resolve(self, spec: ChunkSpec) -> None:
         index = self.index_spec(spec)
         if index.nbytes > MAX_LENGTH:
-            raise MetadataError(f"configuration.chunk_shape: {index.nbytes} bytes of index; choose larger inner chunks")
+            raise MetadataError(
+                f"configuration.chunk_shape: an index of {index.nbytes} bytes is too large; choose larger inner chunks"
+            )
         resolve_chain(self.codecs, self.inner_spec(spec), "configuration.codecs")
         if resolve_chain(self.index_codecs, index, "configuration.index_codecs")[1] is None:
             names = ", ".join(codec.name for codec in self.index_codecs)
-            raise MetadataError(f"configuration.index_codecs: {names} don't give a fixed size, as an index needs")
+            raise MetadataError(f"configuration.index_codecs: {names} have no fixed size, which an index needs")
 
 
-def _location(configuration: JsonObject, where: str) -> Any:
-    """Return where the index is, which its checksum confirms; null is read as the default."""
-    location = configuration.get("index_location", "end")
+def _location(configuration: JsonObject, where: str) -> str:
+    """Return where the index stands; null is read as the default. The index's checksum shows if that is wrong."""
+    location: str | None = configuration.get("index_location", "end")
     if location is None or location == "":
         tolerate("null-setting", where)
         return "end"
@@ -165,7 +178,7 @@ def _location(configuration: JsonObject, where: str) -> Any:
 
 
 def _morton(grid: tuple[int, ...]) -> np.ndarray:
-    """Return the numbers of a grid's chunks by their Morton codes: bits of the axes in turn, as far as each reaches."""
+    """Return the numbers of a grid's chunks, sorted by Morton code: bits of the axes in turn, as many as each has."""
     codes = np.zeros(grid, np.int64)
     place = 0
     for bit in range(max([(length - 1).bit_length() for length in grid], default=0)):
@@ -178,8 +191,4 @@ def _morton(grid: tuple[int, ...]) -> np.ndarray:
 
 
 def _as_codecs(value: object, where: str) -> tuple[Codec, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise MetadataError(f"{where}: {show(value)} is not a list of codecs")
-    if len(value) > MAX_CODECS:
-        raise MetadataError(f"{where}: {len(value)} codecs; the limit is {MAX_CODECS}")
-    return tuple(placed([as_codec(codec, f"{where}[{i}]") for i, codec in enumerate(value)]))
+    return tuple(placed([as_codec(codec, f"{where}[{i}]") for i, codec in enumerate(check_list(value, where))]))

@@ -1,6 +1,6 @@
 """The codec `numcodecs.shuffle`: the first bytes of all elements, then the second bytes, and so on.
 
-As in HDF5, which leaves bytes behind the last whole element where they are; numcodecs refuses such data.
+Bytes behind the last whole element stay where they are, as in HDF5. (numcodecs refuses such data.)
 Described at https://numcodecs.readthedocs.io/en/stable/filter/shuffle.html.
 
 >>> Shuffle(4).encode(bytes(range(8))).hex()
@@ -8,31 +8,34 @@ Described at https://numcodecs.readthedocs.io/en/stable/filter/shuffle.html.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from simplezarr.codecs.base import ChunkSpec, NativeCodec
 from simplezarr.codecs.registry import register_codec
+from simplezarr.engine.kernels import numcodecs
+from simplezarr.engine.kernels.compressors import CompiledCodec
 from simplezarr.schema.extensions import check_integer
 
-if TYPE_CHECKING:
-    from simplezarr.engine.kernels.compressors import CompiledCodec
-
 __all__ = ["Shuffle"]
-
-_MAX_ELEMENT_SIZE = 2**31 - 1
 
 
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Shuffle(NativeCodec):
-    """Elements of `elementsize` bytes, `None` for the size of the data type; up to 1 nothing changes."""
+    """Group the bytes of elements by their significance, so that they compress better.
+
+    - elementsize: bytes of an element, None for the size of the data type. Up to 1 nothing changes.
+
+    >>> Shuffle(2).decode(Shuffle(2).encode(b"abcd"))
+    b'abcd'
+    """
 
     name: ClassVar[str] = "numcodecs.shuffle"
     elementsize: int | None = None
 
     def __post_init__(self) -> None:
         if self.elementsize is not None:
-            check_integer(self.elementsize, 0, _MAX_ELEMENT_SIZE, "elementsize")
+            check_integer(self.elementsize, 0, 2**31 - 1, "elementsize")
 
     @property
     def unfitted(self) -> bool:
@@ -45,7 +48,5 @@ class Shuffle(NativeCodec):
         return nbytes
 
     @property
-    def compiled(self) -> "CompiledCodec":
-        from simplezarr.engine.kernels import numcodecs
-
+    def compiled(self) -> CompiledCodec:
         return numcodecs.shuffle_codec(self.elementsize or 1)

@@ -25,9 +25,17 @@ _LETTERS = ("C", "F")
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Transpose(ArrayArrayCodec):
-    """Axis `i` of the encoded chunk is axis `order[i]` of the chunk.
+    """Store the axes of a chunk in another order.
 
-    The letters `"C"` (no change) and `"F"` (reversed) stand for a permutation until `fit` puts it in.
+    Specified at https://zarr-specs.readthedocs.io/en/latest/v3/codecs/transpose/.
+
+    - order: a permutation; axis `i` of the encoded chunk is axis `order[i]` of the chunk. The letters `"C"` (no change)
+      and `"F"` (reversed) stand for a permutation until `fit` replaces them.
+
+    `resolve` raises MetadataError for a chunk with another number of axes.
+
+    >>> Transpose((1, 0)).to_json()
+    {'name': 'transpose', 'configuration': {'order': [1, 0]}}
     """
 
     name: ClassVar[str] = "transpose"
@@ -55,7 +63,7 @@ class Transpose(ArrayArrayCodec):
         return Transpose(self.permutation(len(spec.shape)))
 
     def permutation(self, ndim: int) -> tuple[int, ...]:
-        """Returns `order` for a chunk of `ndim` axes; raises `MetadataError` if it is for another number of them."""
+        """Return `order` for a chunk of `ndim` axes; raise MetadataError if it is for another number of axes."""
         if isinstance(self.order, str):
             return tuple(range(ndim)) if self.order == "C" else tuple(reversed(range(ndim)))
         if len(self.order) != ndim:

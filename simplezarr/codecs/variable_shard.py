@@ -1,4 +1,4 @@
-"""Shards of elements that vary in size: NumPy holds references to them, so the engine can't place them."""
+"""Shards of elements that vary in size. NumPy holds references to these, so the engine can't place them."""
 
 from collections.abc import Iterable, Iterator
 from itertools import product
@@ -19,24 +19,28 @@ Slices = tuple[Any, ...]
 
 
 def filled(spec: ChunkSpec) -> np.ndarray:
-    """An array that is all fill value."""
+    """Return a chunk in which every element is the fill value."""
     array = np.empty(spec.shape, spec.dtype.numpy)
     assign(array, spec.dtype.scalar(spec.fill))
     return array
 
 
 def is_fill(array: np.ndarray, spec: ChunkSpec) -> bool:
-    """Whether all elements are the fill value."""
+    """Return whether all elements are the fill value."""
     fill = spec.dtype.scalar(spec.fill)
     parts = (array[index] for index in runs(array.shape))
     return all(part.reshape(-1).tolist().count(fill) == part.size for part in parts)
 
 
 class Shared:
-    """Inner chunks whose stored bytes overlap: what these decode to is limited together, as if it were one chunk.
+    """A limit for inner chunks whose stored bytes overlap: together they may decode to as much as one chunk.
 
-    A few bytes that the index gives to each inner chunk would else become any amount of text. entries: offsets and
-    lengths; most: bytes of elements that need no stored bytes of their own. CodecFailure where it is more.
+    Otherwise a few bytes that the index gives to every inner chunk could become any amount of text.
+
+    - entries: offset and length of each inner chunk.
+    - most: the limit in bytes.
+
+    Raise CodecFailure if more than `FREE_BYTES` bytes are shared.
     """
 
     def __init__(self, entries: Iterable[Entry], most: int):
@@ -52,7 +56,7 @@ class Shared:
             raise failure(f"the index gives {surplus} bytes to more than one inner chunk; the limit is {FREE_BYTES}")
 
     def check(self, entry: Entry, array: np.ndarray) -> np.ndarray:
-        """The decoded inner chunk that an entry has led to."""
+        """Return the decoded inner chunk of an entry; raise CodecFailure if the limit is passed."""
         if entry in self.entries:
             self.left -= array.nbytes + sum(map(len, array.reshape(-1).tolist()))
             if self.left < 0:
@@ -61,7 +65,11 @@ class Shared:
 
 
 class VariableShard:
-    """Shards of shape and data type `spec`: their index, and their inner chunks one by one through `inner`."""
+    """Reads and writes shards of one shape and data type, inner chunk by inner chunk.
+
+    - codec, spec: the sharding codec and the shard.
+    - inner: the pipeline of an inner chunk; index: the index of the shard.
+    """
 
     def __init__(self, codec: Sharding, spec: ChunkSpec, inner: PythonPipeline, index: ShardIndex):
         self.spec, self.inner_spec = spec, codec.inner_spec(spec)
@@ -71,31 +79,31 @@ class VariableShard:
         self.whole = tuple([slice(0, length, 1) for length in spec.shape])
 
     def shared(self, entries: Iterable[Entry]) -> Shared:
-        """What is known of entries that overlap."""
+        """Return the limit for inner chunks whose stored bytes overlap."""
         return Shared(entries, FREE_BYTES + FREE_PER_ELEMENT * self.spec.size)
 
     def parts(self, source: Slices) -> Iterator[tuple[tuple[int, ...], Slices, Slices]]:
-        """The inner chunks that a selection touches: index, the selection within, and its places in the selection."""
+        """Yield each inner chunk that a selection touches: index, selection within it, and places in the result."""
         sizes = self.inner_spec.shape
         for parts in product(*[_split(item, size) for item, size in zip(source, sizes, strict=True)]):
             numbers, within, places = zip(*parts, strict=True) if parts else ((), (), ())
-            yield numbers, (*within, ...), (*places, ...)  # where there are no axes, still an array
+            yield numbers, (*within, ...), (*places, ...)  # the ellipsis keeps an array without axes an array
 
     def split(self, data: Data) -> dict[tuple[int, ...], bytes]:
-        """The encoded inner chunks of a shard. CodecFailure where its index is damaged."""
+        """Return the encoded inner chunks of a shard by index; raise CodecFailure if the shard's index is damaged."""
         entries, entry_at = self.index.entries(self.index.cut(data)), self.index.entry
         found = {index: entry for index in np.ndindex(self.grid) if (entry := entry_at(entries, index)) is not None}
         self.shared(found.values())
         return {index: self.part(data[entry[0] : sum(entry)], entry) for index, entry in found.items()}
 
     def part(self, data: Data, entry: Entry) -> bytes:
-        """`data`, which was read where an entry places an inner chunk, if it is all of that."""
+        """Return the bytes that were read at an entry; raise CodecFailure if they are fewer than the entry says."""
         if len(data) != entry[1]:
-            raise failure(f"{entry[1]} bytes at {entry[0]} end behind the shard's end")
+            raise failure(f"the index places {entry[1]} bytes at {entry[0]}, beyond the end of the shard")
         return bytes(data)
 
     def decode(self, data: Data) -> np.ndarray:
-        """All of a shard. CodecFailure where it can't be decoded."""
+        """Return the elements of a shard; raise CodecFailure if it can't be decoded."""
         array, entries = filled(self.spec), self.index.entries(self.index.cut(data))
         found = [(self.index.entry(entries, index), place) for index, _, place in self.parts(self.whole)]
         stored = [(entry, place) for entry, place in found if entry is not None]
@@ -105,7 +113,7 @@ class VariableShard:
         return array
 
     def encode(self, array: np.ndarray) -> bytes:
-        """A shard of an array of its shape; inner chunks that are all fill value are left out."""
+        """Return the shard of an array of its shape; inner chunks that are all fill value are left out."""
         chunks: dict[tuple[int, ...], bytes] = {}
         for index, _, place in self.parts(self.whole):
             if not is_fill(array[place], self.inner_spec):
@@ -113,7 +121,7 @@ class VariableShard:
         return self.joined(chunks)
 
     def joined(self, chunks: dict[tuple[int, ...], bytes]) -> bytes:
-        """The shard that holds these encoded inner chunks."""
+        """Return the shard of some encoded inner chunks."""
         entries = self.index.empty()
         offset = self.index.nbytes if self.index.is_first else 0
         order = [*chunks] if self.write_order is None else [key for key in self.write_order if key in chunks]
@@ -130,7 +138,7 @@ def _keys(grid: tuple[int, ...], numbers: np.ndarray) -> Iterator[tuple[int, ...
 
 
 def _split(source: slice, size: int) -> list[tuple[int, slice, slice]]:
-    """The parts of a selection along one axis, by inner chunks of `size`: number, part of it, places."""
+    """Return the parts of a selection along one axis, by inner chunks of `size`: number, selection in it, places."""
     parts = []
     start, stop, step = source.start, source.stop, source.step
     for number in range(start // size, (stop - 1) // size + 1):

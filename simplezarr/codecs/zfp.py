@@ -30,16 +30,27 @@ _PARAMETERS = {
 }
 _MODES = {2: "rate", 3: "precision", 4: "tolerance"}  # zfpy's numbers, and their parameters
 _MAX_AXES = 4
-_BLOCK_BITS = 1 << 15  # more than zfp ever uses for a block
-_QUIET_BITS = 192  # the most that a block of zero bits takes where blocks have no fixed size
+_BLOCK_BITS = 1 << 15  # more bits than zfp ever uses for a block
+_QUIET_BITS = 192  # the most bits that a block of zeros takes if blocks have no fixed size
 
 
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Zfp(ArrayBytesCodec):
-    """A stream without header. `mode` is reversible, fixed_accuracy, fixed_rate, fixed_precision or expert.
+    """Compress numbers as a zfp stream without header.
 
-    The other settings are those of the mode; the mode expert can't be used, as zfpy has no access to it.
+    - mode: `"reversible"`, `"fixed_accuracy"`, `"fixed_rate"`, `"fixed_precision"` or `"expert"`.
+    - tolerance: the largest absolute error, of the mode fixed_accuracy.
+    - rate: bits per number, of the mode fixed_rate.
+    - precision: bit planes, of the mode fixed_precision.
+    - minbits, maxbits, maxprec, minexp: of the mode expert.
+
+    `resolve` raises MetadataError for data types other than int32, int64, float32 and float64 and for more than 4
+    dimensions, and UnsupportedError for the mode expert, which the package zfpy does not offer. Encoding and decoding
+    raise UnsupportedError without that package.
+
+    >>> Zfp("fixed_accuracy", tolerance=0.01).to_json()["configuration"]
+    {'mode': 'fixed_accuracy', 'tolerance': 0.01}
     """
 
     name: ClassVar[str] = "zfp"
@@ -77,7 +88,7 @@ class Zfp(ArrayBytesCodec):
         return {member: getattr(self, member) for member in _PARAMETERS[self.mode]}
 
     def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
-        return _zfpy().compress_numpy(_field(array, spec), write_header=False, **self._setting)
+        return bytes(_zfpy().compress_numpy(_field(array, spec), write_header=False, **self._setting))
 
     def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
         zfpy = _zfpy()
@@ -90,9 +101,16 @@ class Zfp(ArrayBytesCodec):
 @register_codec
 @dataclass(frozen=True, slots=True)
 class Zfpy(ArrayBytesCodec):
-    """A stream with header, as numcodecs writes it; `mode` 2 is by `rate`, 3 by `precision`, 4 by `tolerance`.
+    """Compress numbers as a zfp stream with header, as numcodecs writes it.
 
-    A tolerance below 0 is reversible.
+    - mode: 2 for a fixed `rate`, 3 for a fixed `precision`, 4 for a fixed `tolerance`.
+    - tolerance: the largest absolute error; below 0 the stream is reversible.
+    - rate: bits per number; precision: bit planes.
+
+    Raises as `Zfp`.
+
+    >>> Zfpy(mode=2, rate=8).mode
+    2
     """
 
     name: ClassVar[str] = "numcodecs.zfpy"
@@ -114,7 +132,7 @@ class Zfpy(ArrayBytesCodec):
 
     @classmethod
     def adapt(cls, configuration: JsonObject, where: str) -> JsonObject:
-        # what numcodecs derives from the other members, and lists in some versions
+        # Some versions of numcodecs list what they derive from the other members.
         return {member: value for member, value in configuration.items() if member != "compression_kwargs"}
 
     def resolve(self, spec: ChunkSpec) -> None:
@@ -122,7 +140,7 @@ class Zfpy(ArrayBytesCodec):
 
     def encode(self, array: np.ndarray, spec: ChunkSpec) -> bytes:
         setting = {_MODES[self.mode]: getattr(self, _MODES[self.mode])}
-        return _zfpy().compress_numpy(_field(array, spec), write_header=True, **setting)
+        return bytes(_zfpy().compress_numpy(_field(array, spec), write_header=True, **setting))
 
     def decode(self, data: Data, spec: ChunkSpec) -> np.ndarray:
         zfpy = _zfpy()
@@ -137,7 +155,7 @@ class Zfpy(ArrayBytesCodec):
         return np.asarray(zfpy.decompress_numpy(padded)).reshape(spec.shape)
 
 
-_HEADER_SIZE = 24  # its 148 bits, and what is left of the last word of 64
+_HEADER_SIZE = 24  # bytes: its 148 bits, rounded up to words of 64
 
 
 def _zfpy() -> Any:
@@ -156,9 +174,9 @@ def _field(array: np.ndarray, spec: ChunkSpec) -> np.ndarray:
 
 
 def _padded(data: Data, shape: tuple[int, ...], block_bits: int) -> bytes:
-    """The stream and so many zero bytes that zfp, which reads on without looking for the end, ends within them.
+    """Return a stream and zero bytes behind it: zfp does not look for the end, but ends within them.
 
-    `block_bits` is the fixed size of a block, 0 if blocks have none.
+    block_bits: the fixed size of a block, 0 if blocks have none.
     """
     blocks = math.prod([(length + 3) // 4 for length in shape])
     if len(data) < blocks * block_bits // 8:

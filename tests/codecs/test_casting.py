@@ -122,7 +122,7 @@ def test_scalar_map():
     assert codec.resolve(spec).fill == b"\0"
     document = codec.to_json()
     assert CastValue.from_configuration(document["configuration"], "codecs[0]") == codec
-    with pytest.raises(ValueError, match="no integer"):
+    with pytest.raises(ValueError, match="not an integer"):
         codec.encode(np.array([-np.inf]))
 
 

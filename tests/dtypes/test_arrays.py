@@ -291,7 +291,7 @@ def test_truth_values_within_records_are_normalised():
 
 @pytest.mark.parametrize(("changes", "message"), [
     ({-1: 0}, "checksum"),
-    ({0: 255}, "end behind the shard's end"),
+    ({0: 255}, "beyond the end of the shard"),
     ({7: 128}, "the index places inner chunk"),
 ], ids=str)  # fmt: skip
 def test_damaged_shards_of_text(changes, message):

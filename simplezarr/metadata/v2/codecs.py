@@ -22,7 +22,7 @@ from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesC
 from simplezarr.codecs.blosc import Blosc
 from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.checksums import Checksum
-from simplezarr.codecs.foreign import PREFIX, Foreign, ForeignBytes, ForeignElements, find
+from simplezarr.codecs.foreign import PREFIX, Foreign, ForeignBytes, ForeignElements, find, refuse_pickle
 from simplezarr.codecs.parse import MAX_CODECS
 from simplezarr.codecs.registry import codec_class
 from simplezarr.codecs.shuffle import Shuffle
@@ -177,8 +177,7 @@ def _parse_codec(value: Any, stored: np.dtype, where: str) -> Codec:
     if type(value) is not dict or type(value.get("id")) is not str:
         raise MetadataError(f'{where}: {show(value)} is not an object with a string "id"')
     id = value["id"]
-    if id == "pickle":
-        raise UnsupportedError(f'{where}: "pickle" is never read: unpickling runs code that the data bring along')
+    refuse_pickle(id, where)
     configuration = {member: item for member, item in value.items() if member != "id"}
     try:
         found = codec_class(id if id in _IDS else PREFIX + id)
