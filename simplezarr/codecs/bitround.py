@@ -93,7 +93,8 @@ def _bit_lengths(bits: np.ndarray) -> np.ndarray:
             more = high != 0
             lengths += more.astype(bits.dtype) * bits.dtype.type(shift)
             rest = np.where(more, high, rest)
-    return np.add(lengths, rest != 0, dtype=bits.dtype)
+    lengths += rest != 0
+    return lengths
 
 
 def _round(bits: np.ndarray, lengths: np.ndarray, keep: int) -> np.ndarray:

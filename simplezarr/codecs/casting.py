@@ -108,11 +108,13 @@ def _rounds_up(rest: np.ndarray, unit: np.ndarray, base: np.ndarray, negative: n
     if rounding == "towards-zero":
         return np.zeros(rest.shape, bool)
     if rounding in ("towards-positive", "towards-negative"):
-        return np.logical_and(rest > 0, negative == (rounding == "towards-negative"))
+        up: np.ndarray = (rest > 0) & (negative == (rounding == "towards-negative"))
+        return up
     half = unit >> np.uint64(1)
     tie = (rest == half) & (rest > 0)
     odd = (base & unit) != 0
-    return np.logical_or(rest > half, tie & odd if rounding == "nearest-even" else tie)
+    up = (rest > half) | (tie & (odd if rounding == "nearest-even" else True))
+    return up
 
 
 def _float_to_float(array: np.ndarray, target: np.dtype, rounding: str) -> np.ndarray:

@@ -147,11 +147,13 @@ class _Named(Codec):
     __slots__ = ()
 
     def to_json(self) -> JsonObject:
-        return self.item.to_json()  # type: ignore[attr-defined]
+        item: Foreign = self.item  # type: ignore[attr-defined]
+        return item.to_json()
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        return self.item.called  # type: ignore[attr-defined]
+        item: Foreign = self.item  # type: ignore[attr-defined]
+        return item.called
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,8 @@ class ShardIndex:
 
     def stored(self, entries: np.ndarray) -> np.ndarray:
         """Return, for each inner chunk, whether it is stored."""
-        return (entries != NOT_STORED).any(-1)
+        stored: np.ndarray = (entries != NOT_STORED).any(-1)
+        return stored
 
     def entry(self, entries: np.ndarray, index: tuple[int, ...]) -> Entry | None:
         """Return offset and length of one inner chunk, None if it is not stored.

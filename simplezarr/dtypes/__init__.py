@@ -1,6 +1,6 @@
-"""Data types: the name in the metadata, the NumPy dtype, and the fill value between JSON and an element's exact bytes.
+"""Data types: the name in the metadata, the NumPy dtype, and fill values between JSON and an element's exact bytes.
 
-An element is always `bytes` in native byte order, so that NaN payloads and the sign of zero survive.
+An element is always `bytes` in the machine's byte order, so that NaN payloads and the sign of zero survive.
 
 >>> import numpy as np
 >>> parse_dtype("float32").fill_from_json("NaN", "fill_value") == np.float32("nan").tobytes()

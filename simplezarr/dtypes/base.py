@@ -1,4 +1,4 @@
-"""What a data type is, and what the modules of this package share."""
+"""The base class of data types, and what its subclasses share."""
 
 import base64
 import binascii
@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from simplezarr.errors import MetadataError
-from simplezarr.schema.extensions import JsonObject, as_json, check_integer, show
+from simplezarr.schema.extensions import JsonObject, as_json, check_integer, refuse_unknown, show
 
 __all__ = [
     "MAX_ITEMSIZE",
@@ -22,28 +22,31 @@ __all__ = [
     "refused_value",
 ]
 
-MAX_ITEMSIZE = 1 << 30
+MAX_ITEMSIZE = 1 << 30  # bytes of an element
 
 
 @dataclass(frozen=True, slots=True)
 class DataType:
-    """A data type of the specification, or one that `register_dtype` has made known.
+    """A data type of the specification, or one that `register_dtype` has registered.
 
-    `numpy` is in native byte order. `swap_unit` is the size in bytes of the numbers whose byte order the codec `bytes`
-    sets: 4 for complex64, 1 where there is no order, 0 where there are numbers of several sizes. An element is always
-    `bytes`: as NumPy holds it or, where elements vary in size, the bytes of the string alone.
+    - name: in the metadata.
+    - numpy: the NumPy dtype, in the machine's byte order.
+    - swap_unit: bytes of the numbers whose byte order the codec `bytes` sets: 4 for complex64, 1 without an order, 0
+      for numbers of several sizes.
 
-    A subclass says by which `names` it goes in metadata, makes its instances in `from_configuration` and `from_numpy`,
-    and converts fill values. `array_bytes` is the codec that an array gets where none is named.
+    An element is always `bytes`: as NumPy holds it or, if elements vary in size, the bytes of the string alone.
+
+    A subclass has the `names` by which the metadata call it. It makes its instances in `from_configuration` and
+    `from_numpy`, and converts fill values. `array_bytes` is the codec of an array for which no codec is given.
     """
 
     names: ClassVar[tuple[str, ...]] = ()
     array_bytes: ClassVar[str] = "bytes"
-    #: Whether elements vary in size, so that NumPy holds references and no bytes may be copied.
+    #: Whether elements vary in size; NumPy then holds references, and their bytes must not be copied.
     is_variable: ClassVar[bool] = False
-    #: Whether stored bytes may be such that NumPy must not see them before `checked` has.
+    #: Whether stored bytes must go through `checked` before NumPy may use them.
     needs_check: ClassVar[bool] = False
-    #: Types of the JSON fill values that callers in Python may use too, because NumPy gives them no other meaning.
+    #: Types of JSON fill values that a caller in Python may use too, because NumPy gives them no other meaning.
     json_values: ClassVar[tuple[type, ...]] = (str, list, dict)
 
     name: str
@@ -52,55 +55,55 @@ class DataType:
 
     @classmethod
     def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
-        """Makes the data type that metadata call `name`; errors begin with `where` and name the member."""
+        """Return the data type that the metadata call `name`; raise MetadataError, which begins with `where`."""
         raise NotImplementedError(f"{cls.__name__} has no from_configuration")
 
     @classmethod
     def from_numpy(cls, dtype: np.dtype) -> Self | None:
-        """Returns the data type that stores a NumPy dtype of any byte order, `None` if it is not one of this class."""
+        """Return the data type that stores a NumPy dtype of any byte order; None if it is not one of this class."""
         return None
 
     @property
     def itemsize(self) -> int:
-        """Bytes of one element in memory; where elements vary in size, of what refers to one."""
+        """The number of bytes of one element in memory; of a reference, if elements vary in size."""
         return self.numpy.itemsize
 
     @property
     def default_fill(self) -> bytes:
-        """The element for what is not stored where nothing else was said: all zero bytes, NaT, or no bytes."""
+        """The fill value for which none is given: zero bytes, NaT, or no bytes."""
         return bytes(self.numpy.itemsize)
 
     def scalar(self, element: bytes) -> Any:
-        """Returns an element as NumPy's indexing would: a NumPy scalar, or `str` or `bytes` of any length."""
+        """Return an element as NumPy's indexing does: a NumPy scalar, or `str` or `bytes` of any length."""
         return np.frombuffer(element, self.numpy)[0]
 
     def swapped(self, array: np.ndarray) -> np.ndarray:
-        """Returns the elements of a contiguous one-dimensional array, each number's bytes the other way round."""
+        """Return the elements of a contiguous one-dimensional array with the bytes of each number reversed."""
         if self.swap_unit == 1:
             return array
         return array.view(f"u{self.swap_unit}").byteswap().view(array.dtype)
 
     def checked(self, array: np.ndarray) -> np.ndarray:
-        """Returns the elements of an array in the form that NumPy needs; ValueError for what no element can be."""
+        """Return the elements of an array in a form that NumPy can use; raise ValueError if one is not valid."""
         return array
 
     def needs_text(self, value: Any) -> bool:
-        """Whether `fill_from_json` must see the numbers in `value` as `NumberText` to round them correctly."""
+        """Return whether `fill_from_json` needs the numbers in a value as `NumberText`, to round them correctly."""
         return False
 
     def fill_from_json(self, value: Any, where: str) -> bytes:
-        """Returns the element that the JSON fill value stands for."""
+        """Return the element for a JSON fill value; raise MetadataError, which begins with `where`, if it is wrong."""
         raise NotImplementedError(f"{type(self).__name__} has no fill_from_json")
 
     def fill_to_json(self, element: bytes) -> object:
-        """Returns the JSON fill value that stands for exactly this element."""
+        """Return the JSON fill value for exactly this element."""
         raise NotImplementedError(f"{type(self).__name__} has no fill_to_json")
 
     def fill_from_value(self, value: Any, where: str) -> bytes:
         """Return the element that NumPy's assignment makes of a Python value.
 
-        Raise MetadataError for a value that NumPy refuses, or that would not be the same afterwards; floats are
-        rounded. A value of one of the types `json_values` that NumPy refuses is read as JSON.
+        Raise MetadataError for a value that NumPy refuses, or that would change; floats may be rounded. A value of one
+        of the types `json_values` that NumPy refuses is read as JSON.
 
         >>> from simplezarr.dtypes import parse_dtype
         >>> parse_dtype("int16").fill_from_value(3.0, "fill_value")
@@ -118,9 +121,9 @@ class DataType:
         raise refused_value(value, self, where)
 
     def assigned(self, value: Any) -> bytes | None:
-        """Return the element that NumPy's assignment makes of a value; None if it is refused or would lose anything."""
+        """Return the element that NumPy's assignment makes of a value; None if NumPy refuses it or it would change."""
         if isinstance(value, np.complexfloating):
-            value = complex(value)  # NumPy refuses this one for real numbers, and only warns of its own
+            value = complex(value)  # NumPy refuses `complex` for real numbers, but only warns of its own type
         element = np.zeros((), self.numpy)
         try:
             with np.errstate(all="ignore"):
@@ -136,11 +139,11 @@ class DataType:
 
     @property
     def wanted(self) -> str:
-        """What Python values `fill_from_value` takes, for messages."""
+        """The Python values that `fill_from_value` takes, for messages."""
         return f"a value that NumPy's {self.numpy} can hold"
 
     def to_json(self) -> str | JsonObject:
-        """Returns the member `data_type`."""
+        """Return the member `data_type`."""
         return self.name
 
 
@@ -150,40 +153,40 @@ def refused_value(value: Any, data_type: DataType, where: str) -> MetadataError:
 
 
 def as_bytes(value: Any) -> bytes | None:
-    """Return bytes, or what is like them, as `bytes`; None for any other value."""
+    """Return bytes, a bytearray or a memoryview as `bytes`; None for any other value."""
     return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else None
 
 
 def configured_length(name: str, configuration: JsonObject, unit: int, where: str) -> int:
-    """Returns the member `length_bytes`, a positive multiple of `unit` and the only member."""
+    """Return the member `length_bytes`, a positive multiple of `unit`; raise MetadataError for any other member."""
+    refuse_unknown(configuration, ("length_bytes",), f"{where}.configuration")
     if "length_bytes" not in configuration:
         raise MetadataError(f"{where}.configuration.length_bytes: missing; {name} needs it")
-    length = configuration["length_bytes"]
-    check_integer(length, unit, MAX_ITEMSIZE, f"{where}.configuration.length_bytes")
+    length = check_integer(configuration["length_bytes"], unit, MAX_ITEMSIZE, f"{where}.configuration.length_bytes")
     if length % unit:
         raise MetadataError(f"{where}.configuration.length_bytes: {length} is not a multiple of {unit} ({name})")
     return length
 
 
 def numbers_to_bytes(value: Any) -> bytes | None:
-    """Returns a list of integers from 0 to 255 as bytes, `None` if it is anything else."""
+    """Return a list of integers from 0 to 255 as bytes; None for anything else."""
     if type(value) is list and all(type(n) is int and 0 <= n <= 255 for n in value):
         return bytes(value)
     return None
 
 
 def bytes_of(text: Any, where: str, name: str) -> bytes:
-    """Returns what a string in base64 (RFC 4648) stands for."""
+    """Return the bytes of a string in base64 (RFC 4648); raise MetadataError for anything else."""
     try:
         if type(text) is str:
             return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         pass
-    raise MetadataError(f"{where}: {show(text)} is not a string in base64, as a fill value of {name} must be")
+    raise MetadataError(f"{where}: {show(text)} is not a string in base64, which a fill value of {name} must be")
 
 
 def base64_of(data: bytes) -> str:
-    """Returns bytes in base64.
+    """Return bytes in base64.
 
     >>> base64_of(b"zarr")
     'emFycg=='

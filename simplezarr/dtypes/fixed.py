@@ -34,7 +34,7 @@ class _FixedBytes(DataType):
     __slots__ = ()
 
     def assigned(self, value: Any) -> bytes | None:
-        """Take bytes, filled up with zeros as NumPy does; zeros at the end may be cut off."""
+        """Take bytes; zeros at the end are added as NumPy does, or cut off."""
         size = self.numpy.itemsize
         data = value.tobytes() if isinstance(value, np.void) else as_bytes(value)
         if data is None or data[size:].strip(b"\0"):
@@ -47,7 +47,7 @@ class _FixedBytes(DataType):
 
 
 class Raw(_FixedBytes):
-    """Bytes without meaning, `r<N>` for N bits; zarr-python calls it `raw_bytes`."""
+    """Bytes without a meaning, `r<N>` for N bits; zarr-python calls it `raw_bytes`."""
 
     __slots__ = ()
     names: ClassVar[tuple[str, ...]] = ("raw_bytes",)
@@ -56,7 +56,6 @@ class Raw(_FixedBytes):
     @classmethod
     def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
         if name in cls.names:
-            refuse_unknown(configuration, ("length_bytes",), f"{where}.configuration")
             return cls._of_size(configured_length(name, configuration, 1, where))
         refuse_unknown(configuration, (), f"{where}.configuration")
         return cls._of_size(_size_in_name(name, where))
@@ -71,7 +70,7 @@ class Raw(_FixedBytes):
         return cls._of_size(_size(dtype)) if is_raw else None
 
     def fill_from_json(self, value: Any, where: str) -> bytes:
-        """Takes the specification's list of numbers, and base64 as zarr-python and tensorstore write it."""
+        """Take the specification's list of numbers, and base64, which zarr-python and tensorstore write."""
         size = self.numpy.itemsize
         data = bytes_of(value, where, self.name) if type(value) is str else numbers_to_bytes(value)
         if data is None or len(data) != size:
@@ -84,7 +83,7 @@ class Raw(_FixedBytes):
 
 
 class NullTerminated(_FixedBytes):
-    """Bytes of a fixed size, of which zeros at the end are no part: NumPy's `S`. Written by zarr-python and GDAL."""
+    """Bytes of a fixed size, in which zeros at the end only fill up: NumPy's `S`. zarr-python and GDAL write it."""
 
     __slots__ = ()
     json_values: ClassVar[tuple[type, ...]] = ()
@@ -92,7 +91,6 @@ class NullTerminated(_FixedBytes):
 
     @classmethod
     def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
-        refuse_unknown(configuration, ("length_bytes",), f"{where}.configuration")
         return cls(name, np.dtype((np.bytes_, configured_length(name, configuration, 1, where))), 1)
 
     @classmethod
@@ -125,7 +123,7 @@ class NullTerminated(_FixedBytes):
 
 
 class Utf32(DataType):
-    """Text of a fixed number of code points, zeros at the end being no part of it: NumPy's `U`."""
+    """Text of a fixed number of code points, in which zeros at the end only fill up: NumPy's `U`."""
 
     __slots__ = ()
     names: ClassVar[tuple[str, ...]] = ("fixed_length_utf32",)
@@ -148,7 +146,6 @@ class Utf32(DataType):
 
     @classmethod
     def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
-        refuse_unknown(configuration, ("length_bytes",), f"{where}.configuration")
         return cls(name, np.dtype((np.str_, configured_length(name, configuration, 4, where) // 4)), 4)
 
     @classmethod
@@ -156,7 +153,7 @@ class Utf32(DataType):
         return cls(cls.names[0], np.dtype((np.str_, _size(dtype) // 4)), 4) if dtype.kind == "U" else None
 
     def checked(self, array: np.ndarray) -> np.ndarray:
-        """Refuses what is no code point: Python's `str` can't hold it. Lone surrogates it can, and they occur."""
+        """Raise ValueError for numbers that are not code points. Lone surrogates occur, and `str` can hold them."""
         units = array.view(np.uint32)
         if units.size and units.max() > _LAST_CODE_POINT:
             raise ValueError(f"{hex(units.max())} in {self.name} is beyond the last code point, 0x10ffff")
@@ -164,10 +161,10 @@ class Utf32(DataType):
 
     def fill_from_json(self, value: Any, where: str) -> bytes:
         if type(value) is not str:
-            raise MetadataError(f"{where}: {show(value)} is not a string, as a fill value of {self.name} must be")
+            raise MetadataError(f"{where}: {show(value)} is not a string, which a fill value of {self.name} must be")
         if len(value) * 4 > self.numpy.itemsize:
             raise MetadataError(
-                f"{where}: {show(value)} has {len(value)} code points; there is room for {self.numpy.itemsize // 4}"
+                f"{where}: {show(value)} has {len(value)} code points; an element has {self.numpy.itemsize // 4}"
             )
         return value.encode(_CODEC, "surrogatepass").ljust(self.numpy.itemsize, b"\0")
 
@@ -190,7 +187,7 @@ def _size(dtype: np.dtype) -> int:
 
 
 def _size_in_name(name: str, where: str) -> int:
-    """Bytes of the type called `r<N>`."""
+    """Return the bytes of an element of the type called `r<N>`."""
     bits = name[1:]
     if bits.isdigit() and bits[0] != "0" and len(bits) <= len(str(8 * MAX_ITEMSIZE)):
         size, rest = divmod(int(bits), 8)

@@ -18,13 +18,13 @@ HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
 class NumberText(str):
-    """A JSON number as it is spelled, for rounding it once to a type that is narrower than a double."""
+    """A JSON number as it is spelled, so that it is rounded once to a type narrower than a double."""
 
     __slots__ = ()
 
 
-# Per size in bytes: the struct format, the bits of the stored fraction, and as integers the bits of infinity and of
-# the NaN that the specification writes "NaN".
+# By size in bytes: the format of `struct`, the number of stored fraction bits, and as integers the bits of infinity and
+# of the NaN that the specification spells "NaN".
 _FLOATS = {
     2: ("=e", 10, 0x7C00, 0x7E00),
     4: ("=f", 23, 0x7F800000, 0x7FC00000),
@@ -33,6 +33,7 @@ _FLOATS = {
 
 
 def float_from_json(value: Any, size: int, where: str) -> bytes:
+    """Return the element of `size` bytes for a JSON fill value; raise MetadataError if it is wrong."""
     code, _, _, nan = _FLOATS[size]
     kind = type(value)
     if kind is float:
@@ -53,19 +54,20 @@ def float_from_json(value: Any, size: int, where: str) -> bytes:
 
 
 def float_to_json(element: bytes) -> float | str:
+    """Return the JSON fill value for exactly this element."""
     size = len(element)
     code, _, infinity, nan = _FLOATS[size]
     bits = int.from_bytes(element, sys.byteorder)
     magnitude = bits & ~(1 << (8 * size - 1))
     if magnitude < infinity:
-        return struct.unpack(code, element)[0]
+        return float(struct.unpack(code, element)[0])
     if magnitude == infinity:
         return "Infinity" if bits == magnitude else "-Infinity"
     return "NaN" if bits == nan else f"0x{bits:0{2 * size}x}"
 
 
 def _pack(code: str, value: float) -> bytes:
-    """Rounds a double once, ties to even; beyond the type's range that is infinity."""
+    """Return a double rounded once, ties to even; infinity beyond the type's range."""
     try:
         return struct.pack(code, value)
     except OverflowError:
@@ -73,17 +75,21 @@ def _pack(code: str, value: float) -> bytes:
 
 
 def may_tie(value: Any, size: int) -> bool:
-    """Whether a double, itself rounded from JSON text, may lie halfway between two values of a narrower type.
+    """Return whether a double, itself rounded from JSON text, may lie halfway between two values of a narrower type.
 
-    Only then the text decides the direction: everywhere else rounding twice gives the same as rounding once. A halfway
-    point has one bit more than the type, so the double's last bits are zero.
+    Only then the text decides the direction. Otherwise, rounding twice gives the same as rounding once. A halfway point
+    has one bit more than the type, so the double's last bits are zero.
     """
     if size == 8 or type(value) is not float:
         return False
     code, fraction = _FLOATS[size][:2]
     if struct.unpack(code, _pack(code, value))[0] == value:
         return False
-    return struct.unpack("=Q", struct.pack("=d", value))[0] & ((1 << (51 - fraction)) - 1) == 0
+    return not _bits_of(value) & ((1 << (51 - fraction)) - 1)
+
+
+def _bits_of(value: float) -> int:
+    return int.from_bytes(struct.pack("=d", value), sys.byteorder)
 
 
 def _to_double(value: int) -> float:
@@ -94,19 +100,19 @@ def _to_double(value: int) -> float:
 
 
 def round_to_odd(value: int | NumberText) -> float:
-    """Returns a double that rounds to every narrower type as the exact number does.
+    """Return a double that rounds to every narrower type as the exact number does.
 
-    Of the two doubles around an inexact number the one with the odd last bit is taken: it is never halfway between two
-    narrower values, and on the same side of each halfway point as the number.
+    Of the two doubles around an inexact number this is the one with an odd last bit. It is never halfway between two
+    narrower values, and it is on the same side of each halfway point as the number.
     """
-    exact: Any = value
+    exact: Any = value  # int or Decimal
     if type(value) is NumberText:
-        from decimal import Decimal  # an import of some ms, for numbers that hardly ever occur
+        from decimal import Decimal  # an import of some ms, for numbers that are rare
 
         exact = Decimal(value)
     nearest = _to_double(exact)
     if math.isinf(nearest) or nearest == exact:
         return nearest
-    if struct.unpack("=Q", struct.pack("=d", nearest))[0] & 1:
+    if _bits_of(nearest) & 1:
         return nearest
     return math.nextafter(nearest, math.inf if exact > nearest else -math.inf)

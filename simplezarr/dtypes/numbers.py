@@ -34,14 +34,14 @@ class _Number(DataType):
 
 
 class Bool(_Number):
-    """Truth values, a byte each."""
+    """Booleans, a byte each."""
 
     __slots__ = ()
     names: ClassVar[tuple[str, ...]] = ("bool",)
     needs_check: ClassVar[bool] = True
 
     def checked(self, array: np.ndarray) -> np.ndarray:
-        return array.view(np.uint8) != 0  # anything but 0 and 1 would be undefined behaviour in NumPy
+        return np.not_equal(array.view(np.uint8), 0)  # for NumPy, bytes other than 0 and 1 are undefined behaviour
 
     @property
     def wanted(self) -> str:
@@ -49,7 +49,7 @@ class Bool(_Number):
 
     def fill_from_json(self, value: Any, where: str) -> bytes:
         if type(value) is not bool:
-            raise MetadataError(f"{where}: {show(value)} is neither true nor false, as a fill value of bool must be")
+            raise MetadataError(f"{where}: {show(value)} is neither true nor false, which a fill value of bool must be")
         return b"\1" if value else b"\0"
 
     def fill_to_json(self, element: bytes) -> bool:
@@ -57,7 +57,7 @@ class Bool(_Number):
 
 
 class Integer(_Number):
-    """Integers in two's complement, and unsigned ones."""
+    """Signed integers in two's complement, and unsigned integers."""
 
     __slots__ = ()
     names: ClassVar[tuple[str, ...]] = (
@@ -66,7 +66,7 @@ class Integer(_Number):
     )
 
     def keeps(self, value: Any, element: np.ndarray) -> bool:
-        if isinstance(value, (str, bytes)):  # a number as text, which NumPy reads exactly or not at all
+        if isinstance(value, (str, bytes)):  # NumPy reads a number in a string exactly or not at all
             return True
         return bool(element.item() == (value.item() if isinstance(value, np.generic) else value))
 
@@ -85,7 +85,7 @@ class Integer(_Number):
 
 
 class Float(_Number):
-    """Floating point of IEEE 754."""
+    """Floating-point numbers of IEEE 754."""
 
     __slots__ = ()
     names: ClassVar[tuple[str, ...]] = ("float16", "float32", "float64")
@@ -108,7 +108,7 @@ class Float(_Number):
 
 
 class Complex(_Number):
-    """A real and an imaginary part, each a float."""
+    """Complex numbers: a real and an imaginary part, each a float."""
 
     __slots__ = ()
     names: ClassVar[tuple[str, ...]] = ("complex64", "complex128", "complex_float32", "complex_float64")
@@ -137,7 +137,7 @@ class Complex(_Number):
 
 
 def keeps_float(value: Any, number: float) -> bool:
-    """Return whether a number is a value rounded: finite, infinite or NaN as the value is."""
+    """Return whether a number is finite, infinite or NaN if the value, of which it was rounded, is."""
     if value is None or isinstance(value, (complex, np.complexfloating)):
         return False
     if isinstance(value, (str, bytes)):
@@ -152,15 +152,18 @@ _ALIASES = {"complex_float32": "complex64", "complex_float64": "complex128"}
 
 
 def integer_from_json(value: Any, low: int, high: int, where: str, name: str) -> int:
-    """Returns an integer from `low` to `high`; one that is spelled with a fraction or an exponent is tolerated."""
+    """Return an integer from `low` to `high`, also if it is spelled with a fraction or an exponent.
+
+    Raise MetadataError for anything else.
+    """
     if type(value) is NumberText:  # next to a fraction in the same fill value
         value = float(value)
-    # Above 2**53 a double may stand for a neighbour of the number that was written.
+    # From 2**53 on, a double may stand for a neighbour of the number that is spelled.
     if type(value) is float and value.is_integer() and abs(value) < 2**53:
         tolerate("integral-fill", where, f"{value!r} as a fill value of {name}")
         value = int(value)
     if type(value) is int and low <= value <= high:
         return value
     raise MetadataError(
-        f"{where}: {show(value)} is not an integer from {low} to {high}, as a fill value of {name} must be"
+        f"{where}: {show(value)} is not an integer from {low} to {high}, which a fill value of {name} must be"
     )

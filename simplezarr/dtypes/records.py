@@ -9,7 +9,7 @@ dtype([('x', '<f4'), ('n', 'u1')])
 
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -24,6 +24,9 @@ from simplezarr.schema.limits import MAX_NDIM
 __all__ = ["Field", "Struct", "Structured"]
 
 MAX_DEPTH = 16
+
+
+_Change = Callable[[np.ndarray], np.ndarray]
 
 
 class Field(NamedTuple):
@@ -41,7 +44,7 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Struct(DataType):
-    """A record of `fields`, one behind the other without gaps."""
+    """Records: `fields` one behind the other, without gaps."""
 
     names: ClassVar[tuple[str, ...]] = ("struct",)
 
@@ -49,19 +52,20 @@ class Struct(DataType):
 
     @classmethod
     def of_fields(cls, fields: tuple[Field, ...], where: str) -> Self:
-        """The record of these fields, which must have different names and not be too many bytes."""
+        """Return the record of some fields; raise MetadataError for equal names, and for too many bytes or levels."""
         names = [field.name for field in fields]
         if not fields:
             raise MetadataError(f"{where}: no fields; a record has at least one")
         for i, field in enumerate(fields):
             if not field.name or field.name in names[:i]:
-                raise MetadataError(f"{where}[{i}]: {show(field.name)} is {'twice' if field.name else 'empty'}")
+                problem = "used twice" if field.name else "empty"
+                raise MetadataError(f"{where}[{i}]: the name {show(field.name)} is {problem}")
             if field.data_type.is_variable:
-                raise MetadataError(f"{where}[{i}]: {field.data_type.name} varies in size, which no field may")
+                raise MetadataError(f"{where}[{i}]: {field.data_type.name} varies in size; a field must not")
         if sum(field.itemsize for field in fields) > MAX_ITEMSIZE:
             raise MetadataError(f"{where}: more than {MAX_ITEMSIZE} bytes in all, the limit for an element")
         if _depth(fields) > MAX_DEPTH:
-            raise MetadataError(f"{where}: records in records, more than {MAX_DEPTH} levels deep")
+            raise MetadataError(f"{where}: records are nested more than {MAX_DEPTH} deep")
         dtype = np.dtype([(field.name, field.data_type.numpy, field.shape) for field in fields])
         units = {field.data_type.swap_unit for field in fields}
         return cls(cls.names[0], dtype, units.pop() if len(units) == 1 else 0, fields)
@@ -112,8 +116,8 @@ class Struct(DataType):
             array, [(field, field.data_type.checked) for field in self.fields if field.data_type.needs_check]
         )
 
-    def _each(self, array: np.ndarray, changes: list[Any]) -> np.ndarray:
-        """A copy with some fields changed; the functions get them as contiguous arrays of one dimension."""
+    def _each(self, array: np.ndarray, changes: list[tuple[Field, _Change]]) -> np.ndarray:
+        """Return a copy with some fields changed by functions, which get contiguous arrays of one dimension."""
         changed = array.copy()
         for field, change in changes:
             part = np.ascontiguousarray(array[field.name])
@@ -148,11 +152,11 @@ class Struct(DataType):
         )
 
     def _values(self, value: Any) -> Sequence[Any] | None:
-        """A Python value for each field, None if `value` has none."""
+        """Return a Python value for each field; None if the value is not one of a record."""
         names = [field.name for field in self.fields]
         if isinstance(value, np.void) and value.dtype.names is not None:
             theirs = list(value.dtype.names)
-            is_sorted_otherwise = theirs != names and sorted(theirs) == sorted(names)  # NumPy goes by position
+            is_sorted_otherwise = theirs != names and sorted(theirs) == sorted(names)  # NumPy assigns by position
             value = () if is_sorted_otherwise else tuple([value[name] for name in theirs])
         if isinstance(value, Mapping):
             return [value[name] for name in names] if value.keys() == set(names) else None
@@ -192,9 +196,9 @@ class Struct(DataType):
 
 
 class Structured(Struct):
-    """The older form: fields as `[name, data type]` (or with a shape, as in Zarr 2), fill values in base64 as well.
+    """The older form of `struct`: fields are `[name, data type]`, or have a shape too, and fill values may be base64.
 
-    It is read but never written: `to_json` gives the form of `struct`.
+    It is read but never written: `to_json` returns the form of `struct`.
     """
 
     __slots__ = ()
@@ -216,7 +220,7 @@ class Structured(Struct):
         return None
 
     def fill_from_json(self, value: Any, where: str) -> bytes:
-        """Takes an object, or the element's bytes in base64, in little endian."""
+        """Take an object, or the element's bytes in base64, in little endian."""
         if type(value) is dict:
             return super().fill_from_json(value, where)
         element = bytes_of(value, where, self.name)
@@ -244,7 +248,7 @@ def _any_text(data_type: DataType, axes: int, value: Any) -> bool:
 
 
 def _part_from_json(data_type: DataType, shape: tuple[int, ...], value: Any, where: str) -> bytes:
-    """A field's bytes; an array of elements is a list of lists."""
+    """Return a field's bytes; an array of elements is a list of lists."""
     if not shape:
         return data_type.fill_from_json(value, where)
     if type(value) is not list or len(value) != shape[0]:
@@ -253,7 +257,7 @@ def _part_from_json(data_type: DataType, shape: tuple[int, ...], value: Any, whe
 
 
 def _part_from_value(data_type: DataType, shape: tuple[int, ...], value: Any, where: str) -> bytes:
-    """A field's bytes; an array of elements is a sequence of sequences, or one value for all of them."""
+    """Return a field's bytes; an array of elements is a sequence of sequences, or one value for all."""
     if not shape:
         return data_type.fill_from_value(value, where)
     several = (list, np.ndarray) if isinstance(data_type, Struct) else (list, np.ndarray, tuple)  # a tuple is a record

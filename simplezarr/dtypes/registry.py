@@ -1,6 +1,6 @@
-"""From the name of a data type, and from a NumPy dtype, to the data type.
+"""Data types by their names in the metadata, and by NumPy dtypes.
 
-The core types are at hand; the modules of the others are imported when a name or a dtype first asks for them.
+The core types are imported here. The module of any other type is imported when a name or a dtype first needs it.
 """
 
 import importlib
@@ -16,7 +16,7 @@ from simplezarr.schema.extensions import parse_extension, show
 
 __all__ = ["of_numpy", "parse_dtype", "register_dtype"]
 
-# Module below simplezarr.dtypes: class: the names it goes by in metadata.
+# By module below simplezarr.dtypes, and by class: the names in the metadata.
 _BUILTIN: dict[str, dict[str, tuple[str, ...]]] = {
     "variable": {"String": ("string",), "ByteString": ("bytes", "variable_length_bytes", "binary")},
     "fixed": {
@@ -38,7 +38,7 @@ _BUILTIN: dict[str, dict[str, tuple[str, ...]]] = {
 _HOMES = {
     name: (module, cls) for module, classes in _BUILTIN.items() for cls, names in classes.items() for name in names
 }
-# Kind of a NumPy dtype: names of the data types that may store it.
+# By kind of a NumPy dtype: names of the data types that may store it.
 _KINDS = {
     "T": ("string",),
     "O": ("bytes",),
@@ -57,10 +57,13 @@ _registered: list[type[DataType]] = []
 
 
 def register_dtype(cls: type[D]) -> type[D]:
-    """Makes a data type known by its `names`; usable as a decorator. A later class of a name takes its place.
+    """Register a data type by its `names`, and return it, so that it can decorate a class.
 
-    The class derives from `simplezarr.dtypes.DataType` and has `names`, `from_configuration`, `from_numpy` (if arrays
-    of some NumPy dtype are to be created with it), `fill_from_json` and `fill_to_json`.
+    A class that is registered later by the same name replaces it. Raise TypeError for anything but a class of a data
+    type with names.
+
+    The class derives from `simplezarr.dtypes.DataType` and has `names`, `from_configuration`, `from_numpy` (to
+    create arrays with it by a NumPy dtype), `fill_from_json` and `fill_to_json`.
     """
     if not (isinstance(cls, type) and issubclass(cls, DataType)):
         raise TypeError(f"{cls!r} is not a subclass of DataType")
@@ -75,7 +78,9 @@ def register_dtype(cls: type[D]) -> type[D]:
 
 
 def parse_dtype(value: Any, where: str = "data_type") -> DataType:
-    """Reads the member `data_type`, or a name alone; errors begin with `where`.
+    """Return the data type that the member `data_type`, or a name alone, describes.
+
+    Raise MetadataError for wrong JSON, UnsupportedError for an unknown name; both begin with `where`.
 
     >>> parse_dtype({"name": "r24"}).numpy
     dtype('V3')
@@ -93,7 +98,7 @@ def parse_dtype(value: Any, where: str = "data_type") -> DataType:
 
 
 def of_numpy(dtype: np.dtype) -> DataType:
-    """Returns the data type that stores elements of a NumPy dtype, whatever its byte order.
+    """Return the data type that stores elements of a NumPy dtype of any byte order; raise UnsupportedError without one.
 
     >>> of_numpy(np.dtype("V3")).name
     'r24'
@@ -106,11 +111,11 @@ def of_numpy(dtype: np.dtype) -> DataType:
             return found
     if dtype.name in _core:
         return _core[dtype.name]
-    for name in (dtype.name, *_KINDS.get(dtype.kind, ())):  # those of ml_dtypes are known by their name
+    for name in (dtype.name, *_KINDS.get(dtype.kind, ())):  # types of ml_dtypes are found by their names
         found = _builtin(name).from_numpy(dtype) if name in _HOMES else None
         if found is not None:
             return found
-    raise UnsupportedError(f"NumPy dtype {dtype.str!r} has no data type; make one known with register_dtype")
+    raise UnsupportedError(f"NumPy dtype {dtype.str!r} has no data type; register one with register_dtype")
 
 
 def _class(name: str) -> type[DataType] | None:
@@ -118,11 +123,12 @@ def _class(name: str) -> type[DataType] | None:
         return _classes[name]
     if name in _HOMES:
         return _builtin(name)
-    if name[:1] == "r" and not name[1:].strip("0123456789.+-"):  # r24, and what is a bad spelling of it
+    if name[:1] == "r" and not name[1:].strip("0123456789.+-"):  # r24, also misspelled
         return _builtin("raw_bytes")
     return None
 
 
 def _builtin(name: str) -> type[DataType]:
     module, cls = _HOMES[name]
-    return getattr(importlib.import_module(f"simplezarr.dtypes.{module}"), cls)
+    found: type[DataType] = getattr(importlib.import_module(f"simplezarr.dtypes.{module}"), cls)
+    return found

@@ -1,6 +1,6 @@
-"""Numbers of 16 bits and less that NumPy lacks: `bfloat16`, `float8_*`, `float6_*`, `float4_*`, `int4` and its like.
+"""Numbers of at most 16 bits that NumPy lacks: `bfloat16`, `float8_*`, `float6_*`, `float4_*`, `int4` and the like.
 
-In memory they are what the package `ml_dtypes` has; without it these types are an error that says so. Their fill values
+Their NumPy dtypes come from the package `ml_dtypes`. Without it, these types raise UnsupportedError. Their fill values
 are converted here, from the bits of each format.
 
 >>> SmallFloat.from_configuration("bfloat16", {}, "data_type").fill_from_json(1.0, "fill_value").hex()
@@ -23,7 +23,7 @@ __all__ = ["SmallFloat", "SmallInteger"]
 
 
 class _Format(NamedTuple):
-    """Bits of sign, exponent and fraction; the exponent's bias; the bits of the largest number, infinity and NaN."""
+    """The number of bits of sign, exponent and fraction; the bias; the bits of the largest number, infinity and NaN."""
 
     sign: int
     exponent: int
@@ -73,7 +73,7 @@ class _Small(DataType):
 
 
 class SmallInteger(_Small):
-    """Integers of 2 and 4 bits, a byte each; the upper bits mean nothing."""
+    """Integers of 2 and 4 bits, a byte each; the upper bits are ignored."""
 
     __slots__ = ()
     names: ClassVar[tuple[str, ...]] = ("int2", "int4", "uint2", "uint4")
@@ -101,7 +101,7 @@ class SmallInteger(_Small):
 
 
 class SmallFloat(_Small):
-    """Floating point with few bits, some formats without infinity, NaN, zero or sign."""
+    """Floating-point numbers of few bits; some formats have no infinity, NaN, zero or sign."""
 
     __slots__ = ()
     names: ClassVar[tuple[str, ...]] = tuple(_FORMATS)
@@ -112,7 +112,7 @@ class SmallFloat(_Small):
         return type(value) is float and value != 0 and math.ldexp(math.frexp(value)[0], bits).is_integer()
 
     def keeps(self, value: Any, element: np.ndarray) -> bool:
-        """Formats without infinity or NaN take the nearest number that they have: not what was meant."""
+        """Return False also if a format without infinity or NaN has taken its largest number for one of these."""
         number = float(element)
         largest = float(np.array(_FORMATS[self.name].largest, f"u{self.itemsize}").view(self.numpy))
         return keeps_float(value, number) and (abs(number) != largest or abs(float(value)) <= largest)
@@ -148,12 +148,12 @@ class SmallFloat(_Small):
 
     @property
     def _sign_bit(self) -> int:
-        """The highest bit, which is the sign in all formats but one."""
+        """The highest bit, which is the sign in all formats except one."""
         form = _FORMATS[self.name]
         return 1 << (form.sign + form.exponent + form.fraction - 1)
 
     def _round(self, number: float, value: Any, where: str) -> int:
-        """The bits of the nearest number, ties to even. `number` is on the right side of every halfway point."""
+        """Return the bits of the nearest number, ties to even; `number` comes from `round_to_odd`."""
         form = _FORMATS[self.name]
         sign = self._sign_bit if math.copysign(1.0, number) < 0 else 0
         size = abs(number)
@@ -165,8 +165,8 @@ class SmallFloat(_Small):
         if bits > form.largest and form.infinity is not None:
             bits = form.infinity
         elif not 0 <= bits <= form.largest or (sign and not form.sign):
-            raise MetadataError(f"{where}: {show(value)} is beyond the numbers that {self.name} has")
-        return bits if bits | sign == form.nan else bits | sign  # what would be -0 may be the one NaN
+            raise MetadataError(f"{where}: {show(value)} is beyond the range of {self.name}")
+        return bits if bits | sign == form.nan else bits | sign  # -0 would be the only NaN of some formats
 
     def fill_to_json(self, element: bytes) -> float | str:
         form = _FORMATS[self.name]

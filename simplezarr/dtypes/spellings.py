@@ -1,4 +1,4 @@
-"""Data types as callers in Python spell them: NumPy's dtypes, Python's types, Zarr's names and objects.
+"""Data types as callers in Python give them: NumPy's dtypes, Python's types, Zarr's names and JSON objects.
 
 >>> as_data_type(str).name, as_data_type(">f4").name, as_data_type({"name": "r24"}).name
 ('string', 'float32', 'r24')
@@ -15,17 +15,18 @@ from simplezarr.schema.extensions import as_json
 
 __all__ = ["as_data_type", "depends_on_elements"]
 
-#: Types of any length, for which NumPy has dtypes of no length at all.
+#: Types of any length, which NumPy takes for dtypes of length 0.
 _ANY_LENGTH: dict[Any, str] = {str: "string", np.str_: "string", "str": "string", bytes: "bytes", np.bytes_: "bytes"}
 
 
 def as_data_type(dtype: Any, elements: np.ndarray | None = None) -> DataType:
     """Return the data type that a caller means.
 
-    dtype: a DataType, a name or an object of Zarr's JSON, or what NumPy takes for a dtype; `str` and `bytes` are of any
-    length. elements: what `object` stands for, text or bytes, if the caller gives elements too.
+    - dtype: a DataType, a name or an object of Zarr's JSON, or what NumPy takes for a dtype. `str` and `bytes` are
+      types of any length.
+    - elements: decide whether `object` means text or bytes; None if the caller gives none.
 
-    Raise UnsupportedError for what is none of these, TypeError for objects that are neither all text nor all bytes.
+    Raise UnsupportedError for anything else, TypeError for objects that are neither all text nor all bytes.
     """
     if isinstance(dtype, DataType):
         return dtype
@@ -54,13 +55,13 @@ def as_data_type(dtype: Any, elements: np.ndarray | None = None) -> DataType:
 
 
 def depends_on_elements(dtype: Any) -> bool:
-    """Return whether what a caller means by `dtype` depends on the elements: objects, or text of no stated length."""
+    """Return whether the meaning of `dtype` depends on the elements: of objects, and of text without a length."""
     if isinstance(dtype, DataType) or (isinstance(dtype, (type, str)) and dtype in _ANY_LENGTH):
         return False
     try:
         numpy = np.dtype(dtype)
     except (TypeError, ValueError):
-        return False  # one of Zarr's names, or none at all
+        return False  # one of Zarr's names, or an error later
     return numpy.kind == "O" or (numpy.kind in "US" and numpy.itemsize == 0)
 
 
@@ -74,7 +75,7 @@ def _kind_of_objects(elements: np.ndarray | None) -> str:
                 return name
             raise TypeError(_wrong_object(elements, wrong, items[wrong], f"the elements before it are {kind.__name__}"))
     if items:
-        raise TypeError(_wrong_object(elements, 0, items[0], "objects are stored if all are str, or all bytes"))
+        raise TypeError(_wrong_object(elements, 0, items[0], "all objects must be str, or all must be bytes"))
     raise TypeError('dtype: object says nothing about the elements; give "string" or "bytes"')
 
 

@@ -49,9 +49,9 @@ class _Time(DataType):
         return _NOT_A_TIME
 
     def assigned(self, value: Any) -> bytes | None:
-        """Take counts, times of any unit that are whole counts, text that NumPy parses, and Python's own times."""
+        """Take counts, times of any unit that are whole counts, text that NumPy parses, and times of Python."""
         kind = type(self)._scalar
-        if hasattr(value, "to_numpy"):  # pandas has nanoseconds, which are lost on the way that NumPy takes
+        if hasattr(value, "to_numpy"):  # NumPy would lose the nanoseconds of pandas
             value = value.to_numpy()
         if isinstance(value, (np.datetime64, np.timedelta64)) and np.isnat(value):
             return _NOT_A_TIME

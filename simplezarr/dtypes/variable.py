@@ -1,4 +1,4 @@
-"""Text and bytes of any length: `string` and `bytes`. NumPy holds references to them: they are no memory to copy.
+"""Text and bytes of any length: `string` and `bytes`. NumPy holds references to them, which must not be copied.
 
 >>> String.from_numpy(np.dtypes.StringDType()).scalar("é".encode())
 'é'
@@ -48,7 +48,7 @@ class String(_Variable):
         return cls(cls.names[0], np.dtypes.StringDType(), 1)
 
     def assigned(self, value: Any) -> bytes | None:
-        """Take text, and bytes that are text in UTF-8."""
+        """Take text, and bytes that are UTF-8."""
         try:
             if isinstance(value, str):
                 return value.encode()
@@ -68,7 +68,7 @@ class String(_Variable):
 
     def fill_from_json(self, value: Any, where: str) -> bytes:
         if type(value) is not str:
-            raise MetadataError(f"{where}: {show(value)} is not a string, as a fill value of {self.name} must be")
+            raise MetadataError(f"{where}: {show(value)} is not a string, which a fill value of {self.name} must be")
         try:
             return value.encode()
         except UnicodeEncodeError:
@@ -87,7 +87,7 @@ class ByteString(_Variable):
     json_values: ClassVar[tuple[type, ...]] = (list,)
 
     def assigned(self, value: Any) -> bytes | None:
-        """Take bytes, and what is like them."""
+        """Take bytes, a bytearray or a memoryview."""
         return as_bytes(value)
 
     @property
@@ -109,7 +109,7 @@ class ByteString(_Variable):
         return element
 
     def fill_from_json(self, value: Any, where: str) -> bytes:
-        """Takes a list of numbers, or base64."""
+        """Take a list of numbers, or base64."""
         data = bytes_of(value, where, self.name) if type(value) is str else numbers_to_bytes(value)
         if data is None:
             raise MetadataError(f"{where}: {show(value)} is neither base64 nor a list of integers from 0 to 255")
@@ -120,7 +120,7 @@ class ByteString(_Variable):
 
 
 class Objects(_Variable):
-    """Any Python objects, as the object codecs of Zarr 2 make them; an element is JSON. Zarr 3 has no such type."""
+    """Any Python objects, which the object codecs of Zarr 2 decode; an element is JSON. Zarr 3 has no such type."""
 
     __slots__ = ()
 
@@ -138,7 +138,9 @@ class Objects(_Variable):
 
     def fill_from_json(self, value: Any, where: str) -> bytes:
         if isinstance(value, list | dict):
-            raise MetadataError(f"{where}: {show(value)} is not a value that stands for one object")
+            raise MetadataError(
+                f"{where}: {show(value)} is not one object; give a number, a string, true, false or null"
+            )
         return json.dumps(value).encode()
 
     def fill_to_json(self, element: bytes) -> Any:

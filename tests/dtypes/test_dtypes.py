@@ -134,7 +134,7 @@ def test_wrong_fill_values(name, values):
 
 
 def test_messages_show_value_and_remedy():
-    with pytest.raises(MetadataError, match=r"^w: 256 is not an integer from 0 to 255, as a fill value of uint8"):
+    with pytest.raises(MetadataError, match=r"^w: 256 is not an integer from 0 to 255, which a fill value of uint8"):
         parse_dtype("uint8").fill_from_json(256, "w")
     with pytest.raises(MetadataError, match=r'^w\[1\]: "inf" is neither a number .* "0x" with 8 hexadecimal digits$'):
         parse_dtype("complex64").fill_from_json([0, "inf"], "w")
