@@ -109,11 +109,11 @@ def _rounds_up(rest: np.ndarray, unit: np.ndarray, base: np.ndarray, negative: n
         return np.zeros(rest.shape, bool)
     if rounding in ("towards-positive", "towards-negative"):
         up: np.ndarray = (rest > 0) & (negative == (rounding == "towards-negative"))
-        return up
-    half = unit >> np.uint64(1)
-    tie = (rest == half) & (rest > 0)
-    odd = (base & unit) != 0
-    up = (rest > half) | (tie & (odd if rounding == "nearest-even" else True))
+    else:
+        half = unit >> np.uint64(1)
+        tie = (rest == half) & (rest > 0)
+        odd = (base & unit) != 0
+        up = (rest > half) | (tie & (odd if rounding == "nearest-even" else True))
     return up
 
 
