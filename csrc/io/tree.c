@@ -14,8 +14,8 @@
 #include "status.h"
 #include "io/temporary.h"
 
-void sz_tree_begin(sz_tree *tree, int parent, const char *name) {
-  *tree = (sz_tree){.parent = parent, .name = name};
+void sz_tree_begin(sz_tree *tree, int parent, const char *name, const char *own) {
+  *tree = (sz_tree){.parent = parent, .name = name, .own = own};
 }
 
 #if SZ_HAVE_FILES
@@ -27,13 +27,6 @@ void sz_tree_begin(sz_tree *tree, int parent, const char *name) {
 
 enum { MOST_OPEN = 32, MOST_STEPS = 512, MOST_RESTARTS = 1000 };
 enum { TEMPORARY = 't', FILES = 'f', DIRECTORIES = 'd' }; /* in this order */
-
-static void close_quietly(int fd) {
-  if (fd < 0) return;
-  const int error = errno;
-  close(fd);
-  errno = error;
-}
 
 static int open_directory(int at, const char *name) {
   int fd;
@@ -72,28 +65,30 @@ static int add_name(sz_level *level, int kind, const char *name) {
 
 /* Read all names at once: what is removed while a directory is being read may hide other names. */
 static int read_names(sz_level *level) {
-  const int fd = open_directory(level->fd, ".");
-  DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-  if (directory == NULL) {
-    close_quietly(fd);
-    return errno == ENOENT ? SZ_OK : SZ_IO; /* removed meanwhile */
-  }
+  if (level->stream != NULL) rewinddir(level->stream);
+  else if ((level->stream = fdopendir(level->fd)) == NULL) return SZ_IO;
   int status = SZ_OK;
-  for (const struct dirent *entry; errno = 0, status == SZ_OK && (entry = readdir(directory)) != NULL;)
+  for (const struct dirent *entry; errno = 0, status == SZ_OK && (entry = readdir(level->stream)) != NULL;)
     if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-      status = add_name(level, kind_of(fd, entry), entry->d_name);
-  if (status == SZ_OK && errno != 0 && errno != ENOENT) status = SZ_IO;
-  const int error = errno;
-  closedir(directory);
-  errno = error;
+      status = add_name(level, kind_of(level->fd, entry), entry->d_name);
+  if (status == SZ_OK && errno != 0 && errno != ENOENT) status = SZ_IO; /* ENOENT: removed meanwhile */
   return status;
 }
 
 /* ------------------------------------------------------------ levels */
 
+static void close_level(sz_level *level) {
+  const int error = errno;
+  if (level->stream != NULL) closedir(level->stream);
+  else if (level->fd >= 0) close(level->fd);
+  level->stream = NULL;
+  level->fd = -1;
+  errno = error;
+}
+
 static void pop(sz_tree *tree) {
   sz_level *level = &tree->levels[--tree->n];
-  close_quietly(level->fd);
+  close_level(level);
   free(level->names);
 }
 
@@ -115,11 +110,7 @@ static int push(sz_tree *tree, int fd) {
   if (fstat(fd, &status) != 0) return SZ_IO;
   level->device = (uint64_t)status.st_dev;
   level->inode = (uint64_t)status.st_ino;
-  if (tree->n > MOST_OPEN) {
-    sz_level *above = &tree->levels[tree->n - 1 - MOST_OPEN];
-    close_quietly(above->fd);
-    above->fd = -1;
-  }
+  if (tree->n > MOST_OPEN) close_level(&tree->levels[tree->n - 1 - MOST_OPEN]);
   return read_names(level);
 }
 
@@ -175,25 +166,26 @@ static int remove_file(int fd, const char *name) {
   return SZ_IO;
 }
 
-static int remove_temporary(sz_tree *tree, int fd, const char *name) {
-  const int asked = tree->busy != NULL; /* whether the caller has said that this one is not its own */
-  tree->busy = NULL;
-  if (tree->skip) {
-    tree->skip = 0;
-    return SZ_OK;
+/* Return whether the name that the tree has come to is that of a file whose lock the caller holds. */
+static int is_own(const sz_tree *tree) {
+  for (const char *own = tree->own; *own != '\0'; own += strlen(own) + 1) {
+    const char *rest = own;
+    for (size_t i = 0; i < tree->n && rest != NULL; i++) {
+      const char *name = tree->levels[i].names + tree->levels[i].next + 1;
+      const size_t n = strlen(name);
+      rest = rest[0] == '/' && strncmp(rest + 1, name, n) == 0 ? rest + 1 + n : NULL;
+    }
+    if (rest != NULL && *rest == '\0') return 1;
   }
-  if (sz_discard(fd, name, asked) >= 0) return SZ_OK;
-  if (errno != EWOULDBLOCK && errno != EINTR) return SZ_IO;
-  tree->busy = name;
-  errno = EINTR;
-  return SZ_IO;
+  return 0;
 }
 
 /* Remove what a name stands for, or go down into it. 1: the name is done. */
 static int remove_name(sz_tree *tree, sz_level *level, const char *name) {
   int done;
   if (level->kind == TEMPORARY) {
-    done = remove_temporary(tree, level->fd, name);
+    if (is_own(tree)) return 1;
+    done = sz_discard(level->fd, name, 1) < 0 ? SZ_IO : SZ_OK;
     level->waited = 1;
   } else if (level->kind == FILES) {
     done = remove_file(level->fd, name);
@@ -255,26 +247,12 @@ int sz_tree_remove(sz_tree *tree) {
   return status;
 }
 
-size_t sz_tree_busy_path(const sz_tree *tree, char *path, size_t room) {
-  size_t n = 0;
-  for (size_t i = 0; i < tree->n; i++) {
-    const char *name = tree->levels[i].names + tree->levels[i].next + 1;
-    const size_t more = strlen(name);
-    if (n + more + 2 <= room) {
-      path[n] = '/';
-      memcpy(path + n + 1, name, more + 1);
-    }
-    n += more + 1;
-  }
-  return n;
-}
-
 void sz_tree_end(sz_tree *tree) {
   const int error = errno;
   while (tree->n > 0) pop(tree);
   free(tree->levels);
   if (tree->parent >= 0) close(tree->parent);
-  *tree = (sz_tree){.parent = -1};
+  *tree = (sz_tree){.parent = -1, .own = ""};
   errno = error;
 }
 #else
@@ -282,11 +260,6 @@ int sz_tree_remove(sz_tree *tree) {
   (void)tree;
   errno = ENOSYS;
   return SZ_IO;
-}
-
-size_t sz_tree_busy_path(const sz_tree *tree, char *path, size_t room) {
-  (void)tree, (void)path, (void)room;
-  return 0;
 }
 
 void sz_tree_end(sz_tree *tree) { (void)tree; }

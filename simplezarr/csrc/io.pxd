@@ -79,9 +79,6 @@ cdef extern from "io/draft.h" nogil:
 cdef extern from "io/tree.h" nogil:
     ctypedef struct sz_tree:
         int parent
-        const char *busy
-        int skip
-    void sz_tree_begin(sz_tree *tree, int parent, const char *name)
+    void sz_tree_begin(sz_tree *tree, int parent, const char *name, const char *own)
     int sz_tree_remove(sz_tree *tree)
-    size_t sz_tree_busy_path(const sz_tree *tree, char *path, size_t room)
     void sz_tree_end(sz_tree *tree)

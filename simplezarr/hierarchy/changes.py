@@ -18,20 +18,21 @@ What holds at every moment, also if the process ends or the store fails in betwe
 
 import errno
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from itertools import chain
+from contextlib import AbstractContextManager, nullcontext, suppress
+from itertools import chain, compress
+from operator import call
 from typing import Any
 
 from simplezarr.engine.chunks.in_flight import Writing
 from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError
-from simplezarr.hierarchy.consolidation import Above, groups_above, invalidating
+from simplezarr.hierarchy.consolidation import GroupAbove, Invalidation, groups_above
 from simplezarr.hierarchy.documents import (
     NODE_DOCUMENTS,
     Metadata,
     change_documents,
     encode_metadata,
     fetch_document,
-    find_document,
+    find_key,
     has_node,
     new_group_metadata,
     parse_documents,
@@ -95,7 +96,7 @@ def _create(
     fill: Fill | None = None,
     *,
     nearest: bool = False,
-) -> Sequence[Above]:
+) -> Sequence[GroupAbove]:
     """Store a new node, whose documents are `new`.
 
     If groups above it, or the `nearest` one, are missing, return them and do nothing.
@@ -113,17 +114,16 @@ def _create(
         missing = [group for group in above if group.found is None]
         if missing:
             return missing
-        with invalidating(store, above) as drop:
-            drop()
+        with Invalidation(store, above):
             if documents:
                 _delete_node(store, path, documents)
-            else:
+            elif left:
                 _delete_keys(store, path, left)
             _write_node(store, path, metadata, new, fill)
     return ()
 
 
-def _check_above(above: Sequence[Above], path: str) -> None:
+def _check_above(above: Sequence[GroupAbove], path: str) -> None:
     for group in above:
         if group.is_array:
             raise NodeExistsError(f"/{group.path} of {group.store!r} is an array; /{path} can't be made below it")
@@ -163,15 +163,14 @@ def _claim(store: Store, path: str) -> AbstractContextManager[object]:
 
 
 def _together(store: Store, *asks: Callable[[], Any]) -> list[Any]:
-    """Return what each of the functions returns; they run side by side if the store's answers take time."""
-    return executor.parallel_map(lambda ask: ask(), asks, executor.concurrency_for(store, 1))
+    """Call functions that ask a store, concurrently if its answers take time; return their results."""
+    return executor.parallel_map(call, asks, executor.concurrency_for(store, 1))
 
 
 def _node_documents(store: Store, path: str) -> list[str]:
     """Return the keys of the documents that make a node at a path; none if there is no node."""
     keys = [join(path, name) for name in NODE_DOCUMENTS]
-    there = executor.parallel_map(store.exists, keys, executor.concurrency_for(store, 1))
-    return [key for key, exists in zip(keys, there, strict=True) if exists]
+    return [*compress(keys, executor.parallel_map(store.exists, keys, executor.concurrency_for(store, 1)))]
 
 
 def _chunk_names(store: Store, path: str, keys: ChunkKeys | None) -> Sequence[str]:
@@ -224,8 +223,6 @@ def _check_place(
 
 
 def _delete_keys(store: Store, path: str, keys: Sequence[str]) -> None:
-    if not keys:
-        return
     place = store.confined(path)
     with Writing():
         executor.parallel_for(lambda i: place.delete(keys[i]), len(keys), executor.concurrency_for(store))
@@ -262,25 +259,15 @@ def remove_node(store: Store, path: str) -> None:
 def _remove(store: Store, path: str, claim: AbstractContextManager[object] | None, begun: bool = False) -> None:
     """Delete a node under its claim. Without one, delete its documents only, also those of a concurrent creator."""
     with claim or nullcontext():
-        above, documents = _together(store, lambda: groups_above(store, path), lambda: _node_documents(store, path))
-        if not begun:
-            if not documents:
-                raise NodeNotFoundError(f"there is no node at /{path} of {store!r}; it was deleted concurrently")
-            check_strays(store, path)
-        with invalidating(store, above) as drop:
-            with _suppress_if_full():  # copies are looked for again when there is room
-                drop()
+        above, documents = _together(
+            store,
+            lambda: groups_above(store, path),
+            lambda: (not begun and check_strays(store, path)) or _node_documents(store, path),
+        )
+        if not documents and not begun:
+            raise NodeNotFoundError(f"there is no node at /{path} of {store!r}; it was deleted concurrently")
+        with Invalidation(store, above, passed_over=_FULL):  # copies are looked for again when there is room
             _delete_node(store, path, documents, below=claim is not None)
-
-
-@contextmanager
-def _suppress_if_full() -> Iterator[None]:
-    """Pass over an error that says that the disk, or the user's part of it, is full."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
 
 
 def _remove_link(store: Store, path: str) -> bool:
@@ -292,10 +279,8 @@ def _remove_link(store: Store, path: str) -> bool:
     above = groups_above(store, path)
     if any(group.is_array for group in above):
         return False  # for the caller to report
-    with invalidating(store, above) as drop:
-        drop()
-        with Writing():
-            place.delete(prefix)
+    with Invalidation(store, above), Writing():
+        place.delete(prefix)
     return True
 
 
@@ -305,18 +290,16 @@ def change_node(store: Store, path: str, change: Callable[[Any], Metadata], arou
     What fails fails before anything is stored. around: what is entered, with the metadata as they were and as they will
     be, as soon as the new documents are known, and left when they are stored.
     """
-    above, found = _together(store, lambda: groups_above(store, path), lambda: find_document(store, path))
-    own = found[0] if found else ""
-    with invalidating(store, above) as drop, store.lock(own) if found else nullcontext():
-        document = fetch_document(store, own) if found else None
+    above, own = _together(store, lambda: groups_above(store, path), lambda: find_key(store, path))
+    with store.lock(own) if own else nullcontext():
+        document = fetch_document(store, own) if own else None
         if document is None:
             raise NodeNotFoundError(f"there is no node at /{path} of {store!r} any more")
         documents = read_documents(store, path, own, document)
         before = parse_documents(path, documents)
         metadata = change(before)
         changed = change_documents(path, documents, before, metadata)
-        with around((before, metadata)):
-            drop()
+        with around((before, metadata)), Invalidation(store, above):
             for key, content in changed.items():
                 store.set(key, content)
     return metadata
@@ -329,6 +312,9 @@ def format_above(store: Store, path: str) -> int:
     >>> format_above(MemoryStore({".zgroup": b'{"zarr_format": 2}'}), "a/b"), format_above(MemoryStore(), "a")
     (2, 3)
     """
+    nearest, _, name = path.rpartition("/")
+    if name and store.exists(join(nearest, GroupMetadata.document)):
+        return GroupMetadata.zarr_format  # most often; what kind of node it is, its creation looks at
     above = groups_above(store, path)
     _check_above(above, path)
     for group in reversed(above):

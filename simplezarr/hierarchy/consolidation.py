@@ -8,8 +8,8 @@ was stored after the mark, so its second look finds the mark, or the copy, and r
 
 import errno
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Container, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ from simplezarr.schema.json_text import REMOVED, patch
 from simplezarr.schema.leniency import collect
 from simplezarr.stores.base import Store
 
-__all__ = ["Above", "consolidate", "invalidating", "groups_above"]
+__all__ = ["GroupAbove", "consolidate", "Invalidation", "groups_above"]
 
 #: The key of a lock, which is never stored.
 CONSOLIDATION_LOCK = "zarr.json.consolidation"
@@ -54,7 +54,7 @@ MARK = {CONSOLIDATED_MEMBER: None}
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-class Above(NamedTuple):
+class GroupAbove(NamedTuple):
     """The place of a group above a node, with the key and the content of the document there, if there is one."""
 
     store: Store
@@ -75,7 +75,7 @@ class Above(NamedTuple):
             return False
 
 
-def groups_above(store: Store, path: str, *, nearest: bool = False) -> list[Above]:
+def groups_above(store: Store, path: str, *, nearest: bool = False) -> list[GroupAbove]:
     """Return the places of the groups above a node, the outermost first. `nearest`: the nearest is enough.
 
     A store may be a view into a hierarchy, as a `LocalStore` of a directory in it is; then groups above the store's
@@ -85,8 +85,8 @@ def groups_above(store: Store, path: str, *, nearest: bool = False) -> list[Abov
     outer = None if path and nearest else store.enclosing(NODE_DOCUMENTS)
     if outer is not None:
         places[:0] = [(outer[0], group) for group in _ancestors(outer[1])]
-    found = executor.parallel_map(lambda place: find_document(*place), places, executor.concurrency_for(store, 1))
-    return [Above(*place, document) for place, document in zip(places, found, strict=True)]
+    threads = executor.concurrency_for(store, 1)
+    return executor.parallel_map(lambda place: GroupAbove(*place, find_document(*place)), places, threads)
 
 
 def _ancestors(path: str) -> list[str]:
@@ -99,28 +99,32 @@ def _ancestors(path: str) -> list[str]:
     return ["/".join(names[:depth]) for depth in range(len(names))]
 
 
-@contextmanager
-def invalidating(store: Store, above: Sequence[Above]) -> Iterator[Callable[[], None]]:
-    """Change, within `with`, documents in a store that groups above may have copies of.
+class Invalidation:
+    """Within `with`, documents in a store are changed that groups above may have copies of.
 
-    The function that is returned drops the copies; it is called before the first change.
+    The copies are removed at the beginning and, if some were made meanwhile, at the end.
+    passed_over: numbers of system errors that do not keep the change from being made.
     """
-    changing = False
 
-    def drop() -> None:
-        nonlocal changing
-        changing = bool(above)
-        for place in above:
-            invalidate_consolidated(store, place)
+    __slots__ = ("above", "passed_over", "store")
 
-    try:
-        yield drop
-    finally:
-        if changing:
-            _look_again(store, above)
+    def __init__(self, store: Store, above: Sequence[GroupAbove], passed_over: Container[int] = ()):
+        self.store, self.above, self.passed_over = store, above, passed_over
+
+    def __enter__(self) -> None:
+        for place in self.above:
+            try:
+                invalidate_consolidated(self.store, place)
+            except OSError as error:
+                if error.errno not in self.passed_over:
+                    raise
+
+    def __exit__(self, *error: object) -> None:
+        if self.above:
+            _look_again(self.store, self.above)
 
 
-def _look_again(store: Store, above: Sequence[Above]) -> None:
+def _look_again(store: Store, above: Sequence[GroupAbove]) -> None:
     """Drop the copies that were made meanwhile. The change is done, so what fails here is no reason to raise."""
     try:
         for place in _reread(store, above):
@@ -130,12 +134,12 @@ def _look_again(store: Store, above: Sequence[Above]) -> None:
         warnings.warn(message, ZarrWarning, stacklevel=2)
 
 
-def _reread(store: Store, above: Sequence[Above]) -> list[Above]:
+def _reread(store: Store, above: Sequence[GroupAbove]) -> list[GroupAbove]:
     """Return the same places with the documents of now."""
 
-    def look(place: Above) -> Above:
+    def look(place: GroupAbove) -> GroupAbove:
         if place.found is None:
-            return Above(place.store, place.path, find_document(place.store, place.path))
+            return GroupAbove(place.store, place.path, find_document(place.store, place.path))
         key = place.found[0]
         document = fetch_document(place.store, key)
         return place._replace(found=None if document is None else (key, document))
@@ -143,7 +147,7 @@ def _reread(store: Store, above: Sequence[Above]) -> list[Above]:
     return executor.parallel_map(look, above, executor.concurrency_for(store, 1))
 
 
-def invalidate_consolidated(store: Store, place: Above) -> None:
+def invalidate_consolidated(store: Store, place: GroupAbove) -> None:
     """Remove the copy, or the mark, that a group may have.
 
     A group above the root of `store` that can't be written to keeps its copy, with a warning.

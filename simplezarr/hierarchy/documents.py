@@ -34,6 +34,7 @@ __all__ = [
     "encode_metadata",
     "fetch_document",
     "find_document",
+    "find_key",
     "new_group_metadata",
     "has_node",
     "node_type_of",
@@ -144,14 +145,22 @@ def read_metadata(store: Store, path: str) -> Metadata | None:
     return parse_node(document, key) if key.endswith(ArrayMetadata.document) else parse_metadata(store, path, *found)
 
 
-def has_node(store: Store, path: str, zarr_format: int = 3) -> bool:
-    """Whether there is a node at a normalized path; documents of `zarr_format` are looked for first."""
+def find_key(store: Store, path: str, zarr_format: int = 3) -> str | None:
+    """Return the key of the document that makes the node at a normalized path, None if there is no node.
+
+    Documents of `zarr_format` are looked for first.
+    """
     names = NODE_DOCUMENTS if zarr_format == ArrayMetadata.zarr_format else reversed(NODE_DOCUMENTS)
     try:
-        return any(store.exists(join(path, name)) for name in names)
+        return next(filter(store.exists, [join(path, name) for name in names]), None)
     except OSError as error:
         _check_missing(error)
-        return False
+        return None
+
+
+def has_node(store: Store, path: str, zarr_format: int = 3) -> bool:
+    """Return whether there is a node at a normalized path; documents of `zarr_format` are looked for first."""
+    return find_key(store, path, zarr_format) is not None
 
 
 def child_names(store: Store, path: str) -> list[str]:

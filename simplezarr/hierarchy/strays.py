@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from simplezarr.errors import NodeExistsError, UnsupportedError, ZarrError
 from simplezarr.hierarchy.documents import NODE_DOCUMENTS, RESERVED_NAMES, find_document
-from simplezarr.metadata.chunk_keys import ChunkKeys
+from simplezarr.metadata.chunk_keys import ChunkKeys, join
 from simplezarr.metadata.json_document import load
 from simplezarr.metadata.v2.documents import ARRAY, GROUP
 from simplezarr.stores.base import Store
@@ -48,8 +48,11 @@ class _Inventory:
             self.others.append(key)
 
 
-def check_strays(store: Store, path: str) -> None:
-    """Raise a NodeExistsError that names what is below a node and belongs to none; raise if the store can't list."""
+def check_strays(store: Store, path: str) -> list[str]:
+    """Return the keys of the documents that make the node at a path, as far as they are listed.
+
+    Raise a NodeExistsError that names what is below the node and belongs to none; raise if the store can't list.
+    """
     found = _Inventory()
     for key in store.list(f"{path}/" if path else ""):
         found.add(key)
@@ -63,6 +66,7 @@ def check_strays(store: Store, path: str) -> None:
             f"/{path} of {store!r} can't be deleted: {strays[0]!r}{more} would be deleted as well, "
             "without being part of an array or group; move that elsewhere or delete it first"
         )
+    return [join(path, name) for name in NODE_DOCUMENTS if name in found.nodes.get(path, _NONE)]
 
 
 def _belongs(store: Store, found: _Inventory, key: str) -> bool:

@@ -29,5 +29,5 @@ class KeyLock:
         """Return the lock on this key that the calling thread is inside of, None if there is none."""
 
     @staticmethod
-    def held_below(owner: object, prefix: str) -> list[str]:
-        """Return the keys that begin with a prefix and that other threads are inside of."""
+    def held_below(owner: object, prefix: str, mine: bool = False) -> list[str]:
+        """Return the keys that begin with a prefix and that other threads are inside of, or with `mine` this thread."""

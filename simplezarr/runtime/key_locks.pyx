@@ -163,8 +163,8 @@ cdef class KeyLock:
         return lock
 
     @staticmethod
-    def held_below(owner, str prefix not None):
-        """Return the keys that begin with a prefix and that other threads are inside of."""
+    def held_below(owner, str prefix not None, bint mine=False):
+        """Return the keys that begin with a prefix and that other threads are inside of, or with `mine` this thread."""
         cdef bytes start = encoded(prefix)
         cdef Py_ssize_t n = PyBytes_GET_SIZE(start)
         cdef unsigned long me = PyThread_get_thread_ident()
@@ -174,7 +174,7 @@ cdef class KeyLock:
         try:
             state = states
             while state != NULL:
-                if (state.holder != NULL and state.owner == <const void *>owner and state.thread != me and
+                if (state.holder != NULL and state.owner == <const void *>owner and (state.thread == me) == mine and
                         state.nbytes >= n and memcmp(state.name, PyBytes_AS_STRING(start), n) == 0):
                     # bytes, because the garbage collector does not track them
                     names.append(PyBytes_FromStringAndSize(state.name, state.nbytes))

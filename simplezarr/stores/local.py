@@ -157,6 +157,17 @@ class LocalStore(Store):
         with self._lock(path) as lock:
             lock.publish(view)
 
+    def create(self, key: str, value: "Buffer") -> bool:
+        if type(self) is not LocalStore:
+            return super().create(key, value)
+        self.check_writable(key)
+        path, view = self._path(key), byte_view(value)
+        with FileLock(path, self.root, self.durable, self.follow_symlinks) as lock:
+            if self.size(key) is not None:
+                return False
+            lock.publish(view)
+        return True
+
     def set_file(self, key: str, source: str) -> bool:
         """Store the content of a file, of any size; return False if there is no such file.
 

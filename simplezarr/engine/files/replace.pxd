@@ -27,6 +27,5 @@ cdef class FileLock(KeyLock):
 @cython.final
 cdef class Tree:
     cdef Place place
-    cdef str path
+    cdef bytes own
     cdef sz_tree tree
-    cdef bint is_mine(self) except -1

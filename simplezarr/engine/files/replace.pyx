@@ -18,9 +18,12 @@ from simplezarr.csrc.io cimport (
     SZ_BENEATH_ENTER, SZ_HAVE_FILES, SZ_NO_DIRECTORY, SZ_PATH_BYTES, sz_close_directory, sz_copy_next, sz_discard,
     sz_draft_abandon, sz_draft_delete, sz_draft_drop, sz_draft_is_open, sz_draft_open, sz_draft_prepare,
     sz_draft_publish, sz_is_abandoned, sz_name_temporary, sz_open_beneath, sz_open_directory, sz_part, sz_prune,
-    sz_remove, sz_tree_begin, sz_tree_busy_path, sz_tree_end, sz_tree_remove, sz_write_parts)
+    sz_remove, sz_tree_begin, sz_tree_end, sz_tree_remove, sz_write_parts)
 from simplezarr.engine.files.files cimport PyUnicode_EncodeFSDefault
 from simplezarr.runtime.key_locks cimport KeyLock
+
+cdef extern from "Python.h":
+    str PyUnicode_DecodeFSDefault(const char *path)
 
 cdef enum:
     PIECE = 16 << 20  # bytes that are copied between two looks for signals
@@ -241,7 +244,7 @@ def temporary_name(str path not None) -> str:
     cdef bytes encoded = PyUnicode_EncodeFSDefault(path)
     if sz_name_temporary(encoded, 0, name) != SZ_OK:
         raise OSError(errno, os.strerror(errno), path)
-    return os.fsdecode(<bytes>name)
+    return PyUnicode_DecodeFSDefault(name)
 
 
 def remove_file(str path not None, str root not None, bint durable, bint follow=True):
@@ -262,17 +265,10 @@ cdef class Tree:
     """A directory being removed with all that is below it."""
 
     def __cinit__(self):
-        sz_tree_begin(&self.tree, -1, NULL)
+        sz_tree_begin(&self.tree, -1, NULL, b"")
 
     def __dealloc__(self):
         sz_tree_end(&self.tree)
-
-    cdef bint is_mine(self) except -1:
-        """Return whether the calling thread holds the lock that the removal would have to wait for."""
-        cdef size_t n = sz_tree_busy_path(&self.tree, NULL, 0)
-        cdef bytearray below = bytearray(n + 1)
-        sz_tree_busy_path(&self.tree, below, n + 1)
-        return KeyLock.mine(None, self.path + os.fsdecode(bytes(below[:n]))) is not None
 
 
 def remove_tree(str path not None, str root not None, bint follow=True):
@@ -285,12 +281,14 @@ def remove_tree(str path not None, str root not None, bint follow=True):
     cdef int status, error, parent
     cdef bytes name
     cdef char text[SZ_PATH_BYTES]
-    tree.place, tree.path = Place(path, root, follow), path
+    tree.place = Place(path, root, follow)
+    tree.own = b"".join([os.fsencode(key)[len(tree.place.encoded):] + b"\0"
+                         for key in KeyLock.held_below(None, path + "/", True)])
     parent = tree.place.open_above(path)
     if parent == SZ_NO_DIRECTORY:
         return
     name = tree.place.encoded.rpartition(b"/")[2]
-    sz_tree_begin(&tree.tree, parent, NULL if path == root else PyBytes_AS_STRING(name))
+    sz_tree_begin(&tree.tree, parent, NULL if path == root else PyBytes_AS_STRING(name), PyBytes_AS_STRING(tree.own))
     while True:
         with nogil:
             status = sz_tree_remove(&tree.tree)
@@ -302,8 +300,6 @@ def remove_tree(str path not None, str root not None, bint follow=True):
         if error != EINTR:
             raise _error(error, path, tree.place)
         PyErr_CheckSignals()
-        if tree.tree.busy != NULL and tree.is_mine():
-            tree.tree.skip = 1
     sz_tree_end(&tree.tree)
     if path != root and len(tree.place.encoded) < SZ_PATH_BYTES:
         memcpy(text, PyBytes_AS_STRING(tree.place.encoded), len(tree.place.encoded) + 1)
