@@ -369,8 +369,14 @@ cdef class Read(Job):
         byte_source.exact = keep
         if request_key(&coalesce_key, <void *>self.source, index, self.chain.ndim):
             byte_source.key = &coalesce_key
-        with nogil:
-            status = self.read_shard(worker, index, &byte_source, what, 0, keep)
+        if self.gate is not None:
+            worker_borrow(worker)  # the thread has begun with none, and lends none while it waits for these ranges
+        try:
+            with nogil:
+                status = self.read_shard(worker, index, &byte_source, what, 0, keep)
+        finally:
+            if self.gate is not None:
+                worker_lend(worker)
         return status
 
     cdef int read_extent(self, Worker *worker, get_range, const Region *stored) except? -1:

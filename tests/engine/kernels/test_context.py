@@ -48,6 +48,26 @@ def test_wide_calls_leave_no_contexts_behind(name, store):
     assert context.idle_workers() <= max(before, sz.get_num_threads() + 1)  # as many as compute at a time, and one
 
 
+PARTS = {
+    "slab": lambda a: a[3:12],
+    "crop": lambda a: a[3:12, 5:50],
+    "rows": lambda a: a.oindex[[1, 25, 49]],
+    "points": lambda a: a.vindex[[1, 25, 49], [60, 2, 2]],
+    "read_many": lambda a: a.read_many([sz.s_[i] for i in range(0, 64, 21)]),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_of_shards_leave_no_contexts_behind(name):
+    """Few inner chunks of each shard are wanted, so only their ranges are asked for."""
+    store = sz.MemoryStore()
+    sz.create_array(store, "a", data=VALUES, chunks=(2, 2), shards=(16, 16))
+    a, before = far(store), context.idle_workers()
+    for _ in range(60):
+        PARTS[name](a)
+    assert context.idle_workers() <= max(before, a.store.concurrency)  # each thread holds one while it asks for ranges
+
+
 def test_slow_store(store):
     a = sz.open(SlowStore(store, latency=0), "a")
     before = context.idle_workers()
