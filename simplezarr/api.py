@@ -30,8 +30,15 @@ def open(
     >>> open({"zarr.json": b'{"zarr_format": 3, "node_type": "group"}'})
     <Group /: empty>
     """
-    _check_mode(mode, ("r", "r+"))
-    return _open(as_store(store), normalize_path(path), mode, consolidated)
+    if mode not in ("r", "r+"):
+        raise ValueError(f"mode must be 'r' or 'r+', not {mode!r}")
+    store, path = as_store(store), normalize_path(path)
+    node = find_node(store, path, read_only=mode == "r", consolidated=consolidated)
+    if node is not None:
+        return node
+    keys = ", ".join(repr(join(path, name)) for name in ("zarr.json", ".zarray", ".zgroup"))
+    message = f"there is no array or group at /{path} of {store!r}: it has none of the keys {keys}"
+    raise NodeNotFoundError(message, lambda: _describe(store, path))
 
 
 def open_array(store: StoreLike, path: str = "", *, mode: Literal["r", "r+"] = "r") -> Array:
@@ -46,11 +53,11 @@ def open_group(
     store: StoreLike, path: str = "", *, mode: Literal["r", "r+", "a"] = "r", consolidated: bool = True
 ) -> Group:
     """Opens a group; as `open`, but an array raises MetadataError, and mode "a" makes the group where it is missing."""
-    _check_mode(mode, ("r", "r+", "a"))
-    store, path = as_store(store), normalize_path(path)
     if mode == "a":
-        return require_group(store, path)
-    node = _open(store, path, mode, consolidated)
+        return require_group(as_store(store), normalize_path(path))
+    if mode not in ("r", "r+"):
+        raise ValueError(f"mode must be 'r', 'r+' or 'a', not {mode!r}")
+    node = open(store, path, mode=mode, consolidated=consolidated)
     if not isinstance(node, Group):
         raise MetadataError(f"{node.name} of {node.store!r} is an array, not a group; open_array opens it")
     return node
@@ -86,21 +93,7 @@ def load(store: StoreLike, path: str = "") -> np.ndarray:
     return open_array(store, path).read()
 
 
-def _open(store: Store, path: str, mode: str, consolidated: bool) -> Array | Group:
-    node = find_node(store, path, read_only=mode == "r", consolidated=consolidated)
-    if node is None:
-        keys = ", ".join(repr(join(path, name)) for name in ("zarr.json", ".zarray", ".zgroup"))
-        message = f"there is no array or group at /{path} of {store!r}: it has none of the keys {keys}"
-        raise NodeNotFoundError(message, lambda: _describe(store, path))
-    return node
-
-
 def _describe(store: Store, path: str) -> str:
     from simplezarr.hierarchy.foreign import describe
 
     return describe(store, path)
-
-
-def _check_mode(mode: str, known: tuple[str, ...]) -> None:
-    if mode not in known:
-        raise ValueError(f"mode must be one of {', '.join(map(repr, known))}, not {mode!r}")

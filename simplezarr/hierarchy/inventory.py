@@ -23,7 +23,7 @@ from simplezarr.stores.base import Store
 __all__ = [
     "Index",
     "count_chunks",
-    "grid",
+    "grid_shape",
     "inner_shape",
     "sharding_of",
     "stored_bytes",
@@ -34,13 +34,11 @@ __all__ = [
 Index = tuple[int, ...]
 
 
-def grid(shape: tuple[int, ...], unit: tuple[int, ...]) -> tuple[int, ...]:
-    """Number of units along each axis.
-
-    >>> grid((10, 0), (4, 4))
-    (3, 0)
-    """
-    return tuple([-(-length // part) for length, part in zip(shape, unit, strict=True)])
+def grid_shape(metadata: ArrayMetadata, chunks: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the number of units of reading along each axis, whose largest shape is `chunks`."""
+    if metadata.grid is not None and sharding_of(metadata) is None:
+        return metadata.grid_shape
+    return tuple([-(-length // chunk) for length, chunk in zip(metadata.shape, chunks, strict=True)])
 
 
 def stored_indexes(store: Store, path: str, metadata: ArrayMetadata, at_most: int | None = None) -> list[Index] | None:

@@ -31,16 +31,17 @@ from simplezarr.metadata.json_document import plain_attributes
 from simplezarr.metadata.v2.documents import ArrayMetadataV2
 from simplezarr.metadata.v3 import ArrayMetadata, check_dimension_names
 from simplezarr.schema.extensions import as_json, show
-from simplezarr.transfer.values import as_array, check_text, source_of
+from simplezarr.transfer.copy_source import copy_source
+from simplezarr.transfer.values import as_array, check_text
 
-__all__ = ["array_metadata", "as_attributes", "as_data", "check_format"]
+__all__ = ["as_attributes", "as_data", "check_format", "resolve_arguments"]
 
 CHUNK_NBYTES = 1 << 20  # stored bytes that chunks="auto" aims at
 SHARD_NBYTES = 64 << 20  # the same for shards="auto"
 RATIO = 2  # what compressors are taken to make of data of which nothing is known
 
 
-def array_metadata(
+def resolve_arguments(
     *,
     shape: Any,
     dtype: Any,
@@ -134,7 +135,7 @@ def as_attributes(attributes: Any) -> dict:
 
 def as_data(data: Any, shape: Any, dtype: Any) -> tuple[Any, Any, Any]:
     """Returns `data` as an array (a stored one as is), and shape and dtype as given or else as the data have them."""
-    if source_of(data) is not None:
+    if copy_source(data) is not None:
         is_bytes = depends_on_elements(data.dtype if dtype is None else dtype)
         dtype = "bytes" if is_bytes else dtype  # no other stored elements are objects in memory
     else:

@@ -1,7 +1,6 @@
 """An array as its user sees it: metadata as attributes, `a[selection]`, and the verbs with their futures."""
 
-import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -9,26 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simplezarr.codecs.base import Codec
-from simplezarr.codecs.chain import bind
-from simplezarr.engine.chunks.pipeline import CodecPipeline
-from simplezarr.engine.geometry.plan import chunk_plan
-from simplezarr.engine.jobs.chunk_source import Source
-from simplezarr.errors import MetadataError, UnsupportedError
-from simplezarr.hierarchy.changes import check_writable
-from simplezarr.hierarchy.inventory import count_chunks, grid, inner_shape, sharding_of, stored_bytes, summary
-from simplezarr.metadata.chunk_keys import join
+from simplezarr.hierarchy.inventory import count_chunks, grid_shape, sharding_of, stored_bytes, summary
 from simplezarr.metadata.v3 import ArrayMetadata
-from simplezarr.nodes.attributes import Attributes, change_handle
-from simplezarr.nodes.handles import fixed
+from simplezarr.nodes.attributes import Attributes
 from simplezarr.nodes.indexers import Blocks, OIndex, VIndex
-from simplezarr.nodes.lazy import Lazy, LazyIndex
+from simplezarr.nodes.lazy import LazyIndex, whole
 from simplezarr.nodes.operators import StoredValues
+from simplezarr.nodes.properties import fixed
 from simplezarr.nodes.resize import append, resize
 from simplezarr.runtime import executor
+from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.base import Store
-from simplezarr.transfer.batch import read_many
-from simplezarr.transfer.dispatch import assign, assign_chunk, fetch, take
-from simplezarr.transfer.read_queue import Waiting
+from simplezarr.transfer.copy_source import CopySource
+from simplezarr.transfer.dispatch import read_key, read_many, write_chunk, write_key
+from simplezarr.transfer.handle import ArrayHandle, open_handle
+from simplezarr.transfer.read_queue import ReadQueue
 
 if TYPE_CHECKING:
     from simplezarr.runtime.executor import Future
@@ -50,26 +44,20 @@ class Array(StoredValues):
     array([2, 9], dtype=uint8)
     """
 
-    __slots__ = (
-        "_chunks", "_dtype", "_grid", "_metadata", "_obstacles", "_path", "_read_only", "_source", "_store", "_waiting",
-        "write_empty_chunks",
-    )  # fmt: skip
+    __slots__ = ("_handle", "_queue")
 
-    store: Store = fixed("_store", "open the array in the other store", "The store that the array is in.")
-    path: str = fixed("_path", "open the other array", "The path in the store, without outer slashes.")
-    metadata: ArrayMetadata = fixed("_metadata", "create another array", "The metadata that are stored.")
-    read_only: bool = fixed("_read_only", 'open the array with mode="r+"', "Whether the array can only be read.")
-    shape: tuple[int, ...] = fixed("_metadata.shape", "resize(shape) changes it", "Length along each dimension.")
-    dtype: np.dtype = fixed("_dtype", "create another array", "Data type of the elements, in the machine's byte order.")
-    chunks: tuple[int, ...] = fixed(
-        "_chunks", "create another array", "Shape of the unit of reading: chunk, or inner chunk."
+    store: Store = fixed("_handle.store", "open the array in the other store", "The store that the array is in.")
+    path: str = fixed("_handle.path", "open the other array", "The path in the store, without outer slashes.")
+    metadata: ArrayMetadata = fixed("_handle.metadata", "create another array", "The metadata that are stored.")
+    read_only: bool = fixed("_handle.read_only", 'open the array with mode="r+"', "Whether the array can only be read.")
+    shape: tuple[int, ...] = fixed("_handle.shape", "resize(shape) changes it", "Length along each dimension.")
+    dtype: np.dtype = fixed(
+        "_handle.dtype", "create another array", "Data type of the elements, in the machine's byte order."
     )
-    _chunks: tuple[int, ...]
-    _obstacles: list[str]
-    #: Whether reading is reading other arrays, which `_take` does, and writing `_put`.
-    _is_composed = False
-    #: Whether chunks that are all fill value are stored; else they are deleted.
-    write_empty_chunks: bool
+    chunks: tuple[int, ...] = fixed(
+        "_handle.chunks", "create another array", "Shape of the unit of reading: chunk, or inner chunk."
+    )
+    _handle: ArrayHandle  # replaced as a whole, so that each call sees one shape
 
     def __init__(
         self,
@@ -80,13 +68,8 @@ class Array(StoredValues):
         read_only: bool = True,
         write_empty_chunks: bool = False,
     ):
-        self._store, self._path, self._metadata, self._read_only = store, path, metadata, read_only
-        self.write_empty_chunks = write_empty_chunks
-        self._dtype = metadata.data_type.numpy
-        self._grid = metadata.chunk_shape  # of what is stored: chunks, or shards
-        pipeline, self._chunks, self._obstacles = metadata.bound or _bind(metadata, path)
-        self._waiting: Waiting | None = None
-        self._source = Source(pipeline, store, metadata.chunk_keys, path, self._chunks)
+        self._handle = open_handle(store, path, metadata, read_only, write_empty_chunks)
+        self._queue: ReadQueue | None = None
 
     # ------------------------------------------------------------ what it is
 
@@ -113,9 +96,16 @@ class Array(StoredValues):
     @property
     def fill_value(self) -> Any:
         """The value of elements that are not stored, as a NumPy scalar."""
-        if self.metadata.fill_problem:
-            raise MetadataError(self.metadata.fill_problem)
-        return self.metadata.data_type.scalar(self.metadata.fill)
+        return self._handle.fill_value
+
+    @property
+    def write_empty_chunks(self) -> bool:
+        """Whether chunks that are all fill value are stored; otherwise they are deleted."""
+        return self._handle.write_empty_chunks
+
+    @write_empty_chunks.setter
+    def write_empty_chunks(self, write: bool) -> None:
+        self._change_handle(lambda handle: handle.with_empty_chunks(write))
 
     @property
     def attrs(self) -> Attributes:
@@ -140,13 +130,13 @@ class Array(StoredValues):
     @property
     def shards(self) -> tuple[int, ...] | None:
         """Shape of the unit of storage, or None where chunks are stored one by one."""
-        stored = self.metadata.chunk_shape
-        return stored if self.chunks != stored or sharding_of(self.metadata) else None
+        return self.metadata.chunk_shape if sharding_of(self.metadata) else None
 
     @property
     def grid_shape(self) -> tuple[int, ...]:
         """Number of chunks along each dimension."""
-        return grid(self.shape, self.chunks)
+        handle = self._handle
+        return grid_shape(handle.metadata, handle.chunks)
 
     @property
     def nchunks(self) -> int:
@@ -209,12 +199,12 @@ class Array(StoredValues):
         return self.read() if dtype is None else self.read().astype(dtype, copy=False)
 
     def __reduce__(self) -> tuple:
-        return _rebuilt, (type(self), self.store, self.path, self.metadata, self.read_only, self.write_empty_chunks)
+        return _rebuilt, (self.store, self.path, self.metadata, self.read_only, self.write_empty_chunks)
 
     # ------------------------------------------------------------ reading
 
     def __getitem__(self, selection: Any) -> Any:
-        return fetch(self, selection)
+        return read_key(self._handle, selection)
 
     @property
     def oindex(self) -> OIndex:
@@ -236,10 +226,9 @@ class Array(StoredValues):
         """Selections that read nothing yet: `a.lazy[10:200, ::2]` (see `simplezarr.nodes.lazy.Lazy`)."""
         return LazyIndex(self)
 
-    @property
-    def _copied(self) -> Lazy:
-        """What `transfer.array_copy` copies where this is a value."""
-        return self.lazy[...]
+    def __copy_source__(self) -> CopySource:
+        """Describe the array as a value that is copied (see `transfer.array_copy`)."""
+        return whole(self).__copy_source__()
 
     def read(self, selection: Any = ..., *, out: np.ndarray | None = None) -> Any:
         """What `a[selection]` gives: an array, or a scalar where integers select one element.
@@ -248,24 +237,24 @@ class Array(StoredValues):
         it is returned. Raises IndexError for a bad selection, ValueError for an `out` that does not fit, ChunkError for
         a chunk that can't be decoded, OSError where reading fails; `out` then has undefined content.
         """
-        if out is None:
-            return self[selection]
-        return fetch(self, selection, out)
+        return read_key(self._handle, selection, out)
 
     def read_future(self, selection: Any = ..., *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `read(selection, out=out)`; for asyncio, wrap it with `asyncio.wrap_future`.
 
         Futures that wait for a thread are read together: a chunk that several of them want is decoded once.
         """
-        waiting = self._waiting = self._waiting or Waiting()  # where two threads make one each, both are served
-        return waiting.read(self, selection, out)
+        queue, handle = self._queue, self._handle
+        if queue is None or not queue.serves(handle):
+            queue = self._queue = ReadQueue(handle)  # if two threads make one each, both are served
+        return queue.read(selection, out)
 
     def get_chunk(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> np.ndarray:
         """Chunk `index` of the grid, at its full `chunks` shape also at the array's edge.
 
         A chunk that is not stored is all fill value. Raises IndexError where the grid has no such chunk.
         """
-        return take(self, chunk_plan(index, self.shape, self.chunks, self._grid), out)
+        return self._handle.transfer.read_chunk(index, out)
 
     def get_chunk_future(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `get_chunk(index, out=out)`."""
@@ -273,8 +262,7 @@ class Array(StoredValues):
 
     def get_encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
         """The stored bytes of a chunk (of a shard: of the inner chunk), or None where none is stored."""
-        chunk_plan(index, self.shape, self.chunks, self._grid)
-        return self._source.encoded_chunk(tuple(map(operator.index, index)))
+        return self._handle.transfer.encoded_chunk(index)
 
     def read_many(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> Any:
         """Many basic selections at once, as a list of what `a[selection]` gives.
@@ -282,7 +270,7 @@ class Array(StoredValues):
         A chunk that several of them touch is fetched and decoded once. With `out`, an array of shape (n, *shape) for n
         selections that all have this shape, number i is decoded into out[i], and `out` is returned. Raises as `read`.
         """
-        return read_many(self, selections, out)
+        return read_many(self._handle, selections, out)
 
     def read_many_future(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `read_many(selections, out=out)`."""
@@ -291,8 +279,7 @@ class Array(StoredValues):
     # ------------------------------------------------------------ writing
 
     def __setitem__(self, selection: Any, value: Any) -> None:
-        self._check_writable()
-        assign(self, selection, value)
+        write_key(self._handle, selection, value)
 
     def write(self, selection: Any, value: Any) -> None:
         """What `a[selection] = value` does: NumPy's assignment, with its broadcasting and casting.
@@ -314,7 +301,7 @@ class Array(StoredValues):
         >>> store["c/0"], store["c/1"]
         (b'\\x01\\x01', b'\\x01\\x02')
         """
-        self[selection] = value
+        write_key(self._handle, selection, value)
 
     def write_future(self, selection: Any, value: Any) -> "Future[None]":
         """A Future of `write(selection, value)`; the value must stay as it is until then."""
@@ -326,18 +313,11 @@ class Array(StoredValues):
         data: of the full `chunks` shape, of which nothing is stored that lies outside the array; or of the shape of the
         part inside. Raises IndexError where the grid has no such chunk, ValueError for any other shape.
         """
-        self._check_writable()
-        chunk_plan(index, self.shape, self.chunks, self._grid)
-        assign_chunk(self, index, data)
+        write_chunk(self._handle, index, data)
 
     def set_chunk_future(self, index: tuple[int, ...], data: Any) -> "Future[None]":
         """A Future of `set_chunk(index, data)`."""
         return executor.submit(self.set_chunk, index, data, width=executor.concurrency_for(self.store))
-
-    def _check_writable(self) -> None:
-        check_writable(self)
-        if self._obstacles:
-            raise UnsupportedError(f"array {self.name} can only be read: {'; '.join(self._obstacles)}")
 
     # ------------------------------------------------------------ changing the shape
 
@@ -354,8 +334,7 @@ class Array(StoredValues):
         >>> a[...]
         array([9, 9, 9, 9, 9, 9], dtype=uint8)
         """
-        self._check_writable()
-        self._reshape(resize(self, shape))
+        self._reshape(resize(self._handle, shape))
 
     def append(self, data: Any, axis: int = 0) -> tuple[int, ...]:
         """Write data behind the end along an axis; returns the new shape.
@@ -364,27 +343,19 @@ class Array(StoredValues):
         first and the shape is changed then: nobody sees a part. Of several appends at the same time none is lost,
         also from several processes where the store's locks reach these. Raises ValueError for data that don't fit.
         """
-        self._check_writable()
-        self._reshape(append(self, data, axis))
+        self._reshape(append(self._handle, data, axis))
         return self.shape
 
     def _reshape(self, metadata: ArrayMetadata) -> None:
-        change_handle(self, lambda before: replace(metadata, attributes=before.attributes))
+        self._change_metadata(lambda before: replace(metadata, attributes=before.attributes))
+
+    def _change_metadata(self, change: Callable[[ArrayMetadata], ArrayMetadata]) -> None:
+        self._change_handle(lambda handle: handle.with_metadata(change(handle.metadata)))
+
+    def _change_handle(self, change: Callable[[ArrayHandle], ArrayHandle]) -> None:
+        with KeyLock(self, "handle"):  # of changes by several threads none is lost
+            self._handle = change(self._handle)
 
 
-def _bind(metadata: ArrayMetadata, path: str) -> tuple[CodecPipeline, tuple[int, ...], list[str]]:
-    """Return what arrays of these metadata share: the pipeline, the unit of reading, and why they can't be written."""
-    try:
-        pipeline = bind(metadata.codecs, metadata.spec)
-    except (MetadataError, UnsupportedError) as error:
-        raise type(error)(f"{join(path, metadata.document)}: {error}") from None
-    obstacles = [f"{codec} can't be written" for codec in metadata.codecs if codec.decodes_only]
-    bound = pipeline, inner_shape(metadata), metadata.obstacles + obstacles
-    object.__setattr__(metadata, "bound", bound)  # no part of their value, and the same whoever sets it
-    return bound
-
-
-def _rebuilt(
-    kind: type[Array], store: Store, path: str, metadata: ArrayMetadata, read_only: bool, write_empty_chunks: bool
-) -> Array:
-    return kind(store, path, metadata, read_only=read_only, write_empty_chunks=write_empty_chunks)
+def _rebuilt(store: Store, path: str, metadata: ArrayMetadata, read_only: bool, write_empty_chunks: bool) -> Array:
+    return Array(store, path, metadata, read_only=read_only, write_empty_chunks=write_empty_chunks)

@@ -7,12 +7,12 @@ from typing import Any
 from simplezarr.errors import MetadataError
 from simplezarr.hierarchy.changes import change_node, check_writable
 from simplezarr.metadata.json_document import Unusable, copy_json, plain_attributes
-from simplezarr.runtime.key_locks import KeyLock
+from simplezarr.nodes.protocols import Node
 
-__all__ = ["Attributes", "change_handle"]
+__all__ = ["Attributes"]
 
 
-class Attributes(MutableMapping):
+class Attributes(MutableMapping[str, Any]):
     """The attributes of an array or group: reading gives them as they were when the node was opened, or last changed
     through it; each change writes the node's document, `update` once for all.
 
@@ -35,7 +35,7 @@ class Attributes(MutableMapping):
 
     __slots__ = ("_node",)
 
-    def __init__(self, node: Any):
+    def __init__(self, node: Node):
         self._node = node
 
     def __getitem__(self, name: str) -> Any:
@@ -57,7 +57,7 @@ class Attributes(MutableMapping):
         self.update({name: value})
 
     def __delitem__(self, name: str) -> None:
-        def without(stored: dict) -> dict:
+        def without(stored: dict[str, Any]) -> dict[str, Any]:
             if name not in stored:
                 raise KeyError(name)
             return {other: value for other, value in stored.items() if other != name}
@@ -83,7 +83,7 @@ class Attributes(MutableMapping):
         """Removes all attributes with one write."""
         self._change(lambda stored: {})
 
-    def _change(self, change: Callable[[dict], dict]) -> None:
+    def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         node = self._node
         check_writable(node)
 
@@ -93,10 +93,4 @@ class Attributes(MutableMapping):
             return replace(stored, attributes=change(stored.attributes))
 
         stored = change_node(node.store, node.path, changed)
-        change_handle(node, lambda metadata: replace(metadata, attributes=stored.attributes))
-
-
-def change_handle(node: Any, change: Callable[[Any], Any]) -> None:
-    """Change what a handle knows of its node's metadata; of changes by several threads none is lost."""
-    with KeyLock(node, "metadata"):
-        node._metadata = change(node.metadata)
+        node._change_metadata(lambda metadata: replace(metadata, attributes=stored.attributes))

@@ -9,12 +9,12 @@ import numpy as np
 from simplezarr.errors import ZarrWarning
 from simplezarr.hierarchy.changes import create_node, format_above
 from simplezarr.metadata.chunk_keys import normalize_path
-from simplezarr.nodes.arguments import array_metadata, as_data
+from simplezarr.nodes.arguments import as_data, resolve_arguments
 from simplezarr.nodes.array import Array
-from simplezarr.nodes.factory import make_array
 from simplezarr.stores.resolve import StoreLike, as_store
 from simplezarr.transfer.array_copy import ALL_BOXES_BYTES, may_lie_below
-from simplezarr.transfer.values import as_values, source_of
+from simplezarr.transfer.copy_source import copy_source
+from simplezarr.transfer.values import as_values
 
 __all__ = ["create_array"]
 
@@ -76,7 +76,7 @@ def create_array(
         data, shape, dtype = as_data(data, shape, dtype)
     if shape is None or dtype is None:
         raise TypeError("create_array needs shape and dtype, or data")
-    metadata = array_metadata(
+    metadata = resolve_arguments(
         shape=shape,
         dtype=dtype,
         chunks=chunks,
@@ -88,7 +88,7 @@ def create_array(
         attributes=attributes,
         zarr_format=zarr_format,
     )
-    array = make_array(store, path, metadata, read_only=False, write_empty_chunks=write_empty_chunks)
+    array = Array(store, path, metadata, read_only=False, write_empty_chunks=write_empty_chunks)
     fill = None if data is None else partial(array.write, ..., _checked_data(array, data, overwrite))
     create_node(store, path, metadata, overwrite=overwrite, fill=fill)
     return array
@@ -97,9 +97,9 @@ def create_array(
 def _checked_data(array: Array, data: Any, overwrite: bool) -> Any:
     """Return data that can be written to a new array; raise what is wrong with them before anything is written."""
     as_values(np.empty(0, data.dtype), array.dtype, (0,))  # raises if there is no cast
-    source = source_of(data)
+    source = copy_source(data)
     if source is not None:
-        if not overwrite or not may_lie_below(source, array.store, array.path):
+        if not overwrite or not may_lie_below(source.handle, array.store, array.path):
             return data  # copied part by part
         if source.nbytes > ALL_BOXES_BYTES:
             message = f"data: {data!r} is deleted by the overwriting, so its {source.nbytes:,} bytes are read before"

@@ -25,10 +25,10 @@ from simplezarr.nodes.arguments import as_attributes, check_format
 from simplezarr.nodes.array import Array
 from simplezarr.nodes.attributes import Attributes
 from simplezarr.nodes.creation import create_array
-from simplezarr.nodes.factory import make_array
-from simplezarr.nodes.handles import fixed
+from simplezarr.nodes.properties import fixed
 from simplezarr.nodes.tree import Child, Tree
 from simplezarr.runtime import executor
+from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.base import Store
 
 _SHOWN = 5  # names of children in a message
@@ -48,7 +48,7 @@ def make_node(
     consolidated: whether a group may answer from the consolidated metadata that it holds.
     """
     if isinstance(metadata, ArrayMetadata):
-        return make_array(store, path, metadata, read_only=read_only)
+        return Array(store, path, metadata, read_only=read_only)
     return Group(store, path, metadata, read_only=read_only, consolidated=consolidated)
 
 
@@ -314,6 +314,10 @@ class Group:
         """
         check_writable(self)
         self._metadata = consolidate(self.store, self.path)
+
+    def _change_metadata(self, change: Callable[[GroupMetadata], GroupMetadata]) -> None:
+        with KeyLock(self, "metadata"):  # of changes by several threads none is lost
+            self._metadata = change(self._metadata)
 
     def _child_path(self, path: str) -> str:
         below = normalize_path(path)

@@ -8,36 +8,37 @@ import numpy as np
 from simplezarr.engine.geometry.plan import Plan
 from simplezarr.indexing.selection import Selection, expanded, orthogonal_selection, pointwise_selection
 from simplezarr.metadata.grids import Axis
-from simplezarr.transfer.dispatch import assign, fetch
+from simplezarr.nodes.protocols import HasHandle
+from simplezarr.transfer.dispatch import read_key, write_key
+from simplezarr.transfer.handle import ArrayHandle
 
 __all__ = ["Blocks", "OIndex", "VIndex"]
 
 
-class View:
+class Indexer:
     """An array, indexed in another way."""
 
     __slots__ = ("_array",)
 
-    def __init__(self, array: Any):
-        self._array = array  # an Array
+    def __init__(self, array: HasHandle):
+        self._array = array
 
     @staticmethod
-    def _select(array: Any, key: Any) -> Selection | Plan:
+    def _select(handle: ArrayHandle, key: Any) -> Selection | Plan:
         """Return what a key selects of an array."""
         raise NotImplementedError
 
     def __getitem__(self, key: Any) -> Any:
-        return fetch(self._array, key, by=self._select)
+        return read_key(self._array._handle, key, by=self._select)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._array._check_writable()
-        assign(self._array, key, value, by=self._select)
+        write_key(self._array._handle, key, value, by=self._select)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._array!r}>"
 
 
-class OIndex(View):
+class OIndex(Indexer):
     """Orthogonal indexing: each array or mask selects along its own axis, as slices do.
 
     >>> import simplezarr as sz
@@ -53,11 +54,11 @@ class OIndex(View):
     __slots__ = ()
 
     @staticmethod
-    def _select(array: Any, key: Any) -> Selection | Plan:
-        return orthogonal_selection(key, array.shape, array._grid)
+    def _select(handle: ArrayHandle, key: Any) -> Selection | Plan:
+        return orthogonal_selection(key, handle.shape, handle.grid)
 
 
-class VIndex(View):
+class VIndex(Indexer):
     """Pointwise indexing: the arrays are broadcast together and give the coordinates of points. Masks and slices may
     stand for other axes; the axes of the points come first. Integers alone give a scalar, as with NumPy.
 
@@ -73,11 +74,11 @@ class VIndex(View):
     __slots__ = ()
 
     @staticmethod
-    def _select(array: Any, key: Any) -> Selection | Plan:
-        return pointwise_selection(key, array.shape, array._grid)
+    def _select(handle: ArrayHandle, key: Any) -> Selection | Plan:
+        return pointwise_selection(key, handle.shape, handle.grid)
 
 
-class Blocks(View):
+class Blocks(Indexer):
     """The grid of stored objects (chunks; shards where there are shards), indexed with integers and slices: what is
     selected is read as one array, clipped to the array's bounds. An integer selects one block and keeps its axis.
 
@@ -93,8 +94,8 @@ class Blocks(View):
     __slots__ = ()
 
     @staticmethod
-    def _select(array: Any, key: Any) -> Selection | Plan:
-        return Plan(_block_key(key, array.metadata.axes), array.shape, array._grid)
+    def _select(handle: ArrayHandle, key: Any) -> Selection | Plan:
+        return Plan(_block_key(key, handle.metadata.axes), handle.shape, handle.grid)
 
 
 def _block_key(key: Any, axes: Sequence[Axis]) -> tuple[slice, ...]:

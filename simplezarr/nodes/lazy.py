@@ -23,16 +23,19 @@ from simplezarr.indexing.selection import (
     select,
     wrapped,
 )
-from simplezarr.nodes.handles import fixed
 from simplezarr.nodes.operators import StoredValues
+from simplezarr.nodes.properties import fixed
+from simplezarr.nodes.protocols import HasHandle
 from simplezarr.runtime import executor
-from simplezarr.transfer.dispatch import put, take
+from simplezarr.transfer.copy_source import CopySource
+from simplezarr.transfer.dispatch import read, write
+from simplezarr.transfer.handle import ArrayHandle
 from simplezarr.transfer.values import as_values, check_out
 
 if TYPE_CHECKING:
     from simplezarr.runtime.executor import Future
 
-__all__ = ["Lazy", "LazyIndex"]
+__all__ = ["Lazy", "LazyIndex", "whole"]
 
 
 class LazyIndex:
@@ -40,12 +43,11 @@ class LazyIndex:
 
     __slots__ = ("_array",)
 
-    def __init__(self, array: Any):
-        self._array = array  # an Array
+    def __init__(self, array: HasHandle):
+        self._array = array
 
     def __getitem__(self, selection: Any) -> "Lazy":
-        axes = tuple(map(range, self._array.shape))
-        return Basic(self._array, axes, tuple(range(self._array.ndim)), scalar=False)[selection]
+        return whole(self._array)[selection]
 
     def __repr__(self) -> str:
         return f"<LazyIndex of {self._array!r}>"
@@ -70,7 +72,7 @@ class Lazy(StoredValues):
 
     shape: tuple[int, ...] = fixed("_shape", "select another part", "Length along each dimension of what is selected.")
 
-    def __init__(self, array: Any, shape: tuple[int, ...]):
+    def __init__(self, array: HasHandle, shape: tuple[int, ...]):
         self._array, self._shape = array, shape
 
     @property
@@ -81,7 +83,7 @@ class Lazy(StoredValues):
     @property
     def dtype(self) -> np.dtype:
         """Data type of the elements."""
-        return self._array.dtype
+        return self._array._handle.dtype
 
     @property
     def nbytes(self) -> int:
@@ -94,19 +96,21 @@ class Lazy(StoredValues):
             if out is not None:
                 check_out(out, self.dtype, self.shape)
             return np.empty(self.shape, self.dtype) if out is None else out
-        return take(self._array, self._selected(), out)
+        handle = self._array._handle
+        return read(handle, self._selected(handle), out)
 
     def read_future(self, *, out: np.ndarray | None = None) -> "Future[Any]":
         """A Future of `read(out=out)`."""
-        return executor.submit(self.read, out=out, width=executor.concurrency_for(self._array.store))
+        return executor.submit(self.read, out=out, width=executor.concurrency_for(self._array._handle.store))
 
     def write(self, value: Any) -> None:
         """Assigns to what is selected. As `Array.write`."""
-        self._array._check_writable()
+        handle = self._array._handle
+        handle.check_writable()
         if 0 in self.shape:
-            as_values(value, self.dtype, self.shape)
+            as_values(value, handle.dtype, self.shape)
         else:
-            put(self._array, self._selected(), value)
+            write(handle, self._selected(handle), value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
@@ -116,25 +120,28 @@ class Lazy(StoredValues):
     def __getitem__(self, selection: Any) -> "Lazy":
         raise NotImplementedError
 
-    def _selected(self) -> Plan | Selection:
-        """What is selected of the array."""
+    def _selected(self, handle: ArrayHandle) -> Plan | Selection:
+        """Return what is selected of the array."""
         raise NotImplementedError
 
-    @property
-    def _copied(self) -> "Lazy":
-        """What `transfer.array_copy` copies where this is a value."""
-        return self
+    def __copy_source__(self) -> CopySource:
+        """Describe the selection as a value that is copied (see `transfer.array_copy`)."""
+        handle = self._array._handle
 
-    def _covers(self) -> bool:
-        """Whether it is the array, as it is."""
-        return False
+        def read_part(key: Any, buffer: np.ndarray) -> np.ndarray:
+            part = self[key]
+            out = buffer[: prod(part.shape)].reshape(part.shape)
+            read(handle, part._selected(handle), out)
+            return out
+
+        return CopySource(handle, self.shape, self._box(), self._periods(handle), read_part)
 
     def _box(self) -> list[range] | None:
-        """What it is along each axis of the array, if that is a box with the array's own axes; else None."""
+        """Return what is selected along each axis of the array, if that is a box with the array's own axes."""
         return None
 
-    def _periods(self) -> tuple[int, ...] | None:
-        """How many elements of a chunk follow each other along each axis; None where they don't."""
+    def _periods(self, handle: ArrayHandle) -> tuple[int, ...] | None:
+        """Return how many elements of a chunk follow each other along each axis; None with index arrays."""
         return None
 
     def __len__(self) -> int:
@@ -155,7 +162,7 @@ class Basic(Lazy):
 
     __slots__ = ("_axes", "_dims", "_scalar")
 
-    def __init__(self, array: Any, axes: tuple[int | range, ...], dims: tuple[int | range, ...], *, scalar: bool):
+    def __init__(self, array: HasHandle, axes: tuple[int | range, ...], dims: tuple[int | range, ...], *, scalar: bool):
         self._axes, self._dims, self._scalar = axes, dims, scalar
         super().__init__(array, tuple(len(self._range(axis)) for axis in range(len(dims))))
 
@@ -179,19 +186,14 @@ class Basic(Lazy):
                     dims.append(dim if isinstance(dim, int) else left)
         return Basic(self._array, tuple(axes), tuple(dims), scalar=scalar)
 
-    def _covers(self) -> bool:
-        array = self._array
-        return self._dims == tuple(range(array.ndim)) and self._axes == tuple(map(range, array.shape))
-
     def _box(self) -> list[range] | None:
         box = [along for along in self._axes if isinstance(along, range) and along.step == 1]
-        return box if self._dims == tuple(range(self._array.ndim)) and len(box) == len(self._dims) else None
+        return box if self._dims == tuple(range(len(self._axes))) and len(box) == len(self._dims) else None
 
-    def _periods(self) -> tuple[int, ...]:
-        chunks = self._array.chunks
+    def _periods(self, handle: ArrayHandle) -> tuple[int, ...]:
         return tuple(
             [
-                -(-chunks[dim] // abs(self._range(axis).step)) if isinstance(dim, int) else 1
+                -(-handle.chunks[dim] // abs(self._range(axis).step)) if isinstance(dim, int) else 1
                 for axis, dim in enumerate(self._dims)
             ]
         )
@@ -203,10 +205,10 @@ class Basic(Lazy):
         assert isinstance(left, range)
         return left
 
-    def _selected(self) -> Plan | Selection:
+    def _selected(self, handle: ArrayHandle) -> Plan | Selection:
         items = [Item(axis, slice(None), (), ()) for axis in range(self.ndim)]
         ellipsis = [] if self._scalar or items else [Item(0, Ellipsis, (), ())]
-        return select(self._compose(items) + ellipsis, (), self._array.shape, self._array._grid)
+        return select(self._compose(items) + ellipsis, (), handle.shape, handle.grid)
 
     def _compose(self, items: list[Item]) -> list[Item]:
         """The items of a key of this selection as items of a key of the array."""
@@ -260,9 +262,9 @@ class Advanced(Lazy):
             selection
         ]
 
-    def _selected(self) -> Plan | Selection:
+    def _selected(self, handle: ArrayHandle) -> Plan | Selection:
         items = list(items_of(self._key, self._base.shape))
-        return broadcast_selection(self._base._compose(items), self._array.shape, self._array._grid, place_of(items))
+        return broadcast_selection(self._base._compose(items), handle.shape, handle.grid, place_of(items))
 
 
 class Coordinates(Lazy):
@@ -270,7 +272,7 @@ class Coordinates(Lazy):
 
     __slots__ = ("_indices",)
 
-    def __init__(self, array: Any, indices: tuple[np.ndarray, ...], shape: tuple[int, ...]):
+    def __init__(self, array: HasHandle, indices: tuple[np.ndarray, ...], shape: tuple[int, ...]):
         super().__init__(array, shape)
         self._indices = indices
 
@@ -279,10 +281,16 @@ class Coordinates(Lazy):
         shape = indices[0].shape if indices else np.empty(self.shape, "V0")[selection].shape
         return Coordinates(self._array, indices, shape)
 
-    def _selected(self) -> Plan | Selection:
-        points = Points(tuple(range(self._array.ndim)), self._indices, self.shape, 0)
+    def _selected(self, handle: ArrayHandle) -> Plan | Selection:
+        points = Points(tuple(range(len(self._indices))), self._indices, self.shape, 0)
         items = [Item(axis, ARRAY, (index,), ()) for axis, index in enumerate(self._indices)]
-        return select(items, (points,), self._array.shape, self._array._grid)
+        return select(items, (points,), handle.shape, handle.grid)
+
+
+def whole(array: HasHandle) -> Basic:
+    """Return the selection of a whole array."""
+    axes = tuple(map(range, array._handle.shape))
+    return Basic(array, axes, tuple(range(len(axes))), scalar=False)
 
 
 def _one_chunk(shape: tuple[int, ...]) -> tuple[int, ...]:

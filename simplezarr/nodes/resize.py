@@ -28,7 +28,10 @@ from simplezarr.metadata.grids import Rectilinear
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.runtime import executor
 from simplezarr.runtime.runs import runs
-from simplezarr.transfer.values import as_array, source_of
+from simplezarr.transfer.copy_source import copy_source
+from simplezarr.transfer.dispatch import read_key, write_key
+from simplezarr.transfer.handle import ArrayHandle
+from simplezarr.transfer.values import as_array
 
 __all__ = ["append", "resize"]
 
@@ -39,39 +42,40 @@ _MANY = 1 << 24  # chunks that are not deleted one by one, whether stored or not
 _ANY = Rectilinear(())  # stands for a rectilinear grid: it changes with the shape
 
 
-def resize(array: Any, shape: Any) -> ArrayMetadata:
-    """Gives a stored array a new shape; returns its metadata."""
-    array._check_writable()
-    shape = as_lengths(shape, array.ndim, 0, "shape")
-    if len(shape) != array.ndim:
-        raise MetadataError(f"shape: {shape} has {len(shape)} entries for {array.ndim} dimensions")
+def resize(handle: ArrayHandle, shape: Any) -> ArrayMetadata:
+    """Give a stored array a new shape; return its metadata."""
+    handle.check_writable()
+    ndim = len(handle.shape)
+    shape = as_lengths(shape, ndim, 0, "shape")
+    if len(shape) != ndim:
+        raise MetadataError(f"shape: {shape} has {len(shape)} entries for {ndim} dimensions")
 
     def change(stored: Any) -> ArrayMetadata:
-        _check_same_layout(array, stored)
+        _check_same_layout(handle, stored)
         return _reaching(stored, shape)
 
     @contextmanager
     def cleared(both: tuple[Any, ArrayMetadata]) -> Iterator[None]:
         stored, changed = both
-        _clear(array, changed, stored.shape)
+        _clear(handle, changed, stored.shape)
         yield
 
-    return change_node(array.store, array.path, change, cleared)
+    return change_node(handle.store, handle.path, change, cleared)
 
 
-def append(array: Any, data: Any, axis: int) -> ArrayMetadata:
-    """Writes data behind the end of a stored array, then makes that its end; returns its metadata.
+def append(handle: ArrayHandle, data: Any, axis: int) -> ArrayMetadata:
+    """Write data behind the end of a stored array, then make that its end; return its metadata.
 
     In this order no reader ever sees an array whose end is missing. The document's lock is held all the while, so that
     of two appends at the same time one comes after the other.
     """
-    array._check_writable()
-    data = data if source_of(data) is not None else as_array(data, array.dtype)
-    axis = _check_axis(array, axis)
-    _grown(array.shape, data, axis)  # raises where it can't be
+    handle.check_writable()
+    data = data if copy_source(data) is not None else as_array(data, handle.dtype)
+    axis = _check_axis(axis, len(handle.shape))
+    _grown(handle.shape, data, axis)  # raises if the data don't fit
 
     def change(stored: Any) -> ArrayMetadata:
-        _check_same_layout(array, stored)
+        _check_same_layout(handle, stored)
         return _reaching(stored, _grown(stored.shape, data, axis))
 
     @contextmanager
@@ -79,33 +83,33 @@ def append(array: Any, data: Any, axis: int) -> ArrayMetadata:
         stored, grown = both
         place = tuple([slice(None)] * axis + [slice(stored.shape[axis], None)])
         try:
-            _handle(array, grown, write_empty_chunks=array.write_empty_chunks).write(place, data)
+            write_key(handle.with_metadata(grown), place, data)
             yield
         except BaseException:
-            _forget(array, grown, stored.shape)
+            _forget(handle, grown, stored.shape)
             raise
 
-    return change_node(array.store, array.path, change, written)
+    return change_node(handle.store, handle.path, change, written)
 
 
-def _forget(array: Any, grown: ArrayMetadata, old: Shape) -> None:
+def _forget(handle: ArrayHandle, grown: ArrayMetadata, old: Shape) -> None:
     """Clear what a failed append has left, unless its end is the array's all the same.
 
     What fails here as well is not what is to be raised, and what is left lies outside the array.
     """
     with suppress(Exception):
-        stored = read_metadata(array.store, array.path)
+        stored = read_metadata(handle.store, handle.path)
         if isinstance(stored, ArrayMetadata) and stored.shape == old:
-            _clear(array, grown, old)
+            _clear(handle, grown, old)
 
 
-def _check_axis(array: Any, axis: Any) -> int:
+def _check_axis(axis: Any, ndim: int) -> int:
     if axis is None or isinstance(axis, (bool, np.bool_)):
         raise TypeError(f"axis: {axis!r} is not an axis; give its number")
-    number = operator.index(axis)
-    if not -array.ndim <= number < array.ndim:
-        raise IndexError(f"axis: {number} is not an axis of an array of {array.ndim} dimensions")
-    return number % array.ndim
+    number: int = operator.index(axis)
+    if not -ndim <= number < ndim:
+        raise IndexError(f"axis: {number} is not an axis of an array of {ndim} dimensions")
+    return number % ndim
 
 
 def _grown(shape: Shape, data: np.ndarray, axis: int) -> Shape:
@@ -117,10 +121,10 @@ def _grown(shape: Shape, data: np.ndarray, axis: int) -> Shape:
     return as_lengths((*shape[:axis], shape[axis] + data.shape[axis], *shape[axis + 1 :]), None, 0, "shape")
 
 
-def _check_same_layout(array: Any, stored: Any) -> None:
+def _check_same_layout(handle: ArrayHandle, stored: Any) -> None:
     """Raises if the node is not any more what was opened, but for what may change."""
-    if not isinstance(stored, ArrayMetadata) or _layout(stored) != _layout(array.metadata):
-        raise MetadataError(f"{array.name} of {array.store!r} was replaced since it was opened; open it again")
+    if not isinstance(stored, ArrayMetadata) or _layout(stored) != _layout(handle.metadata):
+        raise MetadataError(f"{handle.name} of {handle.store!r} was replaced since it was opened; open it again")
 
 
 def _layout(metadata: ArrayMetadata) -> ArrayMetadata:
@@ -138,21 +142,16 @@ def _reaching(metadata: ArrayMetadata, shape: Shape) -> ArrayMetadata:
     return replace(metadata, shape=shape, grid=grid, chunk_shape=grid.largest)
 
 
-def _handle(array: Any, metadata: ArrayMetadata, **options: Any) -> Any:
-    """The same array in another shape."""
-    return type(array)(array.store, array.path, metadata, read_only=False, **options)
-
-
-def _clear(array: Any, metadata: ArrayMetadata, shape: Shape) -> None:
+def _clear(handle: ArrayHandle, metadata: ArrayMetadata, shape: Shape) -> None:
     """Clears what only one of two shapes has: that of `metadata`, whose grid reaches as far as both, or the other."""
     low = replace(metadata, shape=tuple(map(min, metadata.shape, shape)))
     high = replace(metadata, shape=tuple(map(max, metadata.shape, shape)))
-    candidates = iter(_candidates(array, low, high))
+    candidates = iter(_candidates(handle, low, high))
     while batch := [*islice(candidates, _BATCH)]:
-        _clear_chunks(array, low, high, batch)
+        _clear_chunks(handle, low, high, batch)
 
 
-def _clear_chunks(array: Any, low: ArrayMetadata, high: ArrayMetadata, indexes: list[Index]) -> None:
+def _clear_chunks(handle: ArrayHandle, low: ArrayMetadata, high: ArrayMetadata, indexes: list[Index]) -> None:
     """Delete the chunks that lie outside `low`, and put the fill value into what others have there."""
     kept = low.grid_shape
     gone: list[Index] = []
@@ -160,17 +159,17 @@ def _clear_chunks(array: Any, low: ArrayMetadata, high: ArrayMetadata, indexes: 
     for index in indexes:
         inside = all(i < n for i, n in zip(index, kept, strict=True))
         (edges if inside else gone).append(index)
-    width = executor.concurrency_for(array.store)
+    width = executor.concurrency_for(handle.store)
     with Writing():
         executor.parallel_for(
-            lambda i: array.store.delete(join(array.path, low.chunk_keys.key(gone[i]))), len(gone), width
+            lambda i: handle.store.delete(join(handle.path, low.chunk_keys.key(gone[i]))), len(gone), width
         )
     if edges:
-        whole = _handle(array, high)
+        whole = handle.with_empty_chunks(False).with_metadata(high)
         executor.parallel_for(lambda i: _clear_edge(whole, edges[i], low.shape), len(edges), width)
 
 
-def _candidates(array: Any, low: ArrayMetadata, high: ArrayMetadata) -> Iterable[Index]:
+def _candidates(handle: ArrayHandle, low: ArrayMetadata, high: ArrayMetadata) -> Iterable[Index]:
     """The chunks that have elements within `high` but outside `low` and that may be stored.
 
     They are counted off, or those that are stored are listed, whichever are fewer: an array may have a grid of 10**15
@@ -181,13 +180,13 @@ def _candidates(array: Any, low: ArrayMetadata, high: ArrayMetadata) -> Iterable
     count = math.prod(whole) - math.prod(inner)
     if count > _FEW:
         try:
-            listed = stored_indexes(array.store, array.path, high, at_most=count)
+            listed = stored_indexes(handle.store, handle.path, high, at_most=count)
         except UnsupportedError:  # can't be listed
             listed = None
             if count > _MANY:
                 raise UnsupportedError(
-                    f"array {array.name}: a change of its shape must clear {count} chunks that may be stored, and "
-                    f"{array.store!r} can't list those that are; give it a `list` method"
+                    f"array {handle.name}: a change of its shape must clear {count} chunks that may be stored, and "
+                    f"{handle.store!r} can't list those that are; give it a `list` method"
                 ) from None
         if listed is not None:
             return [
@@ -212,18 +211,18 @@ def _around(whole: Shape, inner: Shape) -> Iterator[Index]:
         yield from product(*before, range(first, n), *behind)
 
 
-def _clear_edge(array: Any, index: Index, low: Shape) -> None:
+def _clear_edge(handle: ArrayHandle, index: Index, low: Shape) -> None:
     """Puts the fill value where a chunk lies outside `low`; what has it already is not written."""
-    axes = array.metadata.axes
+    axes = handle.metadata.axes
     start = [axis.begin(i) for axis, i in zip(axes, index, strict=True)]
-    stop = [min(axis.begin(i + 1), length) for axis, i, length in zip(axes, index, array.shape, strict=True)]
-    fill = np.asarray(array.fill_value)
+    stop = [min(axis.begin(i + 1), length) for axis, i, length in zip(axes, index, handle.shape, strict=True)]
+    fill = np.asarray(handle.fill_value)
     for axis, limit in enumerate(low):
         if limit < stop[axis]:
             box = [slice(*ends) for ends in zip(start, stop, strict=True)]
             box[axis] = slice(max(limit, start[axis]), stop[axis])
-            if not _is_all(array[tuple(box)], fill):
-                array.write(tuple(box), fill)
+            if not _is_all(read_key(handle, tuple(box)), fill):
+                write_key(handle, tuple(box), fill)
             stop[axis] = limit
 
 

@@ -22,7 +22,8 @@ from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
 from simplezarr.stores.wrapper import WrapperStore
-from simplezarr.transfer.values import source_of
+from simplezarr.transfer.copy_source import CopySource, copy_source
+from simplezarr.transfer.handle import ArrayHandle
 
 __all__ = ["ALL_BOXES_BYTES", "BoxCopy", "StoredCopy", "may_lie_below", "plan_copy"]
 
@@ -38,21 +39,21 @@ Box = tuple[slice, ...]
 Put = Callable[[Box, np.ndarray], object]  # what writes a box
 
 
-def plan_copy(array: Any, what: Plan, value: Any) -> "BoxCopy | StoredCopy | None":
-    """How to copy a value to what is selected of an array; None where it is simply to be read first."""
-    source = source_of(value)
-    if source is None or source.nbytes <= SMALL_BYTES or source.shape != what.shape or not _is_plain(array, source):
+def plan_copy(handle: ArrayHandle, plan: Plan, value: object) -> "BoxCopy | StoredCopy | None":
+    """Return how to copy a value to what a plan selects of an array; None if the value is to be read first."""
+    source = copy_source(value)
+    if source is None or source.nbytes <= SMALL_BYTES or source.shape != plan.shape or not _is_plain(handle, source):
         return None
-    target, periods = what.ranges(), source._periods()
-    if periods is None or any(along.step != 1 for along, _ in target) or _may_overlap(array, target, source):
+    target = plan.ranges()
+    if source.periods is None or any(along.step != 1 for along, _ in target) or _may_overlap(handle, target, source):
         return None
-    width = max(executor.concurrency_for(array.store), executor.concurrency_for(source._array.store))
-    box = source._box()
-    if box is not None and _is_stored_alike(array, source._array) and _lies_on_chunks(array, target, source, box):
-        return StoredCopy(array, [along for along, _ in target], source._array, box, width)
-    if what.n == 1:
+    width = max(executor.concurrency_for(handle.store), executor.concurrency_for(source.handle.store))
+    box = source.box
+    if box is not None and _is_stored_alike(handle, source.handle) and _lies_on_chunks(handle, target, source, box):
+        return StoredCopy(handle, [along for along, _ in target], source.handle, box, width)
+    if plan.n == 1:
         return None
-    lengths = _choose_box(array, target, source, periods, ALL_BOXES_BYTES // width)
+    lengths = _choose_box(handle, target, source, source.periods, ALL_BOXES_BYTES // width)
     return None if lengths is None else BoxCopy(source, target, lengths, width)
 
 
@@ -62,15 +63,15 @@ class StoredCopy:
     What of a chunk lies outside of both arrays is copied with it, and a damaged chunk is as damaged as it was.
     """
 
-    def __init__(self, array: Any, target: list[range], source: Any, box: list[range], width: int):
-        self.array, self.source, self.width = array, source, width
-        chunk = array._grid
-        self.counts = [_count(along, length) for along, length in zip(target, chunk, strict=True)]
-        self.first = [along.start // length for along, length in zip(target, chunk, strict=True)]
+    def __init__(self, target: ArrayHandle, written: list[range], source: ArrayHandle, box: list[range], width: int):
+        self.target, self.source, self.width = target, source, width
+        chunk = target.grid
+        self.counts = [_count(along, length) for along, length in zip(written, chunk, strict=True)]
+        self.first = [along.start // length for along, length in zip(written, chunk, strict=True)]
         self.first_read = [along.start // length for along, length in zip(box, chunk, strict=True)]
-        large = prod(chunk) * array.dtype.itemsize >= FILE_BYTES
-        self.local = array.store.local_root is not None
-        self.files = source.store.local_root if large and self.local else None
+        is_large = prod(chunk) * target.dtype.itemsize >= FILE_BYTES
+        self.is_local = target.store.local_root is not None
+        self.files = source.store.local_root if is_large and self.is_local else None
 
     def run(self, put: Put) -> None:
         """Copies the chunks, in parallel; `put` is for copies that have values."""
@@ -82,14 +83,14 @@ class StoredCopy:
             number, step = divmod(number, count)
             place.append(step)
         place.reverse()
-        key, read = _chunk_key(self.array, self.first, place), _chunk_key(self.source, self.first_read, place)
-        store = self.array.store
+        key, read = _chunk_key(self.target, self.first, place), _chunk_key(self.source, self.first_read, place)
+        store = self.target.store
         if self.files is not None and isinstance(store, LocalStore):
             if not store.set_file(key, f"{self.files}/{read}"):
                 store.delete(key)
             return
         value = self.source.store.get(read)
-        with nullcontext() if self.local else store.lock(key):  # who changes a part meanwhile has read the old one
+        with nullcontext() if self.is_local else store.lock(key):  # who changes a part meanwhile has read the old one
             if value is None:
                 store.delete(key)
             else:
@@ -99,7 +100,7 @@ class StoredCopy:
 class BoxCopy:
     """A copy of a source to the ranges of an array, in boxes that begin at multiples of their lengths."""
 
-    def __init__(self, source: Any, target: list[tuple[range, int]], lengths: list[int], width: int):
+    def __init__(self, source: CopySource, target: list[tuple[range, int]], lengths: list[int], width: int):
         self.source, self.target, self.lengths, self.width = source, target, lengths, width
         self.counts = [_count(along, length) for (along, _), length in zip(target, lengths, strict=True)]
         self.room = prod([min(len(along), length) for (along, _), length in zip(target, lengths, strict=True)])
@@ -111,9 +112,8 @@ class BoxCopy:
 
     def _copy(self, number: int, put: Put) -> None:
         box, place = self._box(number)
-        part = self.source[place]
         buffer = self._buffer()
-        put(box, part.read(out=buffer[: prod(part.shape)].reshape(part.shape)))
+        put(box, self.source.read(place, buffer))
         self.buffers.append(buffer)
 
     def _box(self, number: int) -> tuple[Box, tuple[Any, ...]]:
@@ -135,23 +135,24 @@ class BoxCopy:
         try:
             return self.buffers.pop()
         except IndexError:
-            return empty((self.room,), self.source.dtype)
+            return empty((self.room,), self.source.handle.dtype)
 
 
-def _is_plain(array: Any, source: Any) -> bool:
+def _is_plain(handle: ArrayHandle, source: CopySource) -> bool:
     """Neither side has elements, or chunks, of several sizes; and nothing is lost without a word in casting."""
+    kind, source_kind = handle.dtype.kind, source.handle.dtype.kind
     return (
-        array.metadata.grid is None
-        and not array.metadata.data_type.is_variable
-        and source.dtype.kind in "biufcmM"
-        and array.dtype.kind in "biufcmM"
-        and (source.dtype.kind != "c" or array.dtype.kind == "c")
+        handle.metadata.grid is None
+        and not handle.metadata.data_type.is_variable
+        and source_kind in "biufcmM"
+        and kind in "biufcmM"
+        and (source_kind != "c" or kind == "c")
     )
 
 
-def _is_stored_alike(array: Any, source: Any) -> bool:
+def _is_stored_alike(target: ArrayHandle, source: ArrayHandle) -> bool:
     """Whether a stored chunk of the one means the same in the other, and one that is missing too."""
-    ours, theirs = array.metadata, source.metadata
+    ours, theirs = target.metadata, source.metadata
     return (
         type(ours) is type(theirs)
         and ours.chunk_shape == theirs.chunk_shape
@@ -161,17 +162,17 @@ def _is_stored_alike(array: Any, source: Any) -> bool:
         and theirs.grid is None
         and not theirs.skipped
         and not theirs.fill_problem
-        and not array.write_empty_chunks
-        and not array.store.immutable  # indexes of shards are kept then
-        and prod(ours.chunk_shape) * array.dtype.itemsize >= STORED_BYTES
+        and not target.write_empty_chunks
+        and not target.store.immutable  # indexes of shards are kept then
+        and prod(ours.chunk_shape) * target.dtype.itemsize >= STORED_BYTES
     )
 
 
-def _lies_on_chunks(array: Any, target: list[tuple[range, int]], source: Any, box: list[range]) -> bool:
+def _lies_on_chunks(handle: ArrayHandle, target: list[tuple[range, int]], source: CopySource, box: list[range]) -> bool:
     """Whether both sides begin with a chunk along each axis, and end with one or with their array."""
     if [axis for _, axis in target] != [*range(len(box))]:
         return False
-    ends = zip(target, box, array._grid, array.shape, source._array.shape, strict=True)
+    ends = zip(target, box, handle.grid, handle.shape, source.handle.shape, strict=True)
     return all(
         written.start % length == read.start % length == 0
         and (len(read) % length == 0 or (written.stop == our_end and read.stop == their_end))
@@ -179,28 +180,28 @@ def _lies_on_chunks(array: Any, target: list[tuple[range, int]], source: Any, bo
     )
 
 
-def _chunk_key(array: Any, first: list[int], place: list[int]) -> str:
+def _chunk_key(handle: ArrayHandle, first: list[int], place: list[int]) -> str:
     """The key of the chunk that lies at a place behind the first."""
-    return join(array.path, array.metadata.chunk_keys.key(tuple(map(add, first, place))))
+    return join(handle.path, handle.metadata.chunk_keys.key(tuple(map(add, first, place))))
 
 
-def _may_overlap(array: Any, target: list[tuple[range, int]], source: Any) -> bool:
+def _may_overlap(handle: ArrayHandle, target: list[tuple[range, int]], source: CopySource) -> bool:
     """Whether what is written might still have to be read: the same array, and not each element onto itself."""
-    if source._covers() and [along for along, _ in target] == [range(length) for length in array.shape]:
+    if source.is_whole and [along for along, _ in target] == [range(length) for length in handle.shape]:
         return False
-    ours, theirs = _innermost(array.store), _innermost(source._array.store)
+    ours, theirs = _innermost(handle.store), _innermost(source.handle.store)
     if ours.local_root is not None and theirs.local_root is not None:
-        return _directory(ours, array.path) == _directory(theirs, source._array.path)
-    if array.path != source._array.path:
+        return _directory(ours, handle.path) == _directory(theirs, source.handle.path)
+    if handle.path != source.handle.path:
         return False
     if isinstance(ours, MemoryStore) and isinstance(theirs, MemoryStore):
         return ours.values is theirs.values
     return type(ours) is type(theirs)  # they may be two handles of one place
 
 
-def may_lie_below(source: Any, store: Store, path: str) -> bool:
+def may_lie_below(source: ArrayHandle, store: Store, path: str) -> bool:
     """Return whether a stored array might be deleted with the node at a path of a store."""
-    ours, theirs, read = _innermost(store), _innermost(source._array.store), source._array.path
+    ours, theirs, read = _innermost(store), _innermost(source.store), source.path
     if isinstance(ours, LocalStore) and isinstance(theirs, LocalStore):
         named = [f"{root}/{name}".rstrip("/") for root, name in ((ours.root, path), (theirs.root, read))]
         real = [os.path.realpath(name) for name in named]
@@ -232,13 +233,13 @@ def _count(along: range, length: int) -> int:
 
 
 def _choose_box(
-    array: Any, target: list[tuple[range, int]], source: Any, periods: tuple[int, ...], most: int
+    handle: ArrayHandle, target: list[tuple[range, int]], source: CopySource, periods: tuple[int, ...], most: int
 ) -> list[int] | None:
     """The lengths of a box along the axes of the array; None where all had better be read at once."""
-    itemsize = max(source.dtype.itemsize, array.dtype.itemsize)
+    itemsize = max(source.handle.dtype.itemsize, handle.dtype.itemsize)
     extents = [max(along.stop, 1) for along, _ in target]
     reads = [periods[axis] if axis >= 0 else 1 for _, axis in target]
-    lengths = [min(length, extent) for length, extent in zip(array._grid, extents, strict=True)]
+    lengths = [min(length, extent) for length, extent in zip(handle.grid, extents, strict=True)]
     axes = range(len(lengths))
 
     def often(axis: int, length: int) -> float:

@@ -16,7 +16,7 @@ from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.stores.base import Store
 from simplezarr.stores.wrapper import WrapperStore
 
-__all__ = ["whole_source"]
+__all__ = ["padding_source"]
 
 
 class _WholeChunks(WrapperStore):
@@ -53,7 +53,7 @@ def _inside(metadata: ArrayMetadata, index: tuple[int, ...] | None) -> tuple[int
     return None if inside == metadata.chunk_shape or min(inside, default=1) < 1 else inside
 
 
-def whole_source(store: Store, path: str, metadata: ArrayMetadata, error: ChunkError) -> Source | None:
+def padding_source(store: Store, path: str, metadata: ArrayMetadata, error: ChunkError) -> Source | None:
     """A source that reads chunks of either shape; None where the chunk that has failed can't be such a one."""
     sharded = any(isinstance(codec, Sharding) for codec in metadata.codecs)
     if sharded or error.index is None or _inside(metadata, tuple(error.index)) is None:

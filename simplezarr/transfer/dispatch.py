@@ -1,138 +1,122 @@
-"""Reading and writing what is selected of an `Array`: which of the ways through the engine it takes."""
+"""From keys and values to an array's transfer: what a key selects, results allocated, values checked and copied."""
 
-import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from simplezarr.codecs.chain import python_pipeline
 from simplezarr.engine.chunks.in_flight import Writing
 from simplezarr.engine.geometry.plan import NotBasic, Plan
-from simplezarr.engine.jobs.chunk_source import Source
-from simplezarr.engine.jobs.read import read
-from simplezarr.engine.jobs.read_regions import read_selection
-from simplezarr.engine.jobs.write import write
-from simplezarr.engine.jobs.write_regions import write_selection
 from simplezarr.engine.memory.result_pool import empty
-from simplezarr.errors import ChunkError
 from simplezarr.indexing.selection import Selection, numpy_selection, split_fields
-from simplezarr.schema.leniency import tolerate
 from simplezarr.transfer.array_copy import plan_copy
-from simplezarr.transfer.clipped_chunks import whole_source
+from simplezarr.transfer.handle import ArrayHandle
+from simplezarr.transfer.protocol import Index
 from simplezarr.transfer.values import as_array, as_values, check_out, check_text
-from simplezarr.transfer.variable import Elements, read_objects, write_objects
 
-__all__ = ["assign", "assign_chunk", "fetch", "put", "select", "take"]
+__all__ = ["read", "read_key", "read_many", "select", "write", "write_chunk", "write_key"]
 
-Select = Callable[[Any, Any], Plan | Selection]
+Select = Callable[[ArrayHandle, Any], Plan | Selection]
 
 
-def fetch(array: Any, key: Any, out: np.ndarray | None = None, by: Select | None = None) -> Any:
-    """Return what `array[key]` gives, in `out` if it is given; `by` says what the rest of the key selects."""
-    fields, key = (None, key) if array.dtype.names is None else split_fields(array.dtype, key)
-    what = (by or select)(array, key)
+def select(handle: ArrayHandle, key: Any) -> Plan | Selection:
+    """Return what a key without fields selects, as NumPy understands it. Raise IndexError for a bad key."""
+    try:
+        return Plan(key, handle.shape, handle.grid)
+    except NotBasic:
+        pass  # so that its traceback is not shown with that of an error below
+    return numpy_selection(key, handle.shape, handle.grid)
+
+
+def read_key(handle: ArrayHandle, key: Any, out: np.ndarray | None = None, by: Select = select) -> Any:
+    """Return what `array[key]` gives, in `out` if it is given.
+
+    key: as NumPy's, for records with names of fields. by: says what the rest of the key selects.
+    """
+    fields, key = (None, key) if handle.dtype.names is None else split_fields(handle.dtype, key)
+    selection = by(handle, key)
     if fields is None:
-        return take(array, what, out)
-    values = take(array, what)[fields]
+        return read(handle, selection, out)
+    values = read(handle, selection)[fields]
     if out is None:
         return values
-    check_out(out, array.dtype[fields], np.shape(values))
+    check_out(out, handle.dtype[fields], np.shape(values))
     out[...] = values
     return out
 
 
-def assign(array: Any, key: Any, value: Any, by: Select | None = None) -> None:
-    """Do what `array[key] = value` does. Fields are changed in what is read before: not at the same time by several."""
-    fields, key = (None, key) if array.dtype.names is None else split_fields(array.dtype, key)
-    what = (by or select)(array, key)
-    if fields is not None:
-        record = take(array, what, np.empty(what.shape, array.dtype))
-        value = np.asarray(value) if hasattr(value, "__array__") else value
-        check_text(value, array.dtype[fields])
-        record[fields] = value
-        value = record if record.ndim else record[()]
-    put(array, what, value)
+def read(handle: ArrayHandle, selection: Plan | Selection, out: np.ndarray | None = None) -> Any:
+    """Return what is selected, in `out` if it is given; a scalar if NumPy gives one.
 
-
-def assign_chunk(array: Any, index: tuple[int, ...], data: Any) -> None:
-    """Assign to a chunk of the grid, with data for all of it or for the part within the array."""
-    index = tuple(map(operator.index, index))
-    box = tuple(
-        [
-            slice(i * size, min((i + 1) * size, length))
-            for i, size, length in zip(index, array.chunks, array.shape, strict=True)
-        ]
-    )
-    inside = tuple([part.stop - part.start for part in box])
-    data = as_array(data, array.dtype)
-    if data.shape not in (array.chunks, inside):
-        part = f", or {inside} without what lies outside the array" if inside != array.chunks else ""
-        raise ValueError(f"data for chunk {index} has shape {data.shape}; it must have {array.chunks}{part}")
-    array[box] = data[tuple([slice(length) for length in inside])]
-
-
-def select(array: Any, key: Any) -> Plan | Selection:
-    """Return what a key without fields selects, as NumPy understands it."""
-    try:
-        return Plan(key, array.shape, array._grid)
-    except NotBasic:
-        pass  # its traceback would only confuse who gets an error below
-    return numpy_selection(key, array.shape, array._grid)
-
-
-def take(array: Any, what: Plan | Selection, out: np.ndarray | None = None) -> Any:
-    """Reads what is selected, into `out` if it is given; a scalar where NumPy gives one."""
-    scalar = out is None and what.scalar
+    Raise ValueError for an `out` that does not fit, ChunkError for a chunk that can't be decoded, and what the store
+    raises.
+    """
+    scalar = out is None and selection.scalar
     if out is None:
-        out = empty(what.shape, array.dtype)
+        out = empty(selection.shape, handle.dtype)
     else:
-        check_out(out, array.dtype, what.shape)
-    if array._is_composed:
-        array._take(what, out)
-    elif array.metadata.data_type.is_variable:
-        chain = python_pipeline(array.metadata.codecs, array.metadata.spec)
-        read_objects(array._source, chain, _elements(array, what), out)
-    else:
-        try:
-            _read(array._source, what, out)
-        except ChunkError as error:
-            whole = whole_source(array.store, array.path, array.metadata, error)
-            if whole is None:
-                raise
-            _read(whole, what, out)
-            tolerate("cropped-chunk", f"array {array.name}, chunk {error.index}")
+        check_out(out, handle.dtype, selection.shape)
+    handle.transfer.read(selection, out)
     return out[()] if scalar else out
 
 
-def put(array: Any, what: Plan | Selection, value: Any) -> None:
-    """Writes a value to what is selected; a stored array part by part, where that can be."""
-    basic = isinstance(what, Plan)
-    copy = plan_copy(array, what, value) if isinstance(what, Plan) and type(value) is not np.ndarray else None
+def read_many(handle: ArrayHandle, keys: Iterable[Any], out: np.ndarray | None) -> Any:
+    """Return what `Array.read_many` documents."""
+    try:
+        plans = [Plan(key, handle.shape, handle.grid) for key in keys]
+    except NotBasic as error:
+        raise IndexError(f"{error}; many selections at once must be basic ones") from None
+    if out is None:
+        results = [empty(plan.shape, handle.dtype) for plan in plans]
+        handle.transfer.read_many(plans, results)
+        return [result[()] if plan.scalar else result for plan, result in zip(plans, results, strict=True)]
+    check_out(out, handle.dtype, (len(plans), *(plans[0].shape if plans else np.shape(out)[1:])))
+    for i, plan in enumerate(plans):
+        if plan.shape != out.shape[1:]:
+            raise ValueError(
+                f"selection {i} has shape {plan.shape}, but the others {out.shape[1:]}: they don't go into one array"
+            )
+    handle.transfer.read_many(plans, [out[i, ...] for i in range(len(plans))])
+    return out
+
+
+def write_key(handle: ArrayHandle, key: Any, value: Any, by: Select = select) -> None:
+    """Do what `array[key] = value` does.
+
+    Fields of records are changed in records that are read before, so two threads must not change fields of one record
+    at the same time. Raise as `Array.write`.
+    """
+    handle.check_writable()
+    fields, key = (None, key) if handle.dtype.names is None else split_fields(handle.dtype, key)
+    selection = by(handle, key)
+    if fields is not None:
+        record = read(handle, selection, np.empty(selection.shape, handle.dtype))
+        value = np.asarray(value) if hasattr(value, "__array__") else value
+        check_text(value, handle.dtype[fields])
+        record[fields] = value
+        value = record if record.ndim else record[()]
+    write(handle, selection, value)
+
+
+def write(handle: ArrayHandle, selection: Plan | Selection, value: Any) -> None:
+    """Write a value to what is selected; if it is stored itself, part by part unless it must be read first."""
+    copy = plan_copy(handle, selection, value) if type(selection) is Plan and type(value) is not np.ndarray else None
     if copy is not None:
         with Writing():
-            copy.run(lambda box, values: put(array, select(array, box), values))
+            copy.run(lambda box, values: write(handle, select(handle, box), values))
         return
-    values = as_values(value, array.dtype, what.shape, element=what.scalar, now=not basic)
+    values = as_values(value, handle.dtype, selection.shape, element=selection.scalar, now=type(selection) is not Plan)
     with Writing():
-        if array._is_composed:
-            array._put(what, values)
-        elif array.metadata.data_type.is_variable:
-            chain = python_pipeline(array.metadata.codecs, array.metadata.spec)
-            write_objects(array._source, chain, _elements(array, what), values, array.shape, array.write_empty_chunks)
-        else:
-            if isinstance(what, Plan):
-                write(array._source, what, values, array.shape, array.write_empty_chunks)
-            else:
-                write_selection(array._source, what, values, array.shape, array.write_empty_chunks)
+        handle.transfer.write(selection, values)
 
 
-def _read(source: Source, what: Plan | Selection, out: np.ndarray) -> None:
-    if type(what) is Plan:
-        read(source, what, out)
-    else:
-        read_selection(source, what, out)
-
-
-def _elements(array: Any, what: Plan | Selection) -> "Plan | Elements":
-    return Elements(what, array._grid) if isinstance(what, Selection) else what
+def write_chunk(handle: ArrayHandle, index: Index, data: Any) -> None:
+    """Write a chunk of the grid, with data for all of it or for the part within the array."""
+    handle.check_writable()
+    box, shape = handle.transfer.chunk_box(index)
+    inside = tuple([part.stop - part.start for part in box])
+    data = as_array(data, handle.dtype)
+    if data.shape not in (shape, inside):
+        part = f", or {inside} without what lies outside the array" if inside != shape else ""
+        raise ValueError(f"data for chunk {tuple(index)} has shape {data.shape}; it must have {shape}{part}")
+    write(handle, select(handle, box), data[tuple([slice(length) for length in inside])])

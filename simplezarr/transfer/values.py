@@ -6,7 +6,7 @@ import numpy as np
 
 from simplezarr.runtime.runs import runs
 
-__all__ = ["as_array", "as_values", "check_out", "check_text", "source_of"]
+__all__ = ["as_array", "as_values", "check_out", "check_text"]
 
 #: Python objects of which NumPy makes elements of the array's own data type, with errors for what does not fit in it;
 #: all else, as arrays and NumPy's scalars, has a data type of its own and is cast.
@@ -127,11 +127,6 @@ def _no_text(value: object, dtype: np.dtype, where: str) -> TypeError:
     if dtype.kind == "O":
         return TypeError(f'{shown} not bytes; encode it, or create the array with dtype="string"')
     return TypeError(f"{shown} neither text nor bytes; replace it, or convert it with str")
-
-
-def source_of(value: Any) -> Any:
-    """The lazy selection that a value is, or that stands for all of a stored array; None for any other value."""
-    return getattr(value, "_copied", None)
 
 
 def check_out(out: Any, dtype: np.dtype, shape: tuple[int, ...]) -> None:

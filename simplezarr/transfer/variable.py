@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr.codecs.base import ChunkSpec
-from simplezarr.codecs.chain import stored_order
+from simplezarr.codecs.chain import python_pipeline, stored_order
 from simplezarr.codecs.python_pipeline import PythonPipeline
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.variable_shard import filled, is_fill
@@ -24,14 +24,15 @@ from simplezarr.errors import ChangedError, ChunkError, TooLargeError
 from simplezarr.indexing.selection import Selection, wrapped
 from simplezarr.runtime import executor
 from simplezarr.runtime.runs import assign
+from simplezarr.transfer.regular import RegularTransfer
 
-__all__ = ["Elements", "read_objects", "write_objects"]
+__all__ = ["VariableTransfer"]
 
 Slices = tuple[Any, ...]
 Encode = Callable[[np.ndarray], bytes]
 
 
-class Elements:
+class PointwisePlan:
     """A selection with lists of points as a plan: its elements one by one, sorted by the stored objects they are in.
 
     As in `Plan`, `n` is how many objects there are, `block` what is selected of one and its places in `view`.
@@ -87,47 +88,53 @@ def coordinates(selection: Selection, stored: tuple[int, ...]) -> list[np.ndarra
     return result
 
 
-def read_objects(source: Source, chain: PythonPipeline, plan: Plan | Elements, out: np.ndarray) -> None:
-    """Decodes what the plan selects into `out`, an array of the plan's shape and the chain's data type.
+class VariableTransfer(RegularTransfer):
+    """Reads and writes chunk by chunk in Python (see `transfer.protocol.Transfer`)."""
 
-    Raises ChunkError for a chunk that can't be decoded, and what the store raises.
-    """
-    if plan.n and isinstance(plan, Elements) and not out.flags.c_contiguous:
-        contiguous = np.empty(out.shape, out.dtype)
-        read_objects(source, chain, plan, contiguous)
-        assign(out, contiguous)
-    elif plan.n:
-        executor.parallel_for(_Read(source, chain, plan, out).block, plan.n, executor.concurrency_for(source.store))
+    __slots__ = ()
+    shares_chunks = False
 
+    def read(self, selection: Plan | Selection, out: np.ndarray) -> None:
+        """Decode what is selected into `out`."""
+        plan = self._plan(selection)
+        if plan.n and isinstance(plan, PointwisePlan) and not out.flags.c_contiguous:
+            contiguous = np.empty(out.shape, out.dtype)
+            self._run(_Read(self.source, self._chain(), plan, contiguous))
+            assign(out, contiguous)
+        elif plan.n:
+            self._run(_Read(self.source, self._chain(), plan, out))
 
-def write_objects(
-    source: Source,
-    chain: PythonPipeline,
-    plan: Plan | Elements,
-    value: np.ndarray,
-    shape: tuple[int, ...],
-    keep_empty: bool,
-) -> None:
-    """Stores `value` where the plan selects.
+    def write(self, selection: Plan | Selection, values: np.ndarray) -> None:
+        """Store values where they are selected. Raise TypeError for elements that are not `bytes` if those are stored.
 
-    value: an array of the plan's shape, in any data type that NumPy can cast; shape: of the array that is written to;
-    keep_empty: whether chunks that are all fill value are stored. Raises TypeError for elements that are not `bytes`
-    where those are stored, ChunkError for a chunk that must be read first and can't be decoded, and what the store
-    raises. Each chunk then is as it was before or as it should be after.
-    """
-    dtype = chain.specs[0].dtype
-    if dtype.numpy.kind == "T" and value.dtype == dtype.numpy:
-        array = value
-    else:
-        array = np.empty(value.shape, dtype.numpy)
-        assign(array, value)
-    if dtype.numpy.kind == "O":
-        for item in array.reshape(-1).tolist():
-            if not isinstance(item, bytes):
-                raise TypeError(f"{type(item).__name__} is not bytes; for text, the data type is StringDType()")
-    if plan.n:
-        work = _Write(source, chain, plan, array, shape, keep_empty)
-        executor.parallel_for(work.block, plan.n, executor.concurrency_for(source.store))
+        If it fails, each chunk is as it was before or as it should be after.
+        """
+        dtype = self.metadata.data_type.numpy
+        if dtype.kind != "T" or values.dtype != dtype:
+            cast = np.empty(values.shape, dtype)
+            assign(cast, values)
+            values = cast
+        if dtype.kind == "O":
+            for item in values.reshape(-1).tolist():
+                if not isinstance(item, bytes):
+                    raise TypeError(f"{type(item).__name__} is not bytes; for text, the data type is StringDType()")
+        plan = self._plan(selection)
+        if plan.n:
+            self._run(_Write(self.source, self._chain(), plan, values, self.metadata.shape, self.keep_empty))
+
+    def read_many(self, plans: list[Plan], outs: list[np.ndarray]) -> None:
+        """Decode what each plan selects into its own array, one after another."""
+        for plan, out in zip(plans, outs, strict=True):
+            self.read(plan, out)
+
+    def _plan(self, selection: Plan | Selection) -> "Plan | PointwisePlan":
+        return selection if isinstance(selection, Plan) else PointwisePlan(selection, self.metadata.chunk_shape)
+
+    def _chain(self) -> PythonPipeline:
+        return python_pipeline(self.metadata.codecs, self.metadata.spec)
+
+    def _run(self, work: "_Read | _Write") -> None:
+        executor.parallel_for(work.block, work.plan.n, executor.concurrency_for(self.store))
 
 
 class _Work:
@@ -135,13 +142,13 @@ class _Work:
 
     verb = "reading"
 
-    def __init__(self, source: Source, chain: PythonPipeline, plan: Plan | Elements, out: np.ndarray):
+    def __init__(self, source: Source, chain: PythonPipeline, plan: Plan | PointwisePlan, out: np.ndarray):
         self.source, self.chain, self.plan, self.view = source, chain, plan, plan.view(out)
         self.spec = chain.specs[0]
         self.free = chain.most(0)
         self.fill = self.spec.dtype.scalar(self.spec.fill)
         self.order = stored_order(chain.array_array, self.spec) if chain.shard else ()
-        self.basic = not isinstance(plan, Elements)
+        self.basic = not isinstance(plan, PointwisePlan)
         walks = self.basic and not chain.bytes_bytes and all(type(codec) is Transpose for codec in chain.array_array)
         self.shard: Any = chain.shard if walks else None  # its inner chunks are chunks of the array
 
@@ -236,7 +243,7 @@ class _Write(_Work):
         self,
         source: Source,
         chain: PythonPipeline,
-        plan: Plan | Elements,
+        plan: Plan | PointwisePlan,
         value: np.ndarray,
         shape: tuple[int, ...],
         keep_empty: bool,

@@ -37,7 +37,7 @@ ROWS = {
     11: ("enormous shapes", "metadata/v3.wrong_members_of_arrays", "enormous_shapes"),
     12: ("shapes that are none", "metadata/v3.wrong_members_of_arrays", "metadata/v2/documents.bad_member"),
     13: ("chunks of length 0", "metadata/v3.wrong_members_of_arrays", "metadata/v3.chunk_length_0_of_empty_arrays"),
-    14: ("runs of chunks", "nodes/rectilinear.runs_are_never_expanded", "nodes/rectilinear.bad_grids"),
+    14: ("runs of chunks", "transfer/rectilinear.runs_are_never_expanded", "transfer/rectilinear.bad_grids"),
     15: ("numbers of dimensions that differ", "metadata/v3.wrong_members_of_arrays"),
     16: ("other formats", "metadata/v3.wrong_members_of_arrays", "metadata/v2/documents.bad_member"),
     17: ("other kinds of node", "metadata/v3.wrong_members_of_arrays"),

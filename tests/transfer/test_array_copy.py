@@ -291,9 +291,9 @@ def test_parts_that_lie_on_chunks(data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(array_copy, "SMALL_BYTES", 0)
         patch.setattr(array_copy, "STORED_BYTES", 0)
-        copy = array_copy.plan_copy(array, dispatch.select(array, key), source.lazy[part])
+        copy = array_copy.plan_copy(array._handle, dispatch.select(array._handle, key), source.lazy[part])
         array[key] = source.lazy[part]
-    if dispatch.select(array, key).n > 1:
+    if dispatch.select(array._handle, key).n > 1:
         assert type(copy) is (StoredCopy if on_chunks else BoxCopy)
     expected[key] = values[part]
     np.testing.assert_array_equal(array[...], expected)
@@ -486,7 +486,7 @@ def test_room_is_that_of_what_is_copied():
     """A few rows of large shards take the memory of these rows, not of the shards."""
     array = sz.create_array({}, shape=(2048, 1 << 15), dtype="u1", chunks=(1, 1 << 10), shards=(2048, 1 << 14))
     source = sz.create_array({}, "a", data=np.ones((64, 1 << 15), "u1"), chunks=(64, 1 << 15))
-    copy = array_copy.plan_copy(array, dispatch.select(array, np.s_[:64]), source)
+    copy = array_copy.plan_copy(array._handle, dispatch.select(array._handle, np.s_[:64]), source)
     assert copy is not None
     assert copy.room == 64 << 15  # all of a chunk of the source
 

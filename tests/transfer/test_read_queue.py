@@ -26,7 +26,7 @@ def test_reads_that_a_thread_has_taken_are_fulfilled(queued, monkeypatch):
         raise SystemExit
 
     arr, release = queued
-    monkeypatch.setattr("simplezarr.transfer.read_queue._read_together", interrupted)
+    monkeypatch.setattr("simplezarr.transfer.read_queue.ReadQueue._read_together", interrupted)
     futures = [arr.read_future(i) for i in range(2)]
     release.set()
     for future in futures:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 import simplezarr as sz
 from simplezarr.metadata.grids import Rectilinear
 from simplezarr.metadata.v3 import parse_node
-from simplezarr.transfer.dispatch import select, take
 from tests.oracle import v3 as oracle
 from tests.oracle.v3 import BIG, LITTLE, codec, sharding
 from tests.support.helpers import within
@@ -356,26 +355,6 @@ def test_what_can_not_be_made(message, arguments):
     with pytest.raises(sz.ZarrError, match=message):
         sz.create_array(store, shape=(6, 4), dtype="u2", **arguments)
     assert not store
-
-
-def test_a_selection_of_another_shape_is_read():
-    """As one that is made while another thread resizes the array: of elements that are gone it gives the fill value."""
-    store = sz.MemoryStore()
-    a = sz.create_array(store, data=np.arange(20, dtype="i4"), chunks=[[2, 3, 5, 10]], fill_value=7)
-    handle = sz.open(store, mode="r+")
-    whole, part = select(a, ...), select(a, slice(3, 19, 4))
-    handle.resize(6)
-    assert take(handle, whole).tolist() == [*range(6), *[7] * 14]
-    assert take(handle, part).tolist() == [3, 7, 7, 7]
-    assert handle[...].tolist() == [*range(6)]
-    handle.resize(40)
-    small = sz.open(store, mode="r+")
-    small.resize(5)
-    large = sz.create_array({}, shape=40, dtype="i4", chunks=[[2, 3, 5, 10, 10, 10]])
-    assert take(small, select(large, ...)).tolist() == [*range(5), *[7] * 35]
-    small.resize(20)
-    small[...] = 1
-    assert take(handle, whole).tolist() == [1] * 20
 
 
 def test_reading_while_a_handle_changes_its_shape():

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 import simplezarr as sz
 from tests.indexing.test_selection import check_everything
 from tests.indexing.test_write import write_lazily, write_mask, write_orthogonal
-from tests.nodes.test_rectilinear import DATA, SHAPES, axes, document, write
 from tests.nodes.test_resize import resized
 from tests.oracle import v3 as oracle
 from tests.oracle.v3 import LITTLE, codec, sharding
 from tests.support.helpers import Counting, within
+from tests.transfer.test_rectilinear import DATA, SHAPES, axes, document, write
 
 GZIP = codec("gzip", level=1)
 

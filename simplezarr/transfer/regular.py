@@ -1,0 +1,93 @@
+"""Arrays whose elements have one size, in chunks of one shape: the engine moves their elements."""
+
+import operator
+from collections.abc import Callable
+
+import numpy as np
+
+from simplezarr.engine.geometry.plan import Plan, chunk_plan
+from simplezarr.engine.jobs.chunk_source import Source
+from simplezarr.engine.jobs.read import read
+from simplezarr.engine.jobs.read_regions import read_batch, read_selection
+from simplezarr.engine.jobs.write import write
+from simplezarr.engine.jobs.write_regions import write_selection
+from simplezarr.engine.memory.result_pool import empty
+from simplezarr.errors import ChunkError
+from simplezarr.indexing.selection import Selection
+from simplezarr.metadata.v3 import ArrayMetadata
+from simplezarr.schema.leniency import tolerate
+from simplezarr.stores.base import Store
+from simplezarr.transfer.clipped_chunks import padding_source
+from simplezarr.transfer.protocol import Index
+from simplezarr.transfer.values import check_out
+
+__all__ = ["RegularTransfer"]
+
+
+class RegularTransfer:
+    """Reads and writes through the engine (see `transfer.protocol.Transfer`).
+
+    chunks: the shape of the unit of reading. keep_empty: whether chunks that are all fill value are stored.
+    """
+
+    __slots__ = ("chunks", "keep_empty", "metadata", "source", "store")
+    shares_chunks = True
+
+    def __init__(
+        self, store: Store, source: Source, metadata: ArrayMetadata, chunks: tuple[int, ...], keep_empty: bool
+    ):
+        self.store, self.source, self.metadata = store, source, metadata
+        self.chunks, self.keep_empty = chunks, keep_empty
+
+    def read(self, selection: Plan | Selection, out: np.ndarray) -> None:
+        """Decode what is selected into `out`."""
+        read_into: Callable[..., None] = read if type(selection) is Plan else read_selection
+        try:
+            read_into(self.source, selection, out)
+        except ChunkError as error:
+            source = padding_source(self.store, self.source.path, self.metadata, error)
+            if source is None:
+                raise
+            read_into(source, selection, out)
+            tolerate("cropped-chunk", f"array /{source.path}, chunk {error.index}")
+
+    def write(self, selection: Plan | Selection, values: np.ndarray) -> None:
+        """Store values where they are selected."""
+        if type(selection) is Plan:
+            write(self.source, selection, values, self.metadata.shape, self.keep_empty)
+        else:
+            write_selection(self.source, selection, values, self.metadata.shape, self.keep_empty)
+
+    def read_many(self, plans: list[Plan], outs: list[np.ndarray]) -> None:
+        """Decode what each plan selects into its own array, and each chunk once."""
+        try:
+            read_batch(self.source, self.metadata.shape, plans, outs)
+        except ChunkError:  # it may be a chunk that `read` copes with; otherwise that raises the error
+            for plan, out in zip(plans, outs, strict=True):
+                self.read(plan, out)
+
+    def read_chunk(self, index: Index, out: np.ndarray | None) -> np.ndarray:
+        """Decode a whole chunk, also what of it lies outside the array."""
+        metadata = self.metadata
+        plan = chunk_plan(index, metadata.shape, self.chunks, metadata.chunk_shape)
+        if out is None:
+            out = empty(plan.shape, metadata.data_type.numpy)
+        else:
+            check_out(out, metadata.data_type.numpy, plan.shape)
+        self.read(plan, out)
+        return out
+
+    def chunk_box(self, index: Index) -> tuple[tuple[slice, ...], tuple[int, ...]]:
+        """Return a chunk's elements within the array, and its full shape."""
+        index, shape = self._checked(index), self.metadata.shape
+        sides = zip(index, self.chunks, shape, strict=True)
+        return tuple([slice(i * size, min((i + 1) * size, length)) for i, size, length in sides]), self.chunks
+
+    def encoded_chunk(self, index: Index) -> bytes | None:
+        """Return the stored bytes of a chunk, None if it is not stored."""
+        return self.source.encoded_chunk(self._checked(index))
+
+    def _checked(self, index: Index) -> Index:
+        """Return a chunk's index as integers. Raise IndexError if the grid has no such chunk."""
+        chunk_plan(index, self.metadata.shape, self.chunks, self.metadata.chunk_shape)
+        return tuple(map(operator.index, index))
