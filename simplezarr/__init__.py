@@ -1,7 +1,25 @@
-"""simplezarr: a simple, elegant and efficient Zarr implementation.
+"""Read and write Zarr arrays and groups, of Zarr versions 3 and 2.
 
-`import simplezarr` loads nothing else; each public name loads its module when it is first used.
+    open(store)                       return the Array or Group that is stored; also open_array, open_group
+    create_array(store, shape=, ...)  create an Array; create_group creates a Group
+    save(store, data), load(store)    store a NumPy array, read it back
+
+A store is a path, a URL, a dict, or an object such as LocalStore, MemoryStore, WrapperStore, SlowStore. An Array is
+read and written like a NumPy array: `a[10:200, ::2]`. A Group is a mapping from names to Arrays and Groups.
+
+    get_num_threads, set_num_threads  the number of threads of one call
+    register_codec, register_dtype    add a codec or a data type
+    codecs                            the classes of the codecs
+    s_                                `numpy.s_`, which makes keys: `s_[10:200, ::2]`
+    ZarrError                         the base of all errors; ZarrWarning of all warnings
+
+>>> import simplezarr
+>>> a = simplezarr.create_array({}, data=[[1, 2], [3, 4]])
+>>> a[:, 0].tolist()
+[1, 3]
 """
+
+# Importing this module loads no other one. Each public name loads its module when it is first used.
 
 import importlib
 import os
@@ -87,7 +105,7 @@ __all__ = [
 ]
 
 
-if not TYPE_CHECKING:  # which would find any name here
+if not TYPE_CHECKING:  # otherwise any name would pass the type checker
 
     def __getattr__(name: str) -> object:
         if name == "codecs":
@@ -103,7 +121,7 @@ def __dir__() -> list[str]:
     return [*__all__, "__version__"]
 
 
-#: Roots of all that the package imports, some of it at first need.
+#: Top-level names of everything that the package imports, now or later.
 _ROOTS = {
     "simplezarr",
     "numpy",
@@ -116,15 +134,15 @@ _ROOTS = {
     "numcodecs",
     "ml_dtypes",
 }
-_PATIENCE = 10.0
+_IMPORT_WAIT_SECONDS = 10.0
 
 
 def _finish_imports() -> None:
-    """Wait, before a fork, until no other thread imports what the child may need.
+    """Wait, before a fork, until no other thread is importing a module that the child may need.
 
-    The child would have the locks of these imports, but not the thread that releases them.
+    Otherwise the child would inherit the locked import locks without the thread that releases them.
     """
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _IMPORT_WAIT_SECONDS
     while _imports_elsewhere() and time.monotonic() < end:
         time.sleep(0.001)
 

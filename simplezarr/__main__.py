@@ -1,6 +1,6 @@
-"""The command `simplezarr`, also `python -m simplezarr`.
+"""Run the command `simplezarr`, also as `python -m simplezarr`.
 
-Exit status of `check`: 0 where no problem is found, 1 where there are some, 2 for arguments that make no sense.
+Exit status of `check`: 0 if it finds no problem, 1 if it finds some, 2 if there is nothing to check.
 """
 
 import argparse
@@ -17,11 +17,11 @@ from simplezarr.utils import check
 __all__ = ["main"]
 
 _WIDTH = 40  # of the bar, in characters
-_INTERVAL = 0.1  # seconds between two pictures of it
+_INTERVAL = 0.1  # seconds between two updates of the bar
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command, with arguments as in `sys.argv[1:]`; returns its exit status."""
+    """Run the command with arguments as in `sys.argv[1:]`, and return its exit status."""
     parser = argparse.ArgumentParser(prog="simplezarr", description="Tools for Zarr hierarchies.")
     parser.add_argument("--version", action="version", version=f"simplezarr {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check(path: str, as_json: bool) -> int:
-    bar = _Bar(sys.stderr) if sys.stderr.isatty() else None
+    bar = ProgressBar(sys.stderr) if sys.stderr.isatty() else None
     try:
         report = check(path, progress=bar)
     except (ZarrError, OSError, ValueError) as error:
@@ -50,8 +50,8 @@ def _check(path: str, as_json: bool) -> int:
     return 1 if report.problems else 0
 
 
-class _Bar:
-    """A line on a terminal that says how far the work has come."""
+class ProgressBar:
+    """Show on one line of a terminal how many keys have been checked."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic):
         self.stream, self.clock = stream, clock

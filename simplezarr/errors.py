@@ -1,4 +1,4 @@
-"""What can go wrong, as classes: every error derives from `ZarrError` and from the built-in that fits it.
+"""Define the errors. Each derives from `ZarrError` and from the built-in error of its kind.
 
 >>> issubclass(NodeNotFoundError, KeyError) and issubclass(MetadataError, ValueError)
 True
@@ -25,14 +25,14 @@ __all__ = [
 
 
 class ZarrError(Exception):
-    """Base of all errors raised by simplezarr itself."""
+    """The base of all errors that simplezarr itself raises."""
 
 
 class NodeNotFoundError(ZarrError, KeyError):
     """No array or group is stored at this path.
 
-    hint: returns what else there is, for the message. It is called when the message is looked at for the first time:
-    that takes requests, and most of these errors are caught by callers who only want to know whether there is a node.
+    hint: returns what else is stored there, for the message. It makes requests, so it is called only when the message
+    is read for the first time. Most of these errors are caught unread, by code that asks whether a node exists.
     """
 
     def __init__(self, message: str, hint: "Callable[[], str] | None" = None) -> None:
@@ -40,7 +40,7 @@ class NodeNotFoundError(ZarrError, KeyError):
         self._hint = hint
 
     def __str__(self) -> str:
-        # KeyError shows the repr of its argument; a message should read as a message.
+        # `KeyError` would show the repr of the message.
         hint, self._hint = self._hint, None
         if hint is not None:
             with suppress(Exception):
@@ -56,22 +56,22 @@ class NodeExistsError(ZarrError, FileExistsError):
 
 
 class MetadataError(ZarrError, ValueError):
-    """A metadata document, or a part of one, is not what the Zarr specification asks for."""
+    """A metadata document, or a part of one, is not valid by the Zarr specification."""
 
 
 class UnsupportedError(ZarrError, NotImplementedError):
-    """Well-formed, but it uses something unknown here: a codec, a data type, a chunk grid, ..."""
+    """A document is valid, but uses something that simplezarr does not know: a codec, a data type, a chunk grid."""
 
 
 class ReadOnlyError(ZarrError, PermissionError):
-    """A write to a node or a store that was opened for reading."""
+    """A node or a store that was opened for reading was to be changed."""
 
 
 class ChunkError(ZarrError, ValueError):
-    """Stored bytes that can't be decoded to a chunk, or a chunk that can't be encoded.
+    """Stored bytes cannot be decoded to a chunk, or a chunk cannot be encoded.
 
-    `path` is the array's path, `index` the chunk's place in the grid, `key` the store key and `codec` the name of the
-    codec that failed; each is `None` when it is not known.
+    path: of the array. index: of the chunk in the grid. key: of the store. codec: the name of the codec that failed.
+    Each is None if it is not known.
     """
 
     def __init__(
@@ -91,14 +91,17 @@ class ChunkError(ZarrError, ValueError):
 
 
 class ChangedError(ZarrError, OSError):
-    """A stored value was replaced between two requests for parts of it. Raised by readers (`Store.reader`).
+    """A stored value was replaced between two requests for parts of it. Readers (`Store.reader`) raise it.
 
-    Readers of arrays do not see it: the value is read again, and a `ChunkError` says so if that does not help.
+    Reading an array does not raise it. The value is read again; if it keeps changing, a `ChunkError` says so.
     """
 
 
 class TooLargeError(ZarrError, ValueError):
-    """A stored value has more bytes than are of any use, and is not read (`Store.get_limited`). `size`: how many."""
+    """A stored value has more bytes than the reader can use, so it is not read (`Store.get_limited`).
+
+    size: its number of bytes.
+    """
 
     def __init__(self, message: str, size: int) -> None:
         super().__init__(message)
@@ -109,4 +112,4 @@ class TooLargeError(ZarrError, ValueError):
 
 
 class ZarrWarning(UserWarning):
-    """Stored metadata that departs from the specification but could be read all the same."""
+    """Stored metadata depart from the specification, but can be read."""

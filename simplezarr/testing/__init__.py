@@ -1,4 +1,4 @@
-"""Conformance suites for authors of stores and codecs: each raises an AssertionError at the first thing that is wrong.
+"""Test your own stores and codecs: each suite raises an AssertionError at the first fault.
 
 >>> from simplezarr.stores import MemoryStore
 >>> check_store(MemoryStore())

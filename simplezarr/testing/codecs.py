@@ -1,4 +1,4 @@
-"""The conformance suite for codecs."""
+"""Check codecs for conformance."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -21,11 +21,11 @@ SIZES = (0, 1, 7, 64, 1000, 70_000)
 
 
 def check_codec(codec: Codec, specs: Sequence[ChunkSpec] | None = None, *, exact: bool = True) -> None:
-    """Check that a codec keeps the contract of its kind.
+    """Check that a codec keeps the contract of its kind; raise an AssertionError if it does not.
 
-    specs: the chunks to try it with, for a codec of arrays; without, a variety of shapes and data types. Those that its
-    `resolve` refuses are left out, as are, for a codec of bytes, sizes that it refuses. exact: whether decoding gives
-    back what was encoded; otherwise only shape and data type, or nothing, are compared.
+    specs: the chunks to try it with, for a codec of arrays; by default a variety of shapes and data types. What its
+    `resolve` refuses is skipped.
+    exact: whether decoding returns exactly what was encoded; otherwise only shape and data type are compared.
 
     >>> from simplezarr.codecs.bytes import Bytes
     >>> check_codec(Bytes("big"))
@@ -39,9 +39,9 @@ def check_codec(codec: Codec, specs: Sequence[ChunkSpec] | None = None, *, exact
             specs = specs or [_spec(shape, name) for shape in SHAPES for name in DTYPES]
             tried = [_check_array(codec, spec, exact) for spec in specs]
         else:
-            fail(codec, "derives from none of ArrayArrayCodec, ArrayBytesCodec and BytesBytesCodec")
+            fail(codec, "is not an ArrayArrayCodec, ArrayBytesCodec or BytesBytesCodec; derive it from one of them")
     if not any(tried):
-        fail(codec, "resolve refuses all that it was tried with; give `specs` that suit it")
+        fail(codec, "resolve refuses everything that it was tried with; pass `specs` that it accepts")
 
 
 def _spec(shape: tuple[int, ...], name: str) -> ChunkSpec:
@@ -52,18 +52,18 @@ def _spec(shape: tuple[int, ...], name: str) -> ChunkSpec:
 def _check_configuration(codec: Codec) -> None:
     document = json.loads(json.dumps(codec.to_json(), allow_nan=False))
     if document.get("name") != codec.name or not document.keys() <= {"name", "configuration"}:
-        fail(codec, f"to_json() gave {document}, not its name and configuration")
+        fail(codec, f"to_json() returned {document} instead of its name and configuration")
     configuration = document.get("configuration")
     again = type(codec).from_configuration(configuration, "codecs[0]")
     if again != codec:
-        fail(codec, f"its configuration {configuration} makes another codec, {again!r}")
+        fail(codec, f"from_configuration({configuration}) returned another codec, {again!r}")
     try:
         with collect():
             strange = type(codec).from_configuration({**(configuration or {}), "no such member": 1}, "codecs[0]")
     except MetadataError:
         return
     if not strange.decodes_only:
-        fail(codec, "from_configuration takes a member that does not exist, and the codec encodes")
+        fail(codec, "from_configuration accepts an unknown member; raise a MetadataError")
 
 
 def _check_bytes(codec: BytesBytesCodec, size: int, exact: bool) -> bool:
@@ -77,7 +77,7 @@ def _check_bytes(codec: BytesBytesCodec, size: int, exact: bool) -> bool:
         for given in (encoded, bytearray(encoded), memoryview(encoded)):
             decoded = codec.decode(given)
             if type(decoded) is not bytes or (exact and decoded != data):
-                fail(codec, f"decode gave {cut(decoded)} for what was {cut(data)}")
+                fail(codec, f"decode returned {cut(decoded)} instead of {cut(data)}")
         for damaged in _damaged(encoded):
             _survive(codec, damaged)
     return True
@@ -99,20 +99,20 @@ def _check_array(codec: Any, spec: ChunkSpec, exact: bool) -> bool:
         data = _encode(codec, lambda given: codec.encode(given, spec), array, resolved)
         strided = np.asfortranarray(np.repeat(array, 2, axis=-1))[..., ::2] if array.ndim else array
         if codec.encode(strided, spec) != data:
-            fail(codec, "encode gave other bytes for an array with strides than for its copy")
+            fail(codec, "encode returned other bytes for an array with strides than for its contiguous copy")
         for damaged in _damaged(data):
             _survive(codec, damaged, spec)
         decoded = codec.decode(memoryview(data), spec)
     _expect_array(codec, decoded, spec, "decode")
     if exact and not _equal(np.asarray(decoded, spec.dtype.numpy), array, spec):
-        fail(codec, f"decode gave other elements than were encoded, for {spec}")
+        fail(codec, f"decode returned other elements than were encoded, for {spec}")
     if not _equal(array, _sample(spec), spec):
-        fail(codec, "encode or decode changed the array it was given")
+        fail(codec, "encode or decode changed the array that was passed")
     return True
 
 
 def _encode(codec: Codec, encode: Callable[[Any], bytes], given: Any, resolved: int | None) -> bytes:
-    """The encoded bytes, after checks that they are the same from every thread and of the size that was promised."""
+    """Return the encoded bytes. Check that they are the same in every thread, and as many as `resolve` says."""
     results: list[bytes] = [b""] * 8
 
     def task(i: int) -> None:
@@ -120,11 +120,11 @@ def _encode(codec: Codec, encode: Callable[[Any], bytes], given: Any, resolved: 
 
     parallel_for(task, len(results))
     if type(results[0]) is not bytes:
-        fail(codec, f"encode gave a {type(results[0]).__name__} instead of bytes")
+        fail(codec, f"encode returned {type(results[0]).__name__} instead of bytes")
     if results.count(results[0]) != len(results):
-        fail(codec, "encode gave different bytes for the same data")
+        fail(codec, "encode returned different bytes for the same data")
     if resolved is not None and resolved != len(results[0]):
-        fail(codec, f"resolve promised {resolved} bytes, encode gave {len(results[0])}")
+        fail(codec, f"resolve says {resolved} bytes, but encode returned {len(results[0])}")
     return results[0]
 
 
@@ -136,7 +136,7 @@ def _sample(spec: ChunkSpec) -> np.ndarray:
         return array.reshape(spec.shape)
     bits = np.random.default_rng(spec.nbytes).bytes(spec.nbytes)
     if spec.dtype.numpy.kind == "U":
-        bits = (np.frombuffer(bits, np.uint32) % 0xD800).tobytes()  # code points that are no surrogates
+        bits = (np.frombuffer(bits, np.uint32) % 0xD800).tobytes()  # code points below the surrogates
     return spec.dtype.checked(np.frombuffer(bits, spec.dtype.numpy)).reshape(spec.shape)
 
 
@@ -145,10 +145,10 @@ def _equal(a: np.ndarray, b: np.ndarray, spec: ChunkSpec) -> bool:
 
 
 def _expect_array(codec: Codec, result: Any, spec: ChunkSpec, method: str) -> None:
-    """Any byte order will do: the array is copied to its place in any case."""
+    """Check shape and data type. Any byte order is right, because the array is copied anyway."""
     shape, dtype = getattr(result, "shape", None), getattr(result, "dtype", None)
     if shape != spec.shape or dtype is None or _native(dtype) != spec.dtype.numpy:
-        fail(codec, f"{method} gave {cut(result)} instead of an array of {spec.dtype.name} {spec.shape}")
+        fail(codec, f"{method} returned {cut(result)} instead of an array of {spec.dtype.name} {spec.shape}")
 
 
 def _native(dtype: np.dtype) -> np.dtype:
@@ -165,7 +165,7 @@ def _damaged(encoded: bytes) -> Iterator[bytes]:
 
 
 def _survive(codec: Any, damaged: bytes, spec: ChunkSpec | None = None) -> None:
-    """Damaged data raise an exception, or decode to something of the right kind."""
+    """Check that damaged data raise an exception, or decode to a result of the right kind."""
     try:
         result = codec.decode(damaged, spec) if spec else codec.decode(damaged)
     except Exception:
@@ -173,4 +173,4 @@ def _survive(codec: Any, damaged: bytes, spec: ChunkSpec | None = None) -> None:
     if spec:
         _expect_array(codec, result, spec, "decode")
     elif type(result) is not bytes:
-        fail(codec, f"decode gave {cut(result)} for damaged data; raise an exception instead")
+        fail(codec, f"decode returned {cut(result)} for damaged data; raise an exception instead")

@@ -1,4 +1,4 @@
-"""What the suites share: how they fail."""
+"""Report what fails in a conformance suite."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +8,13 @@ __all__ = ["cut", "fail", "failing"]
 
 
 def fail(tested: object, message: str, cause: Exception | None = None) -> NoReturn:
+    """Raise an AssertionError that names what is tested."""
     raise AssertionError(f"{tested!r}: {message}") from cause
 
 
 @contextmanager
 def failing(tested: object) -> Iterator[None]:
-    """Any exception that is not looked for is a failure too."""
+    """Turn any unexpected exception in the block into a failure."""
     try:
         yield
     except AssertionError:
@@ -23,6 +24,6 @@ def failing(tested: object) -> Iterator[None]:
 
 
 def cut(value: object) -> str:
-    """A value as a message shows it."""
+    """Return the repr of a value, shortened for a message."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"

@@ -1,4 +1,4 @@
-"""The conformance suite for stores."""
+"""Check stores for conformance."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -23,10 +23,11 @@ VALUE = bytes(range(256)) * 40
 
 
 def check_store(store: Store) -> None:
-    """Check that a store keeps the contract of `simplezarr.Store`.
+    """Check that a store keeps the contract of `simplezarr.Store`; raise an AssertionError if it does not.
 
-    store: an empty one that can be written; it is empty again in the end, if all is well. What needs a listing is left
-    out for a store that has none.
+    store: an empty store that can be written. It is empty again afterwards, if it passes.
+
+    If the store cannot list its keys, the checks that need a listing are skipped.
     """
     with failing(store):
         for check in (
@@ -58,7 +59,7 @@ def _call(store: Store, method: str, *args: Any) -> Any:
 
 def _compare(store: Store, result: object, wanted: object, method: str, *args: Any) -> None:
     if type(result) is not type(wanted) or result != wanted:
-        fail(store, f"{_show(method, args)} gave {cut(result)} instead of {cut(wanted)}")
+        fail(store, f"{_show(method, args)} returned {cut(result)} instead of {cut(wanted)}")
 
 
 def _expect(store: Store, wanted: object, method: str, *args: Any) -> None:
@@ -80,7 +81,7 @@ def _expect_error(store: Store, kind: type[Exception], method: str, *args: Any) 
         return
     except Exception as error:
         fail(store, f"{_show(method, args)} raised {error!r} instead of a {kind.__name__}", error)
-    fail(store, f"{_show(method, args)} gave {cut(result)} instead of raising a {kind.__name__}")
+    fail(store, f"{_show(method, args)} returned {cut(result)} instead of raising a {kind.__name__}")
 
 
 def _show(method: str, args: Sequence[Any]) -> str:
@@ -127,7 +128,7 @@ def _check_values(store: Store) -> None:
     buffer = bytearray(b"before")
     _call(store, "set", "a/value", buffer)
     buffer[:] = b"after!"
-    _expect(store, b"before", "get", "a/value")  # or the store keeps the caller's buffer
+    _expect(store, b"before", "get", "a/value")  # otherwise the store keeps the caller's buffer
     _clear(store, "a/value")
 
 
@@ -154,7 +155,7 @@ def _check_ranges(store: Store) -> None:
         _expect(store, VALUE[max(begin, 0) : max(begin + length, 0)], "get_range", "a/value", start, length)
     parts = _call(store, "get_ranges", "a/value", ranges)
     if [*parts] != [VALUE[start % n : start % n + length] for start, length in ranges]:
-        fail(store, f"get_ranges gave other bytes than the ranges {ranges}, in this order")
+        fail(store, f"get_ranges returned other bytes than the ranges {ranges}, in this order")
     _call(store, "set", "a/value", b"")
     _expect(store, b"", "get_range", "a/value", 0, 1)
     _expect(store, b"", "get_range", "a/value", -1, 1)
@@ -162,26 +163,26 @@ def _check_ranges(store: Store) -> None:
 
 
 def _check_reader(store: Store) -> None:
-    """A reader keeps to the version that it has begun with, or says that it can't."""
+    """Check that a reader stays with the version of its first answer, or raises."""
     key, old, new = "a/value", VALUE, bytes(reversed(VALUE[:-9]))
     ranges = [(5, 100), (len(old) - 7, 7), (1000, 3)]
     wanted = [old[start : start + length] for start, length in ranges]
     _call(store, "set", key, old)
     with _call(store, "reader", key) as reader, _call(store, "reader", "a/missing") as missing:
         if reader.get_range(-20, 20) != old[-20:] or [*reader.get_ranges(ranges)] != wanted:
-            fail(store, "a reader gave other bytes than the value has")
+            fail(store, "a reader returned other bytes than the value has")
         if reader.size() != len(old):
-            fail(store, "a reader gave another size than the value has")
+            fail(store, "a reader returned another size than the value has")
         if missing.get_range(0, 1) is not None or missing.get_ranges(ranges) is not None:
-            fail(store, "a reader of a key that does not exist gave bytes")
+            fail(store, "a reader of a missing key returned bytes")
         validator = reader.validator
         _call(store, "set", key, new)
         with suppress(ChangedError):
             if [*(reader.get_ranges(ranges) or ())] != wanted:
-                fail(store, "a reader gave bytes of another version than the one that it had begun with")
+                fail(store, "a reader returned bytes of another version than its first answer; raise a ChangedError")
         with _call(store, "reader", key) as later:
             if later.get_range(-20, 20) != new[-20:]:
-                fail(store, "a new reader did not give the new value")
+                fail(store, "a new reader did not return the new value")
             if validator is not None and later.validator == validator:
                 fail(store, "readers of two versions have the same validator")
     _clear(store, key)
@@ -195,7 +196,7 @@ def _check_replacing(store: Store) -> None:
     _clear(store, "a/b/c", "a/b/c")
     _expect(store, False, "exists", "a/b/c")
     _expect(store, None, "get_range", "a/b/c", 0, 1)
-    _fill(store, "a/b")  # where there was a prefix there may now be a key
+    _fill(store, "a/b")  # a key may replace a prefix
     _expect(store, b"a/b", "get", "a/b")
     _clear(store, "a/b")
 
@@ -225,9 +226,9 @@ def _check_listing(store: Store) -> None:
     for prefix in ("b/", "a/b/", "a/d/e/", "top/", "e/f/g/", "E/"):
         _expect_listed(store, (), prefix)
         _expect_names(store, [], prefix)
-    for key in _call(store, "list", "a/"):  # while it is being listed
+    for key in _call(store, "list", "a/"):  # keys are deleted during the listing
         _call(store, "delete", key)
-    _expect_names(store, ["ab", "e", "top"], "")  # or an empty prefix is left over
+    _expect_names(store, ["ab", "e", "top"], "")  # otherwise an empty prefix is left
     _clear(store, *keys[4:])
     _expect_names(store, [], "")
 
@@ -249,32 +250,32 @@ def _check_delete_prefix(store: Store) -> None:
 
 
 def _check_threads(store: Store) -> None:
-    """Readers see the old value or the new one; writers of different keys are not in each other's way."""
+    """Check that readers get the old or the new value, and that writers of different keys do not interfere."""
     values = (60_000 * b"old", 90_000 * b"new!")
     can_list = _can_list(store)
     _call(store, "set", "a/shared", values[0])
 
     def task(i: int) -> None:
         _call(store, "set", "a/shared", values[i % 2])
-        time.sleep(0.0007 * (i % 4))  # so that what others do comes in between
+        time.sleep(0.0007 * (i % 4))  # so that the calls of other threads come between
         if _call(store, "get", "a/shared") not in values:
-            fail(store, "get gave neither the value before a set nor the one after it")
+            fail(store, "get returned neither the value before a set nor the value after it")
         if _call(store, "size", "a/shared") not in map(len, values):
-            fail(store, "size gave that of a value that was only partly written")
+            fail(store, "size returned the size of a value that was partly written")
         own = f"a/own/{i % 7}/{i}"
         _fill(store, own)
         _expect(store, own.encode(), "get", own)
         foreign = {key for key in _call(store, "list", "a") if key.count("/") not in (1, 3)} if can_list else ()
         _call(store, "delete", own)
         if foreign:
-            fail(store, f"list gave keys that nobody has set, while others were set: {foreign}")
+            fail(store, f"list returned keys that were never set, while other keys were set: {foreign}")
 
     parallel_for(task, 80)
     _clear(store, "a/shared")
 
 
 def _check_lock(store: Store) -> None:
-    """Who reads, changes and writes a value inside `lock` loses no change of others who do."""
+    """Check that changes made inside `lock` by several threads are not lost."""
     rounds, key = 20, "a/count"
 
     def task(i: int) -> None:
@@ -286,7 +287,7 @@ def _check_lock(store: Store) -> None:
     count = int(_call(store, "get", key))
     if count != rounds:
         fail(store, f"lost {rounds - count} of the {rounds} changes made inside `lock`")
-    for _ in range(2):  # the second time there is nothing to delete
+    for _ in range(2):  # the second time the key is missing
         with store.lock(key):
             _call(store, "delete", key)
         _expect(store, None, "get", key)
@@ -298,7 +299,7 @@ def _check_lock(store: Store) -> None:
 
 
 def _check_create(store: Store) -> None:
-    """One of several creators of a key succeeds. The lock of a key that is never stored leaves none behind."""
+    """Check that exactly one of several creators of a key succeeds, and that a lock alone stores nothing."""
     key, rounds = "a/created", 20
     created: list[bytes] = []
 
@@ -307,7 +308,7 @@ def _check_create(store: Store) -> None:
         if _call(store, "create", key, value):
             created.append(value)
 
-    with store.lock("a/claim"):  # other keys can be locked and set meanwhile
+    with store.lock("a/claim"):  # other keys must not wait for it
         parallel_for(task, rounds)
     if len(created) != 1:
         fail(store, f"{len(created)} of {rounds} threads that called `create` with the same key succeeded")

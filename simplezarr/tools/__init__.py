@@ -1,1 +1,1 @@
-"""Tools built on the library; the library imports none of them."""
+"""Provide tools built on the library, which imports none of them."""

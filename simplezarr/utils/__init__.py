@@ -1,4 +1,4 @@
-"""Tools around hierarchies: `check` verifies one, as the command `simplezarr check` does.
+"""Verify hierarchies: `check` does what the command `simplezarr check` does.
 
 >>> import simplezarr as sz
 >>> store = sz.MemoryStore()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr.__main__ import _Bar, main
+from simplezarr.__main__ import ProgressBar, main
 from simplezarr.utils import Problem, Report, check
 from tests.fuzz.arrays import mutate
 from tests.fuzz.mutations import change_document
@@ -390,7 +390,7 @@ def test_what_can_not_be_read():
 
 
 def test_nothing_and_no_list():
-    with pytest.raises(sz.NodeNotFoundError, match="nothing"):
+    with pytest.raises(sz.NodeNotFoundError, match="has no keys"):
         check({})
     with pytest.raises(sz.NodeNotFoundError, match="/x"):
         check(hierarchy(), "x")
@@ -502,7 +502,7 @@ class Terminal(io.StringIO):
 def test_the_bar(tmp_path, monkeypatch, capsys):
     times = iter([0.0, 0.05, 0.2])
     terminal = Terminal()
-    bar = _Bar(terminal, lambda: next(times))
+    bar = ProgressBar(terminal, lambda: next(times))
     for done in (1, 1500, 2000):
         bar(done, 2000)
     assert [part.count("#") for part in terminal.getvalue().split("\r")] == [0, 0, 40]

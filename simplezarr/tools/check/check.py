@@ -1,7 +1,7 @@
-"""A hierarchy verified: every document, every chunk, every key.
+"""Verify a hierarchy: every document, every chunk, every key.
 
-The store is listed twice: first for the documents, which tell the nodes, and then for everything, key by key, while
-threads look at what each key holds. So memory holds the nodes, and of data what the threads have in hand.
+The store is listed twice: first to find the nodes by their documents, then to check the content of every key, in
+several threads. So memory holds the nodes, and only the data that the threads are checking.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,13 +24,13 @@ from simplezarr.stores import LocalStore, Store, check_key
 from simplezarr.stores.resolve import StoreLike, as_store
 from simplezarr.tools.check.consolidated import stale_copies
 from simplezarr.tools.check.report import Problem, Report
-from simplezarr.tools.check.shards import Faults, unit
+from simplezarr.tools.check.shards import Faults, chunk_check
 
 __all__ = ["check"]
 
-#: Of each own document, those that may be beside it.
+#: The documents that may be beside each node document.
 _BESIDE = {ArrayMetadata.document: (), ARRAY: (ATTRIBUTES,), GROUP: (ATTRIBUTES, CONSOLIDATED)}
-#: What is read as if it were not there is lost.
+#: Departures that lose data, because it is read as if it were missing.
 _LOSSES = ("bad-attributes", "bad-consolidated")
 _WARNINGS = ("lenient", "unsupported", "name", "shadowed", "stray", "outside", "partial")
 
@@ -38,18 +38,19 @@ Index = tuple[int, ...]
 
 
 def check(store: StoreLike, path: str = "", *, progress: Callable[[int, int], object] | None = None) -> Report:
-    """Verifies a hierarchy, Zarr 3, Zarr 2 or both: that it is as the specifications ask for, and all of it readable.
+    """Verify that a hierarchy (Zarr 3, Zarr 2 or both) conforms to the specifications and can be read.
 
-    store: as for `open`, one that can list its keys. path: of a node; all below it is checked. progress: called with
-    how many keys have been looked at and how many there are, from one thread at a time.
+    store: as for `open`; it must be able to list its keys.
+    path: of a node; everything below it is checked.
+    progress: is called with the number of keys checked and the number of all keys, from one thread at a time.
 
-    Every document is parsed, every stored chunk (of shards: every inner chunk) decoded, every checksum thus compared;
-    indexes of shards, consolidated metadata and names of nodes are verified; keys that belong to nothing are found, and
-    in a `LocalStore` what killed writers have left behind. Chunks are looked at in parallel, and nothing is changed.
-    What is being written meanwhile may be reported wrongly.
+    Every document is parsed, and every stored chunk (in shards, every inner chunk) is decoded, so every checksum is
+    compared. Shard indexes, consolidated metadata and names of nodes are verified. Keys that belong to no node are
+    reported, as are temporary files of killed writers in a `LocalStore`. Chunks are checked in parallel. Nothing is
+    changed. Concurrent writes may be reported as faults.
 
-    Raises NodeNotFoundError where there is nothing at all, UnsupportedError for a store that can't list its keys, and
-    what listing raises. All else that goes wrong is in the report; `Problem` says of which kinds it is.
+    Return a report; `Problem` lists the kinds of faults. Raise NodeNotFoundError if there are no keys, UnsupportedError
+    if the store cannot list its keys, and whatever listing raises.
 
     >>> import simplezarr as sz
     >>> store = sz.MemoryStore()
@@ -65,7 +66,7 @@ def check(store: StoreLike, path: str = "", *, progress: Callable[[int, int], ob
 
 @dataclass(slots=True)
 class _Node:
-    """A node by its documents; `metadata` are None if they can't be read."""
+    """A node and its documents; `metadata` are None if they cannot be read."""
 
     path: str
     names: set[str]
@@ -74,7 +75,7 @@ class _Node:
 
     @property
     def own(self) -> str:
-        """The name of the document that counts."""
+        """The name of the document that makes the node."""
         return next(name for name in NODE_DOCUMENTS if name in self.names)
 
 
@@ -113,14 +114,14 @@ class _Check:
             if name in NODE_DOCUMENTS and _fault_of_key(key) is None:
                 self.nodes.setdefault(path, _Node(path, set())).names.add(name)
         if not self.total:
-            raise NodeNotFoundError(f"there is nothing at /{self.path} of {self.store!r}")
+            raise NodeNotFoundError(f"/{self.path} of {self.store!r}: has no keys; check the path")
 
     def check_documents(self, node: _Node) -> None:
         key = join(node.path, node.own)
         with collect() as cases:
             try:
                 document = fetch_document(self.store, key)
-                if document is not None:  # not deleted meanwhile
+                if document is not None:  # otherwise it was deleted meanwhile
                     node.metadata = parse_metadata(self.store, node.path, key, document)
                     if isinstance(node.metadata, ArrayMetadata):
                         bind(node.metadata.codecs, node.metadata.spec, f"{key}: codecs")
@@ -152,9 +153,10 @@ class _Check:
                 if parent is None:
                     missing.setdefault(above, path)
                 elif isinstance(parent.metadata, ArrayMetadata):
-                    self.found("hierarchy", path, key, f"the node lies below the array /{above}")
+                    self.found("hierarchy", path, key, f"the node is below the array /{above}")
         for above, path in missing.items():
-            self.found("hierarchy", above, join(above, NODE_DOCUMENTS[0]), f"there is no group, but below it /{path}")
+            key = join(above, NODE_DOCUMENTS[0])
+            self.found("hierarchy", above, key, f"the group is missing, but there is a node /{path} below it")
 
     # ---- keys ----
 
@@ -190,14 +192,14 @@ class _Check:
         name = key[len(node.path) + 1 :] if node.path else key
         if name in RESERVED_NAMES:
             if name != node.own and name not in _BESIDE[node.own]:
-                self.found("shadowed", node.path, key, f"it is not read, as {node.own!r} is what makes the node")
+                self.found("shadowed", node.path, key, f"it is not read, because {node.own!r} makes the node")
         elif isinstance(node.metadata, ArrayMetadata):
             self.check_chunk_key(node, node.metadata, key, name)
         elif node.metadata is not None:
             self.found("stray", node.path, key, "it is in a group, but belongs to no node")
 
     def owner(self, key: str) -> _Node | None:
-        """The node that a key is below, the nearest one."""
+        """Return the nearest node above a key."""
         while key != self.path:
             key = key.rpartition("/")[0]
             if key in self.nodes:
@@ -209,7 +211,7 @@ class _Check:
     def check_chunk_key(self, node: _Node, metadata: ArrayMetadata, key: str, name: str) -> None:
         index = metadata.chunk_keys.parse(name, len(metadata.shape))
         if index is None:
-            self.found("stray", node.path, key, "it is below an array, but not the key of a chunk")
+            self.found("stray", node.path, key, "it is below an array, but is not the key of a chunk")
         elif not all(i < n for i, n in zip(index, metadata.grid_shape, strict=True)):
             message = f"chunk {index} lies outside the array, whose grid has the shape {metadata.grid_shape}"
             self.found("outside", node.path, key, message)
@@ -220,10 +222,10 @@ class _Check:
         try:
             with collect() as cases:
                 faults, count, size = self.faults_of(metadata, key, index)
-                if faults:  # another look, as it may have been replaced between two reads
+                if faults:  # check again, because it may have been replaced between two reads
                     faults, count, size = self.faults_of(metadata, key, index)
             if [kind for kind, _ in faults] == ["chunk"] and self.is_cropped(path, index):
-                faults[0] = ("lenient", "it is stored without its part outside the array")
+                faults[0] = ("lenient", "it is stored without the part outside the array")
             faults += [("lenient", message) for message in dict(cases).values()]
         except Exception as error:
             faults, count, size = [("unreadable", _description(error))], 1, 0
@@ -234,7 +236,7 @@ class _Check:
             self.found(kind, path, key, message)
 
     def faults_of(self, metadata: ArrayMetadata, key: str, index: Index) -> tuple[Faults, int, int]:
-        """What is wrong with a stored object, how many chunks it holds, and its size."""
+        """Return the faults of a stored object, its number of chunks, and its size."""
         spec = replace(metadata.spec, shape=_shape_of(metadata, index))
 
         free = FREE_BYTES + FREE_PER_ELEMENT * spec.size
@@ -243,19 +245,19 @@ class _Check:
             size = reader.size()
             if size is None:  # deleted meanwhile
                 return [], 0, 0
-            looks = unit(metadata.codecs, spec)
-            if looks.most >= UNLIMITED and size > free and reader.holes(free) > free:
-                return [("chunk", f"{size} bytes, of which more than {free} were never written")], 1, size
+            checks = chunk_check(metadata.codecs, spec)
+            if checks.most >= UNLIMITED and size > free and reader.holes(free) > free:
+                return [("chunk", f"{size} bytes, more than {free} of them never written")], 1, size
             faults: Faults = []
             read = lambda start, length: reader.get_range(start, length) or b""  # noqa: E731
-            return faults, looks.check(read, size, faults), size
+            return faults, checks.check(read, size, faults), size
 
-        if type(self.store.reader(key)) is Reader:  # it would ask for more, to find out about changes
+        if type(self.store.reader(key)) is Reader:  # it would make more requests, in order to detect changes
             return look(_Unpinned(self.store, key))
         return read_version(self.store, key, look)
 
     def is_cropped(self, path: str, index: Index) -> bool:
-        """Whether a chunk that is damaged is none but one that others store in another way."""
+        """Return whether a chunk that seems damaged is stored without the part outside the array."""
         with collect() as cases:
             try:
                 open_array(self.store, path).get_chunk(index)
@@ -269,12 +271,12 @@ class _Check:
         for key in self.store.partials(f"{self.path}/" if self.path else ""):
             node = self.owner(key)
             path = node.path if node else ""
-            message = "left behind by a writer that was killed; LocalStore.remove_partials() removes it"
+            message = "left by a killed writer; LocalStore.remove_partials() removes it"
             self.found("partial", path, key, message)
 
 
 class _Unpinned:
-    """Reads parts of whatever a store has at each time."""
+    """Read parts of a value, whichever version the store has at each time."""
 
     def __init__(self, store: Store, key: str):
         self.store, self.key = store, key
@@ -298,21 +300,21 @@ def _fault_of_key(key: str) -> str | None:
 
 
 def _above(path: str, top: str) -> Iterator[str]:
-    """The paths above a node, up to `top`."""
+    """Yield the paths above a node, up to `top`."""
     while path != top:
         path = path.rpartition("/")[0]
         yield path
 
 
 def _shape_of(metadata: ArrayMetadata, index: Index) -> tuple[int, ...]:
-    """The shape of a stored chunk, where they may differ."""
+    """Return the shape of a stored chunk. In a rectilinear grid it depends on the index."""
     if metadata.grid is None:
         return metadata.chunk_shape
     return tuple([axis.lengths[axis.run(i)] for axis, i in zip(metadata.axes, index, strict=True)])
 
 
 def _without(key: str, message: object) -> str:
-    """A message without the key that it begins with."""
+    """Return a message without the key at its beginning."""
     return str(message).removeprefix(f"{key}: ")
 
 

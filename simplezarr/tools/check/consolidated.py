@@ -1,4 +1,4 @@
-"""Consolidated metadata compared with the documents that they are a copy of."""
+"""Compare consolidated metadata with the documents that they copy."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,9 +17,9 @@ __all__ = ["stale_copies"]
 
 
 def stale_copies(store: Store, nodes: Mapping[str, Metadata | None]) -> Iterator[tuple[str, str, str]]:
-    """Path and document of a group, and what is wrong, for each copy that differs from its node.
+    """Yield the path and document key of a group, and what is wrong, for each copy that differs from its node.
 
-    nodes: metadata by path; None for nodes that can't be read, which are not compared.
+    nodes: the metadata by path; None for a node that cannot be read, which is not compared.
     """
     for path, metadata in nodes.items():
         if not isinstance(metadata, GroupMetadata) or metadata.consolidated is None:
@@ -38,16 +38,16 @@ def stale_copies(store: Store, nodes: Mapping[str, Metadata | None]) -> Iterator
 
 def _problem(members: dict | None, exists: bool, node: Metadata | None, path: str) -> str | None:
     if members is None:
-        return "there is none, but there is the node"
+        return "it is missing, but the node exists"
     if not exists:
-        return "there is no such node"
+        return "the node does not exist"
     if node is None:
         return None
-    with collect():  # what is not conforming is told of the documents
+    with collect():  # departures are reported for the documents
         try:
             copy = parse_copy(members, path)
         except ZarrError as error:
-            return f"it can't be read: {error}"
+            return f"it cannot be read: {error}"
     return None if _are_same(copy, node) else "it differs from the document"
 
 
@@ -61,7 +61,7 @@ def _are_same(copy: Metadata, node: Metadata) -> bool:
 
 
 def _has_attributes(store: Store, key: str, metadata: GroupMetadata) -> bool:
-    """Whether a `.zmetadata` has the attributes of its own group."""
+    """Return whether a `.zmetadata` has the attributes of its own group."""
     document = fetch_document(store, key)
     if document is None:  # deleted meanwhile
         return True

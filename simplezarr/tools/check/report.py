@@ -1,4 +1,4 @@
-"""What a check has found: as values, as text, as JSON."""
+"""Define the report of a check, as values, text and JSON."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,19 +13,30 @@ _MOST_SHOWN = 20  # of one kind, of one node
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong.
+    """One fault of a hierarchy.
 
-    path: of the node; "" for the root, and for what belongs to no node. key: the key of the store that it is about.
+    path: of the node; "" for the root, and for keys that belong to no node.
+    key: the key of the store that the fault is in.
+    kind: what is wrong.
 
-    kind: of the severity "error", data or nodes that can't be read or are read differently by others:
-    "metadata" (a document that is not valid), "chunk" (can't be decoded), "shard" (its index is damaged, or places
-    chunks outside the shard, or over each other), "stale" (consolidated metadata differ from the documents),
-    "hierarchy" (a node without a group above it, or below an array), "unreadable" (reading fails).
+    Kinds of severity "error", for data that cannot be read, or that other software reads differently:
 
-    Of the severity "warning": "lenient" (departs from the specification but is read), "unsupported" (uses what this
-    library doesn't know, so chunks are not checked), "name" (one that the specification reserves), "shadowed" (a
-    document that is not read, as there is one of another kind), "stray" (a key that belongs to nothing), "outside" (a
-    chunk outside the array's grid), "partial" (left behind by a writer that was killed).
+    - "metadata": a document is not valid
+    - "chunk": a chunk cannot be decoded
+    - "shard": the index of a shard is damaged, or places chunks outside the shard or over each other
+    - "stale": consolidated metadata differ from the documents
+    - "hierarchy": there is no group above a node, or an array above it
+    - "unreadable": reading fails
+
+    Kinds of severity "warning":
+
+    - "lenient": something departs from the specification but is read
+    - "unsupported": something is unknown to this library, so chunks are not checked
+    - "name": the specification reserves the name
+    - "shadowed": a document is not read, because there is one of another kind
+    - "stray": a key belongs to no node
+    - "outside": a chunk lies outside the grid of the array
+    - "partial": a killed writer left a temporary file
     """
 
     kind: str
@@ -37,9 +48,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check has found, and what it has looked at.
+    """The faults that a check found, and the number of things that it checked.
 
-    nodes: arrays and groups. chunks: stored chunks, in shards the inner ones. nbytes: their bytes as they are stored.
+    problems: the faults, sorted.
+    nodes: the number of arrays and groups.
+    chunks: the number of stored chunks; in shards, of inner chunks.
+    nbytes: the stored bytes of these chunks.
 
     >>> print(Report((Problem("chunk", "error", "a", "a/c/0", "zstd: damaged"),), 2, 1, 100))
     /a
@@ -80,7 +94,7 @@ class Report:
         return f"{_count(len(self.problems), 'problem')} ({kinds}) {where}"
 
     def to_json(self) -> dict:
-        """The report as JSON objects and lists, members named as here."""
+        """Return the report as JSON objects and lists, with the names of the attributes."""
         return asdict(self)
 
 
@@ -89,5 +103,5 @@ def _count(n: int, what: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text with what would confuse a terminal spelled out."""
+    """Return the text with escapes for characters that a terminal would interpret."""
     return "".join([c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text])

@@ -1,4 +1,4 @@
-"""What is stored of a chunk, looked at in full: a shard by its index, inner chunk by inner chunk."""
+"""Check stored objects completely: a chunk by decoding it, a shard by its index and each inner chunk."""
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
@@ -12,41 +12,41 @@ from simplezarr.codecs.transpose import Transpose
 from simplezarr.engine.chunks.decode import decode_chunk
 from simplezarr.engine.chunks.pipeline import CodecFailure
 
-__all__ = ["Faults", "Read", "Unit", "unit"]
+__all__ = ["Faults", "ReadRange", "ChunkCheck", "chunk_check"]
 
-#: Gives bytes of a stored object: first one, how many.
-Read = Callable[[int, int], bytes]
-#: Kind and message of each problem.
+#: Returns bytes of a stored object, by start and length.
+ReadRange = Callable[[int, int], bytes]
+#: The kind and message of each fault.
 Faults = list[tuple[str, str]]
-Entry = tuple[int, int, int]  # where an inner chunk begins, its size, its number in the shard
+Entry = tuple[int, int, int]  # start, size and number of an inner chunk in the shard
 
 _RUN = 8 << 20  # bytes of a shard that are read at a time
 
 
-class Unit:
-    """A chunk as `codecs` have encoded it."""
+class ChunkCheck:
+    """Check a chunk that `codecs` encoded."""
 
     def __init__(self, codecs: tuple[Codec, ...], spec: ChunkSpec):
         pipeline = bind(codecs, spec)
         self.most = pipeline.most
         self.decode = python_pipeline(codecs, spec) if spec.dtype.is_variable else partial(decode_chunk, pipeline)
 
-    def check(self, read: Read, size: int, faults: Faults) -> int:
-        """Looks at a stored object of `size` bytes; returns how many chunks it holds."""
+    def check(self, read: ReadRange, size: int, faults: Faults) -> int:
+        """Check a stored object of `size` bytes, append its faults, and return its number of chunks."""
         if size > self.most:
-            faults.append(("chunk", f"{size} bytes are more than such a chunk can have ({self.most})"))
+            faults.append(("chunk", f"{size} bytes; such a chunk has at most {self.most}"))
             return 1
         try:
             self.decode(read(0, size))
         except (CodecFailure, ValueError) as error:
             faults.append(("chunk", str(error)))
         except MemoryError:
-            faults.append(("unreadable", "there is not enough memory to decode it"))
+            faults.append(("unreadable", "not enough memory to decode it"))
         return 1
 
 
-class _Shard(Unit):
-    """A shard; what is wrapped around it has to be decoded as a whole."""
+class _ShardCheck(ChunkCheck):
+    """Check a shard. Codecs around it are decoded as a whole first."""
 
     def __init__(self, codecs: tuple[Codec, ...], spec: ChunkSpec):
         super().__init__(codecs, spec)
@@ -56,9 +56,9 @@ class _Shard(Unit):
         self.unwrap = python_pipeline(codecs, spec).unwrap
         self.index = shard_index(sharding, stored)
         self.axes = np.argsort(stored_order(heads, spec)).tolist()
-        self.inner = unit(sharding.codecs, sharding.inner_spec(stored))
+        self.inner = chunk_check(sharding.codecs, sharding.inner_spec(stored))
 
-    def check(self, read: Read, size: int, faults: Faults) -> int:
+    def check(self, read: ReadRange, size: int, faults: Faults) -> int:
         if self.tails:
             if size > self.most:
                 return super().check(read, size, faults)
@@ -75,8 +75,8 @@ class _Shard(Unit):
             return 0
         return sum(self.check_run(run, read, faults) for run in _runs(entries))
 
-    def entries(self, read: Read, size: int, faults: Faults) -> list[Entry]:
-        """The inner chunks that lie inside the shard, as they follow each other in it."""
+    def entries(self, read: ReadRange, size: int, faults: Faults) -> list[Entry]:
+        """Return the inner chunks that lie inside the shard, in their order there."""
         n = self.index.nbytes
         at = 0 if self.index.is_first else max(0, size - n)
         found = self.index.entries(read(at, min(n, size)))
@@ -93,6 +93,7 @@ class _Shard(Unit):
         return entries
 
     def check_overlaps(self, entries: list[Entry], index: Entry, faults: Faults) -> None:
+        """Append a fault for each pair of inner chunks, or inner chunk and index, that overlap."""
         end, last = 0, -1
         for start, size, number in sorted([*entries, index]):
             if size and start < end:
@@ -101,8 +102,8 @@ class _Shard(Unit):
             if start + size > end:
                 end, last = start + size, number
 
-    def check_run(self, run: list[Entry], read: Read, faults: Faults) -> int:
-        """Looks at inner chunks that are read in one go; one that is long is read as it needs to be."""
+    def check_run(self, run: list[Entry], read: ReadRange, faults: Faults) -> int:
+        """Check inner chunks that are read with one request; a single long one is read as needed."""
         start, stop = run[0][0], max(offset + size for offset, size, _ in run)
         whole = len(run) > 1 or stop - start <= _RUN
         if whole:
@@ -115,7 +116,7 @@ class _Shard(Unit):
         return count
 
     def name(self, number: int) -> str:
-        """An inner chunk by its place in the shard, in the array's order of axes."""
+        """Return the name of an inner chunk: its index in the shard, in the order of the array's axes."""
         if number < 0:
             return "the index"
         index = [int(i) for i in np.unravel_index(number, self.index.grid)]
@@ -123,23 +124,23 @@ class _Shard(Unit):
 
 
 @lru_cache(maxsize=64)
-def unit(codecs: tuple[Codec, ...], spec: ChunkSpec) -> Unit:
-    """What looks at chunks of `spec` which `codecs` have encoded; raises as `bind` does."""
+def chunk_check(codecs: tuple[Codec, ...], spec: ChunkSpec) -> ChunkCheck:
+    """Return the check of chunks of `spec` that `codecs` encoded; raise as `bind` does."""
     heads, middle, _ = split_chain(codecs, "codecs")
-    walks = type(middle) is Sharding and all(type(codec) is Transpose for codec in heads)
-    return (_Shard if walks else Unit)(codecs, spec)
+    is_shard = type(middle) is Sharding and all(type(codec) is Transpose for codec in heads)
+    return (_ShardCheck if is_shard else ChunkCheck)(codecs, spec)
 
 
 def _part(data: bytes, shift: int, start: int, length: int) -> bytes:
     return data[start + shift : start + shift + length]
 
 
-def _shifted(read: Read, by: int, start: int, length: int) -> bytes:
+def _shifted(read: ReadRange, by: int, start: int, length: int) -> bytes:
     return read(start + by, length)
 
 
 def _runs(entries: list[Entry]) -> Iterator[list[Entry]]:
-    """Entries, which are sorted, in groups that are not too long to be read in one go.
+    """Yield sorted entries in groups that are short enough for one request.
 
     >>> [*_runs([(0, 10, 2), (10, 10, 0), (9 << 20, 5, 1)])]
     [[(0, 10, 2), (10, 10, 0)], [(9437184, 5, 1)]]
