@@ -378,7 +378,7 @@ def test_specs_may_be_chosen():
 
 
 BROKEN_CODECS = {
-    "other bytes": (Xor, {"decode": lambda self, data: self.encode(data)[:-1] + b"?" if data else b""}, "decode returned"),
+    "other bytes": (Xor, {"decode": lambda self, data: self.encode(data)[:-1] + b"?" if data else b""}, "decode"),
     "not bytes": (Xor, {"encode": lambda self, data: bytearray(data)}, "encode returned bytearray"),
     "decodes to a view": (Xor, {"decode": lambda self, data: memoryview(bytes(data))}, "decode returned <memory"),
     "size": (Xor, {"resolve": lambda self, nbytes: nbytes + 4}, "resolve says 4 bytes, but encode returned 0"),
@@ -391,7 +391,7 @@ BROKEN_CODECS = {
     "elements": (Text, {"decode": lambda self, data, spec: np.zeros(spec.shape, spec.dtype.numpy)}, "other elements"),
     "strides": (Text, {"encode": lambda self, array, spec: Text().encode(array.ravel("K"), spec)}, "strides"),
     "raises": (Text, {"encode": lambda self, array, spec: array.tobytes()}, "raised"),
-    "spec": (Negate, {"resolve": lambda self, spec: ChunkSpec((*spec.shape, 1), spec.dtype, spec.fill)}, "encode returned"),
+    "spec": (Negate, {"resolve": lambda self, spec: ChunkSpec((*spec.shape, 1), spec.dtype, spec.fill)}, "encode ret"),
 }  # fmt: skip
 
 
