@@ -10,13 +10,13 @@ from simplezarr.engine.chunks.pipeline cimport (
     Pipeline, Region, region_extent, region_is_run, region_keeps_order, region_offset, region_place, transform_chunk)
 from simplezarr.engine.kernels.compressors cimport (
     CodecStep, blosc_block_size, blosc_decode_block, blosc_open, zstd_decode_more, zstd_open, zstd_prefix)
-from simplezarr.engine.kernels.context cimport DECODED, SLOTS_PER_LEVEL, Worker, pause, scratch, step_slot
+from simplezarr.engine.kernels.context cimport DECODED, SLOTS_PER_LEVEL, Context, pause, scratch, step_slot
 
 cdef enum:
     ZSTD_BLOCKS = 256 << 10  # a zstd chunk of at least this size has several blocks
 
 
-cdef int decode_in_blocks(Worker *worker, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
+cdef int decode_in_blocks(Context *context, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                           int level) noexcept nogil:
     """A Blosc chunk block by block: those without wanted elements are skipped, and where the order is the region's each is
     placed while it is in cache."""
@@ -33,30 +33,30 @@ cdef int decode_in_blocks(Worker *worker, const Pipeline *pipeline, const char *
         return status
     if <size_t>header.nbytes != pipeline.nbytes:
         return SZ_TOO_LONG if <size_t>header.nbytes > pipeline.nbytes else SZ_TOO_SHORT
-    if header.blocksize % pipeline.itemsize or has_waiters(worker, pipeline, &shared):  # a block cuts an element
-        return decode_whole(worker, pipeline, src, n, region, level)
+    if header.blocksize % pipeline.itemsize or has_waiters(context, pipeline, &shared):  # a block cuts an element
+        return decode_whole(context, pipeline, src, n, region, level)
     ordered = region_keeps_order(pipeline, region)
-    block = dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, header.blocksize if ordered else pipeline.nbytes)
+    block = dst = scratch(context, level * SLOTS_PER_LEVEL + DECODED, header.blocksize if ordered else pipeline.nbytes)
     if dst == NULL:
         return SZ_NO_MEMORY
     for i in range(<int32_t>(first // header.blocksize), <int32_t>(last // header.blocksize) + 1):
         at = <Py_ssize_t>i * header.blocksize
         if not ordered:
             block = dst + at
-        status = blosc_decode_block(worker, src, n, &header, i, block)
+        status = blosc_decode_block(context, src, n, &header, i, block)
         if status == SZ_OK:
-            status = pause(worker)
+            status = pause(context)
         if status != SZ_OK:
             return status
         if ordered:
             size = blosc_block_size(&header, i)
             sz_copy_run(pipeline.ndim, pipeline.shape, region.start, region.step, region.count, region.data, region.strides,
                         at // pipeline.itemsize, size // pipeline.itemsize, block, pipeline.itemsize,
-                        pipeline.transform | worker.streamed)
-    return SZ_OK if ordered else region_place(worker, pipeline, region, dst, pipeline.transform | worker.streamed)
+                        pipeline.transform | context.streamed)
+    return SZ_OK if ordered else region_place(context, pipeline, region, dst, pipeline.transform | context.streamed)
 
 
-cdef int decode_in_order(Worker *worker, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
+cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                          int level) noexcept nogil:
     """A zstd chunk as far as the last wanted element.
 
@@ -69,67 +69,67 @@ cdef int decode_in_order(Worker *worker, const Pipeline *pipeline, const char *s
     cdef int status
     cdef bint own = True  # something is wanted here, not only by others
     cdef bint ordered = region_keeps_order(pipeline, region)
-    cdef char *dst = scratch(worker, level * SLOTS_PER_LEVEL + DECODED, pipeline.nbytes + SZ_ZSTD_SLACK)
+    cdef char *dst = scratch(context, level * SLOTS_PER_LEVEL + DECODED, pipeline.nbytes + SZ_ZSTD_SLACK)
     if dst == NULL:
         return SZ_NO_MEMORY
-    if zstd_prefix(worker, src, n, pipeline.nbytes, last, dst) and not (
-            has_waiters(worker, pipeline, &shared) and shared > last):
-        status = region_place(worker, pipeline, region, dst, pipeline.transform | worker.streamed)
+    if zstd_prefix(context, src, n, pipeline.nbytes, last, dst) and not (
+            has_waiters(context, pipeline, &shared) and shared > last):
+        status = region_place(context, pipeline, region, dst, pipeline.transform | context.streamed)
         if status == SZ_OK:
-            complete_chunk(worker, pipeline, dst, pipeline.transform)
+            complete_chunk(context, pipeline, dst, pipeline.transform)
         return status
-    if pipeline.nbytes < ZSTD_BLOCKS or not zstd_open(worker, src, n, pipeline.nbytes, &frame):
-        return decode_whole(worker, pipeline, src, n, region, level)
+    if pipeline.nbytes < ZSTD_BLOCKS or not zstd_open(context, src, n, pipeline.nbytes, &frame):
+        return decode_whole(context, pipeline, src, n, region, level)
     frame.dst = dst
     if frame.checked:
         last = pipeline.nbytes
-    while own or (has_waiters(worker, pipeline, &shared) and frame.done < shared):
-        status = zstd_decode_more(worker, &frame)
+    while own or (has_waiters(context, pipeline, &shared) and frame.done < shared):
+        status = zstd_decode_more(context, &frame)
         if status != SZ_OK:
             return status if own else SZ_OK  # it is for others to see
         whole = frame.done // pipeline.itemsize
         if ordered and whole > placed:
             sz_copy_run(pipeline.ndim, pipeline.shape, region.start, region.step, region.count, region.data, region.strides,
                         placed, whole - placed, frame.dst + placed * pipeline.itemsize, pipeline.itemsize,
-                        pipeline.transform | worker.streamed)
+                        pipeline.transform | context.streamed)
             placed = whole
         elif not ordered and own and frame.done >= last:
-            status = region_place(worker, pipeline, region, frame.dst, pipeline.transform | worker.streamed)
+            status = region_place(context, pipeline, region, frame.dst, pipeline.transform | context.streamed)
         if status == SZ_OK:
-            status = pause(worker)
+            status = pause(context)
         if status != SZ_OK:
             return status
         own = frame.done < last
-    complete_chunk(worker, pipeline, frame.dst, pipeline.transform)
+    complete_chunk(context, pipeline, frame.dst, pipeline.transform)
     return SZ_OK
 
 
-cdef int decode_whole(Worker *worker, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
+cdef int decode_whole(Context *context, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                       int level) noexcept nogil:
     """The last codec's output, all of it: straight into place, or through scratch."""
     cdef const CodecStep *step = pipeline.steps[pipeline.nsteps - 1]
     cdef size_t size = pipeline.nbytes
     cdef bint direct = region_is_run(pipeline, region)
-    cdef char *dst = region.data if direct else scratch(worker, level * SLOTS_PER_LEVEL + DECODED, pipeline.nbytes)
+    cdef char *dst = region.data if direct else scratch(context, level * SLOTS_PER_LEVEL + DECODED, pipeline.nbytes)
     cdef int status
     if dst == NULL:
         return SZ_NO_MEMORY
-    status = step.decode(worker, step, src, n, dst, &size)
+    status = step.decode(context, step, src, n, dst, &size)
     if status == SZ_OK and size != pipeline.nbytes:
         status = SZ_TOO_SHORT
     if status != SZ_OK:
         return status
     if not direct:
-        status = region_place(worker, pipeline, region, dst, pipeline.transform | worker.streamed)
+        status = region_place(context, pipeline, region, dst, pipeline.transform | context.streamed)
     elif pipeline.transform != SZ_AS_IS:
-        status = transform_chunk(worker, pipeline, dst, pipeline.transform)
+        status = transform_chunk(context, pipeline, dst, pipeline.transform)
     if status != SZ_OK:
         return status
-    complete_chunk(worker, pipeline, dst, SZ_AS_IS if direct else pipeline.transform)
+    complete_chunk(context, pipeline, dst, SZ_AS_IS if direct else pipeline.transform)
     return SZ_OK
 
 
-cdef int decode_steps(Worker *worker, const Pipeline *pipeline, const char **src, size_t *n, int level, bint *done,
+cdef int decode_steps(Context *context, const Pipeline *pipeline, const char **src, size_t *n, int level, bint *done,
                       const Region *region) noexcept nogil:
     """Runs the bytes -> bytes codecs; *done when the last of them has put the chunk in place already."""
     cdef const CodecStep *step
@@ -139,20 +139,20 @@ cdef int decode_steps(Worker *worker, const Pipeline *pipeline, const char **src
     done[0] = False
     for i in range(pipeline.nsteps):
         step = pipeline.steps[i]
-        worker.culprit = step.name
+        context.culprit = step.name
         if i == pipeline.nsteps - 1 and pipeline.inner == NULL and not step.trims:
             done[0] = True
             if step.in_blocks and not region_is_run(pipeline, region):
-                return decode_in_blocks(worker, pipeline, src[0], n[0], region, level)
+                return decode_in_blocks(context, pipeline, src[0], n[0], region, level)
             if step.in_order and not region_is_run(pipeline, region):
-                return decode_in_order(worker, pipeline, src[0], n[0], region, level)
-            return decode_whole(worker, pipeline, src[0], n[0], region, level)
+                return decode_in_order(context, pipeline, src[0], n[0], region, level)
+            return decode_whole(context, pipeline, src[0], n[0], region, level)
         size = pipeline.limits[i]
         if not step.trims:
-            dst = scratch(worker, step_slot(worker, src[0], level), size)
+            dst = scratch(context, step_slot(context, src[0], level), size)
             if dst == NULL:
                 return SZ_NO_MEMORY
-        status = step.decode(worker, step, src[0], n[0], dst, &size)
+        status = step.decode(context, step, src[0], n[0], dst, &size)
         if status != SZ_OK:
             return status
         if not step.trims:

@@ -19,12 +19,12 @@ from simplezarr.engine.chunks.in_flight cimport complete_chunk, has_waiters
 from simplezarr.engine.chunks.pipeline cimport (
     FREE_BYTES, CodecPipeline, pipeline_is_raw, free_bytes, give_back, in_pieces, region_extent, region_fill,
     region_keeps_order, region_permute, region_place, region_whole)
-from simplezarr.engine.chunks.shard_reader cimport Wanted, fetch, inner_count, inner_region, inner_spans, walk_shard
+from simplezarr.engine.chunks.shard_reader cimport Wanted, fetch, inner_count, inner_region, inner_slices, walk_shard
 from simplezarr.engine.files.files cimport is_hollow, read_bytes
-from simplezarr.engine.geometry.plan cimport MAX_NDIM, Span
+from simplezarr.engine.geometry.plan cimport MAX_NDIM, AxisSlice
 from simplezarr.engine.kernels.compressors cimport zstd_prefix
 from simplezarr.engine.kernels.context cimport (
-    DECODED, INDEX, INDEX_RAW, RAW, SLOTS_PER_LEVEL, bytes_at, raised, scratch, worker_acquire)
+    DECODED, INDEX, INDEX_RAW, RAW, SLOTS_PER_LEVEL, bytes_at, raised, scratch, context_acquire)
 
 cnp.import_array()
 
@@ -38,33 +38,33 @@ cdef struct Raw:
     int level
 
 
-cdef int read_piece(Worker *worker, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
+cdef int read_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
     cdef const Raw *raw = <const Raw *>what
     cdef size_t piece = max(<size_t>SZ_PIECE, <size_t>pipeline.itemsize)
     cdef char *buffer
     if not region_keeps_order(pipeline, region):
         piece = max(piece, <size_t>region_extent(pipeline, region))
-    buffer = scratch(worker, raw.level * SLOTS_PER_LEVEL + DECODED, sz_box_room(min(piece, pipeline.nbytes)))
+    buffer = scratch(context, raw.level * SLOTS_PER_LEVEL + DECODED, sz_box_room(min(piece, pipeline.nbytes)))
     if buffer == NULL:
         return SZ_NO_MEMORY
     return sz_read_box(raw.file, raw.base, pipeline.ndim, pipeline.shape, region.start, region.step, region.count,
-                       region.data, region.strides, pipeline.itemsize, pipeline.transform | worker.streamed, buffer, piece)
+                       region.data, region.strides, pipeline.itemsize, pipeline.transform | context.streamed, buffer, piece)
 
 
-cdef int read_raw(Worker *worker, const Pipeline *pipeline, const sz_file *file, int64_t base, const Region *region,
+cdef int read_raw(Context *context, const Pipeline *pipeline, const sz_file *file, int64_t base, const Region *region,
                   int level) noexcept nogil:
     """Elements of an uncompressed chunk at `base` of a file, read into place without the chunk being whole in between."""
     cdef Region permuted
     cdef Raw raw
-    worker.culprit = "bytes"
+    context.culprit = "bytes"
     if pipeline.permuted:
         region_permute(pipeline, region, &permuted)
         region = &permuted
     raw.file, raw.base, raw.level = file, base, level
-    return in_pieces(worker, pipeline, region, read_piece, &raw)
+    return in_pieces(context, pipeline, region, read_piece, &raw)
 
 
-cdef int decode_python(Worker *worker, const Pipeline *pipeline, const char *src, size_t n,
+cdef int decode_python(Context *context, const Pipeline *pipeline, const char *src, size_t n,
                        const Region *region) noexcept with gil:
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef const char *data
@@ -78,10 +78,10 @@ cdef int decode_python(Worker *worker, const Pipeline *pipeline, const char *src
         sz_copy(pipeline.ndim, region.count, region.data, region.strides, data, strides, pipeline.itemsize, SZ_AS_IS)
         return SZ_OK
     except BaseException as error:
-        return raised(worker, error)
+        return raised(context, error)
 
 
-cdef int decode_region(Worker *worker, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
+cdef int decode_region(Context *context, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                        int level) noexcept nogil:
     """Decodes the chunk stored in the n bytes at src and puts the region's elements in place."""
     cdef Region permuted
@@ -89,44 +89,44 @@ cdef int decode_region(Worker *worker, const Pipeline *pipeline, const char *src
     cdef bint done
     cdef int status
     if pipeline.python != NULL:
-        worker.culprit = NULL
-        return decode_python(worker, pipeline, src, n, region)
+        context.culprit = NULL
+        return decode_python(context, pipeline, src, n, region)
     if pipeline.permuted:
         region_permute(pipeline, region, &permuted)
         region = &permuted
-    status = decode_steps(worker, pipeline, &src, &n, level, &done, region)
+    status = decode_steps(context, pipeline, &src, &n, level, &done, region)
     if status != SZ_OK or done:
         return status
     if pipeline.inner != NULL:
         source = bytes_in_memory(src, n)
-        return decode_shard(worker, pipeline, &source, region, 0, 1, level)
-    worker.culprit = "bytes"
+        return decode_shard(context, pipeline, &source, region, 0, 1, level)
+    context.culprit = "bytes"
     if n != pipeline.nbytes:
         return SZ_TOO_SHORT if n < pipeline.nbytes else SZ_TOO_LONG
-    status = region_place(worker, pipeline, region, src, pipeline.transform | worker.streamed)
+    status = region_place(context, pipeline, region, src, pipeline.transform | context.streamed)
     if status == SZ_OK:
-        complete_chunk(worker, pipeline, src, pipeline.transform)
+        complete_chunk(context, pipeline, src, pipeline.transform)
     return status
 
 
-cdef int decode_native(Worker *worker, const Pipeline *pipeline, const char *src, size_t n, char *dst,
+cdef int decode_native(Context *context, const Pipeline *pipeline, const char *src, size_t n, char *dst,
                        int level) noexcept nogil:
     """The whole chunk stored in the n bytes at src, in native form."""
     cdef Region region
     region_whole(pipeline, dst, &region)
-    return decode_region(worker, pipeline, src, n, &region, level)
+    return decode_region(context, pipeline, src, n, &region, level)
 
 
-cdef int decode_start(Worker *worker, const Pipeline *pipeline, const char *src, size_t n, size_t wanted, char *dst,
+cdef int decode_start(Context *context, const Pipeline *pipeline, const char *src, size_t n, size_t wanted, char *dst,
                       int level) noexcept nogil:
     """As decode_native, but nothing is known of what lies behind the first `wanted` bytes; with SZ_ZSTD_SLACK more room."""
     cdef Py_ssize_t elements = wanted // pipeline.itemsize
     cdef size_t shared
     if pipeline.python != NULL or pipeline.inner != NULL or pipeline.nsteps != 1 or not pipeline.steps[0].in_order or (
-            not zstd_prefix(worker, src, n, pipeline.nbytes, wanted, dst)) or (
-            has_waiters(worker, pipeline, &shared) and shared > wanted):
-        return decode_native(worker, pipeline, src, n, dst, level)
-    complete_chunk(worker, pipeline, dst, pipeline.transform)
+            not zstd_prefix(context, src, n, pipeline.nbytes, wanted, dst)) or (
+            has_waiters(context, pipeline, &shared) and shared > wanted):
+        return decode_native(context, pipeline, src, n, dst, level)
+    complete_chunk(context, pipeline, dst, pipeline.transform)
     if pipeline.transform != SZ_AS_IS:
         sz_copy(1, &elements, dst, &pipeline.itemsize, dst, &pipeline.itemsize, pipeline.itemsize, pipeline.transform)
     return SZ_OK
@@ -137,30 +137,30 @@ cdef bint is_hollow_chunk(const Pipeline *pipeline, const sz_file *file) noexcep
     return pipeline.python != NULL and is_hollow(file, free_bytes(pipeline))
 
 
-cdef int read_native(Worker *worker, const Pipeline *pipeline, const sz_file *file, int64_t offset, size_t n, char *dst,
-                     int level) noexcept nogil:
+cdef int read_native(Context *context, const Pipeline *pipeline, const sz_file *file, int64_t offset, size_t n,
+                     char *dst, int level) noexcept nogil:
     """The whole chunk stored in n bytes of a file, in native form."""
     cdef Region region
     cdef char *raw
     cdef int status
     if pipeline_is_raw(pipeline):
-        worker.culprit = "bytes"
+        context.culprit = "bytes"
         if n != pipeline.nbytes:
             return SZ_TOO_SHORT if n < pipeline.nbytes else SZ_TOO_LONG
         region_whole(pipeline, dst, &region)
-        return read_raw(worker, pipeline, file, offset, &region, level)
+        return read_raw(context, pipeline, file, offset, &region, level)
     if n > pipeline.most or is_hollow_chunk(pipeline, file):
         return SZ_TOO_LONG
-    raw = scratch(worker, level * SLOTS_PER_LEVEL + RAW, n)
+    raw = scratch(context, level * SLOTS_PER_LEVEL + RAW, n)
     if raw == NULL:
         return SZ_NO_MEMORY
-    status = read_bytes(worker, file, raw, n, offset)
-    return decode_native(worker, pipeline, raw, n, dst, level) if status == SZ_OK else status
+    status = read_bytes(context, file, raw, n, offset)
+    return decode_native(context, pipeline, raw, n, dst, level) if status == SZ_OK else status
 
 
 # ---------------------------------------------------------------- shards
 
-cdef int fetch_index(Worker *worker, const Pipeline *pipeline, const ByteSource *source, char *dst) noexcept with gil:
+cdef int fetch_index(Context *context, const Pipeline *pipeline, const ByteSource *source, char *dst) noexcept with gil:
     cdef Py_ssize_t n = pipeline.index_nbytes
     try:
         parts = fetch(source, [(0 if pipeline.index_first else -n, n)])
@@ -172,7 +172,7 @@ cdef int fetch_index(Worker *worker, const Pipeline *pipeline, const ByteSource 
         memcpy(dst, PyBytes_AS_STRING(part), n)
         return SZ_OK
     except BaseException as error:
-        return raised(worker, error)
+        return raised(context, error)
 
 
 cdef void index_region(const Pipeline *pipeline, const void *index, Region *region) noexcept nogil:
@@ -187,7 +187,7 @@ cdef void index_region(const Pipeline *pipeline, const void *index, Region *regi
         stride *= 1 if i == pipeline.ndim else pipeline.grid[i]
 
 
-cdef int shard_index(Worker *worker, const Pipeline *pipeline, const ByteSource *source, int level,
+cdef int shard_index(Context *context, const Pipeline *pipeline, const ByteSource *source, int level,
                      const uint64_t **index) noexcept nogil:
     """Reads and decodes a shard's index: offset and length of every inner chunk, in C order of the stored form."""
     cdef char *raw
@@ -195,8 +195,8 @@ cdef int shard_index(Worker *worker, const Pipeline *pipeline, const ByteSource 
     cdef size_t n = pipeline.index_nbytes, at
     cdef int status = SZ_OK
     cdef Region region
-    worker.culprit = "sharding_indexed"
-    index_region(pipeline, scratch(worker, level * SLOTS_PER_LEVEL + INDEX, pipeline.index.nbytes), &region)
+    context.culprit = "sharding_indexed"
+    index_region(pipeline, scratch(context, level * SLOTS_PER_LEVEL + INDEX, pipeline.index.nbytes), &region)
     if region.data == NULL:
         return SZ_NO_MEMORY
     if source.kind != IN_STORE and source.size < n:
@@ -205,76 +205,77 @@ cdef int shard_index(Worker *worker, const Pipeline *pipeline, const ByteSource 
     if source.kind == IN_MEMORY:
         src = source.memory + at
     else:
-        src = raw = scratch(worker, level * SLOTS_PER_LEVEL + INDEX_RAW, n)
+        src = raw = scratch(context, level * SLOTS_PER_LEVEL + INDEX_RAW, n)
         if raw == NULL:
             return SZ_NO_MEMORY
         if source.kind == IN_FILE:
             if n > FREE_BYTES and is_hollow(source.file, FREE_BYTES):
                 return SZ_CORRUPT
-            status = read_bytes(worker, source.file, raw, n, at)
+            status = read_bytes(context, source.file, raw, n, at)
         else:
-            status = fetch_index(worker, pipeline, source, raw)
+            status = fetch_index(context, pipeline, source, raw)
         if status != SZ_OK:
             return status
     index[0] = <const uint64_t *>region.data
-    return decode_region(worker, pipeline.index, src, n, &region, level + 1)  # a wrapped shard may be in scratch of `level`
+    return decode_region(context, pipeline.index, src, n, &region, level + 1)  # a wrapped shard may be in scratch of level
 
 
 # A region of a shard, as the walk sees it.
 cdef struct Inner:
     const Pipeline *pipeline
     const Region *region
-    Span spans[MAX_NDIM]
+    AxisSlice slices[MAX_NDIM]
 
 
 cdef Py_ssize_t inner_number(const void *what, Py_ssize_t k) noexcept nogil:
     cdef const Inner *inner = <const Inner *>what
     cdef Region sub
-    return inner_region(inner.pipeline, inner.spans, inner.region, k, &sub)
+    return inner_region(inner.pipeline, inner.slices, inner.region, k, &sub)
 
 
-cdef int inner_fill(Worker *worker, const void *what, Py_ssize_t k) noexcept nogil:
+cdef int inner_fill(Context *context, const void *what, Py_ssize_t k) noexcept nogil:
     cdef const Inner *inner = <const Inner *>what
     cdef Region sub
-    inner_region(inner.pipeline, inner.spans, inner.region, k, &sub)
-    return region_fill(worker, inner.pipeline.inner, &sub)
+    inner_region(inner.pipeline, inner.slices, inner.region, k, &sub)
+    return region_fill(context, inner.pipeline.inner, &sub)
 
 
-cdef int inner_decode(Worker *worker, const void *what, Py_ssize_t k, const char *src, size_t n, int level) noexcept nogil:
+cdef int inner_decode(Context *context, const void *what, Py_ssize_t k, const char *src, size_t n,
+                      int level) noexcept nogil:
     cdef const Inner *inner = <const Inner *>what
     cdef Region sub
-    inner_region(inner.pipeline, inner.spans, inner.region, k, &sub)
-    return decode_region(worker, inner.pipeline.inner, src, n, &sub, level)
+    inner_region(inner.pipeline, inner.slices, inner.region, k, &sub)
+    return decode_region(context, inner.pipeline.inner, src, n, &sub, level)
 
 
 cdef bint inner_alone(const void *what, Py_ssize_t k) noexcept nogil:
     return (<const Inner *>what).pipeline.inner.nbytes >= RAW_ALONE
 
 
-cdef int inner_read(Worker *worker, const void *what, Py_ssize_t k, const sz_file *file, int64_t offset,
+cdef int inner_read(Context *context, const void *what, Py_ssize_t k, const sz_file *file, int64_t offset,
                     int level) noexcept nogil:
     cdef const Inner *inner = <const Inner *>what
     cdef Region sub
-    inner_region(inner.pipeline, inner.spans, inner.region, k, &sub)
-    return read_raw(worker, inner.pipeline.inner, file, offset, &sub, level)
+    inner_region(inner.pipeline, inner.slices, inner.region, k, &sub)
+    return read_raw(context, inner.pipeline.inner, file, offset, &sub, level)
 
 
-cdef int decode_shard(Worker *worker, const Pipeline *pipeline, ByteSource *source, const Region *region, Py_ssize_t part,
-                      Py_ssize_t parts, int level) noexcept nogil:
+cdef int decode_shard(Context *context, const Pipeline *pipeline, ByteSource *source, const Region *region,
+                      Py_ssize_t part, Py_ssize_t parts, int level) noexcept nogil:
     """Part number `part` of `parts` of a region (in the order of the stored form) of a shard, put in place."""
     cdef Inner inner
     cdef Wanted wanted
     cdef Py_ssize_t total = inner_count(pipeline, region)
     cdef int status
     if source.index == NULL:
-        status = shard_index(worker, pipeline, source, level, &source.index)
+        status = shard_index(context, pipeline, source, level, &source.index)
         if status != SZ_OK:
             return status
     inner.pipeline, inner.region = pipeline, region
-    inner_spans(pipeline, region, inner.spans)
+    inner_slices(pipeline, region, inner.slices)
     wanted.what, wanted.number, wanted.fill = &inner, inner_number, inner_fill
     wanted.decode, wanted.alone, wanted.read = inner_decode, inner_alone, inner_read
-    return walk_shard(worker, pipeline, source, &wanted, total * part // parts, total * (part + 1) // parts, level)
+    return walk_shard(context, pipeline, source, &wanted, total * part // parts, total * (part + 1) // parts, level)
 
 
 # ---------------------------------------------------------------- for Python
@@ -287,14 +288,14 @@ def decode_chunk(CodecPipeline pipeline, data):
     cdef const char *src = PyBytes_AS_STRING(raw)
     cdef size_t n = len(raw)
     cdef int i, status
-    cdef Worker *worker
+    cdef Context *context
     out = np.empty(pipeline.shape, pipeline.dtype)
     region.data = <char *>cnp.PyArray_DATA(out)
     for i in range(compiled.ndim):
         region.start[i], region.step[i], region.count[i] = 0, 1, pipeline.shape[i]
         region.strides[i] = cnp.PyArray_STRIDES(out)[i]
-    worker = worker_acquire()
+    context = context_acquire()
     with nogil:
-        status = decode_region(worker, compiled, src, n, &region, 0)
-    give_back(worker, status)
+        status = decode_region(context, compiled, src, n, &region, 0)
+    give_back(context, status)
     return out

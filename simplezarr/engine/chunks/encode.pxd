@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t, uint64_t
 from simplezarr.csrc.io cimport sz_part
 from simplezarr.engine.chunks.moves cimport Values
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
-from simplezarr.engine.kernels.context cimport Worker
+from simplezarr.engine.kernels.context cimport Context
 
 
 # A shard that is being made. `entries` are offset and length of each inner chunk, NOTHING where there is none: offset in
@@ -19,11 +19,11 @@ cdef struct Shard:
 cdef uint64_t NOTHING
 cdef uint64_t KEPT
 
-cdef int encode_region(Worker *worker, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
+cdef int encode_region(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                        sz_part *out, int level) noexcept nogil
-cdef int encode_native(Worker *worker, const Pipeline *pipeline, char *native, bint keep_empty, char *dst, sz_part *out,
-                       int level) noexcept nogil
-cdef int shard_begin(Worker *worker, Shard *shard, const Pipeline *pipeline, int level) noexcept nogil
-cdef int shard_reserve(Worker *worker, Shard *shard, size_t n) noexcept nogil
+cdef int encode_native(Context *context, const Pipeline *pipeline, char *native, bint keep_empty, char *dst,
+                       sz_part *out, int level) noexcept nogil
+cdef int shard_begin(Context *context, Shard *shard, const Pipeline *pipeline, int level) noexcept nogil
+cdef int shard_reserve(Context *context, Shard *shard, size_t n) noexcept nogil
 cdef void shard_add(Shard *shard, Py_ssize_t inner, const sz_part *part) noexcept nogil
-cdef int shard_finish(Worker *worker, Shard *shard, sz_part **parts, size_t *n) noexcept nogil
+cdef int shard_finish(Context *context, Shard *shard, sz_part **parts, size_t *n) noexcept nogil

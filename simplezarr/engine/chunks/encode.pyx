@@ -1,7 +1,7 @@
 """Encoding through a pipeline: elements from their places in the caller's buffer to stored bytes, without the GIL.
 
 The way of decoding back: one strided copy makes the stored form, and there is none where the chunk's elements are one
-contiguous run of it already. No I/O here, and no memory but the worker's scratch.
+contiguous run of it already. No I/O here, and no memory but the context's scratch.
 """
 
 cimport numpy as cnp
@@ -19,12 +19,12 @@ from simplezarr.engine.chunks.moves cimport gather, look_for_others
 from simplezarr.engine.chunks.pipeline cimport (
     UNBOUNDED, CodecPipeline, appended, encoded_bound, fill_chunk, give_back, region_is_all, region_is_run, region_permute,
     region_whole, transform_chunk)
-from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_spans
-from simplezarr.engine.geometry.plan cimport MAX_NDIM, Span
+from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_slices
+from simplezarr.engine.geometry.plan cimport MAX_NDIM, AxisSlice
 from simplezarr.engine.kernels.compressors cimport CodecStep
 from simplezarr.engine.kernels.context cimport (
     BODY, DECODED, NEW_INDEX, PARTS, RAISED, REFUSED, SLOTS_PER_LEVEL, STEP_A, STOPPED, bytes_at, copy_bytes, pause,
-    raised, scratch, scratch_grown, step_slot, worker_acquire)
+    raised, scratch, scratch_grown, step_slot, context_acquire)
 
 cnp.import_array()
 
@@ -34,23 +34,23 @@ cdef uint64_t KEPT = <uint64_t>1 << 62       # no file is as long
 
 # ---------------------------------------------------------------- chunks
 
-cdef char *output(Worker *worker, const Pipeline *pipeline, int i, const char *src, size_t n, char *dst,
+cdef char *output(Context *context, const Pipeline *pipeline, int i, const char *src, size_t n, char *dst,
                   int level) noexcept nogil:
     """Return memory for n bytes that step i makes of src (for i = nsteps: for the stored form).
 
     That is dst if only checksums follow, otherwise scratch that src does not lie in.
     """
     cdef size_t behind = appended(pipeline, i)
-    cdef int slot = level * SLOTS_PER_LEVEL + DECODED if i == pipeline.nsteps else step_slot(worker, src, level)
+    cdef int slot = level * SLOTS_PER_LEVEL + DECODED if i == pipeline.nsteps else step_slot(context, src, level)
     cdef int k = i
     while k > 0 and pipeline.steps[k - 1].trims:
         k -= 1
     if dst != NULL and k == 0:
         return dst
-    return scratch(worker, slot, n + behind)
+    return scratch(context, slot, n + behind)
 
 
-cdef int encode_steps(Worker *worker, const Pipeline *pipeline, const char *src, size_t n, bint ours, char *dst,
+cdef int encode_steps(Context *context, const Pipeline *pipeline, const char *src, size_t n, bint ours, char *dst,
                       sz_part *out, int level) noexcept nogil:
     """Runs the bytes -> bytes codecs. `ours`: the n bytes at src are in memory that has room for checksums behind them."""
     cdef const CodecStep *step
@@ -59,37 +59,37 @@ cdef int encode_steps(Worker *worker, const Pipeline *pipeline, const char *src,
     cdef int i, status
     for i in range(pipeline.nsteps - 1, -1, -1):
         step = pipeline.steps[i]
-        worker.culprit = step.name
+        context.culprit = step.name
         size = step.bound(step, n)
-        made = <char *>src if step.trims and ours else output(worker, pipeline, i, src, size, dst, level)
+        made = <char *>src if step.trims and ours else output(context, pipeline, i, src, size, dst, level)
         if made == NULL:
             return SZ_NO_MEMORY
-        status = step.encode(worker, step, src, n, made, &size)
+        status = step.encode(context, step, src, n, made, &size)
         if status != SZ_OK:
             return status if status in (SZ_NO_MEMORY, RAISED, STOPPED) else REFUSED
         src, n, ours = made, size, True
     status = SZ_OK
     if dst != NULL and src != dst:
-        status = copy_bytes(worker, dst, src, n)
+        status = copy_bytes(context, dst, src, n)
         src = dst
     out.data, out.n = src, n
     return status
 
 
-cdef int encode_stored(Worker *worker, const Pipeline *pipeline, const char *src, bint ours, bint keep_empty, char *dst,
-                       sz_part *out, int level) noexcept nogil:
+cdef int encode_stored(Context *context, const Pipeline *pipeline, const char *src, bint ours, bint keep_empty,
+                       char *dst, sz_part *out, int level) noexcept nogil:
     """Encodes the stored form at src, unless it is all fill value."""
     cdef bint others = True
     cdef int status = SZ_OK
     if not keep_empty:
-        status = look_for_others(worker, pipeline, src, pipeline.stored_fill, &others)
+        status = look_for_others(context, pipeline, src, pipeline.stored_fill, &others)
     out.data, out.n = NULL, 0
     if status != SZ_OK or not others:
         return status
-    return encode_steps(worker, pipeline, src, pipeline.nbytes, ours, dst, out, level)
+    return encode_steps(context, pipeline, src, pipeline.nbytes, ours, dst, out, level)
 
 
-cdef int encode_region(Worker *worker, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
+cdef int encode_region(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                        sz_part *out, int level) noexcept nogil:
     """Encodes a chunk: the region, which begins at the chunk's first element and has no gaps, and fill value behind it.
 
@@ -100,28 +100,28 @@ cdef int encode_region(Worker *worker, const Pipeline *pipeline, const Region *r
     cdef char *buffer
     cdef int status = SZ_OK
     if pipeline.python != NULL:
-        return encode_python(worker, pipeline, region, values, dst, out, level)
+        return encode_python(context, pipeline, region, values, dst, out, level)
     if pipeline.permuted:
         region_permute(pipeline, region, &permuted)
         region = &permuted
     if pipeline.inner != NULL:
-        return encode_shard(worker, pipeline, region, values, dst, out, level)
+        return encode_shard(context, pipeline, region, values, dst, out, level)
     if values.dtype == NULL and pipeline.transform == values.swap and region_is_run(pipeline, region):
-        return encode_stored(worker, pipeline, region.data, False, values.keep_empty, dst, out, level)
-    buffer = output(worker, pipeline, pipeline.nsteps, NULL, pipeline.nbytes, dst, level)
+        return encode_stored(context, pipeline, region.data, False, values.keep_empty, dst, out, level)
+    buffer = output(context, pipeline, pipeline.nsteps, NULL, pipeline.nbytes, dst, level)
     if buffer == NULL:
         return SZ_NO_MEMORY
     if not region_is_all(pipeline, region):
-        status = fill_chunk(worker, pipeline, buffer, pipeline.stored_fill)
+        status = fill_chunk(context, pipeline, buffer, pipeline.stored_fill)
     if status == SZ_OK:
-        status = gather(worker, pipeline, region, values, buffer, pipeline.transform)
+        status = gather(context, pipeline, region, values, buffer, pipeline.transform)
     if status != SZ_OK:
         return status
-    return encode_stored(worker, pipeline, buffer, True, values.keep_empty, dst, out, level)
+    return encode_stored(context, pipeline, buffer, True, values.keep_empty, dst, out, level)
 
 
-cdef int encode_native(Worker *worker, const Pipeline *pipeline, char *native, bint keep_empty, char *dst, sz_part *out,
-                       int level) noexcept nogil:
+cdef int encode_native(Context *context, const Pipeline *pipeline, char *native, bint keep_empty, char *dst,
+                       sz_part *out, int level) noexcept nogil:
     """Encodes a whole chunk in native form, in memory of `native_room` bytes, which it changes; *out as above."""
     cdef Region region
     cdef Values values
@@ -129,15 +129,15 @@ cdef int encode_native(Worker *worker, const Pipeline *pipeline, char *native, b
     if pipeline.inner != NULL or pipeline.python != NULL:
         values.keep_empty, values.swap, values.dtype = keep_empty, 0, NULL
         region_whole(pipeline, native, &region)
-        return encode_region(worker, pipeline, &region, &values, dst, out, level)
+        return encode_region(context, pipeline, &region, &values, dst, out, level)
     if pipeline.transform != SZ_AS_IS:
-        status = transform_chunk(worker, pipeline, native, pipeline.transform)
+        status = transform_chunk(context, pipeline, native, pipeline.transform)
     if status != SZ_OK:
         return status
-    return encode_stored(worker, pipeline, native, True, keep_empty, dst, out, level)
+    return encode_stored(context, pipeline, native, True, keep_empty, dst, out, level)
 
 
-cdef int encode_python(Worker *worker, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
+cdef int encode_python(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                        sz_part *out, int level) noexcept with gil:
     """A chunk through codecs in plain Python, which get an array of their own."""
     cdef char *data
@@ -148,41 +148,41 @@ cdef int encode_python(Worker *worker, const Pipeline *pipeline, const Region *r
         array = np.empty(shape, (<object>pipeline.python).specs[0].dtype.numpy)
         data = <char *>cnp.PyArray_DATA(array)
         if not region_is_all(pipeline, region):
-            status = fill_chunk(worker, pipeline, data, pipeline.fill)
+            status = fill_chunk(context, pipeline, data, pipeline.fill)
         if status == SZ_OK:
-            status = gather(worker, pipeline, region, values, data, SZ_AS_IS)
+            status = gather(context, pipeline, region, values, data, SZ_AS_IS)
         if status == SZ_OK and not values.keep_empty:
-            status = look_for_others(worker, pipeline, data, pipeline.fill, &others)
+            status = look_for_others(context, pipeline, data, pipeline.fill, &others)
         out.data, out.n = NULL, 0
         if status != SZ_OK or not others:
             return status
         encoded = (<object>pipeline.python).encode(array)
-        data = dst if dst != NULL else scratch(worker, level * SLOTS_PER_LEVEL + STEP_A, len(encoded))
+        data = dst if dst != NULL else scratch(context, level * SLOTS_PER_LEVEL + STEP_A, len(encoded))
         if data == NULL:
             return SZ_NO_MEMORY
         memcpy(data, PyBytes_AS_STRING(encoded), len(encoded))
         out.data, out.n = data, len(encoded)
         return SZ_OK
     except BaseException as error:
-        return raised(worker, error)
+        return raised(context, error)
 
 
 # ---------------------------------------------------------------- shards
 
-cdef int shard_begin(Worker *worker, Shard *shard, const Pipeline *pipeline, int level) noexcept nogil:
-    """An empty shard in the worker's scratch."""
+cdef int shard_begin(Context *context, Shard *shard, const Pipeline *pipeline, int level) noexcept nogil:
+    """An empty shard in the context's scratch."""
     shard.pipeline, shard.level, shard.memory, shard.old = pipeline, level, NULL, NULL
     shard.used = pipeline.index_nbytes if pipeline.index_first else 0
-    shard.entries = <uint64_t *>scratch(worker, level * SLOTS_PER_LEVEL + NEW_INDEX, 16 * pipeline.ninner)
+    shard.entries = <uint64_t *>scratch(context, level * SLOTS_PER_LEVEL + NEW_INDEX, 16 * pipeline.ninner)
     if shard.entries == NULL:
         return SZ_NO_MEMORY
     memset(shard.entries, 0xff, 16 * pipeline.ninner)
-    return shard_reserve(worker, shard, 0)
+    return shard_reserve(context, shard, 0)
 
 
-cdef int shard_reserve(Worker *worker, Shard *shard, size_t n) noexcept nogil:
+cdef int shard_reserve(Context *context, Shard *shard, size_t n) noexcept nogil:
     """Makes room for n more bytes of inner chunks. `memory` may move."""
-    shard.memory = scratch_grown(worker, shard.level * SLOTS_PER_LEVEL + BODY,
+    shard.memory = scratch_grown(context, shard.level * SLOTS_PER_LEVEL + BODY,
                                  shard.used + n + shard.pipeline.index_nbytes
                                  + appended(shard.pipeline, shard.pipeline.nsteps))
     return SZ_OK if shard.memory != NULL else SZ_NO_MEMORY
@@ -219,24 +219,24 @@ cdef void extend_inner(const Shard *shard, Py_ssize_t inner, sz_part *parts, siz
     extend(parts, n, data + offset if data != NULL else NULL, offset, shard.entries[2 * inner + 1])
 
 
-cdef int put_index(Worker *worker, Shard *shard, char *dst) noexcept nogil:
+cdef int put_index(Context *context, Shard *shard, char *dst) noexcept nogil:
     cdef Region region
     cdef Values values
     cdef sz_part out
     cdef int status
     values.keep_empty, values.swap, values.dtype = True, 0, NULL
     index_region(shard.pipeline, shard.entries, &region)
-    status = encode_region(worker, shard.pipeline.index, &region, &values, NULL, &out, shard.level)
+    status = encode_region(context, shard.pipeline.index, &region, &values, NULL, &out, shard.level)
     if status != SZ_OK:
         return status
-    worker.culprit = "sharding_indexed"
+    context.culprit = "sharding_indexed"
     if out.n != shard.pipeline.index_nbytes:
         return REFUSED
     memcpy(dst, out.data, out.n)
     return SZ_OK
 
 
-cdef int shard_finish(Worker *worker, Shard *shard, sz_part **parts, size_t *n) noexcept nogil:
+cdef int shard_finish(Context *context, Shard *shard, sz_part **parts, size_t *n) noexcept nogil:
     """The shard's bytes as n parts: the inner chunks in the order of writing, and the index. *n is 0 where there is no
     inner chunk. One part if they have been added in that order. The entries become those of the index."""
     cdef const Pipeline *pipeline = shard.pipeline
@@ -244,7 +244,7 @@ cdef int shard_finish(Worker *worker, Shard *shard, sz_part **parts, size_t *n) 
     cdef char *index
     cdef Py_ssize_t i, k, stored = 0
     cdef int status
-    parts[0] = <sz_part *>scratch(worker, shard.level * SLOTS_PER_LEVEL + PARTS, (pipeline.ninner + 1) * sizeof(sz_part))
+    parts[0] = <sz_part *>scratch(context, shard.level * SLOTS_PER_LEVEL + PARTS, (pipeline.ninner + 1) * sizeof(sz_part))
     if parts[0] == NULL:
         return SZ_NO_MEMORY
     n[0] = 0
@@ -263,16 +263,16 @@ cdef int shard_finish(Worker *worker, Shard *shard, sz_part **parts, size_t *n) 
     if stored == 0:
         n[0] = 0
         return SZ_OK
-    status = put_index(worker, shard, index)
+    status = put_index(context, shard, index)
     if not pipeline.index_first:
         extend(parts[0], n, index, 0, pipeline.index_nbytes)
     return status
 
 
-cdef int join(Worker *worker, const Shard *shard, sz_part *parts, size_t n) noexcept nogil:
+cdef int join(Context *context, const Shard *shard, sz_part *parts, size_t n) noexcept nogil:
     """Put the parts of a shard that was written in another order behind each other; the first is then all of it."""
     cdef size_t i, at = 0, room = shard.used + shard.pipeline.index_nbytes + appended(shard.pipeline, shard.pipeline.nsteps)
-    cdef char *joined = scratch(worker, shard.level * SLOTS_PER_LEVEL + DECODED, room)
+    cdef char *joined = scratch(context, shard.level * SLOTS_PER_LEVEL + DECODED, room)
     for i in range(n if joined != NULL else 0):
         memcpy(joined + at, parts[i].data, parts[i].n)
         at += parts[i].n
@@ -280,45 +280,45 @@ cdef int join(Worker *worker, const Shard *shard, sz_part *parts, size_t n) noex
     return SZ_OK if joined != NULL else SZ_NO_MEMORY
 
 
-cdef int encode_shard(Worker *worker, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
+cdef int encode_shard(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                       sz_part *out, int level) noexcept nogil:
     """A shard whose inner chunks are those of the region (in the order of the stored form), and what is wrapped around."""
-    cdef Span spans[MAX_NDIM]
+    cdef AxisSlice slices[MAX_NDIM]
     cdef Region sub
     cdef Shard shard
     cdef sz_part *parts
     cdef size_t n, bound = encoded_bound(pipeline.inner)
     cdef Py_ssize_t number, inner
-    cdef int status = shard_begin(worker, &shard, pipeline, level)
-    inner_spans(pipeline, region, spans)
+    cdef int status = shard_begin(context, &shard, pipeline, level)
+    inner_slices(pipeline, region, slices)
     for number in range(inner_count(pipeline, region)):
         if status == SZ_OK:
-            inner = inner_region(pipeline, spans, region, number, &sub)
+            inner = inner_region(pipeline, slices, region, number, &sub)
             if level == 0:
-                worker.inner = inner
-            status = shard_encode(worker, &shard, inner, &sub, values, bound)
+                context.inner = inner
+            status = shard_encode(context, &shard, inner, &sub, values, bound)
         if status == SZ_OK:
-            status = pause(worker)
+            status = pause(context)
     if status == SZ_OK:
-        status = shard_finish(worker, &shard, &parts, &n)
+        status = shard_finish(context, &shard, &parts, &n)
     out.data, out.n = NULL, 0
     if status != SZ_OK or n == 0:
         return status
-    if n > 1 and join(worker, &shard, parts, n) != SZ_OK:
+    if n > 1 and join(context, &shard, parts, n) != SZ_OK:
         return SZ_NO_MEMORY
-    return encode_steps(worker, pipeline, parts[0].data, parts[0].n, True, dst, out, level)
+    return encode_steps(context, pipeline, parts[0].data, parts[0].n, True, dst, out, level)
 
 
-cdef int shard_encode(Worker *worker, Shard *shard, Py_ssize_t inner, const Region *region, const Values *values,
+cdef int shard_encode(Context *context, Shard *shard, Py_ssize_t inner, const Region *region, const Values *values,
                       size_t bound) noexcept nogil:
     """Encodes an inner chunk straight into the shard, or by way of scratch where its size has no bound."""
     cdef sz_part part
-    cdef int status = shard_reserve(worker, shard, bound) if bound != UNBOUNDED else SZ_OK
+    cdef int status = shard_reserve(context, shard, bound) if bound != UNBOUNDED else SZ_OK
     if status == SZ_OK:
-        status = encode_region(worker, shard.pipeline.inner, region, values,
+        status = encode_region(context, shard.pipeline.inner, region, values,
                                shard.memory + shard.used if bound != UNBOUNDED else NULL, &part, shard.level + 1)
     if status == SZ_OK and bound == UNBOUNDED:
-        status = shard_reserve(worker, shard, part.n)
+        status = shard_reserve(context, shard, part.n)
     if status == SZ_OK:
         shard_add(shard, inner, &part)
     return status
@@ -326,7 +326,7 @@ cdef int shard_encode(Worker *worker, Shard *shard, Py_ssize_t inner, const Regi
 
 # ---------------------------------------------------------------- for Python
 
-cdef int encode_array(Worker *worker, const Pipeline *pipeline, array, bint keep_empty, sz_part *out):
+cdef int encode_array(Context *context, const Pipeline *pipeline, array, bint keep_empty, sz_part *out):
     cdef Region region
     cdef Values values
     cdef int i, status
@@ -336,7 +336,7 @@ cdef int encode_array(Worker *worker, const Pipeline *pipeline, array, bint keep
         region.start[i], region.step[i], region.count[i] = 0, 1, cnp.PyArray_DIM(array, i)
         region.strides[i] = cnp.PyArray_STRIDE(array, i)
     with nogil:
-        status = encode_region(worker, pipeline, &region, &values, NULL, out, 0)
+        status = encode_region(context, pipeline, &region, &values, NULL, out, 0)
     return status
 
 
@@ -347,14 +347,14 @@ def encode_chunk(CodecPipeline pipeline, array):
     """
     cdef sz_part out
     cdef int status
-    cdef Worker *worker
+    cdef Context *context
     if array.shape != pipeline.shape or array.dtype != pipeline.dtype:
         raise ValueError(f"{array.dtype} of shape {array.shape} instead of {pipeline.dtype} of shape {pipeline.shape}")
-    worker = worker_acquire()
-    status = encode_array(worker, &pipeline.compiled, array, False, &out)
+    context = context_acquire()
+    status = encode_array(context, &pipeline.compiled, array, False, &out)
     if status == SZ_OK and out.data == NULL:
-        status = encode_array(worker, &pipeline.compiled, array, True, &out)
+        status = encode_array(context, &pipeline.compiled, array, True, &out)
     try:
         return bytes_at(out.data, out.n) if status == SZ_OK else None
     finally:
-        give_back(worker, status)
+        give_back(context, status)

@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t, uint64_t
 from simplezarr.csrc.io cimport sz_file
 from simplezarr.engine.chunks.pipeline cimport Pipeline
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
-from simplezarr.engine.kernels.context cimport Worker
+from simplezarr.engine.kernels.context cimport Context
 
 cdef enum:
     # how waiting for a chunk in flight ends
@@ -32,13 +32,14 @@ cdef void value_key(CoalesceKey *key, const Pipeline *pipeline, const char *valu
 cdef bint request_key(CoalesceKey *key, const void *source, const Py_ssize_t *index, int ndim) noexcept nogil
 cdef void add_version(CoalesceKey *key, uint64_t version) noexcept nogil
 cdef bint worth_coalescing(const Pipeline *pipeline, bint far) noexcept nogil
-cdef InFlightChunk *lead_or_join(Worker *worker, const CoalesceKey *key, int64_t inner, const Pipeline *pipeline,
-                                 size_t first, size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil
-cdef bint has_waiters(Worker *worker, const Pipeline *pipeline, size_t *last) noexcept nogil
-cdef void complete_chunk(Worker *worker, const Pipeline *pipeline, const char *src, int transform) noexcept nogil
-cdef void complete_missing(Worker *worker) noexcept nogil
+cdef InFlightChunk *lead_or_join(Context *context, const CoalesceKey *key, int64_t inner, const Pipeline *pipeline,
+                                 size_t first, size_t last, Py_ssize_t wanted, bint joins,
+                                 bint *elsewhere) noexcept nogil
+cdef bint has_waiters(Context *context, const Pipeline *pipeline, size_t *last) noexcept nogil
+cdef void complete_chunk(Context *context, const Pipeline *pipeline, const char *src, int transform) noexcept nogil
+cdef void complete_missing(Context *context) noexcept nogil
 cdef void end_leading(InFlightChunk *chunk) noexcept nogil
 cdef int wait_for_chunk(InFlightChunk *chunk, int64_t microseconds) noexcept nogil
 cdef void release_chunk(InFlightChunk *chunk) noexcept nogil
-cdef void release_waits(Worker *worker, Py_ssize_t unit) noexcept nogil
+cdef void release_waits(Context *context, Py_ssize_t unit) noexcept nogil
 cdef void fetching(int change) noexcept nogil

@@ -160,8 +160,9 @@ cdef bint worth_coalescing(const Pipeline *pipeline, bint far) noexcept nogil:
             and not pipeline.steps[pipeline.nsteps - 1].in_blocks)
 
 
-cdef InFlightChunk *lead_or_join(Worker *worker, const CoalesceKey *key, int64_t inner, const Pipeline *pipeline,
-                                 size_t first, size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil:
+cdef InFlightChunk *lead_or_join(Context *context, const CoalesceKey *key, int64_t inner, const Pipeline *pipeline,
+                                 size_t first, size_t last, Py_ssize_t wanted, bint joins,
+                                 bint *elsewhere) noexcept nogil:
     """Begin to lead a chunk, or wait for it if another thread leads it; *elsewhere says which.
 
     inner: the chunk's number in its shard, or -1
@@ -175,7 +176,7 @@ cdef InFlightChunk *lead_or_join(Worker *worker, const CoalesceKey *key, int64_t
     cdef InFlightChunk *chunk
     cdef InFlightChunk *led = NULL
     elsewhere[0] = False
-    if worker.no_coalescing or in_foreign():
+    if context.no_coalescing or in_foreign():
         return NULL
     led = <InFlightChunk *>malloc(sizeof(InFlightChunk))
     if led == NULL:
@@ -194,7 +195,7 @@ cdef InFlightChunk *lead_or_join(Worker *worker, const CoalesceKey *key, int64_t
     if chunk == NULL:
         led.next, stripe.first = stripe.first, led
     elif joins:
-        elsewhere[0] = join_chunk(worker, chunk, first, last, wanted)
+        elsewhere[0] = join_chunk(context, chunk, first, last, wanted)
     PyThread_release_lock(stripe.lock)
     if chunk != NULL:
         free(led)
@@ -202,9 +203,10 @@ cdef InFlightChunk *lead_or_join(Worker *worker, const CoalesceKey *key, int64_t
     return led
 
 
-cdef bint join_chunk(Worker *worker, InFlightChunk *chunk, size_t first, size_t last, Py_ssize_t wanted) noexcept nogil:
+cdef bint join_chunk(Context *context, InFlightChunk *chunk, size_t first, size_t last,
+                     Py_ssize_t wanted) noexcept nogil:
     """Become a waiter. The caller has the lock of the chunk's stripe."""
-    if worker.nwaits == MAX_WAITS:
+    if context.nwaits == MAX_WAITS:
         return False
     if chunk.done_lock == NULL:
         chunk.done_lock = PyThread_allocate_lock()
@@ -213,9 +215,9 @@ cdef bint join_chunk(Worker *worker, InFlightChunk *chunk, size_t first, size_t 
         PyThread_acquire_lock(chunk.done_lock, True)
     chunk.users += 1
     chunk.first, chunk.last = min(chunk.first, first), max(chunk.last, last)
-    worker.waits[worker.nwaits].chunk = chunk
-    worker.waits[worker.nwaits].unit, worker.waits[worker.nwaits].wanted = worker.unit, wanted
-    worker.nwaits += 1
+    context.waits[context.nwaits].chunk = chunk
+    context.waits[context.nwaits].unit, context.waits[context.nwaits].wanted = context.unit, wanted
+    context.nwaits += 1
     return True
 
 
@@ -236,9 +238,9 @@ cdef bint close_to_joiners(InFlightChunk *chunk) noexcept nogil:
     return chunk.done_lock != NULL and not chunk.done
 
 
-cdef bint has_waiters(Worker *worker, const Pipeline *pipeline, size_t *last) noexcept nogil:
-    """Return whether other threads wait for the worker's chunk, and up to which byte; no further thread may then join."""
-    cdef InFlightChunk *chunk = <InFlightChunk *>worker.leading
+cdef bint has_waiters(Context *context, const Pipeline *pipeline, size_t *last) noexcept nogil:
+    """Return whether other threads wait for the context's chunk, and up to which byte; no further thread may then join."""
+    cdef InFlightChunk *chunk = <InFlightChunk *>context.leading
     if chunk == NULL or chunk.pipeline != pipeline or not close_to_joiners(chunk):
         return False
     last[0] = chunk.last
@@ -250,12 +252,12 @@ cdef void wake_waiters(InFlightChunk *chunk) noexcept nogil:
     PyThread_release_lock(chunk.done_lock)
 
 
-cdef void complete_chunk(Worker *worker, const Pipeline *pipeline, const char *src, int transform) noexcept nogil:
-    """Publish the worker's chunk to its waiters; src has the decoded bytes, at least as far as they need them."""
-    cdef InFlightChunk *chunk = <InFlightChunk *>worker.leading
+cdef void complete_chunk(Context *context, const Pipeline *pipeline, const char *src, int transform) noexcept nogil:
+    """Publish the context's chunk to its waiters; src has the decoded bytes, at least as far as they need them."""
+    cdef InFlightChunk *chunk = <InFlightChunk *>context.leading
     cdef size_t last
     cdef Py_ssize_t n
-    if not has_waiters(worker, pipeline, &last):
+    if not has_waiters(context, pipeline, &last):
         return
     chunk.native = <char *>malloc(pipeline.nbytes)
     if chunk.native != NULL:
@@ -265,9 +267,9 @@ cdef void complete_chunk(Worker *worker, const Pipeline *pipeline, const char *s
     wake_waiters(chunk)
 
 
-cdef void complete_missing(Worker *worker) noexcept nogil:
-    """Publish that the worker's chunk is not stored: the waiters get the fill value."""
-    cdef InFlightChunk *chunk = <InFlightChunk *>worker.leading
+cdef void complete_missing(Context *context) noexcept nogil:
+    """Publish that the context's chunk is not stored: the waiters get the fill value."""
+    cdef InFlightChunk *chunk = <InFlightChunk *>context.leading
     if chunk == NULL or not close_to_joiners(chunk):
         return
     chunk.native = <char *>malloc(chunk.pipeline.nbytes)
@@ -308,13 +310,13 @@ cdef void release_chunk(InFlightChunk *chunk) noexcept nogil:
         free(chunk)
 
 
-cdef void release_waits(Worker *worker, Py_ssize_t unit) noexcept nogil:
+cdef void release_waits(Context *context, Py_ssize_t unit) noexcept nogil:
     """Stop waiting for what a unit needs: it is read again, maybe from another version of the stored object."""
     cdef int k = 0
-    while k < worker.nwaits:
-        if worker.waits[k].unit == unit:
-            release_chunk(<InFlightChunk *>worker.waits[k].chunk)
-            worker.nwaits -= 1
-            worker.waits[k] = worker.waits[worker.nwaits]
+    while k < context.nwaits:
+        if context.waits[k].unit == unit:
+            release_chunk(<InFlightChunk *>context.waits[k].chunk)
+            context.nwaits -= 1
+            context.waits[k] = context.waits[context.nwaits]
         else:
             k += 1

@@ -3,7 +3,7 @@ from cpython.object cimport PyObject
 from simplezarr.csrc.array cimport sz_points
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
-from simplezarr.engine.kernels.context cimport Worker
+from simplezarr.engine.kernels.context cimport Context
 
 
 # How the elements that a region points to become a chunk's.
@@ -25,8 +25,8 @@ cdef struct Move:
     const char *value  # or NULL: copied
     size_t itemsize
 
-cdef int gather(Worker *worker, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
+cdef int gather(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                 int transform) noexcept nogil
-cdef int look_for_others(Worker *worker, const Pipeline *pipeline, const char *data, const char *value,
+cdef int look_for_others(Context *context, const Pipeline *pipeline, const char *data, const char *value,
                          bint *others) noexcept nogil
-cdef int move_points(Worker *worker, int nlists, const sz_points *lists, const Move *move) noexcept nogil
+cdef int move_points(Context *context, int nlists, const sz_points *lists, const Move *move) noexcept nogil

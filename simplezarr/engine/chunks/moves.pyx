@@ -40,7 +40,7 @@ cdef struct Cast:
     int transform
 
 
-cdef int cast(Worker *worker, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
+cdef int cast(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
               const Py_ssize_t *strides) noexcept with gil:
     """Casts a region as NumPy's assignment does."""
     try:
@@ -50,10 +50,10 @@ cdef int cast(Worker *worker, const Pipeline *pipeline, const Region *region, co
             np.copyto(target, source, casting="unsafe")
         return SZ_OK
     except BaseException as error:
-        return raised(worker, error)
+        return raised(context, error)
 
 
-cdef int cast_piece(Worker *worker, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
+cdef int cast_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
     cdef const Cast *told = <const Cast *>what
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef char *dst = told.chunk
@@ -61,24 +61,24 @@ cdef int cast_piece(Worker *worker, const Pipeline *pipeline, const Region *regi
     for i in range(pipeline.ndim):
         dst += region.start[i] * pipeline.strides[i]
         strides[i] = region.step[i] * pipeline.strides[i]
-    status = cast(worker, pipeline, region, told.values, dst, strides)
+    status = cast(context, pipeline, region, told.values, dst, strides)
     if status == SZ_OK and told.transform != SZ_AS_IS:
         sz_copy(pipeline.ndim, region.count, dst, strides, dst, strides, pipeline.itemsize, told.transform)
     return status
 
 
-cdef int gather(Worker *worker, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
+cdef int gather(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                 int transform) noexcept nogil:
     """Puts a region (in the order of the stored form) into the chunk at dst, transformed: its stored form or, for
     SZ_AS_IS, its native one."""
     cdef Cast told
     if values.dtype == NULL:
-        return region_gather(worker, pipeline, region, dst, transform ^ values.swap)  # to swap twice is not to swap
+        return region_gather(context, pipeline, region, dst, transform ^ values.swap)  # to swap twice is not to swap
     told.values, told.chunk, told.transform = values, dst, transform
-    return in_pieces(worker, pipeline, region, cast_piece, &told)
+    return in_pieces(context, pipeline, region, cast_piece, &told)
 
 
-cdef int look_for_others(Worker *worker, const Pipeline *pipeline, const char *data, const char *value,
+cdef int look_for_others(Context *context, const Pipeline *pipeline, const char *data, const char *value,
                          bint *others) noexcept nogil:
     """Whether a chunk has other elements than `value`."""
     cdef size_t piece = max(<size_t>1, PIECE_BYTES // pipeline.itemsize) * pipeline.itemsize, first = 0
@@ -87,7 +87,7 @@ cdef int look_for_others(Worker *worker, const Pipeline *pipeline, const char *d
     while <size_t>pipeline.nbytes - first > piece and status == SZ_OK and not others[0]:
         others[0] = not sz_all_equal(data + first, piece, value, pipeline.itemsize)
         first += piece
-        status = pause(worker)
+        status = pause(context)
     if status == SZ_OK and not others[0]:
         others[0] = not sz_all_equal(data + first, pipeline.nbytes - first, value, pipeline.itemsize)
     return status
@@ -95,7 +95,7 @@ cdef int look_for_others(Worker *worker, const Pipeline *pipeline, const char *d
 
 # ---------------------------------------------------------------- points
 
-cdef int move_points(Worker *worker, int nlists, const sz_points *lists, const Move *move) noexcept nogil:
+cdef int move_points(Context *context, int nlists, const sz_points *lists, const Move *move) noexcept nogil:
     """Do it, with pauses: the longest list in runs, the first one first, so that the last of several still wins."""
     cdef sz_points part[MAX_NDIM]
     cdef Py_ssize_t n = 1, step, first = 0, longest
@@ -120,5 +120,5 @@ cdef int move_points(Worker *worker, int nlists, const sz_points *lists, const M
                       move.itemsize)
         first += step
         if first < longest:
-            status = pause(worker)
+            status = pause(context)
     return status

@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t
 
 from simplezarr.engine.kernels.compressors cimport CodecStep
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
-from simplezarr.engine.kernels.context cimport Worker
+from simplezarr.engine.kernels.context cimport Context
 
 cdef enum:
     MAX_STEPS = 64
@@ -85,22 +85,22 @@ cdef Py_ssize_t region_extent(const Pipeline *pipeline, const Region *stored) no
 cdef void region_whole(const Pipeline *pipeline, char *data, Region *region) noexcept nogil
 
 # Some work on a region of a chunk.
-ctypedef int (*piece_t)(Worker *, const Pipeline *, const Region *, const void *what) noexcept nogil
+ctypedef int (*piece_t)(Context *, const Pipeline *, const Region *, const void *what) noexcept nogil
 
-cdef int in_pieces(Worker *worker, const Pipeline *pipeline, const Region *region, piece_t work,
+cdef int in_pieces(Context *context, const Pipeline *pipeline, const Region *region, piece_t work,
                    const void *what) noexcept nogil
-cdef int region_place(Worker *worker, const Pipeline *pipeline, const Region *region, const char *src,
+cdef int region_place(Context *context, const Pipeline *pipeline, const Region *region, const char *src,
                       int transform) noexcept nogil
-cdef int region_gather(Worker *worker, const Pipeline *pipeline, const Region *region, char *dst,
+cdef int region_gather(Context *context, const Pipeline *pipeline, const Region *region, char *dst,
                        int transform) noexcept nogil
-cdef int region_fill(Worker *worker, const Pipeline *pipeline, const Region *region) noexcept nogil
-cdef int fill_chunk(Worker *worker, const Pipeline *pipeline, char *data, const char *value) noexcept nogil
-cdef int transform_chunk(Worker *worker, const Pipeline *pipeline, char *data, int transform) noexcept nogil
+cdef int region_fill(Context *context, const Pipeline *pipeline, const Region *region) noexcept nogil
+cdef int fill_chunk(Context *context, const Pipeline *pipeline, char *data, const char *value) noexcept nogil
+cdef int transform_chunk(Context *context, const Pipeline *pipeline, char *data, int transform) noexcept nogil
 cdef size_t UNBOUNDED
 
 cdef size_t appended(const Pipeline *pipeline, int i) noexcept nogil
 cdef size_t native_room(const Pipeline *pipeline) noexcept nogil
 cdef size_t encoded_bound(const Pipeline *pipeline) noexcept nogil
 cdef void fill_native(const Pipeline *pipeline, char *native) noexcept nogil
-cdef int fill_outside(Worker *worker, const Pipeline *pipeline, char *native, const Py_ssize_t *inside) noexcept nogil
-cdef int give_back(Worker *worker, int status) except -1
+cdef int fill_outside(Context *context, const Pipeline *pipeline, char *native, const Py_ssize_t *inside) noexcept nogil
+cdef int give_back(Context *context, int status) except -1

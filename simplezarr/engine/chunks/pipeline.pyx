@@ -13,7 +13,7 @@ from cpython.pyport cimport PY_SSIZE_T_MAX
 from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK
 from simplezarr.csrc.array cimport sz_copy, sz_fill
 from simplezarr.engine.kernels.compressors cimport CompiledCodec
-from simplezarr.engine.kernels.context cimport PIECE_BYTES, Worker, pause, status_message, take_error, worker_release
+from simplezarr.engine.kernels.context cimport PIECE_BYTES, Context, pause, status_message, take_error, context_release
 
 
 class CodecFailure(Exception):
@@ -27,11 +27,11 @@ class CodecFailure(Exception):
 cdef size_t UNBOUNDED = <size_t>-1  # nothing is known of what codecs in Python make
 
 
-cdef int give_back(Worker *worker, int status) except -1:
-    """Releases a worker; raises what its last call has come to."""
-    culprit = worker.culprit.decode() if worker.culprit != NULL else "codec"
-    error = take_error(worker)
-    worker_release(worker)
+cdef int give_back(Context *context, int status) except -1:
+    """Releases a context; raises what its last call has come to."""
+    culprit = context.culprit.decode() if context.culprit != NULL else "codec"
+    error = take_error(context)
+    context_release(context)
     if error is not None:
         raise error
     if status == SZ_NO_MEMORY:
@@ -85,7 +85,7 @@ cdef bint region_keeps_order(const Pipeline *pipeline, const Region *region) noe
     return True
 
 
-cdef int in_pieces(Worker *worker, const Pipeline *pipeline, const Region *region, piece_t work,
+cdef int in_pieces(Context *context, const Pipeline *pipeline, const Region *region, piece_t work,
                    const void *what) noexcept nogil:
     """Do the work on the region (in the order of the stored form): in halves and halves of these, if it is large, with a
     pause after each."""
@@ -98,26 +98,26 @@ cdef int in_pieces(Worker *worker, const Pipeline *pipeline, const Region *regio
         if axis < 0 and region.count[i] > 1:
             axis = i
     if nbytes <= PIECE_BYTES or axis < 0:
-        status = work(worker, pipeline, region, what)
-        return pause(worker) if status == SZ_OK and nbytes > PIECE_BYTES // 4 else status
+        status = work(context, pipeline, region, what)
+        return pause(context) if status == SZ_OK and nbytes > PIECE_BYTES // 4 else status
     half = region[0]
     n = half.count[axis] = region.count[axis] // 2
-    status = in_pieces(worker, pipeline, &half, work, what)
+    status = in_pieces(context, pipeline, &half, work, what)
     if status != SZ_OK:
         return status
     half.start[axis] += n * half.step[axis]
     half.data += n * half.strides[axis]
     half.count[axis] = region.count[axis] - n
-    return in_pieces(worker, pipeline, &half, work, what)
+    return in_pieces(context, pipeline, &half, work, what)
 
 
-cdef int fill_piece(Worker *worker, const Pipeline *pipeline, const Region *region, const void *value) noexcept nogil:
+cdef int fill_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *value) noexcept nogil:
     sz_fill(pipeline.ndim, region.count, region.data, region.strides, <const char *>value, pipeline.itemsize)
     return SZ_OK
 
 
-cdef int region_fill(Worker *worker, const Pipeline *pipeline, const Region *region) noexcept nogil:
-    return in_pieces(worker, pipeline, region, fill_piece, pipeline.fill)
+cdef int region_fill(Context *context, const Pipeline *pipeline, const Region *region) noexcept nogil:
+    return in_pieces(context, pipeline, region, fill_piece, pipeline.fill)
 
 
 cdef Py_ssize_t region_offset(const Pipeline *pipeline, const Region *stored) noexcept nogil:
@@ -153,7 +153,7 @@ cdef struct Copy:
     int transform
 
 
-cdef int place_piece(Worker *worker, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
+cdef int place_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef const char *src = (<const Copy *>what).chunk
     cdef int i
@@ -165,15 +165,16 @@ cdef int place_piece(Worker *worker, const Pipeline *pipeline, const Region *reg
     return SZ_OK
 
 
-cdef int region_place(Worker *worker, const Pipeline *pipeline, const Region *region, const char *src,
+cdef int region_place(Context *context, const Pipeline *pipeline, const Region *region, const char *src,
                       int transform) noexcept nogil:
     """The one strided copy: from the chunk at src to the places of the region (in the order of the stored form)."""
     cdef Copy copy
     copy.chunk, copy.transform = <char *>src, transform
-    return in_pieces(worker, pipeline, region, place_piece, &copy)
+    return in_pieces(context, pipeline, region, place_piece, &copy)
 
 
-cdef int gather_piece(Worker *worker, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
+cdef int gather_piece(Context *context, const Pipeline *pipeline, const Region *region,
+                      const void *what) noexcept nogil:
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef char *dst = (<const Copy *>what).chunk
     cdef int i
@@ -185,12 +186,12 @@ cdef int gather_piece(Worker *worker, const Pipeline *pipeline, const Region *re
     return SZ_OK
 
 
-cdef int region_gather(Worker *worker, const Pipeline *pipeline, const Region *region, char *dst,
+cdef int region_gather(Context *context, const Pipeline *pipeline, const Region *region, char *dst,
                        int transform) noexcept nogil:
     """The same way back: from the places of the region into the chunk at dst."""
     cdef Copy copy
     copy.chunk, copy.transform = dst, transform
-    return in_pieces(worker, pipeline, region, gather_piece, &copy)
+    return in_pieces(context, pipeline, region, gather_piece, &copy)
 
 
 cdef void region_of(const Pipeline *pipeline, char *data, Region *region) noexcept nogil:
@@ -207,21 +208,22 @@ cdef void fill_native(const Pipeline *pipeline, char *native) noexcept nogil:
     sz_fill(pipeline.ndim, pipeline.shape, native, pipeline.strides, pipeline.fill, pipeline.itemsize)
 
 
-cdef int fill_chunk(Worker *worker, const Pipeline *pipeline, char *data, const char *value) noexcept nogil:
+cdef int fill_chunk(Context *context, const Pipeline *pipeline, char *data, const char *value) noexcept nogil:
     """Set all elements of a chunk to a value, in the form that it has."""
     cdef Region region
     region_of(pipeline, data, &region)
-    return in_pieces(worker, pipeline, &region, fill_piece, value)
+    return in_pieces(context, pipeline, &region, fill_piece, value)
 
 
-cdef int transform_chunk(Worker *worker, const Pipeline *pipeline, char *data, int transform) noexcept nogil:
+cdef int transform_chunk(Context *context, const Pipeline *pipeline, char *data, int transform) noexcept nogil:
     """From stored to native form or back, in place."""
     cdef Region region
     region_of(pipeline, data, &region)
-    return region_place(worker, pipeline, &region, data, transform)
+    return region_place(context, pipeline, &region, data, transform)
 
 
-cdef int fill_outside(Worker *worker, const Pipeline *pipeline, char *native, const Py_ssize_t *inside) noexcept nogil:
+cdef int fill_outside(Context *context, const Pipeline *pipeline, char *native,
+                      const Py_ssize_t *inside) noexcept nogil:
     """Fills a chunk in native form but for its first inside[axis] elements along each axis of the chunk."""
     cdef Region region
     cdef Py_ssize_t first
@@ -231,7 +233,7 @@ cdef int fill_outside(Worker *worker, const Pipeline *pipeline, char *native, co
         if first < pipeline.shape[i] and status == SZ_OK:
             region_of(pipeline, native + first * pipeline.strides[i], &region)
             region.count[i] -= first
-            status = region_fill(worker, pipeline, &region)
+            status = region_fill(context, pipeline, &region)
     return status
 
 
@@ -316,7 +318,8 @@ cdef class CodecPipeline:
                     raise ValueError(f"{len(write_order)} bytes of an order of {pipeline.ninner} inner chunks")
                 pipeline.write_order = <const int64_t *>PyBytes_AS_STRING(write_order)
 
-    cdef int bind_shard(self, CodecPipeline inner, CodecPipeline index, size_t index_nbytes, bint index_first) except -1:
+    cdef int bind_shard(self, CodecPipeline inner, CodecPipeline index, size_t index_nbytes,
+                        bint index_first) except -1:
         cdef Pipeline *pipeline = &self.compiled
         cdef int i
         pipeline.inner, pipeline.index = &inner.compiled, &index.compiled

@@ -3,25 +3,25 @@ from libc.stdint cimport int64_t, uint64_t
 from simplezarr.csrc.io cimport sz_file
 from simplezarr.engine.chunks.byte_source cimport ByteSource
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
-from simplezarr.engine.geometry.plan cimport Span
-from simplezarr.engine.kernels.context cimport Worker
+from simplezarr.engine.geometry.plan cimport AxisSlice
+from simplezarr.engine.kernels.context cimport Context
 
 # Inner chunks of a shard that somebody wants, and what he does with each, number k of them.
 cdef struct Wanted:
     const void *what
     Py_ssize_t (*number)(const void *what, Py_ssize_t k) noexcept nogil  # of the inner chunk, in the shard
-    int (*fill)(Worker *worker, const void *what, Py_ssize_t k) noexcept nogil  # it is not stored
-    int (*decode)(Worker *worker, const void *what, Py_ssize_t k, const char *src, size_t n, int level) noexcept nogil
+    int (*fill)(Context *context, const void *what, Py_ssize_t k) noexcept nogil  # it is not stored
+    int (*decode)(Context *context, const void *what, Py_ssize_t k, const char *src, size_t n, int level) noexcept nogil
     bint (*alone)(const void *what, Py_ssize_t k) noexcept nogil         # uncompressed, it is better read by itself:
-    int (*read)(Worker *worker, const void *what, Py_ssize_t k, const sz_file *file, int64_t offset,
+    int (*read)(Context *context, const void *what, Py_ssize_t k, const sz_file *file, int64_t offset,
                 int level) noexcept nogil
 
 cdef object fetch(const ByteSource *source, list ranges)
 cdef object data_end(const Pipeline *pipeline, const uint64_t *index)
-cdef int add_index_version(Worker *worker, const Pipeline *pipeline, ByteSource *source) noexcept with gil
-cdef int walk_shard(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
+cdef int add_index_version(Context *context, const Pipeline *pipeline, ByteSource *source) noexcept with gil
+cdef int walk_shard(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
                     Py_ssize_t first, Py_ssize_t last, int level) noexcept nogil
-cdef void inner_spans(const Pipeline *pipeline, const Region *region, Span *spans) noexcept nogil
+cdef void inner_slices(const Pipeline *pipeline, const Region *region, AxisSlice *slices) noexcept nogil
 cdef Py_ssize_t inner_count(const Pipeline *pipeline, const Region *region) noexcept nogil
-cdef Py_ssize_t inner_region(const Pipeline *pipeline, const Span *spans, const Region *region, Py_ssize_t number,
+cdef Py_ssize_t inner_region(const Pipeline *pipeline, const AxisSlice *slices, const Region *region, Py_ssize_t number,
                              Region *sub) noexcept nogil

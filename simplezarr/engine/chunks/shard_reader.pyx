@@ -10,7 +10,7 @@ from simplezarr.engine.chunks.in_flight cimport (
     InFlightChunk, CoalesceKey, fetching, lead_or_join, end_leading, worth_coalescing, add_version)
 from simplezarr.engine.chunks.pipeline cimport pipeline_is_raw
 from simplezarr.engine.files.files cimport read_bytes
-from simplezarr.engine.geometry.plan cimport MAX_NDIM, Row, span_row, span_set
+from simplezarr.engine.geometry.plan cimport MAX_NDIM, ChunkProjection, slice_project, slice_set
 from simplezarr.engine.kernels.context cimport ENTRIES, RAW, SLOTS_PER_LEVEL, pause, raised, scratch
 
 cdef extern from *:
@@ -34,7 +34,7 @@ cdef struct Entry:
     uint64_t offset
     uint64_t nbytes
     Py_ssize_t number  # among the wanted ones
-    InFlightChunk *leading     # that this worker leads with it, or NULL
+    InFlightChunk *leading     # that this context leads with it, or NULL
 
 
 cdef object fetch(const ByteSource *source, list ranges):
@@ -43,7 +43,7 @@ cdef object fetch(const ByteSource *source, list ranges):
     return parts if parts is None else [part if type(part) is bytes else bytes(part) for part in parts]
 
 
-cdef int add_index_version(Worker *worker, const Pipeline *pipeline, ByteSource *source) noexcept with gil:
+cdef int add_index_version(Context *context, const Pipeline *pipeline, ByteSource *source) noexcept with gil:
     """Put the version that a reader reads into the name of its shard: its validator, or what the index says."""
     cdef uint64_t mixed = 0
     cdef Py_ssize_t i
@@ -59,43 +59,43 @@ cdef int add_index_version(Worker *worker, const Pipeline *pipeline, ByteSource 
         add_version(<CoalesceKey *>source.key, mixed)
         return SZ_OK
     except BaseException as error:
-        return raised(worker, error)
+        return raised(context, error)
 
 
-cdef void inner_spans(const Pipeline *pipeline, const Region *region, Span *spans) noexcept nogil:
+cdef void inner_slices(const Pipeline *pipeline, const Region *region, AxisSlice *slices) noexcept nogil:
     cdef int d
     for d in range(pipeline.ndim):
-        span_set(&spans[d], region.start[d], region.step[d], region.count[d], pipeline.shape[d] // pipeline.grid[d])
+        slice_set(&slices[d], region.start[d], region.step[d], region.count[d], pipeline.shape[d] // pipeline.grid[d])
 
 
 cdef Py_ssize_t inner_count(const Pipeline *pipeline, const Region *region) noexcept nogil:
     """How many inner chunks a region (in the order of the stored form) touches."""
-    cdef Span spans[MAX_NDIM]
+    cdef AxisSlice slices[MAX_NDIM]
     cdef Py_ssize_t total = 1
     cdef int d
-    inner_spans(pipeline, region, spans)
+    inner_slices(pipeline, region, slices)
     for d in range(pipeline.ndim):
-        total *= spans[d].rows
+        total *= slices[d].nchunks
     return total
 
 
-cdef Py_ssize_t inner_region(const Pipeline *pipeline, const Span *spans, const Region *region, Py_ssize_t number,
+cdef Py_ssize_t inner_region(const Pipeline *pipeline, const AxisSlice *slices, const Region *region, Py_ssize_t number,
                              Region *sub) noexcept nogil:
     """The part of the region in inner chunk `number` of the product; returns the chunk's number in the shard."""
-    cdef Row row
+    cdef ChunkProjection projection
     cdef int d
     cdef Py_ssize_t inner = 0, scale = 1
     sub.data = region.data
     for d in range(pipeline.ndim - 1, -1, -1):
-        span_row(&spans[d], number % spans[d].rows, &row)
-        number //= spans[d].rows
-        inner += row.chunk * scale
+        slice_project(&slices[d], number % slices[d].nchunks, &projection)
+        number //= slices[d].nchunks
+        inner += projection.chunk * scale
         scale *= pipeline.grid[d]
-        sub.start[d] = row.src
+        sub.start[d] = projection.src
         sub.step[d] = region.step[d]
-        sub.count[d] = row.count
+        sub.count[d] = projection.count
         sub.strides[d] = region.strides[d]
-        sub.data += row.dst * region.strides[d]
+        sub.data += projection.dst * region.strides[d]
     return inner
 
 
@@ -104,8 +104,8 @@ cdef int by_offset(const void *a, const void *b) noexcept nogil:
     return (x > y) - (x < y)
 
 
-cdef int locate(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted, Py_ssize_t first,
-                Py_ssize_t last, int level, Entry *entries, Py_ssize_t *n) noexcept nogil:
+cdef int locate(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
+                Py_ssize_t first, Py_ssize_t last, int level, Entry *entries, Py_ssize_t *n) noexcept nogil:
     """Looks up wanted inner chunks first … last - 1: fills what is not stored, lists the others by offset."""
     cdef const uint64_t *index = source.index
     cdef Py_ssize_t number, inner
@@ -113,21 +113,21 @@ cdef int locate(Worker *worker, const Pipeline *pipeline, const ByteSource *sour
     cdef bint sorted = True
     cdef int status
     n[0] = 0
-    worker.culprit = "sharding_indexed"
+    context.culprit = "sharding_indexed"
     for number in range(first, last):
         inner = wanted.number(wanted.what, number)
         offset, nbytes = index[2 * inner], index[2 * inner + 1]
         if offset == NOTHING and nbytes == NOTHING:
-            status = wanted.fill(worker, wanted.what, number)
+            status = wanted.fill(context, wanted.what, number)
             if status == SZ_OK:
-                status = pause(worker)
+                status = pause(context)
             if status != SZ_OK:
                 return status
             continue
         if nbytes > pipeline.inner.most or offset > LAST_BYTE - nbytes or (
                 source.kind != IN_STORE and offset + nbytes > source.size):
             if level == 0:
-                worker.inner = inner
+                context.inner = inner
             return SZ_CORRUPT
         entries[n[0]].offset, entries[n[0]].nbytes, entries[n[0]].number = offset, nbytes, number
         entries[n[0]].leading = NULL
@@ -163,8 +163,8 @@ cdef object data_end(const Pipeline *pipeline, const uint64_t *index):
     return end
 
 
-cdef int fetch_runs(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Entry *entries, Py_ssize_t n,
-                    PyObject **fetched) noexcept with gil:
+cdef int fetch_runs(Context *context, const Pipeline *pipeline, const ByteSource *source, const Entry *entries,
+                    Py_ssize_t n, PyObject **fetched) noexcept with gil:
     """All runs through the store, in one call: a list of bytes."""
     cdef Py_ssize_t i = 0
     cdef uint64_t start, end
@@ -188,21 +188,21 @@ cdef int fetch_runs(Worker *worker, const Pipeline *pipeline, const ByteSource *
         fetched[0] = <PyObject *>parts
         return SZ_OK
     except BaseException as error:
-        return raised(worker, error)
+        return raised(context, error)
 
 
-cdef bint decoded_elsewhere(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
+cdef bint decoded_elsewhere(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
                             Entry *entry, bint joins) noexcept nogil:
     """Return whether another thread decodes the inner chunk, for this one too (if it `joins`); if not, others may join."""
     cdef bint elsewhere
     if source.key == NULL or not worth_coalescing(pipeline.inner, source.kind == IN_STORE):
         return False
-    entry.leading = lead_or_join(worker, source.key, wanted.number(wanted.what, entry.number), pipeline.inner, 0,
+    entry.leading = lead_or_join(context, source.key, wanted.number(wanted.what, entry.number), pipeline.inner, 0,
                                  pipeline.inner.nbytes, entry.number, joins, &elsewhere)
     return elsewhere
 
 
-cdef int decode_run(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
+cdef int decode_run(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
                     Entry *entries, Py_ssize_t first, Py_ssize_t last, const char *src, uint64_t start,
                     int level) noexcept nogil:
     """Decodes the inner chunks `first` … `last - 1` of the list, whose bytes lie at src, from offset `start` on."""
@@ -210,28 +210,28 @@ cdef int decode_run(Worker *worker, const Pipeline *pipeline, const ByteSource *
     cdef int status
     for i in range(first, last):
         if level == 0:
-            worker.inner = wanted.number(wanted.what, entries[i].number)
-        if source.kind != IN_STORE and decoded_elsewhere(worker, pipeline, source, wanted, &entries[i], True):
+            context.inner = wanted.number(wanted.what, entries[i].number)
+        if source.kind != IN_STORE and decoded_elsewhere(context, pipeline, source, wanted, &entries[i], True):
             continue
-        worker.leading = entries[i].leading
-        status = wanted.decode(worker, wanted.what, entries[i].number, src + (entries[i].offset - start),
+        context.leading = entries[i].leading
+        status = wanted.decode(context, wanted.what, entries[i].number, src + (entries[i].offset - start),
                                entries[i].nbytes, level + 1)
-        stop_leading(worker, &entries[i])
+        stop_leading(context, &entries[i])
         if status == SZ_OK:
-            status = pause(worker)
+            status = pause(context)
         if status != SZ_OK:
             return status
     return SZ_OK
 
 
-cdef void stop_leading(Worker *worker, Entry *entry) noexcept nogil:
-    worker.leading = NULL
+cdef void stop_leading(Context *context, Entry *entry) noexcept nogil:
+    context.leading = NULL
     if entry.leading != NULL:
         end_leading(entry.leading)
         entry.leading = NULL
 
 
-cdef int decode_entries(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
+cdef int decode_entries(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
                         Entry *entries, Py_ssize_t n, PyObject *parts, int level) noexcept nogil:
     """Reads the located inner chunks run by run and decodes them."""
     cdef Py_ssize_t i = 0, k, run = 0
@@ -243,10 +243,10 @@ cdef int decode_entries(Worker *worker, const Pipeline *pipeline, const ByteSour
     while i < n and status == SZ_OK:
         start = entries[i].offset
         if parted and entries[i].nbytes == pipeline.inner.nbytes and wanted.alone(wanted.what, entries[i].number):
-            worker.inner = wanted.number(wanted.what, entries[i].number)
-            status = wanted.read(worker, wanted.what, entries[i].number, source.file, start, level + 1)
+            context.inner = wanted.number(wanted.what, entries[i].number)
+            status = wanted.read(context, wanted.what, entries[i].number, source.file, start, level + 1)
             if status == SZ_OK:
-                status = pause(worker)
+                status = pause(context)
             i += 1
             continue
         k = run_end(entries, n, i, REMOTE_GAP if remote else LOCAL_GAP, REMOTE_RUN if remote else LOCAL_RUN, &end)
@@ -257,10 +257,10 @@ cdef int decode_entries(Worker *worker, const Pipeline *pipeline, const ByteSour
             if <uint64_t>SZ_LENGTH_AT(parts, run) != end - start:
                 return SZ_TRUNCATED
         else:
-            src = raw = scratch(worker, level * SLOTS_PER_LEVEL + RAW, end - start)
-            status = read_bytes(worker, source.file, raw, end - start, start) if raw != NULL else SZ_NO_MEMORY
+            src = raw = scratch(context, level * SLOTS_PER_LEVEL + RAW, end - start)
+            status = read_bytes(context, source.file, raw, end - start, start) if raw != NULL else SZ_NO_MEMORY
         if status == SZ_OK:
-            status = decode_run(worker, pipeline, source, wanted, entries, i, k, src, start, level)
+            status = decode_run(context, pipeline, source, wanted, entries, i, k, src, start, level)
         run += 1
         i = k
     return status
@@ -270,7 +270,7 @@ cdef void forget(PyObject *parts) noexcept with gil:
     Py_DECREF(<object>parts)
 
 
-cdef Py_ssize_t keep_own(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
+cdef Py_ssize_t keep_own(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
                          Entry *entries, Py_ssize_t n) noexcept nogil:
     """Drop the inner chunks that others fetch and decode; return how many are left.
 
@@ -280,31 +280,31 @@ cdef Py_ssize_t keep_own(Worker *worker, const Pipeline *pipeline, const ByteSou
     cdef Py_ssize_t i, kept = 0
     cdef bint joins = source.exact or n == 1
     for i in range(n):
-        if not decoded_elsewhere(worker, pipeline, source, wanted, &entries[i], joins):
+        if not decoded_elsewhere(context, pipeline, source, wanted, &entries[i], joins):
             entries[kept] = entries[i]
             kept += 1
     return kept
 
 
-cdef int walk_shard(Worker *worker, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
+cdef int walk_shard(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
                     Py_ssize_t first, Py_ssize_t last, int level) noexcept nogil:
     """Wanted inner chunks first … last - 1 of a shard whose index is known: found, read and handed to who wants them."""
     cdef Py_ssize_t n, i
     cdef PyObject *fetched = NULL
     cdef int status
-    cdef Entry *entries = <Entry *>scratch(worker, level * SLOTS_PER_LEVEL + ENTRIES, (last - first) * sizeof(Entry))
+    cdef Entry *entries = <Entry *>scratch(context, level * SLOTS_PER_LEVEL + ENTRIES, (last - first) * sizeof(Entry))
     if entries == NULL:
         return SZ_NO_MEMORY
-    status = locate(worker, pipeline, source, wanted, first, last, level, entries, &n)
+    status = locate(context, pipeline, source, wanted, first, last, level, entries, &n)
     if status != SZ_OK or n == 0:
         return status
     if source.kind == IN_STORE:
-        n = keep_own(worker, pipeline, source, wanted, entries, n)
-        status = fetch_runs(worker, pipeline, source, entries, n, &fetched) if n else SZ_OK
+        n = keep_own(context, pipeline, source, wanted, entries, n)
+        status = fetch_runs(context, pipeline, source, entries, n, &fetched) if n else SZ_OK
     if status == SZ_OK:
-        status = decode_entries(worker, pipeline, source, wanted, entries, n, fetched, level)
+        status = decode_entries(context, pipeline, source, wanted, entries, n, fetched, level)
     for i in range(n):  # those that were not reached
-        stop_leading(worker, &entries[i])
+        stop_leading(context, &entries[i])
     if fetched != NULL:
         forget(fetched)
     return status

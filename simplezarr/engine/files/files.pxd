@@ -2,12 +2,12 @@ cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 from simplezarr.csrc.io cimport sz_file
-from simplezarr.engine.kernels.context cimport Worker
+from simplezarr.engine.kernels.context cimport Context
 
 cdef extern from "Python.h":
     bytes PyUnicode_EncodeFSDefault(object path)  # what os.fsencode does to text
 
-cdef int read_bytes(Worker *worker, const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
+cdef int read_bytes(Context *context, const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
 cdef bint is_hollow(const sz_file *file, size_t most) noexcept nogil
 
 # A file that is opened once, by the first of several threads.

@@ -21,7 +21,7 @@ cdef enum:
     ROOM = 4096  # bytes that are read before there is an object for them: all of most documents
 
 
-cdef int read_bytes(Worker *worker, const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil:
+cdef int read_bytes(Context *context, const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil:
     """As `sz_read`, with pauses."""
     cdef int status = SZ_OK
     while n > PIECE_BYTES and status == SZ_OK:
@@ -30,7 +30,7 @@ cdef int read_bytes(Worker *worker, const sz_file *file, char *dst, size_t n, in
         offset += PIECE_BYTES
         n -= PIECE_BYTES
         if status == SZ_OK:
-            status = pause(worker)
+            status = pause(context)
     return sz_read(file, dst, n, offset) if status == SZ_OK else status
 
 

@@ -2,50 +2,51 @@ cdef enum:
     MAX_NDIM = 64
 
 # The elements start, start + step, … (count of them, step >= 1) of one axis, over chunks of `size` elements.
-cdef struct Span:
+cdef struct AxisSlice:
     Py_ssize_t start
     Py_ssize_t step
     Py_ssize_t count
     Py_ssize_t size
     Py_ssize_t first  # number of the first chunk that holds one of them
-    Py_ssize_t rows   # how many chunks hold at least one of them
+    Py_ssize_t nchunks  # that hold at least one of them
 
-# What one chunk holds of a span: elements src, src + step, … of the chunk are elements dst, dst + 1, … of the result.
-cdef struct Row:
+# What one chunk holds of an axis slice: its elements src, src + step, … are elements dst, dst + 1, … of the result.
+cdef struct ChunkProjection:
     Py_ssize_t chunk
     Py_ssize_t src
     Py_ssize_t dst
     Py_ssize_t count
 
 
-cdef inline void span_set(Span *span, Py_ssize_t start, Py_ssize_t step, Py_ssize_t count, Py_ssize_t size) noexcept nogil:
-    span.start = start
-    span.step = step
-    span.count = count
-    span.size = size
-    span.first = start // size
+cdef inline void slice_set(AxisSlice *axis_slice, Py_ssize_t start, Py_ssize_t step, Py_ssize_t count,
+                           Py_ssize_t size) noexcept nogil:
+    axis_slice.start = start
+    axis_slice.step = step
+    axis_slice.count = count
+    axis_slice.size = size
+    axis_slice.first = start // size
     if count == 0:
-        span.rows = 0
+        axis_slice.nchunks = 0
     elif step > size:  # every element lies in a chunk of its own
-        span.rows = count
+        axis_slice.nchunks = count
     else:              # no chunk between the first and the last is skipped
-        span.rows = (start + (count - 1) * step) // size - span.first + 1
+        axis_slice.nchunks = (start + (count - 1) * step) // size - axis_slice.first + 1
 
 
-cdef inline void span_row(const Span *span, Py_ssize_t r, Row *row) noexcept nogil:
-    if span.step > span.size:
-        row.dst = r
-        row.src = span.start + r * span.step
-        row.chunk = row.src // span.size
-        row.src -= row.chunk * span.size
-        row.count = 1
+cdef inline void slice_project(const AxisSlice *axis_slice, Py_ssize_t r, ChunkProjection *projection) noexcept nogil:
+    if axis_slice.step > axis_slice.size:
+        projection.dst = r
+        projection.src = axis_slice.start + r * axis_slice.step
+        projection.chunk = projection.src // axis_slice.size
+        projection.src -= projection.chunk * axis_slice.size
+        projection.count = 1
         return
-    row.chunk = span.first + r
-    row.dst = 0
+    projection.chunk = axis_slice.first + r
+    projection.dst = 0
     if r > 0:  # the first element at or behind the chunk's border
-        row.dst = (row.chunk * span.size - span.start + span.step - 1) // span.step
-    row.src = span.start + row.dst * span.step - row.chunk * span.size
-    row.count = min((span.size - 1 - row.src) // span.step + 1, span.count - row.dst)
+        projection.dst = (projection.chunk * axis_slice.size - axis_slice.start + axis_slice.step - 1) // axis_slice.step
+    projection.src = axis_slice.start + projection.dst * axis_slice.step - projection.chunk * axis_slice.size
+    projection.count = min((axis_slice.size - 1 - projection.src) // axis_slice.step + 1, axis_slice.count - projection.dst)
 
 
 cdef Py_ssize_t product(Py_ssize_t a, Py_ssize_t b) noexcept
@@ -53,7 +54,7 @@ cdef Py_ssize_t product(Py_ssize_t a, Py_ssize_t b) noexcept
 
 cdef class Plan:
     cdef int ndim
-    cdef Span spans[MAX_NDIM]
+    cdef AxisSlice slices[MAX_NDIM]
     cdef int axes[MAX_NDIM]      # the result's axis that an axis of the array becomes; -1 where an integer dropped it
     cdef bint flipped[MAX_NDIM]  # a negative step: the same elements upwards, over a flipped result
     cdef readonly Py_ssize_t n   # stored chunks touched

@@ -22,7 +22,7 @@ class Plan:
     def scalar(self) -> bool:
         """Integers on every axis and nothing else: NumPy gives a scalar."""
     def __init__(self, key: Any, shape: tuple[int, ...], chunks: tuple[int, ...]) -> None: ...
-    def rows(self, axis: int) -> list[tuple[int, int, int, int]]:
+    def projections(self, axis: int) -> list[tuple[int, int, int, int]]:
         """[(chunk, first element in the chunk, first element of the result, count)] along one axis."""
     def ranges(self) -> list[tuple[range, int]]:
         """For each axis of the array, the range of elements that is selected, and which axis of the result that is, or -1."""

@@ -1,8 +1,8 @@
 """The indexing engine: a selection becomes a start, a count and a step per axis, split at chunk borders on the fly.
 
 A basic selection is a product of arithmetic progressions, one per axis. What a chunk holds of a progression follows from
-the chunk's number alone (`span_row`), so a plan over any number of chunks is a few integers per axis: nothing is listed,
-and chunk number i of the product is found by dividing. This module knows integers only: no array, no store, no codec.
+the chunk's number alone (`slice_project`), so a plan over any number of chunks is a few integers per axis. Nothing is
+listed, and chunk number i of the product is found by dividing. This module knows integers only, no array, store or codec.
 """
 
 cimport numpy as cnp
@@ -48,7 +48,7 @@ cdef class Plan:
     >>> plan = Plan((slice(10, 90, 2), -1), (100, 50), (30, 50))
     >>> plan.shape, plan.n
     ((40,), 3)
-    >>> plan.rows(0)
+    >>> plan.projections(0)
     [(0, 10, 0, 10), (1, 0, 10, 15), (2, 0, 25, 15)]
     """
 
@@ -70,7 +70,7 @@ cdef class Plan:
             else:
                 self.axes[axis] = -1
                 self.take_integer(axis, item, shape[axis], chunks[axis])
-            self.n = product(self.n, self.spans[axis].rows)
+            self.n = product(self.n, self.slices[axis].nchunks)
             axis += 1
         if len(result) > MAX_NDIM:
             raise IndexError(
@@ -103,7 +103,7 @@ cdef class Plan:
         if start < -length or start >= length:
             raise IndexError(f"index {item} is out of bounds for axis {axis} with size {length}")
         self.flipped[axis] = False
-        span_set(&self.spans[axis], start + length if start < 0 else start, 1, 1, size)
+        slice_set(&self.slices[axis], start + length if start < 0 else start, 1, 1, size)
         return 0
 
     cdef Py_ssize_t take_slice(self, int axis, slice item, Py_ssize_t length, Py_ssize_t size) except -1:
@@ -119,7 +119,7 @@ cdef class Plan:
         if step < 0:
             start += (count - 1) * step
             step = -step
-        span_set(&self.spans[axis], start, step, count, size)
+        slice_set(&self.slices[axis], start, step, count, size)
         return count
 
     cdef char *bind(self, object out, Py_ssize_t *strides) except NULL:
@@ -130,18 +130,18 @@ cdef class Plan:
         for axis in range(self.ndim):
             strides[axis] = steps[self.axes[axis]] if self.axes[axis] >= 0 else 0
             if self.flipped[axis]:
-                data += (self.spans[axis].count - 1) * strides[axis]
+                data += (self.slices[axis].count - 1) * strides[axis]
                 strides[axis] = -strides[axis]
         return data
 
-    def rows(self, int axis):
+    def projections(self, int axis):
         """[(chunk, first element in the chunk, first element of the result, count)] along one axis."""
-        cdef Row row
+        cdef ChunkProjection projection
         cdef Py_ssize_t r
         result = []
-        for r in range(self.spans[axis].rows):
-            span_row(&self.spans[axis], r, &row)
-            result.append((row.chunk, row.src, row.dst, row.count))
+        for r in range(self.slices[axis].nchunks):
+            slice_project(&self.slices[axis], r, &projection)
+            result.append((projection.chunk, projection.src, projection.dst, projection.count))
         return result
 
     def ranges(self):
@@ -150,12 +150,12 @@ cdef class Plan:
         >>> Plan((slice(None, None, -10), -1), (40, 50), (30, 50)).ranges()
         [(range(39, -1, -10), 0), (range(49, 50), -1)]
         """
-        cdef Span *span
+        cdef AxisSlice *axis_slice
         cdef int axis
         result = []
         for axis in range(self.ndim):
-            span = &self.spans[axis]
-            along = range(span.start, span.start + span.count * span.step, span.step)
+            axis_slice = &self.slices[axis]
+            along = range(axis_slice.start, axis_slice.start + axis_slice.count * axis_slice.step, axis_slice.step)
             result.append((along[::-1] if self.flipped[axis] else along, self.axes[axis]))
         return result
 
@@ -177,17 +177,17 @@ cdef class Plan:
         >>> Plan((slice(10, 90, 2), -1), (100, 50), (30, 50)).block(1)
         ((1, 0), (slice(0, 29, 2), slice(49, 50, 1), Ellipsis), (slice(10, 25, None), slice(0, 1, None), Ellipsis))
         """
-        cdef Row row
+        cdef ChunkProjection projection
         cdef int axis
         cdef Py_ssize_t step
         cdef list index = [0] * self.ndim, source = [ALL] * self.ndim, place = [ALL] * self.ndim
         for axis in range(self.ndim - 1, -1, -1):
-            span_row(&self.spans[axis], i % self.spans[axis].rows, &row)
-            i //= self.spans[axis].rows
-            step = self.spans[axis].step
-            index[axis] = row.chunk
-            source[axis] = slice(row.src, row.src + (row.count - 1) * step + 1, step)
-            place[axis] = slice(row.dst, row.dst + row.count)
+            slice_project(&self.slices[axis], i % self.slices[axis].nchunks, &projection)
+            i //= self.slices[axis].nchunks
+            step = self.slices[axis].step
+            index[axis] = projection.chunk
+            source[axis] = slice(projection.src, projection.src + (projection.count - 1) * step + 1, step)
+            place[axis] = slice(projection.dst, projection.dst + projection.count)
         return tuple(index), (*source, ...), (*place, ...)
 
 
@@ -213,7 +213,7 @@ def chunk_plan(index, tuple shape, tuple chunks, tuple stored):
         number, size, length = PyNumber_AsSsize_t(index[axis], IndexError), chunks[axis], shape[axis]
         if number < 0 or length == 0 or number > (length - 1) // size:
             raise IndexError(f"there is no chunk {index}: the array has shape {shape} and chunks {chunks}")
-        span_set(&plan.spans[axis], number * size, 1, size, stored[axis])
-        plan.spans[axis].rows = 1
+        slice_set(&plan.slices[axis], number * size, 1, size, stored[axis])
+        plan.slices[axis].nchunks = 1
         plan.axes[axis] = axis
     return plan

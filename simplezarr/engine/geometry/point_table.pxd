@@ -2,7 +2,7 @@ from simplezarr.engine.geometry.plan cimport MAX_NDIM
 
 # Points on some axes of an array, grouped by the stored object and then by the unit of reading that they lie in. Group
 # and point numbers ascend, so that a range of either is two neighbours of an array of "firsts".
-cdef struct Groups:
+cdef struct PointGroups:
     int naxes
     int axes[MAX_NDIM]
     Py_ssize_t nobjects
@@ -14,8 +14,8 @@ cdef struct Groups:
     const Py_ssize_t *unit_first   # nunits + 1: the first point of each
     const Py_ssize_t *src          # npoints: bytes into the unit's native form
 
-cdef class Points:
-    cdef Groups groups
+cdef class PointTable:
+    cdef PointGroups groups
     cdef Py_ssize_t lengths[MAX_NDIM]
     cdef Py_ssize_t sizes[MAX_NDIM]      # of the unit of reading
     cdef Py_ssize_t per[MAX_NDIM]        # units in a stored object

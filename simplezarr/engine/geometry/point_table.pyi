@@ -14,7 +14,7 @@ def changes(numbers: np.ndarray) -> np.ndarray:
     """Where a run of equal numbers begins."""
 
 @final
-class Points:
+class PointTable:
     """Points of an array, given by index arrays for some of its axes, and the chunks they lie in."""
 
     @property

@@ -114,14 +114,14 @@ def changes(numbers):
     return np.flatnonzero(np.diff(numbers, prepend=numbers[:1] - 1))
 
 
-cdef class Points:
+cdef class PointTable:
     """Points of an array, given by index arrays for some of its axes, and the chunks they lie in.
 
     axes: of the array; indices: for each of them a one-dimensional intp array, all of length n, counting from the end where
     negative; shape: of the array; stored, units: shapes of stored objects and of the units of reading in them; strides: of
     a unit's native form, in bytes. Raises IndexError for a point outside the array.
 
-    >>> points = Points((0,), [np.array([7, -1, 2, 8])], 4, (10,), (6,), (3,), (4,))
+    >>> points = PointTable((0,), [np.array([7, -1, 2, 8])], 4, (10,), (6,), (3,), (4,))
     >>> points.table()  # stored object, unit in it, offsets in the unit, positions among those given
     [((0,), (0,), [8], [2]), ((1,), (0,), [4, 8], [0, 3]), ((1,), (1,), [0], [1])]
     """
@@ -180,7 +180,7 @@ cdef class Points:
 
     cdef int group(self, list indices, object numbers) except -1:
         """Makes the tables of groups, where the numbers change."""
-        cdef Groups *groups = &self.groups
+        cdef PointGroups *groups = &self.groups
         cdef int k
         starts = changes(numbers)
         PyErr_CheckSignals()
@@ -201,7 +201,7 @@ cdef class Points:
 
     def table(self):
         """[(stored object, unit in it, offsets of points in the unit, their positions among those given)]"""
-        cdef const Groups *groups = &self.groups
+        cdef const PointGroups *groups = &self.groups
         cdef Py_ssize_t i, u, p
         result = []
         for i in range(groups.nobjects):

@@ -23,16 +23,16 @@ cdef class UnlinkedFile:
                 sz_close(&self.file)
 
 
-cdef int close_unlinked(Worker *worker, sz_file *file) noexcept nogil:
+cdef int close_unlinked(Context *context, sz_file *file) noexcept nogil:
     """Close a file that has no name any longer. An idle thread closes a large one, if there is such a thread."""
     cdef int status = SZ_OK
     if file.fd >= 0 and file.size >= LARGE:
-        status = close_elsewhere(worker, file)
+        status = close_elsewhere(context, file)
     sz_close(file)
     return status
 
 
-cdef int close_elsewhere(Worker *worker, sz_file *file) noexcept with gil:
+cdef int close_elsewhere(Context *context, sz_file *file) noexcept with gil:
     """Take over the descriptor, and have an idle thread close it."""
     cdef UnlinkedFile unlinked = None
     try:
@@ -45,4 +45,4 @@ cdef int close_elsewhere(Worker *worker, sz_file *file) noexcept with gil:
     except BaseException as error:
         if unlinked is not None:
             unlinked.close()
-        return raised(worker, error)
+        return raised(context, error)

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 from simplezarr.csrc.io cimport sz_file
 from simplezarr.engine.chunks.byte_source cimport ByteSource
 from simplezarr.engine.chunks.pipeline cimport CodecPipeline
-from simplezarr.engine.kernels.context cimport Worker
+from simplezarr.engine.kernels.context cimport Context
 
 
 # A shard's decoded index and the identity of the file it was read from.
@@ -37,8 +37,8 @@ cdef class Source:
     cdef int forget_index(self, bytes name) except -1
 
 
-cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file,
+cdef int known_index(Context *context, Source source, const Py_ssize_t *index, const sz_file *file,
                      ByteSource *byte_source, PyObject **held) noexcept with gil
-cdef int learn_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file,
+cdef int learn_index(Context *context, Source source, const Py_ssize_t *index, const sz_file *file,
                      const uint64_t *data) noexcept with gil
 cdef void drop_index(PyObject *held) noexcept with gil

@@ -19,7 +19,7 @@ from simplezarr.engine.chunks.shard_reader cimport data_end
 from simplezarr.engine.files.files cimport PyUnicode_EncodeFSDefault
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.kernels.context cimport (
-    Worker, raised, status_message, take_error, worker_acquire, worker_release)
+    Context, raised, status_message, take_error, context_acquire, context_release)
 from simplezarr.errors import ChangedError, ChunkError, TooLargeError, UnsupportedError
 from simplezarr.engine.files.reader import read_version
 
@@ -105,16 +105,16 @@ cdef class Source:
         cdef const Pipeline *chain = &self.pipeline.compiled
         cdef const uint64_t *entries = NULL
         cdef ByteSource byte_source = bytes_in_store(<PyObject *>reader)
-        cdef Worker *worker
+        cdef Context *context
         cdef uint64_t offset = 0, nbytes = 0
         cdef int status
-        worker = worker_acquire()
-        status = shard_index(worker, chain, &byte_source, 0, &entries)
+        context = context_acquire()
+        status = shard_index(context, chain, &byte_source, 0, &entries)
         if status == SZ_OK:
             offset, nbytes = entries[2 * inner], entries[2 * inner + 1]
             reader.least = data_end(chain, entries)
-        error = take_error(worker)
-        worker_release(worker)
+        error = take_error(context)
+        context_release(context)
         if error is not None:
             raise error
         if status == SZ_MISSING or (offset == NOTHING and nbytes == NOTHING):
@@ -155,7 +155,7 @@ cdef class Source:
         return 0
 
 
-cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file,
+cdef int known_index(Context *context, Source source, const Py_ssize_t *index, const sz_file *file,
                      ByteSource *byte_source, PyObject **held) noexcept with gil:
     """Point a shard's source to its index if that is kept; *held is the reference to drop afterwards."""
     cdef ShardIndex known
@@ -167,16 +167,16 @@ cdef int known_index(Worker *worker, Source source, const Py_ssize_t *index, con
             byte_source.index = <const uint64_t *>PyBytes_AS_STRING(known.data)
         return SZ_OK
     except BaseException as error:
-        return raised(worker, error)
+        return raised(context, error)
 
 
-cdef int learn_index(Worker *worker, Source source, const Py_ssize_t *index, const sz_file *file,
+cdef int learn_index(Context *context, Source source, const Py_ssize_t *index, const sz_file *file,
                      const uint64_t *data) noexcept with gil:
     try:
         source.keep_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.compiled.ndim * 8), data, file)
         return SZ_OK
     except BaseException as error:
-        return raised(worker, error)
+        return raised(context, error)
 
 
 cdef void drop_index(PyObject *held) noexcept with gil:

@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan
 from simplezarr.engine.jobs.chunk_source cimport Source
-from simplezarr.engine.kernels.context cimport Worker
+from simplezarr.engine.kernels.context cimport Context
 
 
 cdef class Job:
@@ -28,20 +28,20 @@ cdef class Job:
     cdef const char *culprit
     cdef Py_ssize_t index[MAX_NDIM]
     cdef PyObject *raised
-    cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil
-    cdef int place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil
-    cdef int one(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil
+    cdef int work(self, Context *context, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil
+    cdef int place_native(self, Context *context, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil
+    cdef int one(self, Context *context, Py_ssize_t i, Py_ssize_t *index) noexcept nogil
     cdef Py_ssize_t touched(self)
-    cdef int do_unit(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil
-    cdef int place_shared(self, Worker *worker, Py_ssize_t *index, bint wait) noexcept nogil
+    cdef int do_unit(self, Context *context, Py_ssize_t i, Py_ssize_t *index) noexcept nogil
+    cdef int place_shared(self, Context *context, Py_ssize_t *index, bint wait) noexcept nogil
     cdef int open_directory(self) except -1
     cdef int widened(self, int threads, Py_ssize_t nbytes) except -1
     cdef int run(self, int width) except -1
     cdef Py_ssize_t draw(self) noexcept nogil
     cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil
-    cdef char *file_name(self, Worker *worker, const Py_ssize_t *index, size_t extra) noexcept nogil
-    cdef str key(self, Worker *worker, const Py_ssize_t *index)
-    cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil
+    cdef char *file_name(self, Context *context, const Py_ssize_t *index, size_t extra) noexcept nogil
+    cdef str key(self, Context *context, const Py_ssize_t *index)
+    cdef void fail(self, Context *context, int status, const Py_ssize_t *index) noexcept nogil
     cdef tuple failed_chunk(self)
     cdef str task(self)
     cdef str outcome(self)

@@ -1,7 +1,7 @@
 """Jobs on many chunks: any number of threads that draw from one counter.
 
 A job is a plan, a source of chunks and a buffer. Its units are the stored objects that the plan touches (shards cut into
-parts where they are fewer than threads). Each worker draws the next unit until none is left, without the GIL.
+parts where they are fewer than threads). Each context draws the next unit until none is left, without the GIL.
 """
 
 import os
@@ -20,10 +20,10 @@ from simplezarr.engine.chunks.in_flight cimport (
     COMPLETE, PENDING, InFlightChunk, release_chunk, release_waits, wait_for_chunk)
 from simplezarr.engine.chunks.pipeline cimport pipeline_outermost
 from simplezarr.engine.chunks.pipeline import CodecFailure
-from simplezarr.engine.geometry.plan cimport Row, product, Span, span_row, span_set
+from simplezarr.engine.geometry.plan cimport ChunkProjection, product, AxisSlice, slice_project, slice_set
 from simplezarr.engine.kernels.context cimport (
-    PATH_SLOT, RAISED, REFUSED, Wait, check_signals, pause, scratch, status_message, worker_acquire, worker_new,
-    worker_release)
+    PATH_SLOT, RAISED, REFUSED, Wait, check_signals, pause, scratch, status_message, context_acquire, context_new,
+    context_release)
 from simplezarr.errors import ChunkError, TooLargeError
 
 cdef enum:
@@ -77,29 +77,31 @@ cdef class Job:
             self.directory = sz_open_directory(PyBytes_AS_STRING(self.source.folder))
         return 0
 
-    cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
+    cdef int work(self, Context *context, const Py_ssize_t *index, const Region *region,
+                  Py_ssize_t part) noexcept nogil:
         """What is done with one unit; subclasses say."""
         return SZ_OK
 
-    cdef int place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
+    cdef int place_native(self, Context *context, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
         """Places what unit number i wants of a chunk that another thread has decoded; subclasses that share chunks say."""
         return SZ_OK
 
-    cdef int one(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
+    cdef int one(self, Context *context, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
         """Does unit number i, and tells the index of its stored object."""
         cdef Region region
         self.unit(i // self.parts, index, &region)
-        return self.work(worker, index, &region, i % self.parts)
+        return self.work(context, index, &region, i % self.parts)
 
     cdef Py_ssize_t touched(self):
         """Units of reading that the plan touches."""
-        cdef Span span
+        cdef AxisSlice axis_slice
         cdef Py_ssize_t touched = 1
         cdef int axis
         for axis in range(self.plan.ndim):
-            span = self.plan.spans[axis]
-            span_set(&span, span.start, span.step, span.count, <Py_ssize_t>self.source.chunks[axis])
-            touched = product(touched, span.rows)
+            axis_slice = self.plan.slices[axis]
+            slice_set(&axis_slice, axis_slice.start, axis_slice.step, axis_slice.count,
+                      <Py_ssize_t>self.source.chunks[axis])
+            touched = product(touched, axis_slice.nchunks)
         return touched
 
     cdef int widened(self, int threads, Py_ssize_t nbytes) except -1:
@@ -132,59 +134,59 @@ cdef class Job:
         cdef Py_ssize_t i
         cdef int status
         # Within a gate a thread takes contexts when it is let in; others need them while it waits for a store.
-        cdef Worker *worker = worker_acquire() if self.gate is None else worker_new()
-        worker.streamed, worker.ended = self.streamed, &self.failed
+        cdef Context *context = context_acquire() if self.gate is None else context_new()
+        context.streamed, context.ended = self.streamed, &self.failed
         with nogil:
             while not sz_peek(&self.failed):
                 i = self.draw()
                 if i < 0:
                     break
-                status = self.do_unit(worker, i, index)
-                if status == SZ_OK and worker.nwaits:
-                    status = self.place_shared(worker, index, False)
+                status = self.do_unit(context, i, index)
+                if status == SZ_OK and context.nwaits:
+                    status = self.place_shared(context, index, False)
                 if status == SZ_OK:
-                    status = pause(worker)
+                    status = pause(context)
                 if status != SZ_OK:
-                    self.fail(worker, status, index)
-            if worker.nwaits:
-                status = self.place_shared(worker, index, True)
+                    self.fail(context, status, index)
+            if context.nwaits:
+                status = self.place_shared(context, index, True)
                 if status != SZ_OK:
-                    self.fail(worker, status, index)
-        worker_release(worker)
+                    self.fail(context, status, index)
+        context_release(context)
 
-    cdef int do_unit(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
-        worker.inner, worker.unit = -1, i
-        worker.culprit = pipeline_outermost(self.chain)
-        return self.one(worker, i, index)
+    cdef int do_unit(self, Context *context, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
+        context.inner, context.unit = -1, i
+        context.culprit = pipeline_outermost(self.chain)
+        return self.one(context, i, index)
 
-    cdef int place_shared(self, Worker *worker, Py_ssize_t *index, bint wait) noexcept nogil:
-        """Place what other threads have decoded for this worker, too.
+    cdef int place_shared(self, Context *context, Py_ssize_t *index, bint wait) noexcept nogil:
+        """Place what other threads have decoded for this context, too.
 
-        A chunk that is not complete stays in the list, unless `wait` is set. After the wait limit the worker does the unit
+        A chunk that is not complete stays in the list, unless `wait` is set. After the wait limit the context does the unit
         itself.
         """
         cdef Wait waited
         cdef int status = SZ_OK, left = wait_limit, k = 0, state
-        while k < worker.nwaits:
-            waited = worker.waits[k]
+        while k < context.nwaits:
+            waited = context.waits[k]
             state = wait_for_chunk(<InFlightChunk *>waited.chunk, WAIT_US if wait else 0)
             if state == PENDING and status == SZ_OK and not sz_peek(&self.failed) and left > 0:
                 if wait:
                     left -= 1
-                    status = check_signals(worker)
+                    status = check_signals(context)
                 else:
                     k += 1
                 continue
-            worker.nwaits -= 1
-            worker.waits[k] = worker.waits[worker.nwaits]
+            context.nwaits -= 1
+            context.waits[k] = context.waits[context.nwaits]
             if status == SZ_OK and not sz_peek(&self.failed):
                 if state == COMPLETE:
-                    status = self.place_native(worker, waited.unit, waited.wanted, (<InFlightChunk *>waited.chunk).native)
+                    status = self.place_native(context, waited.unit, waited.wanted, (<InFlightChunk *>waited.chunk).native)
                 else:
-                    worker.no_coalescing = True
-                    status = self.do_unit(worker, waited.unit, index)
-                    worker.no_coalescing = False
-                    release_waits(worker, waited.unit)
+                    context.no_coalescing = True
+                    status = self.do_unit(context, waited.unit, index)
+                    context.no_coalescing = False
+                    release_waits(context, waited.unit)
             release_chunk(<InFlightChunk *>waited.chunk)
         return status
 
@@ -202,23 +204,23 @@ cdef class Job:
 
     cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil:
         """Stored object number i of the plan: its index in the grid, and the region wanted of it."""
-        cdef Row row
+        cdef ChunkProjection projection
         cdef int d
         region.data = self.data
         for d in range(self.plan.ndim - 1, -1, -1):
-            span_row(&self.plan.spans[d], i % self.plan.spans[d].rows, &row)
-            i //= self.plan.spans[d].rows
-            index[d] = row.chunk
-            region.start[d] = row.src
-            region.step[d] = self.plan.spans[d].step
-            region.count[d] = row.count
+            slice_project(&self.plan.slices[d], i % self.plan.slices[d].nchunks, &projection)
+            i //= self.plan.slices[d].nchunks
+            index[d] = projection.chunk
+            region.start[d] = projection.src
+            region.step[d] = self.plan.slices[d].step
+            region.count[d] = projection.count
             region.strides[d] = self.strides[d]
-            region.data += row.dst * self.strides[d]
+            region.data += projection.dst * self.strides[d]
 
-    cdef char *file_name(self, Worker *worker, const Py_ssize_t *index, size_t extra) noexcept nogil:
+    cdef char *file_name(self, Context *context, const Py_ssize_t *index, size_t extra) noexcept nogil:
         """The name of a stored object's file, from the job's directory, with room for `extra` more bytes; or its key."""
         cdef size_t n = self.source.prefix_nbytes
-        cdef char *name = scratch(worker, PATH_SLOT, n + self.chain.ndim * DIGITS + 2 + extra)
+        cdef char *name = scratch(context, PATH_SLOT, n + self.chain.ndim * DIGITS + 2 + extra)
         cdef char *at = name + n
         cdef int d
         if name == NULL:
@@ -234,24 +236,24 @@ cdef class Job:
         at[0] = 0
         return name + (0 if self.directory == SZ_NO_DIRECTORY else self.source.folder_nbytes)
 
-    cdef str key(self, Worker *worker, const Py_ssize_t *index):
+    cdef str key(self, Context *context, const Py_ssize_t *index):
         """The key of a stored object, in a store that is no local directory."""
-        cdef char *name = self.file_name(worker, index, 0)
+        cdef char *name = self.file_name(context, index, 0)
         if name == NULL:
             raise MemoryError("no memory for a key")
         return PyUnicode_FromString(name)
 
-    cdef void fail(self, Worker *worker, int status, const Py_ssize_t *index) noexcept nogil:
+    cdef void fail(self, Context *context, int status, const Py_ssize_t *index) noexcept nogil:
         """Notes the first failure, which ends the job."""
         cdef int d
         if sz_claim(&self.failed):
-            self.status, self.os_error, self.inner, self.culprit = status, worker.os_error, worker.inner, worker.culprit
+            self.status, self.os_error, self.inner, self.culprit = status, context.os_error, context.inner, context.culprit
             for d in range(self.chain.ndim):
                 self.index[d] = index[d]
-            self.raised = worker.error
-        elif worker.error != NULL:
-            drop(worker.error)
-        worker.error = NULL
+            self.raised = context.error
+        elif context.error != NULL:
+            drop(context.error)
+        context.error = NULL
 
     cdef str task(self):
         """What the job does, for messages; subclasses say."""

@@ -5,9 +5,9 @@ from simplezarr.engine.chunks.byte_source cimport ByteSource
 from simplezarr.engine.chunks.encode cimport Shard
 from simplezarr.engine.chunks.moves cimport Values
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
-from simplezarr.engine.geometry.plan cimport MAX_NDIM, Span
+from simplezarr.engine.geometry.plan cimport MAX_NDIM, AxisSlice
 from simplezarr.engine.jobs.job cimport Job
-from simplezarr.engine.kernels.context cimport Worker
+from simplezarr.engine.kernels.context cimport Context
 
 cdef enum:
     STAMPS = 16
@@ -31,7 +31,7 @@ cdef struct Unit:
     char *room                    # where an uncompressed one may be made, or NULL: wherever it is best
     Shard shard                   # of a shard
     Region stored                 # of a shard: the region in the order of the stored form,
-    Span spans[MAX_NDIM]          # along each axis of that form,
+    AxisSlice slices[MAX_NDIM]          # along each axis of that form,
     Py_ssize_t touched            # and how many inner chunks it touches
     const void *what              # subclasses: what is written of it, where that is more than a region
 
@@ -41,31 +41,31 @@ cdef class Make(Job):
     cdef tuple held                     # what the values need to stay alive
     cdef bint constant                  # one element for all places
     cdef Py_ssize_t lengths[MAX_NDIM]   # of the array
-    cdef int crew                       # workers for the inner chunks of one shard; 1: a shard is one worker's work
+    cdef int crew                       # workers for the inner chunks of one shard; 1: a shard is one context's work
     cdef Stamp stamps[STAMPS]
     cdef int64_t stamped                # bytes
     cdef int take(self, object value, tuple shape, bint keep_empty) except -1
     cdef void touch(self, Unit *unit) noexcept nogil
     cdef Py_ssize_t touched_inner(self, Unit *unit, Py_ssize_t number, Region *region) noexcept nogil
     cdef void begin(self, Unit *unit, const Py_ssize_t *index, const Region *region) noexcept nogil
-    cdef int make(self, Worker *worker, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil
-    cdef int make_shard(self, Worker *worker, Unit *unit) noexcept nogil
-    cdef int keep_untouched(self, Worker *worker, Unit *unit) noexcept nogil
-    cdef int share_inner(self, Worker *worker, Unit *unit) noexcept with gil
-    cdef int write_inner(self, Worker *worker, Unit *unit, Py_ssize_t number) noexcept nogil
-    cdef int encode_inner(self, Worker *worker, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,
+    cdef int make(self, Context *context, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil
+    cdef int make_shard(self, Context *context, Unit *unit) noexcept nogil
+    cdef int keep_untouched(self, Context *context, Unit *unit) noexcept nogil
+    cdef int share_inner(self, Context *context, Unit *unit) noexcept with gil
+    cdef int write_inner(self, Context *context, Unit *unit, Py_ssize_t number) noexcept nogil
+    cdef int encode_inner(self, Context *context, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,
                           char *dst, sz_part *out) noexcept nogil
-    cdef int encode_covered(self, Worker *worker, const Pipeline *chain, const Region *region, char *dst, sz_part *out,
+    cdef int encode_covered(self, Context *context, const Pipeline *chain, const Region *region, char *dst, sz_part *out,
                             int level) noexcept nogil
     cdef void keep_stamp(self, uint64_t clipped, const sz_part *part) noexcept nogil
-    cdef int encode_changed(self, Worker *worker, Unit *unit, Py_ssize_t number, const Pipeline *chain,
+    cdef int encode_changed(self, Context *context, Unit *unit, Py_ssize_t number, const Pipeline *chain,
                             const Region *region, const Py_ssize_t *inside, uint64_t offset, uint64_t nbytes, char *dst,
                             sz_part *out, int level) noexcept nogil
-    cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Pipeline *chain, const Region *region,
-                    char *native) noexcept nogil
+    cdef int change(self, Context *context, const Unit *unit, Py_ssize_t number, const Pipeline *chain,
+                    const Region *region, char *native) noexcept nogil
 
 
 cdef class ShardJob(Job):
     cdef Make builder
     cdef Unit *shard
-    cdef int failure(self, Worker *worker) noexcept
+    cdef int failure(self, Context *context) noexcept

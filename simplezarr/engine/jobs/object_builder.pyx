@@ -22,7 +22,7 @@ from simplezarr.engine.chunks.encode cimport (
 from simplezarr.engine.chunks.moves cimport gather
 from simplezarr.engine.chunks.pipeline cimport (
     UNBOUNDED, pipeline_is_shard, encoded_bound, fill_chunk, fill_outside, native_room, region_permute)
-from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_spans
+from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_slices
 from simplezarr.engine.jobs.job cimport Job
 from simplezarr.engine.kernels.context cimport CHUNK_SLOT, pause, raised, scratch
 
@@ -90,54 +90,54 @@ cdef class Make(Job):
         unit.old = no_bytes()
         unit.room = NULL
 
-    cdef int make(self, Worker *worker, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil:
+    cdef int make(self, Context *context, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil:
         """What is to be stored, in n parts; 0 where nothing is."""
         cdef int status
         if pipeline_is_shard(self.chain):
-            status = self.make_shard(worker, unit)
-            return shard_finish(worker, &unit.shard, <sz_part **>parts, n) if status == SZ_OK else status
+            status = self.make_shard(context, unit)
+            return shard_finish(context, &unit.shard, <sz_part **>parts, n) if status == SZ_OK else status
         if unit.covered:
-            status = self.encode_covered(worker, self.chain, unit.region, unit.room, &unit.part, 0)
+            status = self.encode_covered(context, self.chain, unit.region, unit.room, &unit.part, 0)
         else:
-            status = self.encode_changed(worker, unit, 0, self.chain, unit.region, unit.inside, 0, unit.old.size,
+            status = self.encode_changed(context, unit, 0, self.chain, unit.region, unit.inside, 0, unit.old.size,
                                          unit.room, &unit.part, 0)
         parts[0], n[0] = &unit.part, unit.part.data != NULL
         return status
 
     # ------------------------------------------------------------ shards
 
-    cdef int make_shard(self, Worker *worker, Unit *unit) noexcept nogil:
+    cdef int make_shard(self, Context *context, Unit *unit) noexcept nogil:
         """Encodes the inner chunks that are touched, and keeps the bytes of the others."""
         cdef Py_ssize_t k
-        cdef int status = shard_begin(worker, &unit.shard, self.chain, 0)
+        cdef int status = shard_begin(context, &unit.shard, self.chain, 0)
         if status != SZ_OK:
             return status
         self.touch(unit)
         if unit.old.kind != NO_BYTES:
-            status = shard_index(worker, self.chain, &unit.old, 0, &unit.old.index)
+            status = shard_index(context, self.chain, &unit.old, 0, &unit.old.index)
             if status == SZ_OK:
-                status = self.keep_untouched(worker, unit)
+                status = self.keep_untouched(context, unit)
         if status == SZ_OK and self.crew > 1:
-            status = shard_reserve(worker, &unit.shard, unit.touched * encoded_bound(self.chain.inner))
-            return self.share_inner(worker, unit) if status == SZ_OK else status
+            status = shard_reserve(context, &unit.shard, unit.touched * encoded_bound(self.chain.inner))
+            return self.share_inner(context, unit) if status == SZ_OK else status
         for k in range(unit.touched):
             if status == SZ_OK:
-                status = self.write_inner(worker, unit, k)
+                status = self.write_inner(context, unit, k)
             if status == SZ_OK:
-                status = pause(worker)
+                status = pause(context)
         return status
 
     cdef void touch(self, Unit *unit) noexcept nogil:
         """Finds out which inner chunks are touched."""
         region_permute(self.chain, unit.region, &unit.stored)
-        inner_spans(self.chain, &unit.stored, unit.spans)
+        inner_slices(self.chain, &unit.stored, unit.slices)
         unit.touched = inner_count(self.chain, &unit.stored)
 
     cdef Py_ssize_t touched_inner(self, Unit *unit, Py_ssize_t number, Region *region) noexcept nogil:
         """The number-th of the touched inner chunks: which one it is, and what is written of it."""
-        return inner_region(self.chain, unit.spans, &unit.stored, number, region)
+        return inner_region(self.chain, unit.slices, &unit.stored, number, region)
 
-    cdef int keep_untouched(self, Worker *worker, Unit *unit) noexcept nogil:
+    cdef int keep_untouched(self, Context *context, Unit *unit) noexcept nogil:
         """Takes over the other inner chunks as they are encoded, from where they lie in the old shard."""
         cdef Region sub
         cdef const uint64_t *old = unit.old.index
@@ -152,16 +152,16 @@ cdef class Make(Job):
             if entries[2 * i + 1] == 0 or (offset == NOTHING and nbytes == NOTHING):
                 continue
             if nbytes > self.chain.inner.most or offset > unit.old.size or nbytes > unit.old.size - offset:
-                worker.inner = i
+                context.inner = i
                 return SZ_CORRUPT
             entries[2 * i], entries[2 * i + 1] = offset | KEPT, nbytes
         return SZ_OK
 
-    cdef int share_inner(self, Worker *worker, Unit *unit) noexcept with gil:
-        """Encode the touched inner chunks of one shard by several workers; a failure becomes that of `worker`.
+    cdef int share_inner(self, Context *context, Unit *unit) noexcept with gil:
+        """Encode the touched inner chunks of one shard by several workers; a failure becomes that of `context`.
 
         `run_workers` returns only when no helper is at work any more and none can begin. They use `unit`, which is on the
-        stack of a caller, and the scratch of this worker.
+        stack of a caller, and the scratch of this context.
         """
         cdef ShardJob job
         try:
@@ -169,11 +169,11 @@ cdef class Make(Job):
             job.builder, job.shard, job.source, job.chain = self, unit, self.source, self.chain
             job.n, job.lanes = unit.touched, self.crew
             executor.run_workers(job.drain, self.crew, job.stop)
-            return job.failure(worker) if job.failed else SZ_OK
+            return job.failure(context) if job.failed else SZ_OK
         except BaseException as error:
-            return raised(worker, error)
+            return raised(context, error)
 
-    cdef int write_inner(self, Worker *worker, Unit *unit, Py_ssize_t number) noexcept nogil:
+    cdef int write_inner(self, Context *context, Unit *unit, Py_ssize_t number) noexcept nogil:
         """Encodes the number-th of the touched inner chunks into the shard."""
         cdef Region region
         cdef sz_part part
@@ -181,19 +181,19 @@ cdef class Make(Job):
         cdef char *dst = NULL
         cdef int status = SZ_OK
         cdef Py_ssize_t inner = self.touched_inner(unit, number, &region)
-        worker.inner = inner
+        context.inner = inner
         if self.crew == 1 and bound != UNBOUNDED:  # straight into place
-            status = shard_reserve(worker, &unit.shard, bound)
+            status = shard_reserve(context, &unit.shard, bound)
             dst = unit.shard.memory + unit.shard.used
         if status == SZ_OK:
-            status = self.encode_inner(worker, unit, number, inner, &region, dst, &part)
+            status = self.encode_inner(context, unit, number, inner, &region, dst, &part)
         if status == SZ_OK and bound == UNBOUNDED and part.data != NULL:
-            status = shard_reserve(worker, &unit.shard, part.n)
+            status = shard_reserve(context, &unit.shard, part.n)
         if status == SZ_OK:
             shard_add(&unit.shard, inner, &part)
         return status
 
-    cdef int encode_inner(self, Worker *worker, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,
+    cdef int encode_inner(self, Context *context, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,
                           char *dst, sz_part *out) noexcept nogil:
         cdef const Pipeline *chain = self.chain
         cdef Py_ssize_t inside[MAX_NDIM]
@@ -205,21 +205,21 @@ cdef class Make(Job):
             inside[d] = min(length, unit.inside[chain.order[d]] - rest % chain.grid[d] * length)
             rest //= chain.grid[d]
         if unit.covered or covers(chain.ndim, region, inside):
-            return self.encode_covered(worker, chain.inner, region, dst, out, 1)
+            return self.encode_covered(context, chain.inner, region, dst, out, 1)
         if unit.old.index != NULL:
             offset, nbytes = unit.old.index[2 * inner], unit.old.index[2 * inner + 1]
-        return self.encode_changed(worker, unit, number, chain.inner, region, inside, offset, nbytes, dst, out, 1)
+        return self.encode_changed(context, unit, number, chain.inner, region, inside, offset, nbytes, dst, out, 1)
 
     # ------------------------------------------------------------ chunks
 
-    cdef int encode_covered(self, Worker *worker, const Pipeline *chain, const Region *region, char *dst, sz_part *out,
+    cdef int encode_covered(self, Context *context, const Pipeline *chain, const Region *region, char *dst, sz_part *out,
                             int level) noexcept nogil:
         """Encodes a chunk from the values alone; as `encode_region`, but chunks of a constant only once."""
         cdef Stamp *stamp
         cdef uint64_t clipped
         cdef int i, status
         if not self.constant:
-            return encode_region(worker, chain, region, &self.values, dst, out, level)
+            return encode_region(context, chain, region, &self.values, dst, out, level)
         clipped = clipped_axes(chain, region)
         for i in range(STAMPS):
             stamp = &self.stamps[i]
@@ -228,7 +228,7 @@ cdef class Make(Job):
             if stamp.clipped == clipped:
                 out.data, out.n = stamp.data, stamp.n
                 return SZ_OK
-        status = encode_region(worker, chain, region, &self.values, dst, out, level)
+        status = encode_region(context, chain, region, &self.values, dst, out, level)
         if status == SZ_OK:
             self.keep_stamp(clipped, out)
         return status
@@ -252,7 +252,7 @@ cdef class Make(Job):
             sz_make_ready(&stamp.ready)
             return
 
-    cdef int encode_changed(self, Worker *worker, Unit *unit, Py_ssize_t number, const Pipeline *chain,
+    cdef int encode_changed(self, Context *context, Unit *unit, Py_ssize_t number, const Pipeline *chain,
                             const Region *region, const Py_ssize_t *inside, uint64_t offset, uint64_t nbytes, char *dst,
                             sz_part *out, int level) noexcept nogil:
         """Decodes a chunk, the nbytes at `offset` of a stored object, changes it and encodes it again.
@@ -260,43 +260,43 @@ cdef class Make(Job):
         Nothing is stored yet if there is no object, or if offset and nbytes are NOTHING.
         """
         cdef const ByteSource *old = &unit.old
-        cdef char *native = scratch(worker, CHUNK_SLOT, native_room(chain))
+        cdef char *native = scratch(context, CHUNK_SLOT, native_room(chain))
         cdef int status = SZ_OK
         if native == NULL:
             return SZ_NO_MEMORY
         if old.kind == NO_BYTES or (offset == NOTHING and nbytes == NOTHING):
-            status = fill_chunk(worker, chain, native, chain.fill)
+            status = fill_chunk(context, chain, native, chain.fill)
         elif nbytes > chain.most or offset > LAST_BYTE - nbytes or offset + nbytes > old.size:
             status = SZ_CORRUPT
         elif old.kind == IN_MEMORY:
-            status = decode_native(worker, chain, old.memory + offset, nbytes, native, level)
+            status = decode_native(context, chain, old.memory + offset, nbytes, native, level)
         else:
-            status = read_native(worker, chain, old.file, offset, nbytes, native, level)
+            status = read_native(context, chain, old.file, offset, nbytes, native, level)
         if status == SZ_OK:
-            status = fill_outside(worker, chain, native, inside)  # where others leave what they like
+            status = fill_outside(context, chain, native, inside)  # where others leave what they like
         if status == SZ_OK:
-            status = self.change(worker, unit, number, chain, region, native)
+            status = self.change(context, unit, number, chain, region, native)
         if status != SZ_OK:
             return status
-        return encode_native(worker, chain, native, self.values.keep_empty, dst, out, level)
+        return encode_native(context, chain, native, self.values.keep_empty, dst, out, level)
 
-    cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Pipeline *chain, const Region *region,
-                    char *native) noexcept nogil:
+    cdef int change(self, Context *context, const Unit *unit, Py_ssize_t number, const Pipeline *chain,
+                    const Region *region, char *native) noexcept nogil:
         """Puts what is written into a whole chunk in native form (a unit of reading); subclasses may know other ways."""
         cdef Region permuted
         region_permute(chain, region, &permuted)
-        return gather(worker, chain, &permuted, &self.values, native, SZ_AS_IS)
+        return gather(context, chain, &permuted, &self.values, native, SZ_AS_IS)
 
 
 cdef class ShardJob(Job):
     """The inner chunks of one shard, encoded by several workers: its units are the inner chunks that are touched."""
 
-    cdef int one(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
+    cdef int one(self, Context *context, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
         memcpy(index, self.shard.index, self.chain.ndim * sizeof(Py_ssize_t))
-        return self.builder.write_inner(worker, self.shard, i)
+        return self.builder.write_inner(context, self.shard, i)
 
-    cdef int failure(self, Worker *worker) noexcept:
-        """Return the status of the first failure, all else about which becomes the worker's."""
-        worker.inner, worker.culprit, worker.os_error = self.inner, self.culprit, self.os_error
-        worker.error, self.raised = self.raised, NULL
+    cdef int failure(self, Context *context) noexcept:
+        """Return the status of the first failure, all else about which becomes the context's."""
+        context.inner, context.culprit, context.os_error = self.inner, self.culprit, self.os_error
+        context.error, self.raised = self.raised, NULL
         return self.status

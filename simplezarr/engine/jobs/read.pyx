@@ -23,12 +23,12 @@ from simplezarr.engine.chunks.pipeline cimport (
     Pipeline, Region, pipeline_is_raw, pipeline_is_shard, region_extent, region_fill, region_offset, region_permute,
     region_place)
 from simplezarr.engine.chunks.pipeline import CodecFailure
-from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_spans, add_index_version
+from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_slices, add_index_version
 from simplezarr.engine.files.files cimport SharedFile, SharedFiles, read_bytes
-from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, Span, product
+from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, AxisSlice, product
 from simplezarr.engine.jobs.chunk_source cimport Source, drop_index, known_index, learn_index
 from simplezarr.engine.jobs.job cimport Job
-from simplezarr.engine.kernels.context cimport Worker, bytes_of, raised, scratch, take_error, worker_borrow, worker_lend
+from simplezarr.engine.kernels.context cimport Context, bytes_of, raised, scratch, take_error, context_resume, context_park
 from simplezarr.errors import ChangedError
 from simplezarr.engine.files import reader as readers
 
@@ -80,31 +80,32 @@ cdef class Read(Job):
             self.files, self.values = SharedFiles(objects) if self.source.local else None, {}
         return <int>min(threads, self.n)
 
-    cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
-        return self.read_object(worker, index, region, part)
+    cdef int work(self, Context *context, const Py_ssize_t *index, const Region *region,
+                  Py_ssize_t part) noexcept nogil:
+        return self.read_object(context, index, region, part)
 
     # What is wanted of a stored object is opaque to the way it is read. Here it is a region.
 
-    cdef int fill(self, Worker *worker, const void *what, Py_ssize_t part) noexcept nogil:
+    cdef int fill(self, Context *context, const void *what, Py_ssize_t part) noexcept nogil:
         """The object is not stored."""
-        return region_fill(worker, self.chain, <const Region *>what)
+        return region_fill(context, self.chain, <const Region *>what)
 
-    cdef int decode(self, Worker *worker, const void *what, const char *src, size_t n) noexcept nogil:
+    cdef int decode(self, Context *context, const void *what, const char *src, size_t n) noexcept nogil:
         """The object is a chunk, stored in the n bytes at src."""
-        return decode_region(worker, self.chain, src, n, <const Region *>what, 0)
+        return decode_region(context, self.chain, src, n, <const Region *>what, 0)
 
-    cdef int place(self, Worker *worker, const void *what, const sz_file *file) noexcept nogil:
+    cdef int place(self, Context *context, const void *what, const sz_file *file) noexcept nogil:
         """The object is an uncompressed chunk in an open file."""
-        return read_raw(worker, self.chain, file, 0, <const Region *>what, 0)
+        return read_raw(context, self.chain, file, 0, <const Region *>what, 0)
 
-    cdef int walk(self, Worker *worker, const void *what, ByteSource *byte_source, Py_ssize_t part) noexcept nogil:
+    cdef int walk(self, Context *context, const void *what, ByteSource *byte_source, Py_ssize_t part) noexcept nogil:
         """The object is a shard whose index is known, or read on the way."""
         cdef const Region *region = <const Region *>what
         cdef Region permuted
         if self.chain.permuted:
             region_permute(self.chain, region, &permuted)
             region = &permuted
-        return decode_shard(worker, self.chain, byte_source, region, part, self.parts, 0)
+        return decode_shard(context, self.chain, byte_source, region, part, self.parts, 0)
 
     cdef Py_ssize_t inner_wanted(self, const void *what) noexcept nogil:
         """How many inner chunks of a shard are wanted."""
@@ -117,24 +118,24 @@ cdef class Read(Job):
         region[0] = (<const Region *>what)[0]
         return True
 
-    cdef int place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
+    cdef int place_native(self, Context *context, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
         """What unit i wants of a chunk that another thread has decoded."""
         cdef Py_ssize_t index[MAX_NDIM]
-        cdef Span spans[MAX_NDIM]
+        cdef AxisSlice slices[MAX_NDIM]
         cdef Region region, part
         cdef const Pipeline *chain = self.chain
         self.unit(i // self.parts, index, &region)
         region_permute(chain, &region, &part)
         if chain.inner != NULL:
-            inner_spans(chain, &part, spans)
-            inner_region(chain, spans, &part, wanted, &region)
+            inner_slices(chain, &part, slices)
+            inner_region(chain, slices, &part, wanted, &region)
             chain = chain.inner
             region_permute(chain, &region, &part)
-        return region_place(worker, chain, &part, native, worker.streamed)
+        return region_place(context, chain, &part, native, context.streamed)
 
     # Chunks that several threads want at the same time.
 
-    cdef bint read_elsewhere(self, Worker *worker, const CoalesceKey *coalesce_key, const void *what) noexcept nogil:
+    cdef bint read_elsewhere(self, Context *context, const CoalesceKey *coalesce_key, const void *what) noexcept nogil:
         """Whether another thread decodes the chunk, for this one too; if not, others may join until `stop_leading`."""
         cdef Region region, stored
         cdef size_t first = 0, last = self.chain.nbytes
@@ -143,66 +144,68 @@ cdef class Read(Job):
             region_permute(self.chain, &region, &stored)
             first = region_offset(self.chain, &stored)
             last = first + region_extent(self.chain, &stored)
-        worker.leading = lead_or_join(worker, coalesce_key, -1, self.chain, first, last, 0, True, &elsewhere)
+        context.leading = lead_or_join(context, coalesce_key, -1, self.chain, first, last, 0, True, &elsewhere)
         return elsewhere
 
-    cdef void stop_leading(self, Worker *worker) noexcept nogil:
-        if worker.leading != NULL:
-            end_leading(<InFlightChunk *>worker.leading)
-            worker.leading = NULL
+    cdef void stop_leading(self, Context *context) noexcept nogil:
+        if context.leading != NULL:
+            end_leading(<InFlightChunk *>context.leading)
+            context.leading = NULL
 
     # The way.
 
-    cdef int read_object(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil:
+    cdef int read_object(self, Context *context, const Py_ssize_t *index, const void *what,
+                         Py_ssize_t part) noexcept nogil:
         cdef int status
         if self.source.local:
-            status = self.read_local(worker, index, what, part)
+            status = self.read_local(context, index, what, part)
         else:
-            status = self.read_value(worker, index, what, part)
+            status = self.read_value(context, index, what, part)
         if status == SZ_MISSING:
-            status = self.fill(worker, what, part)
+            status = self.fill(context, what, part)
         return status
 
-    cdef int read_local(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil:
+    cdef int read_local(self, Context *context, const Py_ssize_t *index, const void *what,
+                        Py_ssize_t part) noexcept nogil:
         """The short way: a chunk's file, opened, read and decoded right here."""
         cdef sz_file file
         cdef int status
-        cdef char *name = self.file_name(worker, index, 0)
+        cdef char *name = self.file_name(context, index, 0)
         if name == NULL:
             return SZ_NO_MEMORY
         if self.chain.nbytes < SMALL_BYTES and self.chain.inner == NULL and self.chain.python == NULL:
-            status = self.read_small(worker, name, what)
+            status = self.read_small(context, name, what)
             if status == SZ_OK or status == SZ_MISSING:
                 return status
         if self.parts > 1:
-            return self.read_shared(worker, index, name, what, part)
+            return self.read_shared(context, index, name, what, part)
         status = sz_open(self.directory, name, &file)
         if status != SZ_OK:
-            worker.os_error = errno
+            context.os_error = errno
             return status
-        status = self.read_open(worker, index, &file, what, part)
+        status = self.read_open(context, index, &file, what, part)
         if status == SZ_IO:
-            worker.os_error = errno
+            context.os_error = errno
         sz_close(&file)
         return status
 
-    cdef int read_shared(self, Worker *worker, const Py_ssize_t *index, const char *name, const void *what,
+    cdef int read_shared(self, Context *context, const Py_ssize_t *index, const char *name, const void *what,
                          Py_ssize_t part) noexcept nogil:
         """Read a part of a shard from the file that all its parts are read from."""
-        cdef const SharedFile *shared = self.files.open(worker.unit // self.parts, self.directory, name)
+        cdef const SharedFile *shared = self.files.open(context.unit // self.parts, self.directory, name)
         cdef int status = shared.status
-        worker.os_error = shared.os_error
+        context.os_error = shared.os_error
         if status == SZ_OK:
-            status = self.read_open(worker, index, &shared.file, what, part)
+            status = self.read_open(context, index, &shared.file, what, part)
             if status == SZ_IO:
-                worker.os_error = errno
+                context.os_error = errno
         return status
 
-    cdef int read_small(self, Worker *worker, const char *name, const void *what) noexcept nogil:
+    cdef int read_small(self, Context *context, const char *name, const void *what) noexcept nogil:
         """A small chunk by one read. What is wrong with it the long way says, which also copes with short reads."""
         cdef size_t size
         cdef int status
-        cdef char *raw = scratch(worker, 0, SMALL_BYTES)
+        cdef char *raw = scratch(context, 0, SMALL_BYTES)
         if raw == NULL:
             return SZ_NO_MEMORY
         status = sz_read_once(self.directory, name, raw, SMALL_BYTES, &size)
@@ -210,9 +213,9 @@ cdef class Read(Job):
             return status
         if size == SMALL_BYTES:
             return SZ_TOO_LONG
-        return self.decode(worker, what, raw, size)
+        return self.decode(context, what, raw, size)
 
-    cdef int read_open(self, Worker *worker, const Py_ssize_t *index, const sz_file *file, const void *what,
+    cdef int read_open(self, Context *context, const Py_ssize_t *index, const sz_file *file, const void *what,
                        Py_ssize_t part) noexcept nogil:
         cdef ByteSource byte_source
         cdef CoalesceKey coalesce_key
@@ -223,99 +226,100 @@ cdef class Read(Job):
             byte_source = bytes_in_file(file)
             if worth_coalescing(self.chain.inner, False) and file_key(&coalesce_key, self.chain, file):
                 byte_source.key = &coalesce_key
-            return self.read_shard(worker, index, &byte_source, what, part, True)
+            return self.read_shard(context, index, &byte_source, what, part, True)
         if pipeline_is_raw(self.chain):
             if size != self.chain.nbytes:
                 return SZ_TOO_SHORT if size < self.chain.nbytes else SZ_TOO_LONG
-            return self.place(worker, what, file)
+            return self.place(context, what, file)
         if size > self.chain.most or is_hollow_chunk(self.chain, file):
             return SZ_TOO_LONG
         if worth_coalescing(self.chain, False) and file_key(&coalesce_key, self.chain, file) and (
-                self.read_elsewhere(worker, &coalesce_key, what)):
+                self.read_elsewhere(context, &coalesce_key, what)):
             return SZ_OK
-        raw = scratch(worker, 0, size)
-        status = read_bytes(worker, file, raw, size, 0) if raw != NULL else SZ_NO_MEMORY
+        raw = scratch(context, 0, size)
+        status = read_bytes(context, file, raw, size, 0) if raw != NULL else SZ_NO_MEMORY
         if status == SZ_OK:
-            status = self.decode(worker, what, raw, size)
-        self.stop_leading(worker)
+            status = self.decode(context, what, raw, size)
+        self.stop_leading(context)
         return status
 
-    cdef int read_shard(self, Worker *worker, const Py_ssize_t *index, ByteSource *byte_source, const void *what,
+    cdef int read_shard(self, Context *context, const Py_ssize_t *index, ByteSource *byte_source, const void *what,
                         Py_ssize_t part, bint keep) noexcept nogil:
         """Read what is wanted of a shard; `keep`: whether its index may be kept for the next read."""
         cdef PyObject *held = NULL
         cdef int status = SZ_OK
         if keep:
-            status = known_index(worker, self.source, index, byte_source.file, byte_source, &held)
+            status = known_index(context, self.source, index, byte_source.file, byte_source, &held)
         if status == SZ_OK and byte_source.index == NULL:
-            status = shard_index(worker, self.chain, byte_source, 0, &byte_source.index)
+            status = shard_index(context, self.chain, byte_source, 0, &byte_source.index)
             if status == SZ_OK and keep:
-                status = learn_index(worker, self.source, index, byte_source.file, byte_source.index)
+                status = learn_index(context, self.source, index, byte_source.file, byte_source.index)
         if status == SZ_OK and byte_source.kind == IN_STORE and byte_source.key != NULL:
-            status = add_index_version(worker, self.chain, byte_source)
+            status = add_index_version(context, self.chain, byte_source)
         if status == SZ_OK:
-            status = self.walk(worker, what, byte_source, part)
+            status = self.walk(context, what, byte_source, part)
         if held != NULL:
             drop_index(held)
         return status
 
-    cdef int read_value(self, Worker *worker, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept with gil:
+    cdef int read_value(self, Context *context, const Py_ssize_t *index, const void *what,
+                        Py_ssize_t part) noexcept with gil:
         """A chunk through its store's methods: only the bytes that are needed, where that is less work."""
         cdef Region region, stored
         cdef const Pipeline *chain = self.chain
         store = self.source.store
         try:
-            key = self.key(worker, index)
+            key = self.key(context, index)
             if not self.source.in_memory:
                 if pipeline_is_shard(chain) and self.inner_wanted(what) * 10 < chain.ninner * 6:
-                    return self.read_parts(worker, index, key, what)
+                    return self.read_parts(context, index, key, what)
                 if pipeline_is_raw(chain) and self.one_region(what, &region):
                     region_permute(chain, &region, &stored)
                     if region_extent(chain, &stored) * 2 < <Py_ssize_t>chain.nbytes:
-                        return self.read_extent(worker, partial(store.get_range, key), &stored)
-            return self.fetch_value(worker, index, key, what, part)
+                        return self.read_extent(context, partial(store.get_range, key), &stored)
+            return self.fetch_value(context, index, key, what, part)
         except ChangedError as error:
-            return raised(worker, CodecFailure(readers.still_changing(error)))
+            return raised(context, CodecFailure(readers.still_changing(error)))
         except BaseException as error:
-            return raised(worker, error)
+            return raised(context, error)
         finally:
-            self.stop_leading(worker)
+            self.stop_leading(context)
 
-    cdef int fetch_value(self, Worker *worker, const Py_ssize_t *index, str key, const void *what,
+    cdef int fetch_value(self, Context *context, const Py_ssize_t *index, str key, const void *what,
                          Py_ssize_t part) except? -1:
         """The whole value, unless another thread is at it."""
         cdef CoalesceKey coalesce_key
         cdef bint far = not self.source.in_memory
         if far and worth_coalescing(self.chain, True) and (
                 request_key(&coalesce_key, <void *>self.source, index, self.chain.ndim)) and (
-                self.read_elsewhere(worker, &coalesce_key, what)):
+                self.read_elsewhere(context, &coalesce_key, what)):
             return SZ_OK
         if self.gate is not None:
-            worker_lend(worker)
+            context_park(context)
         fetching(far)
         try:
-            value = self.get_value(worker, key)
+            value = self.get_value(context, key)
         finally:
             fetching(-far)
         if value is None:
-            complete_missing(worker)
+            complete_missing(context)
             return SZ_MISSING
         if not far and worth_coalescing(self.chain, False):
             value_key(&coalesce_key, self.chain, PyBytes_AS_STRING(value))
-            if self.read_elsewhere(worker, &coalesce_key, what):
+            if self.read_elsewhere(context, &coalesce_key, what):
                 return SZ_OK
         if self.gate is None:
-            return self.decode_value(worker, index, value, what, part)
+            return self.decode_value(context, index, value, what, part)
         with self.gate:
-            worker_borrow(worker)
+            context_resume(context)
             try:
-                return self.decode_value(worker, index, value, what, part)
+                return self.decode_value(context, index, value, what, part)
             finally:
-                worker_lend(worker)
+                context_park(context)
 
-    cdef object get_value(self, Worker *worker, str key):
+    cdef object get_value(self, Context *context, str key):
         """Return the whole value, the same for all parts of a shard."""
-        cdef Py_ssize_t number = worker.unit // self.parts
+        cdef Py_ssize_t number = context.unit // self.parts
         if self.parts > 1 and number in self.values:
             return self.values[number]
         value = self.source.fetch(key)
@@ -323,7 +327,7 @@ cdef class Read(Job):
             value = bytes_of(value)
         return value if self.parts == 1 else self.values.setdefault(number, value)
 
-    cdef int decode_value(self, Worker *worker, const Py_ssize_t *index, bytes value, const void *what,
+    cdef int decode_value(self, Context *context, const Py_ssize_t *index, bytes value, const void *what,
                           Py_ssize_t part) except? -1:
         """A whole stored object that is in memory."""
         cdef ByteSource byte_source
@@ -335,14 +339,14 @@ cdef class Read(Job):
             byte_source.key = &coalesce_key
         with nogil:
             if pipeline_is_shard(self.chain):
-                status = self.read_shard(worker, index, &byte_source, what, part, False)
+                status = self.read_shard(context, index, &byte_source, what, part, False)
             elif byte_source.size > self.chain.most:
                 status = SZ_TOO_LONG
             else:
-                status = self.decode(worker, what, byte_source.memory, byte_source.size)
+                status = self.decode(context, what, byte_source.memory, byte_source.size)
         return status
 
-    cdef int read_parts(self, Worker *worker, const Py_ssize_t *index, str key, const void *what) except? -1:
+    cdef int read_parts(self, Context *context, const Py_ssize_t *index, str key, const void *what) except? -1:
         """Read some inner chunks of one version of a shard.
 
         If a writer replaces the shard meanwhile, begin anew; at last with the whole shard, by one request.
@@ -350,16 +354,16 @@ cdef class Read(Job):
         cdef int status = SZ_OK
         for _ in range(readers.ATTEMPTS):
             with self.source.store.reader(key) as reader:
-                status = self.read_ranges(worker, index, reader, what)
-            if worker.error == NULL or not isinstance(<object>worker.error, ChangedError):
+                status = self.read_ranges(context, index, reader, what)
+            if context.error == NULL or not isinstance(<object>context.error, ChangedError):
                 if status == SZ_MISSING:
-                    release_waits(worker, worker.unit)
+                    release_waits(context, context.unit)
                 return status
-            take_error(worker)
-            release_waits(worker, worker.unit)
-        return self.fetch_value(worker, index, key, what, 0)
+            take_error(context)
+            release_waits(context, context.unit)
+        return self.fetch_value(context, index, key, what, 0)
 
-    cdef int read_ranges(self, Worker *worker, const Py_ssize_t *index, reader, const void *what) except? -1:
+    cdef int read_ranges(self, Context *context, const Py_ssize_t *index, reader, const void *what) except? -1:
         """The index of a shard, then the ranges that hold some inner chunks."""
         cdef ByteSource byte_source
         cdef CoalesceKey coalesce_key
@@ -370,16 +374,16 @@ cdef class Read(Job):
         if request_key(&coalesce_key, <void *>self.source, index, self.chain.ndim):
             byte_source.key = &coalesce_key
         if self.gate is not None:
-            worker_borrow(worker)  # the thread has begun with none, and lends none while it waits for these ranges
+            context_resume(context)  # the thread has begun with none, and lends none while it waits for these ranges
         try:
             with nogil:
-                status = self.read_shard(worker, index, &byte_source, what, 0, keep)
+                status = self.read_shard(context, index, &byte_source, what, 0, keep)
         finally:
             if self.gate is not None:
-                worker_lend(worker)
+                context_park(context)
         return status
 
-    cdef int read_extent(self, Worker *worker, get_range, const Region *stored) except? -1:
+    cdef int read_extent(self, Context *context, get_range, const Region *stored) except? -1:
         """The bytes of an uncompressed chunk from the first wanted element to the last.
 
         That the chunk ends where it should is not asked for, which would be a request more for each chunk: what lies in
@@ -396,5 +400,5 @@ cdef class Read(Job):
         value = value if type(value) is bytes else bytes_of(value)
         src = PyBytes_AS_STRING(value) - start
         with nogil:
-            status = region_place(worker, self.chain, stored, src, self.chain.transform | worker.streamed)
+            status = region_place(context, self.chain, stored, src, self.chain.transform | context.streamed)
         return status

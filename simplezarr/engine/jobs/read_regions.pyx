@@ -20,7 +20,7 @@ from simplezarr.engine.jobs.read cimport Read
 from simplezarr.engine.jobs.region_table cimport (
     Scatter, Touched, Unit, Window, scatter_fill, scatter_object, scatter_place, scatter_region, scatter_unit,
     scatter_window)
-from simplezarr.engine.kernels.context cimport CHUNK_SLOT, Worker, pause, scratch
+from simplezarr.engine.kernels.context cimport CHUNK_SLOT, Context, pause, scratch
 
 cdef enum:
     A_READ = 8 << 10  # a read more costs as much as so many bytes more,
@@ -64,11 +64,11 @@ cdef Py_ssize_t unit_number(const void *what, Py_ssize_t k) noexcept nogil:
     return unit.number
 
 
-cdef int unit_fill(Worker *worker, const void *what, Py_ssize_t k) noexcept nogil:
+cdef int unit_fill(Context *context, const void *what, Py_ssize_t k) noexcept nogil:
     cdef const Opened *opened = <const Opened *>what
     cdef Unit unit
     scatter_unit(opened.object, k, &unit)
-    return scatter_fill(worker, opened.object.layout, opened.chain, &unit)
+    return scatter_fill(context, opened.object.layout, opened.chain, &unit)
 
 
 cdef Py_ssize_t unit_end(const Opened *opened, const Unit *unit) noexcept nogil:
@@ -83,7 +83,8 @@ cdef Py_ssize_t unit_end(const Opened *opened, const Unit *unit) noexcept nogil:
     return end
 
 
-cdef int unit_decode(Worker *worker, const void *what, Py_ssize_t k, const char *src, size_t n, int level) noexcept nogil:
+cdef int unit_decode(Context *context, const void *what, Py_ssize_t k, const char *src, size_t n,
+                     int level) noexcept nogil:
     cdef const Opened *opened = <const Opened *>what
     cdef Unit unit
     cdef Region region
@@ -92,12 +93,12 @@ cdef int unit_decode(Worker *worker, const void *what, Py_ssize_t k, const char 
     scatter_unit(opened.object, k, &unit)
     if unit.regions == 1:
         scatter_region(opened.object.layout, &unit, 0, &region)
-        return decode_region(worker, opened.chain, src, n, &region, level)
-    native = scratch(worker, CHUNK_SLOT, opened.chain.nbytes + SZ_ZSTD_SLACK)
+        return decode_region(context, opened.chain, src, n, &region, level)
+    native = scratch(context, CHUNK_SLOT, opened.chain.nbytes + SZ_ZSTD_SLACK)
     if native == NULL:
         return SZ_NO_MEMORY
-    status = decode_start(worker, opened.chain, src, n, unit_end(opened, &unit), native, level)
-    return scatter_place(worker, opened.object.layout, opened.chain, &unit, native) if status == SZ_OK else status
+    status = decode_start(context, opened.chain, src, n, unit_end(opened, &unit), native, level)
+    return scatter_place(context, opened.object.layout, opened.chain, &unit, native) if status == SZ_OK else status
 
 
 cdef Py_ssize_t read_windows(const Opened *opened, const Unit *unit, const sz_file *file, int64_t offset, char *native,
@@ -145,7 +146,7 @@ cdef bint unit_alone(const void *what, Py_ssize_t k) noexcept nogil:
     return read_windows(opened, &unit, NULL, 0, NULL, &status) < <Py_ssize_t>opened.chain.nbytes
 
 
-cdef int unit_read(Worker *worker, const void *what, Py_ssize_t k, const sz_file *file, int64_t offset,
+cdef int unit_read(Context *context, const void *what, Py_ssize_t k, const sz_file *file, int64_t offset,
                    int level) noexcept nogil:
     """From an uncompressed unit in a file: only the bytes that are needed, where these are fewer."""
     cdef const Opened *opened = <const Opened *>what
@@ -157,16 +158,16 @@ cdef int unit_read(Worker *worker, const void *what, Py_ssize_t k, const sz_file
     scatter_unit(opened.object, k, &unit)
     if unit.regions == 1:
         scatter_region(opened.object.layout, &unit, 0, &region)
-        return read_raw(worker, chain, file, offset, &region, level)
-    native = scratch(worker, CHUNK_SLOT, chain.nbytes)
+        return read_raw(context, chain, file, offset, &region, level)
+    native = scratch(context, CHUNK_SLOT, chain.nbytes)
     if native == NULL:
         return SZ_NO_MEMORY
     if read_windows(opened, &unit, NULL, 0, NULL, &status) < <Py_ssize_t>chain.nbytes:
-        worker.culprit = "bytes"
+        context.culprit = "bytes"
         read_windows(opened, &unit, file, offset, native, &status)
     else:
-        status = read_native(worker, chain, file, offset, chain.nbytes, native, level)
-    return scatter_place(worker, opened.object.layout, chain, &unit, native) if status == SZ_OK else status
+        status = read_native(context, chain, file, offset, chain.nbytes, native, level)
+    return scatter_place(context, opened.object.layout, chain, &unit, native) if status == SZ_OK else status
 
 
 # ---------------------------------------------------------------- the job
@@ -174,7 +175,7 @@ cdef int unit_read(Worker *worker, const void *what, Py_ssize_t k, const sz_file
 cdef class ReadScatter(Read):
     """A read under way; what is wanted of a stored object is an `Opened`."""
 
-    cdef int one(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
+    cdef int one(self, Context *context, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
         cdef Touched object
         cdef Opened opened
         cdef int d
@@ -183,30 +184,31 @@ cdef class ReadScatter(Read):
             index[d] = object.index[d]
         opened.object = &object
         opened.chain = self.chain if self.scatter.layout.whole_objects else self.chain.inner
-        return self.read_object(worker, index, &opened, i % self.parts)
+        return self.read_object(context, index, &opened, i % self.parts)
 
-    cdef int fill(self, Worker *worker, const void *what, Py_ssize_t part) noexcept nogil:
+    cdef int fill(self, Context *context, const void *what, Py_ssize_t part) noexcept nogil:
         cdef Py_ssize_t n = (<const Opened *>what).object.n, k
         cdef int status = SZ_OK
         for k in range(n * part // self.parts, n * (part + 1) // self.parts):
             if status == SZ_OK:
-                status = unit_fill(worker, what, k)
+                status = unit_fill(context, what, k)
             if status == SZ_OK:
-                status = pause(worker)
+                status = pause(context)
         return status
 
-    cdef int decode(self, Worker *worker, const void *what, const char *src, size_t n) noexcept nogil:
-        return unit_decode(worker, what, 0, src, n, 0)
+    cdef int decode(self, Context *context, const void *what, const char *src, size_t n) noexcept nogil:
+        return unit_decode(context, what, 0, src, n, 0)
 
-    cdef int place(self, Worker *worker, const void *what, const sz_file *file) noexcept nogil:
-        return unit_read(worker, what, 0, file, 0, 0)
+    cdef int place(self, Context *context, const void *what, const sz_file *file) noexcept nogil:
+        return unit_read(context, what, 0, file, 0, 0)
 
-    cdef int walk(self, Worker *worker, const void *what, ByteSource *byte_source, Py_ssize_t part) noexcept nogil:
+    cdef int walk(self, Context *context, const void *what, ByteSource *byte_source, Py_ssize_t part) noexcept nogil:
         cdef Wanted wanted
         cdef Py_ssize_t n = (<const Opened *>what).object.n
         wanted.what, wanted.number, wanted.fill = what, unit_number, unit_fill
         wanted.decode, wanted.alone, wanted.read = unit_decode, unit_alone, unit_read
-        return walk_shard(worker, self.chain, byte_source, &wanted, n * part // self.parts, n * (part + 1) // self.parts, 0)
+        return walk_shard(context, self.chain, byte_source, &wanted, n * part // self.parts,
+                          n * (part + 1) // self.parts, 0)
 
     cdef Py_ssize_t inner_wanted(self, const void *what) noexcept nogil:
         return (<const Opened *>what).object.n
@@ -219,10 +221,10 @@ cdef class ReadScatter(Read):
             scatter_region(opened.object.layout, &unit, 0, region)
         return unit.regions == 1
 
-    cdef int place_native(self, Worker *worker, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
+    cdef int place_native(self, Context *context, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
         cdef Touched object
         cdef Unit unit
         scatter_object(&self.scatter.layout, i // self.parts, &object)
         scatter_unit(&object, wanted, &unit)
-        return scatter_place(worker, &self.scatter.layout,
+        return scatter_place(context, &self.scatter.layout,
                              self.chain if self.scatter.layout.whole_objects else self.chain.inner, &unit, native)

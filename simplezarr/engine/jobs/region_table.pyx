@@ -15,8 +15,8 @@ from simplezarr.csrc.array cimport SZ_AS_IS, sz_points
 from simplezarr.engine.chunks.moves cimport Move, move_points
 from simplezarr.engine.chunks.pipeline cimport (
     CodecPipeline, pipeline_is_shard, region_extent, region_fill, region_offset, region_permute, region_place)
-from simplezarr.engine.geometry.plan cimport product, span_row, span_set
-from simplezarr.engine.geometry.point_table cimport Points
+from simplezarr.engine.geometry.plan cimport product, slice_project, slice_set
+from simplezarr.engine.geometry.point_table cimport PointTable
 from simplezarr.engine.geometry.point_table import taken
 from simplezarr.engine.kernels.context cimport pause
 
@@ -27,8 +27,8 @@ cnp.import_array()
 
 cdef void scatter_object(const Layout *layout, Py_ssize_t i, Touched *object) noexcept nogil:
     """Stored object number i of those that are touched."""
-    cdef const Groups *groups
-    cdef Row row
+    cdef const PointGroups *groups
+    cdef ChunkProjection projection
     cdef Py_ssize_t g
     cdef int d, k
     object.layout, object.n, object.data = layout, 1, layout.data
@@ -43,18 +43,18 @@ cdef void scatter_object(const Layout *layout, Py_ssize_t i, Touched *object) no
             object.index[groups.axes[d]] = groups.objects[g * groups.naxes + d]
     for d in range(layout.ndim - 1, -1, -1):
         if layout.list_of[d] < 0:
-            span_row(&layout.spans[d], i % layout.spans[d].rows, &row)
-            i //= layout.spans[d].rows
-            object.index[d] = row.chunk
-            object.data += row.dst * layout.dst_strides[d]
-            span_set(&object.spans[d], row.src, layout.spans[d].step, row.count, layout.units[d])
-            object.n *= object.spans[d].rows
+            slice_project(&layout.slices[d], i % layout.slices[d].nchunks, &projection)
+            i //= layout.slices[d].nchunks
+            object.index[d] = projection.chunk
+            object.data += projection.dst * layout.dst_strides[d]
+            slice_set(&object.slices[d], projection.src, layout.slices[d].step, projection.count, layout.units[d])
+            object.n *= object.slices[d].nchunks
 
 
 cdef void scatter_unit(const Touched *object, Py_ssize_t k, Unit *unit) noexcept nogil:
     """Unit number k of those of the object that are touched."""
     cdef const Layout *layout = object.layout
-    cdef const Groups *groups
+    cdef const PointGroups *groups
     cdef Py_ssize_t u
     cdef int d, j
     unit.number, unit.regions, unit.src, unit.data = 0, 1, 0, object.data
@@ -71,29 +71,29 @@ cdef void scatter_unit(const Touched *object, Py_ssize_t k, Unit *unit) noexcept
             unit.number += groups.units[u * groups.naxes + d] * layout.scale[groups.axes[d]]
     for d in range(layout.ndim - 1, -1, -1):
         if layout.list_of[d] < 0:
-            span_row(&object.spans[d], k % object.spans[d].rows, &unit.rows[d])
-            k //= object.spans[d].rows
-            unit.number += unit.rows[d].chunk * layout.scale[d]
-            unit.src += unit.rows[d].src * layout.strides[d]
-            unit.data += unit.rows[d].dst * layout.dst_strides[d]
+            slice_project(&object.slices[d], k % object.slices[d].nchunks, &unit.projections[d])
+            k //= object.slices[d].nchunks
+            unit.number += unit.projections[d].chunk * layout.scale[d]
+            unit.src += unit.projections[d].src * layout.strides[d]
+            unit.data += unit.projections[d].dst * layout.dst_strides[d]
 
 
 cdef void crop_region(const Layout *layout, Py_ssize_t entry, Region *region) noexcept nogil:
     """What a crop wants of the unit that the entry stands for."""
     cdef const Crop *crop = &layout.crops[layout.entries[2 * entry]]
     cdef Py_ssize_t number = layout.entries[2 * entry + 1]
-    cdef const Span *span
-    cdef Row row
+    cdef const AxisSlice *axis_slice
+    cdef ChunkProjection projection
     cdef int d, axis
     region.data = crop.data
     for d in range(layout.ndim - 1, -1, -1):
-        span = &crop.spans[d]
-        span_row(span, number % span.rows, &row)
-        number //= span.rows
+        axis_slice = &crop.slices[d]
+        slice_project(axis_slice, number % axis_slice.nchunks, &projection)
+        number //= axis_slice.nchunks
         axis = layout.order[d]
-        region.start[axis], region.step[axis], region.count[axis] = row.src, span.step, row.count
+        region.start[axis], region.step[axis], region.count[axis] = projection.src, axis_slice.step, projection.count
         region.strides[axis] = crop.strides[d]
-        region.data += row.dst * region.strides[axis]
+        region.data += projection.dst * region.strides[axis]
 
 
 cdef void scatter_region(const Layout *layout, const Unit *unit, Py_ssize_t number, Region *region) noexcept nogil:
@@ -107,8 +107,8 @@ cdef void scatter_region(const Layout *layout, const Unit *unit, Py_ssize_t numb
     for d in range(layout.ndim):
         if layout.list_of[d] < 0:
             axis = layout.order[d]
-            region.start[axis], region.step[axis] = unit.rows[d].src, layout.spans[d].step
-            region.count[axis], region.strides[axis] = unit.rows[d].count, layout.dst_strides[d]
+            region.start[axis], region.step[axis] = unit.projections[d].src, layout.slices[d].step
+            region.count[axis], region.strides[axis] = unit.projections[d].count, layout.dst_strides[d]
     for j in range(layout.nlists - 1, -1, -1):
         p = number % unit.lists[j].n
         number //= unit.lists[j].n
@@ -144,18 +144,18 @@ cdef void scatter_window(const Layout *layout, const Pipeline *chain, const Unit
 
 cdef int unit_box(const Layout *layout, const Unit *unit, Py_ssize_t *shape, Py_ssize_t *strides,
                   Py_ssize_t *dst_strides) noexcept nogil:
-    """The box that the spans select, without axes of one element; returns how many axes are left."""
+    """The box that the slices select, without axes of one element; returns how many axes are left."""
     cdef int d, ndim = 0
     for d in range(layout.ndim):
-        if layout.list_of[d] < 0 and unit.rows[d].count > 1:
-            shape[ndim] = unit.rows[d].count
-            strides[ndim] = layout.strides[d] * layout.spans[d].step
+        if layout.list_of[d] < 0 and unit.projections[d].count > 1:
+            shape[ndim] = unit.projections[d].count
+            strides[ndim] = layout.strides[d] * layout.slices[d].step
             dst_strides[ndim] = layout.dst_strides[d]
             ndim += 1
     return ndim
 
 
-cdef int place_crops(Worker *worker, const Layout *layout, const Pipeline *chain, const Unit *unit,
+cdef int place_crops(Context *context, const Layout *layout, const Pipeline *chain, const Unit *unit,
                      const char *native) noexcept nogil:
     cdef Region region, stored
     cdef Py_ssize_t i
@@ -163,29 +163,29 @@ cdef int place_crops(Worker *worker, const Layout *layout, const Pipeline *chain
     for i in range(unit.regions):
         scatter_region(layout, unit, i, &region)
         if native == NULL:
-            status = region_fill(worker, chain, &region)
+            status = region_fill(context, chain, &region)
         else:
             region_permute(chain, &region, &stored)
-            status = region_place(worker, chain, &stored, native, SZ_AS_IS)
+            status = region_place(context, chain, &stored, native, SZ_AS_IS)
         if status == SZ_OK:
-            status = pause(worker)
+            status = pause(context)
         if status != SZ_OK:
             break
     return status
 
 
-cdef int scatter_place(Worker *worker, const Layout *layout, const Pipeline *chain, const Unit *unit,
+cdef int scatter_place(Context *context, const Layout *layout, const Pipeline *chain, const Unit *unit,
                        const char *native) noexcept nogil:
     """Copies all regions of a unit, which is at `native` in native form, to their places."""
     cdef Move move
     if layout.crops != NULL:
-        return place_crops(worker, layout, chain, unit, native)
+        return place_crops(context, layout, chain, unit, native)
     move.ndim = unit_box(layout, unit, move.shape, move.strides, move.dst_strides)
     move.dst, move.src, move.value, move.itemsize = unit.data, native + unit.src, NULL, layout.itemsize
-    return move_points(worker, layout.nlists, unit.lists, &move)
+    return move_points(context, layout.nlists, unit.lists, &move)
 
 
-cdef int scatter_take(Worker *worker, const Layout *layout, const Unit *unit, char *native) noexcept nogil:
+cdef int scatter_take(Context *context, const Layout *layout, const Unit *unit, char *native) noexcept nogil:
     """The way back: what is at the places of all regions, in the order of the points, into the unit at `native`.
 
     Not for crops, which are only read.
@@ -197,17 +197,17 @@ cdef int scatter_take(Worker *worker, const Layout *layout, const Unit *unit, ch
         lists[j].n, lists[j].src, lists[j].dst = unit.lists[j].n, unit.lists[j].dst, unit.lists[j].src
     move.ndim = unit_box(layout, unit, move.shape, move.dst_strides, move.strides)
     move.dst, move.src, move.value, move.itemsize = native + unit.src, unit.data, NULL, layout.itemsize
-    return move_points(worker, layout.nlists, lists, &move)
+    return move_points(context, layout.nlists, lists, &move)
 
 
-cdef int scatter_fill(Worker *worker, const Layout *layout, const Pipeline *chain, const Unit *unit) noexcept nogil:
+cdef int scatter_fill(Context *context, const Layout *layout, const Pipeline *chain, const Unit *unit) noexcept nogil:
     """Fills the places of all regions of a unit that is not stored."""
     cdef Move move
     if layout.crops != NULL:
-        return place_crops(worker, layout, chain, unit, NULL)
+        return place_crops(context, layout, chain, unit, NULL)
     move.ndim = unit_box(layout, unit, move.shape, move.strides, move.dst_strides)
     move.dst, move.src, move.value, move.itemsize = unit.data, NULL, chain.fill, layout.itemsize
-    return move_points(worker, layout.nlists, unit.lists, &move)
+    return move_points(context, layout.nlists, unit.lists, &move)
 
 
 # ---------------------------------------------------------------- making one
@@ -254,29 +254,29 @@ cdef class Scatter:
         free(self.layout.places)
 
     cdef int attach(self, list tables, list places) except -1:
-        """Points the layout to its tables."""
+        """PointTable the layout to its tables."""
         cdef Layout *layout = &self.layout
         cdef int k, d
         layout.nlists = <int>len(tables)
-        layout.lists = <const Groups **>malloc((layout.nlists + 1) * sizeof(Groups *))
+        layout.lists = <const PointGroups **>malloc((layout.nlists + 1) * sizeof(PointGroups *))
         layout.places = <const Py_ssize_t **>malloc((layout.nlists + 1) * sizeof(Py_ssize_t *))
         if layout.lists == NULL or layout.places == NULL:
             raise MemoryError("no memory for a selection")
         for d in range(layout.ndim):
             layout.list_of[d] = -1
         for k in range(layout.nlists):
-            layout.lists[k], layout.places[k] = &(<Points>tables[k]).groups, integers(places[k])
+            layout.lists[k], layout.places[k] = &(<PointTable>tables[k]).groups, integers(places[k])
             for d in range(layout.lists[k].naxes):
                 layout.list_of[layout.lists[k].axes[d]] = k
         self.kept += [tables, places]
         return 0
 
-    cdef Points points(self, tuple axes, list indices, Py_ssize_t n):
+    cdef PointTable points(self, tuple axes, list indices, Py_ssize_t n):
         cdef Layout *layout = &self.layout
         pipeline, shape = self.kept[:2]
         units = tuple([layout.units[d] for d in range(layout.ndim)])
         strides = tuple([layout.strides[d] for d in range(layout.ndim)])
-        return Points(axes, indices, n, shape, pipeline.shape, units, strides)
+        return PointTable(axes, indices, n, shape, pipeline.shape, units, strides)
 
     def select(self, Plan plan, list lists, out):
         """Lists of points times a basic selection, into `out`.
@@ -304,52 +304,52 @@ cdef class Scatter:
         self.n = self.nunits = 1
         for d in range(layout.ndim):
             if layout.list_of[d] < 0:
-                layout.spans[d] = plan.spans[d]
-                self.n *= plan.spans[d].rows
-                self.nunits *= unit_rows(&plan.spans[d], layout.units[d])
+                layout.slices[d] = plan.slices[d]
+                self.n *= plan.slices[d].nchunks
+                self.nunits *= unit_rows(&plan.slices[d], layout.units[d])
         for points in tables:
-            self.n *= (<Points>points).groups.nobjects
-            self.nunits *= (<Points>points).groups.nunits
+            self.n *= (<PointTable>points).groups.nobjects
+            self.nunits *= (<PointTable>points).groups.nunits
 
     def crop(self, list plans, list outs):
         """A batch of basic selections, and the array that each goes into."""
         cdef Layout *layout = &self.layout
-        cdef Py_ssize_t n = 0, i, k = 0, rows, ncrops = len(plans)
+        cdef Py_ssize_t n = 0, i, k = 0, nchunks, ncrops = len(plans)
         cdef int ndim = layout.ndim, d
         cdef Crop *crop
         cdef Plan plan
-        crops, spans = np.empty((ncrops, sizeof(Crop)), np.uint8), np.empty((ncrops * ndim, sizeof(Span)), np.uint8)
+        crops, slices = np.empty((ncrops, sizeof(Crop)), np.uint8), np.empty((ncrops * ndim, sizeof(AxisSlice)), np.uint8)
         strides = np.empty(ncrops * ndim, np.intp)
         crop = <Crop *>cnp.PyArray_DATA(crops)
         for i in range(ncrops):
             plan = plans[i]
-            crop[i].spans, crop[i].strides = <Span *>cnp.PyArray_DATA(spans) + i * ndim, integers(strides) + i * ndim
+            crop[i].slices, crop[i].strides = <AxisSlice *>cnp.PyArray_DATA(slices) + i * ndim, integers(strides) + i * ndim
             crop[i].data, crop[i].n = plan.bind(outs[i], <Py_ssize_t *>crop[i].strides), 1
             for d in range(ndim):
-                span_set(<Span *>&crop[i].spans[d], plan.spans[d].start, plan.spans[d].step, plan.spans[d].count,
-                         layout.units[d])
-                crop[i].n = product(crop[i].n, crop[i].spans[d].rows)
+                slice_set(<AxisSlice *>&crop[i].slices[d], plan.slices[d].start, plan.slices[d].step, plan.slices[d].count,
+                          layout.units[d])
+                crop[i].n = product(crop[i].n, crop[i].slices[d].nchunks)
             n += crop[i].n
         entries, indices = np.empty((n, 2), np.intp), [np.empty(n, np.intp) for _ in range(ndim)]
         for i in range(ncrops):
             crop_entries(i, crop[i].n, integers(entries) + 2 * k)
-            rows = crop[i].n
-            for d in range(ndim if rows else 0):
-                rows //= crop[i].spans[d].rows
-                crop_starts(&crop[i].spans[d], rows, crop[i].n, integers(indices[d]) + k)
+            nchunks = crop[i].n
+            for d in range(ndim if nchunks else 0):
+                nchunks //= crop[i].slices[d].nchunks
+                crop_starts(&crop[i].slices[d], nchunks, crop[i].n, integers(indices[d]) + k)
             k += crop[i].n
         layout.crops, layout.entries = crop, integers(entries)
         points = self.points(tuple(range(ndim)), indices, n)
         order = np.arange(n) if points.order is None else points.order
-        self.kept += [crops, spans, strides, entries, outs]
+        self.kept += [crops, slices, strides, entries, outs]
         self.attach([points], [order])
-        self.n, self.nunits = (<Points>points).groups.nobjects, (<Points>points).groups.nunits
+        self.n, self.nunits = (<PointTable>points).groups.nobjects, (<PointTable>points).groups.nunits
 
 
-cdef Py_ssize_t unit_rows(const Span *span, Py_ssize_t size) noexcept nogil:
-    cdef Span finer
-    span_set(&finer, span.start, span.step, span.count, size)
-    return finer.rows
+cdef Py_ssize_t unit_rows(const AxisSlice *axis_slice, Py_ssize_t size) noexcept nogil:
+    cdef AxisSlice finer
+    slice_set(&finer, axis_slice.start, axis_slice.step, axis_slice.count, size)
+    return finer.nchunks
 
 
 cdef void crop_entries(Py_ssize_t crop, Py_ssize_t n, Py_ssize_t *entries) noexcept nogil:
@@ -358,10 +358,10 @@ cdef void crop_entries(Py_ssize_t crop, Py_ssize_t n, Py_ssize_t *entries) noexc
         entries[2 * i], entries[2 * i + 1] = crop, i
 
 
-cdef void crop_starts(const Span *span, Py_ssize_t inner, Py_ssize_t n, Py_ssize_t *index) noexcept nogil:
+cdef void crop_starts(const AxisSlice *axis_slice, Py_ssize_t inner, Py_ssize_t n, Py_ssize_t *index) noexcept nogil:
     """Along one axis, an element that each entry of a crop wants: it stands for the entry where units are told apart."""
-    cdef Row row
+    cdef ChunkProjection projection
     cdef Py_ssize_t i
     for i in range(n):
-        span_row(span, i // inner % span.rows, &row)
-        index[i] = row.chunk * span.size + row.src
+        slice_project(axis_slice, i // inner % axis_slice.nchunks, &projection)
+        index[i] = projection.chunk * axis_slice.size + projection.src

@@ -22,7 +22,7 @@ from simplezarr.engine.jobs.background cimport close_unlinked
 from simplezarr.engine.jobs.chunk_source cimport Source
 from simplezarr.engine.jobs.object_builder cimport Make
 from simplezarr.engine.kernels.context cimport (
-    PIECE_BYTES, RAISED, STOPPED, bytes_of, check_signals, pause_of, raised, worker_borrow, worker_lend)
+    PIECE_BYTES, RAISED, STOPPED, bytes_of, check_signals, pause_of, raised, context_resume, context_park)
 
 cdef extern from "<errno.h>" nogil:
     int ECANCELED
@@ -103,64 +103,65 @@ cdef class Write(Make):
             return 1
         return <int>min(threads, self.n)
 
-    cdef int work(self, Worker *worker, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
+    cdef int work(self, Context *context, const Py_ssize_t *index, const Region *region,
+                  Py_ssize_t part) noexcept nogil:
         cdef Unit unit
         self.begin(&unit, index, region)
-        return self.replace(worker, &unit)
+        return self.replace(context, &unit)
 
-    cdef int replace(self, Worker *worker, Unit *unit) noexcept nogil:
+    cdef int replace(self, Context *context, Unit *unit) noexcept nogil:
         """Makes the object anew and puts it in place of the old one."""
-        return self.write_local(worker, unit) if self.source.local else self.write_value(worker, unit)
+        return self.write_local(context, unit) if self.source.local else self.write_value(context, unit)
 
-    cdef int write_local(self, Worker *worker, Unit *unit) noexcept nogil:
+    cdef int write_local(self, Context *context, Unit *unit) noexcept nogil:
         """The short way: into a file, right here."""
         cdef sz_draft draft
         cdef sz_file old
-        cdef sz_pause pauses = pause_of(worker)
+        cdef sz_pause pauses = pause_of(context)
         cdef const sz_part *parts = NULL
         cdef size_t n = 0
         cdef int status = SZ_OK
-        if not self.name_draft(worker, unit.index, &draft):
+        if not self.name_draft(context, unit.index, &draft):
             return SZ_NO_MEMORY
         draft.pause = &pauses
         old.fd = -1
         if unit.covered:  # made first: the lock is held no longer than needed
-            status = self.make(worker, unit, &parts, &n)
+            status = self.make(context, unit, &parts, &n)
             if status == SZ_OK:
-                status = self.wait(worker, &draft, sz_draft_open if n else sz_remove)
+                status = self.wait(context, &draft, sz_draft_open if n else sz_remove)
             if status != SZ_OK or n == 0:
                 return status
         else:
-            status = self.wait(worker, &draft, sz_draft_open)
+            status = self.wait(context, &draft, sz_draft_open)
             if status != SZ_OK:
                 return status
-            status = self.change_local(worker, unit, &draft, &old, &parts, &n)
+            status = self.change_local(context, unit, &draft, &old, &parts, &n)
             draft.kept, draft.replaced = old.fd, &old
         if status != SZ_OK:
             sz_draft_drop(&draft)
         else:
-            status = self.publish(worker, &draft, parts, n)
+            status = self.publish(context, &draft, parts, n)
         if status == SZ_OK:
-            return close_unlinked(worker, &old)
+            return close_unlinked(context, &old)
         sz_close(&old)
         return status
 
-    cdef int publish(self, Worker *worker, sz_draft *draft, const sz_part *parts, size_t n) noexcept nogil:
+    cdef int publish(self, Context *context, sz_draft *draft, const sz_part *parts, size_t n) noexcept nogil:
         """Ends the draft: it becomes the object, or nothing is stored where there are no parts."""
         cdef int status
         status = sz_draft_publish(draft, parts, n) if n else sz_draft_delete(draft)
-        worker.os_error = errno
-        return self.published(worker, status)
+        context.os_error = errno
+        return self.published(context, status)
 
-    cdef int published(self, Worker *worker, int status) noexcept nogil:
+    cdef int published(self, Context *context, int status) noexcept nogil:
         """The status of a draft's end: it may have been ended because nobody wants it any more."""
-        if status != SZ_IO or worker.os_error != ECANCELED:
+        if status != SZ_IO or context.os_error != ECANCELED:
             return status
-        return RAISED if worker.error != NULL else STOPPED
+        return RAISED if context.error != NULL else STOPPED
 
-    cdef bint name_draft(self, Worker *worker, const Py_ssize_t *index, sz_draft *draft) noexcept nogil:
+    cdef bint name_draft(self, Context *context, const Py_ssize_t *index, sz_draft *draft) noexcept nogil:
         """Tells the draft whose it is; False where there is no memory for that."""
-        draft.object, draft.root, draft.durable = self.file_name(worker, index, 0), self.source.root_nbytes, self.durable
+        draft.object, draft.root, draft.durable = self.file_name(context, index, 0), self.source.root_nbytes, self.durable
         draft.directory, draft.within, draft.local = self.directory, 0, self.device
         draft.beneath, draft.replaced = False, NULL
         if draft.object != NULL and draft.directory != SZ_NO_DIRECTORY:
@@ -168,44 +169,44 @@ cdef class Write(Make):
             draft.object -= draft.within
         return draft.object != NULL
 
-    cdef int wait(self, Worker *worker, sz_draft *draft, locking_t function) noexcept nogil:
+    cdef int wait(self, Context *context, sz_draft *draft, locking_t function) noexcept nogil:
         """Calls what waits for the lock, again and again while somebody else has it and the write is still wanted."""
         cdef int status
         while True:
             status = function(draft)
-            worker.os_error = errno
-            if status != SZ_IO or worker.os_error != EINTR or sz_peek(&self.failed):
+            context.os_error = errno
+            if status != SZ_IO or context.os_error != EINTR or sz_peek(&self.failed):
                 return status
-            status = check_signals(worker)
+            status = check_signals(context)
             if status != SZ_OK:
                 return status
 
-    cdef int change_local(self, Worker *worker, Unit *unit, const sz_draft *draft, sz_file *old, const sz_part **parts,
+    cdef int change_local(self, Context *context, Unit *unit, const sz_draft *draft, sz_file *old, const sz_part **parts,
                           size_t *n) noexcept nogil:
         """Makes the new object from the file of the old one, which is left open: parts of it may be kept."""
         cdef int status = sz_open(draft.directory, draft.object + draft.within, old)
         if status == SZ_OK:
             unit.old = bytes_in_file(old)
         if status == SZ_OK or status == SZ_MISSING:
-            status = self.make(worker, unit, parts, n)
-        worker.os_error = errno
+            status = self.make(context, unit, parts, n)
+        context.os_error = errno
         return status
 
-    cdef int write_value(self, Worker *worker, Unit *unit) noexcept with gil:
+    cdef int write_value(self, Context *context, Unit *unit) noexcept with gil:
         """Through the methods of a store."""
         cdef int status = SZ_OK
         store = self.source.store
         try:
-            key = self.key(worker, unit.index)
+            key = self.key(context, unit.index)
             if self.gate is not None:
-                worker_lend(worker)
+                context_park(context)
             if unit.covered:
-                value, status = self.value(worker, unit, None)
+                value, status = self.value(context, unit, None)
                 if status != SZ_OK:
                     return status
             with store.lock(key):
                 if not unit.covered:
-                    value, status = self.value(worker, unit, self.source.fetch(key))
+                    value, status = self.value(context, unit, self.source.fetch(key))
                     if status != SZ_OK:
                         return status
                 if value is None:
@@ -215,20 +216,20 @@ cdef class Write(Make):
             self.source.forget_index(PyBytes_FromStringAndSize(<const char *>unit.index, self.chain.ndim * 8))
             return SZ_OK
         except BaseException as error:
-            return raised(worker, error)
+            return raised(context, error)
 
-    cdef tuple value(self, Worker *worker, Unit *unit, stored):
+    cdef tuple value(self, Context *context, Unit *unit, stored):
         """What is to be stored, None for nothing, instead of what was; and a status."""
         if self.gate is None:
-            return self.made(worker, unit, stored)
+            return self.made(context, unit, stored)
         with self.gate:
-            worker_borrow(worker)
+            context_resume(context)
             try:
-                return self.made(worker, unit, stored)
+                return self.made(context, unit, stored)
             finally:
-                worker_lend(worker)
+                context_park(context)
 
-    cdef tuple made(self, Worker *worker, Unit *unit, stored):
+    cdef tuple made(self, Context *context, Unit *unit, stored):
         cdef const sz_part *parts = NULL
         cdef size_t n = 0
         cdef int status
@@ -240,7 +241,7 @@ cdef class Write(Make):
             made = PyBytes_FromStringAndSize(NULL, self.chain.nbytes)
             unit.room = PyBytes_AS_STRING(made)
         with nogil:
-            status = self.make(worker, unit, &parts, &n)
+            status = self.make(context, unit, &parts, &n)
         if made is not None and status == SZ_OK and n and parts[0].data == unit.room:
             return made, status
         return joined(parts, n) if n and status == SZ_OK else None, status

@@ -8,7 +8,7 @@ from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.jobs.region_table cimport (
     Scatter, Touched, Unit as Places, scatter_object, scatter_region, scatter_take, scatter_unit)
 from simplezarr.engine.jobs.chunk_source cimport Source
-from simplezarr.engine.kernels.context cimport Worker
+from simplezarr.engine.kernels.context cimport Context
 from simplezarr.engine.jobs.write cimport Write
 
 
@@ -41,7 +41,7 @@ cdef Py_ssize_t look_up(const Touched *object, Py_ssize_t k, Places *places, Reg
 cdef class WriteScatter(Write):
     """A write under way; what is written of a stored object is a `Touched`."""
 
-    cdef int one(self, Worker *worker, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
+    cdef int one(self, Context *context, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
         cdef Touched object
         cdef Places places
         cdef Unit unit
@@ -54,7 +54,7 @@ cdef class WriteScatter(Write):
         self.begin(&unit, index, &region)
         unit.covered = unit.covered and self.scatter.layout.whole_objects
         unit.what = &object
-        return self.replace(worker, &unit)
+        return self.replace(context, &unit)
 
     cdef void touch(self, Unit *unit) noexcept nogil:
         unit.touched = (<const Touched *>unit.what).n
@@ -63,8 +63,8 @@ cdef class WriteScatter(Write):
         cdef Places places
         return look_up(<const Touched *>unit.what, number, &places, region)
 
-    cdef int change(self, Worker *worker, const Unit *unit, Py_ssize_t number, const Pipeline *chain, const Region *region,
-                    char *native) noexcept nogil:
+    cdef int change(self, Context *context, const Unit *unit, Py_ssize_t number, const Pipeline *chain,
+                    const Region *region, char *native) noexcept nogil:
         cdef Places places
         scatter_unit(<const Touched *>unit.what, number, &places)
-        return scatter_take(worker, &self.scatter.layout, &places, native)
+        return scatter_take(context, &self.scatter.layout, &places, native)

@@ -1,12 +1,12 @@
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 from simplezarr.csrc.codecs cimport sz_blosc1, sz_zstd_frame
-from simplezarr.engine.kernels.context cimport Worker
+from simplezarr.engine.kernels.context cimport Context
 
 
 # One direction of a bytes -> bytes codec. *size holds dst's capacity, then the bytes written; more than the capacity is
 # SZ_TOO_LONG. A trimming codec (a checksum) only shortens its input when it decodes: dst is not used and may be NULL.
-ctypedef int (*codec_fn)(Worker *, const CodecStep *, const char *src, size_t n, char *dst, size_t *size) noexcept nogil
+ctypedef int (*codec_fn)(Context *, const CodecStep *, const char *src, size_t n, char *dst, size_t *size) noexcept nogil
 ctypedef size_t (*bound_t)(const CodecStep *, size_t n) noexcept nogil
 
 cdef struct CodecStep:
@@ -39,10 +39,10 @@ cdef inline void put_little(char *dst, uint32_t value) noexcept nogil:
         dst[i] = <char>(value >> 8 * i & 0xff)
 
 cdef CompiledCodec new_codec(const char *name, codec_fn decode, codec_fn encode, bound_t bound)
-cdef bint zstd_open(Worker *worker, const char *src, size_t n, size_t size, sz_zstd_frame *frame) noexcept nogil
-cdef bint zstd_prefix(Worker *worker, const char *src, size_t n, size_t size, size_t wanted, char *dst) noexcept nogil
-cdef int zstd_decode_more(Worker *worker, sz_zstd_frame *frame) noexcept nogil
+cdef bint zstd_open(Context *context, const char *src, size_t n, size_t size, sz_zstd_frame *frame) noexcept nogil
+cdef bint zstd_prefix(Context *context, const char *src, size_t n, size_t size, size_t wanted, char *dst) noexcept nogil
+cdef int zstd_decode_more(Context *context, sz_zstd_frame *frame) noexcept nogil
 cdef int blosc_open(const char *src, size_t n, sz_blosc1 *header) noexcept nogil
 cdef int32_t blosc_block_size(const sz_blosc1 *header, int32_t i) noexcept nogil
-cdef int blosc_decode_block(Worker *worker, const char *src, size_t n, const sz_blosc1 *header, int32_t i,
+cdef int blosc_decode_block(Context *context, const char *src, size_t n, const sz_blosc1 *header, int32_t i,
                             char *dst) noexcept nogil

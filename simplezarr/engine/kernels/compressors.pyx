@@ -16,17 +16,17 @@ from simplezarr.csrc.codecs cimport (
     sz_zstd_prefix, sz_zstd_prefix_room)
 from simplezarr.engine.kernels.context cimport (
     BLOCK_SLOT, PIECE_BYTES, PREFIX_SLOT, add_discard, bytes_at, copy_bytes, pause, pause_of, scratch, status_message,
-    take_error, worker_acquire, worker_release)
+    take_error, context_acquire, context_release)
 
 cdef enum:
     PREFIX_BYTES = 512 << 10   # of a larger zstd chunk one can stop between blocks
 
 
-cdef void discard(Worker *worker) noexcept:
-    """Free a worker's contexts."""
-    ZSTD_freeDCtx(worker.zstd_decoder)
-    ZSTD_freeCCtx(worker.zstd_encoder)
-    worker.zstd_decoder, worker.zstd_encoder = NULL, NULL
+cdef void discard(Context *context) noexcept:
+    """Free a context's contexts."""
+    ZSTD_freeDCtx(context.zstd_decoder)
+    ZSTD_freeCCtx(context.zstd_encoder)
+    context.zstd_decoder, context.zstd_encoder = NULL, NULL
 
 
 add_discard(discard)
@@ -34,49 +34,50 @@ add_discard(discard)
 
 # ---------------------------------------------------------------- zstd (RFC 8878)
 
-cdef ZSTD_DCtx *zstd_decoder(Worker *worker) noexcept nogil:  # NULL when there is no memory for one, as below
-    if worker.zstd_decoder == NULL:
-        worker.zstd_decoder = ZSTD_createDCtx()
-    return worker.zstd_decoder
+cdef ZSTD_DCtx *zstd_decoder(Context *context) noexcept nogil:  # NULL when there is no memory for one, as below
+    if context.zstd_decoder == NULL:
+        context.zstd_decoder = ZSTD_createDCtx()
+    return context.zstd_decoder
 
 
-cdef ZSTD_CCtx *zstd_encoder(Worker *worker) noexcept nogil:
-    if worker.zstd_encoder == NULL:
-        worker.zstd_encoder = ZSTD_createCCtx()
-    return worker.zstd_encoder
+cdef ZSTD_CCtx *zstd_encoder(Context *context) noexcept nogil:
+    if context.zstd_encoder == NULL:
+        context.zstd_encoder = ZSTD_createCCtx()
+    return context.zstd_encoder
 
 
-cdef int zstd_decode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+cdef int zstd_decode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                      size_t *size) noexcept nogil:
-    cdef sz_pause pauses = pause_of(worker)
-    if zstd_decoder(worker) == NULL:
+    cdef sz_pause pauses = pause_of(context)
+    if zstd_decoder(context) == NULL:
         return SZ_NO_MEMORY
-    return sz_zstd_decode(worker.zstd_decoder, src, n, dst, size, &pauses)
+    return sz_zstd_decode(context.zstd_decoder, src, n, dst, size, &pauses)
 
 
-cdef bint zstd_open(Worker *worker, const char *src, size_t n, size_t size, sz_zstd_frame *frame) noexcept nogil:
-    return zstd_decoder(worker) != NULL and sz_zstd_open(worker.zstd_decoder, src, n, size, frame)
+cdef bint zstd_open(Context *context, const char *src, size_t n, size_t size, sz_zstd_frame *frame) noexcept nogil:
+    return zstd_decoder(context) != NULL and sz_zstd_open(context.zstd_decoder, src, n, size, frame)
 
 
-cdef int zstd_decode_more(Worker *worker, sz_zstd_frame *frame) noexcept nogil:
-    return sz_zstd_more(worker.zstd_decoder, frame)
+cdef int zstd_decode_more(Context *context, sz_zstd_frame *frame) noexcept nogil:
+    return sz_zstd_more(context.zstd_decoder, frame)
 
 
-cdef bint zstd_prefix(Worker *worker, const char *src, size_t n, size_t size, size_t wanted, char *dst) noexcept nogil:
+cdef bint zstd_prefix(Context *context, const char *src, size_t n, size_t size, size_t wanted,
+                      char *dst) noexcept nogil:
     """Decodes the first `wanted` bytes of a chunk, where that is possible and less work than decoding it whole, at which
     libzstd is as fast or a little faster; dst has room for `size` + SZ_ZSTD_SLACK."""
     cdef bint pays = size <= PREFIX_BYTES and wanted <= size // 8 * 7
-    cdef char *memory = scratch(worker, PREFIX_SLOT, sz_zstd_prefix_room()) if pays else NULL
+    cdef char *memory = scratch(context, PREFIX_SLOT, sz_zstd_prefix_room()) if pays else NULL
     return memory != NULL and sz_zstd_prefix(src, n, size, wanted, dst, memory)
 
 
-cdef int zstd_encode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+cdef int zstd_encode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                      size_t *size) noexcept nogil:
     """One frame with its content size."""
-    cdef sz_pause pauses = pause_of(worker)
-    if zstd_encoder(worker) == NULL:
+    cdef sz_pause pauses = pause_of(context)
+    if zstd_encoder(context) == NULL:
         return SZ_NO_MEMORY
-    return sz_zstd_encode(worker.zstd_encoder, step.level, step.checksum, src, n, dst, size, &pauses)
+    return sz_zstd_encode(context.zstd_encoder, step.level, step.checksum, src, n, dst, size, &pauses)
 
 
 cdef size_t zstd_bound(const CodecStep *step, size_t n) noexcept nogil:
@@ -96,15 +97,15 @@ cdef int32_t blosc_block_size(const sz_blosc1 *header, int32_t i) noexcept nogil
     return sz_blosc1_block_size(header, i)
 
 
-cdef int blosc_decode_block(Worker *worker, const char *src, size_t n, const sz_blosc1 *header, int32_t i,
+cdef int blosc_decode_block(Context *context, const char *src, size_t n, const sz_blosc1 *header, int32_t i,
                             char *dst) noexcept nogil:
-    cdef char *tmp = scratch(worker, BLOCK_SLOT, header.blocksize)
-    if tmp == NULL or zstd_decoder(worker) == NULL:
+    cdef char *tmp = scratch(context, BLOCK_SLOT, header.blocksize)
+    if tmp == NULL or zstd_decoder(context) == NULL:
         return SZ_NO_MEMORY
-    return sz_blosc1_decode_block(src, n, header, i, dst, tmp, worker.zstd_decoder)
+    return sz_blosc1_decode_block(src, n, header, i, dst, tmp, context.zstd_decoder)
 
 
-cdef int blosc_decode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+cdef int blosc_decode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                       size_t *size) noexcept nogil:
     cdef sz_blosc1 header
     cdef int32_t i
@@ -114,26 +115,26 @@ cdef int blosc_decode(Worker *worker, const CodecStep *step, const char *src, si
     if <size_t>header.nbytes > size[0]:
         return SZ_TOO_LONG
     for i in range(header.nblocks):
-        status = blosc_decode_block(worker, src, n, &header, i, dst + <size_t>i * header.blocksize)
+        status = blosc_decode_block(context, src, n, &header, i, dst + <size_t>i * header.blocksize)
         if status == SZ_OK:
-            status = pause(worker)
+            status = pause(context)
         if status != SZ_OK:
             return status
     size[0] = header.nbytes
     return SZ_OK
 
 
-cdef int blosc_encode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+cdef int blosc_encode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                       size_t *size) noexcept nogil:
-    cdef sz_pause pauses = pause_of(worker)
+    cdef sz_pause pauses = pause_of(context)
     cdef char *tmp
     if n > 0x7fffffff - 16:
         return SZ_TOO_LONG
-    tmp = scratch(worker, BLOCK_SLOT, sz_blosc1_scratch(n, step.level, step.typesize, step.compressor, step.blocksize))
-    if tmp == NULL or zstd_encoder(worker) == NULL:
+    tmp = scratch(context, BLOCK_SLOT, sz_blosc1_scratch(n, step.level, step.typesize, step.compressor, step.blocksize))
+    if tmp == NULL or zstd_encoder(context) == NULL:
         return SZ_NO_MEMORY
     return sz_blosc1_encode(src, n, step.compressor, step.level, step.shuffle, step.typesize, step.blocksize, tmp,
-                            worker.zstd_encoder, &pauses, dst, size)
+                            context.zstd_encoder, &pauses, dst, size)
 
 
 cdef size_t blosc_bound(const CodecStep *step, size_t n) noexcept nogil:
@@ -142,37 +143,37 @@ cdef size_t blosc_bound(const CodecStep *step, size_t n) noexcept nogil:
 
 # ---------------------------------------------------------------- crc32c (RFC 3720)
 
-cdef int checksum_of(Worker *worker, const char *src, size_t n, uint32_t *crc) noexcept nogil:
+cdef int checksum_of(Context *context, const char *src, size_t n, uint32_t *crc) noexcept nogil:
     cdef int status = SZ_OK
     crc[0] = 0
     while n > PIECE_BYTES and status == SZ_OK:
         crc[0] = sz_crc32c(crc[0], src, PIECE_BYTES)
         src += PIECE_BYTES
         n -= PIECE_BYTES
-        status = pause(worker)
+        status = pause(context)
     crc[0] = sz_crc32c(crc[0], src, n)
     return status
 
 
-cdef int crc32c_decode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+cdef int crc32c_decode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                        size_t *size) noexcept nogil:
     cdef uint32_t crc
     cdef int status
     if n < 4:
         return SZ_TRUNCATED
-    status = checksum_of(worker, src, n - 4, &crc)
+    status = checksum_of(context, src, n - 4, &crc)
     if status == SZ_OK and crc != get_little(src + n - 4):
         return SZ_CHECKSUM
     size[0] = n - 4
     return status
 
 
-cdef int crc32c_encode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+cdef int crc32c_encode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                        size_t *size) noexcept nogil:
     cdef uint32_t crc
-    cdef int status = checksum_of(worker, src, n, &crc)
+    cdef int status = checksum_of(context, src, n, &crc)
     if status == SZ_OK and src != dst:
-        status = copy_bytes(worker, dst, src, n)
+        status = copy_bytes(context, dst, src, n)
     put_little(dst + n, crc)
     size[0] = n + 4
     return status
@@ -225,14 +226,14 @@ cdef class CompiledCodec:
         cdef size_t size = limit
         cdef char *dst
         cdef int status = SZ_NO_MEMORY
-        cdef Worker *worker = worker_acquire()
+        cdef Context *context = context_acquire()
         try:
             PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
             try:
-                dst = scratch(worker, 0, limit)
+                dst = scratch(context, 0, limit)
                 if dst != NULL:
                     with nogil:
-                        status = kernel(worker, &self.step, <const char *>view.buf, view.len, dst, &size)
+                        status = kernel(context, &self.step, <const char *>view.buf, view.len, dst, &size)
                     if status == SZ_OK and size > limit:  # a checksum, which is taken off without room for the rest
                         status = SZ_TOO_LONG
                 if status == SZ_OK:
@@ -242,8 +243,8 @@ cdef class CompiledCodec:
             finally:
                 PyBuffer_Release(&view)
         finally:
-            error = take_error(worker)
-            worker_release(worker)
+            error = take_error(context)
+            context_release(context)
         if status == SZ_TOO_LONG and may_fail:
             return None
         if error is not None:

@@ -12,7 +12,7 @@ cdef enum:
 
 cdef enum:
     # statuses beside those of status.h
-    RAISED = 1   # look at the worker's error
+    RAISED = 1   # look at the context's error
     REFUSED = 2  # a codec can't encode this chunk
     STOPPED = 3  # nobody wants the work any more: the job has failed elsewhere
     LEVELS = 9            # shards in shards, as deep as metadata may nest them, and the chunks inside
@@ -21,18 +21,18 @@ cdef enum:
     BLOCK_SLOT            # of the Blosc kernels
     PREFIX_SLOT           # tables of the decoder of zstd prefixes
     CHUNK_SLOT            # a whole chunk in native form, whose parts are placed or changed
-    SLOTS                 # scratch buffers a worker can hold
-    MAX_WAITS = 8         # chunks in flight that a worker waits for at a time
+    SLOTS                 # scratch buffers a context can hold
+    MAX_WAITS = 8         # chunks in flight that a context waits for at a time
     PIECE_BYTES = 16 << 20  # that are copied, filled, compared, read or written between two pauses
 
-# A chunk that another thread decodes, and what the worker's unit wants of it.
+# A chunk that another thread decodes, and what the context's unit wants of it.
 cdef struct Wait:
     void *chunk
     Py_ssize_t unit, wanted
 
 # What one thread needs while it decodes and encodes: contexts of the compressors and scratch memory, kept for the next
 # chunk and the next read. `culprit` names the codec that failed last.
-cdef struct Worker:
+cdef struct Context:
     ZSTD_DCtx *zstd_decoder
     ZSTD_CCtx *zstd_encoder
     zng_stream *inflater
@@ -53,30 +53,30 @@ cdef struct Worker:
     Wait waits[MAX_WAITS]
 
 # Frees what only the module with the compressors can free.
-ctypedef void (*discard_t)(Worker *worker) noexcept
+ctypedef void (*discard_t)(Context *context) noexcept
 
 cdef void add_discard(discard_t discard) noexcept
-cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil
+cdef char *scratch(Context *context, int slot, size_t n) noexcept nogil
 
-cdef inline int step_slot(const Worker *worker, const char *src, int level) noexcept nogil:
+cdef inline int step_slot(const Context *context, const char *src, int level) noexcept nogil:
     """Return the scratch, of the two for steps of a chain, that src does not begin."""
     cdef int slot = level * SLOTS_PER_LEVEL + STEP_A
-    return slot + (src != NULL and src == worker.buffers[slot])
+    return slot + (src != NULL and src == context.buffers[slot])
 
-cdef char *scratch_grown(Worker *worker, int slot, size_t n) noexcept nogil
-cdef Worker *worker_acquire() except NULL
-cdef Worker *worker_new() except NULL
-cdef void worker_release(Worker *worker) noexcept
-cdef int worker_lend(Worker *worker) except -1
-cdef void worker_borrow(Worker *worker) noexcept
+cdef char *scratch_grown(Context *context, int slot, size_t n) noexcept nogil
+cdef Context *context_acquire() except NULL
+cdef Context *context_new() except NULL
+cdef void context_release(Context *context) noexcept
+cdef int context_park(Context *context) except -1
+cdef void context_resume(Context *context) noexcept
 cpdef str status_message(int status)
-cdef int raised(Worker *worker, object error) noexcept
-cdef object take_error(Worker *worker)
+cdef int raised(Context *context, object error) noexcept
+cdef object take_error(Context *context)
 cdef void foreign(int change) noexcept nogil
 cdef bint in_foreign() noexcept nogil
-cdef int check_signals(Worker *worker) noexcept with gil
-cdef int pause(Worker *worker) noexcept nogil
-cdef sz_pause pause_of(Worker *worker) noexcept nogil
+cdef int check_signals(Context *context) noexcept with gil
+cdef int pause(Context *context) noexcept nogil
+cdef sz_pause pause_of(Context *context) noexcept nogil
 cdef bytes bytes_at(const char *data, size_t n)
 cpdef bytes bytes_of(data)
-cdef int copy_bytes(Worker *worker, char *dst, const char *src, size_t n) noexcept nogil
+cdef int copy_bytes(Context *context, char *dst, const char *src, size_t n) noexcept nogil

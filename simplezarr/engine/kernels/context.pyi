@@ -1,4 +1,4 @@
-"""Workers: what one thread needs while it decodes and encodes, kept in a list for the next chunk and the next read."""
+"""Contexts: what one thread needs while it decodes and encodes, kept in a pool for the next chunk and the next read."""
 
 from typing_extensions import Buffer
 
@@ -11,5 +11,5 @@ def bytes_of(data: Buffer) -> bytes:
 def _look_every(milliseconds: int) -> int:
     """Set how often Ctrl-C is looked for, 0: at every pause; return how often it was."""
 
-def idle_workers() -> int:
-    """The number of workers that wait for work."""
+def idle_contexts() -> int:
+    """Return the number of contexts in the pool."""

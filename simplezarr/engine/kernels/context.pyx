@@ -1,4 +1,4 @@
-"""Workers: what one thread needs while it decodes and encodes, kept in a list for the next chunk and the next read.
+"""Contexts: what one thread needs while it decodes and encodes, kept in a pool for the next chunk and the next read.
 
 Nothing here belongs to a thread for longer than one job, so there is nothing to clean up after a thread or a fork.
 """
@@ -26,8 +26,8 @@ cdef extern from *:
     int sz_foreign  # how deep this thread is in code that is not the package's
 
 cdef enum:
-    KEEP_BYTES = 32 << 20  # scratch that an idle worker keeps
-    MOST_IDLE = 256        # idle workers that are kept
+    KEEP_BYTES = 32 << 20  # scratch that an idle context keeps
+    MOST_IDLE = 256        # idle contexts that are kept
     MOST_DISCARDS = 2
 
 cdef dict MESSAGES = {
@@ -49,7 +49,7 @@ cpdef str status_message(int status):
     return MESSAGES.get(status, f"status {status}")
 
 
-cdef list idle = []  # addresses of workers that wait for work; append and pop are atomic
+cdef list idle = []  # the context pool: addresses of those that no thread works with; append and pop are atomic
 cdef discard_t[MOST_DISCARDS] discards
 cdef int ndiscards = 0
 
@@ -61,94 +61,94 @@ cdef void add_discard(discard_t discard) noexcept:
     ndiscards += 1
 
 
-def idle_workers() -> int:
-    """The number of workers that wait for work."""
+def idle_contexts() -> int:
+    """Return the number of contexts in the pool."""
     return len(idle)
 
 
-cdef char *scratch(Worker *worker, int slot, size_t n) noexcept nogil:
+cdef char *scratch(Context *context, int slot, size_t n) noexcept nogil:
     """A buffer of at least n bytes, whose former content is lost; NULL when there is no memory."""
-    if worker.sizes[slot] < n or worker.buffers[slot] == NULL:
-        free(worker.buffers[slot])
-        worker.sizes[slot] = max(n + n // 8, <size_t>64)
-        worker.buffers[slot] = <char *>sz_allocate(worker.sizes[slot])
-        if worker.buffers[slot] == NULL:
-            worker.sizes[slot] = 0
-    return worker.buffers[slot]
+    if context.sizes[slot] < n or context.buffers[slot] == NULL:
+        free(context.buffers[slot])
+        context.sizes[slot] = max(n + n // 8, <size_t>64)
+        context.buffers[slot] = <char *>sz_allocate(context.sizes[slot])
+        if context.buffers[slot] == NULL:
+            context.sizes[slot] = 0
+    return context.buffers[slot]
 
 
-cdef char *scratch_grown(Worker *worker, int slot, size_t n) noexcept nogil:
+cdef char *scratch_grown(Context *context, int slot, size_t n) noexcept nogil:
     """The buffer made longer, to at least n bytes, with its content; NULL when there is no memory."""
-    cdef char *grown = worker.buffers[slot]
-    if worker.sizes[slot] < n or grown == NULL:
+    cdef char *grown = context.buffers[slot]
+    if context.sizes[slot] < n or grown == NULL:
         n = max(n + n // 2, <size_t>4096)
         grown = <char *>realloc(grown, n)
         if grown != NULL:
-            worker.buffers[slot], worker.sizes[slot] = grown, n
+            context.buffers[slot], context.sizes[slot] = grown, n
     return grown
 
 
-cdef Worker *worker_new() except NULL:
-    """A worker with nothing yet."""
-    cdef Worker *worker = <Worker *>calloc(1, sizeof(Worker))
-    if worker == NULL:
+cdef Context *context_new() except NULL:
+    """A context with nothing yet."""
+    cdef Context *context = <Context *>calloc(1, sizeof(Context))
+    if context == NULL:
         raise MemoryError("no memory for a decoder")
-    worker.looked = sz_milliseconds()
-    return worker
+    context.looked = sz_milliseconds()
+    return context
 
 
-cdef void worker_free(Worker *worker) noexcept:
+cdef void context_free(Context *context) noexcept:
     cdef int i
     for i in range(SLOTS):
-        free(worker.buffers[i])
+        free(context.buffers[i])
     for i in range(ndiscards):
-        discards[i](worker)
-    free(worker)
+        discards[i](context)
+    free(context)
 
 
-cdef Worker *worker_acquire() except NULL:
-    """A worker that has waited, or a new one."""
-    cdef Worker *worker
+cdef Context *context_acquire() except NULL:
+    """A context that has waited, or a new one."""
+    cdef Context *context
     try:
-        worker = <Worker *><size_t>idle.pop()
+        context = <Context *><size_t>idle.pop()
     except IndexError:
-        return worker_new()
-    worker.looked = sz_milliseconds()
-    return worker
+        return context_new()
+    context.looked = sz_milliseconds()
+    return context
 
 
-cdef bint is_bare(const Worker *worker) noexcept:
-    """Whether the worker has nothing that is worth keeping."""
+cdef bint is_bare(const Context *context) noexcept:
+    """Whether the context has nothing that is worth keeping."""
     cdef int slot
     for slot in range(SLOTS):
-        if worker.buffers[slot] != NULL and slot != PATH_SLOT:
+        if context.buffers[slot] != NULL and slot != PATH_SLOT:
             return False
-    return worker.zstd_decoder == NULL and worker.zstd_encoder == NULL and worker.inflater == NULL
+    return context.zstd_decoder == NULL and context.zstd_encoder == NULL and context.inflater == NULL
 
 
-cdef void worker_release(Worker *worker) noexcept:
-    """Keep the worker for the next call, but no more than MOST_IDLE, nor more memory than an ordinary chunk needs."""
+cdef void context_release(Context *context) noexcept:
+    """Keep the context for the next call, but no more than MOST_IDLE, nor more memory than an ordinary chunk needs."""
     cdef size_t kept = 0
     cdef int slot
-    worker.streamed, worker.ended = 0, NULL
+    context.streamed, context.ended = 0, NULL
     for slot in range(SLOTS):
-        kept += worker.sizes[slot]
+        kept += context.sizes[slot]
         if kept > KEEP_BYTES:
-            kept -= worker.sizes[slot]
-            free(worker.buffers[slot])
-            worker.buffers[slot] = NULL
-            worker.sizes[slot] = 0
-    if len(idle) >= MOST_IDLE or is_bare(worker):
-        worker_free(worker)
+            kept -= context.sizes[slot]
+            free(context.buffers[slot])
+            context.buffers[slot] = NULL
+            context.sizes[slot] = 0
+    if len(idle) >= MOST_IDLE or is_bare(context):
+        context_free(context)
         return
     try:
-        idle.append(<size_t>worker)
+        idle.append(<size_t>context)
     except MemoryError:
-        worker_free(worker)
+        context_free(context)
 
 
-cdef void move_tools(Worker *to, Worker *source) noexcept:
-    """Move contexts and scratch, but nothing of what the worker is doing."""
+cdef void move_tools(Context *to, Context *source) noexcept:
+    """Move contexts and scratch, but nothing of what the context is doing."""
     to.zstd_decoder, to.zstd_encoder, to.inflater = source.zstd_decoder, source.zstd_encoder, source.inflater
     source.zstd_decoder, source.zstd_encoder, source.inflater = NULL, NULL, NULL
     memcpy(to.buffers, source.buffers, sizeof(to.buffers))
@@ -157,49 +157,49 @@ cdef void move_tools(Worker *to, Worker *source) noexcept:
     memset(source.sizes, 0, sizeof(source.sizes))
 
 
-cdef int worker_lend(Worker *worker) except -1:
-    """Put what the worker has into the list, for others to use while its thread waits.
+cdef int context_park(Context *context) except -1:
+    """Put what the context has into the list, for others to use while its thread waits.
 
-    A worker that has nothing leaves nothing there, so the list holds no more workers than have computed at one time.
+    An empty context is not put there, so the pool holds no more contexts than threads have computed at one time.
     """
-    cdef Worker *other
-    if is_bare(worker):
+    cdef Context *other
+    if is_bare(context):
         return 0
-    other = worker_new()
-    move_tools(other, worker)
-    worker_release(other)
+    other = context_new()
+    move_tools(other, context)
+    context_release(other)
     return 0
 
 
-cdef void worker_borrow(Worker *worker) noexcept:
-    """Take over what was put into the list last; what the worker has itself must have been lent before."""
-    cdef Worker *other
+cdef void context_resume(Context *context) noexcept:
+    """Take over what was put into the list last; what the context has itself must have been lent before."""
+    cdef Context *other
     try:
-        other = <Worker *><size_t>idle.pop()
+        other = <Context *><size_t>idle.pop()
     except IndexError:
         return
-    free(worker.buffers[PATH_SLOT])
-    move_tools(worker, other)
+    free(context.buffers[PATH_SLOT])
+    move_tools(context, other)
     free(other)
 
 
 # ---------------------------------------------------------------- exceptions of Python code
 
-cdef int raised(Worker *worker, object error) noexcept:
+cdef int raised(Context *context, object error) noexcept:
     """Keep the first exception; the status to return."""
-    if worker.error == NULL:
+    if context.error == NULL:
         Py_INCREF(error)
-        worker.error = <PyObject *>error
+        context.error = <PyObject *>error
     return RAISED
 
 
-cdef object take_error(Worker *worker):
-    """The exception that Python code raised in this worker, or None."""
-    if worker.error == NULL:
+cdef object take_error(Context *context):
+    """The exception that Python code raised in this context, or None."""
+    if context.error == NULL:
         return None
-    error = <object>worker.error
+    error = <object>context.error
     Py_DECREF(error)
-    worker.error = NULL
+    context.error = NULL
     return error
 
 
@@ -225,41 +225,41 @@ cdef bint in_foreign() noexcept nogil:
     return sz_foreign != 0
 
 
-cdef int check_signals(Worker *worker) noexcept with gil:
+cdef int check_signals(Context *context) noexcept with gil:
     """Let Ctrl-C end the work (in the main thread; elsewhere this does nothing)."""
     foreign(1)
     try:
         PyErr_CheckSignals()
         return SZ_OK
     except BaseException as error:
-        return raised(worker, error)
+        return raised(context, error)
     finally:
         foreign(-1)
 
 
-cdef int pause(Worker *worker) noexcept nogil:
+cdef int pause(Context *context) noexcept nogil:
     """Between two pieces of work, of 50 ms at most: whether to go on (SZ_OK), or to return this status at once.
 
     It is RAISED after Ctrl-C, which is looked for now and then, and STOPPED where the job has ended otherwise.
     """
     cdef int64_t now
-    if worker.ended != NULL and sz_peek(worker.ended):
+    if context.ended != NULL and sz_peek(context.ended):
         return STOPPED
     now = sz_milliseconds()
-    if now - worker.looked < look_every:
+    if now - context.looked < look_every:
         return SZ_OK
-    worker.looked = now
-    return check_signals(worker)
+    context.looked = now
+    return check_signals(context)
 
 
-cdef int pause_at(void *worker) noexcept nogil:
-    return pause(<Worker *>worker)
+cdef int pause_at(void *context) noexcept nogil:
+    return pause(<Context *>context)
 
 
-cdef sz_pause pause_of(Worker *worker) noexcept nogil:
+cdef sz_pause pause_of(Context *context) noexcept nogil:
     """The same for the kernels."""
     cdef sz_pause told
-    told.look, told.what = pause_at, worker
+    told.look, told.what = pause_at, context
     return told
 
 
@@ -292,7 +292,7 @@ cpdef bytes bytes_of(data):
         PyBuffer_Release(&view)
 
 
-cdef int copy_bytes(Worker *worker, char *dst, const char *src, size_t n) noexcept nogil:
+cdef int copy_bytes(Context *context, char *dst, const char *src, size_t n) noexcept nogil:
     """memcpy, with pauses."""
     cdef int status = SZ_OK
     while n > PIECE_BYTES and status == SZ_OK:
@@ -300,7 +300,7 @@ cdef int copy_bytes(Worker *worker, char *dst, const char *src, size_t n) noexce
         dst += PIECE_BYTES
         src += PIECE_BYTES
         n -= PIECE_BYTES
-        status = pause(worker)
+        status = pause(context)
     if status == SZ_OK:
         memcpy(dst, src, n)
     return status

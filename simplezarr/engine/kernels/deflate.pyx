@@ -10,7 +10,7 @@ from simplezarr.csrc.codecs cimport (
     SZ_Z_BUF_ERROR, SZ_Z_DATA_ERROR, SZ_Z_FINISH, SZ_Z_MEM_ERROR, SZ_Z_NO_FLUSH, SZ_Z_OK, SZ_Z_STREAM_END, zng_deflate,
     zng_deflateEnd, zng_deflateInit2, zng_inflate, zng_inflateEnd, zng_inflateInit2, zng_inflateReset2, zng_stream)
 from simplezarr.engine.kernels.compressors cimport CompiledCodec, CodecStep, new_codec
-from simplezarr.engine.kernels.context cimport Worker, add_discard, pause
+from simplezarr.engine.kernels.context cimport Context, add_discard, pause
 
 cdef enum:
     GZIP_WINDOW = 31     # zlib's 15 bits of window, + 16 for the gzip header and trailer
@@ -24,12 +24,12 @@ cdef enum:
     WHOLE = 1 << 30      # zlib counts its input and output in 32 bits
 
 
-cdef void discard(Worker *worker) noexcept:
-    """Free a worker's context."""
-    if worker.inflater != NULL:
-        zng_inflateEnd(worker.inflater)
-        free(worker.inflater)
-        worker.inflater = NULL
+cdef void discard(Context *context) noexcept:
+    """Free a context's context."""
+    if context.inflater != NULL:
+        zng_inflateEnd(context.inflater)
+        free(context.inflater)
+        context.inflater = NULL
 
 
 add_discard(discard)
@@ -41,9 +41,9 @@ cdef int inflate_status(int32_t code) noexcept nogil:
     return SZ_NO_MEMORY if code == SZ_Z_MEM_ERROR else SZ_TRUNCATED
 
 
-cdef int inflate_member(Worker *worker, const char **src, size_t *n, char **dst, size_t *room) noexcept nogil:
+cdef int inflate_member(Context *context, const char **src, size_t *n, char **dst, size_t *room) noexcept nogil:
     """One member from *src to *dst; all four move on. zlib checks the trailer's CRC and size."""
-    cdef zng_stream *stream = worker.inflater
+    cdef zng_stream *stream = context.inflater
     cdef int32_t code
     cdef uint32_t given, space
     cdef char spare = 0
@@ -69,27 +69,27 @@ cdef int inflate_member(Worker *worker, const char **src, size_t *n, char **dst,
             return inflate_status(code)
         if n[0] == 0 and stream.avail_out:
             return SZ_TRUNCATED
-        status = pause(worker)
+        status = pause(context)
         if status != SZ_OK:
             return status
 
 
-cdef int gzip_decode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+cdef int gzip_decode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                      size_t *size) noexcept nogil:
     """All members of src (RFC 1952, 2.2; zlib has one), zero padding behind them allowed."""
     cdef size_t room = size[0]
     cdef int status
-    if worker.inflater == NULL:
-        worker.inflater = <zng_stream *>calloc(1, sizeof(zng_stream))
-        if worker.inflater == NULL:
+    if context.inflater == NULL:
+        context.inflater = <zng_stream *>calloc(1, sizeof(zng_stream))
+        if context.inflater == NULL:
             return SZ_NO_MEMORY
-        if zng_inflateInit2(worker.inflater, GZIP_WINDOW) != SZ_Z_OK:
-            free(worker.inflater)
-            worker.inflater = NULL
+        if zng_inflateInit2(context.inflater, GZIP_WINDOW) != SZ_Z_OK:
+            free(context.inflater)
+            context.inflater = NULL
             return SZ_NO_MEMORY
     while True:
-        zng_inflateReset2(worker.inflater, step.window)
-        status = inflate_member(worker, &src, &n, &dst, &room)
+        zng_inflateReset2(context.inflater, step.window)
+        status = inflate_member(context, &src, &n, &dst, &room)
         if status != SZ_OK:
             return status
         if n == 0 or sz_all_equal(src, n, "\0", 1):
@@ -99,7 +99,7 @@ cdef int gzip_decode(Worker *worker, const CodecStep *step, const char *src, siz
             return SZ_TRAILING
 
 
-cdef int gzip_encode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+cdef int gzip_encode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                      size_t *size) noexcept nogil:
     """One member; zlib writes a header without name and with time 0, so equal input gives equal bytes."""
     cdef zng_stream stream
@@ -123,7 +123,7 @@ cdef int gzip_encode(Worker *worker, const CodecStep *step, const char *src, siz
         room -= space - stream.avail_out
         if space == 0:
             break
-        status = pause(worker)
+        status = pause(context)
     zng_deflateEnd(&stream)
     size[0] -= room
     if code == SZ_Z_STREAM_END:

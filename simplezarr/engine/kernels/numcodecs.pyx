@@ -8,7 +8,7 @@ from simplezarr.csrc.codecs cimport (
     LZ4_compress_fast, LZ4_decompress_safe, sz_fletcher32, sz_fletcher32_add, sz_fletcher32_value, sz_shuffle,
     sz_unshuffle)
 from simplezarr.engine.kernels.compressors cimport CompiledCodec, CodecStep, get_little, new_codec, put_little
-from simplezarr.engine.kernels.context cimport PIECE_BYTES, Worker, copy_bytes, pause
+from simplezarr.engine.kernels.context cimport PIECE_BYTES, Context, copy_bytes, pause
 
 ctypedef void (*shuffle_t)(size_t size, size_t count, size_t first, size_t last, const char *src, char *dst) noexcept nogil
 
@@ -19,7 +19,7 @@ cdef enum:
 
 # ---------------------------------------------------------------- lz4: the size in four bytes, then one block
 
-cdef int lz4_decode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+cdef int lz4_decode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                     size_t *size) noexcept nogil:
     cdef uint32_t nbytes
     if n < 4:
@@ -35,7 +35,7 @@ cdef int lz4_decode(Worker *worker, const CodecStep *step, const char *src, size
     return SZ_OK
 
 
-cdef int lz4_encode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+cdef int lz4_encode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                     size_t *size) noexcept nogil:
     cdef int got
     if n > LZ4_MOST:
@@ -52,33 +52,35 @@ cdef size_t lz4_bound(const CodecStep *step, size_t n) noexcept nogil:
 
 # ---------------------------------------------------------------- shuffle
 
-cdef int by_pieces(Worker *worker, shuffle_t move, size_t size, size_t count, const char *src, char *dst) noexcept nogil:
+cdef int by_pieces(Context *context, shuffle_t move, size_t size, size_t count, const char *src,
+                   char *dst) noexcept nogil:
     cdef size_t first = 0, step = max(<size_t>1, PIECE_BYTES // size)
     cdef int status = SZ_OK
     while count - first > step and status == SZ_OK:
         move(size, count, first, first + step, src, dst)
         first += step
-        status = pause(worker)
+        status = pause(context)
     if status == SZ_OK:
         move(size, count, first, count, src, dst)
     return status
 
 
-cdef int unshuffle(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+cdef int unshuffle(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                    size_t *size) noexcept nogil:
     cdef size_t rest = n % step.typesize  # stays behind the whole elements, as in HDF5
     if n > size[0]:
         return SZ_TOO_LONG
     memcpy(dst + n - rest, src + n - rest, rest)
     size[0] = n
-    return by_pieces(worker, sz_unshuffle, step.typesize, n // step.typesize, src, dst)
+    return by_pieces(context, sz_unshuffle, step.typesize, n // step.typesize, src, dst)
 
 
-cdef int shuffle(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst, size_t *size) noexcept nogil:
+cdef int shuffle(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
+                 size_t *size) noexcept nogil:
     cdef size_t rest = n % step.typesize
     memcpy(dst + n - rest, src + n - rest, rest)
     size[0] = n
-    return by_pieces(worker, sz_shuffle, step.typesize, n // step.typesize, src, dst)
+    return by_pieces(context, sz_shuffle, step.typesize, n // step.typesize, src, dst)
 
 
 cdef size_t shuffle_bound(const CodecStep *step, size_t n) noexcept nogil:
@@ -87,7 +89,7 @@ cdef size_t shuffle_bound(const CodecStep *step, size_t n) noexcept nogil:
 
 # ---------------------------------------------------------------- fletcher32, behind the data
 
-cdef int fletcher32_of(Worker *worker, const char *src, size_t n, uint32_t *checksum) noexcept nogil:
+cdef int fletcher32_of(Context *context, const char *src, size_t n, uint32_t *checksum) noexcept nogil:
     cdef sz_fletcher32 sums
     cdef int status = SZ_OK
     sums.first = sums.second = 0
@@ -95,31 +97,31 @@ cdef int fletcher32_of(Worker *worker, const char *src, size_t n, uint32_t *chec
         sz_fletcher32_add(&sums, src, PIECE_BYTES)
         src += PIECE_BYTES
         n -= PIECE_BYTES
-        status = pause(worker)
+        status = pause(context)
     sz_fletcher32_add(&sums, src, n)
     checksum[0] = sz_fletcher32_value(&sums)
     return status
 
 
-cdef int fletcher32_decode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+cdef int fletcher32_decode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                            size_t *size) noexcept nogil:
     cdef uint32_t checksum
     cdef int status
     if n < CHECKSUM_SIZE:
         return SZ_TRUNCATED
-    status = fletcher32_of(worker, src, n - CHECKSUM_SIZE, &checksum)
+    status = fletcher32_of(context, src, n - CHECKSUM_SIZE, &checksum)
     if status == SZ_OK and checksum != get_little(src + n - CHECKSUM_SIZE):
         return SZ_CHECKSUM
     size[0] = n - CHECKSUM_SIZE
     return status
 
 
-cdef int fletcher32_encode(Worker *worker, const CodecStep *step, const char *src, size_t n, char *dst,
+cdef int fletcher32_encode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                            size_t *size) noexcept nogil:
     cdef uint32_t checksum
-    cdef int status = fletcher32_of(worker, src, n, &checksum)
+    cdef int status = fletcher32_of(context, src, n, &checksum)
     if status == SZ_OK and src != dst:
-        status = copy_bytes(worker, dst, src, n)
+        status = copy_bytes(context, dst, src, n)
     put_little(dst + n, checksum)
     size[0] = n + CHECKSUM_SIZE
     return status

@@ -42,10 +42,10 @@ CALLS = {
 
 @pytest.mark.parametrize("name", CALLS)
 def test_wide_calls_leave_no_contexts_behind(name, store):
-    a, before = far(store), context.idle_workers()
+    a, before = far(store), context.idle_contexts()
     for _ in range(60):
         CALLS[name](a)
-    assert context.idle_workers() <= max(before, sz.get_num_threads() + 1)  # as many as compute at a time, and one
+    assert context.idle_contexts() <= max(before, sz.get_num_threads() + 1)  # as many as compute at a time, and one
 
 
 PARTS = {
@@ -70,20 +70,20 @@ def test_parts_of_shards_leave_no_contexts_behind(name):
 
 def test_slow_store(store):
     a = sz.open(SlowStore(store, latency=0), "a")
-    before = context.idle_workers()
+    before = context.idle_contexts()
     for _ in range(100):
         a[...]
-    assert context.idle_workers() <= max(before, sz.get_num_threads() + 1)
+    assert context.idle_contexts() <= max(before, sz.get_num_threads() + 1)
 
 
 def test_failing_calls(store):
     failing = Failing(dict(store.values), OSError("no"))
     b = sz.open(failing, "a")
-    before = context.idle_workers()
+    before = context.idle_contexts()
     for _ in range(100):
         with pytest.raises(OSError, match="no"):
             b[...]
-    assert context.idle_workers() <= max(before, sz.get_num_threads() + 1)
+    assert context.idle_contexts() <= max(before, sz.get_num_threads() + 1)
 
 
 def test_many_at_once_are_bounded(store):
@@ -106,4 +106,4 @@ def test_many_at_once_are_bounded(store):
         reader.start()
     for reader in readers:
         reader.join()
-    assert context.idle_workers() <= MOST_IDLE
+    assert context.idle_contexts() <= MOST_IDLE
