@@ -1,1 +1,1 @@
-"""Documents as dataclasses: arrays, groups, grids, chunk keys."""
+"""Metadata documents as dataclasses: arrays, groups, grids, chunk keys."""

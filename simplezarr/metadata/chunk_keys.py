@@ -22,10 +22,9 @@ _INDEX_DIGITS = 19  # of 2**63 - 1
 
 
 def normalize_path(path: str | os.PathLike[str], *, new: bool = False) -> str:
-    """Returns a node's path without outer slashes, `""` for the root; raises `ValueError` for what is no path.
+    """Return a node's path without outer slashes, `""` for the root; raise ValueError if it is not a valid path.
 
-    With `new`, there is a warning of names that begin with `__`: the specification reserves them, and not all software
-    lists them.
+    new: whether to warn of names that begin with `__`, which the specification reserves and some software hides.
     """
     if not isinstance(path, str):
         if not isinstance(path, os.PathLike):
@@ -43,16 +42,16 @@ def normalize_path(path: str | os.PathLike[str], *, new: bool = False) -> str:
 
 
 def reserved_name(path: str) -> str | None:
-    """Returns what is to be said of a normalized path with a name that the specification reserves; else `None`."""
+    """Return a warning about a normalized path with a name that the specification reserves; None without one."""
     name = next((name for name in reversed(path.split("/")) if name.startswith("__")), None)
     if name is None:
         return None
-    return f"node path {path!r} has the name {name!r}; names that begin with '__' are reserved, and not listed by all"
+    return f"node path {path!r} has the name {name!r}; '__' begins reserved names, which some software hides"
 
 
 def _check_name(name: str, path: str) -> None:
     if not name:
-        problem = "has an empty name between two slashes"
+        problem = "has an empty name between two slashes; remove one"
     elif not name.strip("."):
         problem = f"has the name {name!r}, which consists of periods only"
     elif name in _DOCUMENTS:
@@ -71,7 +70,7 @@ def _has_surrogate(text: str) -> bool:
 
 
 def join(path: str, name: str) -> str:
-    """Returns the store key of `name` below the node `path`.
+    """Return the store key of `name` below the node `path`.
 
     >>> join("", "zarr.json"), join("a/b", "zarr.json")
     ('zarr.json', 'a/b/zarr.json')
@@ -81,7 +80,7 @@ def join(path: str, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ChunkKeys:
-    """A chunk key encoding: how a chunk's place in the grid becomes a store key, relative to its array.
+    """A chunk key encoding: the key of a chunk, relative to its array, from its place in the grid.
 
     >>> ChunkKeys("v2", ".").key((1, 0)), ChunkKeys("default", ".").key(())
     ('1.0', 'c')
@@ -97,19 +96,19 @@ class ChunkKeys:
 
     @property
     def prefix(self) -> str:
-        """What the keys of an array with dimensions begin with."""
+        """The beginning of all keys, unless the array has no dimensions."""
         return "c" + self.separator if self.name == "default" else ""
 
     def key(self, index: tuple[int, ...]) -> str:
-        """Returns the key of the chunk at `index`."""
+        """Return the key of the chunk at `index`."""
         if index:
             return self.prefix + self.separator.join(map(str, index))
         return "c" if self.name == "default" else "0"
 
     def parse(self, key: str, ndim: int | None = None) -> tuple[int, ...] | None:
-        """Returns the index that gives exactly this key, or `None` if there is none (of `ndim` numbers, if given).
+        """Return the index that has exactly this key, None without one.
 
-        Without `ndim`, `"0"` in the encoding `v2` is read as `(0,)`.
+        ndim: how many numbers the index has, None for any. With None, `"0"` in the encoding `v2` is `(0,)`.
 
         >>> ChunkKeys().parse("c/1/20"), ChunkKeys().parse("c/01"), ChunkKeys().parse("zarr.json")
         ((1, 20), None, None)
@@ -127,7 +126,7 @@ class ChunkKeys:
 
     @classmethod
     def from_json(cls, value: object, where: str = "chunk_key_encoding") -> "ChunkKeys":
-        """Reads the member `chunk_key_encoding`."""
+        """Return the encoding that the member `chunk_key_encoding` describes; raise as `parse_extension`."""
         name, configuration, _ = parse_extension(value, where)
         separator = _DEFAULT_SEPARATOR.get(name)
         if separator is None:
@@ -143,7 +142,7 @@ class ChunkKeys:
         return cls(name, separator)
 
     def to_json(self) -> JsonObject:
-        """Returns the member `chunk_key_encoding`."""
+        """Return the member `chunk_key_encoding`."""
         return {"name": self.name, "configuration": {"separator": self.separator}}
 
 

@@ -1,4 +1,4 @@
-"""Chunk shapes: what "auto" picks, and what callers may write shorter.
+"""Chunk shapes: those that "auto" chooses, and the short forms that callers may give.
 
 >>> auto_chunks((1000, 1000, 1000), 2 << 20, 2)
 (100, 100, 100)
@@ -29,10 +29,10 @@ __all__ = [
 
 
 def auto_chunks(shape: tuple[int, ...], nbytes: int, itemsize: int) -> tuple[int, ...]:
-    """Returns the shape of chunks of about `nbytes`: as close to a cube as the array allows, and cut evenly.
+    """Return the shape of chunks of about `nbytes` bytes: as close to a cube as the array allows, and cut evenly.
 
-    Axes are taken from the shortest to the longest: a short one is not cut, and what it leaves unused goes to the
-    others. An axis of length 0 is there to be appended to, and counts as long.
+    Axes are taken from the shortest to the longest. A short axis is not cut, so the longer ones get more of the budget.
+    An axis of length 0 counts as long, because it is usually appended to.
     """
     chunks = [1] * len(shape)
     budget = max(1.0, nbytes / itemsize)
@@ -46,7 +46,7 @@ def auto_chunks(shape: tuple[int, ...], nbytes: int, itemsize: int) -> tuple[int
 
 
 def auto_shards(shape: tuple[int, ...], chunks: tuple[int, ...], nbytes: int, itemsize: int) -> tuple[int, ...]:
-    """Returns the shape of shards of about `nbytes`, whole multiples of the chunks.
+    """Return the shape of shards of about `nbytes` bytes, whole multiples of the chunks.
 
     >>> auto_shards((1000, 1000, 1000), (100, 100, 100), 64 << 20, 2)
     (400, 400, 200)
@@ -57,7 +57,7 @@ def auto_shards(shape: tuple[int, ...], chunks: tuple[int, ...], nbytes: int, it
 
 
 def dividing_chunks(shards: tuple[int, ...], nbytes: int, itemsize: int) -> tuple[int, ...]:
-    """Returns the shape of chunks of about `nbytes` that fill shards of a given shape.
+    """Return the shape of chunks of about `nbytes` bytes that fill shards of a given shape.
 
     >>> dividing_chunks((512, 1000), 1 << 18, 4)
     (256, 250)
@@ -67,7 +67,7 @@ def dividing_chunks(shards: tuple[int, ...], nbytes: int, itemsize: int) -> tupl
 
 
 def _nearest_divisor(length: int, side: int) -> int:
-    """The divisor of `length` that is closest to `side` in proportion; of those that are found with little work."""
+    """Return the divisor of `length` that is closest to `side` in proportion, among those that are cheap to find."""
     small = [n for n in range(1, min(math.isqrt(length), 1 << 16) + 1) if length % n == 0]
     return min((*small, *[length // n for n in small]), key=lambda n: abs(math.log(n / side)))
 
@@ -91,7 +91,9 @@ def check_chunk_size(nbytes: int, where: str) -> None:
 
 
 def as_lengths(value: object, ndim: int | None, least: int, where: str) -> tuple[int, ...]:
-    """Returns lengths as a tuple; for one dimension, a number alone will do. Errors name the argument `where`.
+    """Return a caller's lengths as a tuple; for one dimension, a number alone is enough.
+
+    Raise MetadataError, or TypeError for a boolean; both begin with the argument's name, `where`.
 
     >>> as_lengths(5, 1, 0, "shape")
     (5,)
@@ -111,7 +113,7 @@ def as_lengths(value: object, ndim: int | None, least: int, where: str) -> tuple
 
 
 def whole_axes(value: object, shape: tuple[int, ...], where: str) -> tuple[int, ...]:
-    """Returns chunk lengths for every axis: -1, or nothing at the end, stands for the whole axis."""
+    """Return a chunk length for every axis: -1, or a missing one at the end, stands for the whole axis."""
     lengths = as_lengths(value, len(shape), -1, where)
     if len(lengths) > len(shape):
         raise MetadataError(f"{where}: {show(lengths)} has {len(lengths)} entries for {len(shape)} dimensions")

@@ -1,7 +1,7 @@
 """Consolidated metadata as a hierarchy: the copies of documents that a group holds of all nodes below it.
 
-The document has them by path, in one flat table. Walking them takes the names below each group, which are sorted out
-once for the table; parts of it, for groups below, share that.
+The document has them by path, in one flat table. To walk it, the names below each group are needed. They are found once
+for the table, which the parts for groups below share.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ __all__ = ["Copies"]
 
 
 class _Table:
-    """All documents by path, and the sorted names below each group, which are found when they are first needed."""
+    """All documents by path, and the sorted names below each group, which are found at their first use."""
 
     def __init__(self, documents: Mapping[str, JsonObject]):
         self.documents = documents
@@ -29,9 +29,10 @@ class _Table:
 
 
 class Copies(Mapping[str, JsonObject]):
-    """The members of the documents below a group, by relative path, and what is right below each of these.
+    """The members of the documents below a group by relative path, and the names right below each of these.
 
-    origin: path of the group whose document has them; prefix: from there, the group that this part is for.
+    - origin: the path of the group whose document has the copies.
+    - prefix: the path from there to the group that this part is for.
 
     >>> copies = Copies({"a": {}, "b": {}, "a/x": {}}, "root")
     >>> copies.names(), copies.below("a").names(), "a/x" in copies, list(copies.below("a"))

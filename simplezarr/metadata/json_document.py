@@ -1,9 +1,11 @@
 """Documents of nodes as JSON (RFC 8259): bytes to the top-level members and back.
 
-Reading takes Python's C scanner over the whole document. Where that meets something unusual, the top level is walked
-member by member instead: an object with the same member twice is wrong, but not within attributes; the tokens NaN and
-Infinity are read within attributes only, where some writers put them; and a fill value may be wanted as it is spelled.
-Attributes and copies of documents that can't be read are `Unusable`, so that they take no data with them.
+Python's C scanner reads the whole document. If it meets something unusual, the top level is read member by member:
+
+- An object with the same member twice is wrong, except within attributes.
+- The tokens NaN and Infinity are read only within attributes, where some writers use them.
+- A fill value can be read as it is spelled.
+- Attributes, and copies of documents, that can't be read are `Unusable`, so that the data stay readable.
 
 >>> load(b'{"zarr_format": 3, "node_type": "group"}', "zarr.json")
 {'zarr_format': 3, 'node_type': 'group'}
@@ -11,7 +13,6 @@ Attributes and copies of documents that can't be read are `Unusable`, so that th
 
 import json
 import math
-import re
 from collections.abc import Callable, Container, Mapping
 from functools import partial
 from typing import Any
@@ -21,25 +22,24 @@ import numpy as np
 from simplezarr.dtypes import NumberText
 from simplezarr.errors import MetadataError
 from simplezarr.schema.extensions import JsonObject, show
-from simplezarr.schema.json_text import encode_value, value_end
+from simplezarr.schema.json_text import WHITESPACE, after, encode_value, value_end
 from simplezarr.schema.leniency import tolerate
 
 __all__ = ["AllBut", "Unusable", "check_attributes", "copy_json", "dump", "load", "load_exact_fill", "plain_attributes"]
 
-MAX_SIZE = 64 << 20
-_LARGE = 1 << 16
-_MAX_DEPTH = 10_000  # of what is written: more than Python's encoder takes
+MAX_SIZE = 64 << 20  # bytes of a document
+_LARGE = 1 << 16  # bytes
+_MAX_DEPTH = 10_000  # of written values; more than Python's encoder takes
 
-_WHITESPACE = " \t\n\r"
-_skip_whitespace = re.compile(r"[ \t\n\r]*").match
-#: Members in which names may occur twice, as some writers of attributes have them.
+#: Members in which a name may occur twice, because some writers of attributes repeat names.
 _LOOSE = ("attributes", "consolidated_metadata", "metadata")
 
 
 class AllBut:
-    """All members but those that must be read to make sense of the chunks.
+    """All members except those that are needed to read the chunks.
 
-    known: those of the others that may be left out if they can't be read at all; None stands for any.
+    - needed: the members that are needed.
+    - known: the other members that may be left out if they can't be read at all; None for any.
     """
 
     def __init__(self, *needed: str, known: Container[str] | None = None):
@@ -49,7 +49,7 @@ class AllBut:
         return name not in self.needed
 
     def may_lose(self, name: str) -> bool:
-        """Return whether a member that can't be read keeps nothing else from being read."""
+        """Return whether the document is readable without a member that can't be read."""
         return name in self and (self.known is None or name in self.known)
 
 
@@ -60,9 +60,9 @@ _LENIENT_MEMBERS = AllBut(
 
 
 class Unusable(dict[str, Any]):
-    """An object that can't be read, taken as an empty one: it must not be stored in place of what is there.
+    """An object that can't be read, in the form of an empty one; it must never replace the stored one.
 
-    reason: what is wrong, beginning with the place.
+    reason: the message of the error, which begins with the place.
     """
 
     __slots__ = ("reason",)
@@ -100,10 +100,10 @@ _unique_lenient = json.JSONDecoder(object_pairs_hook=_unique).raw_decode
 
 
 def load(document: bytes, key: str, lenient: Container[str] | None = _LENIENT_MEMBERS) -> JsonObject:
-    """Returns the top-level members of a document; errors begin with `key`.
+    """Return the top-level members of a document; raise MetadataError, which begins with `key`.
 
-    The members `lenient` (None: all) may have what is unusual in them. By default these are the ones in a `zarr.json`
-    that the chunks don't depend on. Members of an `AllBut` that can't be read at all are `Unusable`.
+    lenient: the members that may be unusual, None for all. By default these are the members of a `zarr.json` that the
+    chunks don't depend on. Members of an `AllBut` that can't be read at all are `Unusable`.
     """
     try:
         return _load(_text(document, key), key, lenient)
@@ -127,7 +127,7 @@ def _described(error: Exception, key: str) -> MetadataError:
 
 
 def _load_around(document: bytes, key: str, lenient: AllBut) -> JsonObject | None:
-    """Returns the top-level members of a document with lenient ones that can't be read; None if that is not all."""
+    """Return the top-level members of a document with lenient ones that can't be read; None if more is wrong."""
     try:
         return _walk(_text(document, key, "surrogateescape"), key, partial(_decode_around, lenient))
     except (ValueError, RecursionError):
@@ -154,7 +154,7 @@ def _decode_around(lenient: AllBut, name: str, text: str, at: int, key: str) -> 
 
 
 def load_exact_fill(document: bytes, key: str) -> object:
-    """Returns the member `fill_value` of a document that `load` has read, its fractions as `NumberText`."""
+    """Return the member `fill_value` of a document that `load` has read, with fractions as `NumberText`."""
     return _walk(_text(document, key), key, _decode_fill_exactly)["fill_value"]
 
 
@@ -163,15 +163,16 @@ def _text(document: bytes, key: str, errors: str = "strict") -> str:
         raise MetadataError(f"{key}: {len(document)} bytes; the limit for a metadata document is {MAX_SIZE}")
     text = str(document, "utf-8", errors)
     if not text.startswith("{"):
-        text = text.removeprefix("\ufeff").lstrip(_WHITESPACE)
+        text = text.removeprefix("\ufeff").lstrip(WHITESPACE)
         if not text.startswith("{"):
             raise MetadataError(f"{key}: {'empty' if not text else 'not a JSON object'}; it must be one JSON object")
     return text
 
 
 def _load(text: str, key: str, lenient: Container[str] | None) -> JsonObject:
-    # Copies of other documents are large and may have what is unusual: rather once with care than twice.
+    # Copies of other documents are large and may be unusual: one careful pass is cheaper than two.
     if len(text) < _LARGE or '"consolidated_metadata"' not in text:
+        members: JsonObject
         try:
             members, end = _strict(text)
         except _UnusualError:
@@ -183,7 +184,7 @@ def _load(text: str, key: str, lenient: Container[str] | None) -> JsonObject:
 
 
 def _check_end(text: str, end: int) -> None:
-    if text[end:].strip(_WHITESPACE):
+    if text[end:].strip(WHITESPACE):
         raise json.JSONDecodeError("Extra data", text, end)
 
 
@@ -191,32 +192,28 @@ Decode = Callable[[str, str, int, str], tuple[object, int]]
 
 
 def _walk(text: str, key: str, decode: Decode) -> JsonObject:
-    """Reads the top level member by member; `decode` reads each value. `text` begins with the opening brace."""
+    """Return the top-level members, read one by one by `decode`; `text` begins with the opening brace."""
     members: JsonObject = {}
-    at = _after(text, 1)
+    at = after(text, 1)
     while text[at : at + 1] != "}":
         if text[at : at + 1] != '"':
             raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
         name, at = _strict(text, at)
         if name in members:
             raise MetadataError(f"{key}: the member {show(name)} occurs twice")
-        at = _after(text, at)
+        at = after(text, at)
         if text[at : at + 1] != ":":
             raise json.JSONDecodeError("Expecting ':' delimiter", text, at)
-        members[name], at = decode(name, text, _after(text, at + 1), key)
-        at = _after(text, at)
+        members[name], at = decode(name, text, after(text, at + 1), key)
+        at = after(text, at)
         if text[at : at + 1] == ",":
-            at = _after(text, at + 1)
+            at = after(text, at + 1)
             if text[at : at + 1] == "}":
                 raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
         elif text[at : at + 1] != "}":
             raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
     _check_end(text, at + 1)
     return members
-
-
-def _after(text: str, at: int) -> int:
-    return _skip_whitespace(text, at).end()  # type: ignore[union-attr]
 
 
 def _decode_member(lenient: Container[str] | None, name: str, text: str, at: int, key: str) -> tuple[object, int]:
@@ -246,7 +243,7 @@ def _decode_fill_exactly(name: str, text: str, at: int, key: str) -> tuple[objec
 
 
 def dump(members: JsonObject) -> bytes:
-    """Returns a document: strict JSON in UTF-8, a line for each top-level member.
+    """Return a document: strict JSON in UTF-8, a line for each top-level member.
 
     >>> print(dump({"zarr_format": 3, "shape": [2, 3]}).decode())
     {
@@ -259,7 +256,7 @@ def dump(members: JsonObject) -> bytes:
 
 
 def check_attributes(value: object, where: str = "attributes") -> None:
-    """Raises `TypeError` or `ValueError`, naming the place, unless `value` is strict JSON.
+    """Raise TypeError or ValueError, which names the place, unless a value is strict JSON.
 
     >>> check_attributes({"scale": [1.0, float("nan")]})
     Traceback (most recent call last):
@@ -284,7 +281,7 @@ def check_attributes(value: object, where: str = "attributes") -> None:
         todo += reversed(below)
 
 
-_Place = tuple[Any, Any]  # the place above, None for none, and the name or number there
+_Place = tuple[Any, Any]  # the place above or None, and the name or number there
 
 
 def _spelled(place: _Place) -> str:
@@ -307,7 +304,9 @@ def _check_scalar(value: object, place: _Place) -> None:
 
 
 def plain_attributes(attributes: Mapping[str, Any]) -> JsonObject:
-    """Returns attributes as strict JSON, in containers of their own: NumPy scalars and arrays as numbers and lists.
+    """Return a deep copy of attributes as strict JSON: NumPy scalars become numbers, arrays lists.
+
+    Raise as `check_attributes`.
 
     >>> plain_attributes({"scale": np.float32(0.5), "range": (np.int8(0), np.array([1, 2]))})
     {'scale': 0.5, 'range': [0, [1, 2]]}
@@ -318,8 +317,8 @@ def plain_attributes(attributes: Mapping[str, Any]) -> JsonObject:
 
 
 def _plain(attributes: Mapping[str, Any]) -> JsonObject:
-    box: list[Any] = [dict(attributes)]
-    todo: list[tuple[Any, int]] = [(box[0], 0)]
+    plain = dict(attributes)
+    todo: list[tuple[Any, int]] = [(plain, 0)]
     while todo:
         container, depth = todo.pop()
         if depth > _MAX_DEPTH:
@@ -330,11 +329,11 @@ def _plain(attributes: Mapping[str, Any]) -> JsonObject:
             elif isinstance(item, (Mapping, list, tuple)):
                 container[name] = dict(item) if isinstance(item, Mapping) else [*item]
                 todo.append((container[name], depth + 1))
-    return box[0]
+    return plain
 
 
 def copy_json(value: Any) -> Any:
-    """Returns a deep copy of a JSON value, however deeply it is nested.
+    """Return a deep copy of a JSON value, nested to any depth.
 
     >>> copy_json({"a": [1, {"b": 2}]})
     {'a': [1, {'b': 2}]}

@@ -1,4 +1,4 @@
-"""What a Zarr 3 document says about the chunks of an array: data type, grid, keys, codecs and fill value.
+"""The layout of a Zarr 3 array, from its document: data type, grid, chunk keys, codecs and fill value.
 
 >>> members = {"data_type": "uint8", "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [4]}},
 ...     "chunk_key_encoding": "default", "fill_value": 7, "codecs": ["bytes"]}
@@ -28,16 +28,16 @@ from simplezarr.schema.leniency import tolerate, tolerated
 __all__ = ["LAYOUT_MEMBERS", "NO_FILL", "parse_layout", "zero_element"]
 
 LAYOUT_MEMBERS = ("data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs")
-NO_FILL = Unusable("missing")  # stands for a fill value that is not there
+NO_FILL = Unusable("missing")  # in place of a missing fill value
 _SMALLEST = {"null_terminated_bytes": 1, "fixed_length_utf32": 4, "raw_bytes": 1}  # bytes of an element
 
 Layout = tuple[DataType, tuple[int, ...] | Rectilinear, ChunkKeys, bytes, tuple[Codec, ...], tuple[str, ...], str]
 
 
 def parse_layout(members: JsonObject, key: str, document: bytes) -> Layout:
-    """Returns data type, grid, chunk keys, fill value, codecs, names of skipped codecs, and `fill_problem`.
+    """Return data type, grid, chunk keys, fill value, codecs, names of skipped codecs, and `fill_problem`.
 
-    Most arrays of a store share these, and an array is opened more than once: they are read anew only if they are new.
+    Layouts are cached, because most arrays of a store share one, and an array is opened more than once.
     """
     values = [members[name] for name in LAYOUT_MEMBERS]
     if isinstance(members["fill_value"], Unusable):
@@ -56,7 +56,7 @@ def parse_layout(members: JsonObject, key: str, document: bytes) -> Layout:
 
 
 def _parse_layout(members: JsonObject, key: str, document: bytes) -> tuple[Layout, bool]:
-    """Returns the layout, and whether the same members will always give the same."""
+    """Return the layout, and whether equal members always have this layout."""
     data_type, has_size = _parse_type(members["data_type"], f"{key}: data_type")
     grid = parse_grid(members["chunk_grid"], f"{key}: chunk_grid")
     chunk_keys = ChunkKeys.from_json(members["chunk_key_encoding"], f"{key}: chunk_key_encoding")
@@ -77,7 +77,7 @@ def _parse_layout(members: JsonObject, key: str, document: bytes) -> tuple[Layou
 
 
 def _parse_type(value: Any, where: str) -> tuple[DataType, bool]:
-    """Return the data type, and whether elements have a size; if not, the data type has the smallest size instead."""
+    """Return the data type, and whether elements have a size; if not, it is the data type of the smallest size."""
     name = value.get("name") if type(value) is dict else None
     if type(name) is str and name in _SMALLEST and value.get("configuration") == {"length_bytes": 0}:
         tolerate("empty-type", where)
@@ -88,7 +88,10 @@ def _parse_type(value: Any, where: str) -> tuple[DataType, bool]:
 def _parse_fill(
     value: Any, data_type: DataType, codecs: tuple[Codec, ...], key: str, document: bytes | None
 ) -> tuple[bytes, str]:
-    """Return the fill value as an element, and why it can't be used; with a document, numbers as that spells them."""
+    """Return the fill value as an element, and why it can't be used, "" if it can.
+
+    document: read numbers as they are spelled there; None if the parsed value is exact.
+    """
     if value is None or value is NO_FILL:
         tolerate("null-fill" if value is None else "no-fill", f"{key}: fill_value")
         return data_type.default_fill, ""
@@ -106,5 +109,5 @@ def _parse_fill(
 
 
 def zero_element(data_type: DataType) -> bytes:
-    """Return an element of zero bytes, or of none, to stand where there is no fill value."""
+    """Return an element of zero bytes, or of no bytes, in place of a fill value that can't be used."""
     return b"" if data_type.is_variable else bytes(data_type.itemsize)

@@ -1,7 +1,7 @@
 """The metadata of nodes: `zarr.json` of Zarr 3 as frozen dataclasses, and back.
 
-Errors begin with the key and the member, such as `a/zarr.json: codecs[1].configuration.level: ...`. What a chain of
-codecs can't do with the chunks is for `codecs.base.resolve_chain` to find when the array is opened.
+Errors begin with the key and the member, such as `a/zarr.json: codecs[1].configuration.level: ...`. Whether a chain of
+codecs can encode the chunks is checked when the array is opened, by `codecs.base.resolve_chain`.
 
 >>> group = parse_node(b'{"zarr_format": 3, "node_type": "group", "attributes": {"a": 1}}', "zarr.json")
 >>> group.attributes
@@ -42,15 +42,19 @@ _GROUP_MEMBERS = frozenset(("zarr_format", "node_type", "attributes", "consolida
 
 @dataclass(frozen=True, slots=True)
 class ArrayMetadata:
-    """The metadata of an array, in the form that Zarr 3 gives them; `zarr_format` says which one they are stored in.
+    """The metadata of an array, in the form of Zarr 3; `zarr_format` is the format in which they are stored.
 
-    `chunk_shape` is that of the stored unit, a shard where there are shards. `fill` is an element in native byte order.
-    `extra` holds members that need not be understood; they are kept when the document is written again. `skipped` names
-    codecs and storage transformers that were unknown and need not be understood; with any, nothing can be written.
-    `fill_problem` says why the document's fill value can't be used, if so: `fill` then stands for nothing; and
-    `grid_problem` why nothing can be stored in the chunks that the document says. With either, nothing can be written.
-    `grid` is there where chunks are not all of one shape; `chunk_shape` then has the largest lengths. `bound` is what
-    arrays keep here of what follows from all that: many of them may have the same document.
+    - shape: elements along each axis.
+    - chunk_shape: of the stored unit, which is a shard if there are shards. With a `grid`, the largest lengths.
+    - fill: the fill value, as an element in the machine's byte order.
+    - extra: members that need not be understood, which are kept when the document is written again.
+    - skipped: names of codecs and storage transformers that are unknown and need not be understood.
+    - grid: the grid if chunks are not all of one shape, otherwise None.
+    - fill_problem: why the document's fill value can't be used, "" if it can; otherwise `fill` has no meaning.
+    - grid_problem: why nothing can be stored in chunks of the document's shape, "" if it can.
+    - bound: what arrays derived from the metadata; arrays with the same document share it.
+
+    An array with something skipped, or with a problem, can't be written.
     """
 
     zarr_format: ClassVar[int] = 3
@@ -73,33 +77,37 @@ class ArrayMetadata:
     bound: Any = field(default=None, init=False, repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy begins with nothing bound."""
+        """Copy without what is bound."""
         return type(self), tuple([getattr(self, part.name) for part in fields(self) if part.init])
 
     @property
     def obstacles(self) -> list[str]:
-        """Why the array can't be written, if so."""
+        """Reasons why the array can't be written; none if it can."""
         unknown = [f"{name!r} is unknown" for name in self.skipped]
         return [*unknown, *filter(None, (self.fill_problem, self.grid_problem))]
 
     @property
     def grid_shape(self) -> tuple[int, ...]:
-        """Number of stored units along each axis."""
+        """The number of stored units along each axis."""
         return tuple([axis.chunk_starts[-1] for axis in self.axes])
 
     @property
     def axes(self) -> tuple[Axis, ...]:
-        """How each axis is cut into stored units, of which a regular grid has one run."""
+        """The axes of the grid of stored units; in a regular grid each has one run."""
         grid = self.grid or Rectilinear(self.chunk_shape)
         return tuple([grid.axis(i, length) for i, length in enumerate(self.shape)])
 
     @property
     def spec(self) -> ChunkSpec:
-        """What the codecs get to see of a stored chunk."""
+        """The spec of a stored chunk, for its codecs."""
         return ChunkSpec(self.chunk_shape, self.data_type, self.fill)
 
     def to_json(self) -> JsonObject:
-        """Returns the document's members, each in the form that all readers know."""
+        """Return the document's members, each in the form that all readers know.
+
+        Raise UnsupportedError for an array that can only be read, ValueError or TypeError for attributes that are not
+        JSON.
+        """
         if self.obstacles:
             raise UnsupportedError(f"the array can only be read: {'; '.join(self.obstacles)}")
         check_attributes(self.attributes)
@@ -122,11 +130,11 @@ class ArrayMetadata:
         return members | self.extra
 
     def to_bytes(self) -> bytes:
-        """Returns the document."""
+        """Return the document."""
         return dump(self.to_json())
 
     def to_documents(self) -> dict[str, bytes]:
-        """Returns the documents of a new node by their names below its path, the one that makes it a node last."""
+        """Return the documents of a new node by name; the last one makes it a node."""
         return {self.document: self.to_bytes()}
 
 
@@ -141,8 +149,8 @@ def _warn_of_duplicates(names: tuple[str | None, ...]) -> None:
 class GroupMetadata:
     """The metadata of a group.
 
-    `consolidated` maps relative paths of nodes below the group to the members of their documents, as they were once:
-    a copy that may be stale. `extra`, `zarr_format` and `document` are as in `ArrayMetadata`.
+    - consolidated: copies of the members of all documents below the group, by relative path; they may be stale.
+    - extra: as in `ArrayMetadata`.
     """
 
     zarr_format: ClassVar[int] = 3
@@ -153,7 +161,7 @@ class GroupMetadata:
     extra: JsonObject = field(default_factory=dict)
 
     def to_json(self) -> JsonObject:
-        """Returns the document's members."""
+        """Return the document's members."""
         check_attributes(self.attributes)
         members: JsonObject = {"zarr_format": _ZARR_FORMAT, "node_type": "group"}
         if self.attributes:
@@ -166,18 +174,22 @@ class GroupMetadata:
         return members | self.extra
 
     def to_bytes(self) -> bytes:
-        """Returns the document."""
+        """Return the document."""
         return dump(self.to_json())
 
     def to_documents(self) -> dict[str, bytes]:
-        """Returns the documents of a new node by their names below its path, the one that makes it a node last."""
+        """Return the documents of a new node by name; the last one makes it a node."""
         return {self.document: self.to_bytes()}
 
 
 def parse_node(document: bytes, key: str) -> ArrayMetadata | GroupMetadata:
-    """Reads a `zarr.json`; `key` is where it is stored, for messages."""
+    """Return the metadata in a `zarr.json`.
+
+    key: where it is stored, for messages. Raise MetadataError if the document is wrong, UnsupportedError for a name in
+    it that is unknown.
+    """
     known: ArrayMetadata | None = parse_cache.get(document) if type(document) is bytes else None
-    if known is not None:  # the arrays of a time series, or one that is opened again
+    if known is not None:  # an array that is opened again, or one of many that are alike
         return known
     members = load(document, key)
     before = tolerated()
@@ -186,11 +198,11 @@ def parse_node(document: bytes, key: str) -> ArrayMetadata | GroupMetadata:
         if type(version) is not int:
             raise MetadataError(f"{key}: zarr_format: {_missing_or_shown(members, 'zarr_format')}; it must be 3")
         if version != _ZARR_FORMAT:
-            raise UnsupportedError(f"{key}: zarr_format: {show(version)} is unknown; a zarr.json is of format 3")
+            raise UnsupportedError(f"{key}: zarr_format: {show(version)} is unknown; a zarr.json must be of format 3")
         kind = members.get("node_type")
         if kind == "array":
             metadata = _parse_array(members, key, document)
-            if tolerated() == before and not metadata.attributes and not metadata.extra:  # nothing in it can change
+            if tolerated() == before and not metadata.attributes and not metadata.extra:  # nothing in it is mutable
                 parse_cache.put(bytes(document), metadata)
             return metadata
         if kind == "group":
@@ -253,19 +265,21 @@ def _parse_group(members: JsonObject, key: str) -> GroupMetadata:
 
 
 def _parse_extra(members: JsonObject, known: frozenset[str], key: str) -> JsonObject:
-    """Returns the members that need not be understood; raises for others that are unknown."""
+    """Return the members that need not be understood; raise UnsupportedError for other unknown ones."""
     extra = {}
     for name, value in members.items():
         if name in known:
             continue
         if type(value) is not dict or value.get("must_understand") is not False:
-            raise UnsupportedError(f"{key}: {show(name)}: unknown member, and not an object with must_understand false")
+            raise UnsupportedError(
+                f"{key}: {show(name)}: unknown member; it must be an object with must_understand false"
+            )
         extra[name] = value
     return extra
 
 
 def _parse_transformers(members: JsonObject, key: str) -> tuple[str, ...]:
-    """Returns the names of the storage transformers; none is known, so all must be such as need not be understood."""
+    """Return the names of the storage transformers; raise UnsupportedError unless they need not be understood."""
     if "storage_transformers" not in members:
         return ()
     where = f"{key}: storage_transformers"
@@ -317,7 +331,7 @@ def _parse_dimension_names(members: JsonObject, ndim: int, key: str) -> tuple[st
 
 
 def check_dimension_names(names: object, ndim: int, where: str) -> tuple[str | None, ...]:
-    """Returns a list with a name or None for each dimension as a tuple."""
+    """Return a list with a name or None for each dimension as a tuple; raise MetadataError for anything else."""
     if type(names) is not list or len(names) != ndim:
         raise MetadataError(f"{where}: {show(names)} is not a list of {ndim} names, one for each dimension")
     for i, name in enumerate(names):
@@ -337,22 +351,23 @@ def _is_utf8(text: str) -> bool:
 
 
 def parse_consolidated(block: object, where: str) -> dict[str, JsonObject] | None:
-    """Returns the documents by path; `None`, with a warning, if they are not usable: they are never the only copy."""
-    problem = _consolidated_problem(block)
-    if problem:
-        tolerate("bad-consolidated", where, problem)
-        return None
-    return block["metadata"]  # type: ignore[index]
-
-
-def _consolidated_problem(block: object) -> str | None:
+    """Return the documents by path. If they can't be used, warn and return None: they are only copies."""
+    documents = block.get("metadata") if isinstance(block, dict) else None
     if isinstance(block, Unusable):
-        return block.reason.rpartition("consolidated_metadata: ")[2]
-    if type(block) is not dict or type(block.get("metadata")) is not dict:
-        return f"{show(block)} has no object `metadata`"
-    if block.get("kind") != "inline":
-        return f"kind {show(block.get('kind'))} is unknown"
-    documents = block["metadata"]
+        problem: str | None = block.reason.rpartition("consolidated_metadata: ")[2]
+    elif not isinstance(block, dict) or not isinstance(documents, dict):
+        problem = f"{show(block)} has no object `metadata`"
+    elif block.get("kind") != "inline":
+        problem = f"kind {show(block.get('kind'))} is unknown"
+    else:
+        problem = _problem_of_copies(documents)
+        if problem is None:
+            return documents
+    tolerate("bad-consolidated", where, problem or "")
+    return None
+
+
+def _problem_of_copies(documents: JsonObject) -> str | None:
     for path, members in documents.items():
         if type(members) is not dict:
             return f"the document of {show(path)} is not an object"

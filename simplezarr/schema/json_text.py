@@ -1,7 +1,7 @@
-"""JSON objects changed in their text: what is not changed keeps its spelling, byte for byte.
+"""Change JSON objects in their text: members that are not changed keep their spelling, byte for byte.
 
-A document may hold what this library reads in another way than it writes it, or doesn't understand: NaN, 1e400, an old
-name of a codec, the same member twice. So a change of a document never goes through its parsed form.
+A document may hold values that this library does not write, or does not understand: NaN, 1e400, an old name of a codec,
+the same member twice. So a change of a document never goes through its parsed form.
 
 >>> patch(b'{"a": 1.0, "b": {"c": 1e400, "d": 1}}', {"b": Members({"d": REMOVED, "e": [2]})})
 b'{"a": 1.0, "b": {"c": 1e400, "e": [2]}}'
@@ -11,9 +11,9 @@ import json
 import re
 from collections.abc import Mapping
 
-__all__ = ["REMOVED", "Members", "Text", "encode_value", "object_text", "patch", "value_end"]
+__all__ = ["REMOVED", "WHITESPACE", "Members", "Text", "after", "encode_value", "object_text", "patch", "value_end"]
 
-_WHITESPACE = " \t\n\r"
+WHITESPACE = " \t\n\r"
 _BYTE_ORDER_MARK = "\ufeff"
 _skip_whitespace = re.compile(r"[ \t\n\r]*").match
 _find_tokens = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL).finditer
@@ -25,18 +25,18 @@ _decode_name = json.JSONDecoder(strict=False).raw_decode
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _encode_ascii = json.JSONEncoder(allow_nan=False).encode
 
-#: Stands for the value of a member that is to be removed.
+#: In place of the value of a member: remove the member.
 REMOVED = object()
 
 
 class Text(str):
-    """A value that is spelled already."""
+    """The text of a value."""
 
     __slots__ = ()
 
 
 class Members(dict[str, object]):
-    """Changes of the members of an object, in place of a new value."""
+    """In place of the value of a member: changes of the members of that object."""
 
     __slots__ = ()
 
@@ -48,13 +48,13 @@ _Member = tuple[str, int, int, int, int]
 def patch(document: bytes, changes: Mapping[str, object]) -> bytes:
     """Return a JSON object with some members changed; a new member is added at the end.
 
-    changes: by name, a JSON value, `Text`, `REMOVED`, or `Members` of an object; what is no object is replaced by one.
-    Of a member that occurs twice, the last counts, and only that is kept if it is changed.
+    changes: by name a JSON value, `Text`, `REMOVED`, or `Members` of an object, which replace any other value. If a
+    member occurs twice, the last one is changed and the others are removed.
 
-    Raises ValueError for a text that is no JSON object, and for a value that JSON doesn't have.
+    Raise ValueError for text that is not a JSON object, and for a value that JSON doesn't have.
     """
     text = str(document, "utf-8", "surrogateescape").removeprefix(_BYTE_ORDER_MARK)
-    start = _after(text, 0)
+    start = after(text, 0)
     patched, end = _patch_object(text, start, changes, indent="\n  ")
     return (patched + text[end:]).encode("utf-8", "surrogateescape")
 
@@ -66,14 +66,14 @@ def object_text(members: Mapping[str, object], separator: str = ", ") -> Text:
 
 
 def encode_value(value: object) -> str:
-    """Return the text of a JSON value, or the `Text` that it is."""
+    """Return the text of a JSON value; raise ValueError or TypeError if JSON doesn't have it."""
     if isinstance(value, Text):
         return value
     try:
         text = _encode(value)
         if not text.isascii():
             text.encode()
-    except UnicodeEncodeError:  # a lone surrogate, which only an escape can spell
+    except UnicodeEncodeError:  # for a lone surrogate, which only an escape can spell
         return _encode_ascii(value)
     except RecursionError:
         raise ValueError("a value is nested too deeply for Python's JSON encoder") from None
@@ -81,7 +81,7 @@ def encode_value(value: object) -> str:
 
 
 def value_end(text: str, at: int) -> int:
-    """Return where a value ends, judged by quotes and brackets alone: it may be damaged, or nested very deeply.
+    """Return where a value ends, by its quotes and brackets alone: it may be damaged, or nested very deeply.
 
     >>> value_end('{"a": [1, "]", {"b": }], "c": 1}', 6)
     23
@@ -105,12 +105,12 @@ def value_end(text: str, at: int) -> int:
 
 
 def _members_of(text: str, start: int) -> tuple[list[_Member], int]:
-    """Return the members of the object that begins at `start`, and where it ends (behind its brace)."""
+    """Return the members of the object that begins at `start`, and the place behind its brace."""
     if text[start : start + 1] != "{":
         raise json.JSONDecodeError("Expecting an object", text, start)
     members: list[_Member] = []
     at = start + 1
-    if text[(empty := _after(text, at)) : empty + 1] == "}":
+    if text[(empty := after(text, at)) : empty + 1] == "}":
         return members, empty + 1
     while True:
         begun = _begin_member(text, at)
@@ -126,15 +126,15 @@ def _members_of(text: str, start: int) -> tuple[list[_Member], int]:
 
 
 def _name_of(text: str, at: int) -> tuple[str, int, int]:
-    """Return the name of a member, which may have escapes, where it begins, and where the value begins."""
-    begin = _after(text, at)
+    """Return the name of a member, which may have escapes, and where the name and the value begin."""
+    begin = after(text, at)
     if text[begin : begin + 1] != '"':
         raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, begin)
     name, at = _decode_name(text, begin)
-    at = _after(text, at)
+    at = after(text, at)
     if text[at : at + 1] != ":":
         raise json.JSONDecodeError("Expecting ':' delimiter", text, at)
-    return str(name), begin, _after(text, at + 1)
+    return str(name), begin, after(text, at + 1)
 
 
 def _ends(text: str, at: int) -> tuple[int, int]:
@@ -142,13 +142,13 @@ def _ends(text: str, at: int) -> tuple[int, int]:
     try:
         end = _scan(text, at)[1]
         ended = _end_member(text, end)
-    except (StopIteration, ValueError, RecursionError):  # no value, damaged, too many digits, nested too deeply
+    except (StopIteration, ValueError, RecursionError):  # missing, damaged, too many digits, nested too deeply
         ended = None
     if ended is None:
         end = value_end(text, at)
         ended = _end_member(text, end)
     if ended is None:
-        raise json.JSONDecodeError("Expecting ',' delimiter", text, _after(text, end))
+        raise json.JSONDecodeError("Expecting ',' delimiter", text, after(text, end))
     return end, ended.start(1)
 
 
@@ -180,7 +180,7 @@ def _patch_object(text: str, start: int, changes: Mapping[str, object], indent: 
 
 
 def _changed(text: str, at: int, change: object) -> str:
-    """Return the text of a member's new value, with what is at `at` as the old one."""
+    """Return the text of a member's new value; the old one begins at `at`."""
     if not isinstance(change, Members):
         return encode_value(change)
     if text[at : at + 1] == "{":
@@ -188,5 +188,6 @@ def _changed(text: str, at: int, change: object) -> str:
     return _patch_object("{}", 0, change, "")[0]
 
 
-def _after(text: str, at: int) -> int:
+def after(text: str, at: int) -> int:
+    """Return the place of the next character that is not white space."""
     return _skip_whitespace(text, at).end()  # type: ignore[union-attr]

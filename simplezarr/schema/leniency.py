@@ -1,14 +1,14 @@
-"""Every departure from the specification that is read all the same, each with a `ZarrWarning`.
+"""All departures from the specification that are read nevertheless, each with a `ZarrWarning`.
 
-Such documents exist, written by other software or by drafts of the format. What simplezarr writes never needs any of
-these. A place that meets such a case calls `tolerate`; this table is the whole list.
+Such documents exist, written by other software or by drafts of the format. simplezarr writes none. The code that meets
+such a case calls `tolerate`. The table `CASES` is the whole list.
 
 One rule decides what is read:
 
 - Chunk data that can be decoded are readable, whatever else in the documents is unusable.
-- What is unusable warns once, by name, and raises only where its value is needed.
-- What was not understood is never rewritten. A change stores the text of all members that it doesn't change as it was
-  (`json_text`), and a change of what could not be read is refused before anything is stored.
+- What is unusable warns once, by name, and raises only if its value is needed.
+- What was not understood is never rewritten. A change keeps the text of all other members (`json_text`). A change of a
+  member that could not be read raises before anything is stored.
 """
 
 import os
@@ -26,16 +26,16 @@ CASES = {
     "null-member": "null is read as if the member were absent",
     "null-fill": "null is read as zero, an empty string or NaT",
     "integral-fill": "a number with a fraction or an exponent part is read as the integer that it equals",
-    "no-length": "a chunk length of 0 is read as the least there is; nothing can be stored so: create the array again",
+    "no-length": "a chunk length of 0 is read as the smallest possible; to write, create the array again",
     "spelled-length": "read as the length that it equals",
     "regular-lengths": "lists of lengths in a regular grid are read as a rectilinear one",
-    "empty-chunk": "a chunk length of 0 is read as 1 or more where the array's length is 0",
+    "empty-chunk": "a chunk length of 0 is read as 1 or more, because the array's length is 0",
     "codec-alias": "the codec goes by an old or unregistered name",
     "bad-names": "not usable; the array is read as if it had none",
-    "bad-order": "not usable; of no meaning for arrays of one dimension or none",
+    "bad-order": "not usable; arrays of at most one dimension don't need it",
     "no-order": "missing; elements are read in C order",
     "small-order": "read as the capital letter",
-    "bad-separator": "not usable; of no meaning for arrays of one dimension or none",
+    "bad-separator": "not usable; arrays of at most one dimension don't need it",
     "empty-type": "elements of no size are read as empty ones of the smallest size; the array can't be written",
     "empty-field": "a field of no size is left out",
     "padding": "a gap between fields is read as a field",
@@ -47,13 +47,13 @@ CASES = {
     "null-setting": "null is read as the default",
     "spelled-setting": "the specification spells it otherwise",
     "unusable-setting": "chunks can be read, but not written",
-    "zero-elementsize": "read as the size of the data type, which netCDF-C means by it",
-    "missing-elementsize": "missing; read as 4, which numcodecs takes it for",
+    "zero-elementsize": "read as the size of the data type, which is its meaning in netCDF-C",
+    "missing-elementsize": "missing; read as 4, the default of numcodecs",
     "blosc-typesize": "missing; chunks can be read, and are written with the data type's item size",
     "blosc-blocksize": "missing; read as 0, automatic",
     "nonfinite-attributes": "NaN and Infinity are not JSON; they are read as floats",
     "skipped-extension": "unknown, and skipped because must_understand is false; the array can't be written",
-    "cropped-chunk": "stored without its part outside the array; it is read as if it had been stored as a whole",
+    "cropped-chunk": "stored without its part outside the array; it is read as if it were whole",
     "no-padding": "a chunk without its byte of padding, as zarrs stores whole bytes, is read as if it had one",
     "no-codecs": "missing; chunks are read as plain elements in little endian",
     "no-bytes": "no array -> bytes codec; chunks are read as plain elements in little endian",
@@ -71,12 +71,12 @@ CASES = {
     "bad-consolidated": "not usable, and ignored; write it again with consolidate_metadata()",
 }
 
-# Codecs of numcodecs go by its own names too, and by addresses that were written before there was a registry.
+# Codecs of numcodecs are also called by its own names, and by addresses from before there was a registry.
 _NUMCODECS = (
     *("adler32", "astype", "base64", "bz2", "crc32", "delta", "fixedscaleoffset", "fletcher32", "jenkins_lookup3"),
     *("lz4", "lzma", "pcodec", "quantize", "shuffle", "zfpy", "zlib"),
 )
-_SHARED = ("bitround", "blosc", "crc32c", "gzip", "packbits", "zstd")  # these names mean something else without prefix
+_SHARED = ("bitround", "blosc", "crc32c", "gzip", "packbits", "zstd")  # without the prefix, these are other codecs
 _ZARRS = "https://codec.zarrs.dev"
 
 # The codec `bytes` was called `endian` before 2023.
@@ -88,15 +88,13 @@ CODEC_ALIASES = {
     "zarrs.reshape": "reshape",
     "zarrs.zfp": "zfp",
     f"{_ZARRS}/array_to_array/bitround": "bitround",
-    f"{_ZARRS}/array_to_bytes/bitround": "bitround",  # as zarrs has it
+    f"{_ZARRS}/array_to_bytes/bitround": "bitround",  # in zarrs
     f"{_ZARRS}/array_to_bytes/pcodec": "numcodecs.pcodec",
     f"{_ZARRS}/array_to_bytes/zfp": "zfp",
     f"{_ZARRS}/array_to_bytes/zfpy": "numcodecs.zfpy",
     f"{_ZARRS}/bytes_to_bytes/bz2": "numcodecs.bz2",
     f"{_ZARRS}/bytes_to_bytes/fletcher32": "numcodecs.fletcher32",
 }
-
-__all__ = ["CODEC_ALIASES", "collect", "not_repeatable", "repeat", "tolerate", "tolerated", "warn"]
 
 _OWN_FILES = os.path.dirname(os.path.dirname(__file__)) + os.sep  # of the package
 
@@ -105,7 +103,7 @@ _collected: ContextVar[list[tuple[str, str]] | None] = ContextVar("collected", d
 
 
 def tolerate(case: str, where: str, detail: str = "") -> None:
-    """Warns that the document is not conforming at `where` but is read, in the way `CASES[case]` says."""
+    """Warn that a document departs from the specification at `where`, and how it is read: as `CASES[case]` says."""
     repeat(case, f"{where}: {detail}{'; ' if detail else ''}{CASES[case]}")
 
 
@@ -120,7 +118,7 @@ def repeat(case: str, message: str) -> None:
 
 
 def warn(message: str) -> None:
-    """Gives a `ZarrWarning` that points to the line outside of this package that has led to it."""
+    """Give a `ZarrWarning` that points to the caller's line outside this package."""
     if sys.version_info >= (3, 12):
         warnings.warn(message, ZarrWarning, skip_file_prefixes=(_OWN_FILES,))
         return
@@ -131,15 +129,15 @@ def warn(message: str) -> None:
 
 
 def not_repeatable() -> None:
-    """Note that what is read now must be read anew next time, as after a departure, but without a warning."""
+    """Keep what is parsed now out of the parse cache, as a departure does, but without a warning."""
     _tolerated.set(_tolerated.get() + 1)
 
 
 @contextmanager
 def collect() -> Iterator[list[tuple[str, str]]]:
-    """Within `with collect() as cases`, this thread's cases and messages go to the list instead of being warned of.
+    """Collect this thread's cases and messages in a list, in place of warnings.
 
-    (`warnings.catch_warnings` would catch those of all threads.)
+    (`warnings.catch_warnings` would collect those of all threads.)
 
     >>> with collect() as cases:
     ...     tolerate("null-fill", "a/zarr.json: fill_value")
@@ -155,5 +153,5 @@ def collect() -> Iterator[list[tuple[str, str]]]:
 
 
 def tolerated() -> int:
-    """Returns how often this thread has called `tolerate`: what needed no leniency may be remembered and used again."""
+    """Return how often this thread has called `tolerate`. If that did not change, what was parsed may be cached."""
     return _tolerated.get()

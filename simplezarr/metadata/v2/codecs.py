@@ -1,7 +1,7 @@
-"""Codecs as Zarr 2 lists them, `order`, `filters` and `compressor`, to a chain of codecs and back.
+"""The members `order`, `filters` and `compressor` of Zarr 2 to a chain of codecs, and back.
 
-Elements are put in `order`, go through the filters and then through the compressor. What turns them into bytes is not
-listed: it stands before the first filter that takes bytes, or behind all of them.
+Elements in the `order` go through the filters and then through the compressor. The codec that turns them into bytes is
+not listed: it stands before the first filter that takes bytes, or behind all of them.
 
 >>> from simplezarr.dtypes import parse_dtype
 >>> members = {"order": "F", "filters": None, "compressor": {"id": "zstd", "level": 3}}
@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec, Data
-from simplezarr.codecs.blosc import Blosc
+from simplezarr.codecs.blosc import MAX_TYPESIZE, SHUFFLE_NUMBERS, SHUFFLES, Blosc
 from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.checksums import Checksum
 from simplezarr.codecs.foreign import PREFIX, Foreign, ForeignBytes, ForeignElements, find, refuse_pickle
@@ -35,25 +35,25 @@ from simplezarr.schema.leniency import collect, repeat, tolerate
 
 __all__ = ["MixedBytes", "chain_to_json", "object_filter", "parse_chain"]
 
-# Ids that stand for codecs of Zarr 3; the others are names with the prefix before them.
+# Ids that are names of codecs in Zarr 3; any other codec has the name with the prefix.
 _IDS = ("blosc", "zstd", "gzip", "vlen-utf8", "vlen-bytes")
 _OBJECT_FILTERS = ("vlen-utf8", "vlen-bytes", "vlen-array", "json2", "msgpack2", "pickle", "categorize")
 _COMPRESSORS = ("blosc", "zstd", "gzip", "zlib", "bz2", "lzma", "lz4", "pcodec", "zfpy")
-_IN_C_ORDER = ("numcodecs.json2", "numcodecs.msgpack2")  # whatever the order of the array is
-_MAX_TYPESIZE = 255
-_NOTHING: tuple[Any, ...] = ([], {}, "")  # what some writers store instead of null
-_ZLIB_DEFAULT = 6  # the level that zlib takes -1 for
+_IN_C_ORDER = ("numcodecs.json2", "numcodecs.msgpack2")  # also if the order of the array is "F"
+_NOTHING: tuple[Any, ...] = ([], {}, "")  # some writers store these instead of null
+_ZLIB_DEFAULT = 6  # the level that -1 means to zlib
 _NUMCODECS_ELEMENTSIZE = 4  # of its shuffle
-_DEFAULTS = {"zstd": {"level": 0}, "gzip": {"level": 1}}  # where Zarr 3 has none
-_SHUFFLES = {0: "noshuffle", 1: "shuffle", 2: "bitshuffle"}
-_SHUFFLE_NUMBERS = {name: number for number, name in _SHUFFLES.items()}
-# Members that say in which type, and byte order, a filter takes and gives elements.
-_GIVEN, _MADE = ("dtype", "decode_dtype"), ("astype", "encode_dtype")
+_DEFAULTS = {"zstd": {"level": 0}, "gzip": {"level": 1}}  # of members that Zarr 3 requires
+# Members with the type, and byte order, of the elements that a filter takes and makes.
+_TAKEN, _MADE = ("dtype", "decode_dtype"), ("astype", "encode_dtype")
 
 
 @dataclass(frozen=True, slots=True)
 class MixedBytes(ArrayBytesCodec):
-    """Structures whose fields are of different byte orders, which Zarr 3 has no codec for."""
+    """Store structures whose fields have different byte orders, for which Zarr 3 has no codec.
+
+    stored: the NumPy dtype with the byte orders.
+    """
 
     name: ClassVar[str] = "bytes of mixed order"
     stored: np.dtype
@@ -79,7 +79,11 @@ class MixedBytes(ArrayBytesCodec):
 
 
 def parse_chain(members: JsonObject, shape: tuple[int, ...], stored: np.dtype, key: str) -> tuple[Codec, ...]:
-    """Returns the chain of an array of `shape`, whose elements are stored as `stored`."""
+    """Return the chain of an array.
+
+    stored: the NumPy dtype with the byte orders of the chunks. Raise MetadataError, which begins with `key`, for wrong
+    members, UnsupportedError for an unknown codec.
+    """
     codecs: list[Codec] = [Transpose(tuple(reversed(range(len(shape)))))] if _is_reversed(members, shape, key) else []
     order = byte_order(stored)
     found = False
@@ -88,7 +92,7 @@ def parse_chain(members: JsonObject, shape: tuple[int, ...], stored: np.dtype, k
         if len(codecs) == 1 and codec.name in _IN_C_ORDER:
             codecs = []
         last = codecs[-1] if codecs else None
-        if isinstance(last, ForeignElements) and not isinstance(codec, BytesBytesCodec):  # they hand on what they like
+        if isinstance(last, ForeignElements) and not isinstance(codec, BytesBytesCodec):  # it may make anything
             codecs[-1] = replace(last, items=(*last.items, _as_foreign(codec, value, where)))
             continue
         if isinstance(codec, ArrayArrayCodec):
@@ -105,7 +109,7 @@ def parse_chain(members: JsonObject, shape: tuple[int, ...], stored: np.dtype, k
 
 
 def _as_foreign(codec: Codec, value: JsonObject, where: str) -> Foreign:
-    """Return a codec as numcodecs has it."""
+    """Return numcodecs' implementation of a codec."""
     configuration = {member: item for member, item in value.items() if member != "id"}
     found = codec if isinstance(codec, Foreign) else find(value["id"], configuration, where)
     if found is None:
@@ -114,7 +118,7 @@ def _as_foreign(codec: Codec, value: JsonObject, where: str) -> Foreign:
 
 
 def object_filter(members: JsonObject) -> str | None:
-    """Returns the id of the filter, or compressor, that says what objects are."""
+    """Return the id of the filter, or compressor, that decides what objects are; None without one."""
     filters = members.get("filters")
     for value in [*(filters if type(filters) is list else [filters]), members.get("compressor")]:
         id = value.get("id") if type(value) is dict else value
@@ -139,7 +143,7 @@ def _is_reversed(members: JsonObject, shape: tuple[int, ...], key: str) -> bool:
 
 
 def _listed(members: JsonObject, key: str) -> list[tuple[Any, str]]:
-    """The filters and the compressor, each with its place."""
+    """Return the filters and the compressor, each with its place."""
     filters, compressor = members.get("filters"), members.get("compressor")
     for name, value in (("filters", filters), ("compressor", compressor)):
         if value is not None and value in _NOTHING:
@@ -163,7 +167,7 @@ def _placed(filters: Any, compressor: Any, key: str) -> Iterator[tuple[Any, str]
 
 
 def _with_id(value: Any, where: str) -> Any:
-    """Return a codec's object, also if only its id is given, or a list of one."""
+    """Return the object of a codec that may be only its id, or a list of one."""
     if type(value) is list and len(value) == 1:
         tolerate("list-of-one", where)
         value = value[0]
@@ -186,14 +190,14 @@ def _parse_codec(value: Any, stored: np.dtype, where: str) -> Codec:
         if foreign is not None:
             return foreign
         raise UnsupportedError(f"{where}: id {show(id)}: {error}") from error.__cause__
-    if is_dataclass(found):  # numcodecs adds members now and then
+    if is_dataclass(found):  # new versions of numcodecs add members
         known = {field.name for field in fields(found)}
         configuration = {member: item for member, item in configuration.items() if member in known}
     return _make(found, _adapted(id, configuration, stored, where), where)
 
 
 def _make(found: type[Codec], configuration: JsonObject, where: str) -> Codec:
-    """Return the codec; messages name its members, which Zarr 2 does not put into a member `configuration`."""
+    """Return the codec; in messages its members are not below `configuration`, which Zarr 2 does not have."""
     try:
         with collect() as cases:
             return found.from_configuration(configuration, where)
@@ -205,7 +209,7 @@ def _make(found: type[Codec], configuration: JsonObject, where: str) -> Codec:
 
 
 def _adapted(id: str, configuration: JsonObject, stored: np.dtype, where: str) -> JsonObject:
-    """Returns the configuration of a codec that goes by the same id in both formats as Zarr 3 has it."""
+    """Return the configuration that Zarr 3 has for a codec."""
     if id == "blosc":
         shuffle = configuration.get("shuffle", 1)
         if shuffle in ("-1", "0", "1", "2"):
@@ -213,10 +217,10 @@ def _adapted(id: str, configuration: JsonObject, stored: np.dtype, where: str) -
             shuffle = int(shuffle)
         if shuffle == -1:
             shuffle = 2 if stored.itemsize == 1 else 1
-        typesize = stored.itemsize if stored.itemsize <= _MAX_TYPESIZE and stored.kind not in "OT" else 1
-        configuration = {m: v for m, v in configuration.items() if m != "typesize"}  # the header of a chunk has it
+        typesize = stored.itemsize if stored.itemsize <= MAX_TYPESIZE and stored.kind not in "OT" else 1
+        configuration = {m: v for m, v in configuration.items() if m != "typesize"}  # a chunk's header has the true one
         defaults = {"cname": "lz4", "clevel": 5, "blocksize": 0, "typesize": typesize}
-        spelled = _SHUFFLES.get(shuffle, shuffle) if isinstance(shuffle, int) else shuffle
+        spelled = SHUFFLES.get(shuffle, shuffle) if isinstance(shuffle, int) else shuffle
         return {**defaults, **configuration, "shuffle": spelled}
     if id == "shuffle":
         return {**configuration, "elementsize": _elementsize(configuration, stored, f"{where}.elementsize")}
@@ -226,21 +230,21 @@ def _adapted(id: str, configuration: JsonObject, stored: np.dtype, where: str) -
 
 
 def _elementsize(configuration: JsonObject, stored: np.dtype, where: str) -> Any:
-    """Return the size of the elements that are shuffled, `None` for that of the data type."""
+    """Return the size of the elements that are shuffled, None for that of the data type."""
     size = configuration.get("elementsize", _NUMCODECS_ELEMENTSIZE)
     if "elementsize" not in configuration and size != stored.itemsize:
         tolerate("missing-elementsize", where)
     if type(size) is not bool and size in (0, "0", "", None):
         if stored.kind in "OT":
-            raise MetadataError(f"{where}: {show(size)} means the size of the data type, but elements vary in size")
+            raise MetadataError(f"{where}: {show(size)} means the size of the data type, but its elements vary in size")
         tolerate("zero-elementsize", where, show(size))
         return None
     return size
 
 
 def _order_behind(value: JsonObject, order: str | None, where: str) -> str | None:
-    """Returns the byte order of what a filter makes of elements of the byte order `order`."""
-    taken = _named_order(value, _GIVEN)
+    """Return the byte order of the elements that a filter makes of elements of the byte order `order`."""
+    taken = _named_order(value, _TAKEN)
     if taken is not None and order is not None and taken != order:
         raise UnsupportedError(
             f"{where}: takes elements in {taken}-endian order, but gets them in {order}-endian order"
@@ -250,12 +254,12 @@ def _order_behind(value: JsonObject, order: str | None, where: str) -> str | Non
 
 
 def _named_order(value: JsonObject, members: tuple[str, ...]) -> str | None:
-    """Return the byte order of the first member that names a data type; without a mark it is the machine's."""
+    """Return the byte order of the first member that names a data type; the machine's if the name has none."""
     for member in members:
         if type(value.get(member)) is str and value[member]:
             try:
                 return byte_order(np.dtype(value[member]))
-            except (TypeError, ValueError, SyntaxError):  # refused by the codec
+            except (TypeError, ValueError, SyntaxError):  # the codec refuses it
                 return None
     return None
 
@@ -268,7 +272,7 @@ def _elements_to_bytes(order: str | None, stored: np.dtype) -> ArrayBytesCodec:
 
 
 def chain_to_json(codecs: tuple[Codec, ...], stored: np.dtype) -> JsonObject:
-    """Returns the members `order`, `filters` and `compressor`; raises UnsupportedError for what they can't say."""
+    """Return the members `order`, `filters` and `compressor`; raise UnsupportedError for a chain that Zarr 2 lacks."""
     rest = list(codecs)
     order = "C"
     if rest and isinstance(rest[0], Transpose):
@@ -288,7 +292,7 @@ def _order_to_json(order: list[int]) -> str:
 
 
 def _to_json(codec: Codec, stored: np.dtype) -> list[JsonObject]:
-    """Return the filters that a codec is."""
+    """Return the filters that stand for a codec; none for the codec `bytes`."""
     if isinstance(codec, ForeignElements):
         return [item.configuration for item in codec.items]
     if isinstance(codec, ForeignBytes):
@@ -303,18 +307,18 @@ def _codec_to_json(codec: Codec, stored: np.dtype) -> JsonObject:
     if name == id and id not in (*_IDS, "crc32c"):
         raise UnsupportedError(f"Zarr 2 has no codec {show(name)}")
     if isinstance(codec, Blosc):
-        # numcodecs takes the item size from the array, and `typesize` is a member that others refuse
+        # numcodecs takes the item size from the array, and some software refuses the member `typesize`.
         kept = {member: configuration[member] for member in ("cname", "clevel", "shuffle", "blocksize")}
-        return {"id": id, **kept, "shuffle": _SHUFFLE_NUMBERS[codec.shuffle]}
-    if isinstance(codec, Shuffle):  # 0 would be read as the size of the data type
+        return {"id": id, **kept, "shuffle": SHUFFLE_NUMBERS[codec.shuffle]}
+    if isinstance(codec, Shuffle):  # other software reads 0 as the size of the data type
         configuration = {"elementsize": configuration["elementsize"] or 1}
-    if isinstance(codec, Zstd | Checksum):  # others refuse a member that says what goes without saying
+    if isinstance(codec, Zstd | Checksum):  # some software refuses these members
         usual = {"checksum": False, "location": getattr(type(codec)(), "location", None)}
         configuration = {m: v for m, v in configuration.items() if m not in usual or v != usual[m]}
-    marked = {m: _marked(v, stored) if m in _GIVEN + _MADE else v for m, v in configuration.items()}
+    marked = {m: _marked(v, stored) if m in _TAKEN + _MADE else v for m, v in configuration.items()}
     return {"id": id, **marked}
 
 
 def _marked(dtype: str, stored: np.dtype) -> str:
-    """Returns a filter's type in the byte order of the array: a chain has one, where its elements become bytes."""
+    """Return the type of a filter in the byte order of the array: in Zarr 3 a chain has only one byte order."""
     return np.dtype(dtype).newbyteorder(">" if byte_order(stored) == "big" else "<").str

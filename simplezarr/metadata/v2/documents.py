@@ -1,6 +1,6 @@
 """The metadata of Zarr 2 nodes: `.zarray`, `.zgroup`, `.zattrs` and `.zmetadata` to the model of Zarr 3, and back.
 
-https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html. Reading ignores members that are not in it, but keeps them.
+Specified at https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html. Other members are ignored, but kept.
 
 >>> array = parse_array(b'''{"zarr_format": 2, "shape": [4], "chunks": [2], "dtype": ">u2", "fill_value": null,
 ...     "order": "C", "filters": null, "compressor": {"id": "gzip", "level": 1}}''', None, ".zarray")
@@ -55,17 +55,20 @@ _ARRAY_MEMBERS = frozenset(
     (*_MANDATORY, "order", "fill_value", "compressor", "filters", "dimension_separator", "attributes", "node_type")
 )
 _GROUP_MEMBERS = frozenset(("zarr_format", "attributes", "node_type", "consolidated_metadata"))
-# The first two are ours; the last zarr-python puts into its copies of `.zgroup`, where it has no place.
+# Members that only copies of documents have: two are ours, zarr-python adds the last to copies of `.zgroup`.
 _ONLY_IN_COPIES = frozenset(("node_type", "attributes", "consolidated_metadata"))
 
 
-#: Members that the chunks don't depend on, or that are not known.
+#: Members that the chunks don't depend on, and unknown ones.
 _LENIENT = AllBut("zarr_format", "shape", "chunks", "dtype", "order", "filters", "compressor", "dimension_separator")
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayMetadataV2(ArrayMetadata):
-    """The metadata of a Zarr 2 array. `is_undefined` says that the fill value is null; `fill` is then what is read."""
+    """The metadata of a Zarr 2 array.
+
+    is_undefined: whether the fill value is null; `fill` is then the default of the data type.
+    """
 
     zarr_format: ClassVar[int] = _ZARR_FORMAT
     document: ClassVar[str] = ARRAY
@@ -73,21 +76,21 @@ class ArrayMetadataV2(ArrayMetadata):
     is_undefined: bool = False
 
     def to_json(self) -> JsonObject:
-        """Returns the members of `.zarray`, with attributes and `node_type` as `zarr.json` has them."""
+        """Return the members of `.zarray`, and attributes and `node_type` as in `zarr.json`."""
         check_attributes(self.attributes)
         return {**self._members(), "node_type": "array", "attributes": self.attributes}
 
     def to_bytes(self) -> bytes:
-        """Returns `.zarray`."""
+        """Return `.zarray`."""
         return dump(self._members())
 
     def to_documents(self) -> dict[str, bytes]:
-        """Returns `.zattrs` and `.zarray`."""
+        """Return `.zattrs` and `.zarray`."""
         return {ATTRIBUTES: _attributes_to_bytes(self.attributes), ARRAY: self.to_bytes()}
 
     def _members(self) -> JsonObject:
         if self.chunk_keys.name != "v2":
-            raise UnsupportedError(f"Zarr 2 has no chunk keys of the encoding {self.chunk_keys.name!r}; take 'v2'")
+            raise UnsupportedError(f"Zarr 2 has no chunk key encoding {self.chunk_keys.name!r}; use 'v2'")
         codecs = fit_chain(self.codecs, self.spec, "codecs")
         stored = _stored(self.data_type.numpy, codecs)
         fill = None if self.is_undefined else fill_to_json(self.fill, self.data_type, stored)
@@ -104,7 +107,7 @@ class ArrayMetadataV2(ArrayMetadata):
 
 
 def _stored(dtype: np.dtype, codecs: tuple[Codec, ...]) -> np.dtype:
-    """Returns the NumPy dtype with the byte orders of the chunks."""
+    """Return the NumPy dtype with the byte orders of the chunks."""
     for codec in codecs:
         if isinstance(codec, ForeignElements):
             codec = codec.elements
@@ -123,16 +126,16 @@ class GroupMetadataV2(GroupMetadata):
     document: ClassVar[str] = GROUP
 
     def to_json(self) -> JsonObject:
-        """Returns the members of `.zgroup`, with attributes and `node_type` as `zarr.json` has them."""
+        """Return the members of `.zgroup`, and attributes and `node_type` as in `zarr.json`."""
         check_attributes(self.attributes)
         return {**self._members(), "node_type": "group", "attributes": self.attributes}
 
     def to_bytes(self) -> bytes:
-        """Returns `.zgroup`."""
+        """Return `.zgroup`."""
         return dump(self._members())
 
     def to_documents(self) -> dict[str, bytes]:
-        """Returns `.zattrs`, `.zgroup` and, if there are consolidated metadata, `.zmetadata`."""
+        """Return `.zattrs`, `.zgroup` and, if there are consolidated metadata, `.zmetadata`."""
         copies = {} if self.consolidated is None else {CONSOLIDATED: self._consolidated_to_bytes(self.consolidated)}
         return {ATTRIBUTES: _attributes_to_bytes(self.attributes), **copies, GROUP: self.to_bytes()}
 
@@ -159,25 +162,25 @@ def _attributes_to_bytes(attributes: JsonObject) -> bytes:
 
 
 def parse_array(document: bytes, attributes: bytes | None, key: str) -> ArrayMetadataV2:
-    """Reads a `.zarray`, stored at `key`, and the `.zattrs` beside it, if there is one."""
+    """Return the metadata in a `.zarray`, stored at `key`, and the `.zattrs` beside it, if there is one."""
     return _parse_array(load(document, key, _LENIENT), _parse_attributes(attributes, key), key)
 
 
 def parse_group(document: bytes, attributes: bytes | None, consolidated: bytes | None, key: str) -> GroupMetadataV2:
-    """Reads a `.zgroup`, stored at `key`, and the `.zattrs` and `.zmetadata` beside it, if there are such."""
+    """Return the metadata in a `.zgroup`, stored at `key`, and in `.zattrs` and `.zmetadata`, if they are there."""
     nodes = None if consolidated is None else _parse_consolidated(consolidated, key.removesuffix(GROUP) + CONSOLIDATED)
     return _parse_group(load(document, key), _parse_attributes(attributes, key), nodes, key)
 
 
 def read_members(document: bytes, attributes: bytes | None, key: str) -> JsonObject:
-    """Returns the members of a `.zarray` or `.zgroup` and the `.zattrs` beside it in the form of `to_json`."""
+    """Return the members of a `.zarray` or `.zgroup` and the `.zattrs` beside it in the form of `to_json`."""
     kind = "array" if key.endswith(ARRAY) else "group"
     members = load(document, key, _LENIENT)
     return {**members, "node_type": kind, "attributes": _parse_attributes(attributes, key)}
 
 
 def parse_members(members: JsonObject, key: str) -> ArrayMetadataV2 | GroupMetadataV2:
-    """Reads what `to_json` of either makes, which is how consolidated metadata hold a node."""
+    """Return the metadata in the members that `to_json` makes, and that consolidated metadata hold of a node."""
     attributes = members.get("attributes", {})
     if isinstance(attributes, Unusable):
         tolerate("bad-attributes", attributes.reason)
@@ -221,7 +224,7 @@ def _parse_array(members: JsonObject, attributes: JsonObject, key: str) -> Array
 
 
 def _parse_fill(members: JsonObject, data_type: DataType, stored: np.dtype, key: str) -> tuple[bytes, str]:
-    """Return the fill value as an element, and why it can't be used, if so."""
+    """Return the fill value as an element, and why it can't be used, "" if it can."""
     if "fill_value" not in members:
         tolerate("no-fill", f"{key}: fill_value")
     try:
@@ -253,13 +256,13 @@ def _parse_separator(members: JsonObject, ndim: int, key: str) -> str:
         return "."
     if ndim > 1 or separator in (".", "/"):
         check_choice(separator, (".", "/"), f"{key}: dimension_separator")
-        return separator
+        return str(separator)
     tolerate("bad-separator", f"{key}: dimension_separator", show(separator))
     return "."
 
 
 def _dimension_names(attributes: JsonObject, ndim: int) -> tuple[str, ...] | None:
-    """Returns the names that xarray puts into the attributes."""
+    """Return the names that xarray puts into the attributes, None without any."""
     names: Any = attributes.get("_ARRAY_DIMENSIONS")
     if type(names) is list and len(names) == ndim and all(type(name) is str for name in names):
         return tuple(names)
@@ -267,7 +270,7 @@ def _dimension_names(attributes: JsonObject, ndim: int) -> tuple[str, ...] | Non
 
 
 def _parse_attributes(document: bytes | None, key: str) -> JsonObject:
-    """Reads a `.zattrs`. One that can't be read takes no data with it."""
+    """Return the attributes in a `.zattrs`, `Unusable` ones if it can't be read: the data stay readable."""
     if document is None:
         return {}
     try:
@@ -278,7 +281,7 @@ def _parse_attributes(document: bytes | None, key: str) -> JsonObject:
 
 
 def _parse_consolidated(document: bytes, key: str) -> dict[str, JsonObject] | None:
-    """Returns the nodes below a group as `parse_members` reads them; `None`, with a warning, if they are not usable."""
+    """Return the nodes below a group as `parse_members` takes them. If they can't be used, warn and return None."""
     try:
         members = load(document, key, ("metadata",))
     except MetadataError as error:
@@ -292,7 +295,7 @@ def _parse_consolidated(document: bytes, key: str) -> dict[str, JsonObject] | No
 
 
 def _merge(documents: JsonObject) -> dict[str, Any]:
-    """Puts the documents of each node together."""
+    """Return the documents of each node as one."""
     nodes: dict[str, Any] = {}
     for key, members in documents.items():
         path, _, name = key.rpartition("/")

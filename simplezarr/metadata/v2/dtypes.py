@@ -1,4 +1,4 @@
-"""Data types and fill values as Zarr 2 spells them: NumPy's type strings, which carry the byte order, and base64.
+"""Data types and fill values in Zarr 2: NumPy's type strings, which have the byte order, and base64.
 
 >>> data_type, stored = parse_type(">u2", None, "dtype")
 >>> data_type.name, byte_order(stored), type_to_json(data_type, stored)
@@ -23,13 +23,13 @@ from simplezarr.schema.leniency import tolerate
 
 __all__ = ["OBJECT", "byte_order", "fill_from_json", "fill_to_json", "parse_type", "type_to_json"]
 
-OBJECT = "|O"  # elements that vary in size; a filter says what they are
+OBJECT = "|O"  # elements that vary in size; a filter decides what they are
 _MAX_DEPTH = 16
 
 _SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "c": (8, 16), "M": (8,), "m": (8,)}
 _read_type = re.compile(r"([<>|])([biufcSUVMm])(0|[1-9][0-9]{0,9})(?:\[([1-9][0-9]{0,9})?([A-Za-z]{1,7})\])?").fullmatch
 _TIME_UNITS = ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic")
-# What tensorstore writes where NumPy has no type string.
+# The names that tensorstore writes for types without a type string in NumPy.
 _is_integer = re.compile(r"[+-]?[0-9]{1,20}").fullmatch
 _PLAIN_NAMES = re.compile(r"bfloat16|u?int[24]|float[468]_[a-z0-9]+").fullmatch
 _OBJECT_TYPES = {
@@ -43,9 +43,10 @@ Stored = tuple[DataType, np.dtype]
 
 
 def parse_type(value: Any, object_filter: str | None, where: str) -> Stored:
-    """Reads the member `dtype`: the data type, and the NumPy dtype with the byte orders of the chunks.
+    """Return the data type that the member `dtype` describes, and the NumPy dtype with the byte orders of the chunks.
 
-    `object_filter` is the id of the filter that says what objects are, if there is one.
+    object_filter: the id of the filter that decides what objects are, None without one. Raise MetadataError for a wrong
+    member, UnsupportedError for an unknown type.
     """
     if value == OBJECT:
         name = _OBJECT_TYPES.get(object_filter or "")
@@ -71,7 +72,7 @@ def parse_type(value: Any, object_filter: str | None, where: str) -> Stored:
 
 
 def _parse_numpy(value: Any, where: str, depth: int) -> np.dtype:
-    """Reads a NumPy dtype. Strings go through a grammar: NumPy's own parser takes, and makes, all sorts of things."""
+    """Return a NumPy dtype. A grammar checks strings first, because NumPy's parser accepts much more than these."""
     if type(value) is list:
         return _parse_fields(value, where, depth)
     match = _read_type(value) if type(value) is str else None
@@ -86,19 +87,21 @@ def _parse_numpy(value: Any, where: str, depth: int) -> np.dtype:
         raise MetadataError(f'{where}: {show(value)} has no byte order; it must begin with "<" or ">"')
     if unit is not None and (kind not in "Mm" or unit not in _TIME_UNITS):
         raise MetadataError(f"{where}: {show(value)} has a unit that is not known; known are {', '.join(_TIME_UNITS)}")
-    return np.dtype(value)
+    return np.dtype(match[0])
 
 
 def _parse_fields(fields: list[Any], where: str, depth: int) -> np.dtype:
     if not fields or depth == _MAX_DEPTH:
-        problem = "nested too deeply" if fields else "empty; a structure needs fields"
+        problem = "nested too deeply" if fields else "empty; give at least one field"
         raise MetadataError(f"{where}: {problem}")
     parsed: list[tuple[Any, ...]] = []
     fields = _with_names(fields, where)
     for i, item in enumerate(fields):
         place = f"{where}[{i}]"
         if type(item) is not list or len(item) not in (2, 3) or type(item[0]) is not str or not item[0]:
-            raise MetadataError(f"{place}: {show(item)} is not a list of a field's name, its type and maybe its shape")
+            raise MetadataError(
+                f"{place}: {show(item)} is not a list of a field's name, its type and, optionally, its shape"
+            )
         dtype = _parse_numpy(item[1], place, depth + 1)
         shape = check_integers(item[2] if len(item) == 3 else [], 1, MAX_ITEMSIZE, f"{place}[2]")
         if len(shape) > _MAX_DEPTH or math.prod(shape) * dtype.itemsize > MAX_ITEMSIZE:
@@ -117,7 +120,7 @@ def _parse_fields(fields: list[Any], where: str, depth: int) -> np.dtype:
 
 
 def _with_names(fields: list[Any], where: str) -> list[Any]:
-    """Return the fields, gaps in front of aligned ones with the names that NumPy gives them: `f` and the number."""
+    """Return the fields; gaps before aligned fields get the names that NumPy gives them: `f` and their number."""
     named = list(fields)
     for i, item in enumerate(fields):
         if type(item) is list and len(item) == 2 and item[0] == "" and type(item[1]) is str and item[1][:2] == "|V":
@@ -131,7 +134,7 @@ def _with_names(fields: list[Any], where: str) -> list[Any]:
 
 
 def byte_order(stored: np.dtype) -> str | None:
-    """Returns `"little"` or `"big"`, `"mixed"` for a structure of both, `None` where there is no order.
+    """Return `"little"` or `"big"`, `"mixed"` for a structure of both, None without an order.
 
     >>> byte_order(np.dtype([("a", "<u2"), ("b", ">f4")]))
     'mixed'
@@ -145,7 +148,7 @@ def byte_order(stored: np.dtype) -> str | None:
 
 
 def type_to_json(data_type: DataType, stored: np.dtype) -> str | list[Any]:
-    """Returns the member `dtype`."""
+    """Return the member `dtype`."""
     if data_type.name in _OBJECT_TYPES.values():
         return OBJECT
     if _PLAIN_NAMES(data_type.name):
@@ -169,7 +172,10 @@ def _fields_to_json(stored: np.dtype) -> str | list[Any]:
 
 
 def fill_from_json(value: Any, data_type: DataType, stored: np.dtype, where: str) -> bytes:
-    """Returns the element, in native byte order, that a fill value stands for; `null` leaves it to the data type."""
+    """Return the element, in the machine's byte order, for a fill value; null means the data type's default.
+
+    Raise MetadataError, which begins with `where`, for a wrong value.
+    """
     if value is None:
         return data_type.default_fill
     if stored.itemsize == 0:
@@ -194,7 +200,7 @@ def fill_from_json(value: Any, data_type: DataType, stored: np.dtype, where: str
 
 
 def _number(value: Any, where: str) -> Any:
-    """Returns a floating-point number as Zarr 3 spells it."""
+    """Return a floating-point number as Zarr 3 spells it."""
     if type(value) is float and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if type(value) is str and value not in ("NaN", "Infinity", "-Infinity"):
@@ -220,13 +226,13 @@ def _from_base64(value: Any, data_type: DataType, stored: np.dtype, where: str) 
 
 
 def fill_to_json(element: bytes, data_type: DataType, stored: np.dtype) -> Any:
-    """Returns the fill value that stands for exactly this element."""
+    """Return the fill value for exactly this element; raise UnsupportedError if Zarr 2 can't spell it."""
     if stored.kind in "SV" and not _PLAIN_NAMES(data_type.name):
         return base64_of(np.frombuffer(element, data_type.numpy).astype(stored).tobytes())
-    if stored.kind in "Mm":  # not every reader knows "NaT"
+    if stored.kind in "Mm":  # some software does not know "NaT"
         return int.from_bytes(element, sys.byteorder, signed=True)
     value = data_type.fill_to_json(element)
     for part in value if type(value) is list else [value]:
         if stored.kind in "fc" and type(part) is str and part.startswith("0x"):
-            raise UnsupportedError(f"Zarr 2 has no spelling for the NaN {part} as a fill value; take numpy.nan")
+            raise UnsupportedError(f"Zarr 2 has no spelling for the NaN {part} as a fill value; use numpy.nan")
     return value

@@ -109,7 +109,7 @@ def test_fields_of_both_byte_orders_are_written_as_they_were(tmp_path):
 REFUSED = [
     ("shards", {"shards": (4, 4)}), ("shards", {"shards": "auto"}),
     ("dimension_names", {"dimension_names": ["y", "x"]}),
-    ("chunk keys", {"chunk_key_encoding": {"name": "default"}}),
+    ("chunk key encoding", {"chunk_key_encoding": {"name": "default"}}),
     ("order", {"shape": (4, 4, 4), "chunks": (2, 2, 2), "codecs": [Transpose((1, 2, 0))]}),
     ("scale_offset", {"codecs": ["scale_offset"]}),
     ("NaN", {"dtype": "f4", "fill_value": "0x7fc00001"}),
