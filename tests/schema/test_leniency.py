@@ -332,7 +332,8 @@ def test_lengths_that_are_spelled_otherwise(document, data, message):
 
 @pytest.mark.parametrize(("document", "message"), [
     (v2(order=...), "order: missing"), (v2(order=None), "order: null"), (v2(order="c"), "order: .*capital letter"),
-    (v2(order="A"), "order: .*at most one dimension"), (v2(dimension_separator="-"), "dimension_separator: .*at most one dimension"),
+    (v2(order="A"), "order: .*at most one dimension"),
+    (v2(dimension_separator="-"), "dimension_separator: .*at most one dimension"),
     (v2(dimension_separator=3), "dimension_separator: .*at most one dimension"),
     (v3(dimension_names=["a", "b"]), "dimension_names: "), (v3(dimension_names=5), "dimension_names: "),
     (v3(dimension_names=[3]), r"dimension_names\[0\]: "), (v3(dimension_names={}), "dimension_names: "),
