@@ -1,6 +1,6 @@
 """Sizes and speeds of codecs on five kinds of data: the table of docs/guide/chunks-and-codecs.md.
 
-    python asv_bench/codecs.py          # about a minute
+    python asv_bench/sizes.py          # about a minute
 
 Speeds are MB of values for each second of processor time, in one thread and in memory: the best of five rounds. The
 data are made here, except the photograph.
