@@ -3,11 +3,10 @@
 import errno
 import os
 import stat
-import time
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from simplezarr.engine.files.files import Descriptor, open_regular
+from simplezarr.engine.files.files import Descriptor, is_settled, open_regular
 from simplezarr.engine.files.reader import Reader, clip_range
 from simplezarr.engine.files.replace import HAVE_FILES
 from simplezarr.stores import portable
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from simplezarr.engine.files.files import File
 
 __all__ = ["FileReader", "list_directory", "open_file", "size_of", "status"]
-
-_FRESH_NS = 100_000_000  # two changes of a file within this time may have the same timestamp
 
 
 class FileReader(Reader):
@@ -37,7 +34,7 @@ class FileReader(Reader):
         if self._file is None:
             return None
         _, _, mtime, ctime, _ = identity = self._file.identity
-        return None if time.time_ns() - max(mtime, ctime) < _FRESH_NS else identity
+        return identity if is_settled(mtime, ctime) else None
 
     def get_ranges(self, ranges: Iterable[tuple[int, int]] | None) -> Sequence[bytes] | None:
         """Return ranges as `Reader.get_ranges` does; if `ranges` is None, the whole file."""

@@ -14,7 +14,7 @@ from simplezarr.csrc cimport SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO
 from simplezarr.csrc.array cimport SZ_AS_IS, sz_copy
 from simplezarr.csrc.io cimport SZ_PIECE, sz_box_room, sz_file, sz_read_box
 from simplezarr.engine.chunks.block_decode cimport decode_steps
-from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, IN_STORE, ByteSource, bytes_in_memory
+from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, ByteSource, bytes_in_memory
 from simplezarr.engine.chunks.in_flight cimport complete_chunk, has_waiters
 from simplezarr.engine.chunks.pipeline cimport (
     FREE_BYTES, CodecPipeline, pipeline_is_raw, free_bytes, give_back, in_pieces, region_extent, region_fill,
@@ -199,7 +199,7 @@ cdef int shard_index(Context *context, const Pipeline *pipeline, const ByteSourc
     index_region(pipeline, scratch(context, level * SLOTS_PER_LEVEL + INDEX, pipeline.index.nbytes), &region)
     if region.data == NULL:
         return SZ_NO_MEMORY
-    if source.kind != IN_STORE and source.size < n:
+    if source.size < n:
         return SZ_TRUNCATED
     at = 0 if pipeline.index_first else source.size - n
     if source.kind == IN_MEMORY:

@@ -6,7 +6,7 @@ from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.kernels.context cimport Context
 
 
-# A shard that is being made. `entries` are offset and length of each inner chunk, NOTHING where there is none: offset in
+# A shard that is being made. `entries` are offset and length of each inner chunk, NOT_STORED where there is none: offset in
 # `memory`, or with the bit KEPT set in the old shard, from which it is taken over.
 cdef struct Shard:
     const Pipeline *pipeline
@@ -16,7 +16,6 @@ cdef struct Shard:
     uint64_t *entries
     const char *old   # the old shard, where that is in memory and not in a file
 
-cdef uint64_t NOTHING
 cdef uint64_t KEPT
 
 cdef int encode_region(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,

@@ -14,6 +14,7 @@ from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK
 from simplezarr.csrc.array cimport SZ_AS_IS
 from simplezarr.csrc.io cimport sz_part
 from simplezarr.csrc.memory cimport sz_add
+from simplezarr.engine.chunks.byte_source cimport NOT_STORED
 from simplezarr.engine.chunks.decode cimport index_region
 from simplezarr.engine.chunks.moves cimport gather, look_for_others
 from simplezarr.engine.chunks.pipeline cimport (
@@ -23,12 +24,11 @@ from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, in
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, AxisSlice
 from simplezarr.engine.kernels.compressors cimport CodecStep
 from simplezarr.engine.kernels.context cimport (
-    BODY, DECODED, NEW_INDEX, PARTS, RAISED, REFUSED, SLOTS_PER_LEVEL, STEP_A, STOPPED, bytes_at, copy_bytes, pause,
-    raised, scratch, scratch_grown, step_slot, context_acquire)
+    BODY, DECODED, NEW_INDEX, PARTS, RAISED, REFUSED, SLOTS_PER_LEVEL, STEP_A, STOPPED, bytes_at, copy_bytes, pause, raised,
+    scratch, scratch_grown, step_slot, context_acquire)
 
 cnp.import_array()
 
-cdef uint64_t NOTHING = 0xffffffffffffffff  # offset and length of an inner chunk that is not stored
 cdef uint64_t KEPT = <uint64_t>1 << 62       # no file is as long
 
 
@@ -253,8 +253,8 @@ cdef int shard_finish(Context *context, Shard *shard, sz_part **parts, size_t *n
         extend(parts[0], n, index, 0, pipeline.index_nbytes)
     for k in range(pipeline.ninner):
         i = k if pipeline.write_order == NULL else pipeline.write_order[k]
-        if shard.entries[2 * i] == NOTHING:
-            shard.entries[2 * i + 1] = NOTHING
+        if shard.entries[2 * i] == NOT_STORED:
+            shard.entries[2 * i + 1] = NOT_STORED
             continue
         extend_inner(shard, i, parts[0], n)
         shard.entries[2 * i] = at

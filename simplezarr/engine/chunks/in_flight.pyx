@@ -24,26 +24,15 @@ from simplezarr.csrc.array cimport sz_copy
 from simplezarr.csrc.io cimport sz_file
 from simplezarr.csrc.memory cimport sz_add
 from simplezarr.engine.chunks.pipeline cimport fill_native
+from simplezarr.engine.files.files cimport is_settled
 from simplezarr.engine.kernels.context cimport MAX_WAITS, foreign, in_foreign
 from simplezarr.runtime.locks cimport (
-    PyThread_acquire_lock, PyThread_acquire_lock_timed, PyThread_allocate_lock, PyThread_free_lock,
-    PyThread_release_lock, PyThread_type_lock)
-
-cdef extern from *:
-    """
-    #include <time.h>
-    static int64_t sz_now(void) {
-      struct timespec now;
-      timespec_get(&now, TIME_UTC);
-      return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    }
-    """
-    int64_t sz_now() nogil
+    PyThread_acquire_lock, PyThread_acquire_lock_timed, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock,
+    PyThread_type_lock)
 
 cdef enum:
     STRIPES = 64            # lists of chunks in flight, each with its lock
     MIN_BYTES = 32 << 10    # decoding a smaller chunk costs less than sharing it
-    FRESH_NS = 100_000_000  # a file system's clock may stand still for so long: another change might not show
 
 cdef struct Stripe:
     PyThread_type_lock lock
@@ -109,7 +98,7 @@ cdef bint file_key(CoalesceKey *key, const Pipeline *pipeline, const sz_file *fi
     key.n = 6
     key.words[0], key.words[1], key.words[2] = <uint64_t>pipeline, file.device, file.inode
     key.words[3], key.words[4], key.words[5] = <uint64_t>file.mtime_ns, <uint64_t>file.ctime_ns, <uint64_t>file.size
-    return sz_now() - max(file.mtime_ns, file.ctime_ns) >= FRESH_NS
+    return is_settled(file.mtime_ns, file.ctime_ns)
 
 
 cdef void value_key(CoalesceKey *key, const Pipeline *pipeline, const char *value) noexcept nogil:

@@ -17,7 +17,7 @@ cdef struct Wanted:
                 int level) noexcept nogil
 
 cdef object fetch(const ByteSource *source, list ranges)
-cdef object data_end(const Pipeline *pipeline, const uint64_t *index)
+cdef object data_end(const Pipeline *pipeline, const ByteSource *shard)
 cdef int add_index_version(Context *context, const Pipeline *pipeline, ByteSource *source) noexcept with gil
 cdef int walk_shard(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
                     Py_ssize_t first, Py_ssize_t last, int level) noexcept nogil

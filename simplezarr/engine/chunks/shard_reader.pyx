@@ -1,17 +1,17 @@
 """Shards are walked, not decoded: inner chunks are found by the index, read in runs and handed to who wants them."""
 
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport qsort
 
-from simplezarr.csrc cimport SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TRUNCATED
-from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, IN_STORE
+from simplezarr.csrc cimport SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TRUNCATED
+from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, IN_STORE, UNKNOWN_SIZE, ByteRange, find_inner_chunk
 from simplezarr.engine.chunks.in_flight cimport (
     InFlightChunk, CoalesceKey, fetching, lead_or_join, end_leading, worth_coalescing, add_version)
 from simplezarr.engine.chunks.pipeline cimport pipeline_is_raw
 from simplezarr.engine.files.files cimport read_bytes
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, ChunkProjection, slice_project, slice_set
-from simplezarr.engine.kernels.context cimport ENTRIES, RAW, SLOTS_PER_LEVEL, pause, raised, scratch
+from simplezarr.engine.kernels.context cimport ENTRIES, RAW, SLOTS_PER_LEVEL, drop, pause, raised, scratch
 
 cdef extern from *:
     """
@@ -27,12 +27,8 @@ cdef enum:
     LOCAL_RUN = 1 << 20     # bytes read at a time
     REMOTE_RUN = 8 << 20
 
-cdef uint64_t LAST_BYTE = 0x7fffffffffffffff
-cdef uint64_t NOTHING = 0xffffffffffffffff  # offset and length of an inner chunk that is not stored
-
 cdef struct Entry:
-    uint64_t offset
-    uint64_t nbytes
+    uint64_t offset, nbytes
     Py_ssize_t number  # among the wanted ones
     InFlightChunk *leading     # that this context leads with it, or NULL
 
@@ -107,31 +103,29 @@ cdef int by_offset(const void *a, const void *b) noexcept nogil:
 cdef int locate(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
                 Py_ssize_t first, Py_ssize_t last, int level, Entry *entries, Py_ssize_t *n) noexcept nogil:
     """Looks up wanted inner chunks first … last - 1: fills what is not stored, lists the others by offset."""
-    cdef const uint64_t *index = source.index
     cdef Py_ssize_t number, inner
-    cdef uint64_t offset, nbytes
+    cdef ByteRange found
     cdef bint sorted = True
     cdef int status
     n[0] = 0
     context.culprit = "sharding_indexed"
     for number in range(first, last):
         inner = wanted.number(wanted.what, number)
-        offset, nbytes = index[2 * inner], index[2 * inner + 1]
-        if offset == NOTHING and nbytes == NOTHING:
+        status = find_inner_chunk(source, inner, pipeline.inner.most, &found)
+        if status == SZ_MISSING:
             status = wanted.fill(context, wanted.what, number)
             if status == SZ_OK:
                 status = pause(context)
             if status != SZ_OK:
                 return status
             continue
-        if nbytes > pipeline.inner.most or offset > LAST_BYTE - nbytes or (
-                source.kind != IN_STORE and offset + nbytes > source.size):
+        if status != SZ_OK:
             if level == 0:
                 context.inner = inner
-            return SZ_CORRUPT
-        entries[n[0]].offset, entries[n[0]].nbytes, entries[n[0]].number = offset, nbytes, number
+            return status
+        entries[n[0]].offset, entries[n[0]].nbytes, entries[n[0]].number = found.offset, found.nbytes, number
         entries[n[0]].leading = NULL
-        sorted = sorted and (n[0] == 0 or offset >= entries[n[0] - 1].offset)
+        sorted = sorted and (n[0] == 0 or found.offset >= entries[n[0] - 1].offset)
         n[0] += 1
     if not sorted:
         qsort(entries, n[0], sizeof(Entry), by_offset)
@@ -153,13 +147,14 @@ cdef Py_ssize_t run_end(const Entry *entries, Py_ssize_t n, Py_ssize_t i, uint64
     return i
 
 
-cdef object data_end(const Pipeline *pipeline, const uint64_t *index):
-    """Where the last inner chunk of a shard ends."""
+cdef object data_end(const Pipeline *pipeline, const ByteSource *shard):
+    """Return where the last inner chunk of a shard ends, as its index says."""
+    cdef ByteRange found
     cdef uint64_t end = 0
     cdef Py_ssize_t i
     for i in range(pipeline.ninner):
-        if index[2 * i + 1] <= LAST_BYTE and index[2 * i] <= LAST_BYTE:
-            end = max(end, index[2 * i] + index[2 * i + 1])
+        if find_inner_chunk(shard, i, UNKNOWN_SIZE, &found) == SZ_OK:
+            end = max(end, found.offset + found.nbytes)
     return end
 
 
@@ -174,7 +169,7 @@ cdef int fetch_runs(Context *context, const Pipeline *pipeline, const ByteSource
             start = entries[i].offset
             i = run_end(entries, n, i, REMOTE_GAP, REMOTE_RUN, &end)
             ranges.append((start, end - start))
-        (<object>source.reader).least = data_end(pipeline, source.index)
+        (<object>source.reader).least = data_end(pipeline, source)
         fetching(1)
         try:
             parts = fetch(source, ranges)
@@ -266,10 +261,6 @@ cdef int decode_entries(Context *context, const Pipeline *pipeline, const ByteSo
     return status
 
 
-cdef void forget(PyObject *parts) noexcept with gil:
-    Py_DECREF(<object>parts)
-
-
 cdef Py_ssize_t keep_own(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
                          Entry *entries, Py_ssize_t n) noexcept nogil:
     """Drop the inner chunks that others fetch and decode; return how many are left.
@@ -306,5 +297,5 @@ cdef int walk_shard(Context *context, const Pipeline *pipeline, const ByteSource
     for i in range(n):  # those that were not reached
         stop_leading(context, &entries[i])
     if fetched != NULL:
-        forget(fetched)
+        drop(fetched)
     return status

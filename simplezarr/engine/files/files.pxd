@@ -8,6 +8,7 @@ cdef extern from "Python.h":
     bytes PyUnicode_EncodeFSDefault(object path)  # what os.fsencode does to text
 
 cdef int read_bytes(Context *context, const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
+cpdef bint is_settled(int64_t mtime_ns, int64_t ctime_ns) noexcept nogil
 cdef bint is_hollow(const sz_file *file, size_t most) noexcept nogil
 
 # A file that is opened once, by the first of several threads.

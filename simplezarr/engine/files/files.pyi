@@ -54,6 +54,9 @@ class Descriptor:
     def __init__(self, path: str, root: str, listed: bool) -> None: ...
     def fileno(self) -> int: ...
 
+def is_settled(mtime_ns: int, ctime_ns: int) -> bool:
+    """Return whether any further change of a file must show in its times."""
+
 def file_bytes(path: str, limit: int = ...) -> bytes | NotImplementedType | None:
     """The bytes of a file, None where there is none.
 

@@ -17,7 +17,19 @@ from simplezarr.engine.kernels.context cimport PIECE_BYTES, pause
 from simplezarr.runtime.locks cimport (
     PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock)
 
+cdef extern from *:
+    """
+    #include <time.h>
+    static int64_t sz_now(void) {
+      struct timespec now;
+      timespec_get(&now, TIME_UTC);
+      return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    }
+    """
+    int64_t sz_now() nogil
+
 cdef enum:
+    FRESH_NS = 100_000_000
     ROOM = 4096  # bytes that are read before there is an object for them: all of most documents
 
 
@@ -203,6 +215,14 @@ cdef class Descriptor:
 
     def fileno(self):
         return self.fd
+
+
+cpdef bint is_settled(int64_t mtime_ns, int64_t ctime_ns) noexcept nogil:
+    """Return whether any further change of a file must show in its times.
+
+    The clock of a file system may stand still for FRESH_NS, so a file changed more lately may change again unseen.
+    """
+    return sz_now() - max(mtime_ns, ctime_ns) >= FRESH_NS
 
 
 cdef bint is_hollow(const sz_file *file, size_t most) noexcept nogil:

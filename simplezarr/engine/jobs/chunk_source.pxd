@@ -41,4 +41,3 @@ cdef int known_index(Context *context, Source source, const Py_ssize_t *index, c
                      ByteSource *byte_source, PyObject **held) noexcept with gil
 cdef int learn_index(Context *context, Source source, const Py_ssize_t *index, const sz_file *file,
                      const uint64_t *data) noexcept with gil
-cdef void drop_index(PyObject *held) noexcept with gil

@@ -1,33 +1,28 @@
 """The chunks of an array: where they are stored, how they are decoded, and the indexes of its shards that are kept."""
 
-import time
 from collections import OrderedDict
 from functools import partial
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
 from simplezarr.csrc cimport SZ_MISSING, SZ_OK, SZ_TOO_LONG
 from simplezarr.csrc.io cimport SZ_HAVE_FILES, sz_file
-from simplezarr.engine.chunks.byte_source cimport ByteSource, bytes_in_store
+from simplezarr.engine.chunks.byte_source cimport UNKNOWN_SIZE, ByteRange, ByteSource, bytes_in_store, find_inner_chunk
 from simplezarr.engine.chunks.decode cimport shard_index
 from simplezarr.engine.chunks.pipeline cimport Pipeline, pipeline_is_shard, pipeline_outermost, free_bytes
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.chunks.shard_reader cimport data_end
-from simplezarr.engine.files.files cimport PyUnicode_EncodeFSDefault
+from simplezarr.engine.files.files cimport PyUnicode_EncodeFSDefault, is_settled
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
-from simplezarr.engine.kernels.context cimport (
-    Context, raised, status_message, take_error, context_acquire, context_release)
+from simplezarr.engine.kernels.context cimport Context, raised, status_message, take_error, context_acquire, context_release
 from simplezarr.errors import ChangedError, ChunkError, TooLargeError, UnsupportedError
 from simplezarr.engine.files.reader import read_version
 
 cdef enum:
     INDEX_BYTES = 16 << 20      # shard indexes kept for one array
-    FRESH_NS = 100_000_000      # a file's clock may stand still for so long
-
-cdef object NOTHING = 0xffffffffffffffff  # offset and length of an inner chunk that is not stored
 
 
 cdef class ShardIndex:
@@ -103,24 +98,23 @@ cdef class Source:
     def _inner_bytes(self, Py_ssize_t inner, reader):
         """Return the stored bytes of an inner chunk, by its number, or None if it is not stored."""
         cdef const Pipeline *chain = &self.pipeline.compiled
-        cdef const uint64_t *entries = NULL
         cdef ByteSource byte_source = bytes_in_store(<PyObject *>reader)
         cdef Context *context
-        cdef uint64_t offset = 0, nbytes = 0
+        cdef ByteRange found
         cdef int status
         context = context_acquire()
-        status = shard_index(context, chain, &byte_source, 0, &entries)
+        status = shard_index(context, chain, &byte_source, 0, &byte_source.index)
         if status == SZ_OK:
-            offset, nbytes = entries[2 * inner], entries[2 * inner + 1]
-            reader.least = data_end(chain, entries)
+            status = find_inner_chunk(&byte_source, inner, UNKNOWN_SIZE, &found)
+            reader.least = data_end(chain, &byte_source)
         error = take_error(context)
         context_release(context)
         if error is not None:
             raise error
-        if status == SZ_MISSING or (offset == NOTHING and nbytes == NOTHING):
+        if status == SZ_MISSING:
             return None
-        part = reader.get_range(offset, nbytes) if status == SZ_OK and offset <= NOTHING >> 1 >= nbytes else None
-        if part is None or <uint64_t>len(part) != nbytes:
+        part = reader.get_range(found.offset, found.nbytes) if status == SZ_OK else None
+        if part is None or <uint64_t>len(part) != found.nbytes:
             raise CodecFailure("sharding_indexed: the index is damaged", "sharding_indexed")
         return part
 
@@ -139,7 +133,7 @@ cdef class Source:
         if nbytes > INDEX_BYTES:
             return 0
         if file != NULL:
-            if time.time_ns() - max(file.mtime_ns, file.ctime_ns) < FRESH_NS:  # another change might not show in it
+            if not is_settled(file.mtime_ns, file.ctime_ns):
                 return 0
             index.device, index.inode, index.size = file.device, file.inode, file.size
             index.mtime_ns, index.ctime_ns = file.mtime_ns, file.ctime_ns
@@ -177,7 +171,3 @@ cdef int learn_index(Context *context, Source source, const Py_ssize_t *index, c
         return SZ_OK
     except BaseException as error:
         return raised(context, error)
-
-
-cdef void drop_index(PyObject *held) noexcept with gil:
-    Py_DECREF(<object>held)

@@ -6,6 +6,9 @@ from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan
 from simplezarr.engine.jobs.chunk_source cimport Source
 from simplezarr.engine.kernels.context cimport Context
 
+cdef enum:
+    SHARE_BYTES = 256 << 10  # decoded bytes that are worth waking another thread for
+
 
 cdef class Job:
     cdef Source source

@@ -7,7 +7,6 @@ parts where they are fewer than threads). Each context draws the next unit until
 import os
 
 from cpython.bytes cimport PyBytes_AS_STRING
-from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_XDECREF
 from cpython.unicode cimport PyUnicode_FromString
 from libc.string cimport memcpy
@@ -22,7 +21,7 @@ from simplezarr.engine.chunks.pipeline cimport pipeline_outermost
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.geometry.plan cimport ChunkProjection, product, AxisSlice, slice_project, slice_set
 from simplezarr.engine.kernels.context cimport (
-    PATH_SLOT, RAISED, REFUSED, Wait, check_signals, pause, scratch, status_message, context_acquire, context_new,
+    PATH_SLOT, RAISED, REFUSED, Wait, check_signals, drop, pause, scratch, status_message, context_acquire, context_new,
     context_release)
 from simplezarr.errors import ChunkError, TooLargeError
 
@@ -57,10 +56,6 @@ cdef char *put_number(char *at, Py_ssize_t number) noexcept nogil:
     return at
 
 
-cdef void drop(PyObject *held) noexcept with gil:
-    Py_DECREF(<object>held)
-
-
 cdef class Job:
     """One read or write under way: what `drain` needs to do its share of it."""
 
@@ -77,8 +72,7 @@ cdef class Job:
             self.directory = sz_open_directory(PyBytes_AS_STRING(self.source.folder))
         return 0
 
-    cdef int work(self, Context *context, const Py_ssize_t *index, const Region *region,
-                  Py_ssize_t part) noexcept nogil:
+    cdef int work(self, Context *context, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
         """What is done with one unit; subclasses say."""
         return SZ_OK
 

@@ -1,7 +1,7 @@
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from simplezarr.csrc.io cimport sz_part
-from simplezarr.engine.chunks.byte_source cimport ByteSource
+from simplezarr.engine.chunks.byte_source cimport ByteRange, ByteSource
 from simplezarr.engine.chunks.encode cimport Shard
 from simplezarr.engine.chunks.moves cimport Values
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
@@ -59,7 +59,7 @@ cdef class Make(Job):
                             int level) noexcept nogil
     cdef void keep_stamp(self, uint64_t clipped, const sz_part *part) noexcept nogil
     cdef int encode_changed(self, Context *context, Unit *unit, Py_ssize_t number, const Pipeline *chain,
-                            const Region *region, const Py_ssize_t *inside, uint64_t offset, uint64_t nbytes, char *dst,
+                            const Region *region, const Py_ssize_t *inside, const ByteRange *stored, char *dst,
                             sz_part *out, int level) noexcept nogil
     cdef int change(self, Context *context, const Unit *unit, Py_ssize_t number, const Pipeline *chain,
                     const Region *region, char *native) noexcept nogil

@@ -11,14 +11,14 @@ from libc.string cimport memcpy
 import numpy as np
 
 from simplezarr.runtime import executor
-from simplezarr.csrc cimport SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK
+from simplezarr.csrc cimport SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK
 from simplezarr.csrc.array cimport SZ_AS_IS
 from simplezarr.csrc.io cimport sz_part
 from simplezarr.csrc.memory cimport sz_add, sz_claim, sz_is_ready, sz_make_ready
-from simplezarr.engine.chunks.byte_source cimport IN_MEMORY, NO_BYTES, no_bytes
+from simplezarr.engine.chunks.byte_source cimport IN_MEMORY, NO_BYTES, ByteRange, ByteSource, find_inner_chunk, no_bytes
 from simplezarr.engine.chunks.decode cimport decode_native, read_native, shard_index
 from simplezarr.engine.chunks.encode cimport (
-    KEPT, NOTHING, encode_native, encode_region, shard_add, shard_begin, shard_finish, shard_reserve)
+    KEPT, encode_native, encode_region, shard_add, shard_begin, shard_finish, shard_reserve)
 from simplezarr.engine.chunks.moves cimport gather
 from simplezarr.engine.chunks.pipeline cimport (
     UNBOUNDED, pipeline_is_shard, encoded_bound, fill_chunk, fill_outside, native_room, region_permute)
@@ -28,8 +28,6 @@ from simplezarr.engine.kernels.context cimport CHUNK_SLOT, pause, raised, scratc
 
 cdef enum:
     STAMP_BYTES = 16 << 20   # encoded constants kept for the chunks still to come
-
-cdef uint64_t LAST_BYTE = 0x7fffffffffffffff
 
 
 cdef bint covers(int ndim, const Region *region, const Py_ssize_t *inside) noexcept nogil:
@@ -92,6 +90,7 @@ cdef class Make(Job):
 
     cdef int make(self, Context *context, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil:
         """What is to be stored, in n parts; 0 where nothing is."""
+        cdef ByteRange whole
         cdef int status
         if pipeline_is_shard(self.chain):
             status = self.make_shard(context, unit)
@@ -99,8 +98,9 @@ cdef class Make(Job):
         if unit.covered:
             status = self.encode_covered(context, self.chain, unit.region, unit.room, &unit.part, 0)
         else:
-            status = self.encode_changed(context, unit, 0, self.chain, unit.region, unit.inside, 0, unit.old.size,
-                                         unit.room, &unit.part, 0)
+            whole.offset, whole.nbytes = 0, unit.old.size
+            status = self.encode_changed(context, unit, 0, self.chain, unit.region, unit.inside,
+                                         &whole if unit.old.kind != NO_BYTES else NULL, unit.room, &unit.part, 0)
         parts[0], n[0] = &unit.part, unit.part.data != NULL
         return status
 
@@ -140,21 +140,21 @@ cdef class Make(Job):
     cdef int keep_untouched(self, Context *context, Unit *unit) noexcept nogil:
         """Takes over the other inner chunks as they are encoded, from where they lie in the old shard."""
         cdef Region sub
-        cdef const uint64_t *old = unit.old.index
         cdef uint64_t *entries = unit.shard.entries
-        cdef uint64_t offset, nbytes
+        cdef ByteRange found
         cdef Py_ssize_t i
+        cdef int status
         unit.shard.old = unit.old.memory
         for i in range(unit.touched):
             entries[2 * self.touched_inner(unit, i, &sub) + 1] = 0  # a mark, for the next loop
         for i in range(self.chain.ninner):
-            offset, nbytes = old[2 * i], old[2 * i + 1]
-            if entries[2 * i + 1] == 0 or (offset == NOTHING and nbytes == NOTHING):
+            status = find_inner_chunk(&unit.old, i, self.chain.inner.most, &found)
+            if entries[2 * i + 1] == 0 or status == SZ_MISSING:
                 continue
-            if nbytes > self.chain.inner.most or offset > unit.old.size or nbytes > unit.old.size - offset:
+            if status != SZ_OK:
                 context.inner = i
-                return SZ_CORRUPT
-            entries[2 * i], entries[2 * i + 1] = offset | KEPT, nbytes
+                return status
+            entries[2 * i], entries[2 * i + 1] = found.offset | KEPT, found.nbytes
         return SZ_OK
 
     cdef int share_inner(self, Context *context, Unit *unit) noexcept with gil:
@@ -198,8 +198,8 @@ cdef class Make(Job):
         cdef const Pipeline *chain = self.chain
         cdef Py_ssize_t inside[MAX_NDIM]
         cdef Py_ssize_t length, rest = inner
-        cdef uint64_t offset = NOTHING, nbytes = NOTHING
-        cdef int d
+        cdef ByteRange found
+        cdef int d, status = SZ_MISSING
         for d in range(chain.ndim - 1, -1, -1):
             length = chain.shape[d] // chain.grid[d]
             inside[d] = min(length, unit.inside[chain.order[d]] - rest % chain.grid[d] * length)
@@ -207,8 +207,11 @@ cdef class Make(Job):
         if unit.covered or covers(chain.ndim, region, inside):
             return self.encode_covered(context, chain.inner, region, dst, out, 1)
         if unit.old.index != NULL:
-            offset, nbytes = unit.old.index[2 * inner], unit.old.index[2 * inner + 1]
-        return self.encode_changed(context, unit, number, chain.inner, region, inside, offset, nbytes, dst, out, 1)
+            status = find_inner_chunk(&unit.old, inner, chain.inner.most, &found)
+        if status != SZ_OK and status != SZ_MISSING:
+            return status
+        return self.encode_changed(context, unit, number, chain.inner, region, inside,
+                                   &found if status == SZ_OK else NULL, dst, out, 1)
 
     # ------------------------------------------------------------ chunks
 
@@ -253,25 +256,22 @@ cdef class Make(Job):
             return
 
     cdef int encode_changed(self, Context *context, Unit *unit, Py_ssize_t number, const Pipeline *chain,
-                            const Region *region, const Py_ssize_t *inside, uint64_t offset, uint64_t nbytes, char *dst,
+                            const Region *region, const Py_ssize_t *inside, const ByteRange *stored, char *dst,
                             sz_part *out, int level) noexcept nogil:
-        """Decodes a chunk, the nbytes at `offset` of a stored object, changes it and encodes it again.
-
-        Nothing is stored yet if there is no object, or if offset and nbytes are NOTHING.
-        """
+        """Decode a chunk, which is `stored` in the old object (NULL: not stored yet), change it and encode it again."""
         cdef const ByteSource *old = &unit.old
         cdef char *native = scratch(context, CHUNK_SLOT, native_room(chain))
         cdef int status = SZ_OK
         if native == NULL:
             return SZ_NO_MEMORY
-        if old.kind == NO_BYTES or (offset == NOTHING and nbytes == NOTHING):
+        if stored == NULL:
             status = fill_chunk(context, chain, native, chain.fill)
-        elif nbytes > chain.most or offset > LAST_BYTE - nbytes or offset + nbytes > old.size:
+        elif stored.nbytes > chain.most:
             status = SZ_CORRUPT
         elif old.kind == IN_MEMORY:
-            status = decode_native(context, chain, old.memory + offset, nbytes, native, level)
+            status = decode_native(context, chain, old.memory + stored.offset, stored.nbytes, native, level)
         else:
-            status = read_native(context, chain, old.file, offset, nbytes, native, level)
+            status = read_native(context, chain, old.file, stored.offset, stored.nbytes, native, level)
         if status == SZ_OK:
             status = fill_outside(context, chain, native, inside)  # where others leave what they like
         if status == SZ_OK:

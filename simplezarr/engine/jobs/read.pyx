@@ -26,14 +26,14 @@ from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_slices, add_index_version
 from simplezarr.engine.files.files cimport SharedFile, SharedFiles, read_bytes
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, AxisSlice, product
-from simplezarr.engine.jobs.chunk_source cimport Source, drop_index, known_index, learn_index
-from simplezarr.engine.jobs.job cimport Job
-from simplezarr.engine.kernels.context cimport Context, bytes_of, raised, scratch, take_error, context_resume, context_park
+from simplezarr.engine.jobs.chunk_source cimport Source, known_index, learn_index
+from simplezarr.engine.jobs.job cimport SHARE_BYTES, Job
+from simplezarr.engine.kernels.context cimport (
+    Context, bytes_of, drop, raised, scratch, take_error, context_resume, context_park)
 from simplezarr.errors import ChangedError
 from simplezarr.engine.files import reader as readers
 
 cdef enum:
-    SHARE_BYTES = 256 << 10     # decoded bytes that are worth waking another thread for
     SHARE_CHUNKS = 32           # chunks, however small
     SMALL_BYTES = 32 << 10      # a chunk of fewer is read in one call
     STREAMED_BYTES = 8 << 20    # a result of more is not in the caches any more when it is complete
@@ -80,8 +80,7 @@ cdef class Read(Job):
             self.files, self.values = SharedFiles(objects) if self.source.local else None, {}
         return <int>min(threads, self.n)
 
-    cdef int work(self, Context *context, const Py_ssize_t *index, const Region *region,
-                  Py_ssize_t part) noexcept nogil:
+    cdef int work(self, Context *context, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
         return self.read_object(context, index, region, part)
 
     # What is wanted of a stored object is opaque to the way it is read. Here it is a region.
@@ -154,8 +153,7 @@ cdef class Read(Job):
 
     # The way.
 
-    cdef int read_object(self, Context *context, const Py_ssize_t *index, const void *what,
-                         Py_ssize_t part) noexcept nogil:
+    cdef int read_object(self, Context *context, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil:
         cdef int status
         if self.source.local:
             status = self.read_local(context, index, what, part)
@@ -165,8 +163,7 @@ cdef class Read(Job):
             status = self.fill(context, what, part)
         return status
 
-    cdef int read_local(self, Context *context, const Py_ssize_t *index, const void *what,
-                        Py_ssize_t part) noexcept nogil:
+    cdef int read_local(self, Context *context, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil:
         """The short way: a chunk's file, opened, read and decoded right here."""
         cdef sz_file file
         cdef int status
@@ -259,7 +256,7 @@ cdef class Read(Job):
         if status == SZ_OK:
             status = self.walk(context, what, byte_source, part)
         if held != NULL:
-            drop_index(held)
+            drop(held)
         return status
 
     cdef int read_value(self, Context *context, const Py_ssize_t *index, const void *what,

@@ -20,6 +20,7 @@ from simplezarr.engine.chunks.pipeline cimport UNBOUNDED, Region, pipeline_is_ra
 from simplezarr.engine.geometry.plan cimport Plan, product
 from simplezarr.engine.jobs.background cimport close_unlinked
 from simplezarr.engine.jobs.chunk_source cimport Source
+from simplezarr.engine.jobs.job cimport SHARE_BYTES
 from simplezarr.engine.jobs.object_builder cimport Make
 from simplezarr.engine.kernels.context cimport (
     PIECE_BYTES, RAISED, STOPPED, bytes_of, check_signals, pause_of, raised, context_resume, context_park)
@@ -28,7 +29,6 @@ cdef extern from "<errno.h>" nogil:
     int ECANCELED
 
 cdef enum:
-    SHARE_BYTES = 256 << 10  # decoded bytes that are worth waking another thread for
     SHARE_OBJECTS = 8        # stored objects, however small
 
 

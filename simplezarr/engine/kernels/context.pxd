@@ -71,6 +71,7 @@ cdef int context_park(Context *context) except -1
 cdef void context_resume(Context *context) noexcept
 cpdef str status_message(int status)
 cdef int raised(Context *context, object error) noexcept
+cdef void drop(PyObject *held) noexcept with gil
 cdef object take_error(Context *context)
 cdef void foreign(int change) noexcept nogil
 cdef bint in_foreign() noexcept nogil

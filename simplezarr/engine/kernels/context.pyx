@@ -193,6 +193,11 @@ cdef int raised(Context *context, object error) noexcept:
     return RAISED
 
 
+cdef void drop(PyObject *held) noexcept with gil:
+    """Drop a reference that was kept without the GIL."""
+    Py_DECREF(<object>held)
+
+
 cdef object take_error(Context *context):
     """The exception that Python code raised in this context, or None."""
     if context.error == NULL:
