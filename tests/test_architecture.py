@@ -194,6 +194,92 @@ def test_the_check_sees_imports(tmp_path):
     assert sorted(set(modules_imported(path))) == ["__init__", "errors"]
 
 
+# ---------------------------------------------------------------- types of nodes
+
+#: Names of parameters that are nodes, handles or stores, and attributes that only these have.
+NODE_NAMES = {"array", "group", "node", "handle", "store", "parent"}
+NODE_ATTRIBUTES = {
+    "attrs", "chunks", "grid", "metadata", "path", "read_only", "shards", "store", "transfer", "write_empty_chunks",
+}  # fmt: skip
+
+
+def untyped_nodes(tree):
+    """Yield "function(parameter)" for each parameter that is `Any` although it is named or used as a node is."""
+    for function in ast.walk(tree):
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        arguments = function.args
+        for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+            if argument.annotation is None or ast.unparse(argument.annotation).strip("'\"") != "Any":
+                continue
+            used = {
+                node.attr
+                for node in ast.walk(function)
+                if isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == argument.arg
+            }
+            if argument.arg in NODE_NAMES or used & NODE_ATTRIBUTES:
+                yield f"{function.name}({argument.arg})"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if path.suffix in (".py", ".pyi")],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_nodes_have_types(path):
+    """`Any` would hide which of a node's members a module uses, also of a node from a folder above."""
+    assert not [*untyped_nodes(ast.parse(path.read_text("utf-8")))]
+
+
+def test_the_check_sees_untyped_nodes():
+    code = """
+def f(array: Any, value: Any, handle: ArrayHandle): return value.shape
+class C:
+    def g(self, x: "Any", /, *, y: Any, z: object): return lambda: x.metadata.fill + y.dtype
+def h(node): return node.metadata
+"""
+    assert [*untyped_nodes(ast.parse(code))] == ["f(array)", "g(x)"]
+
+
+def private_names(tree):
+    """Return the private attributes that a module defines, and those that it uses of other objects than `self`."""
+    defined, used = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            defined.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            defined.add(node.id)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            defined.add(node.value)  # a slot
+        elif isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr):
+            own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            (defined if own and isinstance(node.ctx, ast.Store) else used).add(node.attr)
+    return defined, used
+
+
+#: Public in spite of their names.
+PUBLIC = {"_getframe", "_replace"}
+
+
+def test_private_members_stay_in_their_folder():
+    folders = {}
+    for path in CODE:
+        if path.suffix == ".py":
+            folders.setdefault(path.parent, []).append(private_names(ast.parse(path.read_text("utf-8"))))
+    for parent, modules in folders.items():
+        defined = set().union(*(names for names, _ in modules))
+        strangers = set().union(*(names for _, names in modules)) - defined - PUBLIC
+        assert not strangers, f"{parent.relative_to(ROOT)} uses private members of other folders: {strangers}"
+
+
+def test_the_check_sees_private_members():
+    defined, used = private_names(ast.parse("class A:\n    __slots__ = ('_a',)\n    def _f(self, b): self._g = b._h"))
+    assert {"_a", "_f", "_g"} <= defined
+    assert used == {"_h"}
+
+
 # ---------------------------------------------------------------- what an import does
 
 HEAVY = [

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import chain, compress
 from operator import call
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from simplezarr.engine.chunks.in_flight import Writing
 from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError
@@ -45,7 +45,7 @@ from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata
 from simplezarr.runtime import executor
 from simplezarr.stores.base import Store
 
-__all__ = ["change_node", "check_writable", "create_node", "format_above", "remove_node"]
+__all__ = ["Node", "change_node", "check_writable", "create_node", "format_above", "remove_node"]
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no room, for bytes or for files
 
@@ -58,8 +58,24 @@ Found = tuple[str, bytes] | None
 Fill = Callable[[], object]
 
 
-def check_writable(node: Any) -> None:
-    """Raises a `ReadOnlyError` for an array or group that was opened for reading, or whose store is read-only."""
+Changed = TypeVar("Changed", bound=Metadata)
+
+
+class Node(Protocol):
+    """An array or a group, as far as it is asked whether it can be changed."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def read_only(self) -> bool: ...
+
+
+def check_writable(node: Node) -> None:
+    """Raise ReadOnlyError if an array or group was opened for reading, or if its store is read-only."""
     if node.read_only:
         raise ReadOnlyError(
             f'{node.name} of {node.store!r} was opened for reading; open it with mode="r+" to change it'
@@ -284,7 +300,7 @@ def _remove_link(store: Store, path: str) -> bool:
     return True
 
 
-def change_node(store: Store, path: str, change: Callable[[Any], Metadata], around: Around = nullcontext) -> Any:
+def change_node(store: Store, path: str, change: Callable[[Any], Changed], around: Around = nullcontext) -> Changed:
     """Replace the metadata of a node by what `change` makes of them, under the document's lock; return them.
 
     What fails fails before anything is stored. around: what is entered, with the metadata as they were and as they will

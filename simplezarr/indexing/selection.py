@@ -15,7 +15,7 @@ from simplezarr.schema.limits import MAX_NDIM
 __all__ = [
     "ARRAY",
     "Item",
-    "Points",
+    "PointList",
     "Selection",
     "broadcast_selection",
     "expanded",
@@ -36,8 +36,8 @@ WANTED = (
 )
 
 
-class Points(NamedTuple):
-    """Points on some axes of an array."""
+class PointList(NamedTuple):
+    """A list of points on some axes of an array."""
 
     axes: tuple[int, ...]
     indices: tuple[np.ndarray, ...]  # for each axis; they broadcast to `shape`
@@ -49,7 +49,7 @@ class Selection(NamedTuple):
     """A basic selection times lists of points."""
 
     plan: Plan  # over stored objects; axes with points are placeholders
-    points: tuple[Points, ...]
+    points: tuple[PointList, ...]
     of: tuple[int, ...]  # shape of the array
     shape: tuple[int, ...]  # of the result
     scalar: bool = False  # NumPy gives scalars for basic selections only
@@ -112,7 +112,7 @@ def orthogonal_selection(key: Any, shape: tuple[int, ...], stored: tuple[int, ..
             )
         else:
             axes = tuple(range(item.axis, item.axis + len(item.arrays)))
-            points.append(Points(axes, item.arrays, item.shape, at))
+            points.append(PointList(axes, item.arrays, item.shape, at))
     return select(items, tuple(points), shape, stored)
 
 
@@ -267,11 +267,11 @@ def broadcast_selection(
             f"shape mismatch: indexing arrays could not be broadcast together with shapes {shapes}"
         ) from None
     if is_outer(listed, common):
-        each = [Points((item.axis,), (item.arrays[0].reshape(-1),), (item.arrays[0].size,), at) for item in listed]
+        each = [PointList((item.axis,), (item.arrays[0].reshape(-1),), (item.arrays[0].size,), at) for item in listed]
         return select(items, tuple(each), shape, stored)
     axes = tuple(item.axis + i for item in listed for i in range(len(item.arrays)))
     arrays = tuple(array for item in listed for array in item.arrays)
-    return select(items, (Points(axes, arrays, common, at),) if listed else (), shape, stored)
+    return select(items, (PointList(axes, arrays, common, at),) if listed else (), shape, stored)
 
 
 def is_outer(listed: Sequence[Item], common: tuple[int, ...]) -> bool:
@@ -293,7 +293,7 @@ def outer_shape(common: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 
 def select(
-    items: Sequence[Item], points: tuple[Points, ...], shape: tuple[int, ...], stored: tuple[int, ...]
+    items: Sequence[Item], points: tuple[PointList, ...], shape: tuple[int, ...], stored: tuple[int, ...]
 ) -> Selection | Plan:
     """The basic items, which cover all axes in their order, times the points."""
     key: list[Any] = []

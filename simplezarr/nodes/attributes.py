@@ -7,7 +7,7 @@ from typing import Any
 from simplezarr.errors import MetadataError
 from simplezarr.hierarchy.changes import change_node, check_writable
 from simplezarr.metadata.json_document import Unusable, copy_json, plain_attributes
-from simplezarr.nodes.protocols import Node
+from simplezarr.nodes.protocols import HasMetadata
 
 __all__ = ["Attributes"]
 
@@ -35,7 +35,7 @@ class Attributes(MutableMapping[str, Any]):
 
     __slots__ = ("_node",)
 
-    def __init__(self, node: Node):
+    def __init__(self, node: HasMetadata):
         self._node = node
 
     def __getitem__(self, name: str) -> Any:

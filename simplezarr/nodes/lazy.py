@@ -14,7 +14,7 @@ from simplezarr.engine.geometry.plan import NotBasic, Plan
 from simplezarr.indexing.selection import (
     ARRAY,
     Item,
-    Points,
+    PointList,
     Selection,
     broadcast_selection,
     items_of,
@@ -282,7 +282,7 @@ class Coordinates(Lazy):
         return Coordinates(self._array, indices, shape)
 
     def _selected(self, handle: ArrayHandle) -> Plan | Selection:
-        points = Points(tuple(range(len(self._indices))), self._indices, self.shape, 0)
+        points = PointList(tuple(range(len(self._indices))), self._indices, self.shape, 0)
         items = [Item(axis, ARRAY, (index,), ()) for axis, index in enumerate(self._indices)]
         return select(items, (points,), handle.shape, handle.grid)
 

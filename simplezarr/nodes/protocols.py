@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from simplezarr.stores.base import Store
+from simplezarr.hierarchy.changes import Node
 from simplezarr.transfer.handle import ArrayHandle
 
-__all__ = ["HasHandle", "Node"]
+__all__ = ["HasHandle", "HasMetadata"]
 
 
 class HasHandle(Protocol):
@@ -16,17 +16,9 @@ class HasHandle(Protocol):
     def _handle(self) -> ArrayHandle: ...
 
 
-class Node(Protocol):
+class HasMetadata(Node, Protocol):
     """An array or a group, as its attributes need it."""
 
-    @property
-    def store(self) -> Store: ...
-    @property
-    def path(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def read_only(self) -> bool: ...
     @property
     def metadata(self) -> Any: ...
     def _change_metadata(self, change: Callable[[Any], Any]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from simplezarr.engine.geometry.plan import Plan
 from simplezarr.hierarchy.inventory import grid_shape, sharding_of
-from simplezarr.indexing.selection import ARRAY, Item, Points, Selection, select, wrapped
+from simplezarr.indexing.selection import ARRAY, Item, PointList, Selection, select, wrapped
 from simplezarr.metadata.grids import Axis
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.runtime import executor
@@ -151,7 +151,7 @@ class RectilinearTransfer:
         axes = [[*_cut_range(self.runs[axis].axis, ranges[axis])] for axis in basic]
         return [self._piece(basic, points, parts) for parts in product(*axes, *lists)]
 
-    def _piece(self, basic: list[int], points: tuple[Points, ...], parts: tuple[_Part, ...]) -> _Piece:
+    def _piece(self, basic: list[int], points: tuple[PointList, ...], parts: tuple[_Part, ...]) -> _Piece:
         """Return one choice of parts: of the ranges along the axes `basic`, and of the lists of points."""
         edges, items = [0] * len(self.runs), []
         for axis, part in zip(basic, parts, strict=False):
@@ -162,7 +162,7 @@ class RectilinearTransfer:
             for axis, edge, key in zip(group.axes, part.edges, part.keys, strict=True):
                 edges[axis] = edge
                 items.append(Item(axis, ARRAY, (key,), ()))
-            lists.append(Points(group.axes, part.keys, (part.n,), len(basic)))
+            lists.append(PointList(group.axes, part.keys, (part.n,), len(basic)))
         transfer = self._transfer(tuple(edges))
         items.sort(key=lambda item: item.axis)
         places = [part.place for part in parts[len(basic) :]]
@@ -220,7 +220,7 @@ def _cut_range(axis: Axis, chosen: slice) -> Iterator[_Part]:
         done = stop
 
 
-def _cut_points(runs: list[_Runs], shape: tuple[int, ...], points: Points) -> list[_Part]:
+def _cut_points(runs: list[_Runs], shape: tuple[int, ...], points: PointList) -> list[_Part]:
     """The parts of a list of points, one for each choice of lengths; the points of a part stay in their order."""
     n = prod(points.shape)
     numbers, edges = [], []

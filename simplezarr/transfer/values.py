@@ -79,7 +79,7 @@ def check_text(value: Any, dtype: np.dtype, where: str = "value") -> None:
     if dtype.kind == "V" and not dtype.names and not dtype.subdtype:
         return
     if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject and value.dtype.kind != "T":
-        _check_kind(value, dtype, where)
+        _check_kind(np.asarray(value), dtype, where)
     elif isinstance(value, np.ndarray):
         _check_objects(value, dtype, where)
     elif isinstance(value, tuple) and dtype.names and len(value) == len(dtype.names):
@@ -110,7 +110,7 @@ def _check_objects(array: np.ndarray, dtype: np.dtype, where: str) -> None:
             i += 1
 
 
-def _check_kind(array: Any, dtype: np.dtype, where: str) -> None:
+def _check_kind(array: np.ndarray, dtype: np.dtype, where: str) -> None:
     """Check an array without objects, of which all elements are of one kind."""
     if dtype.names:
         fields = array.dtype.names or ()
