@@ -36,6 +36,9 @@ class BuildExtensions(build_ext):
     """Build the C library before the extensions link it, also in place and with several processes."""
 
     def run(self) -> None:
+        folder = Path(self.get_finalized_command("build_clib").build_clib)
+        for archive in folder.glob("*simplezarr_kernels.*"):
+            archive.unlink()  # it would keep the objects of sources that no longer exist
         self.run_command("build_clib")
         super().run()
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "array/copy.h"
-#include "memory/pages.h"
+#include "memory/page_alias.h"
 #include "array/vectors.h"
 
 /* rows x count pieces of `length` bytes; steps are in bytes. */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "memory/pages.h"
+#include "memory/page_alias.h"
 #include "codecs/snappy.h"
 #include "status.h"
 #include "codecs/vendor.h"

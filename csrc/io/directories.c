@@ -10,7 +10,7 @@
 
 #include "io/files.h"
 #include "status.h"
-#include "io/temporary.h"
+#include "io/temporary_file.h"
 
 size_t sz_directory_of(const char *path, size_t n) {
   while (n > 0 && path[n - 1] != '/') n--;

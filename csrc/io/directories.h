@@ -23,8 +23,8 @@ int sz_sync_directory(char *path, size_t n);
 int sz_make_directory(char *path, size_t n, int durable);
 
 /* Remove directory `name` (looked up from the open directory `at`) if it is empty. Its name may be one of a
- * temporary file, on which writers then hold the lock (draft.h): such a directory stays while it is locked.
- * 0, or -1 with errno. */
+ * temporary file, on which writers then hold the lock (replacement.h): such a directory stays while it is
+ * locked. 0, or -1 with errno. */
 int sz_remove_directory(int at, const char *name);
 
 /* The device of an open directory that is known to be on a disk or in memory of this machine, else 0. There

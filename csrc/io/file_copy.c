@@ -15,7 +15,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "memory/pages.h"
+#include "memory/page_alias.h"
 
 enum { PIECE = 1 << 20, ON_STACK = 64 << 10 };
 

@@ -16,7 +16,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "memory/pages.h"
+#include "memory/page_alias.h"
 
 enum { MOST_HOLES = 1024 };
 enum { LARGEST_TRANSFER = 1 << 30, DETOUR = 32 << 10, WORTH_A_DETOUR = 2048 };
@@ -95,7 +95,7 @@ int sz_keep_owner(int fd, sz_owner now, sz_owner wanted) {
   return errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS ? SZ_OK : SZ_IO; /* it has none */
 }
 
-/* By way of a buffer that suits both sides (pages.h): four times as fast. */
+/* By way of a buffer that suits both sides (page_alias.h): four times as fast. */
 static ssize_t read_around(int fd, char *dst, size_t n, int64_t offset) {
   char buffer[DETOUR + SZ_PAGE];
   char *const by = buffer + (((uintptr_t)offset + 64 - (uintptr_t)buffer) & (SZ_PAGE - 1));
@@ -107,7 +107,7 @@ static ssize_t read_around(int fd, char *dst, size_t n, int64_t offset) {
 int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset) {
   while (n > 0) {
     const size_t wanted = n < LARGEST_TRANSFER ? n : LARGEST_TRANSFER;
-    const int around = n >= WORTH_A_DETOUR && sz_aliased((uintptr_t)dst, (uintptr_t)offset);
+    const int around = n >= WORTH_A_DETOUR && sz_page_alias((uintptr_t)dst, (uintptr_t)offset);
     const ssize_t got =
         around ? read_around(file->fd, dst, n, offset) : pread(file->fd, dst, wanted, (off_t)offset);
     if (got < 0 && errno == EINTR) continue;

@@ -12,7 +12,7 @@
 
 #include "io/directories.h"
 #include "status.h"
-#include "io/temporary.h"
+#include "io/temporary_file.h"
 
 void sz_tree_begin(sz_tree *tree, int parent, const char *name, const char *own) {
   *tree = (sz_tree){.parent = parent, .name = name, .own = own};
@@ -185,7 +185,7 @@ static int remove_name(sz_tree *tree, sz_level *level, const char *name) {
   int done;
   if (level->kind == TEMPORARY) {
     if (is_own(tree)) return 1;
-    done = sz_discard(level->fd, name, 1) < 0 ? SZ_IO : SZ_OK;
+    done = sz_remove_abandoned(level->fd, name, 1) < 0 ? SZ_IO : SZ_OK;
     level->waited = 1;
   } else if (level->kind == FILES) {
     done = remove_file(level->fd, name);

@@ -1,8 +1,8 @@
 /* Removing all that is below a directory, by descriptor: a directory that others exchange for a link
  * meanwhile leads nowhere, and neither depth nor the length of paths is bounded. POSIX.
  *
- * Links are removed, never followed. In each directory what is being written (draft.h) is waited for and
- * removed first, then the other files, then the directories: without its metadata document a node is gone
+ * Links are removed, never followed. In each directory what is being written (replacement.h) is waited for
+ * and removed first, then the other files, then the directories: without its metadata document a node is gone
  * at once, so no reader finds one that lacks half its chunks. What others write meanwhile may stay. */
 #ifndef SZ_TREE_H
 #define SZ_TREE_H

@@ -12,7 +12,7 @@
 
 #include "io/files.h"
 #include "status.h"
-#include "io/temporary.h"
+#include "io/temporary_file.h"
 #include "check.h"
 
 static char directory[] = "/tmp/simplezarr-test-XXXXXX";

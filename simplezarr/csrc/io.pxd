@@ -20,10 +20,10 @@ cdef extern from "io/files.h" nogil:
     int sz_size(const char *path, int64_t *size)
     int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size)
 
-cdef extern from "io/box.h" nogil:
+cdef extern from "io/read_box.h" nogil:
     enum:
-        SZ_PIECE
-    size_t sz_box_room(size_t piece)
+        SZ_READ_BOX_PIECE
+    size_t sz_read_box_room(size_t piece)
     int sz_read_box(const sz_file *file, int64_t base, int ndim, const Py_ssize_t *chunk_shape, const Py_ssize_t *start,
                     const Py_ssize_t *step, const Py_ssize_t *count, char *dst, const Py_ssize_t *dst_strides,
                     size_t itemsize, int transform, char *scratch, size_t piece)
@@ -35,25 +35,25 @@ cdef extern from "io/directories.h" nogil:
     int sz_open_beneath(const char *path, size_t root, int how)
     size_t sz_prune(char *path, size_t root, int find)
 
-cdef extern from "io/temporary.h" nogil:
+cdef extern from "io/temporary_file.h" nogil:
     enum:
         SZ_PATH_BYTES
     int sz_name_temporary(const char *object, int second, char *path)
-    int sz_discard(int at, const char *name, int wait)
+    int sz_remove_abandoned(int at, const char *name, int wait)
     int sz_is_abandoned(int at, const char *name)
 
 cdef extern from "io/file_copy.h" nogil:
     int sz_copy_next(int source, int target, size_t most, size_t *copied)
 
-cdef extern from "io/parts.h" nogil:
-    ctypedef struct sz_part:
+cdef extern from "io/segments.h" nogil:
+    ctypedef struct sz_segment:
         const char *data
         size_t n
         int64_t offset
-    int sz_write_parts(int fd, const sz_part *parts, size_t n, int kept, int holes, const sz_pause *pause)
+    int sz_write_segments(int fd, const sz_segment *segments, size_t n, int source_fd, int holes, const sz_pause *pause)
 
-cdef extern from "io/draft.h" nogil:
-    ctypedef struct sz_draft:
+cdef extern from "io/replacement.h" nogil:
+    ctypedef struct sz_replacement:
         const char *object
         size_t root
         int beneath
@@ -61,20 +61,20 @@ cdef extern from "io/draft.h" nogil:
         size_t within
         uint64_t local
         int durable
-        int kept
+        int source_fd
         const sz_file *replaced
         const sz_pause *pause
         int fd
         int lock
         int parent
-    bint sz_draft_is_open(const sz_draft *draft)
-    int sz_draft_open(sz_draft *draft)
-    int sz_draft_prepare(sz_draft *draft)
-    int sz_draft_publish(sz_draft *draft, const sz_part *parts, size_t n)
-    int sz_draft_delete(sz_draft *draft)
-    void sz_draft_drop(sz_draft *draft)
-    void sz_draft_abandon(sz_draft *draft)
-    int sz_remove(sz_draft *draft)
+    bint sz_replacement_is_open(const sz_replacement *r)
+    int sz_replacement_open(sz_replacement *r)
+    int sz_replacement_prepare(sz_replacement *r)
+    int sz_replacement_publish(sz_replacement *r, const sz_segment *segments, size_t n)
+    int sz_replacement_delete(sz_replacement *r)
+    void sz_replacement_discard(sz_replacement *r)
+    void sz_replacement_close(sz_replacement *r)
+    int sz_remove_object(sz_replacement *r)
 
 cdef extern from "io/tree.h" nogil:
     ctypedef struct sz_tree:

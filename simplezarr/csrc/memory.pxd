@@ -8,12 +8,12 @@ cdef extern from "memory/atomic.h" nogil:
     void sz_make_ready(int32_t *flag)
     int sz_claim(int32_t *flag)
 
-cdef extern from "memory/pages.h" nogil:
+cdef extern from "memory/page_alias.h" nogil:
     void *sz_allocate(size_t n)
 
-cdef extern from "memory/results.h" nogil:
+cdef extern from "memory/result_pool.h" nogil:
     enum:
-        SZ_RESULTS
+        SZ_RESULT_POOL
     void *sz_result_new(void *context, size_t n)
     void *sz_result_new_zeroed(void *context, size_t count, size_t size)
     void *sz_result_resize(void *context, void *memory, size_t n)

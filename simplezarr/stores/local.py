@@ -30,8 +30,8 @@ _Names = list[tuple[str, int]]  # each with its kind
 if HAVE_FILES:
     from simplezarr.engine.files.replace import (
         FileLock,
-        discard,
         is_abandoned,
+        remove_abandoned,
         remove_file,
         remove_tree,
         temporary_name,
@@ -39,8 +39,8 @@ if HAVE_FILES:
 else:  # Windows
     from simplezarr.stores.portable import (  # type: ignore[assignment]
         FileLock,
-        discard,
         is_abandoned,
+        remove_abandoned,
         remove_file,
         remove_tree,
         temporary_name,
@@ -262,7 +262,7 @@ class LocalStore(Store):
                 old = os.lstat(path).st_mtime <= before
             except FileNotFoundError:  # its writer has finished
                 continue
-            count += old and discard(path, self.root, self.follow_symlinks)
+            count += old and remove_abandoned(path, self.root, self.follow_symlinks)
         return count
 
     def partials(self, prefix: str = "") -> Iterator[str]:

@@ -18,7 +18,7 @@ __all__ = [
     "MISSING",
     "File",
     "FileLock",
-    "discard",
+    "remove_abandoned",
     "is_abandoned",
     "remove_file",
     "remove_tree",
@@ -176,7 +176,7 @@ def remove_tree(path: str, root: str, follow: bool = True) -> None:
     prune(path, root)
 
 
-def discard(path: str, root: str, follow: bool = True) -> bool:
+def remove_abandoned(path: str, root: str, follow: bool = True) -> bool:
     """Remove a temporary file; return False if there is none."""
     check_inside(os.path.dirname(path), root, follow)
     done = unlink(path)

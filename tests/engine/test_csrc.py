@@ -73,7 +73,10 @@ def test_system_without_files(tmp_path: Path) -> None:
     def functions(*options: str) -> set[str]:
         files = [
             str(CSRC / "io" / f"{name}.c")
-            for name in ("files", "directories", "temporary", "tree", "draft", "draft_lock", "parts", "file_copy")
+            for name in (
+                *("files", "directories", "temporary_file", "tree"),
+                *("replacement", "replacement_lock", "segments", "file_copy"),
+            )
         ]
         compile_c([f"-I{CSRC}", "-O1", *options, "-c", *files], cwd=tmp_path)
         objects = [str(path) for path in tmp_path.glob("*.o")]

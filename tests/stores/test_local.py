@@ -187,7 +187,7 @@ def test_remove_partials(tmp_path):
 
 
 @posix
-def test_a_draft_is_its_makers(tmp_path):
+def test_a_temporary_file_is_its_creators(tmp_path):
     """Not yet locked it can be removed, which its maker sees by its links, but another writer never takes it over."""
     store = LocalStore(tmp_path)
     made = os.open(tmp_path / "a.partial", os.O_RDWR | os.O_CREAT | os.O_EXCL)
@@ -201,7 +201,7 @@ def test_a_draft_is_its_makers(tmp_path):
 
 
 @posix
-def test_drafts_of_live_writers_stay(tmp_path):
+def test_temporary_files_of_live_writers_stay(tmp_path):
     """`remove_partials` passes them by, `delete_prefix` waits for them; who holds a lock does not wait for himself."""
     store = LocalStore(tmp_path)
     with store.lock("a/b"):
@@ -223,8 +223,8 @@ def test_drafts_of_live_writers_stay(tmp_path):
 
 
 @posix
-def test_names_of_drafts_are_cut(tmp_path):
-    """As csrc/io/draft.c cuts them: csrc/tests/test_draft.c has the same name."""
+def test_names_of_temporary_files_are_cut(tmp_path):
+    """As csrc/io/temporary_file.c cuts them: csrc/tests/test_replacement.c has the same name."""
     store, name = LocalStore(tmp_path), "a" + 84 * "€"
     with store.lock(name):
         assert os.listdir(tmp_path) == ["a" + 66 * "€" + ".62a1f2a7e64aca8c.partial"]
@@ -310,7 +310,7 @@ def test_without_posix_files(tmp_path, monkeypatch):
     from simplezarr.stores import file_reader, local, portable
 
     monkeypatch.setattr(file_reader, "HAVE_FILES", False)
-    for name in ("FileLock", "discard", "is_abandoned", "remove_file", "remove_tree", "temporary_name"):
+    for name in ("FileLock", "is_abandoned", "remove_abandoned", "remove_file", "remove_tree", "temporary_name"):
         monkeypatch.setattr(local, name, getattr(portable, name))
     monkeypatch.setattr(local, "file_bytes", lambda path: NotImplemented)
     store = LocalStore(tmp_path)

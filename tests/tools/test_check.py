@@ -433,7 +433,7 @@ def test_nothing_is_changed(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no locks of files there")
-def test_drafts_of_living_writers_are_left_alone(tmp_path):
+def test_temporary_files_of_living_writers_are_left_alone(tmp_path):
     store = sz.LocalStore(tmp_path)
     oracle.dump(hierarchy(), tmp_path)
     (tmp_path / "raw" / "c" / "1" / "0.partial").touch()

@@ -12,7 +12,7 @@ import numpy as np
 
 from simplezarr.csrc cimport SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, SZ_TRUNCATED
 from simplezarr.csrc.array cimport SZ_AS_IS, sz_copy
-from simplezarr.csrc.io cimport SZ_PIECE, sz_box_room, sz_file, sz_read_box
+from simplezarr.csrc.io cimport SZ_READ_BOX_PIECE, sz_read_box_room, sz_file, sz_read_box
 from simplezarr.engine.chunks.block_decode cimport decode_steps
 from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, ByteSource, bytes_in_memory
 from simplezarr.engine.chunks.in_flight cimport complete_chunk, has_waiters
@@ -40,11 +40,11 @@ cdef struct Raw:
 
 cdef int read_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
     cdef const Raw *raw = <const Raw *>what
-    cdef size_t piece = max(<size_t>SZ_PIECE, <size_t>pipeline.itemsize)
+    cdef size_t piece = max(<size_t>SZ_READ_BOX_PIECE, <size_t>pipeline.itemsize)
     cdef char *buffer
     if not region_keeps_order(pipeline, region):
         piece = max(piece, <size_t>region_extent(pipeline, region))
-    buffer = scratch(context, raw.level * SLOTS_PER_LEVEL + DECODED, sz_box_room(min(piece, pipeline.nbytes)))
+    buffer = scratch(context, raw.level * SLOTS_PER_LEVEL + DECODED, sz_read_box_room(min(piece, pipeline.nbytes)))
     if buffer == NULL:
         return SZ_NO_MEMORY
     return sz_read_box(raw.file, raw.base, pipeline.ndim, pipeline.shape, region.start, region.step, region.count,

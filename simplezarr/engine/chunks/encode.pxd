@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t, uint64_t
 
-from simplezarr.csrc.io cimport sz_part
+from simplezarr.csrc.io cimport sz_segment
 from simplezarr.engine.chunks.moves cimport Values
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.kernels.context cimport Context
@@ -19,10 +19,10 @@ cdef struct Shard:
 cdef uint64_t KEPT
 
 cdef int encode_region(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
-                       sz_part *out, int level) noexcept nogil
+                       sz_segment *out, int level) noexcept nogil
 cdef int encode_native(Context *context, const Pipeline *pipeline, char *native, bint keep_empty, char *dst,
-                       sz_part *out, int level) noexcept nogil
+                       sz_segment *out, int level) noexcept nogil
 cdef int shard_begin(Context *context, Shard *shard, const Pipeline *pipeline, int level) noexcept nogil
 cdef int shard_reserve(Context *context, Shard *shard, size_t n) noexcept nogil
-cdef void shard_add(Shard *shard, Py_ssize_t inner, const sz_part *part) noexcept nogil
-cdef int shard_finish(Context *context, Shard *shard, sz_part **parts, size_t *n) noexcept nogil
+cdef void shard_add(Shard *shard, Py_ssize_t inner, const sz_segment *part) noexcept nogil
+cdef int shard_finish(Context *context, Shard *shard, sz_segment **parts, size_t *n) noexcept nogil

@@ -12,7 +12,7 @@ import numpy as np
 
 from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK
 from simplezarr.csrc.array cimport SZ_AS_IS
-from simplezarr.csrc.io cimport sz_part
+from simplezarr.csrc.io cimport sz_segment
 from simplezarr.csrc.memory cimport sz_add
 from simplezarr.engine.chunks.byte_source cimport NOT_STORED
 from simplezarr.engine.chunks.decode cimport index_region
@@ -51,7 +51,7 @@ cdef char *output(Context *context, const Pipeline *pipeline, int i, const char 
 
 
 cdef int encode_steps(Context *context, const Pipeline *pipeline, const char *src, size_t n, bint ours, char *dst,
-                      sz_part *out, int level) noexcept nogil:
+                      sz_segment *out, int level) noexcept nogil:
     """Runs the bytes -> bytes codecs. `ours`: the n bytes at src are in memory that has room for checksums behind them."""
     cdef const CodecStep *step
     cdef char *made
@@ -77,7 +77,7 @@ cdef int encode_steps(Context *context, const Pipeline *pipeline, const char *sr
 
 
 cdef int encode_stored(Context *context, const Pipeline *pipeline, const char *src, bint ours, bint keep_empty,
-                       char *dst, sz_part *out, int level) noexcept nogil:
+                       char *dst, sz_segment *out, int level) noexcept nogil:
     """Encodes the stored form at src, unless it is all fill value."""
     cdef bint others = True
     cdef int status = SZ_OK
@@ -90,7 +90,7 @@ cdef int encode_stored(Context *context, const Pipeline *pipeline, const char *s
 
 
 cdef int encode_region(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
-                       sz_part *out, int level) noexcept nogil:
+                       sz_segment *out, int level) noexcept nogil:
     """Encodes a chunk: the region, which begins at the chunk's first element and has no gaps, and fill value behind it.
 
     *out has no data afterwards where all of it is fill value (unless those are kept). Else it says where the bytes are:
@@ -121,7 +121,7 @@ cdef int encode_region(Context *context, const Pipeline *pipeline, const Region 
 
 
 cdef int encode_native(Context *context, const Pipeline *pipeline, char *native, bint keep_empty, char *dst,
-                       sz_part *out, int level) noexcept nogil:
+                       sz_segment *out, int level) noexcept nogil:
     """Encodes a whole chunk in native form, in memory of `native_room` bytes, which it changes; *out as above."""
     cdef Region region
     cdef Values values
@@ -138,7 +138,7 @@ cdef int encode_native(Context *context, const Pipeline *pipeline, char *native,
 
 
 cdef int encode_python(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
-                       sz_part *out, int level) noexcept with gil:
+                       sz_segment *out, int level) noexcept with gil:
     """A chunk through codecs in plain Python, which get an array of their own."""
     cdef char *data
     cdef int status = SZ_OK
@@ -188,7 +188,7 @@ cdef int shard_reserve(Context *context, Shard *shard, size_t n) noexcept nogil:
     return SZ_OK if shard.memory != NULL else SZ_NO_MEMORY
 
 
-cdef void shard_add(Shard *shard, Py_ssize_t inner, const sz_part *part) noexcept nogil:
+cdef void shard_add(Shard *shard, Py_ssize_t inner, const sz_segment *part) noexcept nogil:
     """Adds an encoded inner chunk, for which there must be room; several threads may do this at once."""
     cdef int64_t at
     if part.data == NULL:
@@ -199,9 +199,9 @@ cdef void shard_add(Shard *shard, Py_ssize_t inner, const sz_part *part) noexcep
     shard.entries[2 * inner], shard.entries[2 * inner + 1] = at, part.n
 
 
-cdef void extend(sz_part *parts, size_t *n, const char *data, int64_t offset, size_t nbytes) noexcept nogil:
+cdef void extend(sz_segment *parts, size_t *n, const char *data, int64_t offset, size_t nbytes) noexcept nogil:
     """Adds bytes to a list of parts, in memory or (data is NULL) of the old file; to its last part if they lie behind."""
-    cdef sz_part *last = &parts[n[0] - 1] if n[0] else NULL
+    cdef sz_segment *last = &parts[n[0] - 1] if n[0] else NULL
     if last != NULL and (last.data + last.n == data if last.data != NULL and data != NULL else
                          last.data == data and last.offset + <int64_t>last.n == offset):
         last.n += nbytes
@@ -210,7 +210,7 @@ cdef void extend(sz_part *parts, size_t *n, const char *data, int64_t offset, si
         n[0] += 1
 
 
-cdef void extend_inner(const Shard *shard, Py_ssize_t inner, sz_part *parts, size_t *n) noexcept nogil:
+cdef void extend_inner(const Shard *shard, Py_ssize_t inner, sz_segment *parts, size_t *n) noexcept nogil:
     """Adds an inner chunk, new or kept."""
     cdef uint64_t offset = shard.entries[2 * inner]
     cdef const char *data = shard.memory
@@ -222,7 +222,7 @@ cdef void extend_inner(const Shard *shard, Py_ssize_t inner, sz_part *parts, siz
 cdef int put_index(Context *context, Shard *shard, char *dst) noexcept nogil:
     cdef Region region
     cdef Values values
-    cdef sz_part out
+    cdef sz_segment out
     cdef int status
     values.keep_empty, values.swap, values.dtype = True, 0, NULL
     index_region(shard.pipeline, shard.entries, &region)
@@ -236,7 +236,7 @@ cdef int put_index(Context *context, Shard *shard, char *dst) noexcept nogil:
     return SZ_OK
 
 
-cdef int shard_finish(Context *context, Shard *shard, sz_part **parts, size_t *n) noexcept nogil:
+cdef int shard_finish(Context *context, Shard *shard, sz_segment **parts, size_t *n) noexcept nogil:
     """The shard's bytes as n parts: the inner chunks in the order of writing, and the index. *n is 0 where there is no
     inner chunk. One part if they have been added in that order. The entries become those of the index."""
     cdef const Pipeline *pipeline = shard.pipeline
@@ -244,7 +244,8 @@ cdef int shard_finish(Context *context, Shard *shard, sz_part **parts, size_t *n
     cdef char *index
     cdef Py_ssize_t i, k, stored = 0
     cdef int status
-    parts[0] = <sz_part *>scratch(context, shard.level * SLOTS_PER_LEVEL + PARTS, (pipeline.ninner + 1) * sizeof(sz_part))
+    parts[0] = <sz_segment *>scratch(
+        context, shard.level * SLOTS_PER_LEVEL + PARTS, (pipeline.ninner + 1) * sizeof(sz_segment))
     if parts[0] == NULL:
         return SZ_NO_MEMORY
     n[0] = 0
@@ -269,7 +270,7 @@ cdef int shard_finish(Context *context, Shard *shard, sz_part **parts, size_t *n
     return status
 
 
-cdef int join(Context *context, const Shard *shard, sz_part *parts, size_t n) noexcept nogil:
+cdef int join(Context *context, const Shard *shard, sz_segment *parts, size_t n) noexcept nogil:
     """Put the parts of a shard that was written in another order behind each other; the first is then all of it."""
     cdef size_t i, at = 0, room = shard.used + shard.pipeline.index_nbytes + appended(shard.pipeline, shard.pipeline.nsteps)
     cdef char *joined = scratch(context, shard.level * SLOTS_PER_LEVEL + DECODED, room)
@@ -281,12 +282,12 @@ cdef int join(Context *context, const Shard *shard, sz_part *parts, size_t n) no
 
 
 cdef int encode_shard(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
-                      sz_part *out, int level) noexcept nogil:
+                      sz_segment *out, int level) noexcept nogil:
     """A shard whose inner chunks are those of the region (in the order of the stored form), and what is wrapped around."""
     cdef AxisSlice slices[MAX_NDIM]
     cdef Region sub
     cdef Shard shard
-    cdef sz_part *parts
+    cdef sz_segment *parts
     cdef size_t n, bound = encoded_bound(pipeline.inner)
     cdef Py_ssize_t number, inner
     cdef int status = shard_begin(context, &shard, pipeline, level)
@@ -312,7 +313,7 @@ cdef int encode_shard(Context *context, const Pipeline *pipeline, const Region *
 cdef int shard_encode(Context *context, Shard *shard, Py_ssize_t inner, const Region *region, const Values *values,
                       size_t bound) noexcept nogil:
     """Encodes an inner chunk straight into the shard, or by way of scratch where its size has no bound."""
-    cdef sz_part part
+    cdef sz_segment part
     cdef int status = shard_reserve(context, shard, bound) if bound != UNBOUNDED else SZ_OK
     if status == SZ_OK:
         status = encode_region(context, shard.pipeline.inner, region, values,
@@ -326,7 +327,7 @@ cdef int shard_encode(Context *context, Shard *shard, Py_ssize_t inner, const Re
 
 # ---------------------------------------------------------------- for Python
 
-cdef int encode_array(Context *context, const Pipeline *pipeline, array, bint keep_empty, sz_part *out):
+cdef int encode_array(Context *context, const Pipeline *pipeline, array, bint keep_empty, sz_segment *out):
     cdef Region region
     cdef Values values
     cdef int i, status
@@ -345,7 +346,7 @@ def encode_chunk(CodecPipeline pipeline, array):
 
     Inner chunks that are all fill value are left out of a shard. ValueError where a codec can't encode it.
     """
-    cdef sz_part out
+    cdef sz_segment out
     cdef int status
     cdef Context *context
     if array.shape != pipeline.shape or array.dtype != pipeline.dtype:

@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
-from simplezarr.csrc.io cimport sz_draft, sz_part, sz_tree
+from simplezarr.csrc.io cimport sz_replacement, sz_segment, sz_tree
 from simplezarr.runtime.key_locks cimport KeyLock
 
 
@@ -16,11 +16,11 @@ cdef class Place:
 cdef class FileLock(KeyLock):
     cdef Place place
     cdef str path
-    cdef sz_draft draft
+    cdef sz_replacement replacement
     cdef int open(self) except -1
     cdef int prepare(self) except -1
     cdef int copy(self, int source) except -1
-    cdef int write(self, const sz_part *part) except -1
+    cdef int write(self, const sz_segment *segment) except -1
     cdef object error(self, int code, bint opening)
 
 

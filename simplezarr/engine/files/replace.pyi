@@ -1,7 +1,7 @@
 """Files of a local store: replaced under a lock, removed, and removed with all that is below a directory.
 
-This is `csrc/io/draft.h` and `csrc/io/tree.h` for Python. What is open belongs to objects that close it when their last reference
-goes, so an exception between any two instructions of the caller leaves neither a lock nor a descriptor behind.
+The contracts are in `csrc/io/replacement.h` and `csrc/io/tree.h`. Open files belong to objects that close them when their
+last reference goes. An exception in the caller therefore leaves neither a lock nor a descriptor behind.
 """
 
 from typing import Final, final
@@ -60,7 +60,7 @@ def remove_tree(path: str, root: str, follow: bool = True) -> None:
     the root.
     """
 
-def discard(path: str, root: str, follow: bool = True) -> bool:
+def remove_abandoned(path: str, root: str, follow: bool = True) -> bool:
     """Remove a temporary file that no writer works on any more; False if a writer does, or has published it meanwhile."""
 
 def is_abandoned(path: str, root: str, follow: bool = True) -> bool:

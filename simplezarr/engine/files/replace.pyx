@@ -1,7 +1,7 @@
 """Files of a local store: replaced under a lock, removed, and removed with all that is below a directory.
 
-This is `csrc/io/draft.h` and `csrc/io/tree.h` for Python. What is open belongs to objects that close it when their last
-reference goes, so an exception between any two instructions of the caller leaves neither a lock nor a descriptor behind.
+The contracts are in `csrc/io/replacement.h` and `csrc/io/tree.h`. Open files belong to objects that close them when their
+last reference goes. An exception in the caller therefore leaves neither a lock nor a descriptor behind.
 """
 
 import errno as codes
@@ -15,10 +15,11 @@ from libc.string cimport memcpy, strrchr
 
 from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK
 from simplezarr.csrc.io cimport (
-    SZ_BENEATH_ENTER, SZ_HAVE_FILES, SZ_NO_DIRECTORY, SZ_PATH_BYTES, sz_close_directory, sz_copy_next, sz_discard,
-    sz_draft_abandon, sz_draft_delete, sz_draft_drop, sz_draft_is_open, sz_draft_open, sz_draft_prepare,
-    sz_draft_publish, sz_is_abandoned, sz_name_temporary, sz_open_beneath, sz_open_directory, sz_part, sz_prune,
-    sz_remove, sz_tree_begin, sz_tree_end, sz_tree_remove, sz_write_parts)
+    SZ_BENEATH_ENTER, SZ_HAVE_FILES, SZ_NO_DIRECTORY, SZ_PATH_BYTES, sz_close_directory, sz_copy_next, sz_is_abandoned,
+    sz_name_temporary, sz_open_beneath, sz_open_directory, sz_prune, sz_remove_abandoned, sz_remove_object,
+    sz_replacement_close, sz_replacement_delete, sz_replacement_discard, sz_replacement_is_open, sz_replacement_open,
+    sz_replacement_prepare, sz_replacement_publish, sz_segment, sz_tree_begin, sz_tree_end,
+    sz_tree_remove, sz_write_segments)
 from simplezarr.engine.files.files cimport PyUnicode_EncodeFSDefault
 from simplezarr.runtime.key_locks cimport KeyLock
 
@@ -78,16 +79,16 @@ cdef class FileLock(KeyLock):
     """
 
     def __cinit__(self):
-        self.draft.fd = self.draft.lock = self.draft.parent = -1
+        self.replacement.fd = self.replacement.lock = self.replacement.parent = -1
 
     def __init__(self, str path not None, str root not None, bint durable, bint follow=True):
         self.place, self.path = Place(path, root, follow), path
         KeyLock.__init__(self, None, temporary_name(path))
-        self.draft.object, self.draft.root = PyBytes_AS_STRING(self.place.encoded), self.place.root
-        self.draft.beneath, self.draft.durable = not follow, durable
-        self.draft.directory, self.draft.within, self.draft.local = SZ_NO_DIRECTORY, 0, 0
-        self.draft.replaced, self.draft.kept = NULL, -1
-        self.draft.pause = NULL
+        self.replacement.object, self.replacement.root = PyBytes_AS_STRING(self.place.encoded), self.place.root
+        self.replacement.beneath, self.replacement.durable = not follow, durable
+        self.replacement.directory, self.replacement.within, self.replacement.local = SZ_NO_DIRECTORY, 0, 0
+        self.replacement.replaced, self.replacement.source_fd = NULL, -1
+        self.replacement.pause = NULL
 
     def __dealloc__(self):
         FileLock.release(self)
@@ -102,28 +103,28 @@ cdef class FileLock(KeyLock):
         return 0
 
     cdef void release(self) noexcept:
-        if sz_draft_is_open(&self.draft):
+        if sz_replacement_is_open(&self.replacement):
             with nogil:
-                sz_draft_drop(&self.draft)
+                sz_replacement_discard(&self.replacement)
         KeyLock.release(self)
 
     def let_go(self):
         """Close what is open; called in a forked child, whose parent keeps the lock."""
-        sz_draft_abandon(&self.draft)
+        sz_replacement_close(&self.replacement)
 
     def publish(self, const unsigned char[::1] value):
         """Make these bytes the file's content. If it fails, the old one stays."""
-        cdef sz_part part
+        cdef sz_segment segment
         cdef size_t n = 0
         cdef int status, error
         if value.shape[0]:
-            part.data, part.n, part.offset, n = <const char *>&value[0], value.shape[0], 0, 1
+            segment.data, segment.n, segment.offset, n = <const char *>&value[0], value.shape[0], 0, 1
         self.open()
-        if n and part.n > PIECE:
-            self.write(&part)
+        if n and segment.n > PIECE:
+            self.write(&segment)
             n = 0
         with nogil:
-            status = sz_draft_publish(&self.draft, &part, n)
+            status = sz_replacement_publish(&self.replacement, &segment, n)
             error = errno
         if status != SZ_OK:
             raise self.error(error, False)
@@ -134,7 +135,7 @@ cdef class FileLock(KeyLock):
         self.open()
         self.copy(source)
         with nogil:
-            status = sz_draft_publish(&self.draft, NULL, 0)
+            status = sz_replacement_publish(&self.replacement, NULL, 0)
             error = errno
         if status != SZ_OK:
             raise self.error(error, False)
@@ -144,7 +145,7 @@ cdef class FileLock(KeyLock):
         cdef int status, error
         self.open()
         with nogil:
-            status = sz_draft_delete(&self.draft)
+            status = sz_replacement_delete(&self.replacement)
             error = errno
         if status != SZ_OK:
             raise self.error(error, False)
@@ -152,9 +153,9 @@ cdef class FileLock(KeyLock):
     cdef int open(self) except -1:
         """Wait for the lock, and for a new, empty file; signals are heard meanwhile."""
         cdef int status, error
-        while not sz_draft_is_open(&self.draft):
+        while not sz_replacement_is_open(&self.replacement):
             with nogil:
-                status = sz_draft_open(&self.draft)
+                status = sz_replacement_open(&self.replacement)
                 error = errno
             if status != SZ_OK:
                 if error != EINTR:
@@ -165,9 +166,9 @@ cdef class FileLock(KeyLock):
     cdef int prepare(self) except -1:
         """Make the temporary file ready to be written to."""
         cdef int error
-        if sz_draft_prepare(&self.draft) != SZ_OK:
+        if sz_replacement_prepare(&self.replacement) != SZ_OK:
             error = errno
-            sz_draft_drop(&self.draft)
+            sz_replacement_discard(&self.replacement)
             raise self.error(error, False)
         return 0
 
@@ -180,19 +181,19 @@ cdef class FileLock(KeyLock):
             while copied:
                 PyErr_CheckSignals()
                 with nogil:
-                    status = sz_copy_next(source, self.draft.fd, PIECE, &copied)
+                    status = sz_copy_next(source, self.replacement.fd, PIECE, &copied)
                     error = errno
                 if status != SZ_OK:
                     raise self.error(error, False)
         except BaseException:
-            sz_draft_drop(&self.draft)
+            sz_replacement_discard(&self.replacement)
             raise
         return 0
 
-    cdef int write(self, const sz_part *part) except -1:
+    cdef int write(self, const sz_segment *segment) except -1:
         """Write what is in memory, in the same way."""
-        cdef sz_part piece = part[0]
-        cdef size_t left = part.n
+        cdef sz_segment piece = segment[0]
+        cdef size_t left = segment.n
         cdef int status, error
         self.prepare()
         try:
@@ -200,14 +201,14 @@ cdef class FileLock(KeyLock):
                 PyErr_CheckSignals()
                 piece.n = min(left, <size_t>PIECE)
                 with nogil:
-                    status = sz_write_parts(self.draft.fd, &piece, 1, -1, 0, NULL)
+                    status = sz_write_segments(self.replacement.fd, &piece, 1, -1, 0, NULL)
                     error = errno
                 if status != SZ_OK:
                     raise self.error(error, False)
                 piece.data += piece.n
                 left -= piece.n
         except BaseException:
-            sz_draft_drop(&self.draft)
+            sz_replacement_discard(&self.replacement)
             raise
         return 0
 
@@ -253,7 +254,7 @@ def remove_file(str path not None, str root not None, bint durable, bint follow=
     cdef int status = -1, error = EINTR
     while status != SZ_OK:
         with nogil:
-            status = sz_remove(&lock.draft)
+            status = sz_remove_object(&lock.replacement)
             error = errno
         if status != SZ_OK and error != EINTR:
             raise lock.error(error, True)
@@ -307,7 +308,7 @@ def remove_tree(str path not None, str root not None, bint follow=True):
             sz_prune(text, tree.place.root, not follow)
 
 
-def discard(str path not None, str root not None, bint follow=True) -> bool:
+def remove_abandoned(str path not None, str root not None, bint follow=True) -> bool:
     """Remove a temporary file that no writer works on any more; False if a writer does, or has published it meanwhile."""
     cdef Place place = Place(path, root, follow)
     cdef int parent = place.open_above(path)
@@ -317,7 +318,7 @@ def discard(str path not None, str root not None, bint follow=True) -> bool:
     if parent == SZ_NO_DIRECTORY:
         return False
     with nogil:
-        done = sz_discard(parent, name, 0)
+        done = sz_remove_abandoned(parent, name, 0)
         error = errno
         sz_close_directory(parent)
     if done < 0 and error not in (EINTR, codes.EWOULDBLOCK):

@@ -1,6 +1,6 @@
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from simplezarr.csrc.io cimport sz_part
+from simplezarr.csrc.io cimport sz_segment
 from simplezarr.engine.chunks.byte_source cimport ByteRange, ByteSource
 from simplezarr.engine.chunks.encode cimport Shard
 from simplezarr.engine.chunks.moves cimport Values
@@ -27,7 +27,7 @@ cdef struct Unit:
     Py_ssize_t inside[MAX_NDIM]   # how many of its elements lie in the array, along each axis
     bint covered                  # the region is all of them: what was stored before does not matter
     ByteSource old                # what was stored before
-    sz_part part                  # what is to be stored: of a chunk
+    sz_segment part                  # what is to be stored: of a chunk
     char *room                    # where an uncompressed one may be made, or NULL: wherever it is best
     Shard shard                   # of a shard
     Region stored                 # of a shard: the region in the order of the stored form,
@@ -48,19 +48,19 @@ cdef class Make(Job):
     cdef void touch(self, Unit *unit) noexcept nogil
     cdef Py_ssize_t touched_inner(self, Unit *unit, Py_ssize_t number, Region *region) noexcept nogil
     cdef void begin(self, Unit *unit, const Py_ssize_t *index, const Region *region) noexcept nogil
-    cdef int make(self, Context *context, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil
+    cdef int make(self, Context *context, Unit *unit, const sz_segment **parts, size_t *n) noexcept nogil
     cdef int make_shard(self, Context *context, Unit *unit) noexcept nogil
     cdef int keep_untouched(self, Context *context, Unit *unit) noexcept nogil
     cdef int share_inner(self, Context *context, Unit *unit) noexcept with gil
     cdef int write_inner(self, Context *context, Unit *unit, Py_ssize_t number) noexcept nogil
     cdef int encode_inner(self, Context *context, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,
-                          char *dst, sz_part *out) noexcept nogil
-    cdef int encode_covered(self, Context *context, const Pipeline *chain, const Region *region, char *dst, sz_part *out,
+                          char *dst, sz_segment *out) noexcept nogil
+    cdef int encode_covered(self, Context *context, const Pipeline *chain, const Region *region, char *dst, sz_segment *out,
                             int level) noexcept nogil
-    cdef void keep_stamp(self, uint64_t clipped, const sz_part *part) noexcept nogil
+    cdef void keep_stamp(self, uint64_t clipped, const sz_segment *part) noexcept nogil
     cdef int encode_changed(self, Context *context, Unit *unit, Py_ssize_t number, const Pipeline *chain,
                             const Region *region, const Py_ssize_t *inside, const ByteRange *stored, char *dst,
-                            sz_part *out, int level) noexcept nogil
+                            sz_segment *out, int level) noexcept nogil
     cdef int change(self, Context *context, const Unit *unit, Py_ssize_t number, const Pipeline *chain,
                     const Region *region, char *native) noexcept nogil
 

@@ -13,7 +13,7 @@ import numpy as np
 from simplezarr.runtime import executor
 from simplezarr.csrc cimport SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK
 from simplezarr.csrc.array cimport SZ_AS_IS
-from simplezarr.csrc.io cimport sz_part
+from simplezarr.csrc.io cimport sz_segment
 from simplezarr.csrc.memory cimport sz_add, sz_claim, sz_is_ready, sz_make_ready
 from simplezarr.engine.chunks.byte_source cimport IN_MEMORY, NO_BYTES, ByteRange, ByteSource, find_inner_chunk, no_bytes
 from simplezarr.engine.chunks.decode cimport decode_native, read_native, shard_index
@@ -88,13 +88,13 @@ cdef class Make(Job):
         unit.old = no_bytes()
         unit.room = NULL
 
-    cdef int make(self, Context *context, Unit *unit, const sz_part **parts, size_t *n) noexcept nogil:
+    cdef int make(self, Context *context, Unit *unit, const sz_segment **parts, size_t *n) noexcept nogil:
         """What is to be stored, in n parts; 0 where nothing is."""
         cdef ByteRange whole
         cdef int status
         if pipeline_is_shard(self.chain):
             status = self.make_shard(context, unit)
-            return shard_finish(context, &unit.shard, <sz_part **>parts, n) if status == SZ_OK else status
+            return shard_finish(context, &unit.shard, <sz_segment **>parts, n) if status == SZ_OK else status
         if unit.covered:
             status = self.encode_covered(context, self.chain, unit.region, unit.room, &unit.part, 0)
         else:
@@ -176,7 +176,7 @@ cdef class Make(Job):
     cdef int write_inner(self, Context *context, Unit *unit, Py_ssize_t number) noexcept nogil:
         """Encodes the number-th of the touched inner chunks into the shard."""
         cdef Region region
-        cdef sz_part part
+        cdef sz_segment part
         cdef size_t bound = encoded_bound(self.chain.inner)
         cdef char *dst = NULL
         cdef int status = SZ_OK
@@ -194,7 +194,7 @@ cdef class Make(Job):
         return status
 
     cdef int encode_inner(self, Context *context, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,
-                          char *dst, sz_part *out) noexcept nogil:
+                          char *dst, sz_segment *out) noexcept nogil:
         cdef const Pipeline *chain = self.chain
         cdef Py_ssize_t inside[MAX_NDIM]
         cdef Py_ssize_t length, rest = inner
@@ -215,7 +215,7 @@ cdef class Make(Job):
 
     # ------------------------------------------------------------ chunks
 
-    cdef int encode_covered(self, Context *context, const Pipeline *chain, const Region *region, char *dst, sz_part *out,
+    cdef int encode_covered(self, Context *context, const Pipeline *chain, const Region *region, char *dst, sz_segment *out,
                             int level) noexcept nogil:
         """Encodes a chunk from the values alone; as `encode_region`, but chunks of a constant only once."""
         cdef Stamp *stamp
@@ -236,7 +236,7 @@ cdef class Make(Job):
             self.keep_stamp(clipped, out)
         return status
 
-    cdef void keep_stamp(self, uint64_t clipped, const sz_part *part) noexcept nogil:
+    cdef void keep_stamp(self, uint64_t clipped, const sz_segment *part) noexcept nogil:
         """Keeps an encoded constant, where there is room."""
         cdef Stamp *stamp
         cdef int i
@@ -257,7 +257,7 @@ cdef class Make(Job):
 
     cdef int encode_changed(self, Context *context, Unit *unit, Py_ssize_t number, const Pipeline *chain,
                             const Region *region, const Py_ssize_t *inside, const ByteRange *stored, char *dst,
-                            sz_part *out, int level) noexcept nogil:
+                            sz_segment *out, int level) noexcept nogil:
         """Decode a chunk, which is `stored` in the old object (NULL: not stored yet), change it and encode it again."""
         cdef const ByteSource *old = &unit.old
         cdef char *native = scratch(context, CHUNK_SLOT, native_room(chain))

@@ -12,8 +12,8 @@ from libc.string cimport memcpy
 from simplezarr.runtime import executor
 from simplezarr.csrc cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, sz_pause
 from simplezarr.csrc.io cimport (
-    SZ_NO_DIRECTORY, sz_close, sz_draft, sz_draft_delete, sz_draft_drop, sz_draft_open, sz_draft_publish, sz_file,
-    sz_local_device, sz_open, sz_part, sz_remove)
+    SZ_NO_DIRECTORY, sz_close, sz_file, sz_local_device, sz_open, sz_remove_object, sz_replacement, sz_replacement_delete,
+    sz_replacement_discard, sz_replacement_open, sz_replacement_publish, sz_segment)
 from simplezarr.csrc.memory cimport sz_peek
 from simplezarr.engine.chunks.byte_source cimport bytes_in_file, bytes_in_memory
 from simplezarr.engine.chunks.pipeline cimport UNBOUNDED, Region, pipeline_is_raw, pipeline_is_shard, encoded_bound
@@ -50,7 +50,7 @@ def write(Source source, Plan plan, value, tuple shape, bint keep_empty=False):
         job.run(job.share(executor.get_num_threads(), plan.n, job.touched()))
 
 
-cdef bytes joined(const sz_part *parts, size_t n):
+cdef bytes joined(const sz_segment *parts, size_t n):
     """Copy the parts, small ones too, behind each other; look for Ctrl-C after every PIECE_BYTES."""
     cdef size_t i, nbytes = 0, done, step, left = PIECE_BYTES
     cdef char *at
@@ -115,65 +115,66 @@ cdef class Write(Make):
 
     cdef int write_local(self, Context *context, Unit *unit) noexcept nogil:
         """The short way: into a file, right here."""
-        cdef sz_draft draft
+        cdef sz_replacement replacement
         cdef sz_file old
         cdef sz_pause pauses = pause_of(context)
-        cdef const sz_part *parts = NULL
+        cdef const sz_segment *parts = NULL
         cdef size_t n = 0
         cdef int status = SZ_OK
-        if not self.name_draft(context, unit.index, &draft):
+        if not self.name_replacement(context, unit.index, &replacement):
             return SZ_NO_MEMORY
-        draft.pause = &pauses
+        replacement.pause = &pauses
         old.fd = -1
         if unit.covered:  # made first: the lock is held no longer than needed
             status = self.make(context, unit, &parts, &n)
             if status == SZ_OK:
-                status = self.wait(context, &draft, sz_draft_open if n else sz_remove)
+                status = self.wait(context, &replacement, sz_replacement_open if n else sz_remove_object)
             if status != SZ_OK or n == 0:
                 return status
         else:
-            status = self.wait(context, &draft, sz_draft_open)
+            status = self.wait(context, &replacement, sz_replacement_open)
             if status != SZ_OK:
                 return status
-            status = self.change_local(context, unit, &draft, &old, &parts, &n)
-            draft.kept, draft.replaced = old.fd, &old
+            status = self.change_local(context, unit, &replacement, &old, &parts, &n)
+            replacement.source_fd, replacement.replaced = old.fd, &old
         if status != SZ_OK:
-            sz_draft_drop(&draft)
+            sz_replacement_discard(&replacement)
         else:
-            status = self.publish(context, &draft, parts, n)
+            status = self.publish(context, &replacement, parts, n)
         if status == SZ_OK:
             return close_unlinked(context, &old)
         sz_close(&old)
         return status
 
-    cdef int publish(self, Context *context, sz_draft *draft, const sz_part *parts, size_t n) noexcept nogil:
-        """Ends the draft: it becomes the object, or nothing is stored where there are no parts."""
+    cdef int publish(self, Context *context, sz_replacement *replacement, const sz_segment *parts, size_t n) noexcept nogil:
+        """End the replacement: publish the segments, or delete the object if there are none."""
         cdef int status
-        status = sz_draft_publish(draft, parts, n) if n else sz_draft_delete(draft)
+        status = sz_replacement_publish(replacement, parts, n) if n else sz_replacement_delete(replacement)
         context.os_error = errno
         return self.published(context, status)
 
     cdef int published(self, Context *context, int status) noexcept nogil:
-        """The status of a draft's end: it may have been ended because nobody wants it any more."""
+        """Return the status of a replacement that has ended; ECANCELED means that the job was stopped."""
         if status != SZ_IO or context.os_error != ECANCELED:
             return status
         return RAISED if context.error != NULL else STOPPED
 
-    cdef bint name_draft(self, Context *context, const Py_ssize_t *index, sz_draft *draft) noexcept nogil:
-        """Tells the draft whose it is; False where there is no memory for that."""
-        draft.object, draft.root, draft.durable = self.file_name(context, index, 0), self.source.root_nbytes, self.durable
-        draft.directory, draft.within, draft.local = self.directory, 0, self.device
-        draft.beneath, draft.replaced = False, NULL
-        if draft.object != NULL and draft.directory != SZ_NO_DIRECTORY:
-            draft.within = self.source.folder_nbytes
-            draft.object -= draft.within
-        return draft.object != NULL
+    cdef bint name_replacement(self, Context *context, const Py_ssize_t *index, sz_replacement *replacement) noexcept nogil:
+        """Set what the replacement needs to know; return False if there is no memory for the name."""
+        replacement.object, replacement.root = self.file_name(context, index, 0), self.source.root_nbytes
+        replacement.durable = self.durable
+        replacement.directory, replacement.within, replacement.local = self.directory, 0, self.device
+        replacement.beneath, replacement.replaced = False, NULL
+        if replacement.object != NULL and replacement.directory != SZ_NO_DIRECTORY:
+            replacement.within = self.source.folder_nbytes
+            replacement.object -= replacement.within
+        return replacement.object != NULL
 
-    cdef int wait(self, Context *context, sz_draft *draft, locking_t function) noexcept nogil:
+    cdef int wait(self, Context *context, sz_replacement *replacement, locking_t function) noexcept nogil:
         """Calls what waits for the lock, again and again while somebody else has it and the write is still wanted."""
         cdef int status
         while True:
-            status = function(draft)
+            status = function(replacement)
             context.os_error = errno
             if status != SZ_IO or context.os_error != EINTR or sz_peek(&self.failed):
                 return status
@@ -181,10 +182,10 @@ cdef class Write(Make):
             if status != SZ_OK:
                 return status
 
-    cdef int change_local(self, Context *context, Unit *unit, const sz_draft *draft, sz_file *old, const sz_part **parts,
-                          size_t *n) noexcept nogil:
+    cdef int change_local(self, Context *context, Unit *unit, const sz_replacement *replacement, sz_file *old,
+                          const sz_segment **parts, size_t *n) noexcept nogil:
         """Makes the new object from the file of the old one, which is left open: parts of it may be kept."""
-        cdef int status = sz_open(draft.directory, draft.object + draft.within, old)
+        cdef int status = sz_open(replacement.directory, replacement.object + replacement.within, old)
         if status == SZ_OK:
             unit.old = bytes_in_file(old)
         if status == SZ_OK or status == SZ_MISSING:
@@ -230,7 +231,7 @@ cdef class Write(Make):
                 context_park(context)
 
     cdef tuple made(self, Context *context, Unit *unit, stored):
-        cdef const sz_part *parts = NULL
+        cdef const sz_segment *parts = NULL
         cdef size_t n = 0
         cdef int status
         cdef bytes old, made = None

@@ -7,7 +7,7 @@ from libc.string cimport memcpy
 
 import numpy as np
 
-from simplezarr.csrc.memory cimport SZ_RESULTS, sz_result_free, sz_result_new, sz_result_new_zeroed, sz_result_resize
+from simplezarr.csrc.memory cimport SZ_RESULT_POOL, sz_result_free, sz_result_new, sz_result_new_zeroed, sz_result_resize
 from simplezarr.engine.geometry.plan cimport product
 
 cnp.import_array()
@@ -38,7 +38,7 @@ def empty(tuple shape not None, cnp.dtype dtype not None):
         n = product(n, length)
         if n >= WORTH_IT or n == 0:
             break
-    if not SZ_RESULTS or n < WORTH_IT:
+    if not SZ_RESULT_POOL or n < WORTH_IT:
         return new(shape, dtype)
     before = cnp.PyDataMem_GetHandler()
     if <PyObject *>before != PyDataMem_DefaultHandler:

@@ -206,7 +206,7 @@ def test_a_write_that_the_system_ends(tmp_path, durable):
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
-def test_drafts_of_other_users():
+def test_temporary_files_of_other_users():
     """A left-over is replaced, a live one is waited for; a directory without write permission is an error."""
     with tempfile.TemporaryDirectory() as path:  # that of a test is closed to others
         os.chmod(path, 0o777)

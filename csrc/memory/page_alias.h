@@ -4,17 +4,17 @@
  * strings. With AMD's these fall to a tenth of their speed where the destination lies 1 to 31 bytes further
  * in its page than the source does in its own. Files begin where pages do, and malloc puts what is large 16
  * bytes behind. */
-#ifndef SZ_PAGES_H
-#define SZ_PAGES_H
+#ifndef SZ_PAGE_ALIAS_H
+#define SZ_PAGE_ALIAS_H
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SZ_PAGE = 4096, SZ_TOO_NEAR = 32 };
+enum { SZ_PAGE = 4096, SZ_ALIAS_BYTES = 32 };
 
-static inline int sz_aliased(uintptr_t dst, uintptr_t src) {
-  return ((dst - src) & (SZ_PAGE - 1)) - 1 < SZ_TOO_NEAR - 1;
+static inline int sz_page_alias(uintptr_t dst, uintptr_t src) {
+  return ((dst - src) & (SZ_PAGE - 1)) - 1 < SZ_ALIAS_BYTES - 1;
 }
 
 /* Memory to read files into: it begins where lines of cache do, so never too near behind a file's beginning.
@@ -31,7 +31,7 @@ static inline void *sz_allocate(size_t n) {
 /* memcpy. */
 static inline void sz_move(char *dst, const char *src, size_t n) {
   enum { LONG = 2048, STEP = 1024 }; /* shorter ones are moved in vectors */
-  if (n >= LONG && sz_aliased((uintptr_t)dst, (uintptr_t)src))
+  if (n >= LONG && sz_page_alias((uintptr_t)dst, (uintptr_t)src))
     for (; n > STEP; n -= STEP, dst += STEP, src += STEP) memcpy(dst, src, STEP);
   memcpy(dst, src, n);
 }

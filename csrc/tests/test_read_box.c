@@ -1,7 +1,7 @@
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif
-#include "io/box.h"
+#include "io/read_box.h"
 
 #include <unistd.h>
 
@@ -26,7 +26,7 @@ static void check_selection(const sz_file *file, const char *content, int64_t ba
   const layout to = random_layout(ndim, count, itemsize, 0);
   const size_t piece = itemsize + (size_t)draw(2000);
   guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes),
-          scratch = guarded_new(sz_box_room(piece));
+          scratch = guarded_new(sz_read_box_room(piece));
   CHECK(sz_read_box(file, base, ndim, chunk, start, step, count, dst.data + to.offset, to.strides, itemsize,
                     transform, scratch.data, piece) == SZ_OK);
   reference_copy(ndim, count, expected.data + to.offset, to.strides, src, strides, itemsize, transform);
@@ -66,7 +66,7 @@ static void test_long_rows(const sz_file *file, const char *content) {
         draw(2) ? extent : (size_t)(16384 + draw(600000)); /* extent: it fills scratch to the end */
     const int64_t base = draw(100);
     guarded dst = guarded_new(bytes), expected = guarded_new(bytes),
-            scratch = guarded_new(sz_box_room(piece));
+            scratch = guarded_new(sz_read_box_room(piece));
     CHECK(sz_read_box(file, base, 3, chunk, start, step, count, dst.data, strides, 2, SZ_AS_IS, scratch.data,
                       piece) == SZ_OK);
     reference_copy(3, count, expected.data, strides,

@@ -1,14 +1,14 @@
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE /* madvise, also under -std=c11 */
 #endif
-#include "memory/results.h"
+#include "memory/result_pool.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "memory/atomic.h"
-#include "memory/pages.h"
+#include "memory/page_alias.h"
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -29,7 +29,7 @@ static struct {
   struct {
     void *memory;
     size_t n;
-  } blocks[SZ_RESULTS_KEPT];
+  } blocks[SZ_RESULT_POOL_BLOCKS];
 } kept;
 
 /* Block number i, kept no more. */
@@ -52,12 +52,12 @@ static void *find_kept(size_t n) {
 }
 
 static int is_full(size_t n) {
-  return kept.count == SZ_RESULTS_KEPT || kept.bytes > SZ_RESULTS_KEPT_BYTES - n;
+  return kept.count == SZ_RESULT_POOL_BLOCKS || kept.bytes > SZ_RESULT_POOL_BYTES - n;
 }
 
 /* Keeps a block, if need be in the place of older ones of other sizes; 0 where it is to be freed. */
 static int keep(void *memory, size_t n) {
-  if (n < LARGE || n > SZ_RESULTS_KEPT_BYTES || !sz_claim(&kept.taken)) return 0;
+  if (n < LARGE || n > SZ_RESULT_POOL_BYTES || !sz_claim(&kept.taken)) return 0;
   while (is_full(n) && kept.blocks[0].n != n) free(take_out(0));
   const int room = !is_full(n);
   if (room) {

@@ -1,4 +1,4 @@
-#include "memory/pages.h"
+#include "memory/page_alias.h"
 
 #include "check.h"
 
@@ -7,7 +7,7 @@ static void test_aliased(void) {
   for (uintptr_t dst = 0; dst < 2 * SZ_PAGE; dst += 7)
     for (uintptr_t src = 0; src < 2 * SZ_PAGE; src += 5) {
       const uintptr_t further = (dst % SZ_PAGE + SZ_PAGE - src % SZ_PAGE) % SZ_PAGE;
-      CHECK(sz_aliased(dst, src) == (further >= 1 && further <= 31));
+      CHECK(sz_page_alias(dst, src) == (further >= 1 && further <= 31));
     }
 }
 
@@ -19,7 +19,7 @@ static void test_allocate(void) {
     CHECK(memory != NULL);
 #if defined(__linux__)
     CHECK((uintptr_t)memory % 64 == 0);
-    CHECK(!sz_aliased((uintptr_t)memory, 0));
+    CHECK(!sz_page_alias((uintptr_t)memory, 0));
 #endif
     memset(memory, 1, SIZES[i]);
     free(memory);

@@ -1,16 +1,16 @@
 /* Elements of an uncompressed chunk, from their file straight to their places. */
-#ifndef SZ_BOX_H
-#define SZ_BOX_H
+#ifndef SZ_READ_BOX_H
+#define SZ_READ_BOX_H
 #include <stddef.h>
 #include <stdint.h>
 
 #include "io/files.h"
 
 /* Bytes worth reading and placing at a time: they stay in the second-level cache between the two. */
-#define SZ_PIECE ((size_t)256 << 10)
+#define SZ_READ_BOX_PIECE ((size_t)256 << 10)
 
 /* The bytes of scratch that reading `piece` bytes at a time takes. */
-size_t sz_box_room(size_t piece);
+size_t sz_read_box_room(size_t piece);
 
 /* The chunk lies in C order at `base` of the file. The selection and dst are those of sz_copy_run (copy.h).
  * Runs that are contiguous in the file and in dst are read straight into place; others through scratch, at

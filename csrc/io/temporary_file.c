@@ -4,7 +4,7 @@
 #if !defined(_FILE_OFFSET_BITS)
 #define _FILE_OFFSET_BITS 64
 #endif
-#include "io/temporary.h"
+#include "io/temporary_file.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -103,7 +103,7 @@ static int open_temporary(int at, const char *name) {
   return fd;
 }
 
-int sz_discard(int at, const char *name, int wait) {
+int sz_remove_abandoned(int at, const char *name, int wait) {
   struct stat status;
   if (fstatat(at, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return is_missing(errno) ? 0 : SZ_IO;
   if (S_ISDIR(status.st_mode)) return 0;
@@ -148,7 +148,7 @@ int sz_is_current(int at, const char *name, int fd, struct stat *status) {
   return -1;
 }
 
-int sz_discard(int at, const char *name, int wait) {
+int sz_remove_abandoned(int at, const char *name, int wait) {
   (void)at, (void)name, (void)wait;
   return refuse();
 }

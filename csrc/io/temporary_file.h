@@ -1,6 +1,6 @@
-/* Temporary files: their names, and the locks on them. See draft.h for what they are used for. */
-#ifndef SZ_TEMPORARY_H
-#define SZ_TEMPORARY_H
+/* Temporary files: their names, and the locks on them. See replacement.h for what they are used for. */
+#ifndef SZ_TEMPORARY_FILE_H
+#define SZ_TEMPORARY_FILE_H
 #include <sys/stat.h>
 
 enum { SZ_PATH_BYTES = 4096 };
@@ -24,7 +24,7 @@ int sz_is_current(int at, const char *name, int fd, struct stat *status);
 /* Remove a temporary file that no writer works on any more; what is no regular file has no writer. A
  * directory stays. Returns 1: it was removed; 0: there is none (any more); SZ_IO with errno, EINTR or
  * EWOULDBLOCK as `sz_lock_file`. */
-int sz_discard(int at, const char *name, int wait);
+int sz_remove_abandoned(int at, const char *name, int wait);
 
 /* Return whether there is a temporary file that no writer works on any more, or -1 with errno. */
 int sz_is_abandoned(int at, const char *name);

@@ -1,7 +1,7 @@
-#include "io/box.h"
+#include "io/read_box.h"
 
 #include "array/copy.h"
-#include "memory/pages.h"
+#include "memory/page_alias.h"
 #include "status.h"
 
 /* A gap that costs less to read than another system call. */
@@ -12,7 +12,7 @@
  * call each. */
 enum { PAD = 128, LONG_ROW = 16 << 10 };
 
-size_t sz_box_room(size_t piece) { return piece + piece / LONG_ROW * PAD; }
+size_t sz_read_box_room(size_t piece) { return piece + piece / LONG_ROW * PAD; }
 
 typedef struct {
   const sz_file *file;
@@ -62,7 +62,8 @@ static int find_column(const box *b) {
 /* Whether axes d, d + 1, … are worth reading in one go: being short, or without gaps worth skipping. */
 static int is_piece(const box *b, int d) {
   if (b->extent[d] > b->piece) return 0;
-  return b->extent[d] <= (ptrdiff_t)SZ_PIECE || d == b->ndim || b->src_strides[d] <= b->extent[d + 1] + GAP;
+  return b->extent[d] <= (ptrdiff_t)SZ_READ_BOX_PIECE || d == b->ndim ||
+         b->src_strides[d] <= b->extent[d + 1] + GAP;
 }
 
 static int read_axes(const box *b, int d, int64_t offset, char *dst) {

@@ -1,8 +1,8 @@
-#include "memory/results.h"
+#include "memory/result_pool.h"
 
 #include <pthread.h>
 
-#include "memory/pages.h"
+#include "memory/page_alias.h"
 #include "check.h"
 
 static void test_any_size(void) {
@@ -12,7 +12,7 @@ static void test_any_size(void) {
     const size_t n = sizes[i];
     char *memory = sz_result_new(NULL, n);
     CHECK(memory != NULL);
-    if (SZ_RESULTS) CHECK(((uintptr_t)memory & 63) == 0 && !sz_aliased((uintptr_t)memory, 0));
+    if (SZ_RESULT_POOL) CHECK(((uintptr_t)memory & 63) == 0 && !sz_page_alias((uintptr_t)memory, 0));
     memset(memory, 7, n);
     memory = sz_result_resize(NULL, memory, n + 1000);
     CHECK(memory != NULL && (n == 0 || (memory[0] == 7 && memory[n - 1] == 7)));
@@ -37,7 +37,7 @@ enum { LARGE = 4 << 20 };
 
 /* What is freed is the next one of its size, and nobody else's. */
 static void test_kept(void) {
-  if (!SZ_RESULTS) return;
+  if (!SZ_RESULT_POOL) return;
   char *first = sz_result_new(NULL, LARGE), *second = sz_result_new(NULL, LARGE + 1);
   CHECK(first != NULL && second != NULL);
   memset(first, 1, LARGE);
@@ -56,29 +56,29 @@ static void test_kept(void) {
 
 /* However many are freed, of whatever sizes. (Address sanitizer counts what is lost.) */
 static void test_not_too_many(void) {
-  enum { MANY = 3 * SZ_RESULTS_KEPT };
+  enum { MANY = 3 * SZ_RESULT_POOL_BLOCKS };
   char *blocks[MANY];
   for (int i = 0; i < MANY; i++) {
     blocks[i] = sz_result_new(NULL, LARGE + (size_t)i);
     CHECK(blocks[i] != NULL);
   }
   for (int i = 0; i < MANY; i++) sz_result_free(NULL, blocks[i], LARGE + (size_t)i);
-  sz_result_free(NULL, sz_result_new(NULL, SZ_RESULTS_KEPT_BYTES),
-                 SZ_RESULTS_KEPT_BYTES); /* in the place of all others */
-  sz_result_free(NULL, sz_result_new(NULL, SZ_RESULTS_KEPT_BYTES + 1), SZ_RESULTS_KEPT_BYTES + 1);
+  sz_result_free(NULL, sz_result_new(NULL, SZ_RESULT_POOL_BYTES),
+                 SZ_RESULT_POOL_BYTES); /* in the place of all others */
+  sz_result_free(NULL, sz_result_new(NULL, SZ_RESULT_POOL_BYTES + 1), SZ_RESULT_POOL_BYTES + 1);
   sz_result_free(NULL, NULL, LARGE);
 }
 
 /* Other sizes make room for those that are in use now; but none goes in exchange for one of its own size. */
 static void test_which_are_kept(void) {
-  enum { MANY = 2 * SZ_RESULTS_KEPT };
+  enum { MANY = 2 * SZ_RESULT_POOL_BLOCKS };
   char *blocks[MANY];
-  if (!SZ_RESULTS) return;
+  if (!SZ_RESULT_POOL) return;
   for (size_t n = LARGE; n < LARGE + 2; n++) {
     for (int i = 0; i < MANY; i++) CHECK((blocks[i] = sz_result_new(NULL, n)) != NULL);
     for (int i = 0; i < MANY; i++) sz_result_free(NULL, blocks[i], n);
-    for (int i = SZ_RESULTS_KEPT; i-- > 0;) CHECK(sz_result_new(NULL, n) == blocks[i]);
-    for (int i = 0; i < SZ_RESULTS_KEPT; i++) sz_result_free(NULL, blocks[i], n);
+    for (int i = SZ_RESULT_POOL_BLOCKS; i-- > 0;) CHECK(sz_result_new(NULL, n) == blocks[i]);
+    for (int i = 0; i < SZ_RESULT_POOL_BLOCKS; i++) sz_result_free(NULL, blocks[i], n);
   }
 }
 

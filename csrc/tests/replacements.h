@@ -1,0 +1,113 @@
+/* What the tests of replacements share: a directory of their own, and writers in a few lines. */
+#ifndef SZ_TESTS_REPLACEMENTS_H
+#define SZ_TESTS_REPLACEMENTS_H
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/replacement.h"
+#include "status.h"
+#include "check.h"
+
+static char directory[] = "/tmp/simplezarr-test-XXXXXX";
+
+static inline const char *path_of(const char *name) {
+  static _Thread_local char buffers[4][5000];
+  static _Thread_local int next = 0;
+  char *buffer = buffers[next++ % 4];
+  CHECK(snprintf(buffer, sizeof buffers[0], "%s/%s", directory, name) < (int)sizeof buffers[0]);
+  return buffer;
+}
+
+static int origin = SZ_NO_DIRECTORY; /* what names are looked up from, if it is open */
+
+static inline sz_replacement replacement_of(const char *name, int durable) {
+  sz_replacement r = {
+      .object = strdup(path_of(name)), .root = strlen(directory), .directory = origin, .durable = durable};
+  r.within = origin == SZ_NO_DIRECTORY ? 0 : strlen(directory) + 1;
+  r.local = sz_local_device(origin);
+  r.source_fd = r.fd = -1;
+  return r;
+}
+
+static inline void forget(sz_replacement *r) {
+  CHECK(r->fd == -1);
+  free((void *)(uintptr_t)r->object);
+}
+
+/* How many entries the directory holds; temporary files are counted too. -1: there is none. */
+static inline int count_entries(const char *name) {
+  DIR *d = opendir(path_of(name));
+  if (d == NULL) return -1;
+  int n = -2; /* "." and ".." */
+  while (readdir(d) != NULL) n++;
+  closedir(d);
+  return n;
+}
+
+static inline int exists(const char *name) { return access(path_of(name), F_OK) == 0; }
+
+static inline void check_content(const char *name, const char *expected, size_t n) {
+  FILE *file = fopen(path_of(name), "rb");
+  CHECK(file != NULL);
+  guarded g = guarded_new(n + 1);
+  CHECK(fread(g.data, 1, n + 1, file) == n && (n == 0 || memcmp(g.data, expected, n) == 0));
+  guarded_free(g);
+  fclose(file);
+}
+
+static inline void write_plainly(const char *name, const char *text) {
+  FILE *file = fopen(path_of(name), "wb");
+  CHECK(file != NULL && fwrite(text, 1, strlen(text), file) == strlen(text) && fclose(file) == 0);
+}
+
+/* As a writer does that checks its job each time it has waited for a while. */
+static inline int open_patiently(sz_replacement *r) {
+  int opened;
+  do opened = sz_replacement_open(r);
+  while (opened != SZ_OK && errno == EINTR);
+  return opened;
+}
+
+static inline int set(const char *name, const char *data, size_t n, int durable) {
+  const sz_segment segment = {data, n, 0};
+  sz_replacement r = replacement_of(name, durable);
+  const int done = open_patiently(&r) == SZ_OK ? sz_replacement_publish(&r, &segment, 1) : SZ_IO,
+            error = errno;
+  forget(&r);
+  errno = error;
+  return done;
+}
+
+static inline int discard(const char *name, int durable) {
+  sz_replacement r = replacement_of(name, durable);
+  const int done = sz_remove_object(&r), error = errno;
+  forget(&r);
+  errno = error;
+  return done;
+}
+
+static inline int count_descriptors(void) {
+  int n = 0;
+  for (int fd = 0; fd < 1000; fd++) n += fcntl(fd, F_GETFD) != -1;
+  return n;
+}
+
+/* Run the tests twice: with absolute names, and with names looked up from the open directory. */
+static inline int run_twice(void (*tests)(void)) {
+  CHECK(mkdtemp(directory) != NULL);
+  const int descriptors = count_descriptors();
+  tests();
+  char command[100];
+  snprintf(command, sizeof command, "rm -r %s", directory);
+  CHECK(system(command) == 0 && mkdir(directory, 0777) == 0);
+  origin = sz_open_directory(directory);
+  tests();
+  sz_close_directory(origin);
+  CHECK(count_descriptors() == descriptors);
+  return system(command) == 0 ? 0 : 1;
+}
+
+#endif
