@@ -7,7 +7,7 @@ from simplezarr.csrc.array cimport SZ_AS_IS, sz_copy_run
 from simplezarr.csrc.codecs cimport SZ_ZSTD_SLACK, sz_blosc1, sz_zstd_frame
 from simplezarr.engine.chunks.in_flight cimport complete_chunk, has_waiters
 from simplezarr.engine.chunks.pipeline cimport (
-    Pipeline, Region, region_extent, region_is_run, region_keeps_order, region_offset, region_place, transform_chunk)
+    Pipeline, Region, region_extent, region_is_run, region_keeps_order, region_offset, region_copy_out, transform_chunk)
 from simplezarr.engine.kernels.compressors cimport (
     CodecStep, blosc_block_size, blosc_decode_block, blosc_open, zstd_decode_more, zstd_open, zstd_prefix)
 from simplezarr.engine.kernels.context cimport DECODED, SLOTS_PER_LEVEL, Context, pause, scratch, step_slot
@@ -53,7 +53,7 @@ cdef int decode_in_blocks(Context *context, const Pipeline *pipeline, const char
             sz_copy_run(pipeline.ndim, pipeline.shape, region.start, region.step, region.count, region.data, region.strides,
                         at // pipeline.itemsize, size // pipeline.itemsize, block, pipeline.itemsize,
                         pipeline.transform | context.streamed)
-    return SZ_OK if ordered else region_place(context, pipeline, region, dst, pipeline.transform | context.streamed)
+    return SZ_OK if ordered else region_copy_out(context, pipeline, region, dst, pipeline.transform | context.streamed)
 
 
 cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
@@ -74,7 +74,7 @@ cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char 
         return SZ_NO_MEMORY
     if zstd_prefix(context, src, n, pipeline.nbytes, last, dst) and not (
             has_waiters(context, pipeline, &shared) and shared > last):
-        status = region_place(context, pipeline, region, dst, pipeline.transform | context.streamed)
+        status = region_copy_out(context, pipeline, region, dst, pipeline.transform | context.streamed)
         if status == SZ_OK:
             complete_chunk(context, pipeline, dst, pipeline.transform)
         return status
@@ -94,7 +94,7 @@ cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char 
                         pipeline.transform | context.streamed)
             placed = whole
         elif not ordered and own and frame.done >= last:
-            status = region_place(context, pipeline, region, frame.dst, pipeline.transform | context.streamed)
+            status = region_copy_out(context, pipeline, region, frame.dst, pipeline.transform | context.streamed)
         if status == SZ_OK:
             status = pause(context)
         if status != SZ_OK:
@@ -120,7 +120,7 @@ cdef int decode_whole(Context *context, const Pipeline *pipeline, const char *sr
     if status != SZ_OK:
         return status
     if not direct:
-        status = region_place(context, pipeline, region, dst, pipeline.transform | context.streamed)
+        status = region_copy_out(context, pipeline, region, dst, pipeline.transform | context.streamed)
     elif pipeline.transform != SZ_AS_IS:
         status = transform_chunk(context, pipeline, dst, pipeline.transform)
     if status != SZ_OK:

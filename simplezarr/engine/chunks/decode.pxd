@@ -16,11 +16,11 @@ cdef int decode_native(Context *context, const Pipeline *pipeline, const char *s
                        int level) noexcept nogil
 cdef int decode_start(Context *context, const Pipeline *pipeline, const char *src, size_t n, size_t wanted, char *dst,
                       int level) noexcept nogil
-cdef int read_native(Context *context, const Pipeline *pipeline, const sz_file *file, int64_t offset, size_t n,
-                     char *dst, int level) noexcept nogil
+cdef int read_native(Context *context, const Pipeline *pipeline, const sz_file *file, int64_t offset, size_t n, char *dst,
+                     int level) noexcept nogil
 cdef void index_region(const Pipeline *pipeline, const void *index, Region *region) noexcept nogil
 cdef bint is_hollow_chunk(const Pipeline *pipeline, const sz_file *file) noexcept nogil
 cdef int shard_index(Context *context, const Pipeline *pipeline, const ByteSource *source, int level,
                      const uint64_t **index) noexcept nogil
-cdef int decode_shard(Context *context, const Pipeline *pipeline, ByteSource *source, const Region *region,
-                      Py_ssize_t part, Py_ssize_t parts, int level) noexcept nogil
+cdef int decode_shard(Context *context, const Pipeline *pipeline, ByteSource *source, const Region *region, Py_ssize_t part,
+                      Py_ssize_t parts, int level) noexcept nogil

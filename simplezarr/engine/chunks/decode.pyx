@@ -18,8 +18,9 @@ from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, ByteSource
 from simplezarr.engine.chunks.in_flight cimport complete_chunk, has_waiters
 from simplezarr.engine.chunks.pipeline cimport (
     FREE_BYTES, CodecPipeline, pipeline_is_raw, free_bytes, give_back, in_pieces, region_extent, region_fill,
-    region_keeps_order, region_permute, region_place, region_whole)
-from simplezarr.engine.chunks.shard_reader cimport Wanted, fetch, inner_count, inner_region, inner_slices, walk_shard
+    region_keeps_order, region_permute, region_copy_out, region_whole)
+from simplezarr.engine.chunks.shard_reader cimport (
+    InnerChunkVisitor, fetch, inner_count, inner_region, inner_slices, read_inner_chunks)
 from simplezarr.engine.files.files cimport is_hollow, read_bytes
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, AxisSlice
 from simplezarr.engine.kernels.compressors cimport zstd_prefix
@@ -103,7 +104,7 @@ cdef int decode_region(Context *context, const Pipeline *pipeline, const char *s
     context.culprit = "bytes"
     if n != pipeline.nbytes:
         return SZ_TOO_SHORT if n < pipeline.nbytes else SZ_TOO_LONG
-    status = region_place(context, pipeline, region, src, pipeline.transform | context.streamed)
+    status = region_copy_out(context, pipeline, region, src, pipeline.transform | context.streamed)
     if status == SZ_OK:
         complete_chunk(context, pipeline, src, pipeline.transform)
     return status
@@ -137,8 +138,8 @@ cdef bint is_hollow_chunk(const Pipeline *pipeline, const sz_file *file) noexcep
     return pipeline.python != NULL and is_hollow(file, free_bytes(pipeline))
 
 
-cdef int read_native(Context *context, const Pipeline *pipeline, const sz_file *file, int64_t offset, size_t n,
-                     char *dst, int level) noexcept nogil:
+cdef int read_native(Context *context, const Pipeline *pipeline, const sz_file *file, int64_t offset, size_t n, char *dst,
+                     int level) noexcept nogil:
     """The whole chunk stored in n bytes of a file, in native form."""
     cdef Region region
     cdef char *raw
@@ -221,20 +222,20 @@ cdef int shard_index(Context *context, const Pipeline *pipeline, const ByteSourc
 
 
 # A region of a shard, as the walk sees it.
-cdef struct Inner:
+cdef struct ShardRegion:
     const Pipeline *pipeline
     const Region *region
     AxisSlice slices[MAX_NDIM]
 
 
 cdef Py_ssize_t inner_number(const void *what, Py_ssize_t k) noexcept nogil:
-    cdef const Inner *inner = <const Inner *>what
+    cdef const ShardRegion *inner = <const ShardRegion *>what
     cdef Region sub
     return inner_region(inner.pipeline, inner.slices, inner.region, k, &sub)
 
 
 cdef int inner_fill(Context *context, const void *what, Py_ssize_t k) noexcept nogil:
-    cdef const Inner *inner = <const Inner *>what
+    cdef const ShardRegion *inner = <const ShardRegion *>what
     cdef Region sub
     inner_region(inner.pipeline, inner.slices, inner.region, k, &sub)
     return region_fill(context, inner.pipeline.inner, &sub)
@@ -242,29 +243,29 @@ cdef int inner_fill(Context *context, const void *what, Py_ssize_t k) noexcept n
 
 cdef int inner_decode(Context *context, const void *what, Py_ssize_t k, const char *src, size_t n,
                       int level) noexcept nogil:
-    cdef const Inner *inner = <const Inner *>what
+    cdef const ShardRegion *inner = <const ShardRegion *>what
     cdef Region sub
     inner_region(inner.pipeline, inner.slices, inner.region, k, &sub)
     return decode_region(context, inner.pipeline.inner, src, n, &sub, level)
 
 
 cdef bint inner_alone(const void *what, Py_ssize_t k) noexcept nogil:
-    return (<const Inner *>what).pipeline.inner.nbytes >= RAW_ALONE
+    return (<const ShardRegion *>what).pipeline.inner.nbytes >= RAW_ALONE
 
 
 cdef int inner_read(Context *context, const void *what, Py_ssize_t k, const sz_file *file, int64_t offset,
                     int level) noexcept nogil:
-    cdef const Inner *inner = <const Inner *>what
+    cdef const ShardRegion *inner = <const ShardRegion *>what
     cdef Region sub
     inner_region(inner.pipeline, inner.slices, inner.region, k, &sub)
     return read_raw(context, inner.pipeline.inner, file, offset, &sub, level)
 
 
-cdef int decode_shard(Context *context, const Pipeline *pipeline, ByteSource *source, const Region *region,
-                      Py_ssize_t part, Py_ssize_t parts, int level) noexcept nogil:
+cdef int decode_shard(Context *context, const Pipeline *pipeline, ByteSource *source, const Region *region, Py_ssize_t part,
+                      Py_ssize_t parts, int level) noexcept nogil:
     """Part number `part` of `parts` of a region (in the order of the stored form) of a shard, put in place."""
-    cdef Inner inner
-    cdef Wanted wanted
+    cdef ShardRegion inner
+    cdef InnerChunkVisitor visitor
     cdef Py_ssize_t total = inner_count(pipeline, region)
     cdef int status
     if source.index == NULL:
@@ -273,9 +274,9 @@ cdef int decode_shard(Context *context, const Pipeline *pipeline, ByteSource *so
             return status
     inner.pipeline, inner.region = pipeline, region
     inner_slices(pipeline, region, inner.slices)
-    wanted.what, wanted.number, wanted.fill = &inner, inner_number, inner_fill
-    wanted.decode, wanted.alone, wanted.read = inner_decode, inner_alone, inner_read
-    return walk_shard(context, pipeline, source, &wanted, total * part // parts, total * (part + 1) // parts, level)
+    visitor.what, visitor.number, visitor.fill = &inner, inner_number, inner_fill
+    visitor.decode, visitor.read_alone, visitor.read = inner_decode, inner_alone, inner_read
+    return read_inner_chunks(context, pipeline, source, &visitor, total * part // parts, total * (part + 1) // parts, level)
 
 
 # ---------------------------------------------------------------- for Python

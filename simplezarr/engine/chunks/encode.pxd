@@ -8,7 +8,7 @@ from simplezarr.engine.kernels.context cimport Context
 
 # A shard that is being made. `entries` are offset and length of each inner chunk, NOT_STORED where there is none: offset in
 # `memory`, or with the bit KEPT set in the old shard, from which it is taken over.
-cdef struct Shard:
+cdef struct ShardBuilder:
     const Pipeline *pipeline
     int level
     char *memory      # the encoded inner chunks as they come, and room for the index in front or behind
@@ -22,7 +22,7 @@ cdef int encode_region(Context *context, const Pipeline *pipeline, const Region 
                        sz_segment *out, int level) noexcept nogil
 cdef int encode_native(Context *context, const Pipeline *pipeline, char *native, bint keep_empty, char *dst,
                        sz_segment *out, int level) noexcept nogil
-cdef int shard_begin(Context *context, Shard *shard, const Pipeline *pipeline, int level) noexcept nogil
-cdef int shard_reserve(Context *context, Shard *shard, size_t n) noexcept nogil
-cdef void shard_add(Shard *shard, Py_ssize_t inner, const sz_segment *part) noexcept nogil
-cdef int shard_finish(Context *context, Shard *shard, sz_segment **parts, size_t *n) noexcept nogil
+cdef int shard_begin(Context *context, ShardBuilder *shard, const Pipeline *pipeline, int level) noexcept nogil
+cdef int shard_reserve(Context *context, ShardBuilder *shard, size_t n) noexcept nogil
+cdef void shard_add(ShardBuilder *shard, Py_ssize_t inner, const sz_segment *part) noexcept nogil
+cdef int shard_finish(Context *context, ShardBuilder *shard, sz_segment **parts, size_t *n) noexcept nogil

@@ -16,7 +16,7 @@ from simplezarr.csrc.io cimport sz_segment
 from simplezarr.csrc.memory cimport sz_add
 from simplezarr.engine.chunks.byte_source cimport NOT_STORED
 from simplezarr.engine.chunks.decode cimport index_region
-from simplezarr.engine.chunks.moves cimport gather, look_for_others
+from simplezarr.engine.chunks.moves cimport copy_values, has_other_elements
 from simplezarr.engine.chunks.pipeline cimport (
     UNBOUNDED, CodecPipeline, appended, encoded_bound, fill_chunk, give_back, region_is_all, region_is_run, region_permute,
     region_whole, transform_chunk)
@@ -76,13 +76,13 @@ cdef int encode_steps(Context *context, const Pipeline *pipeline, const char *sr
     return status
 
 
-cdef int encode_stored(Context *context, const Pipeline *pipeline, const char *src, bint ours, bint keep_empty,
-                       char *dst, sz_segment *out, int level) noexcept nogil:
+cdef int encode_stored(Context *context, const Pipeline *pipeline, const char *src, bint ours, bint keep_empty, char *dst,
+                       sz_segment *out, int level) noexcept nogil:
     """Encodes the stored form at src, unless it is all fill value."""
     cdef bint others = True
     cdef int status = SZ_OK
     if not keep_empty:
-        status = look_for_others(context, pipeline, src, pipeline.stored_fill, &others)
+        status = has_other_elements(context, pipeline, src, pipeline.stored_fill, &others)
     out.data, out.n = NULL, 0
     if status != SZ_OK or not others:
         return status
@@ -114,7 +114,7 @@ cdef int encode_region(Context *context, const Pipeline *pipeline, const Region 
     if not region_is_all(pipeline, region):
         status = fill_chunk(context, pipeline, buffer, pipeline.stored_fill)
     if status == SZ_OK:
-        status = gather(context, pipeline, region, values, buffer, pipeline.transform)
+        status = copy_values(context, pipeline, region, values, buffer, pipeline.transform)
     if status != SZ_OK:
         return status
     return encode_stored(context, pipeline, buffer, True, values.keep_empty, dst, out, level)
@@ -150,9 +150,9 @@ cdef int encode_python(Context *context, const Pipeline *pipeline, const Region 
         if not region_is_all(pipeline, region):
             status = fill_chunk(context, pipeline, data, pipeline.fill)
         if status == SZ_OK:
-            status = gather(context, pipeline, region, values, data, SZ_AS_IS)
+            status = copy_values(context, pipeline, region, values, data, SZ_AS_IS)
         if status == SZ_OK and not values.keep_empty:
-            status = look_for_others(context, pipeline, data, pipeline.fill, &others)
+            status = has_other_elements(context, pipeline, data, pipeline.fill, &others)
         out.data, out.n = NULL, 0
         if status != SZ_OK or not others:
             return status
@@ -169,7 +169,7 @@ cdef int encode_python(Context *context, const Pipeline *pipeline, const Region 
 
 # ---------------------------------------------------------------- shards
 
-cdef int shard_begin(Context *context, Shard *shard, const Pipeline *pipeline, int level) noexcept nogil:
+cdef int shard_begin(Context *context, ShardBuilder *shard, const Pipeline *pipeline, int level) noexcept nogil:
     """An empty shard in the context's scratch."""
     shard.pipeline, shard.level, shard.memory, shard.old = pipeline, level, NULL, NULL
     shard.used = pipeline.index_nbytes if pipeline.index_first else 0
@@ -180,7 +180,7 @@ cdef int shard_begin(Context *context, Shard *shard, const Pipeline *pipeline, i
     return shard_reserve(context, shard, 0)
 
 
-cdef int shard_reserve(Context *context, Shard *shard, size_t n) noexcept nogil:
+cdef int shard_reserve(Context *context, ShardBuilder *shard, size_t n) noexcept nogil:
     """Makes room for n more bytes of inner chunks. `memory` may move."""
     shard.memory = scratch_grown(context, shard.level * SLOTS_PER_LEVEL + BODY,
                                  shard.used + n + shard.pipeline.index_nbytes
@@ -188,7 +188,7 @@ cdef int shard_reserve(Context *context, Shard *shard, size_t n) noexcept nogil:
     return SZ_OK if shard.memory != NULL else SZ_NO_MEMORY
 
 
-cdef void shard_add(Shard *shard, Py_ssize_t inner, const sz_segment *part) noexcept nogil:
+cdef void shard_add(ShardBuilder *shard, Py_ssize_t inner, const sz_segment *part) noexcept nogil:
     """Adds an encoded inner chunk, for which there must be room; several threads may do this at once."""
     cdef int64_t at
     if part.data == NULL:
@@ -210,7 +210,7 @@ cdef void extend(sz_segment *parts, size_t *n, const char *data, int64_t offset,
         n[0] += 1
 
 
-cdef void extend_inner(const Shard *shard, Py_ssize_t inner, sz_segment *parts, size_t *n) noexcept nogil:
+cdef void extend_inner(const ShardBuilder *shard, Py_ssize_t inner, sz_segment *parts, size_t *n) noexcept nogil:
     """Adds an inner chunk, new or kept."""
     cdef uint64_t offset = shard.entries[2 * inner]
     cdef const char *data = shard.memory
@@ -219,7 +219,7 @@ cdef void extend_inner(const Shard *shard, Py_ssize_t inner, sz_segment *parts, 
     extend(parts, n, data + offset if data != NULL else NULL, offset, shard.entries[2 * inner + 1])
 
 
-cdef int put_index(Context *context, Shard *shard, char *dst) noexcept nogil:
+cdef int put_index(Context *context, ShardBuilder *shard, char *dst) noexcept nogil:
     cdef Region region
     cdef Values values
     cdef sz_segment out
@@ -236,7 +236,7 @@ cdef int put_index(Context *context, Shard *shard, char *dst) noexcept nogil:
     return SZ_OK
 
 
-cdef int shard_finish(Context *context, Shard *shard, sz_segment **parts, size_t *n) noexcept nogil:
+cdef int shard_finish(Context *context, ShardBuilder *shard, sz_segment **parts, size_t *n) noexcept nogil:
     """The shard's bytes as n parts: the inner chunks in the order of writing, and the index. *n is 0 where there is no
     inner chunk. One part if they have been added in that order. The entries become those of the index."""
     cdef const Pipeline *pipeline = shard.pipeline
@@ -270,7 +270,7 @@ cdef int shard_finish(Context *context, Shard *shard, sz_segment **parts, size_t
     return status
 
 
-cdef int join(Context *context, const Shard *shard, sz_segment *parts, size_t n) noexcept nogil:
+cdef int join_parts(Context *context, const ShardBuilder *shard, sz_segment *parts, size_t n) noexcept nogil:
     """Put the parts of a shard that was written in another order behind each other; the first is then all of it."""
     cdef size_t i, at = 0, room = shard.used + shard.pipeline.index_nbytes + appended(shard.pipeline, shard.pipeline.nsteps)
     cdef char *joined = scratch(context, shard.level * SLOTS_PER_LEVEL + DECODED, room)
@@ -286,7 +286,7 @@ cdef int encode_shard(Context *context, const Pipeline *pipeline, const Region *
     """A shard whose inner chunks are those of the region (in the order of the stored form), and what is wrapped around."""
     cdef AxisSlice slices[MAX_NDIM]
     cdef Region sub
-    cdef Shard shard
+    cdef ShardBuilder shard
     cdef sz_segment *parts
     cdef size_t n, bound = encoded_bound(pipeline.inner)
     cdef Py_ssize_t number, inner
@@ -305,12 +305,12 @@ cdef int encode_shard(Context *context, const Pipeline *pipeline, const Region *
     out.data, out.n = NULL, 0
     if status != SZ_OK or n == 0:
         return status
-    if n > 1 and join(context, &shard, parts, n) != SZ_OK:
+    if n > 1 and join_parts(context, &shard, parts, n) != SZ_OK:
         return SZ_NO_MEMORY
     return encode_steps(context, pipeline, parts[0].data, parts[0].n, True, dst, out, level)
 
 
-cdef int shard_encode(Context *context, Shard *shard, Py_ssize_t inner, const Region *region, const Values *values,
+cdef int shard_encode(Context *context, ShardBuilder *shard, Py_ssize_t inner, const Region *region, const Values *values,
                       size_t bound) noexcept nogil:
     """Encodes an inner chunk straight into the shard, or by way of scratch where its size has no bound."""
     cdef sz_segment part

@@ -33,8 +33,7 @@ cdef bint request_key(CoalesceKey *key, const void *source, const Py_ssize_t *in
 cdef void add_version(CoalesceKey *key, uint64_t version) noexcept nogil
 cdef bint worth_coalescing(const Pipeline *pipeline, bint far) noexcept nogil
 cdef InFlightChunk *lead_or_join(Context *context, const CoalesceKey *key, int64_t inner, const Pipeline *pipeline,
-                                 size_t first, size_t last, Py_ssize_t wanted, bint joins,
-                                 bint *elsewhere) noexcept nogil
+                                 size_t first, size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil
 cdef bint has_waiters(Context *context, const Pipeline *pipeline, size_t *last) noexcept nogil
 cdef void complete_chunk(Context *context, const Pipeline *pipeline, const char *src, int transform) noexcept nogil
 cdef void complete_missing(Context *context) noexcept nogil
@@ -42,4 +41,3 @@ cdef void end_leading(InFlightChunk *chunk) noexcept nogil
 cdef int wait_for_chunk(InFlightChunk *chunk, int64_t microseconds) noexcept nogil
 cdef void release_chunk(InFlightChunk *chunk) noexcept nogil
 cdef void release_waits(Context *context, Py_ssize_t unit) noexcept nogil
-cdef void fetching(int change) noexcept nogil

@@ -25,7 +25,7 @@ from simplezarr.csrc.io cimport sz_file
 from simplezarr.csrc.memory cimport sz_add
 from simplezarr.engine.chunks.pipeline cimport fill_native
 from simplezarr.engine.files.files cimport is_settled
-from simplezarr.engine.kernels.context cimport MAX_WAITS, foreign, in_foreign
+from simplezarr.engine.kernels.context cimport MAX_WAITS, in_foreign
 from simplezarr.runtime.locks cimport (
     PyThread_acquire_lock, PyThread_acquire_lock_timed, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock,
     PyThread_type_lock)
@@ -81,11 +81,6 @@ cdef class Writing:
     def __exit__(self, kind, error, trace):
         self.open -= 1
         sz_add(&ended, 1)
-
-
-cdef void fetching(int change) noexcept nogil:
-    """Note that a leader calls a store's code (1), or has returned from it (-1)."""
-    foreign(change)
 
 
 # ---------------------------------------------------------------- keys
@@ -150,8 +145,7 @@ cdef bint worth_coalescing(const Pipeline *pipeline, bint far) noexcept nogil:
 
 
 cdef InFlightChunk *lead_or_join(Context *context, const CoalesceKey *key, int64_t inner, const Pipeline *pipeline,
-                                 size_t first, size_t last, Py_ssize_t wanted, bint joins,
-                                 bint *elsewhere) noexcept nogil:
+                                 size_t first, size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil:
     """Begin to lead a chunk, or wait for it if another thread leads it; *elsewhere says which.
 
     inner: the chunk's number in its shard, or -1
@@ -192,8 +186,7 @@ cdef InFlightChunk *lead_or_join(Context *context, const CoalesceKey *key, int64
     return led
 
 
-cdef bint join_chunk(Context *context, InFlightChunk *chunk, size_t first, size_t last,
-                     Py_ssize_t wanted) noexcept nogil:
+cdef bint join_chunk(Context *context, InFlightChunk *chunk, size_t first, size_t last, Py_ssize_t wanted) noexcept nogil:
     """Become a waiter. The caller has the lock of the chunk's stripe."""
     if context.nwaits == MAX_WAITS:
         return False

@@ -25,8 +25,8 @@ cdef struct Move:
     const char *value  # or NULL: copied
     size_t itemsize
 
-cdef int gather(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
-                int transform) noexcept nogil
-cdef int look_for_others(Context *context, const Pipeline *pipeline, const char *data, const char *value,
-                         bint *others) noexcept nogil
+cdef int copy_values(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
+                     int transform) noexcept nogil
+cdef int has_other_elements(Context *context, const Pipeline *pipeline, const char *data, const char *value,
+                            bint *others) noexcept nogil
 cdef int move_points(Context *context, int nlists, const sz_points *lists, const Move *move) noexcept nogil

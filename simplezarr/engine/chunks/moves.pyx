@@ -8,7 +8,7 @@ import numpy as np
 
 from simplezarr.csrc cimport SZ_OK
 from simplezarr.csrc.array cimport SZ_AS_IS, sz_all_equal, sz_copy, sz_gather, sz_gather_fill, sz_points
-from simplezarr.engine.chunks.pipeline cimport in_pieces, region_gather
+from simplezarr.engine.chunks.pipeline cimport in_pieces, region_copy_in
 from simplezarr.engine.kernels.context cimport PIECE_BYTES, pause, raised
 
 cnp.import_array()
@@ -54,32 +54,32 @@ cdef int cast(Context *context, const Pipeline *pipeline, const Region *region, 
 
 
 cdef int cast_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
-    cdef const Cast *told = <const Cast *>what
+    cdef const Cast *work = <const Cast *>what
     cdef Py_ssize_t strides[MAX_NDIM]
-    cdef char *dst = told.chunk
+    cdef char *dst = work.chunk
     cdef int i, status
     for i in range(pipeline.ndim):
         dst += region.start[i] * pipeline.strides[i]
         strides[i] = region.step[i] * pipeline.strides[i]
-    status = cast(context, pipeline, region, told.values, dst, strides)
-    if status == SZ_OK and told.transform != SZ_AS_IS:
-        sz_copy(pipeline.ndim, region.count, dst, strides, dst, strides, pipeline.itemsize, told.transform)
+    status = cast(context, pipeline, region, work.values, dst, strides)
+    if status == SZ_OK and work.transform != SZ_AS_IS:
+        sz_copy(pipeline.ndim, region.count, dst, strides, dst, strides, pipeline.itemsize, work.transform)
     return status
 
 
-cdef int gather(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
-                int transform) noexcept nogil:
+cdef int copy_values(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
+                     int transform) noexcept nogil:
     """Puts a region (in the order of the stored form) into the chunk at dst, transformed: its stored form or, for
     SZ_AS_IS, its native one."""
-    cdef Cast told
+    cdef Cast work
     if values.dtype == NULL:
-        return region_gather(context, pipeline, region, dst, transform ^ values.swap)  # to swap twice is not to swap
-    told.values, told.chunk, told.transform = values, dst, transform
-    return in_pieces(context, pipeline, region, cast_piece, &told)
+        return region_copy_in(context, pipeline, region, dst, transform ^ values.swap)  # to swap twice is not to swap
+    work.values, work.chunk, work.transform = values, dst, transform
+    return in_pieces(context, pipeline, region, cast_piece, &work)
 
 
-cdef int look_for_others(Context *context, const Pipeline *pipeline, const char *data, const char *value,
-                         bint *others) noexcept nogil:
+cdef int has_other_elements(Context *context, const Pipeline *pipeline, const char *data, const char *value,
+                            bint *others) noexcept nogil:
     """Whether a chunk has other elements than `value`."""
     cdef size_t piece = max(<size_t>1, PIECE_BYTES // pipeline.itemsize) * pipeline.itemsize, first = 0
     cdef int status = SZ_OK

@@ -89,10 +89,10 @@ ctypedef int (*piece_t)(Context *, const Pipeline *, const Region *, const void 
 
 cdef int in_pieces(Context *context, const Pipeline *pipeline, const Region *region, piece_t work,
                    const void *what) noexcept nogil
-cdef int region_place(Context *context, const Pipeline *pipeline, const Region *region, const char *src,
-                      int transform) noexcept nogil
-cdef int region_gather(Context *context, const Pipeline *pipeline, const Region *region, char *dst,
-                       int transform) noexcept nogil
+cdef int region_copy_out(Context *context, const Pipeline *pipeline, const Region *region, const char *src,
+                         int transform) noexcept nogil
+cdef int region_copy_in(Context *context, const Pipeline *pipeline, const Region *region, char *dst,
+                        int transform) noexcept nogil
 cdef int region_fill(Context *context, const Pipeline *pipeline, const Region *region) noexcept nogil
 cdef int fill_chunk(Context *context, const Pipeline *pipeline, char *data, const char *value) noexcept nogil
 cdef int transform_chunk(Context *context, const Pipeline *pipeline, char *data, int transform) noexcept nogil

@@ -165,16 +165,15 @@ cdef int place_piece(Context *context, const Pipeline *pipeline, const Region *r
     return SZ_OK
 
 
-cdef int region_place(Context *context, const Pipeline *pipeline, const Region *region, const char *src,
-                      int transform) noexcept nogil:
+cdef int region_copy_out(Context *context, const Pipeline *pipeline, const Region *region, const char *src,
+                         int transform) noexcept nogil:
     """The one strided copy: from the chunk at src to the places of the region (in the order of the stored form)."""
     cdef Copy copy
     copy.chunk, copy.transform = <char *>src, transform
     return in_pieces(context, pipeline, region, place_piece, &copy)
 
 
-cdef int gather_piece(Context *context, const Pipeline *pipeline, const Region *region,
-                      const void *what) noexcept nogil:
+cdef int gather_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef char *dst = (<const Copy *>what).chunk
     cdef int i
@@ -186,8 +185,8 @@ cdef int gather_piece(Context *context, const Pipeline *pipeline, const Region *
     return SZ_OK
 
 
-cdef int region_gather(Context *context, const Pipeline *pipeline, const Region *region, char *dst,
-                       int transform) noexcept nogil:
+cdef int region_copy_in(Context *context, const Pipeline *pipeline, const Region *region, char *dst,
+                        int transform) noexcept nogil:
     """The same way back: from the places of the region into the chunk at dst."""
     cdef Copy copy
     copy.chunk, copy.transform = dst, transform
@@ -219,11 +218,10 @@ cdef int transform_chunk(Context *context, const Pipeline *pipeline, char *data,
     """From stored to native form or back, in place."""
     cdef Region region
     region_of(pipeline, data, &region)
-    return region_place(context, pipeline, &region, data, transform)
+    return region_copy_out(context, pipeline, &region, data, transform)
 
 
-cdef int fill_outside(Context *context, const Pipeline *pipeline, char *native,
-                      const Py_ssize_t *inside) noexcept nogil:
+cdef int fill_outside(Context *context, const Pipeline *pipeline, char *native, const Py_ssize_t *inside) noexcept nogil:
     """Fills a chunk in native form but for its first inside[axis] elements along each axis of the chunk."""
     cdef Region region
     cdef Py_ssize_t first
@@ -318,8 +316,7 @@ cdef class CodecPipeline:
                     raise ValueError(f"{len(write_order)} bytes of an order of {pipeline.ninner} inner chunks")
                 pipeline.write_order = <const int64_t *>PyBytes_AS_STRING(write_order)
 
-    cdef int bind_shard(self, CodecPipeline inner, CodecPipeline index, size_t index_nbytes,
-                        bint index_first) except -1:
+    cdef int bind_shard(self, CodecPipeline inner, CodecPipeline index, size_t index_nbytes, bint index_first) except -1:
         cdef Pipeline *pipeline = &self.compiled
         cdef int i
         pipeline.inner, pipeline.index = &inner.compiled, &index.compiled

@@ -6,21 +6,25 @@ from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.geometry.plan cimport AxisSlice
 from simplezarr.engine.kernels.context cimport Context
 
-# Inner chunks of a shard that somebody wants, and what he does with each, number k of them.
-cdef struct Wanted:
+# The requested inner chunks of a shard, and the callbacks for the k-th of them.
+cdef struct InnerChunkVisitor:
     const void *what
-    Py_ssize_t (*number)(const void *what, Py_ssize_t k) noexcept nogil  # of the inner chunk, in the shard
-    int (*fill)(Context *context, const void *what, Py_ssize_t k) noexcept nogil  # it is not stored
+    # its number in the shard
+    Py_ssize_t (*number)(const void *what, Py_ssize_t k) noexcept nogil
+    # it is not stored
+    int (*fill)(Context *context, const void *what, Py_ssize_t k) noexcept nogil
+    # it is stored in the n bytes at src
     int (*decode)(Context *context, const void *what, Py_ssize_t k, const char *src, size_t n, int level) noexcept nogil
-    bint (*alone)(const void *what, Py_ssize_t k) noexcept nogil         # uncompressed, it is better read by itself:
+    # if it is uncompressed: whether it is read from the file by itself, with the next function
+    bint (*read_alone)(const void *what, Py_ssize_t k) noexcept nogil
     int (*read)(Context *context, const void *what, Py_ssize_t k, const sz_file *file, int64_t offset,
                 int level) noexcept nogil
 
 cdef object fetch(const ByteSource *source, list ranges)
 cdef object data_end(const Pipeline *pipeline, const ByteSource *shard)
 cdef int add_index_version(Context *context, const Pipeline *pipeline, ByteSource *source) noexcept with gil
-cdef int walk_shard(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
-                    Py_ssize_t first, Py_ssize_t last, int level) noexcept nogil
+cdef int read_inner_chunks(Context *context, const Pipeline *pipeline, const ByteSource *source,
+                           const InnerChunkVisitor *visitor, Py_ssize_t first, Py_ssize_t last, int level) noexcept nogil
 cdef void inner_slices(const Pipeline *pipeline, const Region *region, AxisSlice *slices) noexcept nogil
 cdef Py_ssize_t inner_count(const Pipeline *pipeline, const Region *region) noexcept nogil
 cdef Py_ssize_t inner_region(const Pipeline *pipeline, const AxisSlice *slices, const Region *region, Py_ssize_t number,

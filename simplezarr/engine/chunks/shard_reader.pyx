@@ -1,4 +1,7 @@
-"""Shards are walked, not decoded: inner chunks are found by the index, read in runs and handed to who wants them."""
+"""Inner chunks of a shard: found by its index, read in coalesced ranges, and handed to a visitor.
+
+A shard is never decoded as a whole, unless codecs are wrapped around it.
+"""
 
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
@@ -7,11 +10,11 @@ from libc.stdlib cimport qsort
 from simplezarr.csrc cimport SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TRUNCATED
 from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, IN_STORE, UNKNOWN_SIZE, ByteRange, find_inner_chunk
 from simplezarr.engine.chunks.in_flight cimport (
-    InFlightChunk, CoalesceKey, fetching, lead_or_join, end_leading, worth_coalescing, add_version)
+    InFlightChunk, CoalesceKey, lead_or_join, end_leading, worth_coalescing, add_version)
 from simplezarr.engine.chunks.pipeline cimport pipeline_is_raw
 from simplezarr.engine.files.files cimport read_bytes
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, ChunkProjection, slice_project, slice_set
-from simplezarr.engine.kernels.context cimport ENTRIES, RAW, SLOTS_PER_LEVEL, drop, pause, raised, scratch
+from simplezarr.engine.kernels.context cimport ENTRIES, RAW, SLOTS_PER_LEVEL, drop, foreign, pause, raised, scratch
 
 cdef extern from *:
     """
@@ -22,25 +25,28 @@ cdef extern from *:
     Py_ssize_t SZ_LENGTH_AT(PyObject *, Py_ssize_t) nogil
 
 cdef enum:
-    LOCAL_GAP = 16 << 10    # bytes between two inner chunks that are cheaper to read than to skip
-    REMOTE_GAP = 256 << 10
-    LOCAL_RUN = 1 << 20     # bytes read at a time
-    REMOTE_RUN = 8 << 20
+    # bytes between two inner chunks that cost less to read than another request
+    COALESCE_GAP_LOCAL = 16 << 10
+    COALESCE_GAP_REMOTE = 256 << 10
+    # bytes of one request, unless an inner chunk is larger
+    COALESCE_MAX_LOCAL = 1 << 20
+    COALESCE_MAX_REMOTE = 8 << 20
 
-cdef struct Entry:
+# Where a requested inner chunk is stored.
+cdef struct InnerChunkRange:
     uint64_t offset, nbytes
-    Py_ssize_t number  # among the wanted ones
-    InFlightChunk *leading     # that this context leads with it, or NULL
+    Py_ssize_t number       # as the visitor counts
+    InFlightChunk *leading  # this thread leads the chunk, also for others; or NULL
 
 
 cdef object fetch(const ByteSource *source, list ranges):
-    """Read byte ranges of a stored object through its store: a list of bytes, or None if there is no such object."""
+    """Return byte ranges of a stored object from its store, as a list of bytes; None if there is no such object."""
     parts = (<object>source.reader).get_ranges(ranges)
     return parts if parts is None else [part if type(part) is bytes else bytes(part) for part in parts]
 
 
 cdef int add_index_version(Context *context, const Pipeline *pipeline, ByteSource *source) noexcept with gil:
-    """Put the version that a reader reads into the name of its shard: its validator, or what the index says."""
+    """Add the version that a reader reads to the key of its shard: its validator, or a hash of the index."""
     cdef uint64_t mixed = 0
     cdef Py_ssize_t i
     try:
@@ -65,7 +71,7 @@ cdef void inner_slices(const Pipeline *pipeline, const Region *region, AxisSlice
 
 
 cdef Py_ssize_t inner_count(const Pipeline *pipeline, const Region *region) noexcept nogil:
-    """How many inner chunks a region (in the order of the stored form) touches."""
+    """Return how many inner chunks a region (in stored order) touches."""
     cdef AxisSlice slices[MAX_NDIM]
     cdef Py_ssize_t total = 1
     cdef int d
@@ -77,7 +83,7 @@ cdef Py_ssize_t inner_count(const Pipeline *pipeline, const Region *region) noex
 
 cdef Py_ssize_t inner_region(const Pipeline *pipeline, const AxisSlice *slices, const Region *region, Py_ssize_t number,
                              Region *sub) noexcept nogil:
-    """The part of the region in inner chunk `number` of the product; returns the chunk's number in the shard."""
+    """Set `sub` to the region's part in the number-th inner chunk that it touches; return its number in the shard."""
     cdef ChunkProjection projection
     cdef int d
     cdef Py_ssize_t inner = 0, scale = 1
@@ -96,13 +102,14 @@ cdef Py_ssize_t inner_region(const Pipeline *pipeline, const AxisSlice *slices, 
 
 
 cdef int by_offset(const void *a, const void *b) noexcept nogil:
-    cdef uint64_t x = (<const Entry *>a).offset, y = (<const Entry *>b).offset
+    cdef uint64_t x = (<const InnerChunkRange *>a).offset, y = (<const InnerChunkRange *>b).offset
     return (x > y) - (x < y)
 
 
-cdef int locate(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
-                Py_ssize_t first, Py_ssize_t last, int level, Entry *entries, Py_ssize_t *n) noexcept nogil:
-    """Looks up wanted inner chunks first … last - 1: fills what is not stored, lists the others by offset."""
+cdef int find_inner_chunks(Context *context, const Pipeline *pipeline, const ByteSource *source,
+                           const InnerChunkVisitor *visitor, Py_ssize_t first, Py_ssize_t last, int level,
+                           InnerChunkRange *ranges, Py_ssize_t *n) noexcept nogil:
+    """Look up the requested inner chunks first … last - 1: fill those that are not stored, list the others by offset."""
     cdef Py_ssize_t number, inner
     cdef ByteRange found
     cdef bint sorted = True
@@ -110,10 +117,10 @@ cdef int locate(Context *context, const Pipeline *pipeline, const ByteSource *so
     n[0] = 0
     context.culprit = "sharding_indexed"
     for number in range(first, last):
-        inner = wanted.number(wanted.what, number)
+        inner = visitor.number(visitor.what, number)
         status = find_inner_chunk(source, inner, pipeline.inner.most, &found)
         if status == SZ_MISSING:
-            status = wanted.fill(context, wanted.what, number)
+            status = visitor.fill(context, visitor.what, number)
             if status == SZ_OK:
                 status = pause(context)
             if status != SZ_OK:
@@ -123,24 +130,24 @@ cdef int locate(Context *context, const Pipeline *pipeline, const ByteSource *so
             if level == 0:
                 context.inner = inner
             return status
-        entries[n[0]].offset, entries[n[0]].nbytes, entries[n[0]].number = found.offset, found.nbytes, number
-        entries[n[0]].leading = NULL
-        sorted = sorted and (n[0] == 0 or found.offset >= entries[n[0] - 1].offset)
+        ranges[n[0]].offset, ranges[n[0]].nbytes, ranges[n[0]].number = found.offset, found.nbytes, number
+        ranges[n[0]].leading = NULL
+        sorted = sorted and (n[0] == 0 or found.offset >= ranges[n[0] - 1].offset)
         n[0] += 1
     if not sorted:
-        qsort(entries, n[0], sizeof(Entry), by_offset)
+        qsort(ranges, n[0], sizeof(InnerChunkRange), by_offset)
     return SZ_OK
 
 
-cdef Py_ssize_t run_end(const Entry *entries, Py_ssize_t n, Py_ssize_t i, uint64_t gap, uint64_t most,
-                        uint64_t *end) noexcept nogil:
-    """The entries i … result - 1 are read in one go, up to byte *end."""
-    cdef uint64_t start = entries[i].offset, stop
-    end[0] = start + entries[i].nbytes
+cdef Py_ssize_t coalesced_end(const InnerChunkRange *ranges, Py_ssize_t n, Py_ssize_t i, uint64_t gap, uint64_t most,
+                              uint64_t *end) noexcept nogil:
+    """Return the end of the coalesced range that begins with the i-th inner chunk, and its last byte in *end."""
+    cdef uint64_t start = ranges[i].offset, stop
+    end[0] = start + ranges[i].nbytes
     i += 1
     while i < n:
-        stop = max(end[0], entries[i].offset + entries[i].nbytes)
-        if entries[i].offset > end[0] + gap or stop - start > most:
+        stop = max(end[0], ranges[i].offset + ranges[i].nbytes)
+        if ranges[i].offset > end[0] + gap or stop - start > most:
             break
         end[0] = stop
         i += 1
@@ -158,27 +165,27 @@ cdef object data_end(const Pipeline *pipeline, const ByteSource *shard):
     return end
 
 
-cdef int fetch_runs(Context *context, const Pipeline *pipeline, const ByteSource *source, const Entry *entries,
-                    Py_ssize_t n, PyObject **fetched) noexcept with gil:
-    """All runs through the store, in one call: a list of bytes."""
+cdef int fetch_ranges(Context *context, const Pipeline *pipeline, const ByteSource *source, const InnerChunkRange *ranges,
+                      Py_ssize_t n, PyObject **fetched) noexcept with gil:
+    """Read all coalesced ranges through the store, in one call; *fetched is a list of bytes."""
     cdef Py_ssize_t i = 0
     cdef uint64_t start, end
     try:
-        ranges = []
+        coalesced = []
         while i < n:
-            start = entries[i].offset
-            i = run_end(entries, n, i, REMOTE_GAP, REMOTE_RUN, &end)
-            ranges.append((start, end - start))
+            start = ranges[i].offset
+            i = coalesced_end(ranges, n, i, COALESCE_GAP_REMOTE, COALESCE_MAX_REMOTE, &end)
+            coalesced.append((start, end - start))
         (<object>source.reader).least = data_end(pipeline, source)
-        fetching(1)
+        foreign(1)
         try:
-            parts = fetch(source, ranges)
+            parts = fetch(source, coalesced)
         finally:
-            fetching(-1)
-        if parts is None:  # deleted since its index was read
+            foreign(-1)
+        if parts is None:  # it was deleted after its index was read
             return SZ_MISSING
-        if len(parts) != len(ranges):
-            raise ValueError(f"get_ranges gave {len(parts)} values for {len(ranges)} ranges")
+        if len(parts) != len(coalesced):
+            raise ValueError(f"get_ranges gave {len(parts)} values for {len(coalesced)} ranges")
         Py_INCREF(parts)
         fetched[0] = <PyObject *>parts
         return SZ_OK
@@ -186,32 +193,32 @@ cdef int fetch_runs(Context *context, const Pipeline *pipeline, const ByteSource
         return raised(context, error)
 
 
-cdef bint decoded_elsewhere(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
-                            Entry *entry, bint joins) noexcept nogil:
-    """Return whether another thread decodes the inner chunk, for this one too (if it `joins`); if not, others may join."""
+cdef bint decoded_elsewhere(Context *context, const Pipeline *pipeline, const ByteSource *source,
+                            const InnerChunkVisitor *visitor, InnerChunkRange *chunk, bint joins) noexcept nogil:
+    """Return whether another thread decodes the inner chunk, for this one too; never if not `joins`. Otherwise lead it."""
     cdef bint elsewhere
     if source.key == NULL or not worth_coalescing(pipeline.inner, source.kind == IN_STORE):
         return False
-    entry.leading = lead_or_join(context, source.key, wanted.number(wanted.what, entry.number), pipeline.inner, 0,
-                                 pipeline.inner.nbytes, entry.number, joins, &elsewhere)
+    chunk.leading = lead_or_join(context, source.key, visitor.number(visitor.what, chunk.number), pipeline.inner, 0,
+                                 pipeline.inner.nbytes, chunk.number, joins, &elsewhere)
     return elsewhere
 
 
-cdef int decode_run(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
-                    Entry *entries, Py_ssize_t first, Py_ssize_t last, const char *src, uint64_t start,
-                    int level) noexcept nogil:
-    """Decodes the inner chunks `first` … `last - 1` of the list, whose bytes lie at src, from offset `start` on."""
+cdef int decode_range(Context *context, const Pipeline *pipeline, const ByteSource *source,
+                      const InnerChunkVisitor *visitor, InnerChunkRange *ranges, Py_ssize_t first, Py_ssize_t last,
+                      const char *src, uint64_t start, int level) noexcept nogil:
+    """Decode the inner chunks first … last - 1 of the list; src holds the shard's bytes from offset `start` on."""
     cdef Py_ssize_t i
     cdef int status
     for i in range(first, last):
         if level == 0:
-            context.inner = wanted.number(wanted.what, entries[i].number)
-        if source.kind != IN_STORE and decoded_elsewhere(context, pipeline, source, wanted, &entries[i], True):
+            context.inner = visitor.number(visitor.what, ranges[i].number)
+        if source.kind != IN_STORE and decoded_elsewhere(context, pipeline, source, visitor, &ranges[i], True):
             continue
-        context.leading = entries[i].leading
-        status = wanted.decode(context, wanted.what, entries[i].number, src + (entries[i].offset - start),
-                               entries[i].nbytes, level + 1)
-        stop_leading(context, &entries[i])
+        context.leading = ranges[i].leading
+        status = visitor.decode(context, visitor.what, ranges[i].number, src + (ranges[i].offset - start),
+                                ranges[i].nbytes, level + 1)
+        stop_leading(context, &ranges[i])
         if status == SZ_OK:
             status = pause(context)
         if status != SZ_OK:
@@ -219,32 +226,34 @@ cdef int decode_run(Context *context, const Pipeline *pipeline, const ByteSource
     return SZ_OK
 
 
-cdef void stop_leading(Context *context, Entry *entry) noexcept nogil:
+cdef void stop_leading(Context *context, InnerChunkRange *chunk) noexcept nogil:
     context.leading = NULL
-    if entry.leading != NULL:
-        end_leading(entry.leading)
-        entry.leading = NULL
+    if chunk.leading != NULL:
+        end_leading(chunk.leading)
+        chunk.leading = NULL
 
 
-cdef int decode_entries(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
-                        Entry *entries, Py_ssize_t n, PyObject *parts, int level) noexcept nogil:
-    """Reads the located inner chunks run by run and decodes them."""
+cdef int read_ranges(Context *context, const Pipeline *pipeline, const ByteSource *source, const InnerChunkVisitor *visitor,
+                     InnerChunkRange *ranges, Py_ssize_t n, PyObject *parts, int level) noexcept nogil:
+    """Read the listed inner chunks and decode them, one coalesced range after the other; `parts` are fetched ranges."""
     cdef Py_ssize_t i = 0, k, run = 0
     cdef uint64_t start, end
     cdef char *raw
     cdef const char *src
-    cdef bint remote = parts != NULL, parted = source.kind == IN_FILE and pipeline_is_raw(pipeline.inner)
+    cdef bint remote = parts != NULL, uncompressed = source.kind == IN_FILE and pipeline_is_raw(pipeline.inner)
+    cdef uint64_t gap = COALESCE_GAP_REMOTE if remote else COALESCE_GAP_LOCAL
+    cdef uint64_t most = COALESCE_MAX_REMOTE if remote else COALESCE_MAX_LOCAL
     cdef int status = SZ_OK
     while i < n and status == SZ_OK:
-        start = entries[i].offset
-        if parted and entries[i].nbytes == pipeline.inner.nbytes and wanted.alone(wanted.what, entries[i].number):
-            context.inner = wanted.number(wanted.what, entries[i].number)
-            status = wanted.read(context, wanted.what, entries[i].number, source.file, start, level + 1)
+        start = ranges[i].offset
+        if uncompressed and ranges[i].nbytes == pipeline.inner.nbytes and visitor.read_alone(visitor.what, ranges[i].number):
+            context.inner = visitor.number(visitor.what, ranges[i].number)
+            status = visitor.read(context, visitor.what, ranges[i].number, source.file, start, level + 1)
             if status == SZ_OK:
                 status = pause(context)
             i += 1
             continue
-        k = run_end(entries, n, i, REMOTE_GAP if remote else LOCAL_GAP, REMOTE_RUN if remote else LOCAL_RUN, &end)
+        k = coalesced_end(ranges, n, i, gap, most, &end)
         if source.kind == IN_MEMORY:
             src = source.memory + start
         elif remote:
@@ -255,47 +264,48 @@ cdef int decode_entries(Context *context, const Pipeline *pipeline, const ByteSo
             src = raw = scratch(context, level * SLOTS_PER_LEVEL + RAW, end - start)
             status = read_bytes(context, source.file, raw, end - start, start) if raw != NULL else SZ_NO_MEMORY
         if status == SZ_OK:
-            status = decode_run(context, pipeline, source, wanted, entries, i, k, src, start, level)
+            status = decode_range(context, pipeline, source, visitor, ranges, i, k, src, start, level)
         run += 1
         i = k
     return status
 
 
-cdef Py_ssize_t keep_own(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
-                         Entry *entries, Py_ssize_t n) noexcept nogil:
-    """Drop the inner chunks that others fetch and decode; return how many are left.
+cdef Py_ssize_t keep_own(Context *context, const Pipeline *pipeline, const ByteSource *source,
+                         const InnerChunkVisitor *visitor, InnerChunkRange *ranges, Py_ssize_t n) noexcept nogil:
+    """Drop the inner chunks that other threads fetch and decode; return how many are left.
 
-    What others fetch may be of another version, unless the name tells versions apart. A single inner chunk is of one
-    version all the same.
+    Several inner chunks must be of one version. If the key does not tell versions apart, another thread may fetch another
+    version, so only a single chunk may come from it.
     """
     cdef Py_ssize_t i, kept = 0
     cdef bint joins = source.exact or n == 1
     for i in range(n):
-        if not decoded_elsewhere(context, pipeline, source, wanted, &entries[i], joins):
-            entries[kept] = entries[i]
+        if not decoded_elsewhere(context, pipeline, source, visitor, &ranges[i], joins):
+            ranges[kept] = ranges[i]
             kept += 1
     return kept
 
 
-cdef int walk_shard(Context *context, const Pipeline *pipeline, const ByteSource *source, const Wanted *wanted,
-                    Py_ssize_t first, Py_ssize_t last, int level) noexcept nogil:
-    """Wanted inner chunks first … last - 1 of a shard whose index is known: found, read and handed to who wants them."""
+cdef int read_inner_chunks(Context *context, const Pipeline *pipeline, const ByteSource *source,
+                           const InnerChunkVisitor *visitor, Py_ssize_t first, Py_ssize_t last, int level) noexcept nogil:
+    """Find, read and visit the requested inner chunks first … last - 1 of a shard whose index is known."""
     cdef Py_ssize_t n, i
     cdef PyObject *fetched = NULL
     cdef int status
-    cdef Entry *entries = <Entry *>scratch(context, level * SLOTS_PER_LEVEL + ENTRIES, (last - first) * sizeof(Entry))
-    if entries == NULL:
+    cdef InnerChunkRange *ranges = <InnerChunkRange *>scratch(
+        context, level * SLOTS_PER_LEVEL + ENTRIES, (last - first) * sizeof(InnerChunkRange))
+    if ranges == NULL:
         return SZ_NO_MEMORY
-    status = locate(context, pipeline, source, wanted, first, last, level, entries, &n)
+    status = find_inner_chunks(context, pipeline, source, visitor, first, last, level, ranges, &n)
     if status != SZ_OK or n == 0:
         return status
     if source.kind == IN_STORE:
-        n = keep_own(context, pipeline, source, wanted, entries, n)
-        status = fetch_runs(context, pipeline, source, entries, n, &fetched) if n else SZ_OK
+        n = keep_own(context, pipeline, source, visitor, ranges, n)
+        status = fetch_ranges(context, pipeline, source, ranges, n, &fetched) if n else SZ_OK
     if status == SZ_OK:
-        status = decode_entries(context, pipeline, source, wanted, entries, n, fetched, level)
-    for i in range(n):  # those that were not reached
-        stop_leading(context, &entries[i])
+        status = read_ranges(context, pipeline, source, visitor, ranges, n, fetched, level)
+    for i in range(n):  # those that a failure kept from being reached
+        stop_leading(context, &ranges[i])
     if fetched != NULL:
         drop(fetched)
     return status

@@ -37,7 +37,7 @@ cdef class Source:
     cdef int forget_index(self, bytes name) except -1
 
 
-cdef int known_index(Context *context, Source source, const Py_ssize_t *index, const sz_file *file,
-                     ByteSource *byte_source, PyObject **held) noexcept with gil
+cdef int known_index(Context *context, Source source, const Py_ssize_t *index, const sz_file *file, ByteSource *byte_source,
+                     PyObject **held) noexcept with gil
 cdef int learn_index(Context *context, Source source, const Py_ssize_t *index, const sz_file *file,
                      const uint64_t *data) noexcept with gil

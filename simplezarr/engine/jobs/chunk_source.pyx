@@ -149,8 +149,8 @@ cdef class Source:
         return 0
 
 
-cdef int known_index(Context *context, Source source, const Py_ssize_t *index, const sz_file *file,
-                     ByteSource *byte_source, PyObject **held) noexcept with gil:
+cdef int known_index(Context *context, Source source, const Py_ssize_t *index, const sz_file *file, ByteSource *byte_source,
+                     PyObject **held) noexcept with gil:
     """Point a shard's source to its index if that is kept; *held is the reference to drop afterwards."""
     cdef ShardIndex known
     try:

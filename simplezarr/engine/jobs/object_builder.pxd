@@ -2,7 +2,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from simplezarr.csrc.io cimport sz_segment
 from simplezarr.engine.chunks.byte_source cimport ByteRange, ByteSource
-from simplezarr.engine.chunks.encode cimport Shard
+from simplezarr.engine.chunks.encode cimport ShardBuilder
 from simplezarr.engine.chunks.moves cimport Values
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, AxisSlice
@@ -29,7 +29,7 @@ cdef struct Unit:
     ByteSource old                # what was stored before
     sz_segment part                  # what is to be stored: of a chunk
     char *room                    # where an uncompressed one may be made, or NULL: wherever it is best
-    Shard shard                   # of a shard
+    ShardBuilder shard                   # of a shard
     Region stored                 # of a shard: the region in the order of the stored form,
     AxisSlice slices[MAX_NDIM]          # along each axis of that form,
     Py_ssize_t touched            # and how many inner chunks it touches

@@ -19,7 +19,7 @@ from simplezarr.engine.chunks.byte_source cimport IN_MEMORY, NO_BYTES, ByteRange
 from simplezarr.engine.chunks.decode cimport decode_native, read_native, shard_index
 from simplezarr.engine.chunks.encode cimport (
     KEPT, encode_native, encode_region, shard_add, shard_begin, shard_finish, shard_reserve)
-from simplezarr.engine.chunks.moves cimport gather
+from simplezarr.engine.chunks.moves cimport copy_values
 from simplezarr.engine.chunks.pipeline cimport (
     UNBOUNDED, pipeline_is_shard, encoded_bound, fill_chunk, fill_outside, native_room, region_permute)
 from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_slices
@@ -285,7 +285,7 @@ cdef class Make(Job):
         """Puts what is written into a whole chunk in native form (a unit of reading); subclasses may know other ways."""
         cdef Region permuted
         region_permute(chain, region, &permuted)
-        return gather(context, chain, &permuted, &self.values, native, SZ_AS_IS)
+        return copy_values(context, chain, &permuted, &self.values, native, SZ_AS_IS)
 
 
 cdef class ShardJob(Job):

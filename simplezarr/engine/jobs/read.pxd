@@ -19,10 +19,8 @@ cdef class Read(Job):
     cdef bint one_region(self, const void *what, Region *region) noexcept nogil
     cdef bint read_elsewhere(self, Context *context, const CoalesceKey *coalesce_key, const void *what) noexcept nogil
     cdef void stop_leading(self, Context *context) noexcept nogil
-    cdef int read_object(self, Context *context, const Py_ssize_t *index, const void *what,
-                         Py_ssize_t part) noexcept nogil
-    cdef int read_local(self, Context *context, const Py_ssize_t *index, const void *what,
-                        Py_ssize_t part) noexcept nogil
+    cdef int read_object(self, Context *context, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil
+    cdef int read_local(self, Context *context, const Py_ssize_t *index, const void *what, Py_ssize_t part) noexcept nogil
     cdef int read_shared(self, Context *context, const Py_ssize_t *index, const char *name, const void *what,
                          Py_ssize_t part) noexcept nogil
     cdef int read_small(self, Context *context, const char *name, const void *what) noexcept nogil

@@ -17,11 +17,11 @@ from simplezarr.csrc.io cimport sz_close, sz_file, sz_open, sz_read_once
 from simplezarr.engine.chunks.byte_source cimport IN_STORE, ByteSource, bytes_in_file, bytes_in_memory, bytes_in_store
 from simplezarr.engine.chunks.decode cimport decode_region, decode_shard, is_hollow_chunk, read_raw, shard_index
 from simplezarr.engine.chunks.in_flight cimport (
-    InFlightChunk, CoalesceKey, fetching, lead_or_join, end_leading, complete_missing, worth_coalescing, release_waits,
-    request_key, file_key, value_key)
+    InFlightChunk, CoalesceKey, lead_or_join, end_leading, complete_missing, worth_coalescing, release_waits, request_key,
+    file_key, value_key)
 from simplezarr.engine.chunks.pipeline cimport (
     Pipeline, Region, pipeline_is_raw, pipeline_is_shard, region_extent, region_fill, region_offset, region_permute,
-    region_place)
+    region_copy_out)
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_slices, add_index_version
 from simplezarr.engine.files.files cimport SharedFile, SharedFiles, read_bytes
@@ -29,7 +29,7 @@ from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, AxisSlice, product
 from simplezarr.engine.jobs.chunk_source cimport Source, known_index, learn_index
 from simplezarr.engine.jobs.job cimport SHARE_BYTES, Job
 from simplezarr.engine.kernels.context cimport (
-    Context, bytes_of, drop, raised, scratch, take_error, context_resume, context_park)
+    Context, bytes_of, drop, foreign, raised, scratch, take_error, context_resume, context_park)
 from simplezarr.errors import ChangedError
 from simplezarr.engine.files import reader as readers
 
@@ -130,7 +130,7 @@ cdef class Read(Job):
             inner_region(chain, slices, &part, wanted, &region)
             chain = chain.inner
             region_permute(chain, &region, &part)
-        return region_place(context, chain, &part, native, context.streamed)
+        return region_copy_out(context, chain, &part, native, context.streamed)
 
     # Chunks that several threads want at the same time.
 
@@ -293,11 +293,11 @@ cdef class Read(Job):
             return SZ_OK
         if self.gate is not None:
             context_park(context)
-        fetching(far)
+        foreign(far)
         try:
             value = self.get_value(context, key)
         finally:
-            fetching(-far)
+            foreign(-far)
         if value is None:
             complete_missing(context)
             return SZ_MISSING
@@ -397,5 +397,5 @@ cdef class Read(Job):
         value = value if type(value) is bytes else bytes_of(value)
         src = PyBytes_AS_STRING(value) - start
         with nogil:
-            status = region_place(context, self.chain, stored, src, self.chain.transform | context.streamed)
+            status = region_copy_out(context, self.chain, stored, src, self.chain.transform | context.streamed)
         return status

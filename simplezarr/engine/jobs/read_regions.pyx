@@ -14,7 +14,7 @@ from simplezarr.csrc.io cimport sz_file, sz_read
 from simplezarr.engine.chunks.byte_source cimport ByteSource
 from simplezarr.engine.chunks.decode cimport RAW_ALONE, decode_region, decode_start, read_native, read_raw
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
-from simplezarr.engine.chunks.shard_reader cimport Wanted, walk_shard
+from simplezarr.engine.chunks.shard_reader cimport InnerChunkVisitor, read_inner_chunks
 from simplezarr.engine.jobs.chunk_source cimport Source
 from simplezarr.engine.jobs.read cimport Read
 from simplezarr.engine.jobs.region_table cimport (
@@ -83,8 +83,7 @@ cdef Py_ssize_t unit_end(const Opened *opened, const Unit *unit) noexcept nogil:
     return end
 
 
-cdef int unit_decode(Context *context, const void *what, Py_ssize_t k, const char *src, size_t n,
-                     int level) noexcept nogil:
+cdef int unit_decode(Context *context, const void *what, Py_ssize_t k, const char *src, size_t n, int level) noexcept nogil:
     cdef const Opened *opened = <const Opened *>what
     cdef Unit unit
     cdef Region region
@@ -203,12 +202,12 @@ cdef class ReadScatter(Read):
         return unit_read(context, what, 0, file, 0, 0)
 
     cdef int walk(self, Context *context, const void *what, ByteSource *byte_source, Py_ssize_t part) noexcept nogil:
-        cdef Wanted wanted
+        cdef InnerChunkVisitor visitor
         cdef Py_ssize_t n = (<const Opened *>what).object.n
-        wanted.what, wanted.number, wanted.fill = what, unit_number, unit_fill
-        wanted.decode, wanted.alone, wanted.read = unit_decode, unit_alone, unit_read
-        return walk_shard(context, self.chain, byte_source, &wanted, n * part // self.parts,
-                          n * (part + 1) // self.parts, 0)
+        visitor.what, visitor.number, visitor.fill = what, unit_number, unit_fill
+        visitor.decode, visitor.read_alone, visitor.read = unit_decode, unit_alone, unit_read
+        return read_inner_chunks(context, self.chain, byte_source, &visitor, n * part // self.parts,
+                                 n * (part + 1) // self.parts, 0)
 
     cdef Py_ssize_t inner_wanted(self, const void *what) noexcept nogil:
         return (<const Opened *>what).object.n

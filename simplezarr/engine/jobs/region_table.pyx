@@ -14,7 +14,7 @@ from simplezarr.csrc cimport SZ_OK
 from simplezarr.csrc.array cimport SZ_AS_IS, sz_points
 from simplezarr.engine.chunks.moves cimport Move, move_points
 from simplezarr.engine.chunks.pipeline cimport (
-    CodecPipeline, pipeline_is_shard, region_extent, region_fill, region_offset, region_permute, region_place)
+    CodecPipeline, pipeline_is_shard, region_extent, region_fill, region_offset, region_permute, region_copy_out)
 from simplezarr.engine.geometry.plan cimport product, slice_project, slice_set
 from simplezarr.engine.geometry.point_table cimport PointTable
 from simplezarr.engine.geometry.point_table import taken
@@ -166,7 +166,7 @@ cdef int place_crops(Context *context, const Layout *layout, const Pipeline *cha
             status = region_fill(context, chain, &region)
         else:
             region_permute(chain, &region, &stored)
-            status = region_place(context, chain, &stored, native, SZ_AS_IS)
+            status = region_copy_out(context, chain, &stored, native, SZ_AS_IS)
         if status == SZ_OK:
             status = pause(context)
         if status != SZ_OK:

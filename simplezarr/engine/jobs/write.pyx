@@ -103,8 +103,7 @@ cdef class Write(Make):
             return 1
         return <int>min(threads, self.n)
 
-    cdef int work(self, Context *context, const Py_ssize_t *index, const Region *region,
-                  Py_ssize_t part) noexcept nogil:
+    cdef int work(self, Context *context, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
         cdef Unit unit
         self.begin(&unit, index, region)
         return self.replace(context, &unit)
