@@ -15,11 +15,11 @@ import numpy as np
 
 from simplezarr.codecs.base import BoundedCodec, Data, NativeCodec
 from simplezarr.codecs.configuration import without_nulls
-from simplezarr.codecs.extras import extra
 from simplezarr.codecs.registry import register_codec
 from simplezarr.engine.kernels import numcodecs
 from simplezarr.engine.kernels.compressors import CompiledCodec
 from simplezarr.schema.extensions import JsonObject, check_choice, check_integer
+from simplezarr.schema.extras import extra
 
 __all__ = ["Adler32", "Checksum", "Crc32", "Fletcher32", "JenkinsLookup3"]
 

@@ -145,15 +145,14 @@ class _Named(Codec):
     """A codec with the name and the JSON of its `item`."""
 
     __slots__ = ()
+    item: Foreign
 
     def to_json(self) -> JsonObject:
-        item: Foreign = self.item  # type: ignore[attr-defined]
-        return item.to_json()
+        return self.item.to_json()
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        item: Foreign = self.item  # type: ignore[attr-defined]
-        return item.called
+        return self.item.called
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +197,7 @@ class ForeignElements(_Named, ArrayBytesCodec):
     is_reversed: bool = False
 
     @property
-    def item(self) -> Foreign:
+    def item(self) -> Foreign:  # type: ignore[override]
         """The first codec."""
         return self.items[0]
 

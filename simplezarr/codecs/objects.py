@@ -19,12 +19,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
-from simplezarr.codecs.extras import extra
 from simplezarr.codecs.filters import check_dtype
 from simplezarr.codecs.registry import register_codec
 from simplezarr.engine.kernels import vlen
 from simplezarr.errors import MetadataError
 from simplezarr.schema.extensions import JsonObject, check_choice, check_flag, show
+from simplezarr.schema.extras import extra
 
 __all__ = ["Json2", "MsgPack2", "VLenArray"]
 

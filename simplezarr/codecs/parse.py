@@ -12,7 +12,7 @@ from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.schema.extensions import JsonObject, as_json, parse_extension, show
 from simplezarr.schema.leniency import CODEC_ALIASES, collect, repeat, tolerate
 
-__all__ = ["MAX_CODECS", "as_codec", "check_list", "parse_codec", "parse_codecs", "placed"]
+__all__ = ["MAX_CODECS", "as_codec", "check_list", "find_codec", "parse_codec", "parse_codecs", "placed"]
 
 MAX_CODECS = 64
 
@@ -35,14 +35,8 @@ def parse_codec(value: object, where: str) -> Codec:
     if name in CODEC_ALIASES:
         tolerate("codec-alias", where, f"{name!r} is {CODEC_ALIASES[name]!r}")
         name = CODEC_ALIASES[name]
-    try:
-        found = codec_class(name)
-    except UnsupportedError as error:
-        foreign = _foreign(name, configuration, where)
-        if foreign is not None:
-            return foreign
-        raise UnsupportedError(f"{where}: {error}") from error.__cause__
-    return found.from_configuration(configuration, where)
+    found = find_codec(name, configuration, where)
+    return found if isinstance(found, Codec) else found.from_configuration(configuration, where)
 
 
 def _with_moved_members(value: object, where: str) -> JsonObject | None:
@@ -64,12 +58,21 @@ def _with_moved_members(value: object, where: str) -> JsonObject | None:
     return {**kept, "configuration": {**beside, **configuration}}
 
 
-def _foreign(name: str, configuration: JsonObject, where: str) -> Codec | None:
-    """Return a codec that is registered with numcodecs, which has no place in a chain yet; None if there is none."""
-    from simplezarr.codecs import foreign
+def find_codec(name: str, configuration: JsonObject, where: str) -> type[Codec] | Codec:
+    """Return the class of the codec called `name`, or the codec itself if it is registered with numcodecs.
 
-    id = name.removeprefix(foreign.PREFIX)
-    return foreign.find(id, configuration, where) if id != name else None
+    Such a codec has no place in a chain yet. Raise UnsupportedError, which begins with `where`, for an unknown name.
+    """
+    try:
+        return codec_class(name)
+    except UnsupportedError as error:
+        from simplezarr.codecs import foreign
+
+        id = name.removeprefix(foreign.PREFIX)
+        found = foreign.find(id, configuration, where) if id != name else None
+        if found is None:
+            raise UnsupportedError(f"{where}: {error}") from error.__cause__
+        return found
 
 
 def placed(codecs: list[Codec]) -> list[Codec]:
@@ -136,13 +139,9 @@ def as_codec(value: object, where: str) -> Codec:
             repeat(case, message)
         return codec
     value = str.__str__(value)
+    found = find_codec(CODEC_ALIASES.get(value, value), {}, where)
     try:
-        return codec_class(CODEC_ALIASES.get(value, value))()
-    except UnsupportedError as error:
-        foreign = _foreign(value, {}, where)
-        if foreign is not None:
-            return foreign
-        raise UnsupportedError(f"{where}: {error}") from error.__cause__
+        return found if isinstance(found, Codec) else found()
     except TypeError as error:
         raise MetadataError(f"{where}: {value!r} has no default settings; give them in an object: {error}") from None
 

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
-from simplezarr.codecs.extras import extra
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError
 from simplezarr.schema.extensions import check_choice, check_integer
+from simplezarr.schema.extras import extra
 
 __all__ = ["Pcodec"]
 

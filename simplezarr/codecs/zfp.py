@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from simplezarr.codecs.base import ArrayBytesCodec, ChunkSpec, Data
-from simplezarr.codecs.extras import extra
 from simplezarr.codecs.registry import register_codec
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.schema.extensions import JsonObject, check_choice, check_integer, show
+from simplezarr.schema.extras import extra
 
 __all__ = ["Zfp", "Zfpy"]
 

@@ -18,6 +18,7 @@ from simplezarr.dtypes.floats import HEX_DIGITS, NumberText, round_to_odd
 from simplezarr.dtypes.numbers import integer_from_json, keeps_float
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.schema.extensions import JsonObject, refuse_unknown, show
+from simplezarr.schema.extras import extra
 
 __all__ = ["SmallFloat", "SmallInteger"]
 
@@ -56,12 +57,7 @@ class _Small(DataType):
     @classmethod
     def from_configuration(cls, name: str, configuration: JsonObject, where: str) -> Self:
         refuse_unknown(configuration, (), f"{where}.configuration")
-        try:
-            import ml_dtypes
-        except ImportError:
-            raise UnsupportedError(
-                f"{where}: {name} needs the package ml_dtypes: pip install 'simplezarr[ml_dtypes]'"
-            ) from None
+        ml_dtypes = extra("ml_dtypes", f"{where}: elements of {name}")
         if not hasattr(ml_dtypes, name):
             raise UnsupportedError(f"{where}: {name} is not in ml_dtypes {ml_dtypes.__version__}; install a newer one")
         dtype = np.dtype(getattr(ml_dtypes, name))

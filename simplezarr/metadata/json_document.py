@@ -29,6 +29,7 @@ __all__ = ["AllBut", "Unusable", "check_attributes", "copy_json", "dump", "load"
 
 MAX_SIZE = 64 << 20  # bytes of a document
 _LARGE = 1 << 16  # bytes
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 _MAX_DEPTH = 10_000  # of written values; more than Python's encoder takes
 
 #: Members in which a name may occur twice, because some writers of attributes repeat names.
@@ -311,39 +312,31 @@ def plain_attributes(attributes: Mapping[str, Any]) -> JsonObject:
     >>> plain_attributes({"scale": np.float32(0.5), "range": (np.int8(0), np.array([1, 2]))})
     {'scale': 0.5, 'range': [0, [1, 2]]}
     """
-    plain = _plain(attributes)
+    plain: JsonObject = copy_json(dict(attributes))
     check_attributes(plain)
     return plain
 
 
-def _plain(attributes: Mapping[str, Any]) -> JsonObject:
-    plain = dict(attributes)
-    todo: list[tuple[Any, int]] = [(plain, 0)]
+def copy_json(value: Any) -> Any:
+    """Return a deep copy of a JSON value; values of NumPy, mappings and tuples in it become JSON too.
+
+    Raise ValueError if it is nested more deeply than any document.
+
+    >>> copy_json({"a": (1, {"b": np.int8(2)})})
+    {'a': [1, {'b': 2}]}
+    """
+    box = [value]
+    todo: list[tuple[Any, int]] = [(box, 0)]
     while todo:
         container, depth = todo.pop()
         if depth > _MAX_DEPTH:
             raise ValueError("attributes: nested too deeply, or a value contains itself")
         for name, item in container.items() if isinstance(container, dict) else enumerate(container):
+            if type(item) in _SCALARS:
+                continue
             if isinstance(item, (np.generic, np.ndarray)):
                 container[name] = item.tolist()
             elif isinstance(item, (Mapping, list, tuple)):
                 container[name] = dict(item) if isinstance(item, Mapping) else [*item]
                 todo.append((container[name], depth + 1))
-    return plain
-
-
-def copy_json(value: Any) -> Any:
-    """Return a deep copy of a JSON value, nested to any depth.
-
-    >>> copy_json({"a": [1, {"b": 2}]})
-    {'a': [1, {'b': 2}]}
-    """
-    box = [value]
-    todo: list[Any] = [box]
-    while todo:
-        container = todo.pop()
-        for name, item in container.items() if isinstance(container, dict) else enumerate(container):
-            if isinstance(item, (dict, list)):
-                container[name] = item.copy()
-                todo.append(container[name])
     return box[0]

@@ -18,6 +18,7 @@ _MAX_ENTRIES = 256
 _MAX_KEY_BYTES = 4096
 
 _parsed: dict[bytes, Any] = {}
+get = _parsed.get  # what is cached under a key, None if nothing is
 
 
 def cache_key(members: JsonObject | list[Any]) -> bytes:
@@ -26,11 +27,6 @@ def cache_key(members: JsonObject | list[Any]) -> bytes:
     No document begins like such a key. Raise ValueError if the members are nested too deeply.
     """
     return marshal.dumps(members, 2)
-
-
-def get(key: bytes) -> Any:
-    """Return what is cached under a key, None if nothing is."""
-    return _parsed.get(key)
 
 
 def put(key: bytes, parsed: object) -> None:

@@ -361,7 +361,7 @@ except NotImplementedError as error:
     print(error)
 """
     message = python(code, seconds=60, directory=tmp_path)
-    assert "data_type: bfloat16 needs the package ml_dtypes: pip install 'simplezarr[ml_dtypes]'" in message
+    assert "data_type: elements of bfloat16 need the package 'ml_dtypes': pip install 'simplezarr[" in message
 
 
 def test_ml_dtypes_is_imported_only_when_asked_for(tmp_path):

@@ -12,7 +12,6 @@ not listed: it stands before the first filter that takes bytes, or behind all of
 {'compressor': {'id': 'zstd', 'level': 3}, 'order': 'F', 'filters': None}
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, ClassVar
 
@@ -23,8 +22,7 @@ from simplezarr.codecs.blosc import MAX_TYPESIZE, SHUFFLE_NUMBERS, SHUFFLES, Blo
 from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.checksums import Checksum
 from simplezarr.codecs.foreign import PREFIX, Foreign, ForeignBytes, ForeignElements, find, refuse_pickle
-from simplezarr.codecs.parse import MAX_CODECS
-from simplezarr.codecs.registry import codec_class
+from simplezarr.codecs.parse import MAX_CODECS, find_codec
 from simplezarr.codecs.shuffle import Shuffle
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.zstd import Zstd
@@ -153,17 +151,12 @@ def _listed(members: JsonObject, key: str) -> list[tuple[Any, str]]:
         filters = [filters]
     if filters and type(filters) is not list:
         raise MetadataError(f"{key}: filters: {show(filters)} is neither a list nor null")
-    listed = [(_with_id(value, place), place) for value, place in _placed(filters, compressor, key)]
+    listed = [(value, f"{key}: filters[{i}]") for i, value in enumerate(filters or ())]
+    if compressor is not None and compressor not in _NOTHING:
+        listed.append((compressor, f"{key}: compressor"))
     if len(listed) > MAX_CODECS:
         raise MetadataError(f"{key}: filters: {len(listed)} codecs; the limit is {MAX_CODECS}")
-    return listed
-
-
-def _placed(filters: Any, compressor: Any, key: str) -> Iterator[tuple[Any, str]]:
-    for i, value in enumerate(filters or ()):
-        yield value, f"{key}: filters[{i}]"
-    if compressor is not None and compressor not in _NOTHING:
-        yield compressor, f"{key}: compressor"
+    return [(_with_id(value, place), place) for value, place in listed]
 
 
 def _with_id(value: Any, where: str) -> Any:
@@ -183,13 +176,9 @@ def _parse_codec(value: Any, stored: np.dtype, where: str) -> Codec:
     id = value["id"]
     refuse_pickle(id, where)
     configuration = {member: item for member, item in value.items() if member != "id"}
-    try:
-        found = codec_class(id if id in _IDS else PREFIX + id)
-    except UnsupportedError as error:
-        foreign = find(id, configuration, where)
-        if foreign is not None:
-            return foreign
-        raise UnsupportedError(f"{where}: id {show(id)}: {error}") from error.__cause__
+    found = find_codec(id if id in _IDS else PREFIX + id, configuration, where)
+    if isinstance(found, Codec):
+        return found
     if is_dataclass(found):  # new versions of numcodecs add members
         known = {field.name for field in fields(found)}
         configuration = {member: item for member, item in configuration.items() if member in known}

@@ -1,6 +1,6 @@
-"""Packages that some codecs need, which only an extra of simplezarr installs.
+"""Packages that some codecs and data types need, which only an extra of simplezarr installs.
 
->>> extra("math", "nothing at all").pi > 3
+>>> extra("math", "circles").pi > 3
 True
 """
 
