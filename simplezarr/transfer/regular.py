@@ -1,16 +1,13 @@
 """Arrays whose elements have one size, in chunks of one shape: the engine moves their elements."""
 
 import operator
-from collections.abc import Callable
 
 import numpy as np
 
 from simplezarr.engine.geometry.plan import Plan, chunk_plan
 from simplezarr.engine.jobs.chunk_source import Source
-from simplezarr.engine.jobs.read import read
-from simplezarr.engine.jobs.read_regions import read_batch, read_selection
+from simplezarr.engine.jobs.read import read, read_batch
 from simplezarr.engine.jobs.write import write
-from simplezarr.engine.jobs.write_regions import write_selection
 from simplezarr.engine.memory.result_pool import empty
 from simplezarr.errors import ChunkError
 from simplezarr.indexing.selection import Selection
@@ -41,22 +38,18 @@ class RegularTransfer:
 
     def read(self, selection: Plan | Selection, out: np.ndarray) -> None:
         """Decode what is selected into `out`."""
-        read_into: Callable[..., None] = read if type(selection) is Plan else read_selection
         try:
-            read_into(self.source, selection, out)
+            read(self.source, selection, out)
         except ChunkError as error:
             source = padding_source(self.store, self.source.path, self.metadata, error)
             if source is None:
                 raise
-            read_into(source, selection, out)
+            read(source, selection, out)
             tolerate("cropped-chunk", f"array /{source.path}, chunk {error.index}")
 
     def write(self, selection: Plan | Selection, values: np.ndarray) -> None:
         """Store values where they are selected."""
-        if type(selection) is Plan:
-            write(self.source, selection, values, self.metadata.shape, self.keep_empty)
-        else:
-            write_selection(self.source, selection, values, self.metadata.shape, self.keep_empty)
+        write(self.source, selection, values, self.metadata.shape, self.keep_empty)
 
     def read_many(self, plans: list[Plan], outs: list[np.ndarray]) -> None:
         """Decode what each plan selects into its own array, and each chunk once."""

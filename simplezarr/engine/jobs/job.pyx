@@ -1,7 +1,7 @@
 """Jobs on many chunks: any number of threads that draw from one counter.
 
-A job is a plan, a source of chunks and a buffer. Its units are the stored objects that the plan touches (shards cut into
-parts where they are fewer than threads). Each context draws the next unit until none is left, without the GIL.
+A job is a table of regions and a source of chunks. Its units are the stored objects that the request touches. If these
+are fewer than threads, its units are parts of shards. Each thread draws the next unit until none is left, without the GIL.
 """
 
 import os
@@ -19,7 +19,7 @@ from simplezarr.engine.chunks.in_flight cimport (
     COMPLETE, PENDING, InFlightChunk, release_chunk, release_waits, wait_for_chunk)
 from simplezarr.engine.chunks.pipeline cimport pipeline_outermost
 from simplezarr.engine.chunks.pipeline import CodecFailure
-from simplezarr.engine.geometry.plan cimport ChunkProjection, product, AxisSlice, slice_project, slice_set
+from simplezarr.engine.jobs.region_table cimport TouchedObject, find_object
 from simplezarr.engine.kernels.context cimport (
     PATH_SLOT, RAISED, REFUSED, Wait, check_signals, drop, pause, scratch, status_message, context_acquire, context_new,
     context_release)
@@ -41,7 +41,7 @@ def _set_wait_limit(int waits):
     return before
 
 
-cdef char *put_number(char *at, Py_ssize_t number) noexcept nogil:
+cdef char *put_number(char *at, size_t number) noexcept nogil:
     """Writes the number in decimal; returns the place behind it."""
     cdef char digits[DIGITS]
     cdef int n = 0
@@ -60,7 +60,7 @@ cdef class Job:
     """One read or write under way: what `drain` needs to do its share of it."""
 
     def __cinit__(self):
-        self.directory, self.lanes = SZ_NO_DIRECTORY, 1
+        self.directory, self.splits, self.interleave = SZ_NO_DIRECTORY, 1, 1
 
     def __dealloc__(self):
         sz_close_directory(self.directory)
@@ -72,31 +72,13 @@ cdef class Job:
             self.directory = sz_open_directory(PyBytes_AS_STRING(self.source.folder))
         return 0
 
-    cdef int work(self, Context *context, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
-        """What is done with one unit; subclasses say."""
+    cdef int do_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
+        """Do unit number i; subclasses say how."""
         return SZ_OK
 
-    cdef int place_native(self, Context *context, Py_ssize_t i, Py_ssize_t wanted, const char *native) noexcept nogil:
-        """Places what unit number i wants of a chunk that another thread has decoded; subclasses that share chunks say."""
+    cdef int copy_shared(self, Context *context, Py_ssize_t i, Py_ssize_t k, const char *native) noexcept nogil:
+        """Copy out what unit number i wants of its chunk k, which another thread has decoded; subclasses say how."""
         return SZ_OK
-
-    cdef int one(self, Context *context, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
-        """Does unit number i, and tells the index of its stored object."""
-        cdef Region region
-        self.unit(i // self.parts, index, &region)
-        return self.work(context, index, &region, i % self.parts)
-
-    cdef Py_ssize_t touched(self):
-        """Units of reading that the plan touches."""
-        cdef AxisSlice axis_slice
-        cdef Py_ssize_t touched = 1
-        cdef int axis
-        for axis in range(self.plan.ndim):
-            axis_slice = self.plan.slices[axis]
-            slice_set(&axis_slice, axis_slice.start, axis_slice.step, axis_slice.count,
-                      <Py_ssize_t>self.source.chunks[axis])
-            touched = product(touched, axis_slice.nchunks)
-        return touched
 
     cdef int widened(self, int threads, Py_ssize_t nbytes) except -1:
         """The number of threads for units of so many bytes: more than are to compute where a store is to be waited for."""
@@ -108,8 +90,9 @@ cdef class Job:
 
     cdef int run(self, int width) except -1:
         """Does all units, in the calling thread and width - 1 others; raises what the first failure was."""
-        self.lanes = width
-        self.gate = executor.compute_semaphore(width) if width > 1 else None
+        self.open_directory()
+        self.interleave = width
+        self.compute_semaphore = executor.compute_semaphore(width) if width > 1 else None
         if width > 1:
             executor.run_workers(self.drain, width, self.stop)
         else:
@@ -124,39 +107,38 @@ cdef class Job:
 
     def drain(self):
         """Does units until none is left, or one has failed."""
-        cdef Py_ssize_t index[MAX_NDIM]
         cdef Py_ssize_t i
         cdef int status
         # Within a gate a thread takes contexts when it is let in; others need them while it waits for a store.
-        cdef Context *context = context_acquire() if self.gate is None else context_new()
+        cdef Context *context = context_acquire() if self.compute_semaphore is None else context_new()
         context.streamed, context.ended = self.streamed, &self.failed
         with nogil:
             while not sz_peek(&self.failed):
-                i = self.draw()
+                i = self.next_unit()
                 if i < 0:
                     break
-                status = self.do_unit(context, i, index)
+                status = self.begin_unit(context, i)
                 if status == SZ_OK and context.nwaits:
-                    status = self.place_shared(context, index, False)
+                    status = self.finish_waits(context, False)
                 if status == SZ_OK:
                     status = pause(context)
                 if status != SZ_OK:
-                    self.fail(context, status, index)
+                    self.fail(context, status)
             if context.nwaits:
-                status = self.place_shared(context, index, True)
+                status = self.finish_waits(context, True)
                 if status != SZ_OK:
-                    self.fail(context, status, index)
+                    self.fail(context, status)
         context_release(context)
 
-    cdef int do_unit(self, Context *context, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
+    cdef int begin_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
         context.inner, context.unit = -1, i
-        context.culprit = pipeline_outermost(self.chain)
-        return self.one(context, i, index)
+        context.culprit = pipeline_outermost(self.pipeline)
+        return self.do_unit(context, i)
 
-    cdef int place_shared(self, Context *context, Py_ssize_t *index, bint wait) noexcept nogil:
-        """Place what other threads have decoded for this context, too.
+    cdef int finish_waits(self, Context *context, bint wait) noexcept nogil:
+        """Copy out what other threads have decoded for this thread, too.
 
-        A chunk that is not complete stays in the list, unless `wait` is set. After the wait limit the context does the unit
+        A chunk that is not complete stays in the list, unless `wait` is set. After the wait limit this thread does the unit
         itself.
         """
         cdef Wait waited
@@ -175,76 +157,59 @@ cdef class Job:
             context.waits[k] = context.waits[context.nwaits]
             if status == SZ_OK and not sz_peek(&self.failed):
                 if state == COMPLETE:
-                    status = self.place_native(context, waited.unit, waited.wanted, (<InFlightChunk *>waited.chunk).native)
+                    context.unit = waited.unit
+                    status = self.copy_shared(context, waited.unit, waited.wanted, (<InFlightChunk *>waited.chunk).native)
                 else:
                     context.no_coalescing = True
-                    status = self.do_unit(context, waited.unit, index)
+                    status = self.begin_unit(context, waited.unit)
                     context.no_coalescing = False
                     release_waits(context, waited.unit)
             release_chunk(<InFlightChunk *>waited.chunk)
         return status
 
-    cdef Py_ssize_t draw(self) noexcept nogil:
+    cdef Py_ssize_t next_unit(self) noexcept nogil:
         """The number of the next unit to do, or -1 when all are drawn.
 
         Neighbours lie on the same pages of the result. Threads that begin with neighbours would each clear these pages
         (2 MiB large ones, often), and all but one of them in vain; so what is drawn one after another is far apart.
         """
         cdef Py_ssize_t i = sz_draw(&self.next)
-        cdef Py_ssize_t lane = i % self.lanes
+        cdef Py_ssize_t run = i % self.interleave
         if i >= self.n:
             return -1
-        return lane * (self.n // self.lanes) + min(lane, self.n % self.lanes) + i // self.lanes
+        return run * (self.n // self.interleave) + min(run, self.n % self.interleave) + i // self.interleave
 
-    cdef void unit(self, Py_ssize_t i, Py_ssize_t *index, Region *region) noexcept nogil:
-        """Stored object number i of the plan: its index in the grid, and the region wanted of it."""
-        cdef ChunkProjection projection
-        cdef int d
-        region.data = self.data
-        for d in range(self.plan.ndim - 1, -1, -1):
-            slice_project(&self.plan.slices[d], i % self.plan.slices[d].nchunks, &projection)
-            i //= self.plan.slices[d].nchunks
-            index[d] = projection.chunk
-            region.start[d] = projection.src
-            region.step[d] = self.plan.slices[d].step
-            region.count[d] = projection.count
-            region.strides[d] = self.strides[d]
-            region.data += projection.dst * self.strides[d]
-
-    cdef char *file_name(self, Context *context, const Py_ssize_t *index, size_t extra) noexcept nogil:
-        """The name of a stored object's file, from the job's directory, with room for `extra` more bytes; or its key."""
+    cdef char *file_name(self, Context *context, const Py_ssize_t *index) noexcept nogil:
+        """The name of a stored object's file, from the job's directory; or its key."""
         cdef size_t n = self.source.prefix_nbytes
-        cdef char *name = scratch(context, PATH_SLOT, n + self.chain.ndim * DIGITS + 2 + extra)
+        cdef char *name = scratch(context, PATH_SLOT, n + self.pipeline.ndim * DIGITS + 2)
         cdef char *at = name + n
         cdef int d
         if name == NULL:
             return NULL
         memcpy(name, self.source.prefix_bytes, n)
-        for d in range(self.chain.ndim):
+        for d in range(self.pipeline.ndim):
             if d or not self.source.bare:
                 at[0] = self.source.separator
                 at += 1
             at = put_number(at, index[d])
-        if self.chain.ndim == 0 and self.source.bare:
+        if self.pipeline.ndim == 0 and self.source.bare:
             at = put_number(at, 0)
         at[0] = 0
         return name + (0 if self.directory == SZ_NO_DIRECTORY else self.source.folder_nbytes)
 
     cdef str key(self, Context *context, const Py_ssize_t *index):
         """The key of a stored object, in a store that is no local directory."""
-        cdef char *name = self.file_name(context, index, 0)
+        cdef char *name = self.file_name(context, index)
         if name == NULL:
             raise MemoryError("no memory for a key")
         return PyUnicode_FromString(name)
 
-    cdef void fail(self, Context *context, int status, const Py_ssize_t *index) noexcept nogil:
+    cdef void fail(self, Context *context, int status) noexcept nogil:
         """Notes the first failure, which ends the job."""
-        cdef int d
         if sz_claim(&self.failed):
-            self.status, self.os_error, self.inner, self.culprit = status, context.os_error, context.inner, context.culprit
-            for d in range(self.chain.ndim):
-                self.index[d] = index[d]
-            self.raised = context.error
+            self.status, self.os_error, self.raised = status, context.os_error, context.error
+            self.failed_unit, self.inner, self.culprit = context.unit, context.inner, context.culprit
         elif context.error != NULL:
             drop(context.error)
         context.error = NULL
@@ -257,23 +222,25 @@ cdef class Job:
         """What a failure leaves behind, for messages; with a separator in front."""
         return ""
 
-    cdef tuple failed_chunk(self):
-        """The index of the chunk that failed, in the grid of the units of reading."""
-        cdef const Pipeline *chain = self.chain
+    cdef tuple failed_chunk(self, const Py_ssize_t *index):
+        """The index of the chunk that failed, in the grid of chunks; `index`: of its stored object."""
+        cdef const Pipeline *pipeline = self.pipeline
         cdef int64_t inner = self.inner
         cdef int d
-        if chain.inner == NULL or inner < 0:
-            return tuple([self.index[d] for d in range(chain.ndim)])
-        within = [0] * chain.ndim
-        for d in range(chain.ndim - 1, -1, -1):
-            within[chain.order[d]] = inner % chain.grid[d] + self.index[chain.order[d]] * chain.grid[d]
-            inner //= chain.grid[d]
+        if pipeline.inner == NULL or inner < 0:
+            return tuple([index[d] for d in range(pipeline.ndim)])
+        within = [0] * pipeline.ndim
+        for d in range(pipeline.ndim - 1, -1, -1):
+            within[pipeline.order[d]] = inner % pipeline.grid[d] + index[pipeline.order[d]] * pipeline.grid[d]
+            inner //= pipeline.grid[d]
         return tuple(within)
 
     def throw(self):
         """Raises what the first failure was, with the place where it happened."""
-        key = self.source.key(tuple([self.index[d] for d in range(self.chain.ndim)]))
-        index = self.failed_chunk()
+        cdef TouchedObject object
+        find_object(&self.table.layout, self.failed_unit // self.splits, &object)
+        key = self.source.key(tuple([object.index[d] for d in range(self.pipeline.ndim)]))
+        index = self.failed_chunk(object.index)
         place = f"array '/{self.source.path}', chunk {index}, key {key!r}"
         codec = self.culprit.decode() if self.culprit != NULL else None
         error = None

@@ -5,15 +5,16 @@ from simplezarr.engine.chunks.byte_source cimport ByteRange, ByteSource
 from simplezarr.engine.chunks.encode cimport ShardBuilder
 from simplezarr.engine.chunks.moves cimport Values
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
-from simplezarr.engine.geometry.plan cimport MAX_NDIM, AxisSlice
+from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.jobs.job cimport Job
+from simplezarr.engine.jobs.region_table cimport TouchedChunk, TouchedObject
 from simplezarr.engine.kernels.context cimport Context
 
 cdef enum:
-    STAMPS = 16
+    CONSTANTS = 16
 
-# An encoded chunk of a constant, for all chunks that lose the same part to the array's edge.
-cdef struct Stamp:
+# An encoded chunk of a constant, for all chunks of which the array's edge cuts off the same part.
+cdef struct ConstantChunk:
     int32_t claimed
     int32_t ready
     uint64_t clipped  # bit i: along axis i
@@ -21,51 +22,43 @@ cdef struct Stamp:
     size_t n
 
 # A stored object that is being written.
-cdef struct Unit:
-    const Py_ssize_t *index
-    const Region *region          # what is written of it; the memory is the caller's, as copying it takes long
+cdef struct ObjectUpdate:
+    const TouchedObject *object   # what is written of it
     Py_ssize_t inside[MAX_NDIM]   # how many of its elements lie in the array, along each axis
-    bint covered                  # the region is all of them: what was stored before does not matter
+    bint covered                  # all of these are written: what was stored before does not matter
     ByteSource old                # what was stored before
     sz_segment part                  # what is to be stored: of a chunk
-    char *room                    # where an uncompressed one may be made, or NULL: wherever it is best
+    char *room                    # memory for an uncompressed one, or NULL: wherever it is best
     ShardBuilder shard                   # of a shard
-    Region stored                 # of a shard: the region in the order of the stored form,
-    AxisSlice slices[MAX_NDIM]          # along each axis of that form,
-    Py_ssize_t touched            # and how many inner chunks it touches
-    const void *what              # subclasses: what is written of it, where that is more than a region
 
 
-cdef class Make(Job):
+cdef class ObjectBuilder(Job):
     cdef Values values
     cdef tuple held                     # what the values need to stay alive
     cdef bint constant                  # one element for all places
     cdef Py_ssize_t lengths[MAX_NDIM]   # of the array
-    cdef int crew                       # workers for the inner chunks of one shard; 1: a shard is one context's work
-    cdef Stamp stamps[STAMPS]
-    cdef int64_t stamped                # bytes
-    cdef int take(self, object value, tuple shape, bint keep_empty) except -1
-    cdef void touch(self, Unit *unit) noexcept nogil
-    cdef Py_ssize_t touched_inner(self, Unit *unit, Py_ssize_t number, Region *region) noexcept nogil
-    cdef void begin(self, Unit *unit, const Py_ssize_t *index, const Region *region) noexcept nogil
-    cdef int make(self, Context *context, Unit *unit, const sz_segment **parts, size_t *n) noexcept nogil
-    cdef int make_shard(self, Context *context, Unit *unit) noexcept nogil
-    cdef int keep_untouched(self, Context *context, Unit *unit) noexcept nogil
-    cdef int share_inner(self, Context *context, Unit *unit) noexcept with gil
-    cdef int write_inner(self, Context *context, Unit *unit, Py_ssize_t number) noexcept nogil
-    cdef int encode_inner(self, Context *context, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,
-                          char *dst, sz_segment *out) noexcept nogil
-    cdef int encode_covered(self, Context *context, const Pipeline *chain, const Region *region, char *dst, sz_segment *out,
-                            int level) noexcept nogil
-    cdef void keep_stamp(self, uint64_t clipped, const sz_segment *part) noexcept nogil
-    cdef int encode_changed(self, Context *context, Unit *unit, Py_ssize_t number, const Pipeline *chain,
-                            const Region *region, const Py_ssize_t *inside, const ByteRange *stored, char *dst,
+    cdef int team_size                  # threads for the inner chunks of one shard; 1: a shard is one thread's work
+    cdef ConstantChunk constants[CONSTANTS]
+    cdef int64_t constant_bytes
+    cdef int set_values(self, object value, tuple shape, bint keep_empty) except -1
+    cdef void begin(self, ObjectUpdate *update, const TouchedObject *object) noexcept nogil
+    cdef int make(self, Context *context, ObjectUpdate *update, const sz_segment **parts, size_t *n) noexcept nogil
+    cdef int make_shard(self, Context *context, ObjectUpdate *update) noexcept nogil
+    cdef int keep_untouched(self, Context *context, ObjectUpdate *update) noexcept nogil
+    cdef int share_shard(self, Context *context, ObjectUpdate *update) noexcept with gil
+    cdef int write_inner(self, Context *context, ObjectUpdate *update, Py_ssize_t k) noexcept nogil
+    cdef int encode_inner(self, Context *context, ObjectUpdate *update, const TouchedChunk *chunk, char *dst,
+                          sz_segment *out) noexcept nogil
+    cdef int encode_covered(self, Context *context, const Pipeline *pipeline, const Region *region, char *dst,
                             sz_segment *out, int level) noexcept nogil
-    cdef int change(self, Context *context, const Unit *unit, Py_ssize_t number, const Pipeline *chain,
-                    const Region *region, char *native) noexcept nogil
+    cdef void keep_constant(self, uint64_t clipped, const sz_segment *part) noexcept nogil
+    cdef int encode_changed(self, Context *context, const ByteSource *old, const ByteRange *stored,
+                            const TouchedChunk *chunk, const Py_ssize_t *inside, char *dst, sz_segment *out,
+                            int level) noexcept nogil
+    cdef int apply(self, Context *context, const TouchedChunk *chunk, char *native) noexcept nogil
 
 
 cdef class ShardJob(Job):
-    cdef Make builder
-    cdef Unit *shard
+    cdef ObjectBuilder builder
+    cdef ObjectUpdate *update
     cdef int failure(self, Context *context) noexcept

@@ -7,7 +7,7 @@ from typing_extensions import disjoint_base
 from simplezarr.engine.jobs.job import Job
 
 @disjoint_base
-class Make(Job):
+class ObjectBuilder(Job):
     """A write under way, as far as bytes in memory go."""
 
 @final

@@ -22,48 +22,40 @@ from simplezarr.engine.chunks.encode cimport (
 from simplezarr.engine.chunks.moves cimport copy_values
 from simplezarr.engine.chunks.pipeline cimport (
     UNBOUNDED, pipeline_is_shard, encoded_bound, fill_chunk, fill_outside, native_room, region_permute)
-from simplezarr.engine.chunks.shard_reader cimport inner_count, inner_region, inner_slices
+from simplezarr.engine.jobs.chunk_regions cimport copy_in
+from simplezarr.engine.jobs.region_table cimport RequestLayout, covers_chunk, covers_object, find_chunk
 from simplezarr.engine.jobs.job cimport Job
 from simplezarr.engine.kernels.context cimport CHUNK_SLOT, pause, raised, scratch
 
 cdef enum:
-    STAMP_BYTES = 16 << 20   # encoded constants kept for the chunks still to come
+    CONSTANT_BYTES = 16 << 20   # encoded constants kept for the chunks still to come
 
 
-cdef bint covers(int ndim, const Region *region, const Py_ssize_t *inside) noexcept nogil:
-    """The region is all of a chunk that lies in the array. (It can't be longer; so a full one has no gaps.)"""
-    cdef int d
-    for d in range(ndim):
-        if region.count[d] != inside[d]:
-            return False
-    return True
-
-
-cdef uint64_t clipped_axes(const Pipeline *chain, const Region *region) noexcept nogil:
+cdef uint64_t clipped_axes(const Pipeline *pipeline, const Region *region) noexcept nogil:
     """The axes along which the array's edge cuts a covered chunk, as bits."""
     cdef uint64_t clipped = 0
     cdef int i
-    for i in range(chain.ndim):
-        if region.count[chain.order[i]] != chain.shape[i]:
-            clipped |= <uint64_t>1 << chain.order[i]
+    for i in range(pipeline.ndim):
+        if region.count[pipeline.order[i]] != pipeline.shape[i]:
+            clipped |= <uint64_t>1 << pipeline.order[i]
     return clipped
 
 
-cdef class Make(Job):
+cdef class ObjectBuilder(Job):
     """A write under way, as far as bytes in memory go."""
 
     def __dealloc__(self):
-        for stamp in self.stamps:
-            free(stamp.data)
+        for kept in self.constants:
+            free(kept.data)
 
     # ------------------------------------------------------------ stored objects
 
-    cdef int take(self, object value, tuple shape, bint keep_empty) except -1:
+    cdef int set_values(self, object value, tuple shape, bint keep_empty) except -1:
         """Notes where the values are, what has to be done to them, and the shape of the array that they go to."""
         cdef int axis
         native = self.source.pipeline.dtype
         dtype = value.dtype
-        for axis in range(self.chain.ndim):
+        for axis in range(self.pipeline.ndim):
             self.lengths[axis] = shape[axis]
         self.values.keep_empty = keep_empty
         self.constant = value.size == 1 or not any(value.strides)
@@ -77,78 +69,69 @@ cdef class Make(Job):
         self.held = self.held or (value,)
         return 0
 
-    cdef void begin(self, Unit *unit, const Py_ssize_t *index, const Region *region) noexcept nogil:
-        """A stored object of which a region is to be written; nothing is known yet of what is stored there."""
+    cdef void begin(self, ObjectUpdate *update, const TouchedObject *object) noexcept nogil:
+        """Begin the update of a stored object, of which nothing is known yet but what is to be written."""
         cdef int i, axis
-        unit.index, unit.region = index, region
-        for i in range(self.chain.ndim):
-            axis = self.chain.order[i]
-            unit.inside[axis] = min(self.chain.shape[i], self.lengths[axis] - index[axis] * self.chain.shape[i])
-        unit.covered = covers(self.chain.ndim, region, unit.inside)
-        unit.old = no_bytes()
-        unit.room = NULL
+        update.object = object
+        for i in range(self.pipeline.ndim):
+            axis = self.pipeline.order[i]
+            update.inside[axis] = min(self.pipeline.shape[i],
+                                      self.lengths[axis] - object.index[axis] * self.pipeline.shape[i])
+        update.covered = covers_object(object, update.inside)
+        update.old = no_bytes()
+        update.room = NULL
 
-    cdef int make(self, Context *context, Unit *unit, const sz_segment **parts, size_t *n) noexcept nogil:
-        """What is to be stored, in n parts; 0 where nothing is."""
+    cdef int make(self, Context *context, ObjectUpdate *update, const sz_segment **parts, size_t *n) noexcept nogil:
+        """Make what is to be stored, in n parts; 0 if nothing is."""
+        cdef const TouchedChunk *chunk = &update.object.chunk
         cdef ByteRange whole
         cdef int status
-        if pipeline_is_shard(self.chain):
-            status = self.make_shard(context, unit)
-            return shard_finish(context, &unit.shard, <sz_segment **>parts, n) if status == SZ_OK else status
-        if unit.covered:
-            status = self.encode_covered(context, self.chain, unit.region, unit.room, &unit.part, 0)
+        if pipeline_is_shard(self.pipeline):
+            status = self.make_shard(context, update)
+            return shard_finish(context, &update.shard, <sz_segment **>parts, n) if status == SZ_OK else status
+        if update.covered:
+            status = self.encode_covered(context, self.pipeline, &chunk.region, update.room, &update.part, 0)
         else:
-            whole.offset, whole.nbytes = 0, unit.old.size
-            status = self.encode_changed(context, unit, 0, self.chain, unit.region, unit.inside,
-                                         &whole if unit.old.kind != NO_BYTES else NULL, unit.room, &unit.part, 0)
-        parts[0], n[0] = &unit.part, unit.part.data != NULL
+            whole.offset, whole.nbytes = 0, update.old.size
+            status = self.encode_changed(context, &update.old, &whole if update.old.kind != NO_BYTES else NULL, chunk,
+                                         update.inside, update.room, &update.part, 0)
+        parts[0], n[0] = &update.part, update.part.data != NULL
         return status
 
     # ------------------------------------------------------------ shards
 
-    cdef int make_shard(self, Context *context, Unit *unit) noexcept nogil:
+    cdef int make_shard(self, Context *context, ObjectUpdate *update) noexcept nogil:
         """Encodes the inner chunks that are touched, and keeps the bytes of the others."""
         cdef Py_ssize_t k
-        cdef int status = shard_begin(context, &unit.shard, self.chain, 0)
+        cdef int status = shard_begin(context, &update.shard, self.pipeline, 0)
         if status != SZ_OK:
             return status
-        self.touch(unit)
-        if unit.old.kind != NO_BYTES:
-            status = shard_index(context, self.chain, &unit.old, 0, &unit.old.index)
+        if update.old.kind != NO_BYTES:
+            status = shard_index(context, self.pipeline, &update.old, 0, &update.old.index)
             if status == SZ_OK:
-                status = self.keep_untouched(context, unit)
-        if status == SZ_OK and self.crew > 1:
-            status = shard_reserve(context, &unit.shard, unit.touched * encoded_bound(self.chain.inner))
-            return self.share_inner(context, unit) if status == SZ_OK else status
-        for k in range(unit.touched):
+                status = self.keep_untouched(context, update)
+        if status == SZ_OK and self.team_size > 1:
+            status = shard_reserve(context, &update.shard, update.object.n * encoded_bound(self.pipeline.inner))
+            return self.share_shard(context, update) if status == SZ_OK else status
+        for k in range(update.object.n):
             if status == SZ_OK:
-                status = self.write_inner(context, unit, k)
+                status = self.write_inner(context, update, k)
             if status == SZ_OK:
                 status = pause(context)
         return status
 
-    cdef void touch(self, Unit *unit) noexcept nogil:
-        """Finds out which inner chunks are touched."""
-        region_permute(self.chain, unit.region, &unit.stored)
-        inner_slices(self.chain, &unit.stored, unit.slices)
-        unit.touched = inner_count(self.chain, &unit.stored)
-
-    cdef Py_ssize_t touched_inner(self, Unit *unit, Py_ssize_t number, Region *region) noexcept nogil:
-        """The number-th of the touched inner chunks: which one it is, and what is written of it."""
-        return inner_region(self.chain, unit.slices, &unit.stored, number, region)
-
-    cdef int keep_untouched(self, Context *context, Unit *unit) noexcept nogil:
+    cdef int keep_untouched(self, Context *context, ObjectUpdate *update) noexcept nogil:
         """Takes over the other inner chunks as they are encoded, from where they lie in the old shard."""
-        cdef Region sub
-        cdef uint64_t *entries = unit.shard.entries
+        cdef TouchedChunk memory
+        cdef uint64_t *entries = update.shard.entries
         cdef ByteRange found
         cdef Py_ssize_t i
         cdef int status
-        unit.shard.old = unit.old.memory
-        for i in range(unit.touched):
-            entries[2 * self.touched_inner(unit, i, &sub) + 1] = 0  # a mark, for the next loop
-        for i in range(self.chain.ninner):
-            status = find_inner_chunk(&unit.old, i, self.chain.inner.most, &found)
+        update.shard.old = update.old.memory
+        for i in range(update.object.n):
+            entries[2 * find_chunk(update.object, i, &memory).number + 1] = 0  # a mark, for the next loop
+        for i in range(self.pipeline.ninner):
+            status = find_inner_chunk(&update.old, i, self.pipeline.inner.most, &found)
             if entries[2 * i + 1] == 0 or status == SZ_MISSING:
                 continue
             if status != SZ_OK:
@@ -157,7 +140,7 @@ cdef class Make(Job):
             entries[2 * i], entries[2 * i + 1] = found.offset | KEPT, found.nbytes
         return SZ_OK
 
-    cdef int share_inner(self, Context *context, Unit *unit) noexcept with gil:
+    cdef int share_shard(self, Context *context, ObjectUpdate *update) noexcept with gil:
         """Encode the touched inner chunks of one shard by several workers; a failure becomes that of `context`.
 
         `run_workers` returns only when no helper is at work any more and none can begin. They use `unit`, which is on the
@@ -166,134 +149,134 @@ cdef class Make(Job):
         cdef ShardJob job
         try:
             job = ShardJob.__new__(ShardJob)
-            job.builder, job.shard, job.source, job.chain = self, unit, self.source, self.chain
-            job.n, job.lanes = unit.touched, self.crew
-            executor.run_workers(job.drain, self.crew, job.stop)
+            job.builder, job.update, job.source, job.pipeline = self, update, self.source, self.pipeline
+            job.n, job.interleave = update.object.n, self.team_size
+            executor.run_workers(job.drain, self.team_size, job.stop)
             return job.failure(context) if job.failed else SZ_OK
         except BaseException as error:
             return raised(context, error)
 
-    cdef int write_inner(self, Context *context, Unit *unit, Py_ssize_t number) noexcept nogil:
-        """Encodes the number-th of the touched inner chunks into the shard."""
-        cdef Region region
+    cdef int write_inner(self, Context *context, ObjectUpdate *update, Py_ssize_t k) noexcept nogil:
+        """Encode the k-th of the touched inner chunks into the shard."""
+        cdef TouchedChunk memory
+        cdef const TouchedChunk *chunk = find_chunk(update.object, k, &memory)
         cdef sz_segment part
-        cdef size_t bound = encoded_bound(self.chain.inner)
+        cdef size_t bound = encoded_bound(self.pipeline.inner)
         cdef char *dst = NULL
         cdef int status = SZ_OK
-        cdef Py_ssize_t inner = self.touched_inner(unit, number, &region)
-        context.inner = inner
-        if self.crew == 1 and bound != UNBOUNDED:  # straight into place
-            status = shard_reserve(context, &unit.shard, bound)
-            dst = unit.shard.memory + unit.shard.used
+        context.inner = chunk.number
+        if self.team_size == 1 and bound != UNBOUNDED:  # straight into place
+            status = shard_reserve(context, &update.shard, bound)
+            dst = update.shard.memory + update.shard.used
         if status == SZ_OK:
-            status = self.encode_inner(context, unit, number, inner, &region, dst, &part)
+            status = self.encode_inner(context, update, chunk, dst, &part)
         if status == SZ_OK and bound == UNBOUNDED and part.data != NULL:
-            status = shard_reserve(context, &unit.shard, part.n)
+            status = shard_reserve(context, &update.shard, part.n)
         if status == SZ_OK:
-            shard_add(&unit.shard, inner, &part)
+            shard_add(&update.shard, chunk.number, &part)
         return status
 
-    cdef int encode_inner(self, Context *context, Unit *unit, Py_ssize_t number, Py_ssize_t inner, const Region *region,
-                          char *dst, sz_segment *out) noexcept nogil:
-        cdef const Pipeline *chain = self.chain
+    cdef int encode_inner(self, Context *context, ObjectUpdate *update, const TouchedChunk *chunk, char *dst,
+                          sz_segment *out) noexcept nogil:
+        cdef const Pipeline *pipeline = self.pipeline
         cdef Py_ssize_t inside[MAX_NDIM]
-        cdef Py_ssize_t length, rest = inner
+        cdef Py_ssize_t length, rest = chunk.number
         cdef ByteRange found
         cdef int d, status = SZ_MISSING
-        for d in range(chain.ndim - 1, -1, -1):
-            length = chain.shape[d] // chain.grid[d]
-            inside[d] = min(length, unit.inside[chain.order[d]] - rest % chain.grid[d] * length)
-            rest //= chain.grid[d]
-        if unit.covered or covers(chain.ndim, region, inside):
-            return self.encode_covered(context, chain.inner, region, dst, out, 1)
-        if unit.old.index != NULL:
-            status = find_inner_chunk(&unit.old, inner, chain.inner.most, &found)
+        for d in range(pipeline.ndim - 1, -1, -1):
+            length = pipeline.shape[d] // pipeline.grid[d]
+            inside[d] = min(length, update.inside[pipeline.order[d]] - rest % pipeline.grid[d] * length)
+            rest //= pipeline.grid[d]
+        if covers_chunk(pipeline.ndim, chunk, inside):
+            return self.encode_covered(context, pipeline.inner, &chunk.region, dst, out, 1)
+        if update.old.index != NULL:
+            status = find_inner_chunk(&update.old, chunk.number, pipeline.inner.most, &found)
         if status != SZ_OK and status != SZ_MISSING:
             return status
-        return self.encode_changed(context, unit, number, chain.inner, region, inside,
-                                   &found if status == SZ_OK else NULL, dst, out, 1)
+        return self.encode_changed(context, &update.old, &found if status == SZ_OK else NULL, chunk, inside, dst, out, 1)
 
     # ------------------------------------------------------------ chunks
 
-    cdef int encode_covered(self, Context *context, const Pipeline *chain, const Region *region, char *dst, sz_segment *out,
-                            int level) noexcept nogil:
+    cdef int encode_covered(self, Context *context, const Pipeline *pipeline, const Region *region, char *dst,
+                            sz_segment *out, int level) noexcept nogil:
         """Encodes a chunk from the values alone; as `encode_region`, but chunks of a constant only once."""
-        cdef Stamp *stamp
+        cdef ConstantChunk *kept
         cdef uint64_t clipped
         cdef int i, status
         if not self.constant:
-            return encode_region(context, chain, region, &self.values, dst, out, level)
-        clipped = clipped_axes(chain, region)
-        for i in range(STAMPS):
-            stamp = &self.stamps[i]
-            if not sz_is_ready(&stamp.ready):
+            return encode_region(context, pipeline, region, &self.values, dst, out, level)
+        clipped = clipped_axes(pipeline, region)
+        for i in range(CONSTANTS):
+            kept = &self.constants[i]
+            if not sz_is_ready(&kept.ready):
                 break
-            if stamp.clipped == clipped:
-                out.data, out.n = stamp.data, stamp.n
+            if kept.clipped == clipped:
+                out.data, out.n = kept.data, kept.n
                 return SZ_OK
-        status = encode_region(context, chain, region, &self.values, dst, out, level)
+        status = encode_region(context, pipeline, region, &self.values, dst, out, level)
         if status == SZ_OK:
-            self.keep_stamp(clipped, out)
+            self.keep_constant(clipped, out)
         return status
 
-    cdef void keep_stamp(self, uint64_t clipped, const sz_segment *part) noexcept nogil:
+    cdef void keep_constant(self, uint64_t clipped, const sz_segment *part) noexcept nogil:
         """Keeps an encoded constant, where there is room."""
-        cdef Stamp *stamp
+        cdef ConstantChunk *kept
         cdef int i
-        if sz_add(&self.stamped, part.n) + <int64_t>part.n > STAMP_BYTES:
+        if sz_add(&self.constant_bytes, part.n) + <int64_t>part.n > CONSTANT_BYTES:
             return
-        for i in range(STAMPS):
-            stamp = &self.stamps[i]
-            if not sz_claim(&stamp.claimed):
+        for i in range(CONSTANTS):
+            kept = &self.constants[i]
+            if not sz_claim(&kept.claimed):
                 continue
-            stamp.clipped, stamp.n = clipped, part.n
+            kept.clipped, kept.n = clipped, part.n
             if part.data != NULL:
-                stamp.data = <char *>malloc(part.n + 1)
-                if stamp.data == NULL:
+                kept.data = <char *>malloc(part.n + 1)
+                if kept.data == NULL:
                     return
-                memcpy(stamp.data, part.data, part.n)
-            sz_make_ready(&stamp.ready)
+                memcpy(kept.data, part.data, part.n)
+            sz_make_ready(&kept.ready)
             return
 
-    cdef int encode_changed(self, Context *context, Unit *unit, Py_ssize_t number, const Pipeline *chain,
-                            const Region *region, const Py_ssize_t *inside, const ByteRange *stored, char *dst,
-                            sz_segment *out, int level) noexcept nogil:
+    cdef int encode_changed(self, Context *context, const ByteSource *old, const ByteRange *stored,
+                            const TouchedChunk *chunk, const Py_ssize_t *inside, char *dst, sz_segment *out,
+                            int level) noexcept nogil:
         """Decode a chunk, which is `stored` in the old object (NULL: not stored yet), change it and encode it again."""
-        cdef const ByteSource *old = &unit.old
-        cdef char *native = scratch(context, CHUNK_SLOT, native_room(chain))
+        cdef const Pipeline *pipeline = self.table.layout.pipeline
+        cdef char *native = scratch(context, CHUNK_SLOT, native_room(pipeline))
         cdef int status = SZ_OK
         if native == NULL:
             return SZ_NO_MEMORY
         if stored == NULL:
-            status = fill_chunk(context, chain, native, chain.fill)
-        elif stored.nbytes > chain.most:
+            status = fill_chunk(context, pipeline, native, pipeline.fill)
+        elif stored.nbytes > pipeline.most:
             status = SZ_CORRUPT
         elif old.kind == IN_MEMORY:
-            status = decode_native(context, chain, old.memory + stored.offset, stored.nbytes, native, level)
+            status = decode_native(context, pipeline, old.memory + stored.offset, stored.nbytes, native, level)
         else:
-            status = read_native(context, chain, old.file, stored.offset, stored.nbytes, native, level)
+            status = read_native(context, pipeline, old.file, stored.offset, stored.nbytes, native, level)
         if status == SZ_OK:
-            status = fill_outside(context, chain, native, inside)  # where others leave what they like
+            status = fill_outside(context, pipeline, native, inside)  # other writers may leave anything there
         if status == SZ_OK:
-            status = self.change(context, unit, number, chain, region, native)
+            status = self.apply(context, chunk, native)
         if status != SZ_OK:
             return status
-        return encode_native(context, chain, native, self.values.keep_empty, dst, out, level)
+        return encode_native(context, pipeline, native, self.values.keep_empty, dst, out, level)
 
-    cdef int change(self, Context *context, const Unit *unit, Py_ssize_t number, const Pipeline *chain,
-                    const Region *region, char *native) noexcept nogil:
-        """Puts what is written into a whole chunk in native form (a unit of reading); subclasses may know other ways."""
-        cdef Region permuted
-        region_permute(chain, region, &permuted)
-        return copy_values(context, chain, &permuted, &self.values, native, SZ_AS_IS)
+    cdef int apply(self, Context *context, const TouchedChunk *chunk, char *native) noexcept nogil:
+        """Write the values into a whole chunk in native form."""
+        cdef const RequestLayout *layout = &self.table.layout
+        cdef Region stored
+        if layout.nlists:
+            return copy_in(context, layout, chunk, native)
+        region_permute(layout.pipeline, &chunk.region, &stored)
+        return copy_values(context, layout.pipeline, &stored, &self.values, native, SZ_AS_IS)
 
 
 cdef class ShardJob(Job):
     """The inner chunks of one shard, encoded by several workers: its units are the inner chunks that are touched."""
 
-    cdef int one(self, Context *context, Py_ssize_t i, Py_ssize_t *index) noexcept nogil:
-        memcpy(index, self.shard.index, self.chain.ndim * sizeof(Py_ssize_t))
-        return self.builder.write_inner(context, self.shard, i)
+    cdef int do_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
+        return self.builder.write_inner(context, self.update, i)
 
     cdef int failure(self, Context *context) noexcept:
         """Return the status of the first failure, all else about which becomes the context's."""

@@ -1,15 +1,20 @@
-"""Reading: each stored object that a plan touches, opened, decoded and placed."""
+"""Reading: each stored object that a request touches, opened, decoded and copied out."""
+
+from typing import final
 
 import numpy as np
-from typing_extensions import disjoint_base
 
-from simplezarr.engine.jobs.job import Job
-from simplezarr.engine.jobs.chunk_source import Source
 from simplezarr.engine.geometry.plan import Plan
+from simplezarr.engine.jobs.chunk_source import Source
+from simplezarr.engine.jobs.job import Job
+from simplezarr.engine.jobs.protocols import ListedSelection
 
-@disjoint_base
-class Read(Job):
+@final
+class ReadJob(Job):
     """A read under way."""
 
-def read(source: Source, plan: Plan, out: np.ndarray) -> None:
-    """Decodes what the plan selects into `out`, an array of the plan's shape and the pipeline's data type."""
+def read(source: Source, selected: Plan | ListedSelection, out: np.ndarray) -> None:
+    """Decode what is selected into `out`, an array of its shape and of the pipeline's data type."""
+
+def read_batch(source: Source, shape: tuple[int, ...], plans: list[Plan], outs: list[np.ndarray]) -> None:
+    """Decode what each plan of an array of `shape` selects into its own array; as `read`, but each chunk only once."""

@@ -2,74 +2,74 @@ from simplezarr.csrc.array cimport sz_points
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, ChunkProjection, AxisSlice
 from simplezarr.engine.geometry.point_table cimport PointGroups, PointTable
-from simplezarr.engine.kernels.context cimport Context
+from simplezarr.engine.jobs.chunk_source cimport Source
 
 # One basic selection of a batch.
-cdef struct Crop:
-    Py_ssize_t n                 # units of reading that it touches
-    const AxisSlice *slices            # over units of reading, of each axis
+cdef struct BatchSelection:
+    Py_ssize_t n                 # chunks that it touches
+    const AxisSlice *slices            # over chunks, of each axis
     const Py_ssize_t *strides
     char *data
 
-# What a scatter knows, for code that runs without the GIL.
-cdef struct Layout:
+# What a request asks for, for code that runs without the GIL. Axes are the array's, in its order.
+cdef struct RequestLayout:
     int ndim
     int nlists
-    bint whole_objects           # the unit of reading is the stored object
-    AxisSlice slices[MAX_NDIM]         # over stored objects; of axes without points
+    bint whole_objects           # a chunk is a stored object, not a part of a shard
+    const Pipeline *pipeline           # of a chunk
+    const AxisSlice *slices            # over stored objects; of axes without points
     int list_of[MAX_NDIM]        # the list that has the points of an axis, or -1
-    Py_ssize_t units[MAX_NDIM]   # shape of the unit of reading
+    Py_ssize_t shape[MAX_NDIM]   # of a chunk
     Py_ssize_t strides[MAX_NDIM]  # of its native form, in bytes
     Py_ssize_t scale[MAX_NDIM]   # of its number in the stored object
     Py_ssize_t dst_strides[MAX_NDIM]
-    int order[MAX_NDIM]
-    Py_ssize_t itemsize
+    int order[MAX_NDIM]          # the place of each axis in the regions that the chunk's pipeline takes
     char *data
     const PointGroups **lists
     const Py_ssize_t **places    # of each list: bytes from `data` for every point; of a batch: numbers of entries
     # of a batch
-    const Py_ssize_t *entries    # (crop, projection) of each
-    const Crop *crops
+    const Py_ssize_t *entries    # (selection, row) of each
+    const BatchSelection *batch
 
-# A stored object that is touched.
-cdef struct Touched:
-    const Layout *layout
-    Py_ssize_t n                 # units of it that are touched
-    Py_ssize_t index[MAX_NDIM]
-    AxisSlice slices[MAX_NDIM]         # over its units; of axes without points
-    Py_ssize_t first[MAX_NDIM]   # of each list: the first of the object's units
-    Py_ssize_t count[MAX_NDIM]
-    char *data
-
-# A unit that is touched: the box of elements that the slices want, wanted at each choice of points.
-cdef struct Unit:
-    sz_points lists[MAX_NDIM]
-    Py_ssize_t first[MAX_NDIM]   # of each list: its first point
+# A chunk that is touched: a box of elements, wanted at each choice of points (without lists, once).
+cdef struct TouchedChunk:
     Py_ssize_t number            # in the stored object, in C order of the stored form
     Py_ssize_t regions           # choices of points
-    ChunkProjection projections[MAX_NDIM]
-    Py_ssize_t src               # bytes from the unit's first element to the box's
-    char *data                   # place of the box's first element
+    Region region                # of the first choice, in the order of axes that the chunk's pipeline takes
+    # with lists
+    sz_points lists[MAX_NDIM]
+    Py_ssize_t src               # bytes from the chunk's first element to the box's
+    char *data                   # the place of the box's first element
 
-# Bytes of a unit's native form.
-cdef struct Window:
-    Py_ssize_t start
-    Py_ssize_t n
+# A stored object that is touched.
+cdef struct TouchedObject:
+    const RequestLayout *layout
+    Py_ssize_t n                 # chunks of it that are touched
+    Py_ssize_t index[MAX_NDIM]
+    Py_ssize_t first[MAX_NDIM]   # of each list: the first of the object's chunks,
+    Py_ssize_t count[MAX_NDIM]   # and how many there are
+    TouchedChunk chunk           # the only one, if the object is not a shard
+    # of a shard
+    AxisSlice slices[MAX_NDIM]         # over its chunks; of axes without points
+    char *data
 
-cdef void scatter_object(const Layout *layout, Py_ssize_t i, Touched *object) noexcept nogil
-cdef void scatter_unit(const Touched *object, Py_ssize_t k, Unit *unit) noexcept nogil
-cdef void scatter_region(const Layout *layout, const Unit *unit, Py_ssize_t number, Region *region) noexcept nogil
-cdef void scatter_window(const Layout *layout, const Pipeline *chain, const Unit *unit, Py_ssize_t number,
-                         Window *window) noexcept nogil
-cdef int scatter_place(Context *context, const Layout *layout, const Pipeline *chain, const Unit *unit,
-                       const char *native) noexcept nogil
-cdef int scatter_take(Context *context, const Layout *layout, const Unit *unit, char *native) noexcept nogil
-cdef int scatter_fill(Context *context, const Layout *layout, const Pipeline *chain, const Unit *unit) noexcept nogil
+cdef void find_object(const RequestLayout *layout, Py_ssize_t i, TouchedObject *object) noexcept nogil
+cdef const TouchedChunk *find_chunk(const TouchedObject *object, Py_ssize_t k, TouchedChunk *memory) noexcept nogil
+cdef void shard_region(const TouchedObject *object, Region *region) noexcept nogil
+cdef bint covers_chunk(int ndim, const TouchedChunk *chunk, const Py_ssize_t *inside) noexcept nogil
+cdef bint covers_object(const TouchedObject *object, const Py_ssize_t *inside) noexcept nogil
+cdef void batch_region(const RequestLayout *layout, Py_ssize_t entry, Region *region) noexcept nogil
 
-cdef class Scatter:
-    cdef Layout layout
-    cdef readonly Py_ssize_t n       # stored objects touched
-    cdef readonly Py_ssize_t nunits  # units of reading touched
+cdef class RegionTable:
+    cdef RequestLayout layout
+    cdef Source source
+    cdef Py_ssize_t nobjects     # stored objects touched
+    cdef Py_ssize_t nchunks      # chunks touched
+    cdef Plan plan               # of the axes without points
     cdef list kept
-    cdef int attach(self, list tables, list places) except -1
-    cdef PointTable points(self, tuple axes, list indices, Py_ssize_t n)
+    cdef int bind_points(self, list tables, list places) except -1
+    cdef PointTable points(self, tuple shape, tuple axes, list indices, Py_ssize_t n)
+    cdef int bind_plan(self, Plan plan, object out) except -1
+
+cdef RegionTable regions_of(Source source, object selected, object out)
+cdef RegionTable batch_regions(Source source, tuple shape, list plans, list outs)

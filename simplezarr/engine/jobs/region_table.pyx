@@ -1,8 +1,13 @@
-"""Selections that want several regions of one unit of reading, so that each unit is fetched and decoded once.
+"""What a request asks for: which regions of which chunks, found by arithmetic from the number of a stored object.
 
-Two kinds: lists of points on some axes times a basic selection of the others (`Scatter.select`), and a batch of basic
-selections (`Scatter.crop`), whose entries, each a crop's part of one unit, are points too. The tables are as long as there
-are points or entries; what lies between two of them costs nothing.
+There are three kinds of requests:
+
+- A basic selection wants one region of each chunk that it touches.
+- Lists of points on some axes, times a basic selection of the others, want several.
+- So does a batch of basic selections. Its entries, each the part of one selection in one chunk, are points too.
+
+Each chunk is fetched and decoded once. The tables are as long as there are points or entries: what lies between two of
+them costs nothing.
 """
 
 cimport numpy as cnp
@@ -10,28 +15,86 @@ from libc.stdlib cimport free, malloc
 
 import numpy as np
 
-from simplezarr.csrc cimport SZ_OK
-from simplezarr.csrc.array cimport SZ_AS_IS, sz_points
-from simplezarr.engine.chunks.moves cimport Move, move_points
-from simplezarr.engine.chunks.pipeline cimport (
-    CodecPipeline, pipeline_is_shard, region_extent, region_fill, region_offset, region_permute, region_copy_out)
+from simplezarr.engine.chunks.pipeline cimport pipeline_is_shard
 from simplezarr.engine.geometry.plan cimport product, slice_project, slice_set
-from simplezarr.engine.geometry.point_table cimport PointTable
 from simplezarr.engine.geometry.point_table import taken
-from simplezarr.engine.kernels.context cimport pause
 
 cnp.import_array()
 
-
 # ---------------------------------------------------------------- what is touched
 
-cdef void scatter_object(const Layout *layout, Py_ssize_t i, Touched *object) noexcept nogil:
-    """Stored object number i of those that are touched."""
+cdef inline void set_axis(const RequestLayout *layout, int d, const ChunkProjection *projection,
+                          TouchedChunk *chunk) noexcept nogil:
+    """Select on an axis without points what the projection says."""
+    cdef int axis = layout.order[d]
+    chunk.region.start[axis], chunk.region.count[axis] = projection.src, projection.count
+    chunk.region.step[axis], chunk.region.strides[axis] = layout.slices[d].step, layout.dst_strides[d]
+    chunk.region.data += projection.dst * layout.dst_strides[d]
+
+
+cdef Py_ssize_t set_points(const TouchedObject *object, Py_ssize_t k, TouchedChunk *chunk) noexcept nogil:
+    """Select the points that the k-th chunk of the object has of each list; return what is left of k."""
+    cdef const RequestLayout *layout = object.layout
     cdef const PointGroups *groups
+    cdef Py_ssize_t u
+    cdef int d, j
+    for j in range(layout.nlists):
+        groups = layout.lists[j]
+        u = object.first[j] + k % object.count[j]
+        k //= object.count[j]
+        chunk.lists[j].n = groups.unit_first[u + 1] - groups.unit_first[u]
+        chunk.lists[j].src = groups.src + groups.unit_first[u]
+        chunk.lists[j].dst = layout.places[j] + groups.unit_first[u]
+        chunk.regions *= chunk.lists[j].n
+        for d in range(groups.naxes):
+            chunk.number += groups.units[u * groups.naxes + d] * layout.scale[groups.axes[d]]
+    return k
+
+
+cdef void batch_region(const RequestLayout *layout, Py_ssize_t entry, Region *region) noexcept nogil:
+    """Find what a selection of a batch wants of the chunk that the entry stands for."""
+    cdef const BatchSelection *selection = &layout.batch[layout.entries[2 * entry]]
+    cdef Py_ssize_t number = layout.entries[2 * entry + 1]
+    cdef const AxisSlice *axis_slice
     cdef ChunkProjection projection
+    cdef int d, axis
+    region.data = selection.data
+    for d in range(layout.ndim - 1, -1, -1):
+        axis_slice = &selection.slices[d]
+        slice_project(axis_slice, number % axis_slice.nchunks, &projection)
+        number //= axis_slice.nchunks
+        axis = layout.order[d]
+        region.start[axis], region.step[axis], region.count[axis] = projection.src, axis_slice.step, projection.count
+        region.strides[axis] = selection.strides[d]
+        region.data += projection.dst * region.strides[axis]
+
+
+cdef void set_first_region(const RequestLayout *layout, TouchedChunk *chunk) noexcept nogil:
+    """Complete the chunk's region by the first point of each list; tell where the box of the other axes lies."""
+    cdef Region *region = &chunk.region
+    cdef Py_ssize_t src
+    cdef int d, j, axis
+    chunk.src, chunk.data = 0, region.data
+    for d in range(layout.ndim):
+        if layout.list_of[d] < 0:
+            chunk.src += region.start[layout.order[d]] * layout.strides[d]
+    if layout.batch != NULL:
+        batch_region(layout, chunk.lists[0].dst[0], region)
+        return
+    for j in range(layout.nlists):
+        region.data += chunk.lists[j].dst[0]
+        for d in range(layout.lists[j].naxes):
+            axis = layout.lists[j].axes[d]
+            src = chunk.lists[j].src[0] // layout.strides[axis] % layout.shape[axis]
+            axis = layout.order[axis]
+            region.start[axis], region.step[axis], region.count[axis], region.strides[axis] = src, 1, 1, 0
+
+
+cdef Py_ssize_t find_points(const RequestLayout *layout, Py_ssize_t i, TouchedObject *object) noexcept nogil:
+    """Find the points of each list in stored object number i; return what is left of i."""
+    cdef const PointGroups *groups
     cdef Py_ssize_t g
     cdef int d, k
-    object.layout, object.n, object.data = layout, 1, layout.data
     for k in range(layout.nlists):
         groups = layout.lists[k]
         g = i % groups.nobjects
@@ -41,325 +104,256 @@ cdef void scatter_object(const Layout *layout, Py_ssize_t i, Touched *object) no
         object.n *= object.count[k]
         for d in range(groups.naxes):
             object.index[groups.axes[d]] = groups.objects[g * groups.naxes + d]
+    return i
+
+
+cdef void find_object(const RequestLayout *layout, Py_ssize_t i, TouchedObject *object) noexcept nogil:
+    """Find stored object number i of those that are touched; unless it is a shard, its chunk too."""
+    cdef TouchedChunk *chunk = &object.chunk
+    cdef const AxisSlice *axis_slice
+    cdef ChunkProjection projection
+    cdef int d
+    object.layout, object.n = layout, 1
+    if layout.nlists:
+        i = find_points(layout, i, object)
+    if not layout.whole_objects:
+        find_shard(layout, i, object)
+        return
+    chunk.number, chunk.regions, chunk.region.data = 0, 1, layout.data
     for d in range(layout.ndim - 1, -1, -1):
         if layout.list_of[d] < 0:
-            slice_project(&layout.slices[d], i % layout.slices[d].nchunks, &projection)
-            i //= layout.slices[d].nchunks
+            axis_slice = &layout.slices[d]
+            slice_project(axis_slice, i % axis_slice.nchunks, &projection)
+            i //= axis_slice.nchunks
+            object.index[d] = projection.chunk
+            set_axis(layout, d, &projection, chunk)
+    if layout.nlists:
+        set_points(object, 0, chunk)
+        set_first_region(layout, chunk)
+
+
+cdef void find_shard(const RequestLayout *layout, Py_ssize_t i, TouchedObject *object) noexcept nogil:
+    """Find the place of a shard on the axes without points, and its chunks there."""
+    cdef const AxisSlice *axis_slice
+    cdef ChunkProjection projection
+    cdef int d
+    object.data = layout.data
+    for d in range(layout.ndim - 1, -1, -1):
+        if layout.list_of[d] < 0:
+            axis_slice = &layout.slices[d]
+            slice_project(axis_slice, i % axis_slice.nchunks, &projection)
+            i //= axis_slice.nchunks
             object.index[d] = projection.chunk
             object.data += projection.dst * layout.dst_strides[d]
-            slice_set(&object.slices[d], projection.src, layout.slices[d].step, projection.count, layout.units[d])
+            slice_set(&object.slices[d], projection.src, axis_slice.step, projection.count, layout.shape[d])
             object.n *= object.slices[d].nchunks
 
 
-cdef void scatter_unit(const Touched *object, Py_ssize_t k, Unit *unit) noexcept nogil:
-    """Unit number k of those of the object that are touched."""
-    cdef const Layout *layout = object.layout
-    cdef const PointGroups *groups
-    cdef Py_ssize_t u
-    cdef int d, j
-    unit.number, unit.regions, unit.src, unit.data = 0, 1, 0, object.data
-    for j in range(layout.nlists):
-        groups = layout.lists[j]
-        u = object.first[j] + k % object.count[j]
-        k //= object.count[j]
-        unit.first[j] = groups.unit_first[u]
-        unit.lists[j].n = groups.unit_first[u + 1] - unit.first[j]
-        unit.lists[j].src = groups.src + unit.first[j]
-        unit.lists[j].dst = layout.places[j] + unit.first[j]
-        unit.regions *= unit.lists[j].n
-        for d in range(groups.naxes):
-            unit.number += groups.units[u * groups.naxes + d] * layout.scale[groups.axes[d]]
-    for d in range(layout.ndim - 1, -1, -1):
-        if layout.list_of[d] < 0:
-            slice_project(&object.slices[d], k % object.slices[d].nchunks, &unit.projections[d])
-            k //= object.slices[d].nchunks
-            unit.number += unit.projections[d].chunk * layout.scale[d]
-            unit.src += unit.projections[d].src * layout.strides[d]
-            unit.data += unit.projections[d].dst * layout.dst_strides[d]
-
-
-cdef void crop_region(const Layout *layout, Py_ssize_t entry, Region *region) noexcept nogil:
-    """What a crop wants of the unit that the entry stands for."""
-    cdef const Crop *crop = &layout.crops[layout.entries[2 * entry]]
-    cdef Py_ssize_t number = layout.entries[2 * entry + 1]
+cdef const TouchedChunk *find_chunk(const TouchedObject *object, Py_ssize_t k, TouchedChunk *memory) noexcept nogil:
+    """Return chunk number k of those of the object that are touched, in the given memory if it must be made."""
+    cdef const RequestLayout *layout = object.layout
     cdef const AxisSlice *axis_slice
     cdef ChunkProjection projection
-    cdef int d, axis
-    region.data = crop.data
+    cdef int d
+    if layout.whole_objects:
+        return &object.chunk
+    memory.number, memory.regions, memory.region.data = 0, 1, object.data
+    if layout.nlists:
+        k = set_points(object, k, memory)
     for d in range(layout.ndim - 1, -1, -1):
-        axis_slice = &crop.slices[d]
-        slice_project(axis_slice, number % axis_slice.nchunks, &projection)
-        number //= axis_slice.nchunks
-        axis = layout.order[d]
-        region.start[axis], region.step[axis], region.count[axis] = projection.src, axis_slice.step, projection.count
-        region.strides[axis] = crop.strides[d]
-        region.data += projection.dst * region.strides[axis]
-
-
-cdef void scatter_region(const Layout *layout, const Unit *unit, Py_ssize_t number, Region *region) noexcept nogil:
-    """Region number `number` of a unit, in the order of axes that the unit's chain takes."""
-    cdef Py_ssize_t p, src = unit.src
-    cdef int d, j, axis
-    if layout.crops != NULL:
-        crop_region(layout, unit.lists[0].dst[number], region)
-        return
-    region.data = unit.data
-    for d in range(layout.ndim):
         if layout.list_of[d] < 0:
-            axis = layout.order[d]
-            region.start[axis], region.step[axis] = unit.projections[d].src, layout.slices[d].step
-            region.count[axis], region.strides[axis] = unit.projections[d].count, layout.dst_strides[d]
-    for j in range(layout.nlists - 1, -1, -1):
-        p = number % unit.lists[j].n
-        number //= unit.lists[j].n
-        region.data += unit.lists[j].dst[p]
-        for d in range(layout.lists[j].naxes):
-            axis = layout.lists[j].axes[d]
-            src = unit.lists[j].src[p] // layout.strides[axis] % layout.units[axis]
-            axis = layout.order[axis]
-            region.start[axis], region.step[axis], region.count[axis], region.strides[axis] = src, 1, 1, 0
+            axis_slice = &object.slices[d]
+            slice_project(axis_slice, k % axis_slice.nchunks, &projection)
+            k //= axis_slice.nchunks
+            memory.number += projection.chunk * layout.scale[d]
+            set_axis(layout, d, &projection, memory)
+    if layout.nlists:
+        set_first_region(layout, memory)
+    return memory
 
 
-cdef void scatter_window(const Layout *layout, const Pipeline *chain, const Unit *unit, Py_ssize_t number,
-                         Window *window) noexcept nogil:
-    """The bytes of the unit's native form from the first to the last element of a region.
+cdef void shard_region(const TouchedObject *object, Region *region) noexcept nogil:
+    """Find what a basic selection wants of a whole shard."""
+    cdef int d
+    region.data = object.data
+    for d in range(object.layout.ndim):
+        region.start[d], region.step[d] = object.slices[d].start, object.slices[d].step
+        region.count[d], region.strides[d] = object.slices[d].count, object.layout.dst_strides[d]
 
-    All regions are of one size but for crops: for them `window` must be that of a region before, unless number is 0.
+
+cdef bint covers_chunk(int ndim, const TouchedChunk *chunk, const Py_ssize_t *inside) noexcept nogil:
+    """Return whether a single region is all of a chunk that lies in the array, which is `inside` long.
+
+    A region cannot be longer, so a full one has no gaps.
     """
-    cdef Region region, stored
-    cdef int j
-    if layout.crops != NULL or number == 0:
-        scatter_region(layout, unit, number, &region)
-        region_permute(chain, &region, &stored)
-        window.n = region_extent(chain, &stored)
-        window.start = region_offset(chain, &stored)
-        return
-    window.start = unit.src
-    for j in range(layout.nlists - 1, -1, -1):
-        window.start += unit.lists[j].src[number % unit.lists[j].n]
-        number //= unit.lists[j].n
+    cdef int d
+    for d in range(ndim):
+        if chunk.region.count[d] != inside[d]:
+            return False
+    return chunk.regions == 1
 
 
-# ---------------------------------------------------------------- what is moved
-
-cdef int unit_box(const Layout *layout, const Unit *unit, Py_ssize_t *shape, Py_ssize_t *strides,
-                  Py_ssize_t *dst_strides) noexcept nogil:
-    """The box that the slices select, without axes of one element; returns how many axes are left."""
-    cdef int d, ndim = 0
-    for d in range(layout.ndim):
-        if layout.list_of[d] < 0 and unit.projections[d].count > 1:
-            shape[ndim] = unit.projections[d].count
-            strides[ndim] = layout.strides[d] * layout.slices[d].step
-            dst_strides[ndim] = layout.dst_strides[d]
-            ndim += 1
-    return ndim
+cdef bint covers_object(const TouchedObject *object, const Py_ssize_t *inside) noexcept nogil:
+    """The same for a stored object. Lists of points never cover a shard."""
+    cdef int d
+    if object.layout.whole_objects:
+        return covers_chunk(object.layout.ndim, &object.chunk, inside)
+    for d in range(object.layout.ndim if object.layout.nlists == 0 else 0):
+        if object.slices[d].count != inside[d]:
+            return False
+    return object.layout.nlists == 0
 
 
-cdef int place_crops(Context *context, const Layout *layout, const Pipeline *chain, const Unit *unit,
-                     const char *native) noexcept nogil:
-    cdef Region region, stored
-    cdef Py_ssize_t i
-    cdef int status = SZ_OK
-    for i in range(unit.regions):
-        scatter_region(layout, unit, i, &region)
-        if native == NULL:
-            status = region_fill(context, chain, &region)
-        else:
-            region_permute(chain, &region, &stored)
-            status = region_copy_out(context, chain, &stored, native, SZ_AS_IS)
-        if status == SZ_OK:
-            status = pause(context)
-        if status != SZ_OK:
-            break
-    return status
-
-
-cdef int scatter_place(Context *context, const Layout *layout, const Pipeline *chain, const Unit *unit,
-                       const char *native) noexcept nogil:
-    """Copies all regions of a unit, which is at `native` in native form, to their places."""
-    cdef Move move
-    if layout.crops != NULL:
-        return place_crops(context, layout, chain, unit, native)
-    move.ndim = unit_box(layout, unit, move.shape, move.strides, move.dst_strides)
-    move.dst, move.src, move.value, move.itemsize = unit.data, native + unit.src, NULL, layout.itemsize
-    return move_points(context, layout.nlists, unit.lists, &move)
-
-
-cdef int scatter_take(Context *context, const Layout *layout, const Unit *unit, char *native) noexcept nogil:
-    """The way back: what is at the places of all regions, in the order of the points, into the unit at `native`.
-
-    Not for crops, which are only read.
-    """
-    cdef Move move
-    cdef sz_points lists[MAX_NDIM]
-    cdef int j
-    for j in range(layout.nlists):
-        lists[j].n, lists[j].src, lists[j].dst = unit.lists[j].n, unit.lists[j].dst, unit.lists[j].src
-    move.ndim = unit_box(layout, unit, move.shape, move.dst_strides, move.strides)
-    move.dst, move.src, move.value, move.itemsize = native + unit.src, unit.data, NULL, layout.itemsize
-    return move_points(context, layout.nlists, lists, &move)
-
-
-cdef int scatter_fill(Context *context, const Layout *layout, const Pipeline *chain, const Unit *unit) noexcept nogil:
-    """Fills the places of all regions of a unit that is not stored."""
-    cdef Move move
-    if layout.crops != NULL:
-        return place_crops(context, layout, chain, unit, NULL)
-    move.ndim = unit_box(layout, unit, move.shape, move.strides, move.dst_strides)
-    move.dst, move.src, move.value, move.itemsize = unit.data, NULL, chain.fill, layout.itemsize
-    return move_points(context, layout.nlists, unit.lists, &move)
-
-
-# ---------------------------------------------------------------- making one
+# ---------------------------------------------------------------- making a table
 
 cdef Py_ssize_t *integers(object array) noexcept:
     return <Py_ssize_t *>cnp.PyArray_DATA(array)
 
 
 cdef object list_places(object out, tuple axes, object order):
-    """Bytes from out's first element to each point's place; `axes` are those of out that the points lie along."""
+    """Return the bytes from out's first element to each point's place; the points lie along `axes` of out."""
     places = np.zeros(1, np.intp)
     for axis in axes:
         places = np.add.outer(places, np.arange(out.shape[axis]) * out.strides[axis]).ravel()
     return places if order is None else taken(places, order)
 
 
-cdef class Scatter:
-    """Which regions of which units a selection wants, of an array of `shape` that is stored through `pipeline`.
+cdef Py_ssize_t count_rows(const AxisSlice *axis_slice, Py_ssize_t size) noexcept nogil:
+    """Return how many chunks of `size` elements hold an element of a axis_slice."""
+    cdef AxisSlice finer
+    slice_set(&finer, axis_slice.start, axis_slice.step, axis_slice.count, size)
+    return finer.nchunks
 
-    `select` or `crop` says what is wanted.
-    """
 
-    def __init__(self, CodecPipeline pipeline, tuple shape):
-        cdef const Pipeline *chain = &pipeline.compiled
-        cdef Layout *layout = &self.layout
+cdef class RegionTable:
+    """Which regions of which chunks of an array a request wants."""
+
+    def __cinit__(self, Source source):
+        cdef const Pipeline *pipeline = &source.pipeline.compiled
+        cdef RequestLayout *layout = &self.layout
         cdef int d, axis
-        cdef bint shard = pipeline_is_shard(chain)
-        cdef const Pipeline *unit = chain.inner if shard else chain
+        cdef bint shard = pipeline_is_shard(pipeline)
         cdef Py_ssize_t scale = 1
-        layout.ndim, layout.itemsize, layout.whole_objects = chain.ndim, chain.itemsize, not shard
-        for d in range(chain.ndim - 1, -1, -1):
-            axis = chain.order[unit.order[d]] if shard else chain.order[d]
-            layout.units[axis], layout.strides[axis] = unit.shape[d], unit.strides[d]
-            layout.order[d] = d
-        for d in range(chain.ndim - 1, -1, -1):
-            if shard:
-                layout.order[chain.order[d]] = d
-                layout.scale[chain.order[d]] = scale
-                scale *= chain.grid[d]
-        self.kept = [pipeline, shape]
+        self.source, self.nobjects, self.nchunks = source, 1, 1
+        layout.ndim, layout.whole_objects = pipeline.ndim, not shard
+        layout.pipeline = pipeline.inner if shard else pipeline
+        for d in range(pipeline.ndim - 1, -1, -1):
+            axis = pipeline.order[layout.pipeline.order[d]] if shard else pipeline.order[d]
+            layout.shape[axis], layout.strides[axis] = layout.pipeline.shape[d], layout.pipeline.strides[d]
+            axis = pipeline.order[d] if shard else d
+            layout.order[axis], layout.scale[axis], layout.list_of[d] = d, scale, -1
+            scale *= pipeline.grid[d] if shard else 1
 
     def __dealloc__(self):
         free(self.layout.lists)
         free(self.layout.places)
 
-    cdef int attach(self, list tables, list places) except -1:
-        """PointTable the layout to its tables."""
-        cdef Layout *layout = &self.layout
+    cdef int bind_plan(self, Plan plan, object out) except -1:
+        """Add the axes without points: a plan over stored objects, and the axes of `out` in its order."""
+        cdef RequestLayout *layout = &self.layout
+        cdef int d
+        layout.data, layout.slices = plan.bind(out, layout.dst_strides), plan.slices
+        for d in range(layout.ndim):
+            if layout.list_of[d] < 0:
+                self.nobjects = product(self.nobjects, plan.slices[d].nchunks)
+                self.nchunks = product(self.nchunks, count_rows(&plan.slices[d], layout.shape[d]))
+        self.plan = plan
+        return 0
+
+    cdef int bind_points(self, list tables, list places) except -1:
+        """Add tables of points, and the places of the points of each."""
+        cdef RequestLayout *layout = &self.layout
         cdef int k, d
         layout.nlists = <int>len(tables)
         layout.lists = <const PointGroups **>malloc((layout.nlists + 1) * sizeof(PointGroups *))
         layout.places = <const Py_ssize_t **>malloc((layout.nlists + 1) * sizeof(Py_ssize_t *))
         if layout.lists == NULL or layout.places == NULL:
             raise MemoryError("no memory for a selection")
-        for d in range(layout.ndim):
-            layout.list_of[d] = -1
         for k in range(layout.nlists):
             layout.lists[k], layout.places[k] = &(<PointTable>tables[k]).groups, integers(places[k])
+            self.nobjects = product(self.nobjects, layout.lists[k].nobjects)
+            self.nchunks = product(self.nchunks, layout.lists[k].nunits)
             for d in range(layout.lists[k].naxes):
                 layout.list_of[layout.lists[k].axes[d]] = k
-        self.kept += [tables, places]
+        self.kept = [tables, places]
         return 0
 
-    cdef PointTable points(self, tuple axes, list indices, Py_ssize_t n):
-        cdef Layout *layout = &self.layout
-        pipeline, shape = self.kept[:2]
-        units = tuple([layout.units[d] for d in range(layout.ndim)])
+    cdef PointTable points(self, tuple shape, tuple axes, list indices, Py_ssize_t n):
+        cdef RequestLayout *layout = &self.layout
+        units = tuple([layout.shape[d] for d in range(layout.ndim)])
         strides = tuple([layout.strides[d] for d in range(layout.ndim)])
-        return PointTable(axes, indices, n, shape, pipeline.shape, units, strides)
-
-    def select(self, Plan plan, list lists, out):
-        """Lists of points times a basic selection, into `out`.
-
-        plan: of the axes without points, over stored objects; its axes of points are placeholders. lists: for each list the
-        array's axes, an intp array for each of them, the number of points, and the axes of `out` that they go along; the
-        other axes of `out` are the plan's, in its order.
-        """
-        cdef Layout *layout = &self.layout
-        cdef int d
-        cdef object held = [False] * out.ndim
-        tables, places = [], []
-        for axes, indices, n, along in lists:
-            points = self.points(axes, indices, n)
-            tables.append(points)
-            places.append(list_places(out, along, points.order))
-            for axis in along:
-                held[axis] = True
-        self.attach(tables, places)
-        self.n = self.nunits = 0
-        if out.size == 0:
-            return
-        basic = out[(*[0 if h else slice(None) for h in held], ...)]
-        layout.data = plan.bind(basic, layout.dst_strides)
-        self.n = self.nunits = 1
-        for d in range(layout.ndim):
-            if layout.list_of[d] < 0:
-                layout.slices[d] = plan.slices[d]
-                self.n *= plan.slices[d].nchunks
-                self.nunits *= unit_rows(&plan.slices[d], layout.units[d])
-        for points in tables:
-            self.n *= (<PointTable>points).groups.nobjects
-            self.nunits *= (<PointTable>points).groups.nunits
-
-    def crop(self, list plans, list outs):
-        """A batch of basic selections, and the array that each goes into."""
-        cdef Layout *layout = &self.layout
-        cdef Py_ssize_t n = 0, i, k = 0, nchunks, ncrops = len(plans)
-        cdef int ndim = layout.ndim, d
-        cdef Crop *crop
-        cdef Plan plan
-        crops, slices = np.empty((ncrops, sizeof(Crop)), np.uint8), np.empty((ncrops * ndim, sizeof(AxisSlice)), np.uint8)
-        strides = np.empty(ncrops * ndim, np.intp)
-        crop = <Crop *>cnp.PyArray_DATA(crops)
-        for i in range(ncrops):
-            plan = plans[i]
-            crop[i].slices, crop[i].strides = <AxisSlice *>cnp.PyArray_DATA(slices) + i * ndim, integers(strides) + i * ndim
-            crop[i].data, crop[i].n = plan.bind(outs[i], <Py_ssize_t *>crop[i].strides), 1
-            for d in range(ndim):
-                slice_set(<AxisSlice *>&crop[i].slices[d], plan.slices[d].start, plan.slices[d].step, plan.slices[d].count,
-                          layout.units[d])
-                crop[i].n = product(crop[i].n, crop[i].slices[d].nchunks)
-            n += crop[i].n
-        entries, indices = np.empty((n, 2), np.intp), [np.empty(n, np.intp) for _ in range(ndim)]
-        for i in range(ncrops):
-            crop_entries(i, crop[i].n, integers(entries) + 2 * k)
-            nchunks = crop[i].n
-            for d in range(ndim if nchunks else 0):
-                nchunks //= crop[i].slices[d].nchunks
-                crop_starts(&crop[i].slices[d], nchunks, crop[i].n, integers(indices[d]) + k)
-            k += crop[i].n
-        layout.crops, layout.entries = crop, integers(entries)
-        points = self.points(tuple(range(ndim)), indices, n)
-        order = np.arange(n) if points.order is None else points.order
-        self.kept += [crops, slices, strides, entries, outs]
-        self.attach([points], [order])
-        self.n, self.nunits = (<PointTable>points).groups.nobjects, (<PointTable>points).groups.nunits
+        return PointTable(axes, indices, n, shape, self.source.pipeline.shape, units, strides)
 
 
-cdef Py_ssize_t unit_rows(const AxisSlice *axis_slice, Py_ssize_t size) noexcept nogil:
-    cdef AxisSlice finer
-    slice_set(&finer, axis_slice.start, axis_slice.step, axis_slice.count, size)
-    return finer.nchunks
+cdef RegionTable regions_of(Source source, object selected, object out):
+    """Return the regions of a `Plan` over stored objects, or of a `ListedSelection`; their elements are those of `out`."""
+    cdef RegionTable table = RegionTable.__new__(RegionTable, source)
+    if isinstance(selected, Plan):
+        table.bind_plan(selected, out)
+        return table
+    basic, tables, places = [slice(None)] * out.ndim, [], []
+    for axes, indices, n, along in selected.lists():
+        points = table.points(selected.of, axes, indices, n)
+        tables.append(points)
+        places.append(list_places(out, along, points.order))
+        for axis in along:
+            basic[axis] = 0
+    table.bind_points(tables, places)
+    if out.size == 0:
+        table.nobjects = 0
+    else:
+        table.bind_plan(selected.plan, out[(*basic, ...)])
+    return table
 
 
-cdef void crop_entries(Py_ssize_t crop, Py_ssize_t n, Py_ssize_t *entries) noexcept nogil:
+cdef RegionTable batch_regions(Source source, tuple shape, list plans, list outs):
+    """Return the regions of a batch of basic selections of an array of `shape`, each with an array for its elements."""
+    cdef RegionTable table = RegionTable.__new__(RegionTable, source)
+    cdef RequestLayout *layout = &table.layout
+    cdef Py_ssize_t n = 0, i, k = 0, rows, nplans = len(plans)
+    cdef int ndim = layout.ndim, d
+    cdef BatchSelection *batch
+    memory = np.empty((nplans, sizeof(BatchSelection)), np.uint8)
+    slices, strides = np.empty((nplans * ndim, sizeof(AxisSlice)), np.uint8), np.empty(nplans * ndim, np.intp)
+    batch = <BatchSelection *>cnp.PyArray_DATA(memory)
+    for i in range(nplans):
+        bind_selection(layout, plans[i], outs[i], &batch[i], <AxisSlice *>cnp.PyArray_DATA(slices) + i * ndim,
+                       integers(strides) + i * ndim)
+        n += batch[i].n
+    entries, indices = np.empty((n, 2), np.intp), [np.empty(n, np.intp) for _ in range(ndim)]
+    for i in range(nplans):
+        list_entries(i, batch[i].n, integers(entries) + 2 * k)
+        rows = batch[i].n
+        for d in range(ndim if rows else 0):
+            rows //= batch[i].slices[d].nchunks
+            list_starts(&batch[i].slices[d], rows, batch[i].n, integers(indices[d]) + k)
+        k += batch[i].n
+    layout.batch, layout.entries = batch, integers(entries)
+    points = table.points(shape, tuple(range(ndim)), indices, n)
+    table.bind_points([points], [np.arange(n) if points.order is None else points.order])
+    table.kept += [memory, slices, strides, entries]
+    return table
+
+
+cdef int bind_selection(const RequestLayout *layout, Plan plan, object out, BatchSelection *selection, AxisSlice *slices,
+                        Py_ssize_t *strides) except -1:
+    cdef int d
+    selection.n, selection.slices, selection.strides = 1, slices, strides
+    selection.data = plan.bind(out, strides)
+    for d in range(layout.ndim):
+        slice_set(&slices[d], plan.slices[d].start, plan.slices[d].step, plan.slices[d].count, layout.shape[d])
+        selection.n = product(selection.n, slices[d].nchunks)
+    return 0
+
+
+cdef void list_entries(Py_ssize_t selection, Py_ssize_t n, Py_ssize_t *entries) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
-        entries[2 * i], entries[2 * i + 1] = crop, i
+        entries[2 * i], entries[2 * i + 1] = selection, i
 
 
-cdef void crop_starts(const AxisSlice *axis_slice, Py_ssize_t inner, Py_ssize_t n, Py_ssize_t *index) noexcept nogil:
-    """Along one axis, an element that each entry of a crop wants: it stands for the entry where units are told apart."""
+cdef void list_starts(const AxisSlice *axis_slice, Py_ssize_t inner, Py_ssize_t n, Py_ssize_t *index) noexcept nogil:
+    """List an element along one axis that each entry wants: it stands for the entry if chunks are told apart."""
     cdef ChunkProjection projection
     cdef Py_ssize_t i
     for i in range(n):

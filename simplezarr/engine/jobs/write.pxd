@@ -1,24 +1,23 @@
 from libc.stdint cimport uint64_t
 
 from simplezarr.csrc.io cimport sz_replacement, sz_file, sz_segment
-from simplezarr.engine.jobs.object_builder cimport Make, Unit
+from simplezarr.engine.jobs.object_builder cimport ObjectBuilder, ObjectUpdate
 from simplezarr.engine.kernels.context cimport Context
 
 ctypedef int (*locking_t)(sz_replacement *) noexcept nogil
 
 
-cdef class Write(Make):
+cdef class WriteJob(ObjectBuilder):
     cdef bint durable
     cdef uint64_t device     # the array's, where it is local
-    cdef int share(self, int threads, Py_ssize_t objects, Py_ssize_t touched)
-    cdef int replace(self, Context *context, Unit *unit) noexcept nogil
-    cdef int write_local(self, Context *context, Unit *unit) noexcept nogil
+    cdef int split(self, int threads)
+    cdef int write_local(self, Context *context, ObjectUpdate *update) noexcept nogil
     cdef int publish(self, Context *context, sz_replacement *replacement, const sz_segment *parts, size_t n) noexcept nogil
-    cdef int published(self, Context *context, int status) noexcept nogil
-    cdef bint name_replacement(self, Context *context, const Py_ssize_t *index, sz_replacement *replacement) noexcept nogil
+    cdef bint name_replacement(self, Context *context, const Py_ssize_t *index,
+                               sz_replacement *replacement) noexcept nogil
     cdef int wait(self, Context *context, sz_replacement *replacement, locking_t function) noexcept nogil
-    cdef int change_local(self, Context *context, Unit *unit, const sz_replacement *replacement, sz_file *old,
+    cdef int change_local(self, Context *context, ObjectUpdate *update, const sz_replacement *replacement, sz_file *old,
                           const sz_segment **parts, size_t *n) noexcept nogil
-    cdef int write_value(self, Context *context, Unit *unit) noexcept with gil
-    cdef tuple value(self, Context *context, Unit *unit, object stored)
-    cdef tuple made(self, Context *context, Unit *unit, object stored)
+    cdef int write_value(self, Context *context, ObjectUpdate *update) noexcept with gil
+    cdef tuple value(self, Context *context, ObjectUpdate *update, object stored)
+    cdef tuple made(self, Context *context, ObjectUpdate *update, object stored)

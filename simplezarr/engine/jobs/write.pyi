@@ -1,15 +1,23 @@
-"""Writing: each stored object that a plan touches, encoded and put in place of what was stored."""
+"""Writing: each stored object that a request touches, encoded and put in place of what was stored."""
+
+from typing import final
 
 import numpy as np
-from typing_extensions import disjoint_base
 
-from simplezarr.engine.jobs.chunk_source import Source
-from simplezarr.engine.jobs.object_builder import Make
 from simplezarr.engine.geometry.plan import Plan
+from simplezarr.engine.jobs.chunk_source import Source
+from simplezarr.engine.jobs.object_builder import ObjectBuilder
+from simplezarr.engine.jobs.protocols import ListedSelection
 
-@disjoint_base
-class Write(Make):
+@final
+class WriteJob(ObjectBuilder):
     """A write under way."""
 
-def write(source: Source, plan: Plan, value: np.ndarray, shape: tuple[int, ...], keep_empty: bool = False) -> None:
-    """Stores `value` where the plan selects."""
+def write(
+    source: Source,
+    selected: Plan | ListedSelection,
+    value: np.ndarray,
+    shape: tuple[int, ...],
+    keep_empty: bool = False,
+) -> None:
+    """Store `value` where the selection points to; of several values for one place, the last."""

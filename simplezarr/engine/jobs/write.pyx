@@ -16,12 +16,13 @@ from simplezarr.csrc.io cimport (
     sz_replacement_discard, sz_replacement_open, sz_replacement_publish, sz_segment)
 from simplezarr.csrc.memory cimport sz_peek
 from simplezarr.engine.chunks.byte_source cimport bytes_in_file, bytes_in_memory
-from simplezarr.engine.chunks.pipeline cimport UNBOUNDED, Region, pipeline_is_raw, pipeline_is_shard, encoded_bound
-from simplezarr.engine.geometry.plan cimport Plan, product
 from simplezarr.engine.jobs.background cimport close_unlinked
+from simplezarr.engine.jobs.job cimport SHARE_BYTES, Job
+from simplezarr.engine.jobs.object_builder cimport ObjectBuilder
+from simplezarr.engine.jobs.region_table cimport RegionTable, TouchedObject, find_object, regions_of
+from simplezarr.engine.chunks.pipeline cimport UNBOUNDED, pipeline_is_raw, pipeline_is_shard, encoded_bound
+from simplezarr.engine.geometry.plan cimport product
 from simplezarr.engine.jobs.chunk_source cimport Source
-from simplezarr.engine.jobs.job cimport SHARE_BYTES
-from simplezarr.engine.jobs.object_builder cimport Make
 from simplezarr.engine.kernels.context cimport (
     PIECE_BYTES, RAISED, STOPPED, bytes_of, check_signals, pause_of, raised, context_resume, context_park)
 
@@ -32,22 +33,25 @@ cdef enum:
     SHARE_OBJECTS = 8        # stored objects, however small
 
 
-def write(Source source, Plan plan, value, tuple shape, bint keep_empty=False):
-    """Stores `value` where the plan selects.
+def write(Source source, selected, value, tuple shape, bint keep_empty=False):
+    """Store `value` where the selection points to; of several values for one place, the last.
 
-    value: an array of the plan's shape, in any data type that NumPy can cast; shape: of the array that is written to;
-    keep_empty: whether chunks that are all fill value are stored. Raises ChunkError for a chunk that must be read first and
-    can't be decoded, or that can't be encoded; OSError where the system refuses to read or write. Each chunk then is as it
-    was before or as it should be after.
+    selected: a `Plan` over stored objects, or a `ListedSelection`.
+    value: an array of its shape. For a plan its data type is any that NumPy can cast, otherwise the pipeline's.
+    shape: of the array that is written to.
+    keep_empty: whether chunks that are all fill value are stored.
+
+    Raises ChunkError for a chunk that must be read first and cannot be decoded, or that cannot be encoded. Raises OSError
+    if the system refuses to read or write. Each chunk then is as it was before or as it should be after.
     """
-    cdef Write job
-    if plan.n:
-        job = Write.__new__(Write)
-        job.source, job.plan, job.chain = source, plan, &source.pipeline.compiled
+    cdef RegionTable table = regions_of(source, selected, value)
+    cdef WriteJob job
+    if table.nobjects:
+        job = WriteJob.__new__(WriteJob)
+        job.source, job.table, job.pipeline = source, table, &source.pipeline.compiled
         job.durable = source.local and source.store.durable
-        job.take(value, shape, keep_empty)
-        job.data = plan.bind(value, job.strides)
-        job.run(job.share(executor.get_num_threads(), plan.n, job.touched()))
+        job.set_values(value, shape, keep_empty)
+        job.run(job.split(executor.get_num_threads()))
 
 
 cdef bytes joined(const sz_segment *parts, size_t n):
@@ -72,13 +76,13 @@ cdef bytes joined(const sz_segment *parts, size_t n):
     return value
 
 
-cdef class Write(Make):
+cdef class WriteJob(ObjectBuilder):
     """A write under way."""
 
-    cdef int run(self, int width) except -1:
-        self.open_directory()
+    cdef int open_directory(self) except -1:
+        Job.open_directory(self)
         self.device = sz_local_device(self.directory)
-        return Make.run(self, width)
+        return 0
 
     cdef str task(self):
         return "writing"
@@ -86,33 +90,31 @@ cdef class Write(Make):
     cdef str outcome(self):
         return "" if self.durable else "; what was stored there stays"  # durable: syncing comes last and may fail
 
-    cdef int share(self, int threads, Py_ssize_t objects, Py_ssize_t touched):
-        """Decides how the work on stored objects, and the units of reading touched in them, is cut; the number of workers
-        that it is worth."""
-        cdef Py_ssize_t work
-        cdef int crew = threads
+    cdef int split(self, int threads):
+        """Divide the work into units; return the number of threads that it is worth."""
+        cdef Py_ssize_t work, nchunks = self.table.nchunks
+        cdef int team_size = <int>min(threads, nchunks)
         cdef bint near = self.source.local or self.source.in_memory
-        work = product(touched, self.chain.inner.nbytes if self.chain.inner != NULL else self.chain.nbytes)
-        self.parts, self.n, self.crew = 1, objects, 1
-        threads = self.widened(threads, work // objects)
-        if threads == 1 or touched == 1 or (near and work < SHARE_BYTES and self.n < SHARE_OBJECTS):
+        work = product(nchunks, self.table.layout.pipeline.nbytes)
+        self.n, self.team_size = self.table.nobjects, 1
+        threads = self.widened(threads, work // self.n)
+        if threads == 1 or nchunks == 1 or (near and work < SHARE_BYTES and self.n < SHARE_OBJECTS):
             return 1
-        if pipeline_is_shard(self.chain) and (self.n == 1 or (near and self.n < threads)) and (
-                encoded_bound(self.chain.inner) != UNBOUNDED):
-            self.crew = <int>min(crew, touched)  # one shard after another
+        if pipeline_is_shard(self.pipeline) and (self.n == 1 or (near and self.n < threads)) and (
+                encoded_bound(self.pipeline.inner) != UNBOUNDED):
+            self.team_size = team_size  # for one shard after another
             return 1
         return <int>min(threads, self.n)
 
-    cdef int work(self, Context *context, const Py_ssize_t *index, const Region *region, Py_ssize_t part) noexcept nogil:
-        cdef Unit unit
-        self.begin(&unit, index, region)
-        return self.replace(context, &unit)
+    cdef int do_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
+        """Make a stored object anew and put it in place of the old one."""
+        cdef TouchedObject object
+        cdef ObjectUpdate update
+        find_object(&self.table.layout, i, &object)
+        self.begin(&update, &object)
+        return self.write_local(context, &update) if self.source.local else self.write_value(context, &update)
 
-    cdef int replace(self, Context *context, Unit *unit) noexcept nogil:
-        """Makes the object anew and puts it in place of the old one."""
-        return self.write_local(context, unit) if self.source.local else self.write_value(context, unit)
-
-    cdef int write_local(self, Context *context, Unit *unit) noexcept nogil:
+    cdef int write_local(self, Context *context, ObjectUpdate *update) noexcept nogil:
         """The short way: into a file, right here."""
         cdef sz_replacement replacement
         cdef sz_file old
@@ -120,12 +122,12 @@ cdef class Write(Make):
         cdef const sz_segment *parts = NULL
         cdef size_t n = 0
         cdef int status = SZ_OK
-        if not self.name_replacement(context, unit.index, &replacement):
+        if not self.name_replacement(context, update.object.index, &replacement):
             return SZ_NO_MEMORY
         replacement.pause = &pauses
         old.fd = -1
-        if unit.covered:  # made first: the lock is held no longer than needed
-            status = self.make(context, unit, &parts, &n)
+        if update.covered:  # made first: the lock is held no longer than needed
+            status = self.make(context, update, &parts, &n)
             if status == SZ_OK:
                 status = self.wait(context, &replacement, sz_replacement_open if n else sz_remove_object)
             if status != SZ_OK or n == 0:
@@ -134,7 +136,7 @@ cdef class Write(Make):
             status = self.wait(context, &replacement, sz_replacement_open)
             if status != SZ_OK:
                 return status
-            status = self.change_local(context, unit, &replacement, &old, &parts, &n)
+            status = self.change_local(context, update, &replacement, &old, &parts, &n)
             replacement.source_fd, replacement.replaced = old.fd, &old
         if status != SZ_OK:
             sz_replacement_discard(&replacement)
@@ -147,20 +149,16 @@ cdef class Write(Make):
 
     cdef int publish(self, Context *context, sz_replacement *replacement, const sz_segment *parts, size_t n) noexcept nogil:
         """End the replacement: publish the segments, or delete the object if there are none."""
-        cdef int status
-        status = sz_replacement_publish(replacement, parts, n) if n else sz_replacement_delete(replacement)
+        cdef int status = sz_replacement_publish(replacement, parts, n) if n else sz_replacement_delete(replacement)
         context.os_error = errno
-        return self.published(context, status)
-
-    cdef int published(self, Context *context, int status) noexcept nogil:
-        """Return the status of a replacement that has ended; ECANCELED means that the job was stopped."""
-        if status != SZ_IO or context.os_error != ECANCELED:
+        if status != SZ_IO or context.os_error != ECANCELED:  # by a pause
             return status
         return RAISED if context.error != NULL else STOPPED
 
-    cdef bint name_replacement(self, Context *context, const Py_ssize_t *index, sz_replacement *replacement) noexcept nogil:
+    cdef bint name_replacement(self, Context *context, const Py_ssize_t *index,
+                               sz_replacement *replacement) noexcept nogil:
         """Set what the replacement needs to know; return False if there is no memory for the name."""
-        replacement.object, replacement.root = self.file_name(context, index, 0), self.source.root_nbytes
+        replacement.object, replacement.root = self.file_name(context, index), self.source.root_nbytes
         replacement.durable = self.durable
         replacement.directory, replacement.within, replacement.local = self.directory, 0, self.device
         replacement.beneath, replacement.replaced = False, NULL
@@ -181,67 +179,67 @@ cdef class Write(Make):
             if status != SZ_OK:
                 return status
 
-    cdef int change_local(self, Context *context, Unit *unit, const sz_replacement *replacement, sz_file *old,
+    cdef int change_local(self, Context *context, ObjectUpdate *update, const sz_replacement *replacement, sz_file *old,
                           const sz_segment **parts, size_t *n) noexcept nogil:
         """Makes the new object from the file of the old one, which is left open: parts of it may be kept."""
         cdef int status = sz_open(replacement.directory, replacement.object + replacement.within, old)
         if status == SZ_OK:
-            unit.old = bytes_in_file(old)
+            update.old = bytes_in_file(old)
         if status == SZ_OK or status == SZ_MISSING:
-            status = self.make(context, unit, parts, n)
+            status = self.make(context, update, parts, n)
         context.os_error = errno
         return status
 
-    cdef int write_value(self, Context *context, Unit *unit) noexcept with gil:
+    cdef int write_value(self, Context *context, ObjectUpdate *update) noexcept with gil:
         """Through the methods of a store."""
         cdef int status = SZ_OK
         store = self.source.store
         try:
-            key = self.key(context, unit.index)
-            if self.gate is not None:
+            key = self.key(context, update.object.index)
+            if self.compute_semaphore is not None:
                 context_park(context)
-            if unit.covered:
-                value, status = self.value(context, unit, None)
+            if update.covered:
+                value, status = self.value(context, update, None)
                 if status != SZ_OK:
                     return status
             with store.lock(key):
-                if not unit.covered:
-                    value, status = self.value(context, unit, self.source.fetch(key))
+                if not update.covered:
+                    value, status = self.value(context, update, self.source.fetch(key))
                     if status != SZ_OK:
                         return status
                 if value is None:
                     store.delete(key)
                 else:
                     store.set(key, value)
-            self.source.forget_index(PyBytes_FromStringAndSize(<const char *>unit.index, self.chain.ndim * 8))
+            self.source.forget_index(PyBytes_FromStringAndSize(<const char *>update.object.index, self.pipeline.ndim * 8))
             return SZ_OK
         except BaseException as error:
             return raised(context, error)
 
-    cdef tuple value(self, Context *context, Unit *unit, stored):
+    cdef tuple value(self, Context *context, ObjectUpdate *update, stored):
         """What is to be stored, None for nothing, instead of what was; and a status."""
-        if self.gate is None:
-            return self.made(context, unit, stored)
-        with self.gate:
+        if self.compute_semaphore is None:
+            return self.made(context, update, stored)
+        with self.compute_semaphore:
             context_resume(context)
             try:
-                return self.made(context, unit, stored)
+                return self.made(context, update, stored)
             finally:
                 context_park(context)
 
-    cdef tuple made(self, Context *context, Unit *unit, stored):
+    cdef tuple made(self, Context *context, ObjectUpdate *update, stored):
         cdef const sz_segment *parts = NULL
         cdef size_t n = 0
         cdef int status
         cdef bytes old, made = None
         if stored is not None:
             old = stored if type(stored) is bytes else bytes_of(stored)
-            unit.old = bytes_in_memory(PyBytes_AS_STRING(old), len(old))
-        if pipeline_is_raw(self.chain):
-            made = PyBytes_FromStringAndSize(NULL, self.chain.nbytes)
-            unit.room = PyBytes_AS_STRING(made)
+            update.old = bytes_in_memory(PyBytes_AS_STRING(old), len(old))
+        if pipeline_is_raw(self.pipeline):
+            made = PyBytes_FromStringAndSize(NULL, self.pipeline.nbytes)
+            update.room = PyBytes_AS_STRING(made)
         with nogil:
-            status = self.make(context, unit, &parts, &n)
-        if made is not None and status == SZ_OK and n and parts[0].data == unit.room:
+            status = self.make(context, update, &parts, &n)
+        if made is not None and status == SZ_OK and n and parts[0].data == update.room:
             return made, status
         return joined(parts, n) if n and status == SZ_OK else None, status

@@ -1,0 +1,244 @@
+"""The regions of one chunk: decoded or read from a file, filled, copied out and in.
+
+A chunk of which one region is wanted is decoded straight into place. Of one with several, the native form is made first,
+as far as they need it. Few small regions of an uncompressed chunk in a local file are read without the rest.
+"""
+
+from libc.stdint cimport int64_t
+
+from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK
+from simplezarr.csrc.array cimport SZ_AS_IS, sz_copy, sz_points
+from simplezarr.csrc.codecs cimport SZ_ZSTD_SLACK
+from simplezarr.csrc.io cimport sz_file, sz_read
+from simplezarr.engine.chunks.decode cimport RAW_ALONE, decode_start, read_native
+from simplezarr.engine.chunks.moves cimport Move, move_points
+from simplezarr.engine.chunks.pipeline cimport (
+    Pipeline, Region, region_extent, region_fill, region_offset, region_permute, region_copy_out)
+from simplezarr.engine.chunks.shard_reader cimport InnerChunkVisitor
+from simplezarr.engine.geometry.plan cimport MAX_NDIM
+from simplezarr.engine.jobs.region_table cimport RequestLayout, TouchedChunk, TouchedObject, batch_region, find_chunk
+from simplezarr.engine.kernels.context cimport CHUNK_SLOT, Context, pause, scratch
+
+cdef enum:
+    READ_COST = 8 << 10  # a read more costs as much as so many bytes more,
+    REGION_COST = 256    # and a region more as these
+
+# Bytes of a chunk's native form.
+cdef struct ByteWindow:
+    Py_ssize_t start
+    Py_ssize_t n
+
+
+# ---------------------------------------------------------------- copying
+
+cdef int chunk_box(const RequestLayout *layout, const TouchedChunk *chunk, Py_ssize_t *shape, Py_ssize_t *strides,
+                   Py_ssize_t *dst_strides) noexcept nogil:
+    """Find the box on the axes without points, without axes of one element; return how many axes are left."""
+    cdef int d, ndim = 0
+    cdef Py_ssize_t count
+    for d in range(layout.ndim):
+        count = chunk.region.count[layout.order[d]]
+        if layout.list_of[d] < 0 and count > 1:
+            shape[ndim] = count
+            strides[ndim] = layout.strides[d] * layout.slices[d].step
+            dst_strides[ndim] = layout.dst_strides[d]
+            ndim += 1
+    return ndim
+
+
+cdef int move_region(Context *context, const Pipeline *pipeline, const Region *region, const char *native) noexcept nogil:
+    """Copy a region to its place from the chunk's native form; fill it if that is NULL."""
+    cdef Region stored
+    if native == NULL:
+        return region_fill(context, pipeline, region)
+    region_permute(pipeline, region, &stored)
+    return region_copy_out(context, pipeline, &stored, native, SZ_AS_IS | context.streamed)
+
+
+cdef int copy_out(Context *context, const RequestLayout *layout, const TouchedChunk *chunk,
+                  const char *native) noexcept nogil:
+    """Copy all regions of a chunk to their places, from its native form; fill them if that is NULL."""
+    cdef Region region
+    cdef Move move
+    cdef Py_ssize_t i
+    cdef int status = SZ_OK
+    if chunk.regions == 1:
+        return move_region(context, layout.pipeline, &chunk.region, native)
+    if layout.batch == NULL:
+        move.ndim = chunk_box(layout, chunk, move.shape, move.strides, move.dst_strides)
+        move.dst, move.itemsize = chunk.data, layout.pipeline.itemsize
+        move.src = native + chunk.src if native != NULL else NULL
+        move.value = NULL if native != NULL else layout.pipeline.fill
+        return move_points(context, layout.nlists, chunk.lists, &move)
+    for i in range(chunk.regions):
+        batch_region(layout, chunk.lists[0].dst[i], &region)
+        status = move_region(context, layout.pipeline, &region, native)
+        if status == SZ_OK:
+            status = pause(context)
+        if status != SZ_OK:
+            break
+    return status
+
+
+cdef int copy_in(Context *context, const RequestLayout *layout, const TouchedChunk *chunk, char *native) noexcept nogil:
+    """Copy what is at the places of all regions, in the order of the points, into the chunk at `native`.
+
+    A batch is never written.
+    """
+    cdef Move move
+    cdef sz_points lists[MAX_NDIM]
+    cdef int j
+    for j in range(layout.nlists):
+        lists[j].n, lists[j].src, lists[j].dst = chunk.lists[j].n, chunk.lists[j].dst, chunk.lists[j].src
+    move.ndim = chunk_box(layout, chunk, move.shape, move.dst_strides, move.strides)
+    move.dst, move.src, move.value, move.itemsize = native + chunk.src, chunk.data, NULL, layout.pipeline.itemsize
+    return move_points(context, layout.nlists, lists, &move)
+
+
+# ---------------------------------------------------------------- decoding and reading
+
+cdef void region_window(const RequestLayout *layout, const TouchedChunk *chunk, Py_ssize_t number,
+                        ByteWindow *window) noexcept nogil:
+    """Find the bytes of the chunk's native form from the first to the last element of region `number`.
+
+    All regions are of one size, except those of a batch: unless number is 0, `window` must be that of another region.
+    """
+    cdef Region region, stored
+    cdef int j
+    if layout.batch == NULL and number:
+        window.start = chunk.src
+        for j in range(layout.nlists - 1, -1, -1):
+            window.start += chunk.lists[j].src[number % chunk.lists[j].n]
+            number //= chunk.lists[j].n
+        return
+    if number:
+        batch_region(layout, chunk.lists[0].dst[number], &region)
+    region_permute(layout.pipeline, &region if number else &chunk.region, &stored)
+    window.n = region_extent(layout.pipeline, &stored)
+    window.start = region_offset(layout.pipeline, &stored)
+
+
+cdef Py_ssize_t regions_end(const TouchedObject *object, const TouchedChunk *chunk) noexcept nogil:
+    """Return the bytes of the native form up to the last wanted element; all of them if to tell would be work."""
+    cdef const Pipeline *pipeline = object.layout.pipeline
+    cdef Py_ssize_t end = 0, i
+    cdef ByteWindow window
+    if chunk.regions > <Py_ssize_t>pipeline.nbytes // REGION_COST:
+        return pipeline.nbytes
+    for i in range(chunk.regions):
+        region_window(object.layout, chunk, i, &window)
+        end = max(end, window.start + window.n)
+    return end
+
+
+cdef int decode_several(Context *context, const TouchedObject *object, const TouchedChunk *chunk, const char *src, size_t n,
+                        int level) noexcept nogil:
+    """Decode a chunk by way of its native form."""
+    cdef const Pipeline *pipeline = object.layout.pipeline
+    cdef char *native
+    cdef int status
+    native = scratch(context, CHUNK_SLOT, pipeline.nbytes + SZ_ZSTD_SLACK)
+    if native == NULL:
+        return SZ_NO_MEMORY
+    status = decode_start(context, pipeline, src, n, regions_end(object, chunk), native, level)
+    return copy_out(context, object.layout, chunk, native) if status == SZ_OK else status
+
+
+cdef Py_ssize_t read_windows(const TouchedObject *object, const TouchedChunk *chunk, const sz_file *file, int64_t offset,
+                             char *native, int *status) noexcept nogil:
+    """Read what the regions need of an uncompressed chunk, each byte to its place in the native form.
+
+    Regions that follow each other closely are read together. Returns what that costs, in bytes. Without a file the cost is
+    only estimated, and not beyond that of the whole chunk.
+    """
+    cdef const Pipeline *pipeline = object.layout.pipeline
+    cdef Py_ssize_t cost = 0, start = 0, end = 0, nbytes = pipeline.nbytes, i
+    cdef ByteWindow window
+    if chunk.regions > nbytes // REGION_COST:
+        return nbytes
+    for i in range(chunk.regions):
+        region_window(object.layout, chunk, i, &window)
+        if i and start <= window.start <= end + READ_COST:
+            end = max(end, window.start + window.n)
+            continue
+        cost += read_window(pipeline, file, offset, native, start, end, status)
+        start, end = window.start, window.start + window.n
+        if cost >= nbytes or status[0] != SZ_OK:
+            return cost
+    return cost + read_window(pipeline, file, offset, native, start, end, status)
+
+
+cdef Py_ssize_t read_window(const Pipeline *pipeline, const sz_file *file, int64_t offset, char *native, Py_ssize_t start,
+                            Py_ssize_t end, int *status) noexcept nogil:
+    cdef Py_ssize_t n = (end - start) // pipeline.itemsize
+    if file != NULL and n:
+        status[0] = sz_read(file, native + start, end - start, offset + start)
+        if pipeline.transform != SZ_AS_IS:
+            sz_copy(1, &n, native + start, &pipeline.itemsize, native + start, &pipeline.itemsize, pipeline.itemsize,
+                    pipeline.transform)
+    return end - start + READ_COST
+
+
+cdef int read_several(Context *context, const TouchedObject *object, const TouchedChunk *chunk, const sz_file *file,
+                      int64_t offset, int level) noexcept nogil:
+    """Read an uncompressed chunk by way of its native form: only the bytes that are needed, if these are fewer."""
+    cdef const Pipeline *pipeline = object.layout.pipeline
+    cdef char *native
+    cdef int status = SZ_OK
+    native = scratch(context, CHUNK_SLOT, pipeline.nbytes)
+    if native == NULL:
+        return SZ_NO_MEMORY
+    if read_windows(object, chunk, NULL, 0, NULL, &status) < <Py_ssize_t>pipeline.nbytes:
+        context.culprit = "bytes"
+        read_windows(object, chunk, file, offset, native, &status)
+    else:
+        status = read_native(context, pipeline, file, offset, pipeline.nbytes, native, level)
+    return copy_out(context, object.layout, chunk, native) if status == SZ_OK else status
+
+
+# ---------------------------------------------------------------- inner chunks
+
+cdef inline const TouchedChunk *seek(const void *what, Py_ssize_t k) noexcept nogil:
+    """Return chunk number k; the same one is often asked for again."""
+    cdef ChunkCursor *cursor = <ChunkCursor *>what
+    if cursor.k != k:
+        find_chunk(cursor.object, k, &cursor.chunk)
+        cursor.k = k
+    return &cursor.chunk
+
+
+cdef Py_ssize_t inner_number(const void *what, Py_ssize_t k) noexcept nogil:
+    return seek(what, k).number
+
+
+cdef int fill_inner(Context *context, const void *what, Py_ssize_t k) noexcept nogil:
+    return copy_out(context, (<const ChunkCursor *>what).object.layout, seek(what, k), NULL)
+
+
+cdef int decode_inner(Context *context, const void *what, Py_ssize_t k, const char *src, size_t n,
+                      int level) noexcept nogil:
+    return decode_regions(context, (<const ChunkCursor *>what).object, seek(what, k), src, n, level)
+
+
+cdef bint reads_alone(const void *what, Py_ssize_t k) noexcept nogil:
+    """Return whether to read an uncompressed chunk by itself, not together with its neighbours."""
+    cdef const TouchedObject *object = (<const ChunkCursor *>what).object
+    cdef Py_ssize_t nbytes = object.layout.pipeline.nbytes
+    cdef int status = SZ_OK
+    if nbytes >= RAW_ALONE or object.layout.nlists == 0:
+        return nbytes >= RAW_ALONE
+    return read_windows(object, seek(what, k), NULL, 0, NULL, &status) < nbytes
+
+
+cdef int read_inner(Context *context, const void *what, Py_ssize_t k, const sz_file *file, int64_t offset,
+                    int level) noexcept nogil:
+    return read_regions(context, (<const ChunkCursor *>what).object, seek(what, k), file, offset, level)
+
+
+cdef InnerChunkVisitor visitor(ChunkCursor *cursor, const TouchedObject *shard) noexcept nogil:
+    """Return what is wanted of a shard, for `read_inner_chunks`."""
+    cdef InnerChunkVisitor made
+    cursor.object, cursor.k = shard, -1
+    made.what, made.number, made.fill = cursor, inner_number, fill_inner
+    made.decode, made.read_alone, made.read = decode_inner, reads_alone, read_inner
+    return made
