@@ -4,8 +4,7 @@ A handle never changes. An array that is resized gets another one in a single as
 with the old handle sees the old array throughout.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +23,7 @@ from simplezarr.transfer.regular import RegularTransfer
 __all__ = ["ArrayHandle", "open_handle"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ArrayHandle:
+class ArrayHandle(NamedTuple):
     """An array in a store, in the shape that it has at one moment.
 
     chunks: the shape of the unit of reading. grid: that of the stored objects into which plans cut selections; all of a
@@ -70,7 +68,7 @@ class ArrayHandle:
 
     def with_empty_chunks(self, write: bool) -> "ArrayHandle":
         """Return a handle of the same array that stores chunks which are all fill value, or deletes them."""
-        return replace(self, write_empty_chunks=write).with_metadata(self.metadata)
+        return open_handle(self.store, self.path, self.metadata, self.read_only, write, self.source)
 
 
 def open_handle(
