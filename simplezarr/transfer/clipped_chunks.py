@@ -1,7 +1,7 @@
-"""Chunks at an array's edge that are stored without what lies outside the array, as fizarrita and xtensor-zarr do.
+"""Chunks at an array's edge that are stored without their part outside the array, as fizarrita and xtensor-zarr do.
 
-The specification wants them at their full shape. Such chunks don't decode; only then it is tried whether they are of
-the shape of the part inside, which no chunk of the full shape is.
+The specification demands the full shape, so such chunks fail to decode. Only then are they decoded at the shape of the
+part within the array, which no chunk of the full shape can have.
 """
 
 import numpy as np
@@ -19,8 +19,8 @@ from simplezarr.stores.wrapper import WrapperStore
 __all__ = ["padding_source"]
 
 
-class _WholeChunks(WrapperStore):
-    """A store that gives out the chunks at an array's edge at their full shape."""
+class _PaddedChunks(WrapperStore):
+    """A store that returns the chunks at an array's edge at their full shape."""
 
     in_memory = True  # so that the engine asks for whole values
 
@@ -39,13 +39,13 @@ class _WholeChunks(WrapperStore):
             part = python_pipeline(self.metadata.codecs, ChunkSpec(inside, spec.dtype, spec.fill))(data)
         except CodecFailure:
             return data
-        whole = np.full(spec.shape, np.frombuffer(spec.fill, spec.dtype.numpy)[0])
-        whole[tuple(map(slice, inside))] = part
-        return python_pipeline(self.metadata.codecs, spec).encode(whole)
+        padded = np.full(spec.shape, np.frombuffer(spec.fill, spec.dtype.numpy)[0])
+        padded[tuple(map(slice, inside))] = part
+        return python_pipeline(self.metadata.codecs, spec).encode(padded)
 
 
 def _inside(metadata: ArrayMetadata, index: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    """The shape of a chunk's part inside the array; None where that is all of it."""
+    """Return the shape of a chunk's part within the array; None if that is the whole chunk."""
     if index is None or len(index) != len(metadata.shape):
         return None
     sides = zip(index, metadata.chunk_shape, metadata.shape, strict=True)
@@ -54,9 +54,9 @@ def _inside(metadata: ArrayMetadata, index: tuple[int, ...] | None) -> tuple[int
 
 
 def padding_source(store: Store, path: str, metadata: ArrayMetadata, error: ChunkError) -> Source | None:
-    """A source that reads chunks of either shape; None where the chunk that has failed can't be such a one."""
+    """Return a source that reads chunks of either shape; None if the chunk that failed can't be clipped."""
     sharded = any(isinstance(codec, Sharding) for codec in metadata.codecs)
     if sharded or error.index is None or _inside(metadata, tuple(error.index)) is None:
         return None
-    whole = _WholeChunks(store, path, metadata)
-    return Source(bind(metadata.codecs, metadata.spec), whole, metadata.chunk_keys, path, metadata.chunk_shape)
+    padded = _PaddedChunks(store, path, metadata)
+    return Source(bind(metadata.codecs, metadata.spec), padded, metadata.chunk_keys, path, metadata.chunk_shape)

@@ -60,7 +60,7 @@ class _Piece(NamedTuple):
 
 
 class RectilinearTransfer:
-    """Cuts selections into those of regular arrays (see `transfer.protocol.Transfer`).
+    """Cuts selections into those of regular arrays, as `Transfer` says.
 
     chunks: the largest unit of reading. regular: makes the transfer of a regular array with the same chunks.
     """

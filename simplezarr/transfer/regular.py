@@ -22,7 +22,7 @@ __all__ = ["RegularTransfer"]
 
 
 class RegularTransfer:
-    """Reads and writes through the engine (see `transfer.protocol.Transfer`).
+    """Reads and writes through the engine, as `Transfer` says.
 
     chunks: the shape of the unit of reading. keep_empty: whether chunks that are all fill value are stored.
     """
@@ -60,7 +60,7 @@ class RegularTransfer:
                 self.read(plan, out)
 
     def read_chunk(self, index: Index, out: np.ndarray | None) -> np.ndarray:
-        """Decode a whole chunk, also what of it lies outside the array."""
+        """Decode a whole chunk, also its part outside the array."""
         metadata = self.metadata
         plan = chunk_plan(index, metadata.shape, self.chunks, metadata.chunk_shape)
         if out is None:

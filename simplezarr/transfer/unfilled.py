@@ -1,4 +1,4 @@
-"""Arrays whose fill value can't be used: what is stored is read as ever, what is not stored raises."""
+"""Arrays whose fill value can't be used: stored chunks are read, missing chunks raise ChunkError."""
 
 import math
 import sys
@@ -92,7 +92,7 @@ def _is_same(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 def _another_element(data_type: DataType) -> bytes:
-    """Return an element other than that of zero bytes."""
+    """Return an element that differs from the one of zero bytes."""
     if data_type.is_variable:
         return b"\1"
     fields = getattr(data_type, "fields", None)

@@ -1,4 +1,4 @@
-"""What the user gives: values to assign, as NumPy's assignment takes them, and arrays to read into; checked first."""
+"""Check what callers pass: values to assign, as NumPy's assignment takes them, and arrays to read into."""
 
 from typing import Any
 
@@ -8,23 +8,23 @@ from simplezarr.runtime.runs import runs
 
 __all__ = ["as_array", "as_values", "check_out", "check_text"]
 
-#: Python objects of which NumPy makes elements of the array's own data type, with errors for what does not fit in it;
-#: all else, as arrays and NumPy's scalars, has a data type of its own and is cast.
+#: Python objects that NumPy converts to the array's own data type, with errors for those that do not fit. All others,
+#: such as arrays and NumPy's scalars, have a data type of their own and are cast.
 _PLAIN = (bool, int, float, complex, str, bytes, list, tuple)
 _TEXT = "TUSOV"  # kinds of data types that are text or bytes, or have fields that may be
-_SMALL = 64 << 10  # bytes: such values are cast at once, larger ones chunk by chunk
+_SMALL = 64 << 10  # bytes of values that are cast at once; larger ones are cast chunk by chunk
 
 
 def as_values(
     value: Any, dtype: np.dtype, shape: tuple[int, ...], *, element: bool = False, now: bool = False
 ) -> np.ndarray:
-    """A view of `shape` of the value, in `dtype` or one that is still to be cast to it; large arrays are not copied.
+    """Return a view of the value that has `shape`, in `dtype` or in one that is still to be cast to it.
 
-    element: integers select one element, for which NumPy takes other values than for a part of shape (). now: nothing
-    is left to be cast.
+    Large arrays are not copied. element: integers select one element, for which NumPy takes other values than for a
+    part of shape (). now: cast also large arrays.
 
-    Raises ValueError where the value can't be broadcast to the shape, and what NumPy raises for values that the data
-    type can't hold.
+    Raise ValueError if the value can't be broadcast to the shape, and what NumPy raises for values that the data type
+    can't hold.
 
     >>> as_values([1, 2], np.dtype("uint8"), (2, 2))
     array([[1, 2],
@@ -43,7 +43,7 @@ def as_values(
     view = _broadcast(array, shape)
     if array.dtype == dtype:
         return view
-    np.empty(0, dtype)[...] = np.empty(0, array.dtype)  # raises where NumPy knows no cast, and warns where it does
+    np.empty(0, dtype)[...] = np.empty(0, array.dtype)  # raises if NumPy has no such cast, and warns of loss
     if array.dtype.kind == "c" and dtype.kind in "iuf":
         array, view = array.real, view.real  # one warning is enough
     if array.nbytes > _SMALL and not now:
@@ -54,7 +54,7 @@ def as_values(
 
 
 def as_array(value: Any, dtype: np.dtype) -> np.ndarray:
-    """Return what is to be assigned to elements of `dtype` as an array, still in its own data type if it has one.
+    """Return a value for elements of `dtype` as an array, in its own data type if it has one.
 
     Raise what NumPy raises for Python objects that the data type can't hold, and TypeError as `check_text`.
     """
@@ -67,7 +67,9 @@ def as_array(value: Any, dtype: np.dtype) -> np.ndarray:
 
 
 def check_text(value: Any, dtype: np.dtype, where: str = "value") -> None:
-    """Raise TypeError for the first element that is to become text or bytes and is neither; it would become `str(...)`.
+    """Raise TypeError for the first element that would become text or bytes and is neither.
+
+    NumPy would assign `str(element)`.
 
     >>> check_text(["x", None], np.dtypes.StringDType())
     Traceback (most recent call last):
@@ -98,7 +100,7 @@ def check_text(value: Any, dtype: np.dtype, where: str = "value") -> None:
 
 
 def _check_objects(array: np.ndarray, dtype: np.dtype, where: str) -> None:
-    """Check the elements of an array of objects, or of text of which some may be missing."""
+    """Check the elements of an array of objects, or of text with missing elements."""
     if array.dtype.names or (array.dtype.kind == "T" and dtype.kind != "O" and not hasattr(array.dtype, "na_object")):
         return
     taken = bytes if dtype.kind == "O" else (str, bytes)

@@ -1,7 +1,7 @@
-"""Arrays whose elements vary in size, text and bytes: chunk by chunk in Python.
+"""Arrays whose elements vary in size, text and bytes: they are read and written chunk by chunk in Python.
 
-What the engine does with memory (copy, swap, fill) means nothing for elements that are references. The compressors and
-the loops over a chunk's elements are compiled here too, and work without the GIL where they touch no Python object.
+Their elements are references, which the engine can't copy, swap or fill. The compressors and the loops over a chunk's
+elements are compiled. They release the GIL unless they touch Python objects.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,11 +19,11 @@ from simplezarr.codecs.variable_shard import filled, is_fill
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.files.reader import Reader, read_version
 from simplezarr.engine.geometry.plan import Plan
-from simplezarr.engine.jobs.chunk_source import Source
 from simplezarr.errors import ChangedError, ChunkError, TooLargeError
 from simplezarr.indexing.selection import Selection, wrapped
 from simplezarr.runtime import executor
 from simplezarr.runtime.runs import assign
+from simplezarr.transfer.protocol import Index
 from simplezarr.transfer.regular import RegularTransfer
 
 __all__ = ["VariableTransfer"]
@@ -33,37 +33,34 @@ Encode = Callable[[np.ndarray], bytes]
 
 
 class PointwisePlan:
-    """A selection with lists of points as a plan: its elements one by one, sorted by the stored objects they are in.
+    """A selection with lists of points as a plan: its elements one by one, grouped by stored object.
 
-    As in `Plan`, `n` is how many objects there are, `block` what is selected of one and its places in `view`.
+    `n`, `shape`, `view` and `block` are used as those of a `Plan`.
     """
 
     def __init__(self, selection: Selection, stored: tuple[int, ...]):
         indices = [np.broadcast_to(index, selection.shape).reshape(-1) for index in coordinates(selection, stored)]
         numbers = np.stack([index // size for index, size in zip(indices, stored, strict=True)], axis=1)
         objects, which = np.unique(numbers, axis=0, return_inverse=True)
-        self.n, self.shape = len(objects), selection.shape
-        self.objects, self.indices = (
-            objects.tolist(),
-            [index % size for index, size in zip(indices, stored, strict=True)],
-        )
+        self.n, self.shape, self.objects = len(objects), selection.shape, objects.tolist()
+        self.indices = [index % size for index, size in zip(indices, stored, strict=True)]
         ends = np.cumsum(np.bincount(which.reshape(-1), minlength=self.n))
         self.places = np.split(np.argsort(which.reshape(-1), kind="stable"), ends[:-1])  # the last of several wins
 
     def view(self, out: np.ndarray) -> np.ndarray:
-        """The elements of a contiguous array."""
+        """Return a contiguous array with one axis, of elements."""
         return out.reshape(-1)
 
-    def block(self, i: int) -> tuple[tuple[int, ...], tuple, np.ndarray]:
-        """Object number i: its index, the selection of its elements, and that of their places in `view`."""
+    def block(self, i: int) -> tuple[Index, Slices, np.ndarray]:
+        """Return the index of object number i, the selection of its elements, and their places in `view`."""
         places = self.places[i]
         return tuple(self.objects[i]), tuple([index[places] for index in self.indices]), places
 
 
 def coordinates(selection: Selection, stored: tuple[int, ...]) -> list[np.ndarray]:
-    """For each axis of the array the index of each element; they broadcast to the selection's shape.
+    """Return an index array for each axis of the array. Together they broadcast to the selection's shape.
 
-    Raises IndexError for points that are not in the array.
+    Raise IndexError for points that are not in the array.
     """
     plan = selection.plan
     result = [np.empty(plan.shape, np.intp) for _ in stored]
@@ -89,20 +86,19 @@ def coordinates(selection: Selection, stored: tuple[int, ...]) -> list[np.ndarra
 
 
 class VariableTransfer(RegularTransfer):
-    """Reads and writes chunk by chunk in Python (see `transfer.protocol.Transfer`)."""
+    """Reads and writes chunk by chunk in Python, as `Transfer` says."""
 
     __slots__ = ()
     shares_chunks = False
 
     def read(self, selection: Plan | Selection, out: np.ndarray) -> None:
         """Decode what is selected into `out`."""
-        plan = self._plan(selection)
-        if plan.n and isinstance(plan, PointwisePlan) and not out.flags.c_contiguous:
+        if isinstance(selection, Selection) and not out.flags.c_contiguous:
             contiguous = np.empty(out.shape, out.dtype)
-            self._run(_Read(self.source, self._chain(), plan, contiguous))
+            self._run(_Read(self, selection, contiguous))
             assign(out, contiguous)
-        elif plan.n:
-            self._run(_Read(self.source, self._chain(), plan, out))
+        else:
+            self._run(_Read(self, selection, out))
 
     def write(self, selection: Plan | Selection, values: np.ndarray) -> None:
         """Store values where they are selected. Raise TypeError for elements that are not `bytes` if those are stored.
@@ -118,43 +114,39 @@ class VariableTransfer(RegularTransfer):
             for item in values.reshape(-1).tolist():
                 if not isinstance(item, bytes):
                     raise TypeError(f"{type(item).__name__} is not bytes; for text, the data type is StringDType()")
-        plan = self._plan(selection)
-        if plan.n:
-            self._run(_Write(self.source, self._chain(), plan, values, self.metadata.shape, self.keep_empty))
+        self._run(_Write(self, selection, values))
 
     def read_many(self, plans: list[Plan], outs: list[np.ndarray]) -> None:
         """Decode what each plan selects into its own array, one after another."""
         for plan, out in zip(plans, outs, strict=True):
             self.read(plan, out)
 
-    def _plan(self, selection: Plan | Selection) -> "Plan | PointwisePlan":
-        return selection if isinstance(selection, Plan) else PointwisePlan(selection, self.metadata.chunk_shape)
-
-    def _chain(self) -> PythonPipeline:
-        return python_pipeline(self.metadata.codecs, self.metadata.spec)
-
     def _run(self, work: "_Read | _Write") -> None:
-        executor.parallel_for(work.block, work.plan.n, executor.concurrency_for(self.store))
+        if work.plan.n:
+            executor.parallel_for(work.block, work.plan.n, executor.concurrency_for(self.store))
 
 
 class _Work:
-    """A read or write under way."""
+    """A read or write in progress."""
 
     verb = "reading"
 
-    def __init__(self, source: Source, chain: PythonPipeline, plan: Plan | PointwisePlan, out: np.ndarray):
-        self.source, self.chain, self.plan, self.view = source, chain, plan, plan.view(out)
-        self.spec = chain.specs[0]
-        self.free = chain.most(0)
+    def __init__(self, transfer: VariableTransfer, selection: Plan | Selection, array: np.ndarray):
+        metadata, self.source = transfer.metadata, transfer.source
+        self.chain: PythonPipeline = python_pipeline(metadata.codecs, metadata.spec)
+        self.basic = isinstance(selection, Plan)
+        self.plan = selection if isinstance(selection, Plan) else PointwisePlan(selection, metadata.chunk_shape)
+        self.view = self.plan.view(array)
+        self.spec, self.free = metadata.spec, self.chain.most(0)
         self.fill = self.spec.dtype.scalar(self.spec.fill)
+        chain = self.chain
         self.order = stored_order(chain.array_array, self.spec) if chain.shard else ()
-        self.basic = not isinstance(plan, PointwisePlan)
         walks = self.basic and not chain.bytes_bytes and all(type(codec) is Transpose for codec in chain.array_array)
         self.shard: Any = chain.shard if walks else None  # its inner chunks are chunks of the array
 
     @contextmanager
-    def located(self, index: tuple[int, ...], key: str) -> Iterator[None]:
-        """Gives what is raised the name of the chunk."""
+    def located(self, index: Index, key: str) -> Iterator[None]:
+        """Name the chunk in what is raised."""
         where = f"array '/{self.source.path}', chunk {index}, key {key!r}"
         try:
             yield
@@ -170,12 +162,12 @@ class _Work:
             error.add_note(f"while {self.verb} {where}")
             raise
 
-    def stored(self, items: tuple) -> tuple:
-        """What there is for each axis, in the order of the stored form."""
+    def stored(self, items: Slices) -> Slices:
+        """Return an item for each axis in the order of the stored form."""
         return tuple([items[axis] for axis in self.order])
 
-    def chunk(self, index: tuple[int, ...], inner: tuple[int, ...]) -> tuple[int, ...]:
-        """The index of a shard's inner chunk in the array's grid."""
+    def chunk(self, index: Index, inner: Index) -> Index:
+        """Return the index of a shard's inner chunk in the array's grid."""
         chunk = list(index)
         for axis, length, number in zip(self.order, self.shard.grid, inner, strict=True):
             chunk[axis] = index[axis] * length + number
@@ -191,7 +183,7 @@ class _Read(_Work):
             self.view[places] = values
 
     def block(self, i: int) -> None:
-        """Reads one stored object."""
+        """Read one stored object."""
         index, selection, places = self.plan.block(i)
         key = self.source.key(index)
         with self.located(index, key):
@@ -202,10 +194,8 @@ class _Read(_Work):
             data = self.source.store.get_limited(key, self.free, holes=True)
             self.place(places, self.fill if data is None else self.chain(data)[selection])
 
-    def place_shard(
-        self, index: tuple[int, ...], key: str, selection: Slices, place: np.ndarray, reader: Reader
-    ) -> None:
-        """Only the inner chunks that are wanted, in one request behind that for the index."""
+    def place_shard(self, index: Index, key: str, selection: Slices, place: np.ndarray, reader: Reader) -> None:
+        """Read the requested inner chunks of a shard, with one request after that for the index."""
         shard = self.shard
         raw = reader.get_range(shard.index.start, shard.index.nbytes)
         if raw is None:
@@ -239,34 +229,21 @@ class _Read(_Work):
 class _Write(_Work):
     verb = "writing"
 
-    def __init__(
-        self,
-        source: Source,
-        chain: PythonPipeline,
-        plan: Plan | PointwisePlan,
-        value: np.ndarray,
-        shape: tuple[int, ...],
-        keep_empty: bool,
-    ):
+    def __init__(self, transfer: VariableTransfer, selection: Plan | Selection, values: np.ndarray):
         from simplezarr.codecs.vlen import VLenUtf8
 
-        super().__init__(source, chain, plan, value)
-        self.shape, self.keep_empty = shape, keep_empty
-        self.only_reads = (
-            not chain.array_array and type(chain.array_bytes) is VLenUtf8
-        )  # other codecs may keep the array
+        super().__init__(transfer, selection, values)
+        self.shape, self.keep_empty = transfer.metadata.shape, transfer.keep_empty
+        # Codecs other than these may keep the array that they are given.
+        self.only_reads = not self.chain.array_array and type(self.chain.array_bytes) is VLenUtf8
 
     def block(self, i: int) -> None:
-        """Writes one stored object: made from the values alone where they cover it, as far as it lies in the array."""
+        """Write one stored object, without reading it if the values cover its part within the array."""
         index, selection, places = self.plan.block(i)
         key, store = self.source.key(index), self.source.store
         value = self.view[places]
-        inside = tuple(
-            [
-                min(size, length - number * size)
-                for number, size, length in zip(index, self.spec.shape, self.shape, strict=True)
-            ]
-        )
+        sides = zip(index, self.spec.shape, self.shape, strict=True)
+        inside = tuple([min(size, length - number * size) for number, size, length in sides])
         covered = self.basic and value.shape == inside
         with self.located(index, key), store.lock(key):
             data = None if covered else store.get_limited(key, self.free, holes=True)
@@ -283,7 +260,7 @@ class _Write(_Work):
     def changed(
         self, chunk: np.ndarray | None, selection: Slices, value: np.ndarray, spec: ChunkSpec, encode: Encode
     ) -> bytes | None:
-        """A chunk with new values in it, encoded; None where it is to be deleted."""
+        """Return a chunk with new values in it, encoded; None if it is to be deleted."""
         whole = self.basic and value.shape == spec.shape
         if whole and self.only_reads:
             return encode(value) if self.keep_empty or not is_fill(value, spec) else None
@@ -298,9 +275,9 @@ class _Write(_Work):
         return encode(chunk) if self.keep_empty or not is_fill(chunk, spec) else None
 
     def changed_shard(
-        self, index: tuple[int, ...], key: str, data: bytes | None, selection: Slices, value: np.ndarray
+        self, index: Index, key: str, data: bytes | None, selection: Slices, value: np.ndarray
     ) -> bytes | None:
-        """A shard in which the bytes of the inner chunks that are not touched stay as they are."""
+        """Return a shard with new values. The bytes of inner chunks that are not touched stay as they are."""
         chunks = self.shard.split(data) if data is not None else {}
         value = value.transpose(self.order)
         for inner, part, at in self.shard.parts(self.stored(selection)):
