@@ -1,4 +1,4 @@
-"""An array as its user sees it: metadata as attributes, `a[selection]`, and the verbs with their futures."""
+"""Arrays: metadata as attributes, `a[selection]`, and the verbs with their futures."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Array(StoredValues):
-    """A Zarr array (Zarr 3 core specification, "Array"). Made by `simplezarr.open`, not by hand.
+    """A Zarr array (Zarr 3 core specification, "Array"). `simplezarr.open` and `create_array` make them.
 
     >>> import numpy as np
     >>> import simplezarr as sz
@@ -114,7 +114,7 @@ class Array(StoredValues):
 
     @property
     def dimension_names(self) -> tuple[str | None, ...] | None:
-        """A name or None for each dimension; None where the metadata have none."""
+        """A name or None for each dimension; None if the metadata have no names."""
         return self.metadata.dimension_names
 
     @property
@@ -129,7 +129,7 @@ class Array(StoredValues):
 
     @property
     def shards(self) -> tuple[int, ...] | None:
-        """Shape of the unit of storage, or None where chunks are stored one by one."""
+        """Shape of the unit of storage, or None if chunks are stored one by one."""
         return self.metadata.chunk_shape if sharding_of(self.metadata) else None
 
     @property
@@ -145,20 +145,20 @@ class Array(StoredValues):
 
     @property
     def nchunks_stored(self) -> int:
-        """Number of chunks that are stored, inner chunks where there are shards: never more than `nchunks`.
+        """Number of stored chunks, at most `nchunks`; with shards, of inner chunks.
 
-        Lists the store, and reads the index of every shard. Raises UnsupportedError where a store can't be listed.
+        This lists the store and reads the index of every shard. UnsupportedError if the store can't be listed.
         """
         return count_chunks(self.store, self.path, self.metadata, self.chunks)
 
     @property
     def nbytes_stored(self) -> int:
-        """Bytes of the stored chunks or shards, without the metadata. Lists the store."""
+        """Bytes of the stored chunks or shards, without the metadata. This lists the store."""
         return stored_bytes(self.store, self.path, self.metadata)
 
     @property
     def info(self) -> str:
-        """What the array is, in a few lines; the store is listed for what is stored of it."""
+        """A description in a few lines. This lists the store, to tell how much is stored."""
         rows = [
             ("array", f"{self.name} in {self.store!r}"),
             ("shape", f"{self.shape} {self.dtype}, {self.nbytes:,} bytes"),
@@ -182,23 +182,23 @@ class Array(StoredValues):
         return self.shape[0]
 
     def __contains__(self, value: Any) -> bool:
-        """Whether any element equals the value, as NumPy compares them; read one row of chunks at a time."""
+        """Return whether an element equals the value, as NumPy compares them; read one row of chunks at a time."""
         if not self.shape or np.ndim(value) >= self.ndim:
             return value in np.asarray(self)
         starts = range(0, len(self), self.chunks[0])
         return any(value in self[start : start + self.chunks[0]] for start in starts)
 
-    def __iter__(self) -> Iterator:
-        """Rows, read one row of chunks at a time."""
+    def __iter__(self) -> Iterator[Any]:
+        """Return an iterator of rows; read one row of chunks at a time."""
         starts = range(0, len(self), self.chunks[0] if self.shape else 1)
         return (row for start in starts for row in self[start : start + self.chunks[0]])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError(f"{self!r} can't become a NumPy array without a copy")
-        return self.read() if dtype is None else self.read().astype(dtype, copy=False)
+        return np.asarray(self.read(), dtype)
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self.store, self.path, self.metadata, self.read_only, self.write_empty_chunks)
 
     # ------------------------------------------------------------ reading
@@ -231,18 +231,27 @@ class Array(StoredValues):
         return whole(self).__copy_source__()
 
     def read(self, selection: Any = ..., *, out: np.ndarray | None = None) -> Any:
-        """What `a[selection]` gives: an array, or a scalar where integers select one element.
+        """Return `a[selection]`: an array, or a scalar if integers select one element.
 
-        With `out`, an array of exactly that shape and data type (any strides), chunks are decoded straight into it, and
-        it is returned. Raises IndexError for a bad selection, ValueError for an `out` that does not fit, ChunkError for
-        a chunk that can't be decoded, OSError where reading fails; `out` then has undefined content.
+        - selection: as NumPy's; `simplezarr.s_[...]` spells slices.
+        - out: an array of exactly that shape and data type, with any strides. Chunks are decoded into it, and it is
+          returned. After an error its content is undefined.
+
+        Raise IndexError for a bad selection, ValueError for an `out` that does not fit, ChunkError for a chunk that
+        can't be decoded, and OSError if reading fails.
+
+        >>> import numpy as np
+        >>> import simplezarr as sz
+        >>> a = sz.create_array({}, data=[[1, 2], [3, 4]])
+        >>> a.read(sz.s_[:, 0], out=np.empty(2, a.dtype))
+        array([1, 3])
         """
         return read_key(self._handle, selection, out)
 
     def read_future(self, selection: Any = ..., *, out: np.ndarray | None = None) -> "Future[Any]":
-        """A Future of `read(selection, out=out)`; for asyncio, wrap it with `asyncio.wrap_future`.
+        """Return a Future of `read(selection, out=out)`; `asyncio.wrap_future` makes one for asyncio.
 
-        Futures that wait for a thread are read together: a chunk that several of them want is decoded once.
+        Reads that wait for a thread are made together, so a chunk that several of them select is decoded once.
         """
         queue, handle = self._queue, self._handle
         if queue is None or not queue.serves(handle):
@@ -250,30 +259,39 @@ class Array(StoredValues):
         return queue.read(selection, out)
 
     def get_chunk(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> np.ndarray:
-        """Chunk `index` of the grid, at its full `chunks` shape also at the array's edge.
+        """Return a chunk of the grid, at its full shape also at the array's edge; with `out`, in it.
 
-        A chunk that is not stored is all fill value. Raises IndexError where the grid has no such chunk.
+        A chunk that is not stored is all fill value. Raise IndexError if the grid has no such chunk, otherwise as
+        `read`.
+
+        >>> import simplezarr as sz
+        >>> sz.create_array({}, data=[1, 2, 3], chunks=2, fill_value=9).get_chunk((1,))
+        array([3, 9])
         """
         return self._handle.transfer.read_chunk(index, out)
 
     def get_chunk_future(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> "Future[Any]":
-        """A Future of `get_chunk(index, out=out)`."""
+        """Return a Future of `get_chunk(index, out=out)`."""
         return executor.submit(self.get_chunk, index, out=out, width=executor.concurrency_for(self.store))
 
     def get_encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
-        """The stored bytes of a chunk (of a shard: of the inner chunk), or None where none is stored."""
+        """Return the stored bytes of a chunk (in shards, of the inner chunk); None if it is not stored."""
         return self._handle.transfer.encoded_chunk(index)
 
     def read_many(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> Any:
-        """Many basic selections at once, as a list of what `a[selection]` gives.
+        """Return `a[selection]` for each of many basic selections, as a list.
 
-        A chunk that several of them touch is fetched and decoded once. With `out`, an array of shape (n, *shape) for n
-        selections that all have this shape, number i is decoded into out[i], and `out` is returned. Raises as `read`.
+        A chunk that several of them touch is fetched and decoded once. out: an array of shape (n, *shape) for n
+        selections of that shape; selection i is decoded into out[i], and `out` is returned. Raise as `read`.
+
+        >>> import simplezarr as sz
+        >>> sz.create_array({}, data=[1, 2, 3], chunks=2).read_many([sz.s_[:2], sz.s_[1:]])
+        [array([1, 2]), array([2, 3])]
         """
         return read_many(self._handle, selections, out)
 
     def read_many_future(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> "Future[Any]":
-        """A Future of `read_many(selections, out=out)`."""
+        """Return a Future of `read_many(selections, out=out)`."""
         return executor.submit(self.read_many, list(selections), out=out, width=executor.concurrency_for(self.store))
 
     # ------------------------------------------------------------ writing
@@ -282,14 +300,16 @@ class Array(StoredValues):
         write_key(self._handle, selection, value)
 
     def write(self, selection: Any, value: Any) -> None:
-        """What `a[selection] = value` does: NumPy's assignment, with its broadcasting and casting.
+        """Do `a[selection] = value`, with NumPy's broadcasting and casting.
 
-        A value that is stored itself, an `Array` or a lazy selection of one, is copied part by part, and may be larger
-        than memory; chunks that are stored in the same way are copied as they are, a damaged one too. The shape is
-        checked before anything is written. A chunk (or shard) is replaced as a whole or not at all, and what others
-        write to other parts of it at the same time is kept. Raises IndexError for a bad selection, ValueError for a
-        value that does not fit, ReadOnlyError, ChunkError for a chunk that can't be decoded to be changed, OSError
-        where reading or writing fails; each chunk then is as before or as it should be.
+        The shape is checked before anything is written. A chunk, or shard, is replaced as a whole or not at all, and
+        concurrent writers of other parts of it lose nothing. A value that is stored itself, an `Array` or a lazy
+        selection of one, is copied part by part, so it may be larger than memory. If its chunks are stored in the same
+        way, their bytes are copied, also those of a damaged chunk.
+
+        Raise IndexError for a bad selection, ValueError for a value that does not fit, ReadOnlyError, ChunkError for a
+        chunk that must be changed but can't be decoded, and OSError if reading or writing fails. After an error, each
+        chunk is as before or as it should be.
 
         >>> import simplezarr as sz
         >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [4], "data_type": "uint8",
@@ -304,29 +324,29 @@ class Array(StoredValues):
         write_key(self._handle, selection, value)
 
     def write_future(self, selection: Any, value: Any) -> "Future[None]":
-        """A Future of `write(selection, value)`; the value must stay as it is until then."""
+        """Return a Future of `write(selection, value)`. The value must not change before it is done."""
         return executor.submit(self.write, selection, value, width=executor.concurrency_for(self.store))
 
     def set_chunk(self, index: tuple[int, ...], data: Any) -> None:
-        """Replaces chunk `index` of the grid.
+        """Replace a chunk of the grid.
 
-        data: of the full `chunks` shape, of which nothing is stored that lies outside the array; or of the shape of the
-        part inside. Raises IndexError where the grid has no such chunk, ValueError for any other shape.
+        data: for the full chunk, whose part outside the array is not stored, or for the part within the array. Raise
+        IndexError if the grid has no such chunk, ValueError for data of another shape, otherwise as `write`.
         """
         write_chunk(self._handle, index, data)
 
     def set_chunk_future(self, index: tuple[int, ...], data: Any) -> "Future[None]":
-        """A Future of `set_chunk(index, data)`."""
+        """Return a Future of `set_chunk(index, data)`."""
         return executor.submit(self.set_chunk, index, data, width=executor.concurrency_for(self.store))
 
     # ------------------------------------------------------------ changing the shape
 
     def resize(self, shape: tuple[int, ...] | int) -> None:
-        """Change the shape, in place. What is cut off is gone; what is added shows the fill value.
+        """Change the shape in place. Elements that are cut off are gone; new ones have the fill value.
 
-        shape: as many lengths as the array has dimensions; a number alone for one. Costs no walk over the grid: chunks
-        are counted off or listed, whichever are fewer. Other handles of the array keep the shape they were opened
-        with. Raises ReadOnlyError, MetadataError for a shape that is none.
+        shape: a length for each dimension; a number alone for one dimension. The chunks to clear are either counted off
+        or listed, whichever are fewer. Other objects that were opened from the same array keep their shape. Raise
+        ReadOnlyError, and MetadataError for a shape that is not valid.
 
         >>> import simplezarr as sz
         >>> a = sz.create_array({}, shape=4, dtype="u1", fill_value=9)
@@ -337,11 +357,15 @@ class Array(StoredValues):
         self._reshape(resize(self._handle, shape))
 
     def append(self, data: Any, axis: int = 0) -> tuple[int, ...]:
-        """Write data behind the end along an axis; returns the new shape.
+        """Write data behind the end along an axis; return the new shape.
 
-        data: anything that NumPy takes for an array, as long as the array along all other axes. Data are written
-        first and the shape is changed then: nobody sees a part. Of several appends at the same time none is lost,
-        also from several processes where the store's locks reach these. Raises ValueError for data that don't fit.
+        data: anything that NumPy takes for an array, as long as the array along all other axes. The shape is changed
+        after the data are written, so no reader sees a part. Concurrent appends lose nothing, also from several
+        processes if the store's locks reach them. Raise ValueError for data that don't fit, otherwise as `write`.
+
+        >>> import simplezarr as sz
+        >>> sz.create_array({}, data=[1, 2]).append([3])
+        (3,)
         """
         self._reshape(append(self._handle, data, axis))
         return self.shape

@@ -1,8 +1,8 @@
-"""Values that are a stored array themselves, or a lazy selection of one: copied part by part, not all at once.
+"""Copy a stored array, or a lazy selection of one, part by part.
 
-Where chunks lie upon chunks that are stored alike, they are copied as they are stored, without being decoded. All else
-is copied in boxes. A box holds whole stored objects of what is written and, where that is not too much, whole chunks of
-what is read. So each object is written once, by one thread, and a chunk is decoded once, or not much more often.
+If chunks lie upon chunks that are stored alike, their bytes are copied without being decoded. Otherwise the elements
+are copied in boxes. A box consists of whole stored objects of the target and, unless that takes too much memory, of
+whole chunks of the source. So one thread writes each object once, and a chunk is decoded once or a little more often.
 """
 
 import os
@@ -27,16 +27,16 @@ from simplezarr.transfer.handle import ArrayHandle
 
 __all__ = ["ALL_BOXES_BYTES", "BoxCopy", "StoredCopy", "may_lie_below", "plan_copy"]
 
-SMALL_BYTES = 1 << 20  # of values that are simply read
-BOX_BYTES = 512 << 10  # of a box at least, where there is more: the work on it should outweigh its planning
-ALL_BOXES_BYTES = 256 << 20  # of the boxes in hand at a time, unless single stored objects are larger
-WHOLE_BYTES = 1 << 30  # of values that are rather read as a whole than with chunks decoded again and again
-OFTEN = 2  # times that a chunk may be decoded, on average
-STORED_BYTES = 64 << 10  # of a chunk that is copied as it is stored; below, the engine decodes and encodes it sooner
-FILE_BYTES = 8 << 20  # of a chunk from where on its file is copied, not what it holds; below, it takes a few calls more
+SMALL_BYTES = 1 << 20  # values up to this size are read as a whole
+BOX_BYTES = 512 << 10  # the least size of a box, if there is more to copy, so that planning it pays
+ALL_BOXES_BYTES = 256 << 20  # the size of all boxes in memory at a time, unless single stored objects are larger
+WHOLE_BYTES = 1 << 30  # values up to this size are read as a whole rather than with chunks decoded repeatedly
+OFTEN = 2  # the times that a chunk may be decoded, on average
+STORED_BYTES = 64 << 10  # the least size of a chunk whose bytes are copied; smaller ones are decoded and encoded faster
+FILE_BYTES = 8 << 20  # the least size of a chunk whose file is copied; for smaller ones that takes more calls
 
 Box = tuple[slice, ...]
-Put = Callable[[Box, np.ndarray], object]  # what writes a box
+Put = Callable[[Box, np.ndarray], object]  # writes a box
 
 
 def plan_copy(handle: ArrayHandle, plan: Plan, value: object) -> "BoxCopy | StoredCopy | None":
@@ -58,9 +58,9 @@ def plan_copy(handle: ArrayHandle, plan: Plan, value: object) -> "BoxCopy | Stor
 
 
 class StoredCopy:
-    """A copy of a box of an array to one of another, whose chunks (or shards) are stored alike: as they are stored.
+    """A copy of chunks, or shards, between arrays that store them alike, without decoding them.
 
-    What of a chunk lies outside of both arrays is copied with it, and a damaged chunk is as damaged as it was.
+    The part of a chunk outside the arrays is copied too, and a damaged chunk stays damaged.
     """
 
     def __init__(self, target: ArrayHandle, written: list[range], source: ArrayHandle, box: list[range], width: int):
@@ -74,7 +74,7 @@ class StoredCopy:
         self.files = source.store.local_root if is_large and self.is_local else None
 
     def run(self, put: Put) -> None:
-        """Copies the chunks, in parallel; `put` is for copies that have values."""
+        """Copy the chunks in parallel. `put` is not used: it writes values."""
         executor.parallel_for(self._copy, prod(self.counts), self.width)
 
     def _copy(self, number: int) -> None:
@@ -90,7 +90,7 @@ class StoredCopy:
                 store.delete(key)
             return
         value = self.source.store.get(read)
-        with nullcontext() if self.is_local else store.lock(key):  # who changes a part meanwhile has read the old one
+        with nullcontext() if self.is_local else store.lock(key):  # keeps out a writer that has read the old chunk
             if value is None:
                 store.delete(key)
             else:
@@ -107,7 +107,7 @@ class BoxCopy:
         self.buffers: list[np.ndarray] = []
 
     def run(self, put: Put) -> None:
-        """Reads each box and hands it to `put`, with the selection of the array that it is for; in parallel."""
+        """Read the boxes in parallel, and call `put` with each and its place in the target."""
         executor.parallel_for(lambda number: self._copy(number, put), prod(self.counts), self.width)
 
     def _copy(self, number: int, put: Put) -> None:
@@ -117,11 +117,11 @@ class BoxCopy:
         self.buffers.append(buffer)
 
     def _box(self, number: int) -> tuple[Box, tuple[Any, ...]]:
-        """What a box selects of the array, and of the source."""
+        """Return what a box selects of the target, and of the source."""
         box: list[slice] = []
         place: list[Any] = [slice(None)] * len(self.source.shape)
         axes = list(zip(self.target, self.lengths, self.counts, strict=True))
-        for (along, axis), length, count in reversed(axes):  # the last axis first, as neighbours there share chunks
+        for (along, axis), length, count in reversed(axes):  # the last axis first: neighbours there share chunks
             start = (along.start // length + number % count) * length
             number //= count
             within = range(max(along.start, start), min(along.stop, start + length))
@@ -131,7 +131,7 @@ class BoxCopy:
         return tuple(reversed(box)), (*place, ...)
 
     def _buffer(self) -> np.ndarray:
-        """Room for a box; it goes from box to box, as fresh memory must be cleared by the system first."""
+        """Return memory for a box. It is used again, because the system must clear new memory first."""
         try:
             return self.buffers.pop()
         except IndexError:
@@ -139,7 +139,7 @@ class BoxCopy:
 
 
 def _is_plain(handle: ArrayHandle, source: CopySource) -> bool:
-    """Neither side has elements, or chunks, of several sizes; and nothing is lost without a word in casting."""
+    """Return whether boxes may be copied: of elements and chunks of one size, and with casts that give no warning."""
     kind, source_kind = handle.dtype.kind, source.handle.dtype.kind
     return (
         handle.metadata.grid is None
@@ -151,7 +151,7 @@ def _is_plain(handle: ArrayHandle, source: CopySource) -> bool:
 
 
 def _is_stored_alike(target: ArrayHandle, source: ArrayHandle) -> bool:
-    """Whether a stored chunk of the one means the same in the other, and one that is missing too."""
+    """Return whether a stored or missing chunk of one array means the same in the other."""
     ours, theirs = target.metadata, source.metadata
     return (
         type(ours) is type(theirs)
@@ -169,7 +169,7 @@ def _is_stored_alike(target: ArrayHandle, source: ArrayHandle) -> bool:
 
 
 def _lies_on_chunks(handle: ArrayHandle, target: list[tuple[range, int]], source: CopySource, box: list[range]) -> bool:
-    """Whether both sides begin with a chunk along each axis, and end with one or with their array."""
+    """Return whether both selections begin with a chunk on each axis, and end with a chunk or with their array."""
     if [axis for _, axis in target] != [*range(len(box))]:
         return False
     ends = zip(target, box, handle.grid, handle.shape, source.handle.shape, strict=True)
@@ -181,12 +181,12 @@ def _lies_on_chunks(handle: ArrayHandle, target: list[tuple[range, int]], source
 
 
 def _chunk_key(handle: ArrayHandle, first: list[int], place: list[int]) -> str:
-    """The key of the chunk that lies at a place behind the first."""
+    """Return the key of the chunk at an offset from the first."""
     return join(handle.path, handle.metadata.chunk_keys.key(tuple(map(add, first, place))))
 
 
 def _may_overlap(handle: ArrayHandle, target: list[tuple[range, int]], source: CopySource) -> bool:
-    """Whether what is written might still have to be read: the same array, and not each element onto itself."""
+    """Return whether both may be of one array, unless each element is copied onto itself."""
     if source.is_whole and [along for along, _ in target] == [range(length) for length in handle.shape]:
         return False
     ours, theirs = _innermost(handle.store), _innermost(source.handle.store)
@@ -228,14 +228,14 @@ def _directory(store: Store, path: str) -> str:
 
 
 def _count(along: range, length: int) -> int:
-    """Boxes of a length that a range touches."""
+    """Return how many boxes of a length a range touches."""
     return (along.stop - 1) // length - along.start // length + 1
 
 
 def _choose_box(
     handle: ArrayHandle, target: list[tuple[range, int]], source: CopySource, periods: tuple[int, ...], most: int
 ) -> list[int] | None:
-    """The lengths of a box along the axes of the array; None where all had better be read at once."""
+    """Return the lengths of a box along the axes of the target; None if the source is to be read as a whole."""
     itemsize = max(source.handle.dtype.itemsize, handle.dtype.itemsize)
     extents = [max(along.stop, 1) for along, _ in target]
     reads = [periods[axis] if axis >= 0 else 1 for _, axis in target]
@@ -243,11 +243,11 @@ def _choose_box(
     axes = range(len(lengths))
 
     def often(axis: int, length: int) -> float:
-        """How many times a chunk of the source is decoded for boxes of a length along the axis."""
+        """Return how many times a chunk of the source is decoded for boxes of a length along the axis."""
         return 1 if length >= extents[axis] else 1 + (reads[axis] - gcd(length, reads[axis])) / length
 
     def grow(axis: int, length: int) -> bool:
-        """Takes a greater length, if there is room for it."""
+        """Take a greater length if the memory allows; return whether it does."""
         length = min(length, extents[axis])
         fits = prod(lengths) // lengths[axis] * length * itemsize <= most
         lengths[axis] = length if fits else lengths[axis]

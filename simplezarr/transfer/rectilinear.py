@@ -1,9 +1,9 @@
-"""Arrays whose chunks are of different shapes: all chunks of one shape are chunks of a regular array, too.
+"""Arrays with chunks of several shapes: all chunks of one shape are chunks of a regular array too.
 
 Chunk number n of a run with chunks of length m is also chunk number n of a regular grid of that length, where its
 elements begin at n * m. So there is a regular array for each choice of lengths, with the same chunks, keys and codecs;
-only the elements have other numbers. A selection is cut into what each of them holds: ranges at the borders of runs,
-lists of points by the lengths of the chunks that they lie in.
+only the elements have other numbers. A selection is cut into the part of each regular array: ranges at the borders of
+runs, lists of points by the lengths of the chunks that they lie in.
 """
 
 from bisect import bisect_right
@@ -38,12 +38,12 @@ class _Runs:
         self.starts, self.edges = np.array(axis.element_starts[:-1], np.intp), np.array(axis.lengths, np.intp)
         self.shifts = np.array([_shift(axis, run) for run in range(len(axis.lengths))], np.intp)
         ends = [min(stop, length) for stop in axis.element_starts[1:]]
-        #: For each length of chunks, where the last of them ends in the numbers of the regular array.
+        #: For each length of chunks, the end of the last one in the numbers of the regular array.
         self.ends = {edge: ends[run] + _shift(axis, run) for run, edge in enumerate(axis.lengths)}
 
 
 class _Part(NamedTuple):
-    """What the chunks of one length (for each axis) hold of a range along an axis, or of a list of points."""
+    """The part of a range along an axis, or of a list of points, that lies in chunks of one length for each axis."""
 
     edges: tuple[int, ...]
     keys: tuple[Any, ...]  # a slice or an index array for each axis, in the numbers of the regular array
@@ -52,7 +52,7 @@ class _Part(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """What one regular array holds of a selection."""
+    """The part of a selection that lies in one regular array."""
 
     transfer: RegularTransfer
     selection: Plan | Selection
@@ -60,7 +60,7 @@ class _Piece(NamedTuple):
 
 
 class RectilinearTransfer:
-    """Cuts selections into those of regular arrays, as `Transfer` says.
+    """Cuts selections into those of regular arrays; does what `Transfer` says.
 
     chunks: the largest unit of reading. regular: makes the transfer of a regular array with the same chunks.
     """
@@ -78,7 +78,7 @@ class RectilinearTransfer:
 
     def read(self, selection: Plan | Selection, out: np.ndarray) -> None:
         """Decode what is selected into `out`."""
-        if isinstance(selection, Selection) and not out.flags.c_contiguous:  # otherwise it has its `_view` in place
+        if isinstance(selection, Selection) and not out.flags.c_contiguous:  # of a contiguous one, `_view` is a view
             result = np.empty(out.shape, out.dtype)
             self.read(selection, result)
             out[...] = result
@@ -120,7 +120,7 @@ class RectilinearTransfer:
             transfer.read_many(parts, places)
 
     def read_chunk(self, index: Index, out: np.ndarray | None) -> np.ndarray:
-        """Decode a whole chunk in its own shape, also what of it lies outside the array."""
+        """Decode a whole chunk in its own shape, also its part outside the array."""
         transfer, number, _ = self._chunk(index)
         return transfer.read_chunk(number, out)
 
@@ -185,7 +185,7 @@ class RectilinearTransfer:
 
     def _chunk(self, index: Index) -> tuple[RegularTransfer, Index, list[int]]:
         """Return the transfer of the regular array that has a chunk, the chunk's index in it, and `_shift`s."""
-        Plan(tuple(index), self.grid_shape, self.grid_shape)  # raises for what are no integers
+        Plan(tuple(index), self.grid_shape, self.grid_shape)  # raises unless they are integers
         if len(index) != len(self.runs) or not all(0 <= i < n for i, n in zip(index, self.grid_shape, strict=True)):
             raise IndexError(f"there is no chunk {tuple(index)}: the grid has the shape {self.grid_shape}")
         edges, numbers, shifts = [], [], []
@@ -201,12 +201,12 @@ class RectilinearTransfer:
 
 
 def _shift(axis: Axis, run: int) -> int:
-    """What to add to the number of an element of a run for its number in the regular array."""
+    """Return what to add to the number of an element of a run for its number in the regular array."""
     return axis.chunk_starts[run] * axis.lengths[run] - axis.element_starts[run]
 
 
 def _cut_range(axis: Axis, chosen: slice) -> Iterator[_Part]:
-    """The parts of an ascending range, one for each run.
+    """Yield the parts of an ascending range, one for each run.
 
     >>> [part[:3] for part in _cut_range(Axis((1, 4), (0, 3, 7), (0, 3, 4)), slice(1, 6, 3))]
     [((1,), (slice(1, 2, 3),), slice(0, 1, None)), ((4,), (slice(13, 14, 3),), slice(1, 2, None))]
@@ -221,7 +221,7 @@ def _cut_range(axis: Axis, chosen: slice) -> Iterator[_Part]:
 
 
 def _cut_points(runs: list[_Runs], shape: tuple[int, ...], points: PointList) -> list[_Part]:
-    """The parts of a list of points, one for each choice of lengths; the points of a part stay in their order."""
+    """Return the parts of a list of points, one for each choice of lengths. Within a part the order is kept."""
     n = prod(points.shape)
     numbers, edges = [], []
     for axis, index, of in zip(points.axes, points.indices, runs, strict=True):
@@ -241,8 +241,10 @@ def _cut_points(runs: list[_Runs], shape: tuple[int, ...], points: PointList) ->
 
 
 def _view(selection: Plan | Selection, array: np.ndarray) -> np.ndarray:
-    """An array of a selection's shape with one axis for each that has no points, in the order of the array's elements,
-    and one axis for each list of points behind them."""
+    """Return an array of a selection's shape with other axes, for values to be cut along them.
+
+    The axes without points come first, in the order of the array's elements, then one axis for each list of points.
+    """
     if not isinstance(selection, Selection):
         return selection.view(array)
     shape = list(selection.plan.shape)

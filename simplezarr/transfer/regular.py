@@ -22,7 +22,7 @@ __all__ = ["RegularTransfer"]
 
 
 class RegularTransfer:
-    """Reads and writes through the engine, as `Transfer` says.
+    """Reads and writes through the engine; does what `Transfer` says.
 
     chunks: the shape of the unit of reading. keep_empty: whether chunks that are all fill value are stored.
     """

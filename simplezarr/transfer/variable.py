@@ -86,7 +86,7 @@ def coordinates(selection: Selection, stored: tuple[int, ...]) -> list[np.ndarra
 
 
 class VariableTransfer(RegularTransfer):
-    """Reads and writes chunk by chunk in Python, as `Transfer` says."""
+    """Reads and writes chunk by chunk in Python; does what `Transfer` says."""
 
     __slots__ = ()
     shares_chunks = False
