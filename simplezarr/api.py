@@ -1,4 +1,4 @@
-"""Opening, saving and loading: from a path, a URL, a dict or a store to an Array or a Group."""
+"""Open, save and load: from a path, a URL, a dict or a store to an Array or a Group."""
 
 from typing import Any, Literal
 
@@ -18,14 +18,15 @@ __all__ = ["create_array", "create_group", "load", "open", "open_array", "open_g
 def open(
     store: StoreLike, path: str = "", *, mode: Literal["r", "r+"] = "r", consolidated: bool = True
 ) -> Array | Group:
-    """Opens the array or group at a path of a store.
+    """Open the array or group at a path of a store.
 
-    store: a Store, a local path, a file:// URL, or a dict of bytes (an in-memory store over it). mode: "r" for reading,
-    "r+" to change what is there. consolidated: whether a group that is opened for reading answers from its consolidated
-    metadata, if it holds any: what is below it is then as of when these were made, and the store isn't asked.
+    - store: a Store, a local path, a file:// URL, or a dict of bytes (an in-memory store over it).
+    - mode: "r" for reading, "r+" to change the node.
+    - consolidated: whether a group that is opened for reading answers from its consolidated metadata, if it has any.
+      Then the nodes below it are as they were when these were made, and the store is not asked.
 
-    Raises NodeNotFoundError where there is no node, MetadataError for a document that is not valid, UnsupportedError
-    for one that uses what this library doesn't know.
+    Raise NodeNotFoundError if there is no node, MetadataError for a document that is not valid, and UnsupportedError
+    for one that uses an extension that is not known.
 
     >>> open({"zarr.json": b'{"zarr_format": 3, "node_type": "group"}'})
     <Group /: empty>
@@ -42,7 +43,12 @@ def open(
 
 
 def open_array(store: StoreLike, path: str = "", *, mode: Literal["r", "r+"] = "r") -> Array:
-    """Opens an array; as `open`, but a group raises MetadataError."""
+    """Open an array, as `open`. Raise MetadataError for a group.
+
+    >>> open_array({".zarray": b'{"zarr_format": 2, "shape": [2], "chunks": [2], "dtype": "|u1", "compressor": null,'
+    ...     b'"fill_value": 7, "order": "C", "filters": null}'})[...]
+    array([7, 7], dtype=uint8)
+    """
     node = open(store, path, mode=mode)
     if not isinstance(node, Array):
         raise MetadataError(f"{node.name} of {node.store!r} is a group, not an array; open_group opens it")
@@ -52,7 +58,11 @@ def open_array(store: StoreLike, path: str = "", *, mode: Literal["r", "r+"] = "
 def open_group(
     store: StoreLike, path: str = "", *, mode: Literal["r", "r+", "a"] = "r", consolidated: bool = True
 ) -> Group:
-    """Opens a group; as `open`, but an array raises MetadataError, and mode "a" makes the group where it is missing."""
+    """Open a group, as `open`; mode "a" creates it if it is missing. Raise MetadataError for an array.
+
+    >>> open_group({}, "a", mode="a")
+    <Group /a: empty>
+    """
     if mode == "a":
         return require_group(as_store(store), normalize_path(path))
     if mode not in ("r", "r+"):
@@ -66,7 +76,13 @@ def open_group(
 def create_group(
     store: StoreLike, path: str = "", *, attributes: Any = None, zarr_format: int | None = None, overwrite: bool = False
 ) -> Group:
-    """Creates a group, and those above it that are missing. NodeExistsError if there is a node, unless `overwrite`.
+    """Create a group, and the groups above it that are missing.
+
+    - attributes: a mapping, as in `Attributes`.
+    - zarr_format: 3 or 2; None is that of the nearest group above, otherwise 3.
+    - overwrite: remove the node that is there, and all below it.
+
+    Raise NodeExistsError if there is a node, unless `overwrite`, and ReadOnlyError.
 
     >>> create_group({}, "a/b", attributes={"title": "new"}).attrs
     {'title': 'new'}
@@ -76,7 +92,7 @@ def create_group(
 
 
 def save(store: StoreLike, data: Any, path: str = "", **arguments: Any) -> None:
-    """Stores a NumPy array, or what NumPy takes for one; the other arguments are those of `create_array`.
+    """Store a NumPy array, or what NumPy takes for one. Other arguments, and errors, are those of `create_array`.
 
     >>> store = {}
     >>> save(store, [1.5, 2.5])
@@ -89,8 +105,9 @@ def save(store: StoreLike, data: Any, path: str = "", **arguments: Any) -> None:
 
 
 def load(store: StoreLike, path: str = "") -> np.ndarray:
-    """Reads a whole array into memory."""
-    return open_array(store, path).read()
+    """Read a whole array into memory. Raise as `open_array` and `Array.read`."""
+    values: np.ndarray = open_array(store, path).read()
+    return values
 
 
 def _describe(store: Store, path: str) -> str:

@@ -1,4 +1,4 @@
-"""Selections with lists of indices: what NumPy, Zarr's orthogonal and its pointwise indexing make of a key.
+"""Selections with index arrays: NumPy's, orthogonal and pointwise keys.
 
 A `Selection` is a basic selection of some axes, times lists of points on the others. The three ways of indexing differ
 only in which arrays belong to one list, and in where its axes stand in the result.
@@ -54,8 +54,8 @@ class Selection(NamedTuple):
     shape: tuple[int, ...]  # of the result
     scalar: bool = False  # NumPy gives scalars for basic selections only
 
-    def lists(self) -> list[tuple]:
-        """Each list of points as `Scatter.select` takes it."""
+    def lists(self) -> list[tuple[tuple[int, ...], list[np.ndarray], int, tuple[int, ...]]]:
+        """Return each list of points as `RegionTable.select` takes it."""
         before, result = 0, []
         for points in self.points:
             axes = tuple(range(points.at + before, points.at + before + len(points.shape)))
@@ -75,9 +75,10 @@ class Item(NamedTuple):
 
 
 def numpy_selection(key: Any, shape: tuple[int, ...], stored: tuple[int, ...]) -> Selection | Plan:
-    """What NumPy's indexing means: all arrays are broadcast together, and are one list.
+    """Return the selection of a NumPy key: all arrays are broadcast together, and are one list.
 
-    Its axes take the place of the arrays where these (and integers) stand side by side, else they come first.
+    Its axes take the place of the arrays if these (and integers) stand side by side; otherwise they come first. Raise
+    IndexError as NumPy.
 
     >>> selection = numpy_selection((slice(0, 2), [1, -1, 0]), (5, 4), (5, 4))
     >>> selection.shape
@@ -88,7 +89,7 @@ def numpy_selection(key: Any, shape: tuple[int, ...], stored: tuple[int, ...]) -
 
 
 def pointwise_selection(key: Any, shape: tuple[int, ...], stored: tuple[int, ...]) -> Selection | Plan:
-    """As NumPy's, but the axes of the points always come first.
+    """Return the selection of a pointwise key: as NumPy's, but the axes of the points always come first.
 
     >>> pointwise_selection((slice(0, 2), [1, -1, 0]), (5, 4), (5, 4)).shape
     (3, 2)
@@ -97,7 +98,9 @@ def pointwise_selection(key: Any, shape: tuple[int, ...], stored: tuple[int, ...
 
 
 def orthogonal_selection(key: Any, shape: tuple[int, ...], stored: tuple[int, ...]) -> Selection | Plan:
-    """Each array selects along its own axis (a mask along all that it covers), as slices do.
+    """Return the selection of an orthogonal key: each array selects along its own axis, as slices do.
+
+    A mask selects along all axes that it covers.
 
     >>> orthogonal_selection(([0, 2], [True, False, True, True]), (5, 4), (5, 4)).shape
     (2, 3)
@@ -150,11 +153,11 @@ def split_fields(dtype: np.dtype, key: Any) -> tuple[str | list[str] | None, Any
     return fields if is_list or len(fields) > 1 else fields[0], tuple(rest) if rest else ...
 
 
-ARRAY = object()  # what stands for the basic part of an item with arrays
+ARRAY = object()  # the basic part of an item with arrays
 
 
 def items_of(key: Any, shape: tuple[int, ...]) -> Iterator[Item]:
-    """The items of a key, with their first axis of the array; raises IndexError for what NumPy refuses."""
+    """Yield the items of a key with their first axis of the array. Raise IndexError for items that NumPy refuses."""
     axis = 0
     items = [_converted(item) for item in (key if isinstance(key, tuple) else (key,))]
     for item in expanded(items, len(shape)):
@@ -169,13 +172,13 @@ def items_of(key: Any, shape: tuple[int, ...]) -> Iterator[Item]:
 
 def _as_intp(item: np.ndarray, axis: int, shape: tuple[int, ...]) -> np.ndarray:
     if item.dtype.kind == "u" and item.dtype.itemsize == np.dtype(np.intp).itemsize and (item > _LAST).any():
-        wrong = item[item > _LAST][0]  # it would wrap round to an index from the end
+        wrong = item[item > _LAST][0]  # as a signed integer it would count from the end
         raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {shape[axis]}")
     return item.astype(np.intp, copy=False)
 
 
 def _converted(item: Any) -> Any:
-    """A basic item as it is (0-d integer arrays as integers), any other as an array of integers or booleans."""
+    """Return a basic item as it is (0-d integer arrays as integers), others as arrays of integers or booleans."""
     if item is None or item is Ellipsis or isinstance(item, slice):
         return item
     if isinstance(item, (bool, np.bool_)):
@@ -196,10 +199,10 @@ def _converted(item: Any) -> Any:
     return int(item) if item.ndim == 0 and item.dtype.kind != "b" else item
 
 
-def expanded(items: Any, ndim: int) -> list:
-    """Items for all axes: slices where an ellipsis stands, or at the end.
+def expanded(items: Sequence[Any], ndim: int) -> list[Any]:
+    """Return items for all axes: slices in place of an ellipsis, or at the end.
 
-    An ellipsis that stands for no axis is left: it still separates index arrays.
+    An ellipsis that stands for no axis is kept, because it separates index arrays.
     """
     used = sum(_width(item) for item in items)
     if used > ndim:
@@ -232,7 +235,7 @@ def _nonzero(mask: np.ndarray, axis: int, shape: tuple[int, ...]) -> tuple[np.nd
 
 
 def wrapped(index: np.ndarray, length: int, axis: int) -> np.ndarray:
-    """An index array counted from the front. Raises IndexError for what the axis does not have.
+    """Return an index array counted from the front. Raise IndexError for indices that the axis does not have.
 
     >>> wrapped(np.array([0, -1]), 5, 0)
     array([0, 4])
@@ -247,7 +250,7 @@ def wrapped(index: np.ndarray, length: int, axis: int) -> np.ndarray:
 
 
 def place_of(items: Sequence[Item]) -> int:
-    """How many axes of NumPy's result come before those of the arrays."""
+    """Return how many axes of NumPy's result come before those of the arrays."""
     advanced = [i for i, item in enumerate(items) if item.basic is ARRAY or isinstance(item.basic, int)]
     if not advanced or advanced[-1] - advanced[0] >= len(advanced):
         return 0
@@ -257,7 +260,10 @@ def place_of(items: Sequence[Item]) -> int:
 def broadcast_selection(
     items: Sequence[Item], shape: tuple[int, ...], stored: tuple[int, ...], at: int
 ) -> Selection | Plan:
-    """All arrays in one list, whose axes stand behind `at` others; as many lists as `numpy.ix_` was given."""
+    """Return a selection with all arrays in one list, whose axes come after `at` others.
+
+    Arrays as `numpy.ix_` makes them are a list each. Raise IndexError if they can't be broadcast together.
+    """
     listed = [item for item in items if item.basic is ARRAY]
     try:
         common = np.broadcast_shapes(*(item.shape for item in listed))
@@ -275,9 +281,9 @@ def broadcast_selection(
 
 
 def is_outer(listed: Sequence[Item], common: tuple[int, ...]) -> bool:
-    """Whether each array goes along an axis of its own, as those of `numpy.ix_`: then the points are a product.
+    """Return whether each array goes along an axis of its own, as those of `numpy.ix_`: the points are a product.
 
-    Not where there is no point at all: NumPy does not look then at what the arrays hold.
+    Without any point it is not one list each, because NumPy then does not check the indices.
     """
     n = len(common)
     return (
@@ -295,7 +301,7 @@ def outer_shape(common: tuple[int, ...], axis: int) -> tuple[int, ...]:
 def select(
     items: Sequence[Item], points: tuple[PointList, ...], shape: tuple[int, ...], stored: tuple[int, ...]
 ) -> Selection | Plan:
-    """The basic items, which cover all axes in their order, times the points."""
+    """Return the basic items, which with the points cover all axes in order, times the points."""
     key: list[Any] = []
     base = list(shape)
     for item in items:

@@ -1,6 +1,6 @@
-"""What the arguments of `create_array` mean: from shapes, dtypes and codecs as callers write them to `ArrayMetadata`.
+"""Resolve the arguments of `create_array`: from shapes, dtypes and codecs as callers write them to `ArrayMetadata`.
 
-Everything is checked here, before anything is written; errors begin with the name of the argument.
+All are checked before anything is written. Errors begin with the name of the argument.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -54,7 +54,7 @@ def resolve_arguments(
     attributes: Any,
     zarr_format: int,
 ) -> ArrayMetadata:
-    """Returns the metadata that the arguments of `create_array` ask for."""
+    """Return the metadata that the arguments of `create_array` ask for."""
     check_format(zarr_format)
     chunks, shards = _as_automatic(chunks, shards)
     shape = as_lengths(shape, None, 0, "shape")
@@ -104,14 +104,14 @@ def _as_names(names: Any, ndim: int) -> tuple[str | None, ...] | None:
 
 
 def check_format(zarr_format: object) -> None:
-    """Raises unless `zarr_format` is one that can be written."""
+    """Raise UnsupportedError unless `zarr_format` can be written."""
     is_number = isinstance(zarr_format, (int, np.integer)) and not isinstance(zarr_format, bool)
     if not is_number or zarr_format not in (ArrayMetadata.zarr_format, ArrayMetadataV2.zarr_format):
         raise UnsupportedError(f"zarr_format: {show(zarr_format)} can't be written; 2 and 3 can")
 
 
 def _for_v2(chain: tuple[Codec, ...], names: object, shards: object, grid: object) -> tuple[Codec, ...]:
-    """Return the chain as Zarr 2 has it; raises for what it has not."""
+    """Return the chain as Zarr 2 stores it. Raise UnsupportedError for arguments that Zarr 2 does not have."""
     if names is not None:
         raise UnsupportedError('dimension_names: Zarr 2 has none; xarray reads the attribute "_ARRAY_DIMENSIONS"')
     if shards is not None:
@@ -121,8 +121,8 @@ def _for_v2(chain: tuple[Codec, ...], names: object, shards: object, grid: objec
     return take_elements(chain)
 
 
-def as_attributes(attributes: Any) -> dict:
-    """Returns the argument `attributes` as JSON."""
+def as_attributes(attributes: Any) -> dict[str, Any]:
+    """Return the argument `attributes` as JSON."""
     if attributes is None:
         return {}
     if not isinstance(attributes, Mapping):
@@ -134,7 +134,7 @@ def as_attributes(attributes: Any) -> dict:
 
 
 def as_data(data: Any, shape: Any, dtype: Any) -> tuple[Any, Any, Any]:
-    """Returns `data` as an array (a stored one as is), and shape and dtype as given or else as the data have them."""
+    """Return `data` as an array (a stored one as it is), and shape and dtype, those of the data unless given."""
     if copy_source(data) is not None:
         is_bytes = depends_on_elements(data.dtype if dtype is None else dtype)
         dtype = "bytes" if is_bytes else dtype  # no other stored elements are objects in memory
@@ -152,7 +152,7 @@ def _as_array(data: Any, dtype: Any) -> tuple[np.ndarray, Any]:
     is_plain = not hasattr(data, "dtype")
     if is_plain and dtype is not None and not depends_on_elements(dtype):
         data_type = as_data_type(dtype)
-        return as_array(data, data_type.numpy), data_type  # raises for numbers that don't fit; arrays are cast
+        return as_array(data, data_type.numpy), data_type  # raises for numbers that don't fit
     array = np.asarray(data)
     if is_plain and array.dtype.kind in "US":
         check_text(data, array.dtype, "data")  # NumPy makes text of numbers and None in a list with text
@@ -171,7 +171,7 @@ def _as_element(value: Any, data_type: DataType) -> bytes:
 
 
 def _as_automatic(chunks: Any, shards: Any) -> tuple[Any, Any]:
-    """Return both with "auto" for True and what stands for nothing given, and without shards for False."""
+    """Return both with "auto" for True, and for chunks None, and with None for shards False."""
     if isinstance(chunks, (bool, np.bool_)) and not chunks:
         raise TypeError('chunks: False says nothing; give -1 for one chunk, "auto", or a tuple of lengths')
     if isinstance(shards, (bool, np.bool_)):
@@ -180,7 +180,7 @@ def _as_automatic(chunks: Any, shards: Any) -> tuple[Any, Any]:
 
 
 def _as_chain(codecs: Any, data_type: DataType) -> tuple[Codec, ...]:
-    """The codecs of a chain, with the one that makes bytes of the data type put in where there is none."""
+    """Return the codecs of a chain; insert the data type's array -> bytes codec if there is none."""
     array_bytes = as_codec(data_type.array_bytes, "codecs")
     if isinstance(codecs, str) and codecs == "auto":
         return array_bytes, Zstd()
@@ -199,7 +199,7 @@ def _as_chain(codecs: Any, data_type: DataType) -> tuple[Codec, ...]:
 
 
 def _fitted(chain: tuple[Codec, ...], spec: ChunkSpec, chunks: str) -> tuple[Codec, ...]:
-    """The chain as it is stored; raises if it can't encode such chunks, which the argument `chunks` has made."""
+    """Return the chain as it is stored. Raise MetadataError, naming the argument `chunks`, if it can't encode them."""
     check_chunk_size(spec.nbytes, chunks)
     chain = fit_chain(chain, spec, "codecs")
     bind(chain, spec)
@@ -207,7 +207,7 @@ def _fitted(chain: tuple[Codec, ...], spec: ChunkSpec, chunks: str) -> tuple[Cod
 
 
 def _as_grid(chunks: Any, shards: Any, shape: tuple[int, ...]) -> tuple[Any, Any, Rectilinear | None]:
-    """Lists of lengths in `chunks` or `shards`: the grid that they mean; in place of both, its largest lengths."""
+    """Return chunks and shards, with the largest lengths in place of lists, and the grid that lists mean."""
     grid = as_rectilinear(chunks, shape, "chunks")
     if shards is None:
         return chunks if grid is None else grid.largest, None, grid
@@ -220,7 +220,7 @@ def _as_grid(chunks: Any, shards: Any, shape: tuple[int, ...]) -> tuple[Any, Any
 
 
 def _check_lengths(grid: Rectilinear, chain: tuple[Codec, ...], spec: ChunkSpec, where: str) -> None:
-    """Raises unless the chain can encode chunks of each of the grid's lengths; `spec` has the largest."""
+    """Raise unless the chain can encode chunks of each of the grid's lengths; `spec` has the largest."""
     for i, runs in enumerate(grid.axes):
         for edge in {runs} if isinstance(runs, int) else {edge for edge, _ in runs}:
             try:
@@ -233,7 +233,7 @@ Shapes = tuple[tuple[int, ...], tuple[int, ...] | None]
 
 
 def _shapes(shape: tuple[int, ...], itemsize: int, chunks: Any, shards: Any, chain: tuple[Codec, ...]) -> Shapes:
-    """The shape of the chunks, and of the shards if there are any."""
+    """Return the shape of the chunks, and that of the shards, if any."""
     ratio = RATIO if any(isinstance(codec, BytesBytesCodec) and _size_varies(codec) for codec in chain) else 1
     auto = isinstance(chunks, str)
     if auto and chunks != "auto":
@@ -263,7 +263,7 @@ def _shapes(shape: tuple[int, ...], itemsize: int, chunks: Any, shards: Any, cha
 
 
 def _size_varies(codec: BytesBytesCodec) -> bool:
-    """Return whether what the codec makes may be smaller than what it gets."""
+    """Return whether the codec's output may be smaller than its input."""
     try:
         return codec.resolve(CHUNK_NBYTES) is None
     except MetadataError:  # not every codec takes any size; the chain is checked with the real one

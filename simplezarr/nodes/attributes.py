@@ -13,17 +13,19 @@ __all__ = ["Attributes"]
 
 
 class Attributes(MutableMapping[str, Any]):
-    """The attributes of an array or group: reading gives them as they were when the node was opened, or last changed
-    through it; each change writes the node's document, `update` once for all.
+    """The attributes of an array or group, a mapping.
 
-    A change is made to the document as it is stored at that moment, under its lock: two writers of different names lose
-    nothing. All that doesn't change keeps its text, also what is not JSON. Attributes that can't be read can't be
-    changed: that raises MetadataError.
+    Reading gives them as they were when the node was opened, or last changed through it. Each change writes the node's
+    document; `update` writes it once for all names.
 
-    Values are JSON. NumPy scalars and arrays are stored as the numbers and lists they hold, tuples as lists; what JSON
-    doesn't have raises TypeError or ValueError before anything is written: NaN and infinity, complex numbers, dates,
-    keys that are not strings. Values that are read are copies: to change a list, assign the changed list.
-    A node that was opened to be read raises ReadOnlyError.
+    A change is made to the document as it is stored, under its lock, so writers of different names lose nothing.
+    Members that do not change keep their text, also if it is not JSON.
+
+    Values are JSON. NumPy scalars and arrays are stored as numbers and lists, tuples as lists. Other values raise
+    TypeError or ValueError before anything is written: NaN and infinity, complex numbers, dates, keys that are not
+    strings. Values that are read are copies: to change a list, assign the changed list.
+
+    A change raises ReadOnlyError if the node was opened for reading, and MetadataError if its attributes can't be read.
 
     >>> import numpy as np
     >>> import simplezarr as sz
@@ -65,7 +67,7 @@ class Attributes(MutableMapping[str, Any]):
         self._change(without)
 
     def update(self, other: Any = (), /, **values: Any) -> None:
-        """Sets many attributes with one write."""
+        """Set many attributes with one write."""
         check_writable(self._node)
         given = {**(other if isinstance(other, Mapping) else dict(other)), **values}
         try:
@@ -80,7 +82,7 @@ class Attributes(MutableMapping[str, Any]):
         return name in stored and repr(stored[name]) == repr(value)
 
     def clear(self) -> None:
-        """Removes all attributes with one write."""
+        """Remove all attributes with one write."""
         self._change(lambda stored: {})
 
     def _change(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Creating arrays, with the groups above them."""
+"""Create arrays, with the groups above them."""
 
 import warnings
 from functools import partial
@@ -37,32 +37,33 @@ def create_array(
     write_empty_chunks: bool = False,
     overwrite: bool = False,
 ) -> Array:
-    """Creates an array, and the groups above it that are missing.
+    """Create an array, and the groups above it that are missing.
 
-    shape, dtype: lengths (a number for one dimension) and a NumPy dtype, the name of a Zarr data type, or `str` or
-    `bytes` for elements of any length; or
-    data: anything that NumPy takes for an array, which is written; shape and dtype are its own unless they are given.
-    chunks: the unit of reading, in elements along each axis; -1, or nothing at the end, is the whole axis. "auto" aims
-    at 1 MiB stored, taking compressors to halve the data. A list of lengths in place of one, as in [[10, 20, 30], 5],
-    makes a rectilinear grid; in the list, (20, 3) stands for three times 20.
-    shards: the unit of writing, multiples of chunks, also as lists; None stores each chunk by itself, "auto" aims at
-    64 MiB.
-    codecs: "auto", for bytes (little-endian) and zstd, or a list in the order of encoding, of codec objects
-    (`sz.codecs.Zstd(level=3)`), Zarr JSON objects and names. `bytes` is put in if nothing else makes bytes of arrays.
-    With shards, the list is for the chunks in them.
-    fill_value: what NumPy's assignment to one element of the dtype takes without loss (floats are rounded): b"abc" for
-    "S5", "2020-01-01" or NaT for dates, a tuple or dict for a record. None: zero, no text, NaT for times.
-    chunk_key_encoding: "default", "v2", or a Zarr JSON object, for the separator.
-    dimension_names: a str or None for each dimension. attributes: a mapping, as in `Attributes`.
-    zarr_format: 3, or 2 for an array without shards and names of dimensions, its chunk keys being those of "v2". None:
-    that of the nearest group above, otherwise 3.
-    write_empty_chunks: store chunks that are all fill value, now and through the array that is returned.
-    overwrite: remove the node that is there, and all below it, once all arguments are known to be valid. If `data` are
-    a stored array there, or below, they are read into memory before; other stored arrays are copied part by part.
-    Handles of what was there are not to be used any more: what is written through them goes to the new node.
+    - shape, dtype: lengths (a number for one dimension), and a NumPy dtype, the name of a Zarr data type, or `str` or
+      `bytes` for elements of any length.
+    - data: anything that NumPy takes for an array, which is written. Its shape and dtype are taken unless others are
+      given.
+    - chunks: the unit of reading, in elements along each axis. -1, or nothing at the end, is the whole axis. "auto"
+      aims at 1 MiB stored, and assumes that compressors halve the data. A list in place of a length, as in
+      [[10, 20, 30], 5], makes a rectilinear grid; in the list, (20, 3) means three times 20.
+    - shards: the unit of writing, multiples of chunks, also as lists. None stores each chunk by itself, "auto" aims at
+      64 MiB.
+    - codecs: "auto" (little-endian bytes and zstd), or a list in the order of encoding, of codec objects
+      (`sz.codecs.Zstd(level=3)`), Zarr JSON objects and names. `bytes` is inserted if no other codec makes bytes of
+      arrays. With shards, the list is for the chunks in them.
+    - fill_value: a value that NumPy can assign to one element without loss (floats are rounded): b"abc" for "S5",
+      "2020-01-01" or NaT for dates, a tuple or dict for a record. None is zero, empty text, NaT for times.
+    - chunk_key_encoding: "default", "v2", or a Zarr JSON object, for the separator.
+    - dimension_names: a str or None for each dimension. attributes: a mapping, as in `Attributes`.
+    - zarr_format: 3, or 2 for an array without shards and dimension names, whose chunk keys are those of "v2". None is
+      that of the nearest group above, otherwise 3.
+    - write_empty_chunks: store chunks that are all fill value, now and through the array that is returned.
+    - overwrite: remove the node that is there, and all below it, after all arguments were checked. If `data` is a
+      stored array there, or below, it is read into memory first. Objects that were opened before must not be used
+      again: they would write to the new node.
 
-    The array appears with its document, which is written last, when the data are complete. Raises NodeExistsError,
-    ReadOnlyError, MetadataError or UnsupportedError naming the argument; nothing is written then.
+    The document is written last, when the data are complete. Raise NodeExistsError, ReadOnlyError, and MetadataError or
+    UnsupportedError that names the argument. Nothing is written then.
 
     >>> import numpy as np
     >>> a = create_array({}, "a/b", data=np.arange(6).reshape(2, 3), chunks=(1, -1), codecs=["gzip", "crc32c"])
@@ -95,7 +96,7 @@ def create_array(
 
 
 def _checked_data(array: Array, data: Any, overwrite: bool) -> Any:
-    """Return data that can be written to a new array; raise what is wrong with them before anything is written."""
+    """Return data that can be written to a new array. Raise before anything is written if they can't be."""
     as_values(np.empty(0, data.dtype), array.dtype, (0,))  # raises if there is no cast
     source = copy_source(data)
     if source is not None:

@@ -1,4 +1,4 @@
-"""A group as its user sees it: a mapping of its children, which are listed and opened only when asked for."""
+"""Groups: mappings of their children, which are listed and opened only when asked for."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -43,7 +43,7 @@ def make_node(
     read_only: bool,
     consolidated: bool = True,
 ) -> "Array | Group":
-    """The array or group that `metadata` describe.
+    """Return the array or group that `metadata` describe.
 
     consolidated: whether a group may answer from the consolidated metadata that it holds.
     """
@@ -53,7 +53,7 @@ def make_node(
 
 
 def find_node(store: Store, path: str, *, read_only: bool, consolidated: bool = True) -> "Array | Group | None":
-    """The node at a normalized path, or None (Zarr 3 core specification, "Determine if a node exists").
+    """Return the node at a normalized path, or None (Zarr 3 core specification, "Determine if a node exists").
 
     consolidated: whether a group may answer from the consolidated metadata that it holds.
     """
@@ -66,7 +66,7 @@ def find_node(store: Store, path: str, *, read_only: bool, consolidated: bool = 
 def new_group(
     store: Store, path: str, *, attributes: Any = None, zarr_format: int | None = None, overwrite: bool = False
 ) -> "Group":
-    """Store a new group; of no format in particular, it is of that of the nearest group above."""
+    """Store a new group; without a format, in that of the nearest group above."""
     path = normalize_path(path, new=True)
     if zarr_format is None:
         zarr_format = format_above(store, path)
@@ -92,11 +92,11 @@ def require_group(store: Store, path: str, zarr_format: int | None = None) -> "G
 
 
 class Group:
-    """A Zarr group (Zarr 3 core specification, "Group"). Made by `simplezarr.open`, not by hand.
+    """A Zarr group (Zarr 3 core specification, "Group"). `simplezarr.open` and `create_group` make them.
 
-    A group that was opened for reading and holds consolidated metadata answers from these: which nodes there are below
-    it, and what they are, as of when the copy was made, without asking the store. So do its children. With
-    `consolidated=False`, and opened with mode "r+", it asks the store each time.
+    A group with consolidated metadata that was opened for reading answers from them without asking the store: which
+    nodes are below it, and what they were when the copy was made. So do its children. With `consolidated=False` or mode
+    "r+" it asks the store each time.
 
     >>> import simplezarr as sz
     >>> document = b'{"zarr_format": 3, "node_type": "group", "attributes": {"made": "by hand"}}'
@@ -134,7 +134,7 @@ class Group:
     # ------------------------------------------------------------ the mapping of children
 
     def __getitem__(self, path: str) -> "Array | Group":
-        """Return the node at a path below this group. NodeNotFoundError, a KeyError, if there is none."""
+        """Return the node at a path below this group. Raise NodeNotFoundError, a KeyError, if there is none."""
         node = self._find(normalize_path(path))
         if node is None:
             message = f"there is no node {_shortened(path)} in group {self.name} of {self.store!r}"
@@ -144,7 +144,7 @@ class Group:
         return node
 
     def get(self, path: str, default: object = None) -> "Array | Group | object":
-        """Return the node at a path, or the default if there is none, or if this is no path."""
+        """Return the node at a path, or the default if there is none or the path is not valid."""
         below = _as_path(path)
         node = None if below is None else self._find(below)
         return default if node is None else node
@@ -166,24 +166,24 @@ class Group:
         return sum(1 for _ in self)
 
     def keys(self) -> list[str]:
-        """Names of the children, sorted."""
+        """Return the names of the children, sorted."""
         return [*iter(self)]  # `list(self)` would first ask for the length, and list twice
 
     def values(self) -> "Iterator[Array | Group]":
-        """The children, opened one after another."""
+        """Return an iterator of the children, opened one after another."""
         return (node for _, node in self.items())
 
     def items(self) -> "Iterator[tuple[str, Array | Group]]":
-        """(name, child) pairs, each opened when it is reached; one that can't be opened raises then, by name."""
+        """Return an iterator of (name, child) pairs. A child that can't be opened raises when it is reached."""
         return ((child.name, child.open()) for child in self._children())
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
-        """(name, array) pairs of the children that are arrays; as `items`, but groups are not opened."""
+        """Return an iterator of (name, array) pairs, as `items`; groups are not opened."""
         nodes = ((child.name, child.open()) for child in self._children() if child.kind() != "group")
         return ((name, node) for name, node in nodes if isinstance(node, Array))
 
     def groups(self) -> "Iterator[tuple[str, Group]]":
-        """(name, group) pairs of the children that are groups; as `items`, but arrays are not opened."""
+        """Return an iterator of (name, group) pairs, as `items`; arrays are not opened."""
         nodes = ((child.name, child.open()) for child in self._children() if child.kind() == "group")
         return ((name, node) for name, node in nodes if isinstance(node, Group))
 
@@ -201,7 +201,7 @@ class Group:
         return has_node(self.store, path, self.metadata.zarr_format)
 
     def _copied(self) -> Copies | None:
-        """Return the consolidated metadata, if these are to be used. A copy may be stale, so writers ask the store."""
+        """Return the consolidated metadata, if they are to be used. They may be stale, so writers ask the store."""
         documents = self.metadata.consolidated
         if documents is None or not self._consolidated or not self.read_only:
             return None
@@ -209,8 +209,8 @@ class Group:
             self._copies = documents if isinstance(documents, Copies) else Copies(documents, self.path)
         return self._copies
 
-    def _copied_child(self, copies: Copies, below: str, members: dict) -> "Array | Group":
-        """Return a node as the consolidated metadata have it, together with what they have below it."""
+    def _copied_child(self, copies: Copies, below: str, members: dict[str, Any]) -> "Array | Group":
+        """Return a node as the consolidated metadata have it, with their copies of the nodes below it."""
         path = join(self.path, below)
         metadata = parse_copy(members, path)
         if isinstance(metadata, GroupMetadata):
@@ -218,7 +218,7 @@ class Group:
         return make_node(self.store, path, metadata, read_only=True)
 
     def _children(self) -> "Iterator[Child[Array | Group]]":
-        """The children that are there, of which none is opened yet."""
+        """Return an iterator of the children that exist; none is opened yet."""
         copies = self._copied()
         if copies is None:
             fetched = self._ask_children(self._fetch)
@@ -230,7 +230,7 @@ class Group:
         return Child(name, lambda: members.get("node_type"), lambda: self._copied_child(copies, name, members))
 
     def _fetch(self, path: str) -> dict[str, bytes] | Exception | None:
-        """Return the documents of a child, None if there is none, or why that is not known."""
+        """Return the documents of a child, None if there is none, or the error of reading them."""
         try:
             found = find_document(self.store, path)
             return None if found is None else read_documents(self.store, path, *found)
@@ -253,8 +253,9 @@ class Group:
         return Child(name, kind, opened)
 
     def _ask_children(self, ask: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
-        """(name, answer) for all that may be children, as they are reached; of a store whose answers are to be waited
-        for, so many are asked for ahead as it takes requests at a time.
+        """Yield (name, answer) for every name that may be a child.
+
+        A store that takes several requests at a time is asked for as many answers ahead.
         """
         names, width = child_names(self.store, self.path), executor.concurrency_for(self.store, 1)
         for i in range(0, len(names), width):
@@ -266,7 +267,7 @@ class Group:
     # ------------------------------------------------------------ changing what is below
 
     def create_array(self, name: str, **arguments: Any) -> Array:
-        """A new array at a path below this group, of its format; the arguments are those of `simplezarr.create_array`.
+        """Create an array at a path below this group, in its format; otherwise as `simplezarr.create_array`.
 
         >>> import simplezarr as sz
         >>> sz.create_group({}).create_array("a/b", shape=(4, 6), dtype="f4", chunks=(2, -1))
@@ -276,29 +277,29 @@ class Group:
         return create_array(self.store, self._child_path(name), **self._in_format(arguments))
 
     def create_group(self, name: str, **arguments: Any) -> "Group":
-        """A new group at a path below this one, of its format; the arguments are those of `simplezarr.create_group`."""
+        """Create a group at a path below this one, in its format; otherwise as `simplezarr.create_group`."""
         check_writable(self)
         return new_group(self.store, self._child_path(name), **self._in_format(arguments))
 
-    def _in_format(self, arguments: dict) -> dict:
+    def _in_format(self, arguments: dict[str, Any]) -> dict[str, Any]:
         return {"zarr_format": self.metadata.zarr_format, **arguments}
 
     def require_group(self, name: str) -> "Group":
-        """The group at a path below this one, made where it is missing. NodeExistsError where an array is."""
+        """Return the group at a path below this one; create it if it is missing. Raise NodeExistsError for an array."""
         check_writable(self)
         return require_group(self.store, self._child_path(name), self.metadata.zarr_format)
 
     def __delitem__(self, path: str) -> None:
-        """Delete a node and all below it; of a node that is a symbolic link, the link.
+        """Delete a node and all below it. If the node is a symbolic link, delete the link.
 
-        NodeNotFoundError, a KeyError, if there is none; NodeExistsError, before anything is deleted, if something else
-        than arrays and groups is stored below it.
+        Raise NodeNotFoundError, a KeyError, if there is none. Raise NodeExistsError, before anything is deleted, if
+        other things than arrays and groups are stored below it.
         """
         check_writable(self)
         remove_node(self.store, self._child_path(path))
 
     def consolidate_metadata(self) -> None:
-        """Store a copy of all metadata below this group in its own, so that readers list it without asking for more.
+        """Copy all metadata below this group into its own document, so that readers list it with one request.
 
         The copy is dropped by any later change that this library makes to what is below: nodes made or deleted,
         attributes, shapes. A change that is made meanwhile is in it, or drops it. Changes by other software
@@ -328,11 +329,11 @@ class Group:
     # ------------------------------------------------------------ showing
 
     def tree(self) -> Tree:
-        """Everything below this group, printed as a tree; a node that can't be opened with the reason."""
+        """Return what is below this group, which prints as a tree. Nodes that can't be opened show the reason."""
         return Tree(self)
 
     def _summary(self) -> str:
-        """Return the names of a few children, and how many more there may be, for few requests. No child is opened."""
+        """Return the names of a few children and how many more there may be, with few requests. No child is opened."""
         copies = self._copied()
         names = child_names(self.store, self.path) if copies is None else copies.names()
         few = names[: 2 * _SHOWN]
@@ -352,12 +353,12 @@ class Group:
         except Exception:  # it can't be listed
             return f"<Group {self.name}>"
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self.store, self.path, self.metadata, self.read_only, self._consolidated)
 
 
 def _as_path(path: object) -> str | None:
-    """Return a normalized path; None for what no node can have as its path."""
+    """Return a normalized path; None for a path that no node can have."""
     try:
         return normalize_path(path) if isinstance(path, str) else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""Other ways to index an array than NumPy's: `a.oindex`, `a.vindex` and `a.blocks`."""
+"""Ways to index an array other than NumPy's: `a.oindex`, `a.vindex` and `a.blocks`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -59,8 +59,9 @@ class OIndex(Indexer):
 
 
 class VIndex(Indexer):
-    """Pointwise indexing: the arrays are broadcast together and give the coordinates of points. Masks and slices may
-    stand for other axes; the axes of the points come first. Integers alone give a scalar, as with NumPy.
+    """Pointwise indexing: the arrays are broadcast together and give the coordinates of points.
+
+    Masks and slices may select along other axes; the axes of the points come first. Integers alone give a scalar.
 
     >>> import simplezarr as sz
     >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [3, 4], "data_type": "uint8",
@@ -79,8 +80,10 @@ class VIndex(Indexer):
 
 
 class Blocks(Indexer):
-    """The grid of stored objects (chunks; shards where there are shards), indexed with integers and slices: what is
-    selected is read as one array, clipped to the array's bounds. An integer selects one block and keeps its axis.
+    """Indexing by stored object (chunk or shard), with integers and slices of step 1.
+
+    The selected blocks are read as one array, clipped to the array's bounds. An integer selects one block and keeps its
+    axis.
 
     >>> import simplezarr as sz
     >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [3, 4], "data_type": "uint8",
@@ -99,7 +102,7 @@ class Blocks(Indexer):
 
 
 def _block_key(key: Any, axes: Sequence[Axis]) -> tuple[slice, ...]:
-    """A key of the grid of stored objects as one of elements: integers and slices of step 1 become slices.
+    """Return a key of the grid of stored objects as a key of elements: integers and slices become slices.
 
     >>> from simplezarr.metadata.grids import Axis
     >>> _block_key((1, slice(0, 2)), (Axis((2,), (0, 6), (0, 3)), Axis((1,), (0, 4), (0, 4))))

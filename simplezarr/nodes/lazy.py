@@ -1,8 +1,8 @@
-"""Selections that are not read yet: `a.lazy[10:200, ::2]` is a value with a shape, and reads when it is asked to.
+"""Selections that are not read yet: `a.lazy[10:200, ::2]` is a value with a shape that is read on request.
 
-A basic selection of a basic selection is a basic selection of the array: a range, or an integer, for each of its axes.
-A selection of it with index arrays is one of the array, too. What is selected of that in turn is kept as the
-coordinates of each of its elements.
+A basic selection of a basic selection is a basic selection of the array: a range or an integer for each axis. A
+selection of it with index arrays is a selection of the array too. A selection of that is kept as the coordinates of
+each element.
 """
 
 from math import prod
@@ -39,7 +39,7 @@ __all__ = ["Lazy", "LazyIndex", "whole"]
 
 
 class LazyIndex:
-    """What `a.lazy` is: indexing it gives a `Lazy` selection of the array."""
+    """The value of `a.lazy`: indexing it gives a `Lazy` selection of the array."""
 
     __slots__ = ("_array",)
 
@@ -54,7 +54,7 @@ class LazyIndex:
 
 
 class Lazy(StoredValues):
-    """A selection of an array, of which nothing is read yet. Made by indexing `a.lazy`; indexing it selects further.
+    """A selection of an array, of which nothing is read yet. Indexing `a.lazy` makes it; indexing it selects further.
 
     >>> import simplezarr as sz
     >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [4], "data_type": "uint8",
@@ -91,8 +91,8 @@ class Lazy(StoredValues):
         return prod(self.shape) * self.dtype.itemsize
 
     def read(self, *, out: np.ndarray | None = None) -> Any:
-        """What the selection gives: an array (`out`, if given), or a scalar where NumPy gives one. As `Array.read`."""
-        if 0 in self.shape:  # also a new axis, of which nothing is left: no selection of the array says that
+        """Return the elements, in `out` if it is given; a scalar if NumPy gives one. Raise as `Array.read`."""
+        if 0 in self.shape:  # also if nothing is left of a new axis, which no selection of the array can say
             if out is not None:
                 check_out(out, self.dtype, self.shape)
             return np.empty(self.shape, self.dtype) if out is None else out
@@ -100,11 +100,11 @@ class Lazy(StoredValues):
         return read(handle, self._selected(handle), out)
 
     def read_future(self, *, out: np.ndarray | None = None) -> "Future[Any]":
-        """A Future of `read(out=out)`."""
+        """Return a Future of `read(out=out)`."""
         return executor.submit(self.read, out=out, width=executor.concurrency_for(self._array._handle.store))
 
     def write(self, value: Any) -> None:
-        """Assigns to what is selected. As `Array.write`."""
+        """Assign to the elements. Raise as `Array.write`."""
         handle = self._array._handle
         handle.check_writable()
         if 0 in self.shape:
@@ -199,7 +199,7 @@ class Basic(Lazy):
         )
 
     def _range(self, axis: int) -> range:
-        """What is selected along an axis of the result."""
+        """Return what is selected along an axis of the result."""
         dim = self._dims[axis]
         left = self._axes[dim] if isinstance(dim, int) else dim
         assert isinstance(left, range)
@@ -211,7 +211,7 @@ class Basic(Lazy):
         return select(self._compose(items) + ellipsis, (), handle.shape, handle.grid)
 
     def _compose(self, items: list[Item]) -> list[Item]:
-        """The items of a key of this selection as items of a key of the array."""
+        """Return the items of a key of this selection as items of a key of the array."""
         result: list[Item] = []
         for item in items:
             width = len(item.arrays) if item.basic is ARRAY else isinstance(item.basic, (int, slice))
@@ -224,7 +224,7 @@ class Basic(Lazy):
         return _merged(result, dropped)
 
     def _compose_axis(self, item: Item, i: int) -> list[Item]:
-        """What an item means for the array's axis behind axis number i of those that it takes."""
+        """Return what an item means for the array's axis behind axis number i of those that it takes."""
         dim, left = self._dims[item.axis + i], self._range(item.axis + i)
         if item.basic is ARRAY:
             index = _through(left, item.arrays[i], item.axis + i)
@@ -235,7 +235,7 @@ class Basic(Lazy):
         return [Item(0, None, (), ())] if isinstance(part, range) else []
 
     def coordinates(self) -> tuple[np.ndarray, ...]:
-        """For each axis of the array, the index of each element of the selection."""
+        """Return, for each axis of the array, the index of each element of the selection."""
         result = []
         for axis, left in enumerate(self._axes):
             if isinstance(left, range):
@@ -294,28 +294,28 @@ def whole(array: HasHandle) -> Basic:
 
 
 def _one_chunk(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A chunk that holds all of an array; chunks are not empty."""
+    """Return the shape of a chunk that holds all of an array; chunks are not empty."""
     return tuple(max(length, 1) for length in shape)
 
 
 def _part(left: range, item: int | slice) -> int | range:
-    """What an integer or a slice selects of a range; a step that leads nowhere is 1."""
+    """Return what an integer or a slice selects of a range. The step of a single element is 1."""
     part = left[item]
     return part if isinstance(part, int) or len(part) > 1 else range(part[0], part[0] + 1) if part else range(0)
 
 
 def _slice(left: range) -> slice:
-    """The slice that selects a range of a longer one."""
+    """Return the slice that selects a range of a longer one."""
     return slice(left.start, left.stop if left.stop >= 0 else None, left.step) if left else slice(0, 0)
 
 
 def _through(left: range, index: np.ndarray, axis: int) -> np.ndarray:
-    """The elements of a range that an index array selects."""
+    """Return the elements of a range that an index array selects."""
     return left.start + left.step * wrapped(index, len(left), axis)
 
 
 def _merged(items: list[Item], dropped: list[Item]) -> list[Item]:
-    """The items for all axes of the array in their order, those for none of them where they stand."""
+    """Return the items for all axes of the array, in their order. Items that take no axis keep their places."""
     result: list[Item] = []
     for item in items:
         takes = bool(item.arrays) or isinstance(item.basic, (int, slice))

@@ -1,4 +1,4 @@
-"""Python's operators on stored arrays: answered if that reads one element, otherwise refused with the remedy.
+"""Python's operators on stored arrays: they read one element, or raise with the remedy.
 
 >>> import simplezarr as sz
 >>> float(sz.create_array({}, data=5))
@@ -28,8 +28,8 @@ def _is_value(other: object) -> bool:
     return isinstance(other, _VALUES) or (hasattr(other, "__array__") and not isinstance(other, StoredValues))
 
 
-def _comparison(symbol: str) -> Callable[[Any, object], bool]:
-    def compare(self: object, other: object) -> bool:
+def _comparison(symbol: str) -> Callable[[Any, object], Any]:
+    def compare(self: object, other: object) -> Any:
         if _is_value(other) or symbol[0] in "<>":
             remedy = f"read them first, as in a[...] {symbol} {reprlib.repr(other)}"
             raise TypeError(f"{symbol} compares values that are stored: {remedy}")

@@ -1,7 +1,6 @@
-"""Properties of handles (arrays, groups, selections): they are read as fast as attributes, and can't be assigned to.
+"""Properties of arrays, groups and selections that can't be assigned to; they are read as fast as attributes.
 
-A handle shows what is stored. If a name of it could be assigned to, the handle would contradict the store, and every
-other handle of the same node.
+These objects show what is stored. An assignment would contradict the store, and every other object of the same node.
 """
 
 from operator import attrgetter
@@ -11,7 +10,7 @@ __all__ = ["ReadOnly", "fixed"]
 
 
 class ReadOnly(property):
-    """A property that is another attribute of its object, found without a call of Python.
+    """A property that is another attribute of its object, found without a Python call.
 
     target: the attribute, or a path of attributes. remedy: what to do instead of assigning.
 
@@ -38,5 +37,5 @@ class ReadOnly(property):
 
 
 def fixed(target: str, remedy: str, doc: str) -> Any:
-    """Return a `ReadOnly` property, for an annotation to say of which type its value is."""
+    """Return a `ReadOnly` property, typed as `Any` so that an annotation can give the type of its value."""
     return ReadOnly(target, remedy, doc)

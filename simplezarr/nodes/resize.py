@@ -1,10 +1,9 @@
-"""Changing an array's shape.
+"""Change an array's shape.
 
-The part of a chunk that sticks out of its array may hold anything: the specification leaves it open, and what was cut
-off or half appended may be there. So whatever a new shape brings into view or takes out of view is cleared, before the
-document says so: chunks that lie wholly in it are deleted, the others get the fill value there. If that is interrupted,
-the array still has its old shape and what both shapes have in common is untouched; of what was to be cut off, some may
-be gone.
+The part of a chunk outside its array may hold anything: the specification leaves it open, and elements that were cut
+off or half appended may be there. So the elements that only one of two shapes has are cleared before the document
+changes. Chunks that lie among them are deleted, others get the fill value there. If that is interrupted, the array has
+its old shape, and the elements that both shapes have are untouched. Some of those to be cut off may be gone.
 """
 
 import math
@@ -36,7 +35,7 @@ from simplezarr.transfer.values import as_array
 __all__ = ["append", "resize"]
 
 Shape = tuple[int, ...]
-_FEW = 64  # chunks for which a store is not listed
+_FEW = 64  # for so many chunks a store is not listed
 _BATCH = 1 << 16  # chunks that are cleared at a time
 _MANY = 1 << 24  # chunks that are not deleted one by one, whether stored or not
 _ANY = Rectilinear(())  # stands for a rectilinear grid: it changes with the shape
@@ -66,8 +65,8 @@ def resize(handle: ArrayHandle, shape: Any) -> ArrayMetadata:
 def append(handle: ArrayHandle, data: Any, axis: int) -> ArrayMetadata:
     """Write data behind the end of a stored array, then make that its end; return its metadata.
 
-    In this order no reader ever sees an array whose end is missing. The document's lock is held all the while, so that
-    of two appends at the same time one comes after the other.
+    In this order no reader sees an array whose end is missing. The document's lock is held throughout, so concurrent
+    appends come one after another.
     """
     handle.check_writable()
     data = data if copy_source(data) is not None else as_array(data, handle.dtype)
@@ -93,9 +92,9 @@ def append(handle: ArrayHandle, data: Any, axis: int) -> ArrayMetadata:
 
 
 def _forget(handle: ArrayHandle, grown: ArrayMetadata, old: Shape) -> None:
-    """Clear what a failed append has left, unless its end is the array's all the same.
+    """Clear what a failed append has left, unless the array has the new shape.
 
-    What fails here as well is not what is to be raised, and what is left lies outside the array.
+    Errors are not raised here: the one of the append is, and what is left lies outside the array.
     """
     with suppress(Exception):
         stored = read_metadata(handle.store, handle.path)
@@ -113,7 +112,7 @@ def _check_axis(axis: Any, ndim: int) -> int:
 
 
 def _grown(shape: Shape, data: np.ndarray, axis: int) -> Shape:
-    """The shape with the data appended."""
+    """Return the shape with the data appended."""
     if data.ndim != len(shape) or any(
         i != axis and a != b for i, (a, b) in enumerate(zip(data.shape, shape, strict=True))
     ):
@@ -122,7 +121,7 @@ def _grown(shape: Shape, data: np.ndarray, axis: int) -> Shape:
 
 
 def _check_same_layout(handle: ArrayHandle, stored: Any) -> None:
-    """Raises if the node is not any more what was opened, but for what may change."""
+    """Raise MetadataError if the node has been replaced since it was opened."""
     if not isinstance(stored, ArrayMetadata) or _layout(stored) != _layout(handle.metadata):
         raise MetadataError(f"{handle.name} of {handle.store!r} was replaced since it was opened; open it again")
 
@@ -134,7 +133,7 @@ def _layout(metadata: ArrayMetadata) -> ArrayMetadata:
 
 
 def _reaching(metadata: ArrayMetadata, shape: Shape) -> ArrayMetadata:
-    """An array's metadata with another shape, and a grid that reaches as far."""
+    """Return an array's metadata with another shape, and a grid that reaches as far."""
     if metadata.grid is None:
         return replace(metadata, shape=shape)
     grid = metadata.grid.reaching(shape)
@@ -143,7 +142,7 @@ def _reaching(metadata: ArrayMetadata, shape: Shape) -> ArrayMetadata:
 
 
 def _clear(handle: ArrayHandle, metadata: ArrayMetadata, shape: Shape) -> None:
-    """Clears what only one of two shapes has: that of `metadata`, whose grid reaches as far as both, or the other."""
+    """Clear the elements that only one of two shapes has. The grid of `metadata` reaches as far as both."""
     low = replace(metadata, shape=tuple(map(min, metadata.shape, shape)))
     high = replace(metadata, shape=tuple(map(max, metadata.shape, shape)))
     candidates = iter(_candidates(handle, low, high))
@@ -152,7 +151,7 @@ def _clear(handle: ArrayHandle, metadata: ArrayMetadata, shape: Shape) -> None:
 
 
 def _clear_chunks(handle: ArrayHandle, low: ArrayMetadata, high: ArrayMetadata, indexes: list[Index]) -> None:
-    """Delete the chunks that lie outside `low`, and put the fill value into what others have there."""
+    """Delete the chunks that lie outside `low`, and put the fill value where other chunks do."""
     kept = low.grid_shape
     gone: list[Index] = []
     edges: list[Index] = []
@@ -170,10 +169,10 @@ def _clear_chunks(handle: ArrayHandle, low: ArrayMetadata, high: ArrayMetadata, 
 
 
 def _candidates(handle: ArrayHandle, low: ArrayMetadata, high: ArrayMetadata) -> Iterable[Index]:
-    """The chunks that have elements within `high` but outside `low` and that may be stored.
+    """Return the chunks that have elements within `high` but outside `low` and that may be stored.
 
-    They are counted off, or those that are stored are listed, whichever are fewer: an array may have a grid of 10**15
-    chunks, and nearly none of them stored.
+    They are counted off, or the stored ones are listed, whichever are fewer: a grid may have 10**15 chunks of which
+    hardly any is stored.
     """
     whole, sides = high.grid_shape, zip(low.axes, low.shape, high.grid_shape, high.shape, strict=True)
     inner = tuple([axis.whole(a) if a < b else total for axis, a, total, b in sides])  # chunks that lie within `low`
@@ -198,21 +197,21 @@ def _candidates(handle: ArrayHandle, low: ArrayMetadata, high: ArrayMetadata) ->
 
 
 def _around(whole: Shape, inner: Shape) -> Iterator[Index]:
-    """The indexes below `whole` that are not below `inner`.
+    """Yield the indexes below `whole` that are not below `inner`.
 
     >>> [*_around((2, 3), (1, 2))]
     [(1, 0), (1, 1), (1, 2), (0, 2)]
     """
     for axis, (n, first) in enumerate(zip(whole, inner, strict=True)):
         if first == n:
-            continue  # or else `product` would list all other axes
+            continue  # otherwise `product` would list all other axes
         before = [range(part) for part in inner[:axis]]
         behind = [range(part) for part in whole[axis + 1 :]]
         yield from product(*before, range(first, n), *behind)
 
 
 def _clear_edge(handle: ArrayHandle, index: Index, low: Shape) -> None:
-    """Puts the fill value where a chunk lies outside `low`; what has it already is not written."""
+    """Put the fill value where a chunk lies outside `low`, unless it is there already."""
     axes = handle.metadata.axes
     start = [axis.begin(i) for axis, i in zip(axes, index, strict=True)]
     stop = [min(axis.begin(i + 1), length) for axis, i, length in zip(axes, index, handle.shape, strict=True)]
@@ -229,7 +228,7 @@ def _clear_edge(handle: ArrayHandle, index: Index, low: Shape) -> None:
 def _is_all(values: np.ndarray, fill: np.ndarray) -> bool:
     """Return whether all elements are the fill value, bit for bit."""
     if values.dtype.hasobject:
-        return False  # not known; it is written then
+        return False  # not known, so it is written
     elements = np.ascontiguousarray(values).reshape(-1).view(np.uint8).reshape(-1, fill.itemsize)
     one = np.frombuffer(fill.tobytes(), np.uint8)
     return all(bool((elements[index] == one).all()) for index in runs(elements.shape))

@@ -1,4 +1,4 @@
-"""What is below a group, drawn as a tree."""
+"""Draw the nodes below a group as a tree."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -15,7 +15,7 @@ _LONGEST = 120  # characters of a reason
 
 
 class Parent(Protocol):
-    """A group, as far as a tree is concerned."""
+    """A group, as a tree needs it."""
 
     @property
     def name(self) -> str: ...
@@ -23,7 +23,7 @@ class Parent(Protocol):
 
 
 class Child(NamedTuple, Generic[Opened]):
-    """A child that is there: `kind` says what it is, "array" or "group", or None if its document doesn't say."""
+    """An existing child. `kind` returns "array" or "group", or None if its document does not say."""
 
     name: str
     kind: Callable[[], str | None]
@@ -53,7 +53,7 @@ class Tree:
 
 
 def _drawn(child: "Child[Array | Parent]") -> "tuple[str, Array | Parent | None]":
-    """Return what a tree says of a child, and the child if it can be opened."""
+    """Return the text for a child, and the child if it can be opened."""
     try:
         node = child.open()
     except UnsupportedError as error:
