@@ -76,17 +76,8 @@ def resolve_arguments(
         cls = ArrayMetadataV2
         chain = _for_v2(chain, names, shards, grid)
         chunk_key_encoding = "v2" if chunk_key_encoding == "default" else chunk_key_encoding
-    return cls(
-        shape,
-        data_type,
-        outer or inner,
-        _as_keys(chunk_key_encoding),
-        fill,
-        chain,
-        as_attributes(attributes),
-        names,
-        grid=grid,
-    )
+    keys, attributes = _as_keys(chunk_key_encoding), as_attributes(attributes)
+    return cls(shape, data_type, outer or inner, keys, fill, chain, attributes, names, grid=grid)
 
 
 def _as_keys(value: Any) -> ChunkKeys:

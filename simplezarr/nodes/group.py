@@ -36,12 +36,7 @@ _LONGEST = 120  # characters of a path in a message
 
 
 def make_node(
-    store: Store,
-    path: str,
-    metadata: ArrayMetadata | GroupMetadata,
-    *,
-    read_only: bool,
-    consolidated: bool = True,
+    store: Store, path: str, metadata: ArrayMetadata | GroupMetadata, *, read_only: bool, consolidated: bool = True
 ) -> "Array | Group":
     """Return the array or group that `metadata` describe.
 
@@ -58,9 +53,9 @@ def find_node(store: Store, path: str, *, read_only: bool, consolidated: bool = 
     consolidated: whether a group may answer from the consolidated metadata that it holds.
     """
     metadata = read_metadata(store, path)
-    return (
-        None if metadata is None else make_node(store, path, metadata, read_only=read_only, consolidated=consolidated)
-    )
+    if metadata is None:
+        return None
+    return make_node(store, path, metadata, read_only=read_only, consolidated=consolidated)
 
 
 def new_group(

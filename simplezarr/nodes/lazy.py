@@ -191,12 +191,9 @@ class Basic(Lazy):
         return box if self._dims == tuple(range(len(self._axes))) and len(box) == len(self._dims) else None
 
     def _periods(self, handle: ArrayHandle) -> tuple[int, ...]:
-        return tuple(
-            [
-                -(-handle.chunks[dim] // abs(self._range(axis).step)) if isinstance(dim, int) else 1
-                for axis, dim in enumerate(self._dims)
-            ]
-        )
+        steps = [abs(self._range(axis).step) for axis in range(self.ndim)]
+        pairs = zip(self._dims, steps, strict=True)
+        return tuple([-(-handle.chunks[dim] // step) if isinstance(dim, int) else 1 for dim, step in pairs])
 
     def _range(self, axis: int) -> range:
         """Return what is selected along an axis of the result."""
