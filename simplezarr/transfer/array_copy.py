@@ -192,11 +192,7 @@ def _may_overlap(handle: ArrayHandle, target: list[tuple[range, int]], source: C
     ours, theirs = _innermost(handle.store), _innermost(source.handle.store)
     if ours.local_root is not None and theirs.local_root is not None:
         return _directory(ours, handle.path) == _directory(theirs, source.handle.path)
-    if handle.path != source.handle.path:
-        return False
-    if isinstance(ours, MemoryStore) and isinstance(theirs, MemoryStore):
-        return ours.values is theirs.values
-    return type(ours) is type(theirs)  # they may be two handles of one place
+    return handle.path == source.handle.path and _may_be_one(ours, theirs)
 
 
 def may_lie_below(source: ArrayHandle, store: Store, path: str) -> bool:
@@ -206,11 +202,14 @@ def may_lie_below(source: ArrayHandle, store: Store, path: str) -> bool:
         named = [f"{root}/{name}".rstrip("/") for root, name in ((ours.root, path), (theirs.root, read))]
         real = [os.path.realpath(name) for name in named]
         return _is_below(named[1], named[0]) or _is_below(real[1], real[0])  # a link above the source may be deleted
-    if not _is_below(read, path):
-        return False
+    return _is_below(read, path) and _may_be_one(ours, theirs)
+
+
+def _may_be_one(ours: Store, theirs: Store) -> bool:
+    """Return whether two stores may hold the same keys."""
     if isinstance(ours, MemoryStore) and isinstance(theirs, MemoryStore):
         return ours.values is theirs.values
-    return type(ours) is type(theirs)  # they may be two handles of one place
+    return type(ours) is type(theirs)
 
 
 def _is_below(path: str, above: str) -> bool:
