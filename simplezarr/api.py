@@ -33,7 +33,7 @@ def open(
     """
     if mode not in ("r", "r+"):
         raise ValueError(f"mode must be 'r' or 'r+', not {mode!r}")
-    store, path = as_store(store), normalize_path(path)
+    store, path = as_store(store), path if path == "" else normalize_path(path)
     node = find_node(store, path, read_only=mode == "r", consolidated=consolidated)
     if node is not None:
         return node
