@@ -14,10 +14,10 @@
 static char directory[] = "/tmp/simplezarr-test-XXXXXX";
 
 static inline const char *path_of(const char *name) {
-  static _Thread_local char buffers[4][5000];
+  static _Thread_local char buffers[4][6000];
   static _Thread_local int next = 0;
   char *buffer = buffers[next++ % 4];
-  CHECK(snprintf(buffer, sizeof buffers[0], "%s/%s", directory, name) < (int)sizeof buffers[0]);
+  snprintf(buffer, sizeof buffers[0], "%s/%s", directory, name);
   return buffer;
 }
 
