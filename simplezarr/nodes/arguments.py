@@ -104,9 +104,9 @@ def check_format(zarr_format: object) -> None:
 def _for_v2(chain: tuple[Codec, ...], names: object, shards: object, grid: object) -> tuple[Codec, ...]:
     """Return the chain as Zarr 2 stores it. Raise UnsupportedError for arguments that Zarr 2 does not have."""
     if names is not None:
-        raise UnsupportedError('dimension_names: Zarr 2 has none; xarray reads the attribute "_ARRAY_DIMENSIONS"')
+        raise UnsupportedError('dimension_names: not in Zarr 2; xarray reads the attribute "_ARRAY_DIMENSIONS"')
     if shards is not None:
-        raise UnsupportedError("shards: Zarr 2 has none; take zarr_format=3")
+        raise UnsupportedError("shards: not in Zarr 2; take zarr_format=3")
     if grid is not None:
         raise UnsupportedError("chunks: in Zarr 2 all are of one shape; take zarr_format=3 for lists of lengths")
     return take_elements(chain)
@@ -164,7 +164,7 @@ def _as_element(value: Any, data_type: DataType) -> bytes:
 def _as_automatic(chunks: Any, shards: Any) -> tuple[Any, Any]:
     """Return both with "auto" for True, and for chunks None, and with None for shards False."""
     if isinstance(chunks, (bool, np.bool_)) and not chunks:
-        raise TypeError('chunks: False says nothing; give -1 for one chunk, "auto", or a tuple of lengths')
+        raise TypeError('chunks: False is not a chunk shape; give -1 for one chunk, "auto", or a tuple of lengths')
     if isinstance(shards, (bool, np.bool_)):
         shards = "auto" if shards else None
     return "auto" if chunks is None or isinstance(chunks, (bool, np.bool_)) else chunks, shards

@@ -103,6 +103,6 @@ def _checked_data(array: Array, data: Any, overwrite: bool) -> Any:
         if not overwrite or not may_lie_below(source.handle, array.store, array.path):
             return data  # copied part by part
         if source.nbytes > ALL_BOXES_BYTES:
-            message = f"data: {data!r} is deleted by the overwriting, so its {source.nbytes:,} bytes are read before"
+            message = f"data: {data!r} will be overwritten, so its {source.nbytes:,} bytes are read into memory first"
             warnings.warn(f"{message}; write to another place to copy in bounded memory", ZarrWarning, stacklevel=3)
     return as_values(data, array.dtype, array.shape)

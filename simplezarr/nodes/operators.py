@@ -89,5 +89,5 @@ class StoredValues:
     def _single(self) -> np.ndarray:
         """Return the only element."""
         if self.shape:
-            raise TypeError(f"only arrays of no dimensions are single numbers, and this one has the shape {self.shape}")
+            raise TypeError(f"an array of shape {self.shape} is not a single number; select one element")
         return np.asarray(self)

@@ -73,9 +73,7 @@ def read_many(handle: ArrayHandle, keys: Iterable[Any], out: np.ndarray | None) 
     check_out(out, handle.dtype, (len(plans), *(plans[0].shape if plans else np.shape(out)[1:])))
     for i, plan in enumerate(plans):
         if plan.shape != out.shape[1:]:
-            raise ValueError(
-                f"selection {i} has shape {plan.shape}, but the others {out.shape[1:]}: they don't go into one array"
-            )
+            raise ValueError(f"selection {i} has shape {plan.shape}, but out[{i}] has {out.shape[1:]}; leave out `out`")
     handle.transfer.read_many(plans, [out[i, ...] for i in range(len(plans))])
     return out
 
@@ -117,6 +115,6 @@ def write_chunk(handle: ArrayHandle, index: Index, data: Any) -> None:
     inside = tuple([part.stop - part.start for part in box])
     data = as_array(data, handle.dtype)
     if data.shape not in (shape, inside):
-        part = f", or {inside} without what lies outside the array" if inside != shape else ""
+        part = f", or {inside} for the part within the array" if inside != shape else ""
         raise ValueError(f"data for chunk {tuple(index)} has shape {data.shape}; it must have {shape}{part}")
     write(handle, select(handle, box), data[tuple([slice(length) for length in inside])])

@@ -115,7 +115,7 @@ def test_what_is_no_number(wrong):
 def test_the_remedy_is_told():
     with pytest.raises(TypeError, match=r"^shape: True is not a length; give a number, or a tuple"):
         sz.create_array({}, shape=True, dtype="u1")
-    with pytest.raises(TypeError, match=r"^chunks: False says nothing; give -1 for one chunk"):
+    with pytest.raises(TypeError, match=r"^chunks: False is not a chunk shape; give -1 for one chunk"):
         sz.create_array({}, shape=3, dtype="u1", chunks=False)
     with pytest.raises(TypeError, match=r"^axis: None is not an axis"):
         sz.create_array({}, shape=3, dtype="u1").append([1], axis=None)
