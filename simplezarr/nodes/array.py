@@ -199,7 +199,15 @@ class Array(StoredValues):
         return np.asarray(self.read(), dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (self.store, self.path, self.metadata, self.read_only, self.write_empty_chunks)
+        handle = self._handle
+        return _rebuilt, (
+            type(self),
+            handle.store,
+            handle.path,
+            handle.metadata,
+            handle.read_only,
+            handle.write_empty_chunks,
+        )
 
     # ------------------------------------------------------------ reading
 
@@ -381,5 +389,7 @@ class Array(StoredValues):
             self._handle = change(self._handle)
 
 
-def _rebuilt(store: Store, path: str, metadata: ArrayMetadata, read_only: bool, write_empty_chunks: bool) -> Array:
-    return Array(store, path, metadata, read_only=read_only, write_empty_chunks=write_empty_chunks)
+def _rebuilt(
+    kind: type[Array], store: Store, path: str, metadata: ArrayMetadata, read_only: bool, write_empty_chunks: bool
+) -> Array:
+    return kind(store, path, metadata, read_only=read_only, write_empty_chunks=write_empty_chunks)
