@@ -199,15 +199,8 @@ class Array(StoredValues):
         return np.asarray(self.read(), dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        handle = self._handle
-        return _rebuilt, (
-            type(self),
-            handle.store,
-            handle.path,
-            handle.metadata,
-            handle.read_only,
-            handle.write_empty_chunks,
-        )
+        options = self.read_only, self.write_empty_chunks
+        return _rebuilt, (type(self), self.store, self.path, self.metadata, *options)
 
     # ------------------------------------------------------------ reading
 
