@@ -109,8 +109,9 @@ def of_numpy(dtype: np.dtype) -> DataType:
         found = cls.from_numpy(dtype)
         if found is not None:
             return found
-    if dtype.name in _core:
-        return _core[dtype.name]
+    core = _core.get(dtype.type.__name__) or _core.get(dtype.name)  # NumPy takes long to spell the latter
+    if core is not None:
+        return core
     for name in (dtype.name, *_KINDS.get(dtype.kind, ())):  # types of ml_dtypes are found by their names
         found = _builtin(name).from_numpy(dtype) if name in _HOMES else None
         if found is not None:

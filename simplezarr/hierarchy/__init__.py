@@ -1,1 +1,1 @@
-"""Metadata documents in a store: find, create, change, delete, consolidate."""
+"""Find, create, change, delete and consolidate the metadata documents in a store."""

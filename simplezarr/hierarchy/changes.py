@@ -1,19 +1,19 @@
-"""The documents of a hierarchy in a store: nodes are made, changed and removed here.
+"""Create, change and remove the nodes of a hierarchy in a store.
 
-What holds at every moment, also if the process ends or the store fails in between:
+These hold at every moment, also if the process ends or the store fails in between:
 
-- A node appears with its own document, which is written last: the groups above it and its chunks are there before.
-- A node disappears with its own document, which is deleted first.
-- A creator holds the claim of its place from its first look to its last write, and so does the remover of a node. The
-  claim is one lock for arrays and groups of every format. So there is one creator at a time, and what a creator removes
-  after a failure is its own.
-- Claims are waited for from the top down, so that waits form no cycle. Missing groups above are made before the claim
-  is taken. A remover holds its claim and waits for the writers below it. A creator reads the
-  documents above once it has its claim: either it finds a removed group missing, or the removal waits for it.
-- A document is changed and deleted under its lock: read, changed, written, so that two writers lose nothing of each
-  other. The holder of such a lock waits for no claim.
-- Copies of a document, as `consolidate_metadata` makes them, are dropped from the groups above before it changes
-  (see `consolidation`).
+- A node appears with its own document. This is stored last, after the groups above the node and its chunks.
+- A node disappears with its own document. This is deleted first.
+- A creator holds the claim of its place from its first look to its last write. So does the remover of a node. A claim
+  is one lock for arrays and groups of every format. So a place has one creator at a time, which removes only what it
+  has written itself if it fails.
+- Claims are waited for from the top down, so that waits form no cycle. Missing groups above are created before the
+  claim is taken. A remover holds its claim and waits for the writers below it.
+- A creator reads the documents above once it has its claim. Either it finds a removed group missing, or the removal
+  waits for it.
+- A document is changed and deleted under its own lock, so that no change by another writer is lost. The holder of such
+  a lock waits for no claim.
+- Consolidated metadata above a document are invalidated before it changes (see `consolidation`).
 """
 
 import errno
@@ -49,33 +49,28 @@ __all__ = ["Node", "change_node", "check_writable", "create_node", "format_above
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no room, for bytes or for files
 
-Around = Callable[[tuple[Any, Any]], AbstractContextManager[object]]
-
 #: A key that is locked but never stored, so that no change of its value can end the lock.
 CLAIM = "zarr.json.claim"
 
-Found = tuple[str, bytes] | None
 Fill = Callable[[], object]
-
-
 Changed = TypeVar("Changed", bound=Metadata)
 
 
 class Node(Protocol):
-    """An array or a group, as far as it is asked whether it can be changed."""
+    """What has to be known of an array or a group to write to it."""
 
+    @property
+    def name(self) -> str: ...
     @property
     def store(self) -> Store: ...
     @property
     def path(self) -> str: ...
     @property
-    def name(self) -> str: ...
-    @property
     def read_only(self) -> bool: ...
 
 
 def check_writable(node: Node) -> None:
-    """Raise ReadOnlyError if an array or group was opened for reading, or if its store is read-only."""
+    """Raise a ReadOnlyError for a node that was opened for reading, or whose store is read-only."""
     if node.read_only:
         raise ReadOnlyError(
             f'{node.name} of {node.store!r} was opened for reading; open it with mode="r+" to change it'
@@ -86,18 +81,18 @@ def check_writable(node: Node) -> None:
 def create_node(
     store: Store, path: str, metadata: Metadata, *, overwrite: bool = False, fill: Fill | None = None
 ) -> None:
-    """Store a new node, and the groups above it that are missing; `fill` writes the chunks of an array.
+    """Store a new node, and the groups above it that are missing. `fill` writes the chunks of an array.
 
-    With `overwrite`, what is there is removed; but nothing is touched before all that can be known to fail is checked.
+    With `overwrite`, the node that is there is removed. All that can be known to fail is checked before.
     """
-    documents = encode_metadata(path, metadata)  # raises what is wrong with them
+    documents = encode_metadata(path, metadata)  # raises what is wrong with the metadata
     store.check_writable(join(path, metadata.document))
     if overwrite:
         _remove_link(store, path)
     while missing := _create(store, path, metadata, documents, overwrite, fill):
         for group in missing:
-            with suppress(NodeExistsError):  # another creator has made it, or something that `_create` reports
-                # Of those above, all are looked at once for the first group, and once more for the node itself.
+            with suppress(NodeExistsError):  # another creator was faster, or `_create` will report what is there
+                # The first group looks at all groups above; each other one at the group that was just created.
                 nearest = group is not missing[0]
                 new = new_group_metadata(metadata.zarr_format)
                 _create(group.store, group.path, new, encode_metadata(group.path, new), nearest=nearest)
@@ -115,7 +110,7 @@ def _create(
 ) -> Sequence[GroupAbove]:
     """Store a new node, whose documents are `new`.
 
-    If groups above it, or the `nearest` one, are missing, return them and do nothing.
+    If groups above it are missing, or with `nearest` the nearest one, return them and do nothing.
     """
     keys = metadata.chunk_keys if isinstance(metadata, ArrayMetadata) else None
     with _claim(store, path):
@@ -142,13 +137,13 @@ def _create(
 def _check_above(above: Sequence[GroupAbove], path: str) -> None:
     for group in above:
         if group.is_array:
-            raise NodeExistsError(f"/{group.path} of {group.store!r} is an array; /{path} can't be made below it")
+            raise NodeExistsError(f"/{group.path} of {group.store!r} is an array; /{path} can't be created below it")
 
 
 def _write_node(store: Store, path: str, metadata: Metadata, documents: dict[str, bytes], fill: Fill | None) -> None:
-    """Write the chunks of a new node, then its documents; if that fails, remove the chunks.
+    """Write the chunks of a new node, then its documents. If that fails, remove the chunks.
 
-    An interrupt may come after the last document is stored: then the node is complete and stays.
+    An interrupt may come when the last document is stored. Then the node is complete and stays.
     """
     own = [*documents][-1]
     try:
@@ -163,18 +158,18 @@ def _write_node(store: Store, path: str, metadata: Metadata, documents: dict[str
             with suppress(Exception):  # the first error is the one to raise
                 _remove_chunks(store, path, metadata.chunk_keys)
         raise
-    if not created:  # in a store whose locks do not reach that creator
+    if not created:  # by a creator that the locks of this store do not reach
         raise NodeExistsError(f"{own!r} of {store!r} was created concurrently by another writer")
 
 
 def _remove_chunks(store: Store, path: str, keys: ChunkKeys) -> None:
-    """Remove the chunks of a node that was not completed. If its document is there, what failed came after that."""
+    """Remove the chunks of a node that was not completed. If its document is there, the node is complete."""
     if not _node_documents(store, path):
         _delete_keys(store, path, [*_chunks_below(store, path, _chunk_names(store, path, keys), keys)])
 
 
 def _claim(store: Store, path: str) -> AbstractContextManager[object]:
-    """Return the right to make or remove the node at a path."""
+    """Return the lock for creating or removing the node at a path."""
     return store.lock(join(path, CLAIM))
 
 
@@ -184,13 +179,13 @@ def _together(store: Store, *asks: Callable[[], Any]) -> list[Any]:
 
 
 def _node_documents(store: Store, path: str) -> list[str]:
-    """Return the keys of the documents that make a node at a path; none if there is no node."""
+    """Return the keys of the documents that make a node at a path, none if there is no node."""
     keys = [join(path, name) for name in NODE_DOCUMENTS]
     return [*compress(keys, executor.parallel_map(store.exists, keys, executor.concurrency_for(store, 1)))]
 
 
 def _chunk_names(store: Store, path: str, keys: ChunkKeys | None) -> Sequence[str]:
-    """Return the names right below a path with which keys of chunks begin; none if the store can't be listed."""
+    """Return the names right below a path that keys of chunks begin with; none if the store can't be listed."""
     if keys is None:
         return []
     try:
@@ -203,14 +198,14 @@ def _chunk_names(store: Store, path: str, keys: ChunkKeys | None) -> Sequence[st
 
 
 def _chunks_below(store: Store, path: str, names: Sequence[str], keys: ChunkKeys | None) -> Iterator[str]:
-    """Return the keys below these names that chunks of an array may have; raise if there is a node."""
+    """Yield the keys below these names that chunks of an array may have. Raise NodeExistsError for a node."""
     skip = len(path) + 1 if path else 0
     for name in names:
         key = join(path, name)
         for found in chain(_node_documents(store, key), [key] if store.exists(key) else [], store.list(f"{key}/")):
             node, _, last = found.rpartition("/")
             if last in NODE_DOCUMENTS:
-                raise NodeExistsError(f"there is a node at /{node} of {store!r}; an array can't be made above it")
+                raise NodeExistsError(f"/{node} of {store!r} is a node; an array can't be created above it")
             if keys is not None and keys.parse(found[skip:]) is not None:
                 yield found
 
@@ -218,13 +213,13 @@ def _chunks_below(store: Store, path: str, names: Sequence[str], keys: ChunkKeys
 def _check_place(
     store: Store, path: str, documents: Sequence[str], chunks: Iterator[str], overwrite: bool
 ) -> list[str]:
-    """Return the keys of chunks that are to be deleted where there is no node. Raise if the place can't be used.
+    """Return the keys of left-over chunks to be deleted, which a new array would show as its own.
 
-    A new array would show left-over chunks as its own.
+    Raise NodeExistsError if the place can't be used.
     """
     if documents and not overwrite:
         raise NodeExistsError(
-            f"there is a node at /{path} of {store!r} already; overwrite=True removes it, with all below it"
+            f"/{path} of {store!r}: the node already exists; overwrite=True removes it, with all below it"
         )
     if documents:
         check_strays(store, path)
@@ -232,8 +227,8 @@ def _check_place(
     first = next(chunks, None)
     if first is not None and not overwrite:
         raise NodeExistsError(
-            f"there is no node at /{path} of {store!r}, but {first!r} is there: a chunk of an array that was not "
-            "completely written or deleted; overwrite=True removes such chunks"
+            f"/{path} of {store!r}: there is no node but a chunk, {first!r}, of an array that was not completely "
+            "written or deleted; overwrite=True removes such chunks"
         )
     return [] if first is None else [first, *chunks]
 
@@ -245,7 +240,10 @@ def _delete_keys(store: Store, path: str, keys: Sequence[str]) -> None:
 
 
 def _delete_node(store: Store, path: str, documents: Sequence[str], below: bool = True) -> None:
-    """Delete a node, its document first: what is left if this fails is no node, never an array that lacks chunks."""
+    """Delete a node, its documents first. If this fails, the rest is no node, never an array that lacks chunks.
+
+    below: whether to delete what is below its documents as well.
+    """
     prefix = f"{path}/" if path else ""
     place = store.confined(prefix)
     with Writing():
@@ -258,22 +256,25 @@ def _delete_node(store: Store, path: str, documents: Sequence[str], below: bool 
 
 
 def remove_node(store: Store, path: str) -> None:
-    """Delete a node and all below it; NodeNotFoundError if there is none."""
+    """Delete a node and all below it. Raise NodeNotFoundError if there is none."""
     if _remove_link(store, path):
         return
     if not has_node(store, path):
-        raise NodeNotFoundError(f"there is no node at /{path} of {store!r}")
+        raise NodeNotFoundError(f"/{path} of {store!r}: there is no such node")
     try:
         _remove(store, path, _claim(store, path))
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        _remove(store, path, None)  # which makes room for the claim, if that was what failed
+        _remove(store, path, None)  # makes room for the claim, which may be what has failed
         _remove(store, path, _claim(store, path), begun=True)
 
 
 def _remove(store: Store, path: str, claim: AbstractContextManager[object] | None, begun: bool = False) -> None:
-    """Delete a node under its claim. Without one, delete its documents only, also those of a concurrent creator."""
+    """Delete a node under its claim. Without a claim, delete its documents only, also those of another creator.
+
+    begun: whether the documents may be deleted already.
+    """
     with claim or nullcontext():
         above, documents = _together(
             store,
@@ -281,36 +282,41 @@ def _remove(store: Store, path: str, claim: AbstractContextManager[object] | Non
             lambda: (not begun and check_strays(store, path)) or _node_documents(store, path),
         )
         if not documents and not begun:
-            raise NodeNotFoundError(f"there is no node at /{path} of {store!r}; it was deleted concurrently")
+            raise NodeNotFoundError(f"/{path} of {store!r}: the node was deleted concurrently")
         with Invalidation(store, above, passed_over=_FULL):  # copies are looked for again when there is room
             _delete_node(store, path, documents, below=claim is not None)
 
 
 def _remove_link(store: Store, path: str) -> bool:
-    """Remove a link that leads to a node; what it leads to stays. Return whether there was one."""
+    """Remove a link to a node, not the node itself. Return whether there was one."""
     outer = None if path else store.enclosing(NODE_DOCUMENTS)
     place, prefix = (store, path) if outer is None else outer
     if not prefix or not place.is_link(prefix) or not has_node(store, path):
         return False
     above = groups_above(store, path)
     if any(group.is_array for group in above):
-        return False  # for the caller to report
+        return False  # the caller reports it
     with Invalidation(store, above), Writing():
         place.delete(prefix)
     return True
 
 
-def change_node(store: Store, path: str, change: Callable[[Any], Changed], around: Around = nullcontext) -> Changed:
-    """Replace the metadata of a node by what `change` makes of them, under the document's lock; return them.
+def change_node(
+    store: Store,
+    path: str,
+    change: Callable[[Metadata], Changed],
+    around: Callable[[tuple[Metadata, Changed]], AbstractContextManager[object]] = nullcontext,
+) -> Changed:
+    """Replace the metadata of a node by what `change` makes of them, under the document's lock. Return them.
 
-    What fails fails before anything is stored. around: what is entered, with the metadata as they were and as they will
-    be, as soon as the new documents are known, and left when they are stored.
+    Nothing is stored before all that can fail in `change` has run. around: a context that is entered with the metadata
+    before and after the change as soon as the new documents are known. It is left when they are stored.
     """
     above, own = _together(store, lambda: groups_above(store, path), lambda: find_key(store, path))
     with store.lock(own) if own else nullcontext():
         document = fetch_document(store, own) if own else None
         if document is None:
-            raise NodeNotFoundError(f"there is no node at /{path} of {store!r} any more")
+            raise NodeNotFoundError(f"/{path} of {store!r}: the node no longer exists")
         documents = read_documents(store, path, own, document)
         before = parse_documents(path, documents)
         metadata = change(before)
@@ -322,7 +328,7 @@ def change_node(store: Store, path: str, change: Callable[[Any], Changed], aroun
 
 
 def format_above(store: Store, path: str) -> int:
-    """Return the Zarr format of the nearest group above a place, otherwise 3; raise if there is an array.
+    """Return the Zarr format of the nearest group above a place, 3 if there is none.
 
     >>> from simplezarr.stores import MemoryStore
     >>> format_above(MemoryStore({".zgroup": b'{"zarr_format": 2}'}), "a/b"), format_above(MemoryStore(), "a")
@@ -330,7 +336,7 @@ def format_above(store: Store, path: str) -> int:
     """
     nearest, _, name = path.rpartition("/")
     if name and store.exists(join(nearest, GroupMetadata.document)):
-        return GroupMetadata.zarr_format  # most often; what kind of node it is, its creation looks at
+        return GroupMetadata.zarr_format  # the usual case in one request; an array is refused when it is created
     above = groups_above(store, path)
     _check_above(above, path)
     for group in reversed(above):

@@ -1,9 +1,9 @@
-"""The groups above a node, and the consolidated metadata in them, which are copies of the documents below.
+"""Consolidated metadata: copies of the documents below a group, in the group's own document.
 
-No copy may ever be out of date through this library. So each change of a document drops the copies above it before, and
-looks again afterwards, in case one was being made meanwhile. Consolidation leaves a mark in the group's own document
-before it reads anything, and stores its copy only if the mark is still there. If the copy misses a change, the change
-was stored after the mark, so its second look finds the mark, or the copy, and removes it.
+No copy may be out of date through this library. So each change of a document invalidates the copies above it first, and
+looks again when it is stored, because a copy may have been made meanwhile. Consolidation puts a mark into the group's
+document before it reads the others, and stores its copy only if the mark is still there. A change that the copy misses
+was stored after the mark, so its second look finds the mark or the copy, and removes it.
 """
 
 import errno
@@ -13,21 +13,18 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from simplezarr.errors import (
-    MetadataError,
-    NodeExistsError,
-    NodeNotFoundError,
-    UnsupportedError,
-    ZarrError,
-    ZarrWarning,
-)
+from simplezarr.errors import NodeExistsError, NodeNotFoundError, UnsupportedError, ZarrError, ZarrWarning
 from simplezarr.hierarchy.documents import (
     CONSOLIDATED_MEMBER,
     NODE_DOCUMENTS,
+    DocumentTexts,
     change_documents,
     child_names,
     fetch_document,
     find_document,
+    has_consolidated,
+    may_have_consolidated,
+    node_type_of,
     parse_documents,
     read_copy,
     read_documents,
@@ -36,26 +33,26 @@ from simplezarr.hierarchy.documents import (
 from simplezarr.metadata.chunk_keys import join
 from simplezarr.metadata.json_document import load
 from simplezarr.metadata.v2.documents import ARRAY, CONSOLIDATED, GROUP
-from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata
+from simplezarr.metadata.v3 import GroupMetadata
 from simplezarr.runtime import executor
-from simplezarr.schema.json_text import REMOVED, patch
-from simplezarr.schema.leniency import collect
+from simplezarr.schema.extensions import JsonObject
+from simplezarr.schema.json_text import patch
 from simplezarr.stores.base import Store
 
 __all__ = ["GroupAbove", "consolidate", "Invalidation", "groups_above"]
 
-#: The key of a lock, which is never stored.
+#: A key that is locked but never stored: one consolidation of a group at a time.
 CONSOLIDATION_LOCK = "zarr.json.consolidation"
-#: How often a group is consolidated anew because what is below it was changed meanwhile.
+#: How often a consolidation begins again because what is below the group was changed meanwhile.
 ATTEMPTS = 32
-#: The mark: the member that holds the copy (in Zarr 3) is there, but null.
+#: The mark: the member of a Zarr 3 group that holds the copy is null. Zarr 2 groups have the same member for a while.
 MARK = {CONSOLIDATED_MEMBER: None}
 
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class GroupAbove(NamedTuple):
-    """The place of a group above a node, with the key and the content of the document there, if there is one."""
+    """The place of a group above a node. found: key and content of the document there, None if there is none."""
 
     store: Store
     path: str
@@ -67,18 +64,22 @@ class GroupAbove(NamedTuple):
         if self.found is None:
             return False
         key, document = self.found
-        if not key.endswith(ArrayMetadata.document):
-            return key.endswith(ARRAY)
-        try:
-            return b'"array"' in document and load(document, key).get("node_type") == "array"
-        except MetadataError:
-            return False
+        name = key.rpartition("/")[2]
+        return (name == ARRAY or b'"array"' in document) and node_type_of({name: document}) == "array"
+
+    def reread(self) -> "GroupAbove":
+        """Return the same place with the document as it is stored now."""
+        if self.found is None:
+            return GroupAbove(self.store, self.path, find_document(self.store, self.path))
+        key = self.found[0]
+        document = fetch_document(self.store, key)
+        return GroupAbove(self.store, self.path, None if document is None else (key, document))
 
 
 def groups_above(store: Store, path: str, *, nearest: bool = False) -> list[GroupAbove]:
-    """Return the places of the groups above a node, the outermost first. `nearest`: the nearest is enough.
+    """Return the places of the groups above a node, the outermost first; with `nearest`, at most the nearest.
 
-    A store may be a view into a hierarchy, as a `LocalStore` of a directory in it is; then groups above the store's
+    If the store is a view into a hierarchy, as a `LocalStore` of a directory in it is, the groups above the store's
     root are among them.
     """
     places = [(store, path.rpartition("/")[0])] if path and nearest else [(store, group) for group in _ancestors(path)]
@@ -100,10 +101,10 @@ def _ancestors(path: str) -> list[str]:
 
 
 class Invalidation:
-    """Within `with`, documents in a store are changed that groups above may have copies of.
+    """Invalidate, within `with`, the copies that groups above may hold of documents that are changed.
 
-    The copies are removed at the beginning and, if some were made meanwhile, at the end.
-    passed_over: numbers of system errors that do not keep the change from being made.
+    The copies are removed at the beginning. Those made meanwhile are removed at the end.
+    passed_over: numbers of system errors that do not prevent the change.
     """
 
     __slots__ = ("above", "passed_over", "store")
@@ -112,84 +113,51 @@ class Invalidation:
         self.store, self.above, self.passed_over = store, above, passed_over
 
     def __enter__(self) -> None:
-        for place in self.above:
+        for group in self.above:
             try:
-                invalidate_consolidated(self.store, place)
+                invalidate_consolidated(self.store, group)
             except OSError as error:
                 if error.errno not in self.passed_over:
                     raise
 
     def __exit__(self, *error: object) -> None:
-        if self.above:
-            _look_again(self.store, self.above)
+        try:
+            width = executor.concurrency_for(self.store, 1)
+            for group in executor.parallel_map(GroupAbove.reread, self.above, width):
+                invalidate_consolidated(self.store, group)
+        except Exception as failure:  # the change is stored, so this is no reason to raise
+            message = f"{self.store!r}: a consolidation that ran meanwhile may be out of date: {failure}"
+            warnings.warn(f"{message}; consolidate again", ZarrWarning, stacklevel=2)
 
 
-def _look_again(store: Store, above: Sequence[GroupAbove]) -> None:
-    """Drop the copies that were made meanwhile. The change is done, so what fails here is no reason to raise."""
-    try:
-        for place in _reread(store, above):
-            invalidate_consolidated(store, place)
-    except Exception as error:
-        message = f"{store!r}: a consolidation that ran meanwhile may be out of date: {error}; consolidate again"
-        warnings.warn(message, ZarrWarning, stacklevel=2)
-
-
-def _reread(store: Store, above: Sequence[GroupAbove]) -> list[GroupAbove]:
-    """Return the same places with the documents of now."""
-
-    def look(place: GroupAbove) -> GroupAbove:
-        if place.found is None:
-            return GroupAbove(place.store, place.path, find_document(place.store, place.path))
-        key = place.found[0]
-        document = fetch_document(place.store, key)
-        return place._replace(found=None if document is None else (key, document))
-
-    return executor.parallel_map(look, above, executor.concurrency_for(store, 1))
-
-
-def invalidate_consolidated(store: Store, place: GroupAbove) -> None:
+def invalidate_consolidated(store: Store, group: GroupAbove) -> None:
     """Remove the copy, or the mark, that a group may have.
 
-    A group above the root of `store` that can't be written to keeps its copy, with a warning.
+    A group above the root of `store` that can't be written keeps its copy, with a warning.
     """
-    if place.found is None:
+    if group.found is None:
         return
-    key, document = place.found
+    key, document = group.found
     try:
-        if CONSOLIDATED_MEMBER.encode() in document:
-            _change_document(place.store, key, without_consolidated)
+        if may_have_consolidated(document):
+            _change_document(group.store, key, without_consolidated)
         if key.endswith(GROUP):
-            place.store.delete(join(place.path, CONSOLIDATED))
+            group.store.delete(join(group.path, CONSOLIDATED))
     except OSError as error:
-        if place.store is store or error.errno not in _READ_ONLY:
+        if group.store is store or error.errno not in _READ_ONLY:
             raise
-        message = f"{key!r} of {place.store!r}: the consolidated metadata are out of date now and can't be changed"
+        message = f"{key!r} of {group.store!r}: the consolidated metadata are out of date now and can't be changed"
         warnings.warn(f"{message}: {error}; consolidate again", ZarrWarning, stacklevel=2)
 
 
-def _mark(store: Store, key: str) -> None:
+def _mark(document: bytes, key: str) -> bytes | None:
     """Put the mark of a consolidation into a group's document; a copy that is there serves as well."""
-    _change_document(store, key, lambda document, key: None if _is_marked(document, key) else patch(document, MARK))
+    return None if has_consolidated(document, key) else patch(document, MARK)
 
 
-def _unmark(store: Store, key: str) -> None:
-    """Remove the mark of a consolidation that has failed."""
-
-    def change(document: bytes, key: str) -> bytes | None:
-        return _unmarked(document) if load(document, key).get(CONSOLIDATED_MEMBER, MARK) is None else None
-
-    _change_document(store, key, change)
-
-
-def _is_marked(document: bytes, key: str) -> bool:
-    """Return whether nothing below a group was changed since its document was marked."""
-    with collect():
-        return CONSOLIDATED_MEMBER in load(document, key)
-
-
-def _unmarked(document: bytes) -> bytes:
-    """Return a group's document without mark or copy."""
-    return patch(document, {CONSOLIDATED_MEMBER: REMOVED})
+def _unmark(document: bytes, key: str) -> bytes | None:
+    """Remove the mark of a consolidation that failed. A copy stays."""
+    return without_consolidated(document, key) if load(document, key).get(CONSOLIDATED_MEMBER) is None else None
 
 
 def _change_document(store: Store, key: str, change: Callable[[bytes, str], bytes | None]) -> None:
@@ -202,9 +170,9 @@ def _change_document(store: Store, key: str, change: Callable[[bytes, str], byte
 
 
 def consolidate(store: Store, path: str) -> GroupMetadata:
-    """Store copies of all documents below a group in the group's own; return its metadata.
+    """Store copies of all documents below a group in the group's own document; return the group's metadata.
 
-    The documents are copied as they are, sorted by depth and name. All of one depth are fetched at once.
+    The documents are copied as they are, sorted by depth and name. All of one depth are fetched concurrently.
     """
     with store.lock(join(path, CONSOLIDATION_LOCK)):
         for _ in range(ATTEMPTS):
@@ -212,44 +180,45 @@ def consolidate(store: Store, path: str) -> GroupMetadata:
             if metadata is not None:
                 return metadata
     raise ZarrError(
-        f"/{path} of {store!r}: other writers changed what is below it each time it was consolidated; "
-        "consolidate it when they have finished"
+        f"/{path} of {store!r}: other writers changed what is below it during each of {ATTEMPTS} consolidations; "
+        "consolidate when they have finished"
     )
 
 
 def _consolidate(store: Store, path: str) -> GroupMetadata | None:
-    """Consolidate a group; None if something was changed meanwhile."""
+    """Consolidate a group; return None if something below it was changed meanwhile."""
     found = find_document(store, path)
     if found is None:
-        raise NodeNotFoundError(f"there is no node at /{path} of {store!r} any more")
+        raise NodeNotFoundError(f"/{path} of {store!r}: the group no longer exists")
     key = found[0]
-    _mark(store, key)
+    _change_document(store, key, _mark)
     try:
         nodes, texts = _copies_below(store, path)
         with store.lock(key):
             document = fetch_document(store, key)
-            if document is None or not _is_marked(document, key):
+            unmarked = None if document is None else without_consolidated(document, key)
+            if unmarked is None:
                 return None
-            documents = read_documents(store, path, key, _unmarked(document))
+            documents = read_documents(store, path, key, unmarked)
             before = parse_documents(path, documents)
             if not isinstance(before, GroupMetadata):
-                raise NodeExistsError(f"/{path} of {store!r} is an array, not a group")
+                raise NodeExistsError(f"/{path} of {store!r}: an array has taken the place of the group")
             _check_formats(path, nodes, before.zarr_format)
             changed = change_documents(path, documents, before, before, texts)
-            changed.setdefault(key, documents[before.document])  # the mark goes last, once the copy is there (Zarr 2)
+            changed.setdefault(key, documents[before.document])  # Zarr 2: the mark goes last, after the copy is stored
             for name, content in changed.items():
                 store.set(name, content)
         return replace(before, consolidated=nodes)
     except BaseException:
         with suppress(Exception):  # the first error is the one to raise
-            _unmark(store, key)
+            _change_document(store, key, _unmark)
         raise
 
 
-def _copies_below(store: Store, path: str) -> tuple[dict[str, dict], dict[str, dict]]:
+def _copies_below(store: Store, path: str) -> tuple[dict[str, JsonObject], dict[str, DocumentTexts]]:
     """Return the members, and the texts, of all documents below a group, by path relative to it."""
-    found: dict[str, dict] = {}
-    texts: dict[str, dict] = {}
+    found: dict[str, JsonObject] = {}
+    texts: dict[str, DocumentTexts] = {}
     level, width = [path], executor.concurrency_for(store)
     while level:
         names = executor.parallel_map(lambda group: child_names(store, group), level, width)
@@ -265,9 +234,10 @@ def _copies_below(store: Store, path: str) -> tuple[dict[str, dict], dict[str, d
     return found, texts
 
 
-def _check_formats(path: str, nodes: dict[str, dict], zarr_format: int) -> None:
+def _check_formats(path: str, nodes: dict[str, JsonObject], zarr_format: int) -> None:
     for node, members in nodes.items():
         if members.get("zarr_format") != zarr_format:
             raise UnsupportedError(
-                f"/{join(path, node)} is of another format than the group /{path}; a copy can't be of both"
+                f"/{join(path, node)}: not of the Zarr format of the group /{path}, whose consolidated metadata hold "
+                "one format; consolidate the groups of each format by themselves"
             )

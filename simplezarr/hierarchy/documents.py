@@ -1,7 +1,7 @@
-"""The metadata documents of a node in a store: which there are, and reading and writing them.
+"""The metadata documents of a node in a store: which there are, reading them and writing them.
 
-A node is what has a `zarr.json` (Zarr 3) or, where there is none, a `.zarray` or a `.zgroup` (Zarr 2). That document is
-the node's own; a Zarr 2 node may have others beside it.
+A node is a place with a `zarr.json` (Zarr 3) or, without one, with a `.zarray` or a `.zgroup` (Zarr 2). This is the
+node's own document. A Zarr 2 node may have others beside it.
 """
 
 import errno
@@ -16,6 +16,7 @@ from simplezarr.metadata.v2 import documents as v2
 from simplezarr.metadata.v2.documents import ARRAY, ATTRIBUTES, CONSOLIDATED, GROUP, ArrayMetadataV2, GroupMetadataV2
 from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata, parse_node
 from simplezarr.schema import parse_cache
+from simplezarr.schema.extensions import JsonObject
 from simplezarr.schema.json_text import REMOVED, Members, Text, object_text, patch
 from simplezarr.schema.leniency import collect
 from simplezarr.stores.base import Store
@@ -23,39 +24,45 @@ from simplezarr.stores.base import Store
 __all__ = [
     "CONSOLIDATED_MEMBER",
     "NODE_DOCUMENTS",
-    "Metadata",
     "RESERVED_NAMES",
+    "DocumentTexts",
+    "Metadata",
     "change_documents",
     "child_names",
-    "without_consolidated",
-    "parse_documents",
-    "read_copy",
-    "read_documents",
     "encode_metadata",
     "fetch_document",
     "find_document",
     "find_key",
-    "new_group_metadata",
+    "has_consolidated",
     "has_node",
+    "may_have_consolidated",
+    "new_group_metadata",
     "node_type_of",
     "parse_copy",
+    "parse_documents",
     "parse_metadata",
+    "read_copy",
+    "read_documents",
     "read_metadata",
+    "without_consolidated",
 ]
 
 Metadata = ArrayMetadata | GroupMetadata
+#: The texts of a node's documents, by their names.
+DocumentTexts = dict[str, Text]
 
+#: The member of a Zarr 3 group's document that holds consolidated metadata.
 CONSOLIDATED_MEMBER = "consolidated_metadata"
-#: Names of the documents that make a node, the first that is there.
+#: Names of the documents that make a node. The first that is there counts.
 NODE_DOCUMENTS = (ArrayMetadata.document, ARRAY, GROUP)
-#: Names of documents, which no node and no chunk has.
+#: Names of documents, which neither nodes nor chunks have.
 RESERVED_NAMES = frozenset((*NODE_DOCUMENTS, ATTRIBUTES, CONSOLIDATED))
-#: Of each own document, those that may be beside it.
+#: By name of a node's own document, those that may be beside it.
 BESIDE = {ArrayMetadata.document: (), ARRAY: (ATTRIBUTES,), GROUP: (ATTRIBUTES, CONSOLIDATED)}
 
 
 def fetch_document(store: Store, key: str) -> bytes | None:
-    """Return a document, None if there is none. One that is too large is not read if the store can tell before."""
+    """Return a document, None if there is none. One that is too large is not read if the store knows its size."""
     try:
         return store.get_limited(key, MAX_SIZE)
     except TooLargeError as error:
@@ -63,7 +70,7 @@ def fetch_document(store: Store, key: str) -> bytes | None:
 
 
 class _Unread(bytes):
-    """Stands for a document that is too large: it has that length, so that it is refused where it is parsed."""
+    """Stand in for a document that is too large. It has that length, so parsing refuses it."""
 
     def __new__(cls, size: int) -> "_Unread":
         self = super().__new__(cls)
@@ -77,7 +84,7 @@ class _Unread(bytes):
 
 
 def find_document(store: Store, path: str) -> tuple[str, bytes] | None:
-    """Key and content of a node's own document; None where there is no node."""
+    """Return key and content of a node's own document; None if there is no node."""
     try:
         for name in NODE_DOCUMENTS:
             key = join(path, name)
@@ -90,7 +97,7 @@ def find_document(store: Store, path: str) -> tuple[str, bytes] | None:
 
 
 def _check_missing(error: OSError) -> None:
-    """Raise an error again, unless it says that a key can't be there: it is too long, or a link leads to itself."""
+    """Raise an error again unless it means that there is no such key: it is too long, or a link leads to itself."""
     if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
         raise error
 
@@ -107,7 +114,7 @@ def read_documents(store: Store, path: str, key: str, document: bytes) -> dict[s
 
 
 def parse_documents(path: str, documents: dict[str, bytes]) -> Metadata:
-    """The metadata of a node from what `read_documents` returns."""
+    """Return the metadata of a node from the documents that `read_documents` returns."""
     own, document = next(iter(documents.items()))
     key = join(path, own)
     if own == ArrayMetadata.document:
@@ -119,7 +126,7 @@ def parse_documents(path: str, documents: dict[str, bytes]) -> Metadata:
 
 
 def node_type_of(documents: dict[str, bytes]) -> str | None:
-    """Return whether what `read_documents` returns is of an "array" or a "group"; None if the document doesn't say."""
+    """Return whether documents, by name, are those of an "array" or a "group"; None if the own one doesn't say."""
     own, document = next(iter(documents.items()))
     if own != ArrayMetadata.document:
         return "array" if own == ARRAY else "group"
@@ -132,12 +139,12 @@ def node_type_of(documents: dict[str, bytes]) -> str | None:
 
 
 def parse_metadata(store: Store, path: str, key: str, document: bytes) -> Metadata:
-    """The metadata of a node from its own document and, for Zarr 2, those beside it."""
+    """Return the metadata of a node from its own document and, for Zarr 2, those beside it."""
     return parse_documents(path, read_documents(store, path, key, document))
 
 
 def read_metadata(store: Store, path: str) -> Metadata | None:
-    """The metadata of the node at a normalized path; None where there is no node."""
+    """Return the metadata of the node at a normalized path; None if there is no node."""
     found = find_document(store, path)
     if found is None:
         return None
@@ -164,7 +171,7 @@ def has_node(store: Store, path: str, zarr_format: int = 3) -> bool:
 
 
 def child_names(store: Store, path: str) -> list[str]:
-    """Return the names right below a group that a node may have, sorted. Whether there is a document is not asked."""
+    """Return the names right below a group that a node may have, sorted. Not all of them need to be nodes."""
     names = store.list_dir(f"{path}/" if path else "")
     return [name for name in names if name not in RESERVED_NAMES and _may_be_node(name)]
 
@@ -177,36 +184,42 @@ def _may_be_node(name: str) -> bool:
 
 
 def encode_metadata(path: str, metadata: Metadata) -> dict[str, bytes]:
-    """Key and content of a new node's documents, its own last."""
-    return _checked(path, metadata.to_documents())
+    """Return key and content of a new node's documents, its own last. Raise MetadataError if one is too large."""
+    return _keyed(path, metadata.to_documents())
 
 
-def _checked(path: str, documents: dict[str, bytes]) -> dict[str, bytes]:
+def _keyed(path: str, documents: dict[str, bytes]) -> dict[str, bytes]:
     for name, document in documents.items():
         if len(document) > MAX_SIZE:
-            raise MetadataError(f"{join(path, name)}: would have {len(document)} bytes; the limit is {MAX_SIZE}")
+            raise MetadataError(
+                f"{join(path, name)}: would have {len(document)} bytes; the limit is {MAX_SIZE}: store fewer attributes"
+            )
     return {join(path, name): document for name, document in documents.items()}
 
 
-def new_group_metadata(zarr_format: int, attributes: dict | None = None) -> GroupMetadata:
-    """The metadata of a new group."""
+def new_group_metadata(zarr_format: int, attributes: JsonObject | None = None) -> GroupMetadata:
+    """Return the metadata of a new group."""
     cls = GroupMetadata if zarr_format == GroupMetadata.zarr_format else GroupMetadataV2
     return cls(attributes or {})
 
 
-# ---- changes: what is not changed keeps its text ----
+# ---- changes: members that do not change keep their text ----
 
 
 def change_documents(
-    path: str, documents: dict[str, bytes], before: Metadata, after: Metadata, copies: dict[str, dict] | None = None
+    path: str,
+    documents: dict[str, bytes],
+    before: Metadata,
+    after: Metadata,
+    copies: dict[str, DocumentTexts] | None = None,
 ) -> dict[str, bytes]:
     """Return key and content of those of a node's documents in which `after` differs from `before`, its own last.
 
-    documents: what is stored, as `read_documents` returns it. copies: new consolidated metadata, by path the texts of
-    a node's documents.
+    documents: those that are stored, as `read_documents` returns them. copies: new consolidated metadata, by path the
+    texts of a node's documents.
 
-    Only the members that differ are spelled anew. So what this library reads in another way than it would write it, or
-    doesn't understand, is stored as it was. Raises MetadataError for attributes that it couldn't read.
+    Only members that differ get a new text. So members that this library reads but would write otherwise, or does not
+    understand, are stored as they were. Raise MetadataError for a change of attributes that could not be read.
     """
     own, document = next(iter(documents.items()))
     attributes = _changed_attributes(before, after)
@@ -230,16 +243,16 @@ def change_documents(
             changed[CONSOLIDATED] = patch(texts[CONSOLIDATED], {"metadata": copy})
     if changes:
         changed[own] = patch(document, changes)
-    return _checked(path, changed)
+    return _keyed(path, changed)
 
 
 def _changed_attributes(before: Metadata, after: Metadata) -> Members:
-    """Return the attributes that differ; values that are the same object are the same."""
+    """Return the attributes that differ: those that are not the same object."""
     old, new = before.attributes, after.attributes
     if new is old:
         return Members()
     if isinstance(old, Unusable):
-        raise MetadataError(f"{old.reason}; a change of attributes would lose what is there: repair the document first")
+        raise MetadataError(f"{old.reason}; a change would lose the stored attributes; repair the document first")
     changes = {name: value for name, value in new.items() if name not in old or old[name] is not value}
     return Members(changes | {name: REMOVED for name in old if name not in new})
 
@@ -252,8 +265,8 @@ def _changed_layout(document: bytes, before: Metadata, after: Metadata) -> dict[
     if after.grid is not None:
         if after.grid != before.grid:
             changes["chunk_grid"] = after.grid.to_json()
-    elif 0 in before.shape:  # then chunk lengths of 0 are read as others, which must be stored now
-        with collect():  # the warnings came when it was read
+    elif 0 in before.shape:  # then chunk lengths of 0 are read as others, which the document has to name now
+        with collect():  # its warnings were issued when it was read
             members = load(document, after.document)
         new = {
             "chunk_grid": regular_to_json(after.chunk_shape),
@@ -269,7 +282,7 @@ def _has_empty_chunks(name: str, value: object) -> bool:
     return re.search(r'"chunk_shape": \[(\d+, )*0[,\]]', spelled) is not None
 
 
-def _consolidated_document(documents: dict[str, bytes], copies: dict[str, dict]) -> bytes:
+def _consolidated_document(documents: dict[str, bytes], copies: dict[str, DocumentTexts]) -> bytes:
     """Return the `.zmetadata` of a Zarr 2 group."""
     own = {name: _text(document) for name, document in documents.items() if name != CONSOLIDATED}
     texts = {join(path, name): text for path, node in {"": own, **copies}.items() for name, text in node.items()}
@@ -281,20 +294,27 @@ def _text(document: bytes) -> Text:
     return Text(document.decode().removeprefix("\ufeff").strip())
 
 
-def without_consolidated(document: bytes, key: str) -> bytes | None:
-    """Return the document of a Zarr 3 group without consolidated metadata; None if it has none."""
-    if CONSOLIDATED_MEMBER.encode() not in document:
-        return None
+def may_have_consolidated(document: bytes) -> bool:
+    """Return whether the document of a group may hold consolidated metadata, without parsing it."""
+    return CONSOLIDATED_MEMBER.encode() in document
+
+
+def has_consolidated(document: bytes, key: str) -> bool:
+    """Return whether the document of a group holds consolidated metadata, or the mark of a consolidation."""
     with collect():
-        members = load(document, key)
-    return patch(document, {CONSOLIDATED_MEMBER: REMOVED}) if CONSOLIDATED_MEMBER in members else None
+        return may_have_consolidated(document) and CONSOLIDATED_MEMBER in load(document, key)
+
+
+def without_consolidated(document: bytes, key: str) -> bytes | None:
+    """Return the document of a group without consolidated metadata; None if it has none."""
+    return patch(document, {CONSOLIDATED_MEMBER: REMOVED}) if has_consolidated(document, key) else None
 
 
 # ---- copies, as consolidated metadata hold them ----
 
 
-def read_copy(store: Store, path: str) -> tuple[dict, dict[str, Text]] | None:
-    """Return what consolidated metadata hold of a node, as members and as texts by document; None if it is no node."""
+def read_copy(store: Store, path: str) -> tuple[JsonObject, DocumentTexts] | None:
+    """Return the part of consolidated metadata about one node, as members and as texts; None if there is no node."""
     found = find_document(store, path)
     if found is None:
         return None
@@ -314,11 +334,11 @@ def read_copy(store: Store, path: str) -> tuple[dict, dict[str, Text]] | None:
 
 def _check_for_copy(attributes: object) -> None:
     if isinstance(attributes, Unusable):
-        raise MetadataError(f"{attributes.reason}; a copy would lose what is there: repair the document first")
+        raise MetadataError(f"{attributes.reason}; a copy would lose the stored attributes; repair the document first")
 
 
-def parse_copy(members: dict, path: str) -> Metadata:
-    """The metadata of the node at `path` from the members that consolidated metadata hold of it."""
+def parse_copy(members: JsonObject, path: str) -> Metadata:
+    """Return the metadata of the node at `path` from the members that consolidated metadata hold about it."""
     if members.get("zarr_format") == ArrayMetadataV2.zarr_format:
         return v2.parse_members(members, join(path, ARRAY if members.get("node_type") == "array" else GROUP))
     key = join(path, ArrayMetadata.document)

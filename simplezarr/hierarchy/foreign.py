@@ -1,9 +1,10 @@
-"""What a local path holds where no Zarr node is found, and what opens it: for the message of an error."""
+"""Describe what a local path holds instead of a Zarr node, and what opens it, for the message of an error."""
 
 import json
 import os
 
 from simplezarr.hierarchy.documents import NODE_DOCUMENTS, RESERVED_NAMES
+from simplezarr.schema.extensions import JsonObject
 from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
 
@@ -44,13 +45,13 @@ _MOST = 100  # directories that are looked into
 
 
 def describe(store: Store, path: str) -> str:
-    """Return what is at a place where there is no node.
+    """Return what is at a place without a node. Raise ValueError for a store that is not local.
 
     >>> describe(LocalStore("/nowhere"), "a")
     'there is no such file or directory'
     """
     if not isinstance(store, LocalStore):
-        raise ValueError("only local places are looked at")
+        raise ValueError(f"{store!r}: only local stores are described")
     place = os.path.join(store.root, path) if path else store.root
     if os.path.isfile(place):
         return f"it is {_describe_file(place)}"
@@ -117,8 +118,8 @@ def _describe_directory(place: str) -> str:
     return f"a directory that holds no Zarr{below}; it holds {_listed(names)}"
 
 
-def _members(place: str) -> dict:
-    """Return the members of a small JSON file, if it is one."""
+def _members(place: str) -> JsonObject:
+    """Return the members of a small JSON file, none if it is something else."""
     try:
         with open(place, "rb") as file:
             members = json.loads(file.read(_HEAD * 16))

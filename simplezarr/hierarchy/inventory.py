@@ -1,4 +1,4 @@
-"""The units of an array, of reading and of storage, and what is stored of them: which, how many, how many bytes."""
+"""The chunks and shards of an array that are stored: which, how many, how many bytes."""
 
 import math
 import sys
@@ -42,7 +42,7 @@ def grid_shape(metadata: ArrayMetadata, chunks: tuple[int, ...]) -> tuple[int, .
 
 
 def stored_indexes(store: Store, path: str, metadata: ArrayMetadata, at_most: int | None = None) -> list[Index] | None:
-    """Indexes of the stored chunks or shards, also of those outside the array; None if they are more than `at_most`."""
+    """Return the indexes of the stored chunks or shards, also outside the array; None if more than `at_most`."""
     stop = None if at_most is None or at_most >= sys.maxsize else at_most + 1
     indexes = [*islice(_walk(store, path, metadata), stop)]
     return None if at_most is not None and len(indexes) > at_most else indexes
@@ -59,14 +59,14 @@ def _walk(store: Store, path: str, metadata: ArrayMetadata) -> Iterator[Index]:
 
 
 def _inside(store: Store, path: str, metadata: ArrayMetadata) -> list[Index]:
-    """Indexes of the stored chunks or shards that the array's grid has."""
+    """Return the indexes of the stored chunks or shards within the array's grid."""
     bounds = metadata.grid_shape
     indexes = stored_indexes(store, path, metadata) or []
     return [index for index in indexes if all(i < n for i, n in zip(index, bounds, strict=True))]
 
 
 def stored_bytes(store: Store, path: str, metadata: ArrayMetadata) -> int:
-    """Bytes of the stored chunks or shards; the document is not counted."""
+    """Return the number of bytes of the stored chunks or shards, without the document."""
     return _total(store, path, metadata, _inside(store, path, metadata))
 
 
@@ -77,7 +77,7 @@ def _total(store: Store, path: str, metadata: ArrayMetadata, indexes: list[Index
 
 
 def summary(store: Store, path: str, metadata: ArrayMetadata) -> str | None:
-    """How many objects are stored, and their bytes; None where the store can't be listed."""
+    """Return how many chunks or shards are stored, and their bytes, as text; None if the store can't be listed."""
     try:
         indexes = _inside(store, path, metadata)
     except UnsupportedError:
@@ -92,7 +92,7 @@ def summary(store: Store, path: str, metadata: ArrayMetadata) -> str | None:
 
 
 def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple[int, ...]) -> int:
-    """Number of stored chunks; of shards, the inner chunks that their indexes have."""
+    """Return the number of stored chunks; of shards, the number of inner chunks in their indexes."""
     indexes = _inside(store, path, metadata)
     _, middle, _ = split_chain(metadata.codecs, "codecs")
     if type(middle) is not Sharding or chunks == metadata.chunk_shape:
@@ -118,7 +118,7 @@ def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple
 
 
 class _IndexReader:
-    """Reads which inner chunks the shards of one shape have."""
+    """Read which inner chunks are stored in the shards of one shape."""
 
     def __init__(self, codecs: tuple[Codec, ...], spec: ChunkSpec, shape: tuple[int, ...]):
         spec = replace(spec, shape=shape)
@@ -129,9 +129,9 @@ class _IndexReader:
         self.order = np.argsort(stored_order(heads, spec)).tolist()
 
     def present(self, store: Store, key: str) -> np.ndarray | None:
-        """Whether each inner chunk is stored, in the array's own order of axes; None if the shard is not there.
+        """Return whether each inner chunk is stored, in the array's own order of axes; None if there is no shard.
 
-        Raises ValueError or CodecFailure for an index that can't be decoded.
+        Raise ValueError or CodecFailure for an index that can't be decoded.
         """
         encoded = self.encoded(store, key)
         if encoded is None:
@@ -139,7 +139,7 @@ class _IndexReader:
         return self.index.stored(self.index.entries(encoded)).transpose(self.order)
 
     def encoded(self, store: Store, key: str) -> Data | None:
-        """The encoded index, which codecs after the sharding may have wrapped up with the rest."""
+        """Return the encoded index. Codecs after the sharding are decoded first, which takes the whole shard."""
         if not self.chain.bytes_bytes:
             return store.get_range(key, self.index.start, self.index.nbytes)
         data = store.get_limited(key, self.most)
@@ -147,7 +147,7 @@ class _IndexReader:
 
 
 def sharding_of(metadata: ArrayMetadata) -> Sharding | None:
-    """The array's sharding codec, where inner chunks can be told apart: nothing but transposes before it."""
+    """Return the sharding codec of an array if inner chunks can be read alone: only transposes come before it."""
     for codec in metadata.codecs:
         if type(codec) is Sharding:
             return codec
@@ -157,7 +157,7 @@ def sharding_of(metadata: ArrayMetadata) -> Sharding | None:
 
 
 def inner_shape(metadata: ArrayMetadata) -> tuple[int, ...]:
-    """The unit of reading, in the array's own order of axes."""
+    """Return the shape of the unit of reading, in the array's own order of axes."""
     sharding = sharding_of(metadata)
     if sharding is None:
         return metadata.chunk_shape

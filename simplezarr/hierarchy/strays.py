@@ -1,4 +1,4 @@
-"""What is stored below a node but is part of none, as files of a user, which may not be deleted with it."""
+"""Find strays: keys below a node that are part of no node, such as files of a user. They prevent its removal."""
 
 import re
 from collections.abc import Callable
@@ -18,25 +18,25 @@ _NUMBER = r"(0|[1-9]\d*)"
 _CHUNK_NAME = re.compile(rf"(c\.)?{_NUMBER}(\.{_NUMBER})*|c").fullmatch
 #: A chunk's key, relative to its array.
 _CHUNK_KEY = re.compile(rf"c|(c[/.])?{_NUMBER}([/.]{_NUMBER})*").fullmatch
-#: What a writer that was killed leaves of an array whose document it had not written yet.
+#: A chunk that a killed writer has left of an array whose document it had not written yet.
 _LEFT_OVER = re.compile(rf"(.*/)?(c(/{_NUMBER})*|c(\.{_NUMBER})*)").fullmatch
-#: Documents beside those of the specification, leavings of other Zarr libraries, and files that systems put everywhere.
+#: Documents of other Zarr dialects, locks of other Zarr libraries, and files that operating systems put everywhere.
 _HARMLESS = re.compile(
     r"\.nc(zarray|zgroup|zattrs?|attrs?)|.*\.__lock|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|\.directory|\.nfs\w+"
 ).fullmatch
 _CLUTTER = "__MACOSX/"
-_ENOUGH = 1000  # keys that look like none of Zarr's
+_ENOUGH = 1000  # keys that do not look like Zarr's, before one of them is examined
 _NONE: frozenset[str] = frozenset()
 
 
 @dataclass
 class _Inventory:
-    """What was found below a node."""
+    """The keys found below a node, sorted by what they look like."""
 
     nodes: dict[str, set[str]] = field(default_factory=dict)  # names of documents, by path
-    chunks: dict[tuple[str, bool], str] = field(default_factory=dict)  # one key for all that have the same owner
-    others: list[str] = field(default_factory=list)  # keys that chunks do not have
-    keys: dict[str, Callable[[str], object]] = field(default_factory=dict)  # by path of a node: those of chunks
+    chunks: dict[tuple[str, bool], str] = field(default_factory=dict)  # one key for all with the same owner
+    others: list[str] = field(default_factory=list)  # keys that do not look like those of chunks
+    is_chunk: dict[str, Callable[[str], object]] = field(default_factory=dict)  # by path of a node
 
     def add(self, key: str) -> None:
         directory, _, name = key.rpartition("/")
@@ -58,33 +58,33 @@ def check_strays(store: Store, path: str) -> list[str]:
         found.add(key)
         if len(found.others) == _ENOUGH and not _is_owned(store, path, found):
             found.chunks.clear()  # their documents may not be listed yet
-            break  # it may be a whole file system, behind a link
+            break  # this may be a whole file system, behind a link
     strays = sorted(key for key in [*found.chunks.values(), *found.others] if not _belongs(store, found, key))
     if strays:
         more = f" and {len(strays) - 1} more" if len(strays) > 1 else ""
         raise NodeExistsError(
             f"/{path} of {store!r} can't be deleted: {strays[0]!r}{more} would be deleted as well, "
-            "without being part of an array or group; move that elsewhere or delete it first"
+            "but belongs to no array or group; move or delete it first"
         )
     return [join(path, name) for name in NODE_DOCUMENTS if name in found.nodes.get(path, _NONE)]
 
 
 def _belongs(store: Store, found: _Inventory, key: str) -> bool:
-    """Return whether a key is that of a chunk, of the nearest node above it or of an array that was not completed."""
+    """Return whether a key is that of a chunk of the nearest node above it, or of an array that was not completed."""
     if _LEFT_OVER(key):
         return True
     owner = key
     while owner:
         owner = owner.rpartition("/")[0]
         if not found.nodes.get(owner, _NONE).isdisjoint(NODE_DOCUMENTS):
-            if owner not in found.keys:
-                found.keys[owner] = _chunk_keys(store, owner)
-            return bool(found.keys[owner](key[len(owner) + 1 if owner else 0 :]))
+            if owner not in found.is_chunk:
+                found.is_chunk[owner] = _chunk_test(store, owner)
+            return bool(found.is_chunk[owner](key[len(owner) + 1 if owner else 0 :]))
     return False
 
 
 def _is_owned(store: Store, path: str, found: _Inventory) -> bool:
-    """Return whether the first key that looks like none of a chunk is one, although its array may not be listed yet."""
+    """Return whether the first key that does not look like a chunk's is one. Its array may not be listed yet."""
     owner = key = found.others[0]
     while owner != path and owner:
         owner = owner.rpartition("/")[0]
@@ -94,8 +94,8 @@ def _is_owned(store: Store, path: str, found: _Inventory) -> bool:
     return _belongs(store, found, key)
 
 
-def _chunk_keys(store: Store, path: str) -> Callable[[str], object]:
-    """Return the function that tells which keys below a node its chunks may have."""
+def _chunk_test(store: Store, path: str) -> Callable[[str], object]:
+    """Return a function that tells whether a key below a node may be that of one of its chunks."""
     document = find_document(store, path)
     if document is None or document[0].endswith(GROUP):
         return _no_key
@@ -108,7 +108,7 @@ def _chunk_keys(store: Store, path: str) -> Callable[[str], object]:
         ChunkKeys.from_json(members.get("chunk_key_encoding"))
     except UnsupportedError:
         return _any_key
-    except ZarrError:  # a damaged document says nothing
+    except ZarrError:  # a damaged document, which tells nothing
         pass
     return _CHUNK_KEY
 

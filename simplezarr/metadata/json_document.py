@@ -14,7 +14,7 @@ Python's C scanner reads the whole document. If it meets something unusual, the 
 import json
 import math
 from collections.abc import Callable, Container, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -242,6 +242,8 @@ def _decode_fill_exactly(name: str, text: str, at: int, key: str) -> tuple[objec
 
 # ---- writing ----
 
+_encode_name = lru_cache(256)(encode_value)  # of the same members again and again
+
 
 def dump(members: JsonObject) -> bytes:
     """Return a document: strict JSON in UTF-8, a line for each top-level member.
@@ -252,7 +254,7 @@ def dump(members: JsonObject) -> bytes:
       "shape": [2, 3]
     }
     """
-    spelled = [f"  {encode_value(name)}: {encode_value(value)}" for name, value in members.items()]
+    spelled = [f"  {_encode_name(name)}: {encode_value(value)}" for name, value in members.items()]
     return ("{\n" + ",\n".join(spelled) + "\n}").encode()
 
 

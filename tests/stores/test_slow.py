@@ -141,7 +141,9 @@ def test_waiting_side_by_side():
 
 DATA = {"shape": 4, "dtype": "u1", "chunks": 2}
 #: The group above, for the format, with the claim, and afterwards; no document, no chunk; still no document.
-NEW = {"get": 3, "exists": 4, "list_dir": 1, "set": 1}
+NEW = {"get": 2, "exists": 5, "list_dir": 1, "set": 1}
+OVERWRITTEN = {"get": 4, "exists": 5, "list_dir": 1, "list": 1, "delete": 1, "delete_prefix": 1, "set": 1}
+DELETED = {"get": 5, "exists": 1, "list": 1, "delete": 1, "delete_prefix": 1}
 COUNTS = {
     "open an array": (lambda s: sz.open(s, "chunks"), {"get": 1}),
     "open a group": (lambda s: sz.open(s), {"get": 1}),
@@ -160,8 +162,13 @@ COUNTS = {
     "update a chunk": (lambda s: sz.open(s, "chunks", mode="r+").write((1, 2), 1), {"get": 2, "set": 1}),
     "update a shard": (lambda s: sz.open(s, "shards", mode="r+").write((1, 2), 1), {"get": 2, "set": 1}),
     "create": (lambda s: sz.create_array(s, "new", **DATA), NEW),
-    "create in a group": (lambda s: sz.open(s, "many", mode="r+").create_array("new", **DATA), NEW | {"get": 5}),
-    "attributes": (lambda s: sz.open(s, "many/00", mode="r+").attrs.update(a=1), {"get": 7, "set": 1}),
+    "create in a group": (
+        lambda s: sz.open(s, "many", mode="r+").create_array("new", **DATA),
+        NEW | {"get": 5, "exists": 4},
+    ),
+    "attributes": (lambda s: sz.open(s, "many/00", mode="r+").attrs.update(a=1), {"get": 6, "exists": 1, "set": 1}),
+    "overwrite": (lambda s: sz.create_array(s, "many/00", overwrite=True, **DATA), OVERWRITTEN),
+    "delete": (lambda s: sz.open(s, mode="r+").__delitem__("many/00"), DELETED),
     "count chunks": (lambda s: sz.open(s, "chunks").nchunks_stored, {"get": 1, "list": 1}),
 }
 
