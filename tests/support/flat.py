@@ -161,7 +161,7 @@ def held():
         "rss": resident >> 10,
         "threads": threading.active_count(),
         "descriptors": len(os.listdir("/proc/self/fd")),
-        "contexts": context.idle_workers(),
+        "contexts": context.idle_contexts(),
         "objects": len(gc.get_objects()),
     }
 

@@ -62,10 +62,10 @@ def test_parts_of_shards_leave_no_contexts_behind(name):
     """Few inner chunks of each shard are wanted, so only their ranges are asked for."""
     store = sz.MemoryStore()
     sz.create_array(store, "a", data=VALUES, chunks=(2, 2), shards=(16, 16))
-    a, before = far(store), context.idle_workers()
+    a, before = far(store), context.idle_contexts()
     for _ in range(60):
         PARTS[name](a)
-    assert context.idle_workers() <= max(before, a.store.concurrency)  # each thread holds one while it asks for ranges
+    assert context.idle_contexts() <= max(before, a.store.concurrency)  # each thread holds one while it asks for ranges
 
 
 def test_slow_store(store):
