@@ -131,7 +131,7 @@ static void copy_box(box *b, int transform) {
   const int tile_axis = find_tile_axis(b), outer = b->ndim > 2 ? b->ndim - 2 : 0;
   if (tile_axis >= 0) move_axis(b, tile_axis, b->ndim - 2);
   const sz_pieces plane = inner_plane(b);
-  sz_tiling tiling = {.streamed = transform & SZ_STREAMED};
+  sz_tiling tiling = {.nontemporal = transform & SZ_NONTEMPORAL};
   if (tile_axis >= 0) tiling = sz_choose_tiling(&plane, transform);
   ptrdiff_t index[SZ_MAX_NDIM];
   for (int i = 0; i < outer; i++) index[i] = 0;
@@ -139,12 +139,12 @@ static void copy_box(box *b, int transform) {
     if (tile_axis >= 0) sz_copy_tiles(&tiling, b->dst, b->src, next_plane(b, index, outer));
     else sz_copy_pieces(&plane, b->dst, b->src, transform);
   } while (advance(b, index, outer));
-  if (tiling.streamed) sz_stream_end();
+  if (tiling.nontemporal) sz_nontemporal_end();
 }
 
 void sz_copy(int ndim, const ptrdiff_t *shape, char *dst, const ptrdiff_t *dst_strides, const char *src,
              const ptrdiff_t *src_strides, size_t itemsize, int transform) {
-  if (itemsize == 0 || (dst == src && (transform & ~SZ_STREAMED) == SZ_AS_IS)) return;
+  if (itemsize == 0 || (dst == src && (transform & ~SZ_NONTEMPORAL) == SZ_AS_IS)) return;
   box b;
   b.dst = dst;
   b.src = src;

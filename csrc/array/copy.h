@@ -13,7 +13,8 @@ enum {
   SZ_SWAP2 = 2,
   SZ_SWAP4 = 4,
   SZ_SWAP8 = 8,
-  SZ_STREAMED = 16 /* or-ed to one of these: dst outgrows the caches, so its lines may be written past them */
+  SZ_NONTEMPORAL =
+      16 /* or-ed to one of these: dst outgrows the caches, so its lines may be written past them */
 };
 
 /* Copies the elements of a box of `shape` from src to dst. Strides are in bytes and may be negative or zero

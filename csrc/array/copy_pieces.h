@@ -70,9 +70,9 @@ static void sz_pieces_long(const sz_pieces *p, char *dst, const char *src) {
   SZ_EACH_PIECE(p, dst, src, { sz_move(d, s, length); });
 }
 
-static void sz_pieces_streamed(const sz_pieces *p, char *dst, const char *src) {
+static void sz_pieces_nontemporal(const sz_pieces *p, char *dst, const char *src) {
   const size_t length = p->length;
-  SZ_EACH_PIECE(p, dst, src, { sz_stream(d, s, length); });
+  SZ_EACH_PIECE(p, dst, src, { sz_store_nontemporal(d, s, length); });
 }
 
 static void sz_pieces_as_is(const sz_pieces *p, char *dst, const char *src) {
@@ -143,7 +143,7 @@ SZ_DEFINE_TRANSFORM(swap_8, uint64_t, sz_swapped_64)
 typedef void (*sz_run)(char *dst, const char *src, size_t n);
 
 /* Long pieces, changed on the way past the caches. */
-static void sz_pieces_changed_streamed(const sz_pieces *p, char *dst, const char *src, sz_run run) {
+static void sz_pieces_changed_nontemporal(const sz_pieces *p, char *dst, const char *src, sz_run run) {
   enum { STEP = 2048 }; /* a multiple of every unit */
   const size_t length = p->length;
   char buffer[STEP];
@@ -151,7 +151,7 @@ static void sz_pieces_changed_streamed(const sz_pieces *p, char *dst, const char
     for (size_t at = 0; at < length; at += STEP) {
       const size_t n = length - at < STEP ? length - at : STEP;
       run(buffer, s + at, n);
-      sz_stream(d + at, buffer, n);
+      sz_store_nontemporal(d + at, buffer, n);
     }
   });
 }
@@ -164,16 +164,16 @@ static int sz_is_lines(const sz_pieces *p, const char *dst) {
 }
 
 static void sz_copy_pieces(const sz_pieces *p, char *dst, const char *src, int transform) {
-  if (SZ_STREAMS && transform & SZ_STREAMED && sz_is_lines(p, dst)) {
+  if (SZ_HAVE_NONTEMPORAL && transform & SZ_NONTEMPORAL && sz_is_lines(p, dst)) {
     switch (transform) {
-      case SZ_TRUTH | SZ_STREAMED: sz_pieces_changed_streamed(p, dst, src, sz_run_truth); return;
-      case SZ_SWAP2 | SZ_STREAMED: sz_pieces_changed_streamed(p, dst, src, sz_run_swap_2); return;
-      case SZ_SWAP4 | SZ_STREAMED: sz_pieces_changed_streamed(p, dst, src, sz_run_swap_4); return;
-      case SZ_SWAP8 | SZ_STREAMED: sz_pieces_changed_streamed(p, dst, src, sz_run_swap_8); return;
-      default: sz_pieces_streamed(p, dst, src); return;
+      case SZ_TRUTH | SZ_NONTEMPORAL: sz_pieces_changed_nontemporal(p, dst, src, sz_run_truth); return;
+      case SZ_SWAP2 | SZ_NONTEMPORAL: sz_pieces_changed_nontemporal(p, dst, src, sz_run_swap_2); return;
+      case SZ_SWAP4 | SZ_NONTEMPORAL: sz_pieces_changed_nontemporal(p, dst, src, sz_run_swap_4); return;
+      case SZ_SWAP8 | SZ_NONTEMPORAL: sz_pieces_changed_nontemporal(p, dst, src, sz_run_swap_8); return;
+      default: sz_pieces_nontemporal(p, dst, src); return;
     }
   }
-  switch (transform & ~SZ_STREAMED) {
+  switch (transform & ~SZ_NONTEMPORAL) {
     case SZ_TRUTH: sz_pieces_truth(p, dst, src); return;
     case SZ_SWAP2: sz_pieces_swap_2(p, dst, src); return;
     case SZ_SWAP4: sz_pieces_swap_4(p, dst, src); return;

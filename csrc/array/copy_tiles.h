@@ -11,7 +11,7 @@
 typedef struct {
   sz_pieces plane;
   ptrdiff_t rows, count; /* of a tile */
-  int buffered, prefetched, streamed, transform;
+  int buffered, prefetched, nontemporal, transform;
 } sz_tiling;
 
 enum { SZ_TILE_BYTES = 16 << 10, SZ_SRC_BYTES = 128 };
@@ -19,7 +19,7 @@ enum { SZ_TILE_BYTES = 16 << 10, SZ_SRC_BYTES = 128 };
 static sz_tiling sz_choose_tiling(const sz_pieces *plane, int transform) {
   enum { FEW = 4, LONG = 512, SQUARE = 16, DST_BYTES = 256 };
   const ptrdiff_t width = (ptrdiff_t)plane->length;
-  sz_tiling t = {*plane, SQUARE, SQUARE, 0, 0, 0, transform & ~SZ_STREAMED};
+  sz_tiling t = {*plane, SQUARE, SQUARE, 0, 0, 0, transform & ~SZ_NONTEMPORAL};
   if (plane->rows < FEW) {
     t.count = LONG;
   } else if (plane->count < FEW) {
@@ -29,7 +29,8 @@ static sz_tiling sz_choose_tiling(const sz_pieces *plane, int transform) {
     t.prefetched = plane->sstep % SZ_PAGE != 0; /* else they would evict each other before they are wanted */
     t.rows = width == 1 ? SZ_SRC_BYTES / 2 : SZ_SRC_BYTES / width;
     t.count = DST_BYTES / width;
-    t.streamed = SZ_STREAMS && transform & SZ_STREAMED && plane->dstep == width && plane->drow % 64 == 0;
+    t.nontemporal =
+        SZ_HAVE_NONTEMPORAL && transform & SZ_NONTEMPORAL && plane->dstep == width && plane->drow % 64 == 0;
   }
   return t;
 }
@@ -52,7 +53,7 @@ static void sz_copy_tile_buffered(const sz_tiling *t, const sz_pieces *tile, cha
   char buffer[SZ_TILE_BYTES];
   const ptrdiff_t width = (ptrdiff_t)tile->length, pitch = tile->count * width;
   sz_transpose(buffer, pitch, src, tile->sstep, tile->count, tile->rows, tile->length);
-  if (!t->streamed) {
+  if (!t->nontemporal) {
     sz_pieces out = {tile->rows, tile->drow, pitch, tile->count, tile->dstep, width, tile->length};
     if (tile->dstep == width) out = (sz_pieces){1, 0, 0, tile->rows, tile->drow, pitch, (size_t)pitch};
     if (next != NULL) sz_prefetch_columns(tile, next, 0, tile->count);
@@ -65,7 +66,7 @@ static void sz_copy_tile_buffered(const sz_tiling *t, const sz_pieces *tile, cha
       next != NULL ? (tile->count + tile->rows - 1) / tile->rows : 0; /* asked for beside each row */
   for (ptrdiff_t row = 0; row < tile->rows; row++) {
     if (columns > 0) sz_prefetch_columns(tile, next, row * columns, (row + 1) * columns);
-    sz_stream(dst + row * tile->drow, buffer + row * pitch, (size_t)pitch);
+    sz_store_nontemporal(dst + row * tile->drow, buffer + row * pitch, (size_t)pitch);
   }
 }
 

@@ -7,7 +7,7 @@
 
 #if !defined(SZ_PORTABLE) && (defined(__SSE2__) || defined(_M_X64))
 #define SZ_VECTORS 1
-#define SZ_STREAMS 1
+#define SZ_HAVE_NONTEMPORAL 1
 #include <emmintrin.h>
 typedef __m128i sz_vector;
 
@@ -38,7 +38,7 @@ static inline sz_vector sz_vector_swap_8(sz_vector v) {
 
 #elif !defined(SZ_PORTABLE) && defined(__aarch64__) && !defined(__AARCH64EB__)
 #define SZ_VECTORS 1
-#define SZ_STREAMS 0
+#define SZ_HAVE_NONTEMPORAL 0
 #include <arm_neon.h>
 typedef uint8x16_t sz_vector;
 
@@ -60,7 +60,7 @@ static inline sz_vector sz_vector_swap_8(sz_vector v) { return vrev64q_u8(v); }
 
 #else
 #define SZ_VECTORS 0
-#define SZ_STREAMS 0
+#define SZ_HAVE_NONTEMPORAL 0
 #endif
 
 /* Loops over the rows of a square of vectors keep it in registers only when unrolled. */
@@ -72,8 +72,8 @@ static inline sz_vector sz_vector_swap_8(sz_vector v) { return vrev64q_u8(v); }
 
 /* Stores that bypass the caches: a line that is written whole need not be read first, which spares the memory
  * a third of its work. It should not be wanted again soon, so this is for large boxes. */
-#if SZ_STREAMS
-static inline void sz_stream(char *dst, const char *src, size_t n) {
+#if SZ_HAVE_NONTEMPORAL
+static inline void sz_store_nontemporal(char *dst, const char *src, size_t n) {
   size_t at = (64 - ((uintptr_t)dst & 63)) & 63;
   if (at > n) at = n;
   if (at > 0) memcpy(dst, src, at); /* the lines at the ends are shared with others; most pieces have none */
@@ -86,12 +86,12 @@ static inline void sz_stream(char *dst, const char *src, size_t n) {
   }
   if (n > at) memcpy(dst + at, src + at, n - at);
 }
-/* Makes what was streamed visible to other threads before what is stored after. */
-static inline void sz_stream_end(void) { _mm_sfence(); }
+/* Makes what was nontemporal visible to other threads before what is stored after. */
+static inline void sz_nontemporal_end(void) { _mm_sfence(); }
 static inline void sz_prefetch(const char *p) { _mm_prefetch(p, _MM_HINT_T0); }
 #else
-static inline void sz_stream(char *dst, const char *src, size_t n) { memcpy(dst, src, n); }
-static inline void sz_stream_end(void) {}
+static inline void sz_store_nontemporal(char *dst, const char *src, size_t n) { memcpy(dst, src, n); }
+static inline void sz_nontemporal_end(void) {}
 static inline void sz_prefetch(const char *p) {
 #if defined(__GNUC__)
   __builtin_prefetch(p);

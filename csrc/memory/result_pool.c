@@ -15,15 +15,15 @@
 
 enum { LARGE = 4 << 20 }; /* bytes, of what malloc takes from the system and gives back to it at once */
 
-/* Advises on all whole pages of the memory; that the system does not follow is no error. */
+/* Give advice on all whole pages of the memory. The kernel may ignore it. */
 static void advise(void *memory, size_t n, int advice) {
   const size_t before = (SZ_PAGE - ((uintptr_t)memory & (SZ_PAGE - 1))) & (SZ_PAGE - 1);
   madvise((char *)memory + before, (n - before) / SZ_PAGE * SZ_PAGE, advice);
 }
 
-/* Memory of the last results that have been freed, the oldest first, for new ones of the same size. */
+/* The pool: blocks of freed results, the oldest first. */
 static struct {
-  int32_t taken; /* by a thread; others then do without. So nobody waits, a child forked meanwhile neither */
+  int32_t taken; /* by a thread. Others skip the pool, so none blocks here, not even in a forked child */
   int count;
   size_t bytes;
   struct {
@@ -32,7 +32,7 @@ static struct {
   } blocks[SZ_RESULT_POOL_BLOCKS];
 } kept;
 
-/* Block number i, kept no more. */
+/* Remove block number i from the pool. */
 static void *take_out(int i) {
   void *memory = kept.blocks[i].memory;
   kept.bytes -= kept.blocks[i].n;
@@ -41,7 +41,7 @@ static void *take_out(int i) {
   return memory;
 }
 
-/* The newest block of this size, or NULL. */
+/* Take the newest block of this size, or NULL. */
 static void *find_kept(size_t n) {
   void *memory = NULL;
   if (n < LARGE || !sz_claim(&kept.taken)) return NULL;
@@ -55,7 +55,7 @@ static int is_full(size_t n) {
   return kept.count == SZ_RESULT_POOL_BLOCKS || kept.bytes > SZ_RESULT_POOL_BYTES - n;
 }
 
-/* Keeps a block, if need be in the place of older ones of other sizes; 0 where it is to be freed. */
+/* Put a block into the pool, if need be in place of older ones of other sizes. 0: the caller must free it. */
 static int keep(void *memory, size_t n) {
   if (n < LARGE || n > SZ_RESULT_POOL_BYTES || !sz_claim(&kept.taken)) return 0;
   while (is_full(n) && kept.blocks[0].n != n) free(take_out(0));

@@ -1,22 +1,21 @@
-/* Memory for results, in the form that NumPy takes for the functions of a memory handler (NEP 49). It lies
- * where files are read into at full speed (page_alias.h) and, on Linux, asks for huge pages as NumPy's own
- * does.
+/* Memory for results, with the functions of a memory handler of NumPy (NEP 49). It begins at a cache line
+ * (page_alias.h) and, on Linux, asks for huge pages as NumPy's own does.
  *
- * On Linux the memory of the last large results is kept for new ones of the same size, as loops make them:
- * what the system gives must be cleared first, which takes as long as reading a file into it does. While it
- * is kept it is the system's to take (MADV_FREE), page by page, as soon as memory is short. */
+ * On Linux the pool keeps the blocks of the last large results for new results of the same size. New memory
+ * would have to be cleared by the kernel, which takes as long as reading a file into it. The kernel may take
+ * the pages of a block in the pool (MADV_FREE) as soon as memory is short. */
 #ifndef SZ_RESULT_POOL_H
 #define SZ_RESULT_POOL_H
 #include <stddef.h>
 
-/* Where this is 0, NumPy's own memory is as good. */
+/* If this is 0, NumPy's own memory is as good. */
 #if defined(__linux__)
 #define SZ_RESULT_POOL 1
 #else
 #define SZ_RESULT_POOL 0
 #endif
 
-/* blocks and bytes that are kept at the most */
+/* The pool keeps at most so many blocks and bytes. */
 enum { SZ_RESULT_POOL_BLOCKS = 8, SZ_RESULT_POOL_BYTES = 256 << 20 };
 
 void *sz_result_new(void *context, size_t n);

@@ -60,12 +60,12 @@ static inline int random_shape(ptrdiff_t *shape) {
 
 static inline int random_transform(size_t itemsize) {
   static const int CHOICES[] = {SZ_AS_IS, SZ_AS_IS, SZ_TRUTH, SZ_SWAP2, SZ_SWAP4, SZ_SWAP8};
-  const int transform = CHOICES[draw(6)], streamed = draw(2) * SZ_STREAMED;
-  return transform > SZ_TRUTH && itemsize % (size_t)transform != 0 ? streamed : transform | streamed;
+  const int transform = CHOICES[draw(6)], nontemporal = draw(2) * SZ_NONTEMPORAL;
+  return transform > SZ_TRUTH && itemsize % (size_t)transform != 0 ? nontemporal : transform | nontemporal;
 }
 
 static inline void reference_element(char *dst, const char *src, size_t itemsize, int transform) {
-  transform &= ~SZ_STREAMED;
+  transform &= ~SZ_NONTEMPORAL;
   const size_t unit = transform > SZ_TRUTH ? (size_t)transform : 1;
   for (size_t i = 0; i < itemsize; i++) {
     const char byte = src[i - i % unit + (unit - 1 - i % unit)];

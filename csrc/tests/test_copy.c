@@ -63,7 +63,7 @@ static void test_lines(void) {
     const ptrdiff_t to[] = {shape[1] * row + LINE * draw(3), row, 8}, from[] = {shape[1] * length, length, 8};
     memset(dst, SENTINEL, ROOM);
     memset(expected, SENTINEL, ROOM);
-    sz_copy(3, shape, dst + off, to, src, from, 8, transform | SZ_STREAMED);
+    sz_copy(3, shape, dst + off, to, src, from, 8, transform | SZ_NONTEMPORAL);
     reference_copy(3, shape, expected + off, to, src, from, 8, transform);
     CHECK(memcmp(dst, expected, ROOM) == 0);
   }

@@ -1,6 +1,6 @@
 cdef extern from "array/copy.h" nogil:
     enum:
-        SZ_AS_IS, SZ_STREAMED
+        SZ_AS_IS, SZ_NONTEMPORAL
     void sz_copy(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *src,
                  const Py_ssize_t *src_strides, size_t itemsize, int transform)
     void sz_fill(int ndim, const Py_ssize_t *shape, char *dst, const Py_ssize_t *dst_strides, const char *value,

@@ -5,7 +5,7 @@ from typing import final
 
 @final
 class SharedFiles:
-    """Files that several threads read parts of: each is opened once, so that all parts are of one version.
+    """Files that several threads read parts of. Each is opened once, so all parts are of one version.
 
     They are closed with this object.
     """
@@ -24,31 +24,31 @@ class File:
 
     @property
     def size(self) -> int:
-        """How many bytes it had when it was opened."""
+        """Return the file's size when it was opened, in bytes."""
 
     def fileno(self) -> int: ...
     def close(self) -> None: ...
     @property
     def identity(self) -> tuple[int, int, int, int, int]:
-        """What the file was when it was opened: device, inode, times of change in nanoseconds, size."""
+        """Return what identifies the content: device, inode, times of change in nanoseconds, size; as it was opened."""
 
     def holes(self, enough: int) -> int:
-        """Return how many bytes lie in holes of the file; counting ends beyond `enough`."""
+        """Return the number of bytes in holes of the file. Counting ends beyond `enough`."""
 
     def read(self, start: int, length: int) -> bytes:
-        """Return `length` bytes from `start` on; less if the file ends before."""
+        """Return `length` bytes from `start` on, fewer if the file ends before."""
 
 def open_regular(path: str, root: str | None = None) -> File | None:
-    """Open a file for reading; None if there is none, or a directory. What is neither raises, and so does a failure.
+    """Open a file for reading; return None if it is missing or a directory. Raise OSError for anything else.
 
-    root: if given, symbolic links must not lead out of this directory, which the path begins with.
+    root: a directory that the path begins with; if given, symbolic links must not lead out of it.
     """
 
 @final
 class Descriptor:
-    """An open directory, or anything that is asked for its status; it is closed when its last reference goes.
+    """An open directory, or a file whose status is needed. It is closed when its last reference goes.
 
-    It is found without leaving `root`. Raises FileNotFoundError or NotADirectoryError if there is none.
+    The lookup never leaves `root`. Raises FileNotFoundError or NotADirectoryError if there is none.
     """
 
     def __init__(self, path: str, root: str, listed: bool) -> None: ...
@@ -58,11 +58,11 @@ def is_settled(mtime_ns: int, ctime_ns: int) -> bool:
     """Return whether any further change of a file must show in its times."""
 
 def file_bytes(path: str, limit: int = ...) -> bytes | NotImplementedType | None:
-    """The bytes of a file, None where there is none.
+    """Return the bytes of a file, or None if it is missing.
 
-    NotImplemented if one attempt did not do, or if there are more than `limit`: asking once more, with care, tells what is
-    wrong or gets along with it.
+    Return NotImplemented if the fast read failed, or found more than `limit` bytes; the caller retries on the slow path,
+    which reports the error.
     """
 
 def file_size(path: str) -> int | NotImplementedType | None:
-    """The size of a file, None if there is none, or a directory; NotImplemented for anything else."""
+    """Return the size of a file, None if it is missing or a directory, NotImplemented for anything else."""

@@ -48,7 +48,7 @@ cdef int read_bytes(Context *context, const sz_file *file, char *dst, size_t n, 
 
 @cython.final
 cdef class SharedFiles:
-    """Files that several threads read parts of: each is opened once, so that all parts are of one version.
+    """Files that several threads read parts of. Each is opened once, so all parts are of one version.
 
     They are closed with this object.
     """
@@ -105,7 +105,7 @@ cdef class File:
 
     @property
     def size(self):
-        """How many bytes it had when it was opened."""
+        """Return the file's size when it was opened, in bytes."""
         return self.file.size
 
     def fileno(self):
@@ -116,15 +116,15 @@ cdef class File:
 
     @property
     def identity(self):
-        """What the file was when it was opened: device, inode, times of change in nanoseconds, size."""
+        """Return what identifies the content: device, inode, times of change in nanoseconds, size; as it was opened."""
         return self.file.device, self.file.inode, self.file.mtime_ns, self.file.ctime_ns, self.file.size
 
     def holes(self, int64_t enough):
-        """Return how many bytes lie in holes of the file; counting ends beyond `enough`."""
+        """Return the number of bytes in holes of the file. Counting ends beyond `enough`."""
         return sz_holes(&self.file, enough)
 
     def read(self, int64_t start, int64_t length):
-        """Return `length` bytes from `start` on; less if the file ends before."""
+        """Return `length` bytes from `start` on, fewer if the file ends before."""
         cdef int64_t n = max(0, min(length, self.file.size - start))
         cdef char *data
         cdef int status, error
@@ -146,9 +146,9 @@ cdef class File:
 
 
 def open_regular(str path not None, str root=None):
-    """Open a file for reading; None if there is none, or a directory. What is neither raises, and so does a failure.
+    """Open a file for reading; return None if it is missing or a directory. Raise OSError for anything else.
 
-    root: if given, symbolic links must not lead out of this directory, which the path begins with.
+    root: a directory that the path begins with; if given, symbolic links must not lead out of it.
     """
     cdef File opened = File.__new__(File)
     cdef bytes encoded = PyUnicode_EncodeFSDefault(path)
@@ -187,9 +187,9 @@ cdef int open_named(const char *name, size_t nroot, bint follow, sz_file *file) 
 
 @cython.final
 cdef class Descriptor:
-    """An open directory, or anything that is asked for its status; it is closed when its last reference goes.
+    """An open directory, or a file whose status is needed. It is closed when its last reference goes.
 
-    It is found without leaving `root`. Raises FileNotFoundError or NotADirectoryError if there is none.
+    The lookup never leaves `root`. Raises FileNotFoundError or NotADirectoryError if there is none.
     """
 
     def __cinit__(self):
@@ -231,10 +231,10 @@ cdef bint is_hollow(const sz_file *file, size_t most) noexcept nogil:
 
 
 def file_bytes(str path not None, int64_t limit=0x7fffffffffffffff):
-    """The bytes of a file, None where there is none.
+    """Return the bytes of a file, or None if it is missing.
 
-    NotImplemented if one attempt did not do, or if there are more than `limit`: asking once more, with care, tells what is
-    wrong or gets along with it.
+    Return NotImplemented if the fast read failed, or found more than `limit` bytes; the caller retries on the slow path,
+    which reports the error.
     """
     cdef char room[ROOM]
     cdef char *name

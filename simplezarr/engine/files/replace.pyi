@@ -15,7 +15,7 @@ HAVE_FILES: Final[bool]
 
 @final
 class Place:
-    """A path below the root of a store, as the functions in C take it."""
+    """A path below the root of a store, encoded for the functions in C."""
 
     def __init__(self, path: str, root: str, follow: bool) -> None: ...
 
@@ -35,13 +35,13 @@ class FileLock(KeyLock):
 
     def __init__(self, path: str, root: str, durable: bool, follow: bool = True) -> None: ...
     def publish(self, value: Buffer) -> None:
-        """Make these bytes the file's content. If it fails, the old one stays."""
+        """Replace the file's content by these bytes. If that fails, the old content stays."""
 
     def publish_file(self, source: int) -> None:
-        """Make what is still to be read of an open file the content of this one, however much it is."""
+        """Replace the file's content by the rest of an open file, of any length."""
 
     def delete(self) -> None:
-        """Remove the file; that there is none, or a directory, is no error."""
+        """Remove the file. A missing file is no error, nor is a directory, which stays."""
 
 def temporary_name(path: str) -> str:
     """Return the path of a file's temporary file.
@@ -51,7 +51,7 @@ def temporary_name(path: str) -> str:
     """
 
 def remove_file(path: str, root: str, durable: bool, follow: bool = True) -> None:
-    """Remove a file under its lock; that there is none, or a directory, is no error."""
+    """Remove a file under its lock. A missing file is no error, nor is a directory, which stays."""
 
 def remove_tree(path: str, root: str, follow: bool = True) -> None:
     """Remove a directory with all that is below it, links but not what they lead to; waits for what is being written.
@@ -61,7 +61,7 @@ def remove_tree(path: str, root: str, follow: bool = True) -> None:
     """
 
 def remove_abandoned(path: str, root: str, follow: bool = True) -> bool:
-    """Remove a temporary file that no writer works on any more; False if a writer does, or has published it meanwhile."""
+    """Remove a temporary file that no writer owns; return False if a writer owns it or has published it meanwhile."""
 
 def is_abandoned(path: str, root: str, follow: bool = True) -> bool:
-    """Return whether there is a temporary file that no writer works on any more."""
+    """Return whether the temporary file exists and no writer owns it."""

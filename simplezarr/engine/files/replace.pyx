@@ -37,12 +37,12 @@ HAVE_FILES = bool(SZ_HAVE_FILES)
 
 @cython.final
 cdef class Place:
-    """A path below the root of a store, as the functions in C take it."""
+    """A path below the root of a store, encoded for the functions in C."""
 
     def __init__(self, str path not None, str root not None, bint follow):
         cdef char *text
         self.encoded = PyUnicode_EncodeFSDefault(path)
-        PyBytes_AsStringAndSize(self.encoded, &text, NULL)  # refuses a NUL
+        PyBytes_AsStringAndSize(self.encoded, &text, NULL)  # raises for a NUL
         self.root, self.follow = len(PyUnicode_EncodeFSDefault(root)), follow
 
     cdef int open_above(self, str path) except -1:
@@ -113,7 +113,7 @@ cdef class FileLock(KeyLock):
         sz_replacement_close(&self.replacement)
 
     def publish(self, const unsigned char[::1] value):
-        """Make these bytes the file's content. If it fails, the old one stays."""
+        """Replace the file's content by these bytes. If that fails, the old content stays."""
         cdef sz_segment segment
         cdef size_t n = 0
         cdef int status, error
@@ -130,7 +130,7 @@ cdef class FileLock(KeyLock):
             raise self.error(error, False)
 
     def publish_file(self, int source):
-        """Make what is still to be read of an open file the content of this one, however much it is."""
+        """Replace the file's content by the rest of an open file, of any length."""
         cdef int status, error
         self.open()
         self.copy(source)
@@ -141,7 +141,7 @@ cdef class FileLock(KeyLock):
             raise self.error(error, False)
 
     def delete(self):
-        """Remove the file; that there is none, or a directory, is no error."""
+        """Remove the file. A missing file is no error, nor is a directory, which stays."""
         cdef int status, error
         self.open()
         with nogil:
@@ -249,7 +249,7 @@ def temporary_name(str path not None) -> str:
 
 
 def remove_file(str path not None, str root not None, bint durable, bint follow=True):
-    """Remove a file under its lock; that there is none, or a directory, is no error."""
+    """Remove a file under its lock. A missing file is no error, nor is a directory, which stays."""
     cdef FileLock lock = FileLock(path, root, durable, follow)
     cdef int status = -1, error = EINTR
     while status != SZ_OK:
@@ -309,7 +309,7 @@ def remove_tree(str path not None, str root not None, bint follow=True):
 
 
 def remove_abandoned(str path not None, str root not None, bint follow=True) -> bool:
-    """Remove a temporary file that no writer works on any more; False if a writer does, or has published it meanwhile."""
+    """Remove a temporary file that no writer owns; return False if a writer owns it or has published it meanwhile."""
     cdef Place place = Place(path, root, follow)
     cdef int parent = place.open_above(path)
     cdef const char *name = strrchr(PyBytes_AS_STRING(place.encoded), b'/') + 1
@@ -330,7 +330,7 @@ def remove_abandoned(str path not None, str root not None, bint follow=True) -> 
 
 
 def is_abandoned(str path not None, str root not None, bint follow=True) -> bool:
-    """Return whether there is a temporary file that no writer works on any more."""
+    """Return whether the temporary file exists and no writer owns it."""
     cdef Place place = Place(path, root, follow)
     cdef int parent = place.open_above(path)
     cdef const char *name = strrchr(PyBytes_AS_STRING(place.encoded), b'/') + 1

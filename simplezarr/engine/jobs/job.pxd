@@ -16,7 +16,7 @@ cdef class Job:
     cdef const Pipeline *pipeline
     cdef Py_ssize_t splits   # units that the work on a stored object is divided into
     cdef Py_ssize_t n        # units
-    cdef int streamed        # SZ_STREAMED if the result outgrows the caches, otherwise 0
+    cdef int streamed        # SZ_NONTEMPORAL if the result outgrows the caches, otherwise 0
     cdef Py_ssize_t interleave  # the units are cut into so many runs, and drawn from each in turn
     cdef object compute_semaphore  # limits how many threads compute, if more wait for a store; otherwise None
     cdef int directory       # the array's, if names are looked up from it

@@ -12,7 +12,7 @@ from libc.errno cimport errno
 
 from simplezarr.runtime import executor
 from simplezarr.csrc cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT
-from simplezarr.csrc.array cimport SZ_STREAMED
+from simplezarr.csrc.array cimport SZ_NONTEMPORAL
 from simplezarr.csrc.io cimport sz_close, sz_file, sz_open, sz_read_once
 from simplezarr.engine.chunks.byte_source cimport IN_STORE, ByteSource, bytes_in_file, bytes_in_memory, bytes_in_store
 from simplezarr.engine.chunks.decode cimport is_hollow_chunk, shard_index
@@ -51,7 +51,7 @@ def read(Source source, selected, out):
     Raises ChunkError for a chunk that cannot be decoded, OSError if the system refuses to read.
     """
     cdef RegionTable table = regions_of(source, selected, out)
-    run(source, table, SZ_STREAMED if table.layout.nlists == 0 and out.nbytes >= STREAMED_BYTES else 0)
+    run(source, table, SZ_NONTEMPORAL if table.layout.nlists == 0 and out.nbytes >= STREAMED_BYTES else 0)
 
 
 def read_batch(Source source, tuple shape, list plans, list outs):

@@ -1,6 +1,6 @@
-"""Arrays to read into: memory of NumPy's own, but where it lies in its pages files are read at full speed."""
+"""Allocate arrays to read into, at addresses where files are read at full speed."""
 
 import numpy as np
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """As `numpy.empty`, C-contiguous. The array owns its memory; a memory handler that is not NumPy's own is respected."""
+    """Return a C-contiguous array as `numpy.empty` does. It owns its memory. A handler set by the application is used."""

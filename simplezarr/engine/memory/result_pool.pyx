@@ -1,4 +1,4 @@
-"""Arrays to read into: memory of NumPy's own, but where it lies in its pages files are read at full speed."""
+"""Allocate arrays to read into, at addresses where files are read at full speed."""
 
 cimport numpy as cnp
 from cpython.object cimport PyObject
@@ -31,7 +31,7 @@ cdef object handler = PyCapsule_New(&functions, "mem_handler", NULL)
 
 
 def empty(tuple shape not None, cnp.dtype dtype not None):
-    """As `numpy.empty`, C-contiguous. The array owns its memory; a memory handler that is not NumPy's own is respected."""
+    """Return a C-contiguous array as `numpy.empty` does. It owns its memory. A handler set by the application is used."""
     cdef Py_ssize_t length, n = dtype.itemsize
     cdef object before
     for length in shape:
