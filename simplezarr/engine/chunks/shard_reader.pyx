@@ -246,7 +246,8 @@ cdef int read_ranges(Context *context, const Pipeline *pipeline, const ByteSourc
     cdef int status = SZ_OK
     while i < n and status == SZ_OK:
         start = ranges[i].offset
-        if uncompressed and ranges[i].nbytes == pipeline.inner.nbytes and visitor.read_alone(visitor.what, ranges[i].number):
+        if (uncompressed and ranges[i].nbytes == pipeline.inner.nbytes and
+                visitor.read_alone(visitor.what, ranges[i].number)):
             context.inner = visitor.number(visitor.what, ranges[i].number)
             status = visitor.read(context, visitor.what, ranges[i].number, source.file, start, level + 1)
             if status == SZ_OK:
