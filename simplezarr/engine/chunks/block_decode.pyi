@@ -1,1 +1,1 @@
-"""The bytes codecs of a chunk, the last of which puts it in place: whole, or block by block while each is in cache."""
+"""The bytes codecs of a chunk. The last one copies the elements out: whole, or block by block from the cache."""

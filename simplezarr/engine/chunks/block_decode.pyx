@@ -1,4 +1,4 @@
-"""The bytes codecs of a chunk, the last of which puts it in place: whole, or block by block while each is in cache."""
+"""The bytes codecs of a chunk. The last one copies the elements out: whole, or block by block from the cache."""
 
 from libc.stdint cimport int32_t
 
@@ -18,8 +18,10 @@ cdef enum:
 
 cdef int decode_in_blocks(Context *context, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                           int level) noexcept nogil:
-    """A Blosc chunk block by block: those without wanted elements are skipped, and where the order is the region's each is
-    placed while it is in cache."""
+    """Decode a Blosc chunk block by block, without the blocks that have no wanted elements.
+
+    If the region has the order of the stored form, each block is copied out while it is in the cache.
+    """
     cdef sz_blosc1 header
     cdef Py_ssize_t first = region_offset(pipeline, region), last = first + region_extent(pipeline, region) - 1
     cdef Py_ssize_t at, size
@@ -58,16 +60,17 @@ cdef int decode_in_blocks(Context *context, const Pipeline *pipeline, const char
 
 cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                          int level) noexcept nogil:
-    """A zstd chunk as far as the last wanted element.
+    """Decode a zstd chunk up to the last wanted element.
 
-    Where there are blocks they are decoded one after another; in the region's order each is placed while in cache.
+    A chunk with several blocks is decoded one block after the other. If the region has the order of the stored form, each
+    block is copied out while it is in the cache.
     """
     cdef sz_zstd_frame frame
     cdef size_t first = region_offset(pipeline, region), last = first + region_extent(pipeline, region)
     cdef size_t shared
     cdef Py_ssize_t placed = first // pipeline.itemsize, whole
     cdef int status
-    cdef bint own = True  # something is wanted here, not only by others
+    cdef bint own = True  # this thread needs more elements, not only its waiters
     cdef bint ordered = region_keeps_order(pipeline, region)
     cdef char *dst = scratch(context, level * SLOTS_PER_LEVEL + DECODED, pipeline.nbytes + SZ_ZSTD_SLACK)
     if dst == NULL:
@@ -86,7 +89,7 @@ cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char 
     while own or (has_waiters(context, pipeline, &shared) and frame.done < shared):
         status = zstd_decode_more(context, &frame)
         if status != SZ_OK:
-            return status if own else SZ_OK  # it is for others to see
+            return status if own else SZ_OK  # the waiters decode it themselves and report the error
         whole = frame.done // pipeline.itemsize
         if ordered and whole > placed:
             sz_copy_run(pipeline.ndim, pipeline.shape, region.start, region.step, region.count, region.data, region.strides,
@@ -106,7 +109,7 @@ cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char 
 
 cdef int decode_whole(Context *context, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                       int level) noexcept nogil:
-    """The last codec's output, all of it: straight into place, or through scratch."""
+    """Decode all of the last codec's output: directly into its place, or through scratch."""
     cdef const CodecStep *step = pipeline.steps[pipeline.nsteps - 1]
     cdef size_t size = pipeline.nbytes
     cdef bint direct = region_is_run(pipeline, region)
@@ -131,7 +134,7 @@ cdef int decode_whole(Context *context, const Pipeline *pipeline, const char *sr
 
 cdef int decode_steps(Context *context, const Pipeline *pipeline, const char **src, size_t *n, int level, bint *done,
                       const Region *region) noexcept nogil:
-    """Runs the bytes -> bytes codecs; *done when the last of them has put the chunk in place already."""
+    """Run the bytes -> bytes codecs; *done is whether the last of them has copied the chunk to its place."""
     cdef const CodecStep *step
     cdef int i, status
     cdef size_t size

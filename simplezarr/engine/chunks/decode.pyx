@@ -1,7 +1,7 @@
-"""Decoding through a pipeline: stored bytes to their places in the caller's buffer, without the GIL.
+"""Decoding through a pipeline: from stored bytes to their places in the caller's buffer, without the GIL.
 
-Where a chunk's place is one contiguous run the last codec writes straight into it. A shard is walked, not decoded: its
-index says where the wanted inner chunks lie, and each of them is a chunk of an inner chain.
+If a chunk's place is one contiguous run, the last codec writes into it directly. A shard is not decoded as a whole: its
+index says where the requested inner chunks lie, and each of them is a chunk of an inner pipeline.
 """
 
 cimport numpy as cnp
@@ -54,7 +54,7 @@ cdef int read_piece(Context *context, const Pipeline *pipeline, const Region *re
 
 cdef int read_raw(Context *context, const Pipeline *pipeline, const sz_file *file, int64_t base, const Region *region,
                   int level) noexcept nogil:
-    """Elements of an uncompressed chunk at `base` of a file, read into place without the chunk being whole in between."""
+    """Read elements of an uncompressed chunk at `base` of a file into their places, without holding the whole chunk."""
     cdef Region permuted
     cdef Raw raw
     context.culprit = "bytes"
@@ -84,7 +84,7 @@ cdef int decode_python(Context *context, const Pipeline *pipeline, const char *s
 
 cdef int decode_region(Context *context, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                        int level) noexcept nogil:
-    """Decodes the chunk stored in the n bytes at src and puts the region's elements in place."""
+    """Decode the chunk stored in the n bytes at src, and copy the region's elements to their places."""
     cdef Region permuted
     cdef ByteSource source
     cdef bint done
@@ -112,7 +112,7 @@ cdef int decode_region(Context *context, const Pipeline *pipeline, const char *s
 
 cdef int decode_native(Context *context, const Pipeline *pipeline, const char *src, size_t n, char *dst,
                        int level) noexcept nogil:
-    """The whole chunk stored in the n bytes at src, in native form."""
+    """Decode the whole chunk stored in the n bytes at src to native form."""
     cdef Region region
     region_whole(pipeline, dst, &region)
     return decode_region(context, pipeline, src, n, &region, level)
@@ -120,7 +120,10 @@ cdef int decode_native(Context *context, const Pipeline *pipeline, const char *s
 
 cdef int decode_start(Context *context, const Pipeline *pipeline, const char *src, size_t n, size_t wanted, char *dst,
                       int level) noexcept nogil:
-    """As decode_native, but nothing is known of what lies behind the first `wanted` bytes; with SZ_ZSTD_SLACK more room."""
+    """Decode as `decode_native` does, but leave open what follows the first `wanted` bytes.
+
+    dst has room for SZ_ZSTD_SLACK more bytes than the chunk has.
+    """
     cdef Py_ssize_t elements = wanted // pipeline.itemsize
     cdef size_t shared
     if pipeline.python != NULL or pipeline.inner != NULL or pipeline.nsteps != 1 or not pipeline.steps[0].in_order or (
@@ -134,13 +137,13 @@ cdef int decode_start(Context *context, const Pipeline *pipeline, const char *sr
 
 
 cdef bint is_hollow_chunk(const Pipeline *pipeline, const sz_file *file) noexcept nogil:
-    """Return whether a file whose size nothing tells has more in holes than such a chunk may decode to."""
+    """Return whether a file has more bytes in holes than a chunk of unknown size may decode to."""
     return pipeline.python != NULL and is_hollow(file, free_bytes(pipeline))
 
 
 cdef int read_native(Context *context, const Pipeline *pipeline, const sz_file *file, int64_t offset, size_t n, char *dst,
                      int level) noexcept nogil:
-    """The whole chunk stored in n bytes of a file, in native form."""
+    """Read the whole chunk stored in n bytes of a file, in native form."""
     cdef Region region
     cdef char *raw
     cdef int status
@@ -177,7 +180,7 @@ cdef int fetch_index(Context *context, const Pipeline *pipeline, const ByteSourc
 
 
 cdef void index_region(const Pipeline *pipeline, const void *index, Region *region) noexcept nogil:
-    """A shard's whole index, placed as offset and length of every inner chunk, in C order of the stored form."""
+    """Set the region to a whole index: offset and length of each inner chunk, in C order of the stored form."""
     cdef Py_ssize_t stride = 16
     cdef int i
     region.data = <char *>index
@@ -190,7 +193,7 @@ cdef void index_region(const Pipeline *pipeline, const void *index, Region *regi
 
 cdef int shard_index(Context *context, const Pipeline *pipeline, const ByteSource *source, int level,
                      const uint64_t **index) noexcept nogil:
-    """Reads and decodes a shard's index: offset and length of every inner chunk, in C order of the stored form."""
+    """Read and decode a shard's index: offset and length of each inner chunk, in C order of the stored form."""
     cdef char *raw
     cdef const char *src
     cdef size_t n = pipeline.index_nbytes, at
@@ -221,7 +224,7 @@ cdef int shard_index(Context *context, const Pipeline *pipeline, const ByteSourc
     return decode_region(context, pipeline.index, src, n, &region, level + 1)  # a wrapped shard may be in scratch of level
 
 
-# A region of a shard, as the walk sees it.
+# A region of a shard, for the visitor of its inner chunks.
 cdef struct ShardRegion:
     const Pipeline *pipeline
     const Region *region
@@ -263,7 +266,7 @@ cdef int inner_read(Context *context, const void *what, Py_ssize_t k, const sz_f
 
 cdef int decode_shard(Context *context, const Pipeline *pipeline, ByteSource *source, const Region *region, Py_ssize_t part,
                       Py_ssize_t parts, int level) noexcept nogil:
-    """Part number `part` of `parts` of a region (in the order of the stored form) of a shard, put in place."""
+    """Copy part number `part` of `parts` of a region (in stored order) of a shard to its place."""
     cdef ShardRegion inner
     cdef InnerChunkVisitor visitor
     cdef Py_ssize_t total = inner_count(pipeline, region)
@@ -282,7 +285,7 @@ cdef int decode_shard(Context *context, const Pipeline *pipeline, ByteSource *so
 # ---------------------------------------------------------------- for Python
 
 def decode_chunk(CodecPipeline pipeline, data):
-    """The whole chunk stored in `data` (bytes), as an array. ValueError where it can't be decoded."""
+    """Return the whole chunk stored in `data` (bytes) as an array; raise ValueError if it cannot be decoded."""
     cdef const Pipeline *compiled = &pipeline.compiled
     cdef Region region
     cdef bytes raw = data if type(data) is bytes else bytes(data)

@@ -1,7 +1,7 @@
-"""Encoding through a pipeline: elements from their places in the caller's buffer to stored bytes, without the GIL.
+"""Encoding through a pipeline: from the caller's buffer to stored bytes, without the GIL.
 
-The way of decoding back: one strided copy makes the stored form, and there is none where the chunk's elements are one
-contiguous run of it already. No I/O here, and no memory but the context's scratch.
+One strided copy makes the stored form. There is no copy if the chunk's elements are one contiguous run of it already. No
+I/O happens here, and no memory is used except the context's scratch.
 """
 
 cimport numpy as cnp
@@ -52,7 +52,7 @@ cdef char *output(Context *context, const Pipeline *pipeline, int i, const char 
 
 cdef int encode_steps(Context *context, const Pipeline *pipeline, const char *src, size_t n, bint ours, char *dst,
                       sz_segment *out, int level) noexcept nogil:
-    """Runs the bytes -> bytes codecs. `ours`: the n bytes at src are in memory that has room for checksums behind them."""
+    """Run the bytes -> bytes codecs. `ours`: the memory at src has room for checksums behind its n bytes."""
     cdef const CodecStep *step
     cdef char *made
     cdef size_t size
@@ -78,7 +78,7 @@ cdef int encode_steps(Context *context, const Pipeline *pipeline, const char *sr
 
 cdef int encode_stored(Context *context, const Pipeline *pipeline, const char *src, bint ours, bint keep_empty, char *dst,
                        sz_segment *out, int level) noexcept nogil:
-    """Encodes the stored form at src, unless it is all fill value."""
+    """Encode the stored form at src, unless all of it is the fill value."""
     cdef bint others = True
     cdef int status = SZ_OK
     if not keep_empty:
@@ -91,9 +91,9 @@ cdef int encode_stored(Context *context, const Pipeline *pipeline, const char *s
 
 cdef int encode_region(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                        sz_segment *out, int level) noexcept nogil:
-    """Encodes a chunk: the region, which begins at the chunk's first element and has no gaps, and fill value behind it.
+    """Encode a chunk: the region, which begins at the chunk's first element and has no gaps, and fill value behind it.
 
-    *out has no data afterwards where all of it is fill value (unless those are kept). Else it says where the bytes are:
+    If all of it is the fill value, *out has no data, unless such chunks are kept. Otherwise *out says where the bytes are:
     at dst if that is given (with room for `encoded_bound`), in scratch, or in the caller's buffer itself.
     """
     cdef Region permuted
@@ -122,7 +122,7 @@ cdef int encode_region(Context *context, const Pipeline *pipeline, const Region 
 
 cdef int encode_native(Context *context, const Pipeline *pipeline, char *native, bint keep_empty, char *dst,
                        sz_segment *out, int level) noexcept nogil:
-    """Encodes a whole chunk in native form, in memory of `native_room` bytes, which it changes; *out as above."""
+    """Encode a whole chunk in native form, in memory of `native_room` bytes, which it changes; *out as above."""
     cdef Region region
     cdef Values values
     cdef int status = SZ_OK
@@ -139,7 +139,7 @@ cdef int encode_native(Context *context, const Pipeline *pipeline, char *native,
 
 cdef int encode_python(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                        sz_segment *out, int level) noexcept with gil:
-    """A chunk through codecs in plain Python, which get an array of their own."""
+    """Encode a chunk through codecs in plain Python, which get an array of their own."""
     cdef char *data
     cdef int status = SZ_OK
     cdef bint others = True
@@ -170,7 +170,7 @@ cdef int encode_python(Context *context, const Pipeline *pipeline, const Region 
 # ---------------------------------------------------------------- shards
 
 cdef int shard_begin(Context *context, ShardBuilder *shard, const Pipeline *pipeline, int level) noexcept nogil:
-    """An empty shard in the context's scratch."""
+    """Begin an empty shard in the context's scratch."""
     shard.pipeline, shard.level, shard.memory, shard.old = pipeline, level, NULL, NULL
     shard.used = pipeline.index_nbytes if pipeline.index_first else 0
     shard.entries = <uint64_t *>scratch(context, level * SLOTS_PER_LEVEL + NEW_INDEX, 16 * pipeline.ninner)
@@ -181,7 +181,7 @@ cdef int shard_begin(Context *context, ShardBuilder *shard, const Pipeline *pipe
 
 
 cdef int shard_reserve(Context *context, ShardBuilder *shard, size_t n) noexcept nogil:
-    """Makes room for n more bytes of inner chunks. `memory` may move."""
+    """Make room for n more bytes of inner chunks. `memory` may move."""
     shard.memory = scratch_grown(context, shard.level * SLOTS_PER_LEVEL + BODY,
                                  shard.used + n + shard.pipeline.index_nbytes
                                  + appended(shard.pipeline, shard.pipeline.nsteps))
@@ -189,7 +189,7 @@ cdef int shard_reserve(Context *context, ShardBuilder *shard, size_t n) noexcept
 
 
 cdef void shard_add(ShardBuilder *shard, Py_ssize_t inner, const sz_segment *part) noexcept nogil:
-    """Adds an encoded inner chunk, for which there must be room; several threads may do this at once."""
+    """Add an encoded inner chunk, for which there must be room; several threads may do this at the same time."""
     cdef int64_t at
     if part.data == NULL:
         return
@@ -211,7 +211,7 @@ cdef void extend(sz_segment *parts, size_t *n, const char *data, int64_t offset,
 
 
 cdef void extend_inner(const ShardBuilder *shard, Py_ssize_t inner, sz_segment *parts, size_t *n) noexcept nogil:
-    """Adds an inner chunk, new or kept."""
+    """Add an inner chunk, new or kept."""
     cdef uint64_t offset = shard.entries[2 * inner]
     cdef const char *data = shard.memory
     if offset & KEPT:
@@ -283,7 +283,7 @@ cdef int join_parts(Context *context, const ShardBuilder *shard, sz_segment *par
 
 cdef int encode_shard(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                       sz_segment *out, int level) noexcept nogil:
-    """A shard whose inner chunks are those of the region (in the order of the stored form), and what is wrapped around."""
+    """Encode a shard whose inner chunks are those of the region (in stored order), and the codecs around it."""
     cdef AxisSlice slices[MAX_NDIM]
     cdef Region sub
     cdef ShardBuilder shard
@@ -312,7 +312,7 @@ cdef int encode_shard(Context *context, const Pipeline *pipeline, const Region *
 
 cdef int shard_encode(Context *context, ShardBuilder *shard, Py_ssize_t inner, const Region *region, const Values *values,
                       size_t bound) noexcept nogil:
-    """Encodes an inner chunk straight into the shard, or by way of scratch where its size has no bound."""
+    """Encode an inner chunk directly into the shard, or through scratch if its encoded size has no bound."""
     cdef sz_segment part
     cdef int status = shard_reserve(context, shard, bound) if bound != UNBOUNDED else SZ_OK
     if status == SZ_OK:
@@ -342,9 +342,9 @@ cdef int encode_array(Context *context, const Pipeline *pipeline, array, bint ke
 
 
 def encode_chunk(CodecPipeline pipeline, array):
-    """A whole chunk, an array of the pipeline's shape and data type (any strides), as its encoded bytes.
+    """Return the encoded bytes of a whole chunk: an array of the pipeline's shape and data type, with any strides.
 
-    Inner chunks that are all fill value are left out of a shard. ValueError where a codec can't encode it.
+    Inner chunks that are all fill value are left out of a shard. Raise ValueError if a codec cannot encode the chunk.
     """
     cdef sz_segment out
     cdef int status

@@ -1,4 +1,4 @@
-"""Elements on their way, in pieces with pauses between them: values into a chunk, and elements at listed places."""
+"""Elements copied in pieces, with pauses between them: values into a chunk, and elements at listed places."""
 
 cimport numpy as cnp
 from cpython.object cimport PyTypeObject
@@ -42,7 +42,7 @@ cdef struct Cast:
 
 cdef int cast(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
               const Py_ssize_t *strides) noexcept with gil:
-    """Casts a region as NumPy's assignment does."""
+    """Cast a region as NumPy's assignment does."""
     try:
         source = view(<object>values.dtype, pipeline.ndim, region.count, region.strides, region.data)
         target = view(<object>values.native, pipeline.ndim, region.count, strides, dst)
@@ -69,8 +69,10 @@ cdef int cast_piece(Context *context, const Pipeline *pipeline, const Region *re
 
 cdef int copy_values(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                      int transform) noexcept nogil:
-    """Puts a region (in the order of the stored form) into the chunk at dst, transformed: its stored form or, for
-    SZ_AS_IS, its native one."""
+    """Copy a region (in stored order) into the chunk at dst, transformed.
+
+    The result is the stored form or, for SZ_AS_IS, the native form.
+    """
     cdef Cast work
     if values.dtype == NULL:
         return region_copy_in(context, pipeline, region, dst, transform ^ values.swap)  # to swap twice is not to swap
@@ -80,7 +82,7 @@ cdef int copy_values(Context *context, const Pipeline *pipeline, const Region *r
 
 cdef int has_other_elements(Context *context, const Pipeline *pipeline, const char *data, const char *value,
                             bint *others) noexcept nogil:
-    """Whether a chunk has other elements than `value`."""
+    """Set *others to whether a chunk has elements that differ from `value`."""
     cdef size_t piece = max(<size_t>1, PIECE_BYTES // pipeline.itemsize) * pipeline.itemsize, first = 0
     cdef int status = SZ_OK
     others[0] = False
@@ -96,7 +98,10 @@ cdef int has_other_elements(Context *context, const Pipeline *pipeline, const ch
 # ---------------------------------------------------------------- points
 
 cdef int move_points(Context *context, int nlists, const sz_points *lists, const Move *move) noexcept nogil:
-    """Do it, with pauses: the longest list in runs, the first one first, so that the last of several still wins."""
+    """Copy or fill the elements, with pauses.
+
+    The longest list is cut into runs. They are done in order, so the last of several values for one place wins.
+    """
     cdef sz_points part[MAX_NDIM]
     cdef Py_ssize_t n = 1, step, first = 0, longest
     cdef int i, cut = 0, status = SZ_OK

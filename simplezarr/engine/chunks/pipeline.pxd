@@ -16,7 +16,7 @@ cdef struct Region:
     Py_ssize_t strides[MAX_NDIM]  # bytes between neighbours, in the caller's buffer
     char *data                    # there: the place of the first
 
-# A codec chain, bound to a chunk's shape, data type and fill value. Everything that can be known before a chunk is.
+# A codec chain, bound to a chunk's shape, data type and fill value: everything that can be known before a chunk is read.
 cdef struct Pipeline:
     int ndim
     bint permuted               # by transposes: axis i of the stored form is axis order[i] of the chunk
@@ -32,9 +32,9 @@ cdef struct Pipeline:
     int nsteps                  # bytes -> bytes codecs, in decoding order
     const CodecStep *steps[MAX_STEPS]
     size_t limits[MAX_STEPS]    # the most bytes each may decode to
-    PyObject *python            # a chain with codecs in plain Python: decodes a whole chunk to an array
+    PyObject *python            # decodes a whole chunk to an array, if a codec is in plain Python; otherwise NULL
     # shards
-    const Pipeline *inner          # of the inner chunks; NULL where this is no shard
+    const Pipeline *inner       # of the inner chunks; NULL if this is not a shard
     const Pipeline *index
     Py_ssize_t grid[MAX_NDIM]   # inner chunks along each axis of the stored form
     Py_ssize_t ninner
@@ -45,14 +45,14 @@ cdef struct Pipeline:
 
 cdef class CodecPipeline:
     cdef Pipeline compiled
-    cdef tuple parts            # keeps alive what the chain points to
+    cdef tuple parts            # keeps alive what the structure points to
     cdef readonly object dtype
     cdef readonly tuple shape
     cdef int bind_shard(self, CodecPipeline inner, CodecPipeline index, size_t index_nbytes, bint index_first) except -1
 
 
 cdef enum:
-    # What chunks of unknown size may have in holes of a sparse file: what codecs/chain.py lets them decode to
+    # bytes that a chunk of unknown size may have in holes of a sparse file, as codecs/chain.py lets it decode to
     FREE_BYTES = 64 << 20
     FREE_PER_ELEMENT = 1 << 10
 
@@ -61,15 +61,15 @@ cdef inline size_t free_bytes(const Pipeline *pipeline) noexcept nogil:
     return FREE_BYTES + FREE_PER_ELEMENT * elements + 2 * pipeline.nbytes
 
 cdef inline bint pipeline_is_raw(const Pipeline *pipeline) noexcept nogil:
-    """The stored bytes are the elements themselves, so parts of them can be read alone."""
+    """Return whether the stored bytes are the elements themselves, so that parts of them can be read alone."""
     return pipeline.nsteps == 0 and pipeline.inner == NULL and pipeline.python == NULL
 
 cdef inline bint pipeline_is_shard(const Pipeline *pipeline) noexcept nogil:
-    """Inner chunks can be read alone: no codec is wrapped around the shard."""
+    """Return whether inner chunks can be read alone: no codec is wrapped around the shard."""
     return pipeline.inner != NULL and pipeline.nsteps == 0
 
 cdef inline const char *pipeline_outermost(const Pipeline *pipeline) noexcept nogil:
-    """The codec that a stored value must first get past; NULL where that is one in Python."""
+    """Return the name of the codec that decodes first; NULL if that is one in Python."""
     if pipeline.python != NULL:
         return NULL
     if pipeline.nsteps:

@@ -1,4 +1,4 @@
-"""A codec chain bound once, and decoding through it."""
+"""A codec chain bound once: everything that can be known about a chunk before it is read or written."""
 
 from collections.abc import Callable
 from typing import final
@@ -15,7 +15,7 @@ class CodecFailure(Exception):
 
 @final
 class CodecPipeline:
-    """A codec chain bound to a chunk's shape, data type and fill value (made by `codecs.chain.bind`)."""
+    """A codec chain bound to a chunk's shape, data type and fill value; `codecs.chain.bind` makes it."""
 
     @property
     def dtype(self) -> np.dtype: ...
@@ -23,7 +23,7 @@ class CodecPipeline:
     def shape(self) -> tuple[int, ...]: ...
     @property
     def most(self) -> int:
-        """The most bytes that a chunk's encoded form may have."""
+        """Return the most bytes that a chunk's encoded form may have."""
     def __init__(
         self,
         shape: tuple[int, ...],

@@ -1,9 +1,11 @@
 """A codec chain bound once: everything that can be known about a chunk before it is read or written.
 
-`transpose` has become an order of axes and `bytes` a transform of elements, both for the one strided copy between a chunk
-and the caller's buffer. The stored form of a chunk is what the `bytes` codec makes or takes: its axes in stored order, its
-numbers in stored byte order. Its native form has the same order of axes, but numbers in the machine's byte order. A region
-is some elements of a chunk and their places in the caller's buffer.
+`transpose` becomes an order of axes, and `bytes` a transform of elements. One strided copy between a chunk and the caller's
+buffer does both.
+
+The stored form of a chunk is what the `bytes` codec makes or takes: axes in stored order, numbers in stored byte order. The
+native form has the same order of axes, and numbers in the machine's byte order. A region is some elements of a chunk and
+their places in the caller's buffer. Its axes are in the order of the array, unless a function says "in stored order".
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -17,18 +19,18 @@ from simplezarr.engine.kernels.context cimport PIECE_BYTES, Context, pause, stat
 
 
 class CodecFailure(Exception):
-    """A codec in plain Python could not do its work on a chunk; the cause is its own exception."""
+    """A codec in plain Python has failed on a chunk; the cause is the codec's own exception."""
 
     def __init__(self, message, codec=None):
         super().__init__(message)
         self.codec = codec
 
 
-cdef size_t UNBOUNDED = <size_t>-1  # nothing is known of what codecs in Python make
+cdef size_t UNBOUNDED = <size_t>-1  # the size that codecs in Python make is not known
 
 
 cdef int give_back(Context *context, int status) except -1:
-    """Releases a context; raises what its last call has come to."""
+    """Release a context; raise the error that its last call has ended with."""
     culprit = context.culprit.decode() if context.culprit != NULL else "codec"
     error = take_error(context)
     context_release(context)
@@ -54,7 +56,7 @@ cdef void region_permute(const Pipeline *pipeline, const Region *region, Region 
 
 
 cdef bint region_is_all(const Pipeline *pipeline, const Region *region) noexcept nogil:
-    """Return whether the region (in the order of the stored form) has every element of the chunk."""
+    """Return whether the region (in stored order) has every element of the chunk."""
     cdef int i
     for i in range(pipeline.ndim):
         if region.count[i] != pipeline.shape[i]:
@@ -63,7 +65,7 @@ cdef bint region_is_all(const Pipeline *pipeline, const Region *region) noexcept
 
 
 cdef bint region_is_run(const Pipeline *pipeline, const Region *region) noexcept nogil:
-    """The region is the whole chunk, and its place one contiguous run in the order of the stored form."""
+    """Return whether the region (in stored order) is the whole chunk, placed as one contiguous run."""
     cdef int i
     for i in range(pipeline.ndim):
         if region.count[i] != pipeline.shape[i] or (region.count[i] > 1 and region.strides[i] != pipeline.strides[i]):
@@ -72,8 +74,10 @@ cdef bint region_is_run(const Pipeline *pipeline, const Region *region) noexcept
 
 
 cdef bint region_keeps_order(const Pipeline *pipeline, const Region *region) noexcept nogil:
-    """Elements that follow each other in the stored form do so in the region's place: a piece of the one is a piece of the
-    other. Otherwise it is a few elements here and there in all of it, as with transposed chunks."""
+    """Return whether elements that follow each other in the stored form also do so in the region's place.
+
+    If so, a piece of one is a piece of the other. Otherwise, as with transposed chunks, a piece is scattered in the other.
+    """
     cdef Py_ssize_t last = PY_SSIZE_T_MAX, stride
     cdef int i
     for i in range(pipeline.ndim):
@@ -87,8 +91,7 @@ cdef bint region_keeps_order(const Pipeline *pipeline, const Region *region) noe
 
 cdef int in_pieces(Context *context, const Pipeline *pipeline, const Region *region, piece_t work,
                    const void *what) noexcept nogil:
-    """Do the work on the region (in the order of the stored form): in halves and halves of these, if it is large, with a
-    pause after each."""
+    """Do the work on the region (in stored order), with pauses: a large region is halved until its pieces are small."""
     cdef Region half
     cdef size_t nbytes = pipeline.itemsize
     cdef Py_ssize_t n
@@ -121,7 +124,7 @@ cdef int region_fill(Context *context, const Pipeline *pipeline, const Region *r
 
 
 cdef Py_ssize_t region_offset(const Pipeline *pipeline, const Region *stored) noexcept nogil:
-    """Bytes of the stored form before the first selected element."""
+    """Return the number of bytes of the stored form before the first selected element."""
     cdef Py_ssize_t offset = 0
     cdef int i
     for i in range(pipeline.ndim):
@@ -130,7 +133,7 @@ cdef Py_ssize_t region_offset(const Pipeline *pipeline, const Region *stored) no
 
 
 cdef Py_ssize_t region_extent(const Pipeline *pipeline, const Region *stored) noexcept nogil:
-    """Bytes of the stored form from the first selected element to the last."""
+    """Return the number of bytes of the stored form from the first selected element to the last."""
     cdef Py_ssize_t extent = pipeline.itemsize
     cdef int i
     for i in range(pipeline.ndim):
@@ -139,7 +142,7 @@ cdef Py_ssize_t region_extent(const Pipeline *pipeline, const Region *stored) no
 
 
 cdef void region_whole(const Pipeline *pipeline, char *data, Region *region) noexcept nogil:
-    """All of a chunk, placed at `data` in one run in the order of the stored form."""
+    """Set the region to a whole chunk, placed at `data` as one run of the stored form."""
     cdef int i
     region.data = data
     for i in range(pipeline.ndim):
@@ -194,7 +197,7 @@ cdef int region_copy_in(Context *context, const Pipeline *pipeline, const Region
 
 
 cdef void region_of(const Pipeline *pipeline, char *data, Region *region) noexcept nogil:
-    """A whole chunk at `data`, in the order of the stored form."""
+    """Set the region (in stored order) to a whole chunk at `data`."""
     cdef int i
     region.data = data
     for i in range(pipeline.ndim):
@@ -203,26 +206,26 @@ cdef void region_of(const Pipeline *pipeline, char *data, Region *region) noexce
 
 
 cdef void fill_native(const Pipeline *pipeline, char *native) noexcept nogil:
-    """A whole chunk of fill value, in native form, without pauses."""
+    """Set a whole chunk in native form to the fill value, without pauses."""
     sz_fill(pipeline.ndim, pipeline.shape, native, pipeline.strides, pipeline.fill, pipeline.itemsize)
 
 
 cdef int fill_chunk(Context *context, const Pipeline *pipeline, char *data, const char *value) noexcept nogil:
-    """Set all elements of a chunk to a value, in the form that it has."""
+    """Set all elements of a chunk to a value, which has the chunk's form."""
     cdef Region region
     region_of(pipeline, data, &region)
     return in_pieces(context, pipeline, &region, fill_piece, value)
 
 
 cdef int transform_chunk(Context *context, const Pipeline *pipeline, char *data, int transform) noexcept nogil:
-    """From stored to native form or back, in place."""
+    """Turn a chunk from stored to native form, or back, in place."""
     cdef Region region
     region_of(pipeline, data, &region)
     return region_copy_out(context, pipeline, &region, data, transform)
 
 
 cdef int fill_outside(Context *context, const Pipeline *pipeline, char *native, const Py_ssize_t *inside) noexcept nogil:
-    """Fills a chunk in native form but for its first inside[axis] elements along each axis of the chunk."""
+    """Fill a chunk in native form, except its first inside[axis] elements along each axis of the chunk."""
     cdef Region region
     cdef Py_ssize_t first
     cdef int i, status = SZ_OK
@@ -238,7 +241,7 @@ cdef int fill_outside(Context *context, const Pipeline *pipeline, char *native, 
 # ---------------------------------------------------------------- sizes of what is encoded
 
 cdef size_t appended(const Pipeline *pipeline, int i) noexcept nogil:
-    """Bytes that checksums put right behind what step i makes; behind the stored form, for i = nsteps."""
+    """Return how many bytes checksums append to what step i makes; to the stored form, for i = nsteps."""
     cdef size_t n = 0
     while i > 0 and pipeline.steps[i - 1].trims:
         i -= 1
@@ -247,12 +250,12 @@ cdef size_t appended(const Pipeline *pipeline, int i) noexcept nogil:
 
 
 cdef size_t native_room(const Pipeline *pipeline) noexcept nogil:
-    """Bytes that `encode_native` needs of its chunk's memory: the chunk, and what may be put behind it."""
+    """Return how many bytes `encode_native` needs: those of the chunk, and what may be appended."""
     return pipeline.nbytes + appended(pipeline, pipeline.nsteps)
 
 
 cdef size_t encoded_bound(const Pipeline *pipeline) noexcept nogil:
-    """The most bytes that a chunk is encoded to; UNBOUNDED where nobody knows."""
+    """Return the most bytes that a chunk is encoded to; UNBOUNDED if that is not known."""
     cdef size_t n = pipeline.nbytes
     cdef int i
     if pipeline.python != NULL:
@@ -270,15 +273,20 @@ cdef size_t encoded_bound(const Pipeline *pipeline) noexcept nogil:
 # ---------------------------------------------------------------- binding
 
 cdef class CodecPipeline:
-    """A codec chain bound to a chunk's shape, data type and fill value (made by `codecs.chain.bind`).
+    """A codec chain bound to a chunk's shape, data type and fill value; `codecs.chain.bind` makes it.
 
-    shape: of the chunk; order: axis i of the stored form is axis order[i] of the chunk; dtype: of the elements, in native
-    byte order; transform: 0, 1 (truth values) or the size of the units to swap; fill: one element's bytes; most: bytes
-    that a chunk's encoded form may have; kernels: the bytes -> bytes codecs in decoding order; limits: the most bytes each
-    may decode to; python: where a codec has no kernel, what decodes a chunk to an array when called, and has `encode`;
-    inner, index: the pipelines of a shard's inner chunks and of its index, whose encoded form has index_nbytes bytes and
-    comes first when index_first; write_order: the numbers of the inner chunks in the order in which they are written, as
-    64-bit integers (None: in C order).
+    shape: of the chunk
+    order: axis i of the stored form is axis order[i] of the chunk
+    dtype: of the elements, in native byte order
+    transform: 0, 1 (truth values), or the size of the units to swap
+    fill: the bytes of one element
+    most: the most bytes that a chunk's encoded form may have
+    kernels: the bytes -> bytes codecs, in decoding order
+    limits: the most bytes that each of them may decode to
+    python: if a codec is not compiled: decodes a chunk to an array when called, and has `encode`
+    inner, index: the pipelines of a shard's inner chunks and of its index
+    index_nbytes, index_first: the size of the encoded index, and whether it comes first
+    write_order: the numbers of the inner chunks in the order of writing, as 64-bit integers; None: in C order
     """
 
     def __init__(self, tuple shape, tuple order, dtype, int transform, bytes fill, size_t most,
@@ -329,5 +337,5 @@ cdef class CodecPipeline:
 
     @property
     def most(self):
-        """The most bytes that a chunk's encoded form may have."""
+        """Return the most bytes that a chunk's encoded form may have."""
         return self.compiled.most

@@ -1,1 +1,1 @@
-"""Shards are walked, not decoded: inner chunks are found by the index, read in runs and handed to who wants them."""
+"""Inner chunks of a shard: found by its index, read in coalesced ranges, and handed to a visitor."""
