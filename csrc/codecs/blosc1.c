@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "memory/page_alias.h"
+#include "codecs/lz4.h"
 #include "codecs/snappy.h"
 #include "status.h"
 #include "codecs/vendor.h"
@@ -96,38 +97,52 @@ static int overflows_blosclz(const char *src, size_t n) {
   return 0;
 }
 
-static int decode_zlib(const char *src, size_t n, char *dst, size_t size) {
-  size_t got = size;
-  const int32_t status = zng_uncompress((uint8_t *)dst, &got, (const uint8_t *)src, n);
-  if (status == SZ_Z_MEM_ERROR) return SZ_NO_MEMORY;
-  return status == SZ_Z_OK && got == size ? SZ_OK : SZ_CORRUPT;
+/* A stream of zlib, PIECE bytes at a time. */
+static int decode_zlib(const char *src, size_t n, char *dst, size_t size, const sz_pause *pause) {
+  enum { PIECE = 16 << 20, WINDOW_BITS = 15 };
+  zng_stream z = {.next_in = (const uint8_t *)src, .avail_in = (uint32_t)n, .next_out = (uint8_t *)dst};
+  if (zng_inflateInit2(&z, WINDOW_BITS) != SZ_Z_OK) return SZ_NO_MEMORY;
+  int32_t answer = SZ_Z_OK;
+  int status = SZ_OK;
+  while (answer == SZ_Z_OK && status == SZ_OK) {
+    const size_t left = size - z.total_out;
+    z.avail_out = left < PIECE ? (uint32_t)left : PIECE;
+    answer = zng_inflate(&z, left > PIECE ? SZ_Z_NO_FLUSH : SZ_Z_FINISH);
+    if (answer == SZ_Z_OK) status = sz_look(pause);
+  }
+  if (answer == SZ_Z_MEM_ERROR) status = SZ_NO_MEMORY;
+  else if (status == SZ_OK && (answer != SZ_Z_STREAM_END || z.total_out != size)) status = SZ_CORRUPT;
+  zng_inflateEnd(&z);
+  return status;
 }
 
-static int decode_zstd(const char *src, size_t n, char *dst, size_t size, ZSTD_DCtx *context) {
-  const size_t got = ZSTD_decompressDCtx(context, dst, size, src, n);
-  if (ZSTD_isError(got) && ZSTD_getErrorCode(got) == SZ_ZSTD_ERROR_MEMORY) return SZ_NO_MEMORY;
-  return got == size ? SZ_OK : SZ_CORRUPT;
+static int decode_zstd(const char *src, size_t n, char *dst, size_t size, ZSTD_DCtx *context,
+                       const sz_pause *pause) {
+  size_t got = size;
+  const int status = sz_zstd_decode(context, src, n, dst, &got, pause);
+  if (status == SZ_NO_MEMORY || status >= 0) return status == SZ_OK && got != size ? SZ_CORRUPT : status;
+  return SZ_CORRUPT;
 }
 
 /* One stream of n bytes into exactly `size` bytes. Both fit an int: they lie in a container of less than 2
  * GiB. */
-static int decode_stream(int format, const char *src, size_t n, char *dst, size_t size, void *zstd) {
+static int decode_stream(int format, const char *src, size_t n, char *dst, size_t size, void *zstd,
+                         const sz_pause *pause) {
   switch (format) {
     case FORMAT_BLOSCLZ:
       if (overflows_blosclz(src, n)) return SZ_CORRUPT;
       return blosclz_decompress(src, (int)n, dst, (int)size) == (int)size ? SZ_OK : SZ_CORRUPT;
-    case FORMAT_LZ4:
-      return LZ4_decompress_safe(src, dst, (int)n, (int)size) == (int)size ? SZ_OK : SZ_CORRUPT;
+    case FORMAT_LZ4: return sz_lz4_decode(src, n, dst, size, pause);
     case FORMAT_SNAPPY: return sz_snappy_decode(src, n, dst, size);
-    case FORMAT_ZLIB: return decode_zlib(src, n, dst, size);
-    case FORMAT_ZSTD: return decode_zstd(src, n, dst, size, zstd);
+    case FORMAT_ZLIB: return decode_zlib(src, n, dst, size, pause);
+    case FORMAT_ZSTD: return decode_zstd(src, n, dst, size, zstd, pause);
     default: return SZ_UNSUPPORTED;
   }
 }
 
 /* The streams from `at` on, `streams` of them of `size` decoded bytes each. */
 static int decode_streams(const char *src, size_t n, size_t at, int format, size_t streams, size_t size,
-                          char *dst, void *zstd) {
+                          char *dst, void *zstd, const sz_pause *pause) {
   for (size_t i = 0; i < streams; i++, dst += size) {
     if (at > n || n - at < 4) return SZ_CORRUPT;
     const size_t length = load(src + at);
@@ -136,7 +151,7 @@ static int decode_streams(const char *src, size_t n, size_t at, int format, size
     if (length == size) {
       memcpy(dst, src + at, size);
     } else {
-      const int status = decode_stream(format, src + at, length, dst, size, zstd);
+      const int status = decode_stream(format, src + at, length, dst, size, zstd, pause);
       if (status != SZ_OK) return status;
     }
     at += length;
@@ -154,7 +169,7 @@ static int block_filter(int shuffle, int32_t typesize, int32_t size) {
 }
 
 int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, int32_t i, char *dst,
-                           char *tmp, void *zstd) {
+                           char *tmp, void *zstd, const sz_pause *pause) {
   const int32_t size = sz_blosc1_block_size(header, i);
   if (header->stored) {
     sz_move(dst, src + HEADER + (size_t)i * (size_t)header->blocksize, (size_t)size);
@@ -163,7 +178,7 @@ int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, i
   const int filter = block_filter(header->shuffle, header->typesize, size);
   const size_t streams = header->split && size == header->blocksize ? (size_t)header->typesize : 1;
   const int status = decode_streams(src, n, load(src + HEADER + 4 * (size_t)i), header->format, streams,
-                                    (size_t)size / streams, filter == SZ_NOSHUFFLE ? dst : tmp, zstd);
+                                    (size_t)size / streams, filter == SZ_NOSHUFFLE ? dst : tmp, zstd, pause);
   if (status != SZ_OK) return status;
   int32_t done = size;
   if (filter == SZ_SHUFFLE) done = blosc2_unshuffle(header->typesize, size, tmp, dst);
@@ -250,17 +265,24 @@ static int encode_zstd(const encoder *e, const char *src, size_t n, char *dst, s
   return status == SZ_TOO_LONG ? SZ_OK : status;
 }
 
-/* One stream; *size 0 where it does not fit the capacity. */
+static int encode_lz4(const encoder *e, const char *src, size_t n, int setting, char *dst, size_t capacity,
+                      size_t *size) {
+  size_t length = capacity;
+  const int status = sz_lz4_encode(src, n, setting, e->compressor == SZ_LZ4HC, dst, &length, e->pause);
+  *size = status == SZ_OK ? length : 0;
+  return status == SZ_TOO_LONG ? SZ_OK : status;
+}
+
+/* One stream; *size 0 if it does not fit the capacity. */
 static int encode_stream(const encoder *e, const char *src, size_t n, char *dst, size_t capacity,
                          size_t *size) {
-  const int length = (int)n, room = (int)capacity;
   int done = 0;
   switch (e->compressor) {
     case SZ_BLOSCLZ:
-      if (n >= SMALLEST) done = blosclz_compress(e->level, src, length, dst, room, NULL);
+      if (n >= SMALLEST) done = blosclz_compress(e->level, src, (int)n, dst, (int)capacity, NULL);
       break;
-    case SZ_LZ4: done = LZ4_compress_fast(src, dst, length, room, 10 - e->level); break;
-    case SZ_LZ4HC: done = LZ4_compress_HC(src, dst, length, room, e->level); break;
+    case SZ_LZ4: return encode_lz4(e, src, n, 10 - e->level, dst, capacity, size);
+    case SZ_LZ4HC: return encode_lz4(e, src, n, e->level, dst, capacity, size);
     case SZ_ZLIB: return encode_zlib(e->level, src, n, dst, capacity, size);
     default: return encode_zstd(e, src, n, dst, capacity, size);
   }

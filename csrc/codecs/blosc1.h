@@ -33,10 +33,11 @@ int sz_blosc1_open(const char *src, size_t n, sz_blosc1 *header);
 int32_t sz_blosc1_block_size(const sz_blosc1 *header, int32_t i);
 
 /* Decodes block i of the container at src (opened before, the same n) into dst. tmp: blocksize bytes of
- * scratch. zstd: a ZSTD_DCtx * of this thread, used for zstd streams. SZ_OK, SZ_CORRUPT or SZ_NO_MEMORY.
- * Never writes outside dst[0 .. block size) and tmp[0 .. blocksize). */
+ * scratch. zstd: a ZSTD_DCtx * of this thread, used for zstd streams. pause: within a block that takes
+ * long, or NULL. SZ_OK, SZ_CORRUPT, SZ_NO_MEMORY or a status of the pause. Never writes outside dst[0 ..
+ * block size) and tmp[0 .. blocksize). */
 int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, int32_t i, char *dst,
-                           char *tmp, void *zstd);
+                           char *tmp, void *zstd, const sz_pause *pause);
 
 /* Bytes that sz_blosc1_encode needs at most for nbytes of input. */
 size_t sz_blosc1_bound(size_t nbytes);

@@ -96,6 +96,21 @@ int32_t zng_uncompress(uint8_t *dst, size_t *capacity, const uint8_t *src, size_
 int LZ4_decompress_safe(const char *src, char *dst, int n, int capacity);
 int LZ4_compress_fast(const char *src, char *dst, int n, int capacity, int acceleration);
 int LZ4_compress_HC(const char *src, char *dst, int n, int capacity, int level);
+/* pieces of one block, which may refer to the bytes before them */
+typedef union LZ4_stream_u LZ4_stream_t;
+typedef union LZ4_streamHC_u LZ4_streamHC_t;
+LZ4_stream_t *LZ4_createStream(void);
+int LZ4_freeStream(LZ4_stream_t *);
+int LZ4_compress_fast_continue(LZ4_stream_t *, const char *src, char *dst, int n, int capacity,
+                               int acceleration);
+LZ4_streamHC_t *LZ4_createStreamHC(void);
+int LZ4_freeStreamHC(LZ4_streamHC_t *);
+void LZ4_resetStreamHC_fast(LZ4_streamHC_t *, int level);
+int LZ4_compress_HC_continue(LZ4_streamHC_t *, const char *src, char *dst, int n, int capacity);
+int LZ4_decompress_safe_usingDict(const char *src, char *dst, int n, int capacity, const char *dictionary,
+                                  int size);
+int LZ4_decompress_safe_partial_usingDict(const char *src, char *dst, int n, int wanted, int capacity,
+                                          const char *dictionary, int size);
 struct blosc2_context_s;
 int blosclz_compress(int level, const void *src, int n, void *dst, int capacity,
                      struct blosc2_context_s *context);

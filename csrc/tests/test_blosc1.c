@@ -44,7 +44,7 @@ static int decode(const char *src, size_t n, const sz_blosc1 *header, char *whol
     const int32_t size = sz_blosc1_block_size(header, i);
     CHECK(size > 0 && size <= header->blocksize);
     guarded dst = guarded_new((size_t)size), tmp = guarded_new((size_t)header->blocksize);
-    status = sz_blosc1_decode_block(src, n, header, i, dst.data, tmp.data, decompressor);
+    status = sz_blosc1_decode_block(src, n, header, i, dst.data, tmp.data, decompressor, NULL);
     if (status == SZ_OK && whole != NULL)
       memcpy(whole + (size_t)i * (size_t)header->blocksize, dst.data, (size_t)size);
     guarded_free(dst);

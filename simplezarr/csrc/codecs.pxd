@@ -29,9 +29,6 @@ cdef extern from "codecs/vendor.h" nogil:
     int32_t zng_deflate(zng_stream *, int32_t flush)
     int32_t zng_deflateEnd(zng_stream *)
 
-    int LZ4_decompress_safe(const char *src, char *dst, int n, int capacity)
-    int LZ4_compress_fast(const char *src, char *dst, int n, int capacity, int acceleration)
-
 cdef extern from "codecs/zstd.h" nogil:
     ctypedef struct sz_zstd_frame:
         char *dst
@@ -49,6 +46,10 @@ cdef extern from "codecs/zstd_partial/zstd_prefix.h" nogil:
     size_t sz_zstd_prefix_room()
     int sz_zstd_prefix(const char *src, size_t n, size_t size, size_t wanted, char *dst, void *memory)
 
+cdef extern from "codecs/lz4.h" nogil:
+    int sz_lz4_encode(const char *src, size_t n, int setting, int high, char *dst, size_t *size, const sz_pause *)
+    int sz_lz4_decode(const char *src, size_t n, char *dst, size_t size, const sz_pause *)
+
 cdef extern from "codecs/blosc1.h" nogil:
     ctypedef struct sz_blosc1:
         int32_t nbytes, blocksize, nblocks
@@ -58,7 +59,7 @@ cdef extern from "codecs/blosc1.h" nogil:
     int sz_blosc1_open(const char *src, size_t n, sz_blosc1 *header)
     int32_t sz_blosc1_block_size(const sz_blosc1 *header, int32_t i)
     int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, int32_t i, char *dst, char *tmp,
-                               void *zstd)
+                               void *zstd, const sz_pause *)
     size_t sz_blosc1_bound(size_t nbytes)
     size_t sz_blosc1_scratch(size_t n, int level, int typesize, int compressor, int32_t blocksize)
     int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int shuffle, int typesize,

@@ -4,6 +4,8 @@ Each kernel decodes into memory of a given capacity and never past it, so what a
 decides nothing.
 """
 
+import os
+
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint32_t
 
@@ -18,8 +20,9 @@ from simplezarr.engine.kernels.context cimport (
     BLOCK_SLOT, PIECE_BYTES, PREFIX_SLOT, add_discard, bytes_at, copy_bytes, pause, pause_of, scratch, status_message,
     take_error, context_acquire, context_release)
 
-cdef enum:
-    PREFIX_BYTES = 512 << 10   # of a larger zstd chunk one can stop between blocks
+# Bytes of a zstd chunk whose beginning may be decoded by our own code. A larger one is decoded block after block by
+# libzstd, which is what SIMPLEZARR_PARTIAL_ZSTD=0 asks for at all sizes.
+cdef size_t PREFIX_BYTES = 0 if os.environ.get("SIMPLEZARR_PARTIAL_ZSTD") == "0" else 512 << 10
 
 
 cdef void discard(Context *context) noexcept:
@@ -99,10 +102,11 @@ cdef int32_t blosc_block_size(const sz_blosc1 *header, int32_t i) noexcept nogil
 
 cdef int blosc_decode_block(Context *context, const char *src, size_t n, const sz_blosc1 *header, int32_t i,
                             char *dst) noexcept nogil:
+    cdef sz_pause pauses = pause_of(context)
     cdef char *tmp = scratch(context, BLOCK_SLOT, header.blocksize)
     if tmp == NULL or zstd_decoder(context) == NULL:
         return SZ_NO_MEMORY
-    return sz_blosc1_decode_block(src, n, header, i, dst, tmp, context.zstd_decoder)
+    return sz_blosc1_decode_block(src, n, header, i, dst, tmp, context.zstd_decoder, &pauses)
 
 
 cdef int blosc_decode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,

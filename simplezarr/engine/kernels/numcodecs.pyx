@@ -3,12 +3,11 @@
 from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
-from simplezarr.csrc cimport SZ_CHECKSUM, SZ_CORRUPT, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED
+from simplezarr.csrc cimport SZ_CHECKSUM, SZ_CORRUPT, SZ_OK, SZ_TOO_LONG, SZ_TRUNCATED, sz_pause
 from simplezarr.csrc.codecs cimport (
-    LZ4_compress_fast, LZ4_decompress_safe, sz_fletcher32, sz_fletcher32_add, sz_fletcher32_value, sz_shuffle,
-    sz_unshuffle)
+    sz_fletcher32, sz_fletcher32_add, sz_fletcher32_value, sz_lz4_decode, sz_lz4_encode, sz_shuffle, sz_unshuffle)
 from simplezarr.engine.kernels.compressors cimport CompiledCodec, CodecStep, get_little, new_codec, put_little
-from simplezarr.engine.kernels.context cimport PIECE_BYTES, Context, copy_bytes, pause
+from simplezarr.engine.kernels.context cimport PIECE_BYTES, Context, copy_bytes, pause, pause_of
 
 ctypedef void (*shuffle_t)(size_t size, size_t count, size_t first, size_t last, const char *src, char *dst) noexcept nogil
 
@@ -21,7 +20,9 @@ cdef enum:
 
 cdef int lz4_decode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                     size_t *size) noexcept nogil:
+    cdef sz_pause pauses = pause_of(context)
     cdef uint32_t nbytes
+    cdef int status
     if n < 4:
         return SZ_TRUNCATED
     nbytes = get_little(src)
@@ -29,21 +30,22 @@ cdef int lz4_decode(Context *context, const CodecStep *step, const char *src, si
         return SZ_CORRUPT
     if nbytes > size[0]:
         return SZ_TOO_LONG
-    if LZ4_decompress_safe(src + 4, dst, <int>(n - 4), <int>nbytes) != <int>nbytes:
-        return SZ_CORRUPT
+    status = sz_lz4_decode(src + 4, n - 4, dst, nbytes, &pauses)
     size[0] = nbytes
-    return SZ_OK
+    return status
 
 
 cdef int lz4_encode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                     size_t *size) noexcept nogil:
-    cdef int got
+    cdef sz_pause pauses = pause_of(context)
+    cdef size_t room = size[0] - 4
+    cdef int status
     if n > LZ4_MOST:
         return SZ_TOO_LONG
     put_little(dst, <uint32_t>n)
-    got = LZ4_compress_fast(src, dst + 4, <int>n, <int>min(size[0] - 4, <size_t>0x7fffffff), step.level)
-    size[0] = <size_t>got + 4
-    return SZ_OK if got > 0 else SZ_TOO_LONG
+    status = sz_lz4_encode(src, n, step.level, False, dst + 4, &room, &pauses)
+    size[0] = room + 4
+    return status
 
 
 cdef size_t lz4_bound(const CodecStep *step, size_t n) noexcept nogil:
