@@ -2,8 +2,14 @@
  *
  * libzstd decodes whole blocks, of up to 128 KiB. An inner chunk of a shard is often a single one, of which a
  * plane, a crop or a point needs half on average. This decoder stops where enough is there. It knows the
- * frames that chunks have, one with its size and no dictionary, and where it finds anything else, or anything
- * wrong, it leaves the frame to libzstd. */
+ * frames that chunks have, one with its size and no dictionary. If it finds anything else, or anything wrong,
+ * it leaves the frame to libzstd.
+ *
+ * Threat model: every byte of the frame may be chosen by an attacker, and so may the size. The frame must not
+ * make it read outside the frame, write outside dst and memory, or run longer than what it decodes is worth.
+ * It allocates nothing. Damage behind the wanted bytes stays unseen.
+ * csrc/tests/test_zstd_prefix.c damages frames under the sanitizers. SIMPLEZARR_PARTIAL_ZSTD=0 turns it off
+ * (docs/decisions/0074). */
 #ifndef SZ_ZSTD_PREFIX_H
 #define SZ_ZSTD_PREFIX_H
 #include <stddef.h>

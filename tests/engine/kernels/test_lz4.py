@@ -18,7 +18,12 @@ def kinds():
     mixed = numbers(LARGE, "u1").copy()
     mixed[5 << 20 : 20 << 20] = noise[: 15 << 20]
     mixed[20 << 20 : 29 << 20] = 7
-    return {"numbers": numbers(LARGE).view("u1"), "noise": noise, "constant": np.zeros(LARGE << 20, "u1"), "mixed": mixed}
+    return {
+        "numbers": numbers(LARGE).view("u1"),
+        "noise": noise,
+        "constant": np.zeros(LARGE << 20, "u1"),
+        "mixed": mixed,
+    }
 
 
 @pytest.fixture(scope="module", params=["numbers", "noise", "constant", "mixed"])
