@@ -29,7 +29,9 @@ from simplezarr.nodes.properties import fixed
 from simplezarr.nodes.tree import Child, Tree
 from simplezarr.runtime import executor
 from simplezarr.runtime.key_locks import KeyLock
+from simplezarr.runtime.trace import Traced
 from simplezarr.stores.base import Store
+from simplezarr.stores.resolve import observed, plain
 
 _SHOWN = 5  # names of children in a message
 _LONGEST = 120  # characters of a path in a message
@@ -104,7 +106,12 @@ class Group:
 
     __slots__ = ("_consolidated", "_copies", "_metadata", "_path", "_read_only", "_store")
 
-    store: Store = fixed("_store", "open the group in the other store", "The store that the group is in.")
+    store: Store = fixed(
+        "_store",
+        "open the group in the other store",
+        "The store that the group is in.",
+        Traced("_store", lambda group: observed(group._store)),
+    )
     path: str = fixed("_path", "open the other group", "The path in the store, without outer slashes.")
     metadata: GroupMetadata = fixed("_metadata", "attrs.update changes attributes", "The metadata that are stored.")
     read_only: bool = fixed("_read_only", 'open the group with mode="r+"', "Whether the group can only be read.")
@@ -112,7 +119,8 @@ class Group:
     def __init__(
         self, store: Store, path: str, metadata: GroupMetadata, *, read_only: bool = True, consolidated: bool = True
     ):
-        self._store, self._path, self._metadata, self._read_only = store, path, metadata, read_only
+        self._store = plain(store)
+        self._path, self._metadata, self._read_only = path, metadata, read_only
         self._consolidated = consolidated
         self._copies: Copies | None = None  # made when they are needed
 

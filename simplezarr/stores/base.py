@@ -59,6 +59,9 @@ class Store(ABC):
     #: Whether writing raises a `ReadOnlyError`. It may be set on any store at any time.
     read_only: bool = False
 
+    #: The store whose requests this one reports, None in any other store: see `simplezarr.stores.tracing`.
+    _reported: "Store | None" = None
+
     @property
     def local_root(self) -> str | None:
         """The directory whose files are the values, if their paths are the keys and no method is needed to read them.

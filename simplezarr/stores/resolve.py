@@ -3,11 +3,12 @@
 import os
 
 from simplezarr.errors import UnsupportedError
+from simplezarr.runtime.trace import active_logger
 from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
 
-__all__ = ["StoreLike", "as_store"]
+__all__ = ["StoreLike", "as_store", "observed", "plain"]
 
 StoreLike = Store | str | os.PathLike | dict
 
@@ -15,20 +16,34 @@ StoreLike = Store | str | os.PathLike | dict
 def as_store(store: StoreLike) -> Store:
     """Return a store: the given one, one over a local directory (a path or a file:// URL), or one over a dict.
 
+    While tracing is on, return a store around it that reports each request.
+
     >>> as_store({"zarr.json": b"{}"})
     MemoryStore(1 key)
     """
-    if not isinstance(store, str):  # first, because `isinstance` of abstract classes costs more
-        if isinstance(store, Store):
-            return store
-        if isinstance(store, dict):
-            return MemoryStore(store)
-        if not isinstance(store, os.PathLike):
-            raise TypeError(f"store: must be a path, a URL, a dict or a Store, not {type(store).__name__}")
-    path = os.fspath(store)
-    if isinstance(path, str) and "://" in path:
-        return LocalStore(_file_url_path(path))
-    return LocalStore(path)
+    if isinstance(store, str):  # first, because `isinstance` of abstract classes costs more
+        made: Store = LocalStore(_file_url_path(store) if "://" in store else store)
+    elif isinstance(store, Store):
+        made = store
+    elif isinstance(store, dict):
+        made = MemoryStore(store)
+    elif isinstance(store, os.PathLike):
+        made = LocalStore(store)
+    else:
+        raise TypeError(f"store: must be a path, a URL, a dict or a Store, not {type(store).__name__}")
+    return made if active_logger() is None else observed(made)
+
+
+def observed(store: Store) -> Store:
+    """Return a store that reports its requests."""
+    from simplezarr.stores.tracing import TracingStore  # needed rarely
+
+    return store if isinstance(store, TracingStore) else TracingStore(store)
+
+
+def plain(store: Store) -> Store:
+    """Return the store that the application passed, without the one that reports its requests."""
+    return store if store._reported is None else store._reported
 
 
 def _file_url_path(url: str) -> str:

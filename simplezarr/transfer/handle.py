@@ -16,7 +16,9 @@ from simplezarr.hierarchy.changes import check_writable
 from simplezarr.hierarchy.inventory import inner_shape
 from simplezarr.metadata.chunk_keys import join
 from simplezarr.metadata.v3 import ArrayMetadata
+from simplezarr.runtime.trace import Traced
 from simplezarr.stores.base import Store
+from simplezarr.stores.resolve import observed, plain
 from simplezarr.transfer.protocol import Transfer
 from simplezarr.transfer.regular import RegularTransfer
 
@@ -31,7 +33,7 @@ class ArrayHandle(NamedTuple):
     write_empty_chunks: whether chunks that are all fill value are stored.
     """
 
-    store: Store
+    plain_store: Store
     path: str
     metadata: ArrayMetadata
     shape: tuple[int, ...]
@@ -39,10 +41,20 @@ class ArrayHandle(NamedTuple):
     chunks: tuple[int, ...]
     grid: tuple[int, ...]
     source: Source
-    transfer: Transfer
+    plain_transfer: Transfer
     obstacles: list[str]
     read_only: bool
     write_empty_chunks: bool
+
+    @property
+    def store(self) -> Store:
+        """The store; while tracing is on, one that reports its requests."""
+        return observed(self.plain_store)
+
+    @property
+    def transfer(self) -> Transfer:
+        """What moves the elements; while tracing is on, it reports its requests and failures."""
+        return self._traced_transfer()
 
     @property
     def name(self) -> str:
@@ -64,11 +76,22 @@ class ArrayHandle(NamedTuple):
 
     def with_metadata(self, metadata: ArrayMetadata) -> "ArrayHandle":
         """Return a handle of the same array with other metadata, whose chunks are stored as before."""
-        return open_handle(self.store, self.path, metadata, self.read_only, self.write_empty_chunks, self.source)
+        return open_handle(self.plain_store, self.path, metadata, self.read_only, self.write_empty_chunks, self.source)
+
+    def _traced_transfer(self) -> Transfer:
+        """Return a transfer that reports its requests, and the chunks that it cannot decode or encode."""
+        from simplezarr.transfer.tracing import TracingTransfer  # needed rarely
+
+        return TracingTransfer(_rare_transfer(self.store, self.path, self.metadata, self.write_empty_chunks))
 
     def with_empty_chunks(self, write: bool) -> "ArrayHandle":
         """Return a handle of the same array that stores chunks which are all fill value, or deletes them."""
         return open_handle(self.store, self.path, self.metadata, self.read_only, write, self.source)
+
+
+for _name in ("store", "transfer"):  # without a Python call while tracing is off
+    _traced = getattr(ArrayHandle, _name)
+    setattr(ArrayHandle, _name, property(Traced(f"plain_{_name}", _traced.fget), doc=_traced.__doc__))
 
 
 def open_handle(
@@ -83,6 +106,7 @@ def open_handle(
 
     source: that of an earlier handle of the array, which keeps the indexes of shards.
     """
+    store = plain(store)
     pipeline, chunks, obstacles = metadata.bound or _bind(metadata, path)
     if source is None:
         source = Source(pipeline, store, metadata.chunk_keys, path, chunks)

@@ -59,7 +59,7 @@ class Reader:
 
     def __init__(self, store: _Readable, key: str, methods: frozenset[str]):
         """Make a reader of a key. `methods`: which of `get_range` and `get_ranges` the store overrides."""
-        self._store, self._key, self._methods = store, key, methods
+        self._store, self._key, self.methods = store, key, methods
         self._begun = False
         self._copy: Snapshot | None = None  # of the whole value
         self._pin: tuple[Range, bytes] | None = None
@@ -85,7 +85,7 @@ class Reader:
         ranges = [*ranges]
         if not ranges and self._begun:
             return []
-        if not self._methods:
+        if not self.methods:
             self._copy = self._copy or Snapshot(self._store.get(self._key))
         if self._copy is not None:
             return self._copy.get_ranges(ranges)
@@ -93,7 +93,7 @@ class Reader:
             return self._first(ranges)
         if self._pin is None:
             return self._ask(ranges)
-        if "get_ranges" not in self._methods:
+        if "get_ranges" not in self.methods:
             parts = self._in_one(ranges, *self._pin)
             if parts is not None:
                 return parts
@@ -131,7 +131,7 @@ class Reader:
 
     def _first(self, ranges: list[Range]) -> Sequence[bytes] | None:
         immutable = self._store.immutable
-        one = ranges if immutable or "get_ranges" in self._methods else ranges[:1]
+        one = ranges if immutable or "get_ranges" in self.methods else ranges[:1]
         parts = self._ask(one)
         self._begun = True
         if parts is None:
@@ -149,7 +149,7 @@ class Reader:
         return parts
 
     def _ask(self, ranges: list[Range]) -> Sequence[bytes] | None:
-        if "get_ranges" in self._methods:
+        if "get_ranges" in self.methods:
             return self._store.get_ranges(self._key, ranges)
         parts = []
         for start, length in ranges:

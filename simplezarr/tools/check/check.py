@@ -21,7 +21,7 @@ from simplezarr.runtime import executor
 from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.schema.leniency import collect
 from simplezarr.stores import LocalStore, Store, check_key
-from simplezarr.stores.resolve import StoreLike, as_store
+from simplezarr.stores.resolve import StoreLike, as_store, plain
 from simplezarr.tools.check.consolidated import stale_copies
 from simplezarr.tools.check.report import Problem, Report
 from simplezarr.tools.check.shards import Faults, chunk_check
@@ -266,9 +266,10 @@ class _Check:
         return "cropped-chunk" in dict(cases)
 
     def find_partials(self) -> None:
-        if not isinstance(self.store, LocalStore):
+        store = plain(self.store)
+        if not isinstance(store, LocalStore):
             return
-        for key in self.store.partials(f"{self.path}/" if self.path else ""):
+        for key in store.partials(f"{self.path}/" if self.path else ""):
             node = self.owner(key)
             path = node.path if node else ""
             message = "left by a killed writer; LocalStore.remove_partials() removes it"
