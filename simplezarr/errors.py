@@ -47,7 +47,7 @@ class NodeNotFoundError(ZarrError, KeyError):
                 self.args = (f"{self.args[0]}; {hint()}",)
         return Exception.__str__(self)
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[object, ...]:
         return type(self), (str(self),)
 
 
@@ -107,7 +107,7 @@ class TooLargeError(ZarrError, ValueError):
         super().__init__(message)
         self.size = size
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[object, ...]:
         return type(self), (str(self), self.size)
 
 

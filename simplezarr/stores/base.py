@@ -10,7 +10,7 @@ the same prefix. It holds `a/b`, but neither `a` nor `ab`. The prefix `""` holds
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from operator import methodcaller
 from typing import TYPE_CHECKING
@@ -114,7 +114,7 @@ class Store(ABC):
         ranges = [*ranges]
         if reads_by(self, Store, "get_range"):
             return Snapshot(self.get(key)).get_ranges(ranges)
-        read = methodcaller("get_ranges", ranges)
+        read: Callable[[Reader], Sequence[bytes] | None] = methodcaller("get_ranges", ranges)
         return read_version(self, key, read, lambda key: Reader(self, key, frozenset(["get_range"])))
 
     def reader(self, key: str) -> Reader:

@@ -1,6 +1,7 @@
 """Make a store of a path, a URL or a dict."""
 
 import os
+from typing import Any
 
 from simplezarr.errors import UnsupportedError
 from simplezarr.runtime.trace import active_logger
@@ -10,7 +11,7 @@ from simplezarr.stores.memory import MemoryStore
 
 __all__ = ["StoreLike", "as_store", "observed", "plain"]
 
-StoreLike = Store | str | os.PathLike | dict
+StoreLike = Store | str | os.PathLike[str] | dict[str, Any]
 
 
 def as_store(store: StoreLike) -> Store:

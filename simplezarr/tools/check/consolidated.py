@@ -36,7 +36,7 @@ def stale_copies(store: Store, nodes: Mapping[str, Metadata | None]) -> Iterator
             yield path, key, "the copy of the group's own attributes is stale"
 
 
-def _problem(members: dict | None, exists: bool, node: Metadata | None, path: str) -> str | None:
+def _problem(members: dict[str, object] | None, exists: bool, node: Metadata | None, path: str) -> str | None:
     if members is None:
         return "it is missing, but the node exists"
     if not exists:

@@ -93,7 +93,7 @@ class Report:
         kinds = f"{_count(by['error'], 'error')}, {_count(by['warning'], 'warning')}"
         return f"{_count(len(self.problems), 'problem')} ({kinds}) {where}"
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, object]:
         """Return the report as JSON objects and lists, with the names of the attributes."""
         return asdict(self)
 
