@@ -2,10 +2,10 @@
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import islice
+from itertools import groupby, islice
 
 import numpy as np
 
@@ -25,6 +25,9 @@ __all__ = [
     "count_chunks",
     "grid_shape",
     "inner_shape",
+    "iter_indexes",
+    "iter_stored",
+    "iter_stored_chunks",
     "sharding_of",
     "stored_bytes",
     "stored_indexes",
@@ -88,33 +91,88 @@ def summary(store: Store, path: str, metadata: ArrayMetadata) -> str | None:
     return f"{len(indexes):,} of {total:,} {'shards' if sharded else 'chunks'}, {nbytes:,} bytes"
 
 
+def iter_indexes(shape: tuple[int, ...]) -> Iterator[Index]:
+    """Yield the indexes of a grid in C order. Nothing is kept in memory, however long an axis is.
+
+    >>> [*iter_indexes((2, 2))]
+    [(0, 0), (0, 1), (1, 0), (1, 1)]
+    """
+    if shape:
+        return ((first, *rest) for first in range(shape[0]) for rest in iter_indexes(shape[1:]))
+    return iter([()])
+
+
+def iter_stored(store: Store, path: str, metadata: ArrayMetadata) -> Iterator[Index]:
+    """Yield the indexes of the stored chunks or shards in C order.
+
+    If the store can't be listed, it is asked for each chunk of the grid.
+    """
+    try:
+        yield from sorted(_inside(store, path, metadata))
+        return
+    except UnsupportedError:
+        pass
+    indexes, width = iter_indexes(metadata.grid_shape), executor.concurrency_for(store)
+    while some := [*islice(indexes, width)]:
+        keys = [join(path, metadata.chunk_keys.key(index)) for index in some]
+        for index, there in zip(some, executor.parallel_map(store.exists, keys, width), strict=True):
+            if there:
+                yield index
+
+
 # ---- chunks within shards ----
 
 
 def count_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple[int, ...]) -> int:
     """Return the number of stored chunks; of shards, the number of inner chunks in their indexes."""
     indexes = _inside(store, path, metadata)
+    present = _inner_chunks(store, path, metadata, chunks)
+    if present is None:
+        return len(indexes)
+    return sum(executor.parallel_map(lambda index: len(present(index)), indexes, executor.concurrency_for(store)))
+
+
+def iter_stored_chunks(store: Store, path: str, metadata: ArrayMetadata, chunks: tuple[int, ...]) -> Iterator[Index]:
+    """Yield the indexes of the stored chunks in C order; in shards, of the inner chunks in their indexes."""
+    indexes = iter_stored(store, path, metadata)
+    present = _inner_chunks(store, path, metadata, chunks)
+    if present is None:
+        yield from indexes
+        return
+    width = executor.concurrency_for(store)
+    for _, shards in groupby(indexes, lambda index: index[:1]):  # their chunks come before those of the next shards
+        found = np.concatenate(executor.parallel_map(present, [*shards], width))
+        yield from sorted(map(tuple, found.tolist()))
+
+
+def _inner_chunks(
+    store: Store, path: str, metadata: ArrayMetadata, chunks: tuple[int, ...]
+) -> Callable[[Index], np.ndarray] | None:
+    """Return what lists the inner chunks of a shard, as rows of indexes in the array; None if there are no shards."""
     _, middle, _ = split_chain(metadata.codecs, "codecs")
     if type(middle) is not Sharding or chunks == metadata.chunk_shape:
-        return len(indexes)
+        return None
     axes = metadata.axes
     reader = lru_cache(partial(_IndexReader, metadata.codecs, metadata.spec))  # shards may be of several shapes
 
-    def measure(index: Index) -> int:
+    def present(index: Index) -> np.ndarray:
         key = join(path, metadata.chunk_keys.key(index))
         shard = tuple([axis.lengths[axis.run(number)] for axis, number in zip(axes, index, strict=True)])
         try:
-            present = reader(shard).present(store, key)
+            stored = reader(shard).present(store, key)
         except (CodecFailure, ValueError) as error:
             message = f"array '/{path}', key {key!r}: {error}"
             raise ChunkError(message, path=path, index=index, key=key, codec=middle.name) from error.__cause__
-        if present is None:
-            return 0  # deleted meanwhile
+        if stored is None:
+            return np.empty((0, len(index)), np.intp)  # deleted meanwhile
         begins = [axis.begin(number) for axis, number in zip(axes, index, strict=True)]
         sides = zip(metadata.shape, begins, chunks, strict=True)
-        return int(present[tuple([slice(-(-(length - begin) // chunk)) for length, begin, chunk in sides])].sum())
+        inside = stored[tuple([slice(-(-(length - begin) // chunk)) for length, begin, chunk in sides])]
+        first = [begin // chunk for begin, chunk in zip(begins, chunks, strict=True)]
+        indexes: np.ndarray = np.argwhere(inside) + np.array(first, np.intp)
+        return indexes
 
-    return sum(executor.parallel_map(measure, indexes, executor.concurrency_for(store)))
+    return present
 
 
 class _IndexReader:

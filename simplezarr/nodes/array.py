@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from simplezarr.nodes.indexers import Blocks, OIndex, VIndex
 from simplezarr.nodes.lazy import LazyIndex, whole
 from simplezarr.nodes.operators import StoredValues
 from simplezarr.nodes.properties import fixed
+from simplezarr.nodes.regions import Region, iter_regions
 from simplezarr.nodes.resize import append, resize
 from simplezarr.runtime import executor
 from simplezarr.runtime.key_locks import KeyLock
@@ -259,6 +260,21 @@ class Array(StoredValues):
             queue = self._queue = ReadQueue(handle)  # if two threads make one each, both are served
         return queue.read(selection, out)
 
+    def iter_chunks(self, unit: Literal["shard", "chunk"] = "shard", *, stored: bool = False) -> Iterator[Region]:
+        """Return an iterator of the array's regions in C order: tuples of slices, clipped to the shape.
+
+        - unit: "shard" for the unit of writing, which is the chunk in an array without shards; "chunk" for that of
+          reading.
+        - stored: only regions that are stored. This lists the store, or asks it for each if it can't be listed. For
+          chunks in shards, the index of every shard is read.
+
+        >>> import simplezarr as sz
+        >>> a = sz.create_array({}, data=[1, 2, 3], chunks=2)
+        >>> [a[region].sum() for region in a.iter_chunks()]
+        [np.int64(3), np.int64(3)]
+        """
+        return iter_regions(self._handle, unit, stored)
+
     def get_chunk(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> np.ndarray:
         """Return a chunk of the grid, at its full shape also at the array's edge; with `out`, in it.
 
@@ -313,14 +329,10 @@ class Array(StoredValues):
         chunk is as before or as it should be.
 
         >>> import simplezarr as sz
-        >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [4], "data_type": "uint8",
-        ...     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2]}},
-        ...     "chunk_key_encoding": {"name": "default"}, "fill_value": 9, "codecs": [{"name": "bytes"}]}'''}
-        >>> a = sz.open(store, mode="r+")
+        >>> a = sz.create_array({}, shape=4, dtype="u1", chunks=2, fill_value=9)
         >>> a.write(sz.s_[:3], 1)
-        >>> a[3] = 2
-        >>> store["c/0"], store["c/1"]
-        (b'\\x01\\x01', b'\\x01\\x02')
+        >>> a[...]
+        array([1, 1, 1, 9], dtype=uint8)
         """
         write_key(self._handle, selection, value)
 

@@ -1,11 +1,13 @@
 """Ways to index an array other than NumPy's: `a.oindex`, `a.vindex` and `a.blocks`."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from simplezarr.engine.geometry.plan import Plan
+from simplezarr.hierarchy.inventory import iter_indexes
 from simplezarr.indexing.selection import Selection, expanded, orthogonal_selection, pointwise_selection
 from simplezarr.metadata.grids import Axis
 from simplezarr.nodes.protocols import HasHandle
@@ -83,7 +85,7 @@ class Blocks(Indexer):
     """Indexing by stored object (chunk or shard), with integers and slices of step 1.
 
     The selected blocks are read as one array, clipped to the array's bounds. An integer selects one block and keeps its
-    axis.
+    axis. Iteration reads one block after another, in C order; `len` is the number of all blocks.
 
     >>> import simplezarr as sz
     >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [3, 4], "data_type": "uint8",
@@ -92,9 +94,22 @@ class Blocks(Indexer):
     ...     "c/1/0": bytes([1, 2, 3, 4])}
     >>> sz.open(store).blocks[-2, 0]
     array([[1, 2, 3, 4]], dtype=uint8)
+    >>> sz.open(store).blocks.shape
+    (3, 1)
     """
 
     __slots__ = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of blocks along each dimension."""
+        return self._array._handle.metadata.grid_shape
+
+    def __len__(self) -> int:
+        return math.prod(self.shape)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[index] for index in iter_indexes(self.shape))
 
     @staticmethod
     def _select(handle: ArrayHandle, key: Any) -> Selection | Plan:

@@ -97,6 +97,9 @@ def use_array(a: sz.Array) -> None:
     a.oindex[[0, 1], [2]] = 3
     a.vindex[[0, 1], [2, 3]] = 4
     a.blocks[0, 0] = 5
+    assert len(a.blocks) == len(list(a.blocks)) == 1
+    assert_type(a.blocks.shape, tuple[int, ...])
+    assert_type(list(a.iter_chunks(unit="chunk", stored=True)), list[tuple[slice, ...]])
     view = a.lazy[1:3]
     assert view.read().shape == view.shape
     a.resize((6, 6))

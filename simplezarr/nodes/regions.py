@@ -1,0 +1,32 @@
+"""The regions of an array by chunk or by stored object, as keys that select them."""
+
+from collections.abc import Iterator
+
+from simplezarr.hierarchy.inventory import grid_shape, iter_indexes, iter_stored, iter_stored_chunks, sharding_of
+from simplezarr.metadata.grids import Rectilinear
+from simplezarr.transfer.handle import ArrayHandle
+
+__all__ = ["Region", "iter_regions"]
+
+Region = tuple[slice, ...]
+
+
+def iter_regions(handle: ArrayHandle, unit: str, stored: bool) -> Iterator[Region]:
+    """Return an iterator of what `Array.iter_chunks` documents."""
+    if unit not in ("shard", "chunk"):
+        raise ValueError(f"unit: {unit!r} is not a unit; give 'shard' (of writing) or 'chunk' (of reading)")
+    metadata, axes = handle.metadata, handle.metadata.axes
+    place = handle.store, handle.path, metadata
+    if unit == "chunk" and sharding_of(metadata) is not None:
+        grid = Rectilinear(handle.chunks)
+        axes = tuple([grid.axis(i, length) for i, length in enumerate(handle.shape)])
+        bounds = grid_shape(metadata, handle.chunks)
+        indexes = iter_stored_chunks(*place, handle.chunks) if stored else iter_indexes(bounds)
+    else:
+        indexes = iter_stored(*place) if stored else iter_indexes(metadata.grid_shape)
+
+    def region(index: tuple[int, ...]) -> Region:
+        sides = zip(axes, index, handle.shape, strict=True)
+        return tuple([slice(axis.begin(i), min(axis.begin(i + 1), length)) for axis, i, length in sides])
+
+    return map(region, indexes)
