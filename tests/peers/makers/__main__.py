@@ -30,7 +30,7 @@ def main():
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
-    expected = importlib.import_module(f"tests.makers.{options.maker}").write(options.directory.absolute())
+    expected = importlib.import_module(f"tests.peers.makers.{options.maker}").write(options.directory.absolute())
     np.savez_compressed(options.directory / "expected.npz", **expected)
     if options.keep:
         made = Path(__file__).parent / "made"
