@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import simplezarr as sz
+from tests.support.helpers import python
 
 SHAPE = (16, 32, 32)  # 32 KiB of uint16: one block
 CODECS = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "zstd", "configuration": {"level": 3}}]
@@ -113,3 +114,37 @@ def test_flipped_bits_give_what_libzstd_gives_or_an_error():
             continue
         np.testing.assert_array_equal(array[:4], whole[:4])
         np.testing.assert_array_equal(array[PARTS["points"]], whole[PARTS["points"]])
+
+
+FIRST_ROWS = """
+from tests.engine.kernels.test_zstd_prefix import DATA, array_of, damaged_behind, sz
+seen = 0
+for chunk in damaged_behind():
+    try:
+        seen += bool((array_of(chunk)[0] == DATA[0]).all())
+    except sz.ChunkError:
+        pass
+print(seen)
+"""
+
+
+def damaged_behind():
+    """Make chunks of one block that libzstd refuses; many of them have only their last rows damaged."""
+    sound, decoder = frame(DATA.tobytes()), zstandard.ZstdDecompressor()
+    for place in range(len(sound) // 4, len(sound), 97):
+        chunk = bytearray(sound)
+        chunk[place] ^= 0xFF
+        try:
+            decoder.decompress(bytes(chunk))
+        except zstandard.ZstdError:
+            yield bytes(chunk)
+
+
+def test_the_switch_leaves_all_decoding_to_libzstd(monkeypatch, tmp_path):
+    """libzstd decodes a whole block, so it sees damage in it that the decoder of prefixes doesn't reach."""
+    seen = []
+    for setting in ("1", "0"):
+        monkeypatch.setenv("SIMPLEZARR_PARTIAL_ZSTD", setting)
+        seen.append(int(python(FIRST_ROWS, seconds=100, directory=tmp_path)))
+    assert seen[0] > 0
+    assert seen[1] == 0
