@@ -23,7 +23,6 @@ from simplezarr.hierarchy.documents import read_metadata
 from simplezarr.hierarchy.inventory import Index, stored_indexes
 from simplezarr.metadata.chunk_keys import join
 from simplezarr.metadata.chunk_shapes import as_lengths
-from simplezarr.metadata.grids import Rectilinear
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.runtime import executor
 from simplezarr.runtime.runs import runs
@@ -38,7 +37,6 @@ Shape = tuple[int, ...]
 _FEW = 64  # for so many chunks a store is not listed
 _BATCH = 1 << 16  # chunks that are cleared at a time
 _MANY = 1 << 24  # chunks that are not deleted one by one, whether stored or not
-_ANY = Rectilinear(())  # stands for a rectilinear grid: it changes with the shape
 
 
 def resize(handle: ArrayHandle, shape: Any) -> ArrayMetadata:
@@ -122,14 +120,16 @@ def _grown(shape: Shape, data: np.ndarray, axis: int) -> Shape:
 
 def _check_same_layout(handle: ArrayHandle, stored: Any) -> None:
     """Raise MetadataError if the node has been replaced since it was opened."""
-    if not isinstance(stored, ArrayMetadata) or _layout(stored) != _layout(handle.metadata):
+    if not isinstance(stored, ArrayMetadata) or stored != _in_place_of(stored, handle.metadata):
         raise MetadataError(f"{handle.name} of {handle.store!r} was replaced since it was opened; open it again")
 
 
-def _layout(metadata: ArrayMetadata) -> ArrayMetadata:
-    shape = (0,) * len(metadata.shape)
-    metadata = replace(metadata, shape=shape, attributes={}, dimension_names=None, extra={})
-    return metadata if metadata.grid is None else replace(metadata, grid=_ANY, chunk_shape=shape)
+def _in_place_of(stored: ArrayMetadata, opened: ArrayMetadata) -> ArrayMetadata:
+    """Return the metadata that were opened with those members of the stored ones that may change."""
+    changing = {name: getattr(stored, name) for name in ("shape", "attributes", "dimension_names", "extra")}
+    if stored.grid and opened.grid:  # it changes with the shape
+        changing |= {"grid": stored.grid, "chunk_shape": stored.chunk_shape}
+    return replace(opened, **changing)
 
 
 def _reaching(metadata: ArrayMetadata, shape: Shape) -> ArrayMetadata:

@@ -76,6 +76,10 @@ class ArrayHandle(NamedTuple):
 
     def with_metadata(self, metadata: ArrayMetadata) -> "ArrayHandle":
         """Return a handle of the same array with other metadata, whose chunks are stored as before."""
+        if metadata.grid is None:  # otherwise the shape of the largest chunk may differ
+            object.__setattr__(metadata, "bound", self.metadata.bound)  # binding is most of what a handle costs
+            if metadata.shape == self.shape:  # nothing that reads or writes depends on the rest
+                return self._replace(metadata=metadata)
         return open_handle(self.plain_store, self.path, metadata, self.read_only, self.write_empty_chunks, self.source)
 
     def _traced_transfer(self) -> Transfer:

@@ -429,3 +429,16 @@ def test_an_append_whose_document_is_not_stored(stored):
         assert sz.open_array(inner)[...].tolist() == [*range(8), *range(5)]
     else:
         assert inner == before
+
+
+@pytest.mark.parametrize("shards", [None, 4])
+def test_changes_of_shape_and_attributes_bind_no_codecs(shards, monkeypatch):
+    a = sz.create_array({}, data=np.arange(8), chunks=2, shards=shards)
+    monkeypatch.setattr("simplezarr.transfer.handle.bind", None)
+    a.resize(3)
+    a.attrs["unit"] = "m"
+    a.append([7, 8])
+    assert a[...].tolist() == [0, 1, 2, 7, 8]
+    monkeypatch.undo()
+    assert a.metadata == sz.open(a.store).metadata
+    assert dict(a.attrs) == {"unit": "m"}
