@@ -31,6 +31,7 @@ from simplezarr.metadata.json_document import plain_attributes
 from simplezarr.metadata.v2.documents import ArrayMetadataV2
 from simplezarr.metadata.v3 import ArrayMetadata, check_dimension_names
 from simplezarr.schema.extensions import as_json, show
+from simplezarr.transfer.array_like import to_numpy
 from simplezarr.transfer.copy_source import copy_source
 from simplezarr.transfer.values import as_array, check_text
 
@@ -125,7 +126,7 @@ def as_attributes(attributes: Any) -> dict[str, Any]:
 
 
 def as_data(data: Any, shape: Any, dtype: Any) -> tuple[Any, Any, Any]:
-    """Return `data` as an array (a stored one as it is), and shape and dtype, those of the data unless given."""
+    """Return `data` as an array (if copied part by part, as it is), and its shape and dtype unless they are given."""
     if copy_source(data) is not None:
         is_bytes = depends_on_elements(data.dtype if dtype is None else dtype)
         dtype = "bytes" if is_bytes else dtype  # no other stored elements are objects in memory
@@ -144,7 +145,7 @@ def _as_array(data: Any, dtype: Any) -> tuple[np.ndarray, Any]:
     if is_plain and dtype is not None and not depends_on_elements(dtype):
         data_type = as_data_type(dtype)
         return as_array(data, data_type.numpy), data_type  # raises for numbers that don't fit
-    array = np.asarray(data)
+    array = to_numpy(data, "data")
     if is_plain and array.dtype.kind in "US":
         check_text(data, array.dtype, "data")  # NumPy makes text of numbers and None in a list with text
     if dtype is None and array.dtype.kind == "T":

@@ -320,9 +320,9 @@ class Array(StoredValues):
         """Do `a[selection] = value`, with NumPy's broadcasting and casting.
 
         The shape is checked before anything is written. A chunk, or shard, is replaced as a whole or not at all, and
-        concurrent writers of other parts of it lose nothing. A value that is stored itself, an `Array` or a lazy
-        selection of one, is copied part by part, so it may be larger than memory. If its chunks are stored in the same
-        way, their bytes are copied, also those of a damaged chunk.
+        concurrent writers of other parts of it lose nothing. An `Array`, a lazy selection of one, or an object with a
+        shape, a NumPy dtype and `[]`, such as a dataset of h5py, is copied part by part, so it may be larger than
+        memory. Chunks that are stored in the same way are copied as bytes, also if they are damaged.
 
         Raise IndexError for a bad selection, ValueError for a value that does not fit, ReadOnlyError, ChunkError for a
         chunk that must be changed but can't be decoded, and OSError if reading or writing fails. After an error, each

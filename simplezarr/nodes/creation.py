@@ -42,7 +42,8 @@ def create_array(
     - shape, dtype: lengths (a number for one dimension), and a NumPy dtype, the name of a Zarr data type, or `str` or
       `bytes` for elements of any length.
     - data: anything that NumPy takes for an array, which is written. Its shape and dtype are taken unless others are
-      given.
+      given. A stored array, and any other object with a shape, a NumPy dtype and `[]`, such as a dataset of h5py, is
+      copied part by part, so it may be larger than memory.
     - chunks: the unit of reading, in elements along each axis. -1, or nothing at the end, is the whole axis. "auto"
       aims at 1 MiB stored, and assumes that compressors halve the data. A list in place of a length, as in
       [[10, 20, 30], 5], makes a rectilinear grid; in the list, (20, 3) means three times 20.
@@ -100,7 +101,8 @@ def _checked_data(array: Array, data: Any, overwrite: bool) -> Any:
     as_values(np.empty(0, data.dtype), array.dtype, (0,))  # raises if there is no cast
     source = copy_source(data)
     if source is not None:
-        if not overwrite or not may_lie_below(source.handle, array.store, array.path):
+        stored = source.handle
+        if not overwrite or stored is None or not may_lie_below(stored, array.store, array.path):
             return data  # copied part by part
         if source.nbytes > ALL_BOXES_BYTES:
             message = f"data: {data!r} will be overwritten, so its {source.nbytes:,} bytes are read into memory first"

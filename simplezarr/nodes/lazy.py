@@ -134,7 +134,7 @@ class Lazy(StoredValues):
             read(handle, part._selected(handle), out)
             return out
 
-        return CopySource(handle, self.shape, self._box(), self._periods(handle), read_part)
+        return CopySource(handle, self.shape, self.dtype, self._box(), self._periods(handle), read_part)
 
     def _box(self) -> list[range] | None:
         """Return what is selected along each axis of the array, if that is a box with the array's own axes."""

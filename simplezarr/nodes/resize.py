@@ -67,7 +67,7 @@ def append(handle: ArrayHandle, data: Any, axis: int) -> ArrayMetadata:
     appends come one after another.
     """
     handle.check_writable()
-    data = data if copy_source(data) is not None else as_array(data, handle.dtype)
+    data = data if copy_source(data) is not None else as_array(data, handle.dtype, "data")
     axis = _check_axis(axis, len(handle.shape))
     _grown(handle.shape, data, axis)  # raises if the data don't fit
 
@@ -111,7 +111,7 @@ def _check_axis(axis: Any, ndim: int) -> int:
 
 def _grown(shape: Shape, data: np.ndarray, axis: int) -> Shape:
     """Return the shape with the data appended."""
-    if data.ndim != len(shape) or any(
+    if len(data.shape) != len(shape) or any(
         i != axis and a != b for i, (a, b) in enumerate(zip(data.shape, shape, strict=True))
     ):
         raise ValueError(f"data: shape {data.shape} can't be appended to {shape} along axis {axis}")

@@ -1,8 +1,10 @@
-"""Copy a stored array, or a lazy selection of one, part by part.
+"""Copy a stored array, a lazy selection of one, or an array-like, part by part.
 
 If chunks lie upon chunks that are stored alike, their bytes are copied without being decoded. Otherwise the elements
 are copied in boxes. A box consists of whole stored objects of the target and, unless that takes too much memory, of
 whole chunks of the source. So one thread writes each object once, and a chunk is decoded once or a little more often.
+
+An array-like may be bound to a thread, so the caller alone reads it, box after box. Threads share the writing of a box.
 """
 
 import os
@@ -28,9 +30,11 @@ from simplezarr.transfer.handle import ArrayHandle
 __all__ = ["ALL_BOXES_BYTES", "BoxCopy", "StoredCopy", "may_lie_below", "plan_copy"]
 
 SMALL_BYTES = 1 << 20  # values up to this size are read as a whole
-BOX_BYTES = 512 << 10  # the least size of a box, if there is more to copy, so that planning it pays
+BOX_BYTES = 512 << 10  # the least size of a box of a stored array, if there is more to copy, so that planning it pays
 ALL_BOXES_BYTES = 256 << 20  # the size of all boxes in memory at a time, unless single stored objects are larger
-WHOLE_BYTES = 1 << 30  # values up to this size are read as a whole rather than with chunks decoded repeatedly
+LIKE_BYTES = 16 << 20  # the least size of a box of an array-like, which all threads write, and 1 MiB for each of them
+LARGEST_LIKE_BYTES = 64 << 20  # the size of such a box if it is to hold whole chunks of the array-like
+WHOLE_BYTES = 1 << 30  # stored values up to this size are read as a whole rather than with chunks decoded repeatedly
 OFTEN = 2  # the times that a chunk may be decoded, on average
 STORED_BYTES = 64 << 10  # the least size of a chunk whose bytes are copied; smaller ones are decoded and encoded faster
 FILE_BYTES = 8 << 20  # the least size of a chunk whose file is copied; for smaller ones that takes more calls
@@ -47,13 +51,17 @@ def plan_copy(handle: ArrayHandle, plan: Plan, value: object) -> "BoxCopy | Stor
     target = plan.ranges()
     if source.periods is None or any(along.step != 1 for along, _ in target) or _may_overlap(handle, target, source):
         return None
-    width = max(executor.concurrency_for(handle.store), executor.concurrency_for(source.handle.store))
-    box = source.box
-    if box is not None and _is_stored_alike(handle, source.handle) and _lies_on_chunks(handle, target, source, box):
-        return StoredCopy(handle, [along for along, _ in target], source.handle, box, width)
+    width, stored, box = executor.concurrency_for(handle.store), source.handle, source.box
+    if stored is None:
+        least = min(max(LIKE_BYTES, width << 20), LARGEST_LIKE_BYTES)
+        lengths = _choose_box(handle, target, source, source.periods, LARGEST_LIKE_BYTES, least)
+        return None if lengths is None or plan.n == 1 else BoxCopy(source, target, lengths, width)
+    width = max(width, executor.concurrency_for(stored.store))
+    if box is not None and _is_stored_alike(handle, stored) and _lies_on_chunks(handle, target, stored, box):
+        return StoredCopy(handle, [along for along, _ in target], stored, box, width)
     if plan.n == 1:
         return None
-    lengths = _choose_box(handle, target, source, source.periods, ALL_BOXES_BYTES // width)
+    lengths = _choose_box(handle, target, source, source.periods, ALL_BOXES_BYTES // width, BOX_BYTES)
     return None if lengths is None else BoxCopy(source, target, lengths, width)
 
 
@@ -103,12 +111,17 @@ class BoxCopy:
     def __init__(self, source: CopySource, target: list[tuple[range, int]], lengths: list[int], width: int):
         self.source, self.target, self.lengths, self.width = source, target, lengths, width
         self.counts = [_count(along, length) for (along, _), length in zip(target, lengths, strict=True)]
-        self.room = prod([min(len(along), length) for (along, _), length in zip(target, lengths, strict=True)])
+        sides = [min(len(along), length) for (along, _), length in zip(target, lengths, strict=True)]
+        self.room = 0 if source.handle is None else prod(sides)  # an array-like makes its own arrays
         self.buffers: list[np.ndarray] = []
 
     def run(self, put: Put) -> None:
-        """Read the boxes in parallel, and call `put` with each and its place in the target."""
-        executor.parallel_for(lambda number: self._copy(number, put), prod(self.counts), self.width)
+        """Read the boxes, in parallel if they are stored, and call `put` with each and its place in the target."""
+        if self.source.handle is None:
+            for number in range(prod(self.counts)):
+                self._copy(number, put)
+        else:
+            executor.parallel_for(lambda number: self._copy(number, put), prod(self.counts), self.width)
 
     def _copy(self, number: int, put: Put) -> None:
         box, place = self._box(number)
@@ -135,19 +148,17 @@ class BoxCopy:
         try:
             return self.buffers.pop()
         except IndexError:
-            return empty((self.room,), self.source.handle.dtype)
+            return empty((self.room,), self.source.dtype)
 
 
 def _is_plain(handle: ArrayHandle, source: CopySource) -> bool:
     """Return whether boxes may be copied: of elements and chunks of one size, and with casts that give no warning."""
-    kind, source_kind = handle.dtype.kind, source.handle.dtype.kind
-    return (
-        handle.metadata.grid is None
-        and not handle.metadata.data_type.is_variable
-        and source_kind in "biufcmM"
-        and kind in "biufcmM"
-        and (source_kind != "c" or kind == "c")
-    )
+    kind, source_kind = handle.dtype.kind, source.dtype.kind
+    if handle.metadata.grid is not None or handle.metadata.data_type.is_variable:
+        return False
+    if source.handle is None and source.dtype == handle.dtype:
+        return True
+    return source_kind in "biufcmM" and kind in "biufcmM" and (source_kind != "c" or kind == "c")
 
 
 def _is_stored_alike(target: ArrayHandle, source: ArrayHandle) -> bool:
@@ -168,11 +179,13 @@ def _is_stored_alike(target: ArrayHandle, source: ArrayHandle) -> bool:
     )
 
 
-def _lies_on_chunks(handle: ArrayHandle, target: list[tuple[range, int]], source: CopySource, box: list[range]) -> bool:
+def _lies_on_chunks(
+    handle: ArrayHandle, target: list[tuple[range, int]], stored: ArrayHandle, box: list[range]
+) -> bool:
     """Return whether both selections begin with a chunk on each axis, and end with a chunk or with their array."""
     if [axis for _, axis in target] != [*range(len(box))]:
         return False
-    ends = zip(target, box, handle.grid, handle.shape, source.handle.shape, strict=True)
+    ends = zip(target, box, handle.grid, handle.shape, stored.shape, strict=True)
     return all(
         written.start % length == read.start % length == 0
         and (len(read) % length == 0 or (written.stop == our_end and read.stop == their_end))
@@ -187,7 +200,9 @@ def _chunk_key(handle: ArrayHandle, first: list[int], place: list[int]) -> str:
 
 def _may_overlap(handle: ArrayHandle, target: list[tuple[range, int]], source: CopySource) -> bool:
     """Return whether both may be of one array, unless each element is copied onto itself."""
-    if source.is_whole and [along for along, _ in target] == [range(length) for length in handle.shape]:
+    if source.handle is None or (
+        source.is_whole and [along for along, _ in target] == [range(length) for length in handle.shape]
+    ):
         return False
     ours, theirs = _innermost(handle.store), _innermost(source.handle.store)
     if ours.local_root is not None and theirs.local_root is not None:
@@ -232,10 +247,19 @@ def _count(along: range, length: int) -> int:
 
 
 def _choose_box(
-    handle: ArrayHandle, target: list[tuple[range, int]], source: CopySource, periods: tuple[int, ...], most: int
+    handle: ArrayHandle,
+    target: list[tuple[range, int]],
+    source: CopySource,
+    periods: tuple[int, ...],
+    most: int,
+    least: int,
 ) -> list[int] | None:
-    """Return the lengths of a box along the axes of the target; None if the source is to be read as a whole."""
-    itemsize = max(source.handle.dtype.itemsize, handle.dtype.itemsize)
+    """Return the lengths of a box along the axes of the target; None if the source is to be read as a whole.
+
+    most: bytes of a box, unless a stored object of the target is larger. least: bytes of a box,
+    if there is more to copy.
+    """
+    itemsize = max(source.dtype.itemsize, handle.dtype.itemsize)
     extents = [max(along.stop, 1) for along, _ in target]
     reads = [periods[axis] if axis >= 0 else 1 for _, axis in target]
     lengths = [min(length, extent) for length, extent in zip(handle.grid, extents, strict=True)]
@@ -258,7 +282,7 @@ def _choose_box(
         if often(worst, lengths[worst]) == 1 or not grow(worst, 2 * lengths[worst]):
             break
     for axis in reversed(axes):
-        while lengths[axis] < extents[axis] and prod(lengths) * itemsize < BOX_BYTES and grow(axis, 2 * lengths[axis]):
+        while lengths[axis] < extents[axis] and prod(lengths) * itemsize < least and grow(axis, 2 * lengths[axis]):
             pass
     total = prod([often(axis, lengths[axis]) for axis in axes])
-    return None if total > OFTEN and source.nbytes <= WHOLE_BYTES else lengths
+    return None if total > OFTEN and source.handle is not None and source.nbytes <= WHOLE_BYTES else lengths

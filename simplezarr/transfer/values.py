@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr.runtime.runs import runs
+from simplezarr.transfer.array_like import to_numpy
 
 __all__ = ["as_array", "as_values", "check_out", "check_text"]
 
@@ -53,16 +54,16 @@ def as_values(
     return _broadcast(cast, shape)
 
 
-def as_array(value: Any, dtype: np.dtype) -> np.ndarray:
+def as_array(value: Any, dtype: np.dtype, where: str = "value") -> np.ndarray:
     """Return a value for elements of `dtype` as an array, in its own data type if it has one.
 
     Raise what NumPy raises for Python objects that the data type can't hold, and TypeError as `check_text`.
     """
     if isinstance(value, _PLAIN) and not isinstance(value, np.generic):
-        check_text(value, dtype)
+        check_text(value, dtype, where)
         return np.asarray(value, dtype)
-    array = np.asarray(value)
-    check_text(array, dtype)
+    array = to_numpy(value, where)
+    check_text(array, dtype, where)
     return array
 
 
