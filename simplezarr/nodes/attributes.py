@@ -16,7 +16,7 @@ class Attributes(MutableMapping[str, Any]):
     """The attributes of an array or group, a mapping.
 
     Reading gives them as they were when the node was opened, or last changed through it. Each change writes the node's
-    document; `update` writes it once for all names.
+    document; `update`, `put` and `clear` write it once for all names.
 
     A change is made to the document as it is stored, under its lock, so writers of different names lose nothing.
     Members that do not change keep their text, also if it is not JSON.
@@ -68,14 +68,39 @@ class Attributes(MutableMapping[str, Any]):
 
     def update(self, other: Any = (), /, **values: Any) -> None:
         """Set many attributes with one write."""
-        check_writable(self._node)
-        given = {**(other if isinstance(other, Mapping) else dict(other)), **values}
-        try:
-            new = plain_attributes(given)
-        except ValueError:  # it may be NaN that another library has stored, and that doesn't change
-            new = plain_attributes({name: value for name, value in given.items() if not self._is_stored(name, value)})
+        new = self._new({**(other if isinstance(other, Mapping) else dict(other)), **values})
         if new:
             self._change(lambda stored: {**stored, **new})
+
+    def put(self, attributes: Mapping[str, Any]) -> None:
+        """Replace all attributes by those of a mapping, with one write.
+
+        >>> import simplezarr as sz
+        >>> attrs = sz.create_group({}, attributes={"a": 1, "b": 2}).attrs
+        >>> attrs.put({"b": 3})
+        >>> attrs
+        {'b': 3}
+        """
+        given = dict(attributes)
+        new = self._new(given)
+
+        def replaced(stored: dict[str, Any]) -> dict[str, Any]:
+            known = stored | new
+            return {name: known[name] for name in given if name in known}
+
+        self._change(replaced)
+
+    def asdict(self) -> dict[str, Any]:
+        """Return all attributes as a new dict, whose values are copies."""
+        return dict(self)
+
+    def _new(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the given attributes as JSON. NaN is left out if it is stored and does not change."""
+        check_writable(self._node)
+        try:
+            return plain_attributes(given)
+        except ValueError:  # another library has stored NaN
+            return plain_attributes({name: value for name, value in given.items() if not self._is_stored(name, value)})
 
     def _is_stored(self, name: str, value: Any) -> bool:
         stored = self._node.metadata.attributes
@@ -96,3 +121,6 @@ class Attributes(MutableMapping[str, Any]):
 
         stored = change_node(node.store, node.path, changed)
         node._change_metadata(lambda metadata: replace(metadata, attributes=stored.attributes))
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)

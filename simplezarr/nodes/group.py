@@ -331,9 +331,21 @@ class Group:
 
     # ------------------------------------------------------------ showing
 
-    def tree(self) -> Tree:
-        """Return what is below this group, which prints as a tree. Nodes that can't be opened show the reason."""
-        return Tree(self)
+    def tree(self, depth: int | None = None) -> Tree:
+        """Return what is below this group, which prints as a tree. Nodes that can't be opened show the reason.
+
+        depth: how many levels are drawn, 1 for the children alone; None for all. Groups of the last level are not
+        listed.
+
+        >>> import simplezarr as sz
+        >>> group = sz.create_group({})
+        >>> _ = group.create_array("a/b/x", shape=3, dtype="u1")
+        >>> group.tree(depth=2)
+        /
+        └── a
+            └── b
+        """
+        return Tree(self, depth)
 
     def _summary(self) -> str:
         """Return the names of a few children and how many more there may be, with few requests. No child is opened."""

@@ -1,5 +1,7 @@
 """Draw the nodes below a group as a tree."""
 
+import operator
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -31,14 +33,20 @@ class Child(NamedTuple, Generic[Opened]):
 
 
 class Tree:
-    """The nodes below a group; `str` and `repr` draw them. A node that can't be opened is shown with the reason."""
+    """The nodes below a group; `str` and `repr` draw them. A node that can't be opened is shown with the reason.
 
-    def __init__(self, group: Parent):
-        self.group = group
+    depth: how many levels below the group are drawn; None for all.
+    """
+
+    def __init__(self, group: Parent, depth: int | None = None):
+        depth = sys.maxsize if depth is None else operator.index(depth)
+        if depth < 0:
+            raise ValueError(f"depth: {depth} is negative; give the number of levels to draw, or None for all")
+        self.group, self.depth = group, depth
 
     def __repr__(self) -> str:
         lines = [self.group.name]
-        todo = [("", [*self.group._children()][::-1])]  # what is left to be drawn of each level, and its indent
+        todo = [("", [*self.group._children()][::-1])] if self.depth else []  # of each level: indent, and what is left
         while todo:
             indent, children = todo[-1]
             if not children:
@@ -47,7 +55,7 @@ class Tree:
             child = children.pop()
             what, node = _drawn(child)
             lines.append(f"{indent}{'├── ' if children else '└── '}{child.name}{what}")
-            if node is not None and not isinstance(node, Array):
+            if node is not None and not isinstance(node, Array) and len(todo) < self.depth:
                 todo.append((indent + ("│   " if children else "    "), [*node._children()][::-1]))
         return "\n".join(lines)
 

@@ -226,3 +226,40 @@ processes = [context.Process(target=work, args=(number,)) for number in range(4)
 """
     python(code, tmp_path / "x.zarr", seconds=60, directory=tmp_path)
     assert len(sz.open(tmp_path / "x.zarr").attrs) == 80
+
+
+def test_put_replaces_all_with_one_write(node):
+    node.attrs.update(a=1, b=[2])
+    node.store.written.clear()
+    node.attrs.put({"c": np.float32(0.5), "b": (3,)})
+    assert stored(node) == node.attrs.asdict() == {"c": 0.5, "b": [3]}
+    assert len(node.store.written) == 1
+    node.attrs.put({})
+    assert stored(node) == node.attrs.asdict() == {}
+    for wrong in (3, [1, 2]):
+        with pytest.raises(TypeError):
+            node.attrs.put(wrong)
+    with pytest.raises(sz.ReadOnlyError):
+        sz.open(node.store, node.path).attrs.put({})
+
+
+@pytest.mark.filterwarnings("ignore::simplezarr.ZarrWarning")
+def test_put_keeps_stored_nan():
+    document = b'{"zarr_format": 3, "node_type": "group", "attributes": {"x": NaN, "y": 1}}'
+    attrs = sz.open({"zarr.json": document}, mode="r+").attrs
+    attrs.put({**attrs.asdict(), "y": 2})
+    assert repr(attrs.asdict()) == "{'x': nan, 'y': 2}"
+    with pytest.raises(ValueError, match="attributes"):
+        attrs.put({"z": float("nan")})
+    attrs.put({"y": 3})
+    assert attrs.asdict() == {"y": 3}
+
+
+def test_asdict_is_a_copy(node):
+    node.attrs.put({"a": [1], "b": {"c": 2}})
+    copy = node.attrs.asdict()
+    assert type(copy) is dict
+    copy["a"].append(2)
+    copy["b"]["c"] = 3
+    assert node.attrs.asdict() == {"a": [1], "b": {"c": 2}}
+    assert node.attrs._ipython_key_completions_() == ["a", "b"]

@@ -94,6 +94,30 @@ def test_tree_shows_everything(root):
         assert ("uint16" in line) == bool(shape)
 
 
+def test_tree_of_some_levels(root):
+    lines = str(root.tree()).splitlines()
+    for depth, shown in [(0, 1), (1, 5), (2, 7), (3, 8), (9, 8)]:
+        some = str(root.tree(depth)).splitlines()
+        assert some == [line for line in lines if line.count("│   ") + line.count("    ") < depth or line == "/"]
+        assert len(some) == shown
+    with pytest.raises(ValueError, match="depth: -1 is negative"):
+        root.tree(-1)
+    with pytest.raises(TypeError):
+        root.tree("all")
+
+
+def test_tree_lists_no_group_of_the_last_level(root):
+    listed = []
+
+    class Listing(sz.WrapperStore):
+        def list_dir(self, prefix=""):
+            listed.append(prefix)
+            return super().list_dir(prefix)
+
+    str(sz.open(Listing(root.store)).tree(depth=1))
+    assert listed == [""]
+
+
 def test_repr_shows_what_is_there(root):
     assert all(text in repr(root) for text in ("Group", "/", "a", "b", "é"))
     assert "/b" in repr(root["b"])

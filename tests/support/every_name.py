@@ -81,6 +81,8 @@ def use_array(a: sz.Array) -> None:
     assert a.dtype == np.dtype("i4")
     print(a.fill_value, a.info, a.metadata.codecs, a.read_only, a.store, a.write_empty_chunks)
     a.attrs["unit"] = "km"
+    a.attrs.put({"unit": "m", "scale": 2.0})
+    assert_type(a.attrs.asdict(), dict[str, Any])
 
     out = np.empty((4, 6), "i4")
     a.write(sz.s_[:2], 1)
@@ -112,7 +114,7 @@ def use_group(group: sz.Group) -> None:
     group.create_group("inner", attributes={"a": 1})
     assert_type(group.require_group("inner"), sz.Group)
     group.consolidate_metadata()
-    print(group.attrs, group.metadata, group.name, group.path, group.read_only, group.store, group.tree())
+    print(group.attrs, group.metadata, group.name, group.path, group.read_only, group.store, group.tree(depth=2))
     assert group.get("nothing", None) is None
     assert sorted(group.keys()) == ["inner", "x"]
     assert len(list(group.values())) == len(list(group.items())) == 2
