@@ -2,7 +2,8 @@
 
     open(store)                       return the Array or Group that is stored; also open_array, open_group
     create_array(store, shape=, ...)  create an Array; create_group creates a Group
-    save(store, data), load(store)    store a NumPy array, read it back
+    require_array(store, ...)         open an Array, or create it; exists(store) tells whether there is a node
+    save(store, data), load(store)    store a NumPy array, or a dict of arrays; read it back
 
 A store is a path, a URL, a dict, or an object such as LocalStore, MemoryStore, WrapperStore, SlowStore. An Array is
 read and written like a NumPy array: `a[10:200, ::2]`. A Group is a mapping from names to Arrays and Groups.
@@ -31,7 +32,17 @@ if TYPE_CHECKING:
     from numpy import s_
 
     from simplezarr import codecs
-    from simplezarr.api import create_array, create_group, load, open, open_array, open_group, save
+    from simplezarr.api import (
+        create_array,
+        create_group,
+        exists,
+        load,
+        open,
+        open_array,
+        open_group,
+        require_array,
+        save,
+    )
     from simplezarr.codecs.registry import register_codec
     from simplezarr.dtypes import register_dtype
     from simplezarr.errors import (
@@ -53,7 +64,17 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "numpy": ("s_",),
-    "simplezarr.api": ("create_array", "create_group", "load", "open", "open_array", "open_group", "save"),
+    "simplezarr.api": (
+        "create_array",
+        "create_group",
+        "exists",
+        "load",
+        "open",
+        "open_array",
+        "open_group",
+        "require_array",
+        "save",
+    ),
     "simplezarr.nodes.array": ("Array",),
     "simplezarr.codecs.registry": ("register_codec",),
     "simplezarr.dtypes": ("register_dtype",),
@@ -92,6 +113,7 @@ __all__ = [
     "codecs",
     "create_array",
     "create_group",
+    "exists",
     "get_num_threads",
     "load",
     "open",
@@ -99,6 +121,7 @@ __all__ = [
     "open_group",
     "register_codec",
     "register_dtype",
+    "require_array",
     "s_",
     "save",
     "set_num_threads",

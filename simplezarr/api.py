@@ -1,18 +1,30 @@
 """Open, save and load: from a path, a URL, a dict or a store to an Array or a Group."""
 
-from typing import Any, Literal
-
-import numpy as np
+from collections.abc import Mapping
+from typing import Any, Literal, Unpack
 
 from simplezarr.errors import MetadataError, NodeNotFoundError
+from simplezarr.hierarchy.documents import has_node
 from simplezarr.metadata.chunk_keys import join, normalize_path
 from simplezarr.nodes.array import Array
-from simplezarr.nodes.creation import create_array
+from simplezarr.nodes.creation import create_array, require_array
 from simplezarr.nodes.group import Group, find_node, new_group, require_group
+from simplezarr.nodes.keywords import SaveKeywords
+from simplezarr.nodes.mappings import save_mapping
 from simplezarr.stores.base import Store
 from simplezarr.stores.resolve import StoreLike, as_store
 
-__all__ = ["create_array", "create_group", "load", "open", "open_array", "open_group", "save"]
+__all__ = [
+    "create_array",
+    "create_group",
+    "exists",
+    "load",
+    "open",
+    "open_array",
+    "open_group",
+    "require_array",
+    "save",
+]
 
 
 def open(
@@ -91,23 +103,49 @@ def create_group(
     return new_group(store, path, attributes=attributes, zarr_format=zarr_format, overwrite=overwrite)
 
 
-def save(store: StoreLike, data: Any, path: str = "", **arguments: Any) -> None:
-    """Store a NumPy array, or what NumPy takes for one. Other arguments, and errors, are those of `create_array`.
+def exists(store: StoreLike, path: str = "") -> bool:
+    """Return whether there is an array or a group, of Zarr 3 or 2, at a path of a store.
+
+    >>> store = {}
+    >>> save(store, [1, 2], "a/b")
+    >>> exists(store, "a"), exists(store, "a/b"), exists(store, "c")
+    (True, True, False)
+    """
+    return has_node(as_store(store), normalize_path(path))
+
+
+def save(store: StoreLike, data: Any, path: str = "", **arguments: Unpack[SaveKeywords]) -> None:
+    """Store a NumPy array, what NumPy takes for one, or a mapping of names to such data: a group, also nested.
+
+    Other arguments, and errors, are those of `create_array`. For a mapping they are for each array; `attributes` are
+    the group's. If some data can't be stored, nothing of the mapping is.
+
+    >>> store = {}
+    >>> save(store, {"pi": 3.5, "more": {"x": [1, 2]}})
+    >>> load(store)
+    {'more': {'x': array([1, 2])}, 'pi': array(3.5)}
+    """
+    if data is None:
+        raise TypeError("save needs data: an array, or a mapping of names to arrays")
+    if isinstance(data, Mapping):
+        save_mapping(as_store(store), normalize_path(path), data, arguments)
+    else:
+        create_array(store, path, data=data, **arguments)
+
+
+def load(store: StoreLike, path: str = "") -> Any:
+    """Read a whole array into memory, or a group, as nested dicts of arrays. Raise as `open` and `Array.read`.
 
     >>> store = {}
     >>> save(store, [1.5, 2.5])
     >>> load(store)
     array([1.5, 2.5])
     """
-    if data is None:
-        raise TypeError("save needs data, an array")
-    create_array(store, path, data=data, **arguments)
+    return _loaded(open(store, path))
 
 
-def load(store: StoreLike, path: str = "") -> np.ndarray:
-    """Read a whole array into memory. Raise as `open_array` and `Array.read`."""
-    values: np.ndarray = open_array(store, path).read()
-    return values
+def _loaded(node: Array | Group) -> Any:
+    return node.read() if isinstance(node, Array) else {name: _loaded(child) for name, child in node.items()}
 
 
 def _describe(store: Store, path: str) -> str:

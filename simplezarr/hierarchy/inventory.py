@@ -22,6 +22,7 @@ from simplezarr.stores.base import Store
 
 __all__ = [
     "Index",
+    "chunk_codecs",
     "count_chunks",
     "grid_shape",
     "inner_shape",
@@ -212,6 +213,14 @@ def sharding_of(metadata: ArrayMetadata) -> Sharding | None:
         if type(codec) is not Transpose:
             return None
     return None
+
+
+def chunk_codecs(metadata: ArrayMetadata) -> tuple[Codec, ...]:
+    """Return the codecs of a unit of reading: of a chunk, or of an inner chunk in a shard."""
+    sharding = sharding_of(metadata)
+    if sharding is None:
+        return metadata.codecs
+    return (*metadata.codecs[: metadata.codecs.index(sharding)], *sharding.codecs)
 
 
 def inner_shape(metadata: ArrayMetadata) -> tuple[int, ...]:

@@ -113,7 +113,13 @@ def as_lengths(value: object, ndim: int | None, least: int, where: str) -> tuple
 
 
 def whole_axes(value: object, shape: tuple[int, ...], where: str) -> tuple[int, ...]:
-    """Return a chunk length for every axis: -1, or a missing one at the end, stands for the whole axis."""
+    """Return a chunk length for every axis: -1, or a missing one at the end, stands for the whole axis.
+
+    >>> whole_axes(-1, (4, 0), "chunks")
+    (4, 1)
+    """
+    if isinstance(value, (int, np.integer)) and value == -1:
+        value = ()
     lengths = as_lengths(value, len(shape), -1, where)
     if len(lengths) > len(shape):
         raise MetadataError(f"{where}: {show(lengths)} has {len(lengths)} entries for {len(shape)} dimensions")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec, fit_chain
+from simplezarr.codecs.bytes import Bytes
 from simplezarr.codecs.chain import bind
 from simplezarr.codecs.foreign import take_elements
 from simplezarr.codecs.parse import MAX_CODECS, as_codec, placed
@@ -17,6 +18,7 @@ from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.zstd import Zstd
 from simplezarr.dtypes import DataType, as_data_type, depends_on_elements, parse_dtype
 from simplezarr.errors import MetadataError, UnsupportedError
+from simplezarr.hierarchy.inventory import chunk_codecs, inner_shape, sharding_of
 from simplezarr.metadata.chunk_keys import ChunkKeys
 from simplezarr.metadata.chunk_shapes import (
     as_lengths,
@@ -35,7 +37,7 @@ from simplezarr.transfer.array_like import to_numpy
 from simplezarr.transfer.copy_source import copy_source
 from simplezarr.transfer.values import as_array, check_text
 
-__all__ = ["as_attributes", "as_data", "check_format", "resolve_arguments"]
+__all__ = ["as_attributes", "as_data", "as_like", "check_format", "resolve_arguments"]
 
 CHUNK_NBYTES = 1 << 20  # stored bytes that chunks="auto" aims at
 SHARD_NBYTES = 64 << 20  # the same for shards="auto"
@@ -79,6 +81,45 @@ def resolve_arguments(
         chunk_key_encoding = "v2" if chunk_key_encoding == "default" else chunk_key_encoding
     keys, attributes = _as_keys(chunk_key_encoding), as_attributes(attributes)
     return cls(shape, data_type, outer or inner, keys, fill, chain, attributes, names, grid=grid)
+
+
+#: The defaults of `create_array` that `like` replaces.
+_DEFAULTS = {
+    "shape": None,
+    "chunks": "auto",
+    "shards": None,
+    "codecs": "auto",
+    "fill_value": None,
+    "chunk_key_encoding": "default",
+    "dimension_names": None,
+    "attributes": None,
+}
+
+
+def as_like(like: ArrayMetadata, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `create_array`, with those that are at their defaults taken from an array."""
+    left = {name for name, default in _DEFAULTS.items() if _is_same(given[name], default)}
+    unit = like.chunk_shape if like.grid is None else [n if isinstance(n, int) else [*n] for n in like.grid.axes]
+    same_type = given["dtype"] == like.data_type
+    if same_type and left >= {"chunks", "shards", "codecs"}:
+        layout: dict[str, Any] = {"chunks": unit, "shards": None, "codecs": like.codecs}
+    else:
+        chain = [codec for codec in chunk_codecs(like) if same_type or not isinstance(codec, Bytes)]
+        chunks, shards = (unit, None) if sharding_of(like) is None else (inner_shape(like), unit)
+        layout = {"chunks": chunks, "shards": shards, "codecs": chain}
+    taken = {
+        **layout,
+        "shape": like.shape,
+        "fill_value": None if like.fill_problem else like.data_type.scalar(like.fill),
+        "chunk_key_encoding": like.chunk_keys.to_json() if given["zarr_format"] == like.zarr_format else "default",
+        "dimension_names": like.dimension_names,
+        "attributes": like.attributes,
+    }
+    return {name: taken[name] if name in left else value for name, value in given.items()}
+
+
+def _is_same(value: object, default: str | None) -> bool:
+    return value is None if default is None else isinstance(value, str) and value == default
 
 
 def _as_keys(value: Any) -> ChunkKeys:
@@ -127,6 +168,8 @@ def as_attributes(attributes: Any) -> dict[str, Any]:
 
 def as_data(data: Any, shape: Any, dtype: Any) -> tuple[Any, Any, Any]:
     """Return `data` as an array (if copied part by part, as it is), and its shape and dtype unless they are given."""
+    if isinstance(data, Mapping):
+        raise TypeError("data: a mapping; simplezarr.save makes a group of arrays of it")
     if copy_source(data) is not None:
         is_bytes = depends_on_elements(data.dtype if dtype is None else dtype)
         dtype = "bytes" if is_bytes else dtype  # no other stored elements are objects in memory
@@ -176,8 +219,12 @@ def _as_chain(codecs: Any, data_type: DataType) -> tuple[Codec, ...]:
     array_bytes = as_codec(data_type.array_bytes, "codecs")
     if isinstance(codecs, str) and codecs == "auto":
         return array_bytes, Zstd()
-    if not isinstance(codecs, Sequence) or isinstance(codecs, (str, bytes)):
-        raise MetadataError(f'codecs: {show(codecs)} is neither "auto" nor a list of codecs')
+    if codecs is None:
+        raise TypeError('codecs: None; give [] for no compression, or "auto"')
+    if isinstance(codecs, (str, Codec, Mapping)) or hasattr(codecs, "codec_id"):
+        codecs = [codecs]
+    if not isinstance(codecs, Sequence) or isinstance(codecs, bytes):
+        raise MetadataError(f'codecs: {show(codecs)} is neither "auto", a codec, nor a list of codecs')
     if len(codecs) > MAX_CODECS:
         raise MetadataError(f"codecs: {len(codecs)} codecs; the limit is {MAX_CODECS}")
     chain = [as_codec(codec, f"codecs[{i}]") for i, codec in enumerate(codecs)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from simplezarr.codecs.base import Codec
-from simplezarr.hierarchy.inventory import count_chunks, grid_shape, sharding_of, stored_bytes, summary
+from simplezarr.hierarchy.inventory import chunk_codecs, count_chunks, grid_shape, sharding_of, stored_bytes, summary
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.nodes.attributes import Attributes
 from simplezarr.nodes.indexers import Blocks, OIndex, VIndex
@@ -32,13 +32,8 @@ if TYPE_CHECKING:
 class Array(StoredValues):
     """A Zarr array (Zarr 3 core specification, "Array"). `simplezarr.open` and `create_array` make them.
 
-    >>> import numpy as np
     >>> import simplezarr as sz
-    >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [4], "data_type": "uint8",
-    ...     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2]}},
-    ...     "chunk_key_encoding": {"name": "default"}, "fill_value": 9, "codecs": [{"name": "bytes"}]}''',
-    ...     "c/0": bytes([1, 2])}
-    >>> a = sz.open(store)
+    >>> a = sz.create_array({}, data=[1, 2, 9, 9], dtype="u1", chunks=2)
     >>> a[::-1]
     array([9, 9, 2, 1], dtype=uint8)
     >>> a.read_future(sz.s_[1:3]).result()
@@ -120,8 +115,11 @@ class Array(StoredValues):
 
     @property
     def codecs(self) -> tuple[Codec, ...]:
-        """The codec chain, in encoding order."""
-        return self.metadata.codecs
+        """The codecs of a chunk in encoding order, with shards of an inner one; `metadata.codecs` has the whole chain.
+
+        With `chunks` and `shards`, `create_array` takes them for an array that is stored in the same way.
+        """
+        return chunk_codecs(self.metadata)
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 from simplezarr.errors import NodeExistsError, NodeNotFoundError
 from simplezarr.hierarchy.changes import check_writable, create_node, format_above, remove_node
@@ -24,7 +24,8 @@ from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata
 from simplezarr.nodes.arguments import as_attributes, check_format
 from simplezarr.nodes.array import Array
 from simplezarr.nodes.attributes import Attributes
-from simplezarr.nodes.creation import create_array
+from simplezarr.nodes.creation import create_array, require_array
+from simplezarr.nodes.keywords import ArrayKeywords, CreateKeywords
 from simplezarr.nodes.properties import fixed
 from simplezarr.nodes.tree import Child, Tree
 from simplezarr.runtime import executor
@@ -269,7 +270,7 @@ class Group:
 
     # ------------------------------------------------------------ changing what is below
 
-    def create_array(self, name: str, **arguments: Any) -> Array:
+    def create_array(self, name: str, **arguments: Unpack[CreateKeywords]) -> Array:
         """Create an array at a path below this group, in its format; otherwise as `simplezarr.create_array`.
 
         >>> import simplezarr as sz
@@ -277,7 +278,25 @@ class Group:
         <Array /a/b (4, 6) float32 chunks=(2, 6)>
         """
         check_writable(self)
-        return create_array(self.store, self._child_path(name), **self._in_format(arguments))
+        arguments.setdefault("zarr_format", self.metadata.zarr_format)
+        return create_array(self.store, self._child_path(name), **arguments)
+
+    def require_array(self, name: str, *, shape: Any, dtype: Any, **arguments: Unpack[ArrayKeywords]) -> Array:
+        """Open the array at a path below this group, or create it; otherwise as `simplezarr.require_array`."""
+        check_writable(self)
+        arguments.setdefault("zarr_format", self.metadata.zarr_format)
+        return require_array(self.store, self._child_path(name), shape=shape, dtype=dtype, **arguments)
+
+    def __setitem__(self, path: str, data: Any) -> None:
+        """Create an array with these data below this group. Raise NodeExistsError if there is a node.
+
+        >>> import simplezarr as sz
+        >>> group = sz.create_group({})
+        >>> group["a/b"] = [1, 2]
+        >>> group["a/b"][...]
+        array([1, 2])
+        """
+        self.create_array(path, data=data)
 
     def create_group(self, name: str, **arguments: Any) -> "Group":
         """Create a group at a path below this one, in its format; otherwise as `simplezarr.create_group`."""

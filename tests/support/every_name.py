@@ -61,6 +61,11 @@ def open_and_create(folder: Path) -> None:
     assert_type(sz.create_group({}, "g", attributes={"a": 1}, overwrite=True), sz.Group)
     sz.save(folder / "b.zarr", values, "y", chunks=(2, 3))
     assert sz.load(folder / "b.zarr", "y").shape == (4, 6)
+    sz.save(folder / "c.zarr", {"x": values, "sub": {"y": [1, 2]}}, attributes={"a": 1}, codecs="zstd")
+    assert sz.exists(folder / "c.zarr", "sub/y")
+    required = sz.require_array(folder / "b.zarr", "y", shape=(0, 6), dtype="i4", chunks=(2, 3))
+    assert_type(required, sz.Array)
+    sz.create_array(folder / "d.zarr", like=required, data=values, codecs=sz.codecs.Zstd(level=3))
     threads = sz.get_num_threads()
     sz.set_num_threads(threads)
     assert_type(threads, int)
@@ -111,6 +116,9 @@ def use_array(a: sz.Array) -> None:
 def use_group(group: sz.Group) -> None:
     """Use every name of a group."""
     group.create_array("x", shape=4, dtype="f4", chunks=2)
+    assert_type(group.require_array("x", shape=4, dtype="f4"), sz.Array)
+    group["y"] = [1, 2]
+    del group["y"]
     group.create_group("inner", attributes={"a": 1})
     assert_type(group.require_group("inner"), sz.Group)
     group.consolidate_metadata()

@@ -5,7 +5,7 @@ It is never run.
 
 import simplezarr as sz
 
-array = sz.create_array({}, shape=4, dtype="i4", compressor="zstd")  # type: ignore[call-arg]
+array = sz.create_array({}, shape=4, dtype="i4", compressor="zstd")  # type: ignore[arg-type]
 sz.open({}, mod="r")  # type: ignore[call-arg]
 sz.open({}, mode="w")  # type: ignore[arg-type]
 sz.open("x", "r", "r+")  # type: ignore[call-arg]

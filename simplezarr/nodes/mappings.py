@@ -1,0 +1,65 @@
+"""Store mappings of names to arrays, or to such mappings, as groups."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, cast
+
+import numpy as np
+
+from simplezarr.hierarchy.changes import remove_node
+from simplezarr.metadata.chunk_keys import join, normalize_path
+from simplezarr.nodes.creation import create_array
+from simplezarr.nodes.group import new_group
+from simplezarr.nodes.keywords import SaveKeywords, refuse
+from simplezarr.stores.base import Store
+from simplezarr.transfer.array_copy import may_lie_below
+from simplezarr.transfer.copy_source import copy_source
+
+__all__ = ["save_mapping"]
+
+Arrays = dict[str, Any]  # by path below the group, None for a group
+
+
+def save_mapping(store: Store, path: str, data: Mapping[Any, Any], arguments: SaveKeywords) -> None:
+    """Store a mapping as a new group. If some of its data can't be stored, remove the group again."""
+    unknown = arguments.keys() - SaveKeywords.__annotations__.keys()
+    if unknown:
+        refuse(unknown, "save")
+    overwrite, zarr_format = arguments.get("overwrite", False), arguments.get("zarr_format")
+    nodes = {below: _held(value, store, path) if overwrite else value for below, value in _flat(data, "").items()}
+    group = new_group(store, path, attributes=arguments.get("attributes"), zarr_format=zarr_format, overwrite=overwrite)
+    version = group.metadata.zarr_format
+    others = {name: value for name, value in arguments.items() if name not in ("attributes", "overwrite")}
+    each = cast(SaveKeywords, {**others, "zarr_format": version})
+    try:
+        for below, value in nodes.items():
+            if value is None:
+                new_group(store, join(path, below), zarr_format=version)
+            else:
+                create_array(store, join(path, below), data=value, **each)
+    except BaseException:
+        with suppress(Exception):  # the first error is the one to raise
+            remove_node(store, path)
+        raise
+
+
+def _flat(data: Mapping[Any, Any], above: str) -> Arrays:
+    """Return the nodes by path, groups first. Raise before anything is written for a name that no node can have."""
+    nodes: Arrays = {}
+    for name, value in data.items():
+        if not isinstance(name, str):
+            raise TypeError(f"data: {name!r} is not a name; the keys of a mapping are names of arrays and groups")
+        below = normalize_path(join(above, name), new=True)
+        if not name or "/" in name:
+            raise ValueError(f"data: {name!r} is not the name of one node; nested mappings make groups")
+        if value is None:
+            raise TypeError(f"data[{below!r}]: None is neither an array nor a mapping; leave it out")
+        nodes |= {below: None} | _flat(value, below) if isinstance(value, Mapping) else {below: value}
+    return nodes
+
+
+def _held(value: Any, store: Store, path: str) -> Any:
+    """Return data; if they are stored in what will be replaced, in memory."""
+    source = copy_source(value)
+    stored = None if source is None else source.handle
+    return value if stored is None or not may_lie_below(stored, store, path) else np.asarray(value)
