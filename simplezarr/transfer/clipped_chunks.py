@@ -10,7 +10,7 @@ from simplezarr.codecs.base import ChunkSpec
 from simplezarr.codecs.chain import bind, python_pipeline
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.engine.chunks.pipeline import CodecFailure
-from simplezarr.engine.jobs.chunk_source import Source
+from simplezarr.engine.jobs.chunk_source import ChunkSource
 from simplezarr.errors import ChunkError
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.stores.base import Store
@@ -53,10 +53,10 @@ def _inside(metadata: ArrayMetadata, index: tuple[int, ...] | None) -> tuple[int
     return None if inside == metadata.chunk_shape or min(inside, default=1) < 1 else inside
 
 
-def padding_source(store: Store, path: str, metadata: ArrayMetadata, error: ChunkError) -> Source | None:
+def padding_source(store: Store, path: str, metadata: ArrayMetadata, error: ChunkError) -> ChunkSource | None:
     """Return a source that reads chunks of either shape; None if the chunk that failed can't be clipped."""
     sharded = any(isinstance(codec, Sharding) for codec in metadata.codecs)
     if sharded or error.index is None or _inside(metadata, tuple(error.index)) is None:
         return None
     padded = _PaddedChunks(store, path, metadata)
-    return Source(bind(metadata.codecs, metadata.spec), padded, metadata.chunk_keys, path, metadata.chunk_shape)
+    return ChunkSource(bind(metadata.codecs, metadata.spec), padded, metadata.chunk_keys, path, metadata.chunk_shape)

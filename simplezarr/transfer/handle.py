@@ -10,7 +10,7 @@ import numpy as np
 
 from simplezarr.codecs.chain import bind
 from simplezarr.engine.chunks.pipeline import CodecPipeline
-from simplezarr.engine.jobs.chunk_source import Source
+from simplezarr.engine.jobs.chunk_source import ChunkSource
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.hierarchy.changes import check_writable
 from simplezarr.hierarchy.inventory import inner_shape
@@ -40,7 +40,7 @@ class ArrayHandle(NamedTuple):
     dtype: np.dtype
     chunks: tuple[int, ...]
     grid: tuple[int, ...]
-    source: Source
+    source: ChunkSource
     plain_transfer: Transfer
     obstacles: list[str]
     read_only: bool
@@ -104,7 +104,7 @@ def open_handle(
     metadata: ArrayMetadata,
     read_only: bool,
     write_empty_chunks: bool,
-    source: Source | None = None,
+    source: ChunkSource | None = None,
 ) -> ArrayHandle:
     """Return the handle of an array that `metadata` describe.
 
@@ -113,7 +113,7 @@ def open_handle(
     store = plain(store)
     pipeline, chunks, obstacles = metadata.bound or _bind(metadata, path)
     if source is None:
-        source = Source(pipeline, store, metadata.chunk_keys, path, chunks)
+        source = ChunkSource(pipeline, store, metadata.chunk_keys, path, chunks)
     if metadata.grid is None and not metadata.data_type.is_variable and not metadata.fill_problem:
         transfer: Transfer = RegularTransfer(store, source, metadata, chunks, write_empty_chunks)
     else:
@@ -136,7 +136,7 @@ def _rare_transfer(store: Store, path: str, metadata: ArrayMetadata, write_empty
 
             kind = VariableTransfer
         pipeline, chunks, _ = _bind(metadata, path)
-        source = Source(pipeline, store, metadata.chunk_keys, path, chunks)
+        source = ChunkSource(pipeline, store, metadata.chunk_keys, path, chunks)
         return kind(store, source, metadata, chunks, write_empty_chunks)
 
     def filled(metadata: ArrayMetadata) -> Transfer:

@@ -5,7 +5,7 @@ import operator
 import numpy as np
 
 from simplezarr.engine.geometry.plan import Plan, chunk_plan
-from simplezarr.engine.jobs.chunk_source import Source
+from simplezarr.engine.jobs.chunk_source import ChunkSource
 from simplezarr.engine.jobs.read import read, read_batch
 from simplezarr.engine.jobs.write import write
 from simplezarr.engine.memory.result_pool import empty
@@ -31,7 +31,7 @@ class RegularTransfer:
     shares_chunks = True
 
     def __init__(
-        self, store: Store, source: Source, metadata: ArrayMetadata, chunks: tuple[int, ...], keep_empty: bool
+        self, store: Store, source: ChunkSource, metadata: ArrayMetadata, chunks: tuple[int, ...], keep_empty: bool
     ):
         self.store, self.source, self.metadata = store, source, metadata
         self.chunks, self.keep_empty = chunks, keep_empty

@@ -54,8 +54,8 @@ cdef int decode_in_blocks(Context *context, const Pipeline *pipeline, const char
             size = blosc_block_size(&header, i)
             sz_copy_run(pipeline.ndim, pipeline.shape, region.start, region.step, region.count, region.data, region.strides,
                         at // pipeline.itemsize, size // pipeline.itemsize, block, pipeline.itemsize,
-                        pipeline.transform | context.streamed)
-    return SZ_OK if ordered else region_copy_out(context, pipeline, region, dst, pipeline.transform | context.streamed)
+                        pipeline.transform | context.nontemporal)
+    return SZ_OK if ordered else region_copy_out(context, pipeline, region, dst, pipeline.transform | context.nontemporal)
 
 
 cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
@@ -77,7 +77,7 @@ cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char 
         return SZ_NO_MEMORY
     if zstd_prefix(context, src, n, pipeline.nbytes, last, dst) and not (
             has_waiters(context, pipeline, &shared) and shared > last):
-        status = region_copy_out(context, pipeline, region, dst, pipeline.transform | context.streamed)
+        status = region_copy_out(context, pipeline, region, dst, pipeline.transform | context.nontemporal)
         if status == SZ_OK:
             complete_chunk(context, pipeline, dst, pipeline.transform)
         return status
@@ -94,10 +94,10 @@ cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char 
         if ordered and whole > placed:
             sz_copy_run(pipeline.ndim, pipeline.shape, region.start, region.step, region.count, region.data, region.strides,
                         placed, whole - placed, frame.dst + placed * pipeline.itemsize, pipeline.itemsize,
-                        pipeline.transform | context.streamed)
+                        pipeline.transform | context.nontemporal)
             placed = whole
         elif not ordered and own and frame.done >= last:
-            status = region_copy_out(context, pipeline, region, frame.dst, pipeline.transform | context.streamed)
+            status = region_copy_out(context, pipeline, region, frame.dst, pipeline.transform | context.nontemporal)
         if status == SZ_OK:
             status = pause(context)
         if status != SZ_OK:
@@ -123,7 +123,7 @@ cdef int decode_whole(Context *context, const Pipeline *pipeline, const char *sr
     if status != SZ_OK:
         return status
     if not direct:
-        status = region_copy_out(context, pipeline, region, dst, pipeline.transform | context.streamed)
+        status = region_copy_out(context, pipeline, region, dst, pipeline.transform | context.nontemporal)
     elif pipeline.transform != SZ_AS_IS:
         status = transform_chunk(context, pipeline, dst, pipeline.transform)
     if status != SZ_OK:

@@ -49,7 +49,8 @@ cdef int read_piece(Context *context, const Pipeline *pipeline, const Region *re
     if buffer == NULL:
         return SZ_NO_MEMORY
     return sz_read_box(raw.file, raw.base, pipeline.ndim, pipeline.shape, region.start, region.step, region.count,
-                       region.data, region.strides, pipeline.itemsize, pipeline.transform | context.streamed, buffer, piece)
+                       region.data, region.strides, pipeline.itemsize, pipeline.transform | context.nontemporal, buffer,
+                       piece)
 
 
 cdef int read_raw(Context *context, const Pipeline *pipeline, const sz_file *file, int64_t base, const Region *region,
@@ -104,7 +105,7 @@ cdef int decode_region(Context *context, const Pipeline *pipeline, const char *s
     context.culprit = "bytes"
     if n != pipeline.nbytes:
         return SZ_TOO_SHORT if n < pipeline.nbytes else SZ_TOO_LONG
-    status = region_copy_out(context, pipeline, region, src, pipeline.transform | context.streamed)
+    status = region_copy_out(context, pipeline, region, src, pipeline.transform | context.nontemporal)
     if status == SZ_OK:
         complete_chunk(context, pipeline, src, pipeline.transform)
     return status

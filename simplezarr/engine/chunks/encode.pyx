@@ -199,24 +199,24 @@ cdef void shard_add(ShardBuilder *shard, Py_ssize_t inner, const sz_segment *par
     shard.entries[2 * inner], shard.entries[2 * inner + 1] = at, part.n
 
 
-cdef void extend(sz_segment *parts, size_t *n, const char *data, int64_t offset, size_t nbytes) noexcept nogil:
-    """Adds bytes to a list of parts, in memory or (data is NULL) of the old file; to its last part if they lie behind."""
-    cdef sz_segment *last = &parts[n[0] - 1] if n[0] else NULL
+cdef void extend(sz_segment *segments, size_t *n, const char *data, int64_t offset, size_t nbytes) noexcept nogil:
+    """Append bytes in memory or, if data is NULL, of the old file; extend the last segment if they follow it."""
+    cdef sz_segment *last = &segments[n[0] - 1] if n[0] else NULL
     if last != NULL and (last.data + last.n == data if last.data != NULL and data != NULL else
                          last.data == data and last.offset + <int64_t>last.n == offset):
         last.n += nbytes
     else:
-        parts[n[0]].data, parts[n[0]].n, parts[n[0]].offset = data, nbytes, offset
+        segments[n[0]].data, segments[n[0]].n, segments[n[0]].offset = data, nbytes, offset
         n[0] += 1
 
 
-cdef void extend_inner(const ShardBuilder *shard, Py_ssize_t inner, sz_segment *parts, size_t *n) noexcept nogil:
+cdef void extend_inner(const ShardBuilder *shard, Py_ssize_t inner, sz_segment *segments, size_t *n) noexcept nogil:
     """Add an inner chunk, new or kept."""
     cdef uint64_t offset = shard.entries[2 * inner]
     cdef const char *data = shard.memory
     if offset & KEPT:
         offset, data = offset & ~KEPT, shard.old
-    extend(parts, n, data + offset if data != NULL else NULL, offset, shard.entries[2 * inner + 1])
+    extend(segments, n, data + offset if data != NULL else NULL, offset, shard.entries[2 * inner + 1])
 
 
 cdef int put_index(Context *context, ShardBuilder *shard, char *dst) noexcept nogil:
@@ -236,28 +236,30 @@ cdef int put_index(Context *context, ShardBuilder *shard, char *dst) noexcept no
     return SZ_OK
 
 
-cdef int shard_finish(Context *context, ShardBuilder *shard, sz_segment **parts, size_t *n) noexcept nogil:
-    """The shard's bytes as n parts: the inner chunks in the order of writing, and the index. *n is 0 where there is no
-    inner chunk. One part if they have been added in that order. The entries become those of the index."""
+cdef int shard_finish(Context *context, ShardBuilder *shard, sz_segment **segments, size_t *n) noexcept nogil:
+    """Return the shard's bytes as n segments: the inner chunks in the order of writing, and the index.
+
+    *n is 0 if there is no inner chunk, and 1 if they were added in that order. The entries become those of the index.
+    """
     cdef const Pipeline *pipeline = shard.pipeline
     cdef uint64_t at = pipeline.index_nbytes if pipeline.index_first else 0
     cdef char *index
     cdef Py_ssize_t i, k, stored = 0
     cdef int status
-    parts[0] = <sz_segment *>scratch(
+    segments[0] = <sz_segment *>scratch(
         context, shard.level * SLOTS_PER_LEVEL + PARTS, (pipeline.ninner + 1) * sizeof(sz_segment))
-    if parts[0] == NULL:
+    if segments[0] == NULL:
         return SZ_NO_MEMORY
     n[0] = 0
     index = shard.memory if pipeline.index_first else shard.memory + shard.used
     if pipeline.index_first:
-        extend(parts[0], n, index, 0, pipeline.index_nbytes)
+        extend(segments[0], n, index, 0, pipeline.index_nbytes)
     for k in range(pipeline.ninner):
         i = k if pipeline.write_order == NULL else pipeline.write_order[k]
         if shard.entries[2 * i] == NOT_STORED:
             shard.entries[2 * i + 1] = NOT_STORED
             continue
-        extend_inner(shard, i, parts[0], n)
+        extend_inner(shard, i, segments[0], n)
         shard.entries[2 * i] = at
         at += shard.entries[2 * i + 1]
         stored += 1
@@ -266,18 +268,18 @@ cdef int shard_finish(Context *context, ShardBuilder *shard, sz_segment **parts,
         return SZ_OK
     status = put_index(context, shard, index)
     if not pipeline.index_first:
-        extend(parts[0], n, index, 0, pipeline.index_nbytes)
+        extend(segments[0], n, index, 0, pipeline.index_nbytes)
     return status
 
 
-cdef int join_parts(Context *context, const ShardBuilder *shard, sz_segment *parts, size_t n) noexcept nogil:
-    """Put the parts of a shard that was written in another order behind each other; the first is then all of it."""
+cdef int join_segments(Context *context, const ShardBuilder *shard, sz_segment *segments, size_t n) noexcept nogil:
+    """Join the segments of a shard that were added in another order; the first then holds the whole shard."""
     cdef size_t i, at = 0, room = shard.used + shard.pipeline.index_nbytes + appended(shard.pipeline, shard.pipeline.nsteps)
     cdef char *joined = scratch(context, shard.level * SLOTS_PER_LEVEL + DECODED, room)
     for i in range(n if joined != NULL else 0):
-        memcpy(joined + at, parts[i].data, parts[i].n)
-        at += parts[i].n
-    parts[0].data, parts[0].n = joined, at
+        memcpy(joined + at, segments[i].data, segments[i].n)
+        at += segments[i].n
+    segments[0].data, segments[0].n = joined, at
     return SZ_OK if joined != NULL else SZ_NO_MEMORY
 
 
@@ -287,7 +289,7 @@ cdef int encode_shard(Context *context, const Pipeline *pipeline, const Region *
     cdef AxisSlice slices[MAX_NDIM]
     cdef Region sub
     cdef ShardBuilder shard
-    cdef sz_segment *parts
+    cdef sz_segment *segments
     cdef size_t n, bound = encoded_bound(pipeline.inner)
     cdef Py_ssize_t number, inner
     cdef int status = shard_begin(context, &shard, pipeline, level)
@@ -301,13 +303,13 @@ cdef int encode_shard(Context *context, const Pipeline *pipeline, const Region *
         if status == SZ_OK:
             status = pause(context)
     if status == SZ_OK:
-        status = shard_finish(context, &shard, &parts, &n)
+        status = shard_finish(context, &shard, &segments, &n)
     out.data, out.n = NULL, 0
     if status != SZ_OK or n == 0:
         return status
-    if n > 1 and join_parts(context, &shard, parts, n) != SZ_OK:
+    if n > 1 and join_segments(context, &shard, segments, n) != SZ_OK:
         return SZ_NO_MEMORY
-    return encode_steps(context, pipeline, parts[0].data, parts[0].n, True, dst, out, level)
+    return encode_steps(context, pipeline, segments[0].data, segments[0].n, True, dst, out, level)
 
 
 cdef int shard_encode(Context *context, ShardBuilder *shard, Py_ssize_t inner, const Region *region, const Values *values,

@@ -52,7 +52,7 @@ cdef int move_region(Context *context, const Pipeline *pipeline, const Region *r
     if native == NULL:
         return region_fill(context, pipeline, region)
     region_permute(pipeline, region, &stored)
-    return region_copy_out(context, pipeline, &stored, native, SZ_AS_IS | context.streamed)
+    return region_copy_out(context, pipeline, &stored, native, SZ_AS_IS | context.nontemporal)
 
 
 cdef int copy_out(Context *context, const RequestLayout *layout, const TouchedChunk *chunk,

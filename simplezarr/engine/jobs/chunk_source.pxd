@@ -14,7 +14,7 @@ cdef class ShardIndex:
     cdef bytes data
 
 
-cdef class Source:
+cdef class ChunkSource:
     cdef readonly CodecPipeline pipeline
     cdef readonly object store
     cdef readonly str path
@@ -32,12 +32,12 @@ cdef class Source:
     cdef bint in_memory
     cdef object indexes      # decoded shard indexes, the longest unused first; None where there are no shards
     cdef object fetch(self, str key)
-    cdef ShardIndex kept_index(self, bytes name, const sz_file *file)
+    cdef ShardIndex cached_index(self, bytes name, const sz_file *file)
     cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1
     cdef int forget_index(self, bytes name) except -1
 
 
-cdef int known_index(Context *context, Source source, const Py_ssize_t *index, const sz_file *file, ByteSource *byte_source,
-                     PyObject **held) noexcept with gil
-cdef int learn_index(Context *context, Source source, const Py_ssize_t *index, const sz_file *file,
+cdef int known_index(Context *context, ChunkSource source, const Py_ssize_t *index, const sz_file *file,
+                     ByteSource *byte_source, PyObject **held) noexcept with gil
+cdef int learn_index(Context *context, ChunkSource source, const Py_ssize_t *index, const sz_file *file,
                      const uint64_t *data) noexcept with gil

@@ -6,7 +6,7 @@ from simplezarr.engine.chunks.pipeline import CodecPipeline
 from simplezarr.engine.jobs.protocols import ByteStore, Keys
 
 @final
-class Source:
+class ChunkSource:
     """The chunks of one array: where they are stored and how they are decoded."""
 
     @property

@@ -29,7 +29,7 @@ cdef class ShardIndex:
     """A shard's decoded index and the identity of the file it was read from."""
 
 
-cdef class Source:
+cdef class ChunkSource:
     """The chunks of one array: where they are stored and how they are decoded.
 
     keys: the array's chunk key encoding; path: the array's path in the store; chunks: the shape of the unit of reading.
@@ -61,34 +61,34 @@ cdef class Source:
 
     cdef object fetch(self, str key):
         """Return a whole stored object, None if there is none. A TooLargeError may be raised before it is read."""
-        cdef const Pipeline *chain = &self.pipeline.compiled
-        if self.in_memory or pipeline_is_shard(chain):
+        cdef const Pipeline *pipeline = &self.pipeline.compiled
+        if self.in_memory or pipeline_is_shard(pipeline):
             return self.store.get(key)
-        if chain.python == NULL:
+        if pipeline.python == NULL:
             try:
-                return self.store.get_limited(key, chain.most)
+                return self.store.get_limited(key, pipeline.most)
             except TooLargeError:
-                codec = pipeline_outermost(chain).decode()
+                codec = pipeline_outermost(pipeline).decode()
                 raise CodecFailure(f"{codec}: {status_message(SZ_TOO_LONG)}; the stored object is damaged or not what the "
                                    "array's metadata say", codec) from None
-        return self.store.get_limited(key, free_bytes(chain), holes=True)
+        return self.store.get_limited(key, free_bytes(pipeline), holes=True)
 
     def encoded_chunk(self, tuple index):
         """The stored bytes of one unit of reading, or None where it is not stored."""
-        cdef const Pipeline *chain = &self.pipeline.compiled
+        cdef const Pipeline *pipeline = &self.pipeline.compiled
         cdef Py_ssize_t outer[MAX_NDIM]
         cdef Py_ssize_t inner = 0
         cdef int d
-        if chain.inner == NULL:
+        if pipeline.inner == NULL:
             return self.store.get(self.key(index))
-        if not pipeline_is_shard(chain):
+        if not pipeline_is_shard(pipeline):
             raise UnsupportedError(f"array '/{self.path}': its shards are encoded as a whole, inner chunks have no bytes "
                                    "of their own")
-        for d in range(chain.ndim):
+        for d in range(pipeline.ndim):
             outer[d] = index[d] // (self.pipeline.shape[d] // self.chunks[d])
-        for d in range(chain.ndim):  # in C order of the stored form
-            inner = inner * chain.grid[d] + index[chain.order[d]] % chain.grid[d]
-        key = self.key(tuple([outer[d] for d in range(chain.ndim)]))
+        for d in range(pipeline.ndim):  # in C order of the stored form
+            inner = inner * pipeline.grid[d] + index[pipeline.order[d]] % pipeline.grid[d]
+        key = self.key(tuple([outer[d] for d in range(pipeline.ndim)]))
         try:
             return read_version(self.store, key, partial(self._inner_bytes, inner))
         except (ChangedError, CodecFailure) as error:
@@ -97,16 +97,16 @@ cdef class Source:
 
     def _inner_bytes(self, Py_ssize_t inner, reader):
         """Return the stored bytes of an inner chunk, by its number, or None if it is not stored."""
-        cdef const Pipeline *chain = &self.pipeline.compiled
+        cdef const Pipeline *pipeline = &self.pipeline.compiled
         cdef ByteSource byte_source = bytes_in_store(<PyObject *>reader)
         cdef Context *context
         cdef ByteRange found
         cdef int status
         context = context_acquire()
-        status = shard_index(context, chain, &byte_source, 0, &byte_source.index)
+        status = shard_index(context, pipeline, &byte_source, 0, &byte_source.index)
         if status == SZ_OK:
             status = find_inner_chunk(&byte_source, inner, UNKNOWN_SIZE, &found)
-            reader.least = data_end(chain, &byte_source)
+            reader.least = data_end(pipeline, &byte_source)
         error = take_error(context)
         context_release(context)
         if error is not None:
@@ -118,7 +118,7 @@ cdef class Source:
             raise CodecFailure("sharding_indexed: the index is damaged", "sharding_indexed")
         return part
 
-    cdef ShardIndex kept_index(self, bytes name, const sz_file *file):
+    cdef ShardIndex cached_index(self, bytes name, const sz_file *file):
         """The shard's index, if it is known and the file is still the one it was read from."""
         cdef ShardIndex index = self.indexes.get(name)
         if index is None or (file != NULL and (
@@ -149,12 +149,12 @@ cdef class Source:
         return 0
 
 
-cdef int known_index(Context *context, Source source, const Py_ssize_t *index, const sz_file *file, ByteSource *byte_source,
-                     PyObject **held) noexcept with gil:
+cdef int known_index(Context *context, ChunkSource source, const Py_ssize_t *index, const sz_file *file,
+                     ByteSource *byte_source, PyObject **held) noexcept with gil:
     """Point a shard's source to its index if that is kept; *held is the reference to drop afterwards."""
     cdef ShardIndex known
     try:
-        known = source.kept_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.compiled.ndim * 8), file)
+        known = source.cached_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.compiled.ndim * 8), file)
         if known is not None:
             Py_INCREF(known)
             held[0] = <PyObject *>known
@@ -164,7 +164,7 @@ cdef int known_index(Context *context, Source source, const Py_ssize_t *index, c
         return raised(context, error)
 
 
-cdef int learn_index(Context *context, Source source, const Py_ssize_t *index, const sz_file *file,
+cdef int learn_index(Context *context, ChunkSource source, const Py_ssize_t *index, const sz_file *file,
                      const uint64_t *data) noexcept with gil:
     try:
         source.keep_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.compiled.ndim * 8), data, file)

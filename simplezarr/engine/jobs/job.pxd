@@ -2,7 +2,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t
 
 from simplezarr.engine.chunks.pipeline cimport Pipeline
-from simplezarr.engine.jobs.chunk_source cimport Source
+from simplezarr.engine.jobs.chunk_source cimport ChunkSource
 from simplezarr.engine.jobs.region_table cimport RegionTable
 from simplezarr.engine.kernels.context cimport Context
 
@@ -11,12 +11,12 @@ cdef enum:
 
 
 cdef class Job:
-    cdef Source source
+    cdef ChunkSource source
     cdef RegionTable table
     cdef const Pipeline *pipeline
     cdef Py_ssize_t splits   # units that the work on a stored object is divided into
     cdef Py_ssize_t n        # units
-    cdef int streamed        # SZ_NONTEMPORAL if the result outgrows the caches, otherwise 0
+    cdef int nontemporal        # SZ_NONTEMPORAL if the result outgrows the caches, otherwise 0
     cdef Py_ssize_t interleave  # the units are cut into so many runs, and drawn from each in turn
     cdef object compute_semaphore  # limits how many threads compute, if more wait for a store; otherwise None
     cdef int directory       # the array's, if names are looked up from it

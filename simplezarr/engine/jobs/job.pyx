@@ -111,7 +111,7 @@ cdef class Job:
         cdef int status
         # Within a gate a thread takes contexts when it is let in; others need them while it waits for a store.
         cdef Context *context = context_acquire() if self.compute_semaphore is None else context_new()
-        context.streamed, context.ended = self.streamed, &self.failed
+        context.nontemporal, context.ended = self.nontemporal, &self.failed
         with nogil:
             while not sz_peek(&self.failed):
                 i = self.next_unit()

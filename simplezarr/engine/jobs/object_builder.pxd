@@ -42,7 +42,7 @@ cdef class ObjectBuilder(Job):
     cdef int64_t constant_bytes
     cdef int set_values(self, object value, tuple shape, bint keep_empty) except -1
     cdef void begin(self, ObjectUpdate *update, const TouchedObject *object) noexcept nogil
-    cdef int make(self, Context *context, ObjectUpdate *update, const sz_segment **parts, size_t *n) noexcept nogil
+    cdef int make(self, Context *context, ObjectUpdate *update, const sz_segment **segments, size_t *n) noexcept nogil
     cdef int make_shard(self, Context *context, ObjectUpdate *update) noexcept nogil
     cdef int keep_untouched(self, Context *context, ObjectUpdate *update) noexcept nogil
     cdef int share_shard(self, Context *context, ObjectUpdate *update) noexcept with gil

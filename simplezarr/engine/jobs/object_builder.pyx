@@ -81,21 +81,21 @@ cdef class ObjectBuilder(Job):
         update.old = no_bytes()
         update.room = NULL
 
-    cdef int make(self, Context *context, ObjectUpdate *update, const sz_segment **parts, size_t *n) noexcept nogil:
-        """Make what is to be stored, in n parts; 0 if nothing is."""
+    cdef int make(self, Context *context, ObjectUpdate *update, const sz_segment **segments, size_t *n) noexcept nogil:
+        """Make what is to be stored, in n segments; 0 if nothing is."""
         cdef const TouchedChunk *chunk = &update.object.chunk
         cdef ByteRange whole
         cdef int status
         if pipeline_is_shard(self.pipeline):
             status = self.make_shard(context, update)
-            return shard_finish(context, &update.shard, <sz_segment **>parts, n) if status == SZ_OK else status
+            return shard_finish(context, &update.shard, <sz_segment **>segments, n) if status == SZ_OK else status
         if update.covered:
             status = self.encode_covered(context, self.pipeline, &chunk.region, update.room, &update.part, 0)
         else:
             whole.offset, whole.nbytes = 0, update.old.size
             status = self.encode_changed(context, &update.old, &whole if update.old.kind != NO_BYTES else NULL, chunk,
                                          update.inside, update.room, &update.part, 0)
-        parts[0], n[0] = &update.part, update.part.data != NULL
+        segments[0], n[0] = &update.part, update.part.data != NULL
         return status
 
     # ------------------------------------------------------------ shards

@@ -25,7 +25,7 @@ from simplezarr.engine.chunks.pipeline cimport (
     region_copy_out)
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.geometry.plan cimport product
-from simplezarr.engine.jobs.chunk_source cimport Source, known_index, learn_index
+from simplezarr.engine.jobs.chunk_source cimport ChunkSource, known_index, learn_index
 from simplezarr.engine.jobs.chunk_regions cimport ChunkCursor, copy_out, decode_regions, read_regions, visitor
 from simplezarr.engine.jobs.region_table cimport (
     RegionTable, TouchedChunk, TouchedObject, batch_regions, find_chunk, find_object, regions_of, shard_region)
@@ -39,10 +39,10 @@ from simplezarr.engine.files import reader as readers
 cdef enum:
     SHARE_CHUNKS = 32           # chunks, however small
     SMALL_BYTES = 32 << 10      # a chunk of fewer is read in one call
-    STREAMED_BYTES = 8 << 20    # a result of more has left the caches before it is complete
+    NONTEMPORAL_BYTES = 8 << 20    # a result of more has left the caches before it is complete
 
 
-def read(Source source, selected, out):
+def read(ChunkSource source, selected, out):
     """Decode what is selected into `out`.
 
     selected: a `Plan` over stored objects, or a `ListedSelection`.
@@ -51,19 +51,19 @@ def read(Source source, selected, out):
     Raises ChunkError for a chunk that cannot be decoded, OSError if the system refuses to read.
     """
     cdef RegionTable table = regions_of(source, selected, out)
-    run(source, table, SZ_NONTEMPORAL if table.layout.nlists == 0 and out.nbytes >= STREAMED_BYTES else 0)
+    run(source, table, SZ_NONTEMPORAL if table.layout.nlists == 0 and out.nbytes >= NONTEMPORAL_BYTES else 0)
 
 
-def read_batch(Source source, tuple shape, list plans, list outs):
+def read_batch(ChunkSource source, tuple shape, list plans, list outs):
     """Decode what each plan of an array of `shape` selects into its own array; as `read`, but each chunk only once."""
     run(source, batch_regions(source, shape, plans, outs), 0)
 
 
-cdef int run(Source source, RegionTable table, int streamed) except -1:
+cdef int run(ChunkSource source, RegionTable table, int nontemporal) except -1:
     cdef ReadJob job
     if table.nobjects:
         job = ReadJob.__new__(ReadJob)
-        job.source, job.table, job.pipeline, job.streamed = source, table, &source.pipeline.compiled, streamed
+        job.source, job.table, job.pipeline, job.nontemporal = source, table, &source.pipeline.compiled, nontemporal
         job.run(job.split(executor.get_num_threads()))
     return 0
 
@@ -387,5 +387,5 @@ cdef class ReadJob(Job):
         value = value if type(value) is bytes else bytes_of(value)
         src = PyBytes_AS_STRING(value) - start
         with nogil:
-            status = region_copy_out(context, self.pipeline, stored, src, self.pipeline.transform | context.streamed)
+            status = region_copy_out(context, self.pipeline, stored, src, self.pipeline.transform | context.nontemporal)
         return status

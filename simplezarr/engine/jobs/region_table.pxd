@@ -2,7 +2,7 @@ from simplezarr.csrc.array cimport sz_points
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, ChunkProjection, AxisSlice
 from simplezarr.engine.geometry.point_table cimport PointGroups, PointTable
-from simplezarr.engine.jobs.chunk_source cimport Source
+from simplezarr.engine.jobs.chunk_source cimport ChunkSource
 
 # One basic selection of a batch.
 cdef struct BatchSelection:
@@ -62,7 +62,7 @@ cdef void batch_region(const RequestLayout *layout, Py_ssize_t entry, Region *re
 
 cdef class RegionTable:
     cdef RequestLayout layout
-    cdef Source source
+    cdef ChunkSource source
     cdef Py_ssize_t nobjects     # stored objects touched
     cdef Py_ssize_t nchunks      # chunks touched
     cdef Plan plan               # of the axes without points
@@ -71,5 +71,5 @@ cdef class RegionTable:
     cdef PointTable points(self, tuple shape, tuple axes, list indices, Py_ssize_t n)
     cdef int bind_plan(self, Plan plan, object out) except -1
 
-cdef RegionTable regions_of(Source source, object selected, object out)
-cdef RegionTable batch_regions(Source source, tuple shape, list plans, list outs)
+cdef RegionTable regions_of(ChunkSource source, object selected, object out)
+cdef RegionTable batch_regions(ChunkSource source, tuple shape, list plans, list outs)

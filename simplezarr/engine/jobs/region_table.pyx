@@ -228,7 +228,7 @@ cdef Py_ssize_t count_rows(const AxisSlice *axis_slice, Py_ssize_t size) noexcep
 cdef class RegionTable:
     """Which regions of which chunks of an array a request wants."""
 
-    def __cinit__(self, Source source):
+    def __cinit__(self, ChunkSource source):
         cdef const Pipeline *pipeline = &source.pipeline.compiled
         cdef RequestLayout *layout = &self.layout
         cdef int d, axis
@@ -285,7 +285,7 @@ cdef class RegionTable:
         return PointTable(axes, indices, n, shape, self.source.pipeline.shape, units, strides)
 
 
-cdef RegionTable regions_of(Source source, object selected, object out):
+cdef RegionTable regions_of(ChunkSource source, object selected, object out):
     """Return the regions of a `Plan` over stored objects, or of a `ListedSelection`; their elements are those of `out`."""
     cdef RegionTable table = RegionTable.__new__(RegionTable, source)
     if isinstance(selected, Plan):
@@ -306,7 +306,7 @@ cdef RegionTable regions_of(Source source, object selected, object out):
     return table
 
 
-cdef RegionTable batch_regions(Source source, tuple shape, list plans, list outs):
+cdef RegionTable batch_regions(ChunkSource source, tuple shape, list plans, list outs):
     """Return the regions of a batch of basic selections of an array of `shape`, each with an array for its elements."""
     cdef RegionTable table = RegionTable.__new__(RegionTable, source)
     cdef RequestLayout *layout = &table.layout

@@ -12,12 +12,13 @@ cdef class WriteJob(ObjectBuilder):
     cdef uint64_t device     # the array's, where it is local
     cdef int split(self, int threads)
     cdef int write_local(self, Context *context, ObjectUpdate *update) noexcept nogil
-    cdef int publish(self, Context *context, sz_replacement *replacement, const sz_segment *parts, size_t n) noexcept nogil
+    cdef int publish(self, Context *context, sz_replacement *replacement, const sz_segment *segments,
+                     size_t n) noexcept nogil
     cdef bint name_replacement(self, Context *context, const Py_ssize_t *index,
                                sz_replacement *replacement) noexcept nogil
     cdef int wait(self, Context *context, sz_replacement *replacement, locking_t function) noexcept nogil
     cdef int change_local(self, Context *context, ObjectUpdate *update, const sz_replacement *replacement, sz_file *old,
-                          const sz_segment **parts, size_t *n) noexcept nogil
+                          const sz_segment **segments, size_t *n) noexcept nogil
     cdef int write_value(self, Context *context, ObjectUpdate *update) noexcept with gil
     cdef tuple value(self, Context *context, ObjectUpdate *update, object stored)
     cdef tuple made(self, Context *context, ObjectUpdate *update, object stored)

@@ -5,7 +5,7 @@ from typing import final
 import numpy as np
 
 from simplezarr.engine.geometry.plan import Plan
-from simplezarr.engine.jobs.chunk_source import Source
+from simplezarr.engine.jobs.chunk_source import ChunkSource
 from simplezarr.engine.jobs.object_builder import ObjectBuilder
 from simplezarr.engine.jobs.protocols import ListedSelection
 
@@ -14,7 +14,7 @@ class WriteJob(ObjectBuilder):
     """A write under way."""
 
 def write(
-    source: Source,
+    source: ChunkSource,
     selected: Plan | ListedSelection,
     value: np.ndarray,
     shape: tuple[int, ...],

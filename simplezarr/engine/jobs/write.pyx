@@ -22,7 +22,7 @@ from simplezarr.engine.jobs.object_builder cimport ObjectBuilder
 from simplezarr.engine.jobs.region_table cimport RegionTable, TouchedObject, find_object, regions_of
 from simplezarr.engine.chunks.pipeline cimport UNBOUNDED, pipeline_is_raw, pipeline_is_shard, encoded_bound
 from simplezarr.engine.geometry.plan cimport product
-from simplezarr.engine.jobs.chunk_source cimport Source
+from simplezarr.engine.jobs.chunk_source cimport ChunkSource
 from simplezarr.engine.kernels.context cimport (
     PIECE_BYTES, RAISED, STOPPED, bytes_of, check_signals, pause_of, raised, context_resume, context_park)
 
@@ -33,7 +33,7 @@ cdef enum:
     SHARE_OBJECTS = 8        # stored objects, however small
 
 
-def write(Source source, selected, value, tuple shape, bint keep_empty=False):
+def write(ChunkSource source, selected, value, tuple shape, bint keep_empty=False):
     """Store `value` where the selection points to; of several values for one place, the last.
 
     selected: a `Plan` over stored objects, or a `ListedSelection`.
@@ -54,19 +54,19 @@ def write(Source source, selected, value, tuple shape, bint keep_empty=False):
         job.run(job.split(executor.get_num_threads()))
 
 
-cdef bytes joined(const sz_segment *parts, size_t n):
-    """Copy the parts, small ones too, behind each other; look for Ctrl-C after every PIECE_BYTES."""
+cdef bytes joined(const sz_segment *segments, size_t n):
+    """Copy the segments, small ones too, behind each other; look for Ctrl-C after every PIECE_BYTES."""
     cdef size_t i, nbytes = 0, done, step, left = PIECE_BYTES
     cdef char *at
     for i in range(n):
-        nbytes += parts[i].n
+        nbytes += segments[i].n
     value = PyBytes_FromStringAndSize(NULL, nbytes)
     at = PyBytes_AS_STRING(value)
     for i in range(n):
         done = 0
-        while done < parts[i].n:
-            step = min(left, parts[i].n - done)
-            memcpy(at, parts[i].data + done, step)
+        while done < segments[i].n:
+            step = min(left, segments[i].n - done)
+            memcpy(at, segments[i].data + done, step)
             at += step
             done += step
             left -= step
@@ -119,7 +119,7 @@ cdef class WriteJob(ObjectBuilder):
         cdef sz_replacement replacement
         cdef sz_file old
         cdef sz_pause pauses = pause_of(context)
-        cdef const sz_segment *parts = NULL
+        cdef const sz_segment *segments = NULL
         cdef size_t n = 0
         cdef int status = SZ_OK
         if not self.name_replacement(context, update.object.index, &replacement):
@@ -127,7 +127,7 @@ cdef class WriteJob(ObjectBuilder):
         replacement.pause = &pauses
         old.fd = -1
         if update.covered:  # made first: the lock is held no longer than needed
-            status = self.make(context, update, &parts, &n)
+            status = self.make(context, update, &segments, &n)
             if status == SZ_OK:
                 status = self.wait(context, &replacement, sz_replacement_open if n else sz_remove_object)
             if status != SZ_OK or n == 0:
@@ -136,20 +136,21 @@ cdef class WriteJob(ObjectBuilder):
             status = self.wait(context, &replacement, sz_replacement_open)
             if status != SZ_OK:
                 return status
-            status = self.change_local(context, update, &replacement, &old, &parts, &n)
+            status = self.change_local(context, update, &replacement, &old, &segments, &n)
             replacement.source_fd, replacement.replaced = old.fd, &old
         if status != SZ_OK:
             sz_replacement_discard(&replacement)
         else:
-            status = self.publish(context, &replacement, parts, n)
+            status = self.publish(context, &replacement, segments, n)
         if status == SZ_OK:
             return close_unlinked(context, &old)
         sz_close(&old)
         return status
 
-    cdef int publish(self, Context *context, sz_replacement *replacement, const sz_segment *parts, size_t n) noexcept nogil:
+    cdef int publish(self, Context *context, sz_replacement *replacement, const sz_segment *segments,
+                     size_t n) noexcept nogil:
         """End the replacement: publish the segments, or delete the object if there are none."""
-        cdef int status = sz_replacement_publish(replacement, parts, n) if n else sz_replacement_delete(replacement)
+        cdef int status = sz_replacement_publish(replacement, segments, n) if n else sz_replacement_delete(replacement)
         context.os_error = errno
         if status != SZ_IO or context.os_error != ECANCELED:  # by a pause
             return status
@@ -180,13 +181,13 @@ cdef class WriteJob(ObjectBuilder):
                 return status
 
     cdef int change_local(self, Context *context, ObjectUpdate *update, const sz_replacement *replacement, sz_file *old,
-                          const sz_segment **parts, size_t *n) noexcept nogil:
+                          const sz_segment **segments, size_t *n) noexcept nogil:
         """Makes the new object from the file of the old one, which is left open: parts of it may be kept."""
         cdef int status = sz_open(replacement.directory, replacement.object + replacement.within, old)
         if status == SZ_OK:
             update.old = bytes_in_file(old)
         if status == SZ_OK or status == SZ_MISSING:
-            status = self.make(context, update, parts, n)
+            status = self.make(context, update, segments, n)
         context.os_error = errno
         return status
 
@@ -228,7 +229,7 @@ cdef class WriteJob(ObjectBuilder):
                 context_park(context)
 
     cdef tuple made(self, Context *context, ObjectUpdate *update, stored):
-        cdef const sz_segment *parts = NULL
+        cdef const sz_segment *segments = NULL
         cdef size_t n = 0
         cdef int status
         cdef bytes old, made = None
@@ -239,7 +240,7 @@ cdef class WriteJob(ObjectBuilder):
             made = PyBytes_FromStringAndSize(NULL, self.pipeline.nbytes)
             update.room = PyBytes_AS_STRING(made)
         with nogil:
-            status = self.make(context, update, &parts, &n)
-        if made is not None and status == SZ_OK and n and parts[0].data == update.room:
+            status = self.make(context, update, &segments, &n)
+        if made is not None and status == SZ_OK and n and segments[0].data == update.room:
             return made, status
-        return joined(parts, n) if n and status == SZ_OK else None, status
+        return joined(segments, n) if n and status == SZ_OK else None, status

@@ -41,7 +41,7 @@ cdef struct Context:
     const char *culprit
     int64_t inner       # the number of the inner chunk, in its shard, that is being decoded; -1 outside shards
     int os_error        # errno of a failed read
-    int streamed        # SZ_NONTEMPORAL where it reads into an array that outgrows the caches, else 0
+    int nontemporal        # SZ_NONTEMPORAL where it reads into an array that outgrows the caches, else 0
     PyObject *error     # an exception that Python code raised; the status is then RAISED
     const int32_t *ended  # becomes true when the job has failed; NULL outside of jobs
     int64_t looked      # for Ctrl-C, in milliseconds

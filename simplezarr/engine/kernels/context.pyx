@@ -130,7 +130,7 @@ cdef void context_release(Context *context) noexcept:
     """Keep the context for the next call, but no more than MOST_IDLE, nor more memory than an ordinary chunk needs."""
     cdef size_t kept = 0
     cdef int slot
-    context.streamed, context.ended = 0, NULL
+    context.nontemporal, context.ended = 0, NULL
     for slot in range(SLOTS):
         kept += context.sizes[slot]
         if kept > KEEP_BYTES:
