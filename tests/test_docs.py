@@ -5,13 +5,18 @@ import importlib
 import pkgutil
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import simplezarr
+import simplezarr as sz
+from tests.support.helpers import same_package
 
 ROOT = Path(__file__).parents[1]
+GUIDE = sorted(path.name for path in (ROOT / "docs" / "guide").glob("*.md"))
 MODULES = sorted(module.name for module in pkgutil.walk_packages(simplezarr.__path__, "simplezarr."))
 
 
@@ -41,6 +46,37 @@ def test_readme(tmp_path, monkeypatch):
         exec(compile(block, "README.md", "exec"), names)
         assert names["arr"].shape == (1005, 1000)
         assert [crop.shape for crop in names["crops"]] == 50 * [(64, 64)]
+
+
+@pytest.mark.parametrize("name", GUIDE)
+def test_guide(name, tmp_path):
+    """The examples of a page run one after the other, as one program."""
+    text = (ROOT / "docs" / "guide" / name).read_text("utf-8")
+    program = tmp_path / "page.py"
+    program.write_text("\n".join(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)), "utf-8")
+    command = [sys.executable, "-W", "error", str(program)]
+    done = subprocess.run(command, cwd=tmp_path, env=same_package(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def translations():
+    """Yield (heading, line number, code) for the right column of each table of coming-from.md."""
+    heading = ""
+    for number, line in enumerate((ROOT / "docs/guide/coming-from.md").read_text("utf-8").splitlines(), 1):
+        heading = line.removeprefix("## ") if line.startswith("## ") else heading
+        cells = line.strip("|").split(" | ")
+        if line.startswith("| ") and len(cells) == 2 and cells[0].strip() != heading:
+            yield from ((heading, number, code) for code in re.findall(r"`([^`]+)`", cells[1]))
+
+
+@pytest.mark.parametrize(("heading", "number", "code"), list(translations()))
+def test_coming_from(heading, number, code):
+    page = (ROOT / "docs/guide/coming-from.md").read_text("utf-8")
+    names: dict = {}
+    exec(re.search(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[1], names)
+    names["g"].create_array("h", data=[1])
+    sz.save(names["store"], [1], "s")
+    exec(code, names)
 
 
 def test_links_lead_somewhere():
