@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,12 +12,13 @@ from simplezarr.codecs.base import Codec
 from simplezarr.hierarchy.inventory import chunk_codecs, count_chunks, grid_shape, sharding_of, stored_bytes, summary
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.nodes.attributes import Attributes
+from simplezarr.nodes.closing import ClosesStore
 from simplezarr.nodes.indexers import Blocks, OIndex, VIndex
 from simplezarr.nodes.lazy import LazyIndex, whole
 from simplezarr.nodes.operators import StoredValues
 from simplezarr.nodes.properties import fixed
-from simplezarr.nodes.regions import Region, iter_regions
-from simplezarr.nodes.resize import append, resize
+from simplezarr.nodes.regions import Region, as_index, iter_regions
+from simplezarr.nodes.resize import append, refreshed, resize
 from simplezarr.runtime import executor
 from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.base import Store
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from simplezarr.runtime.executor import Future
 
 
-class Array(StoredValues):
+class Array(StoredValues, ClosesStore):
     """A Zarr array (Zarr 3 core specification, "Array"). `simplezarr.open` and `create_array` make them.
 
     >>> import simplezarr as sz
@@ -198,8 +200,8 @@ class Array(StoredValues):
         return np.asarray(self.read(), dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        options = self.read_only, self.write_empty_chunks
-        return _rebuilt, (type(self), self.store, self.path, self.metadata, *options)
+        kind = partial(type(self), read_only=self.read_only, write_empty_chunks=self.write_empty_chunks)
+        return kind, (self.store, self.path, self.metadata)
 
     # ------------------------------------------------------------ reading
 
@@ -261,10 +263,8 @@ class Array(StoredValues):
     def iter_chunks(self, unit: Literal["shard", "chunk"] = "shard", *, stored: bool = False) -> Iterator[Region]:
         """Return an iterator of the array's regions in C order: tuples of slices, clipped to the shape.
 
-        - unit: "shard" for the unit of writing, which is the chunk in an array without shards; "chunk" for that of
-          reading.
-        - stored: only regions that are stored. This lists the store, or asks it for each if it can't be listed. For
-          chunks in shards, the index of every shard is read.
+        - unit: "shard" for the unit of writing (chunks in an array without shards), "chunk" for that of reading.
+        - stored: only regions that are stored. This lists the store, and for chunks in shards reads all indexes.
 
         >>> import simplezarr as sz
         >>> a = sz.create_array({}, data=[1, 2, 3], chunks=2)
@@ -273,25 +273,25 @@ class Array(StoredValues):
         """
         return iter_regions(self._handle, unit, stored)
 
-    def get_chunk(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> np.ndarray:
+    def get_chunk(self, index: tuple[int, ...] | int, *, out: np.ndarray | None = None) -> np.ndarray:
         """Return a chunk of the grid, at its full shape also at the array's edge; with `out`, in it.
 
-        A chunk that is not stored is all fill value. Raise IndexError if the grid has no such chunk, otherwise as
-        `read`.
+        In one dimension a number is an index too. A chunk that is not stored is all fill value. Raise IndexError if the
+        grid has no such chunk, otherwise as `read`.
 
         >>> import simplezarr as sz
-        >>> sz.create_array({}, data=[1, 2, 3], chunks=2, fill_value=9).get_chunk((1,))
+        >>> sz.create_array({}, data=[1, 2, 3], chunks=2, fill_value=9).get_chunk(1)
         array([3, 9])
         """
-        return self._handle.transfer.read_chunk(index, out)
+        return self._handle.transfer.read_chunk(as_index(index), out)
 
-    def get_chunk_future(self, index: tuple[int, ...], *, out: np.ndarray | None = None) -> "Future[Any]":
+    def get_chunk_future(self, index: tuple[int, ...] | int, *, out: np.ndarray | None = None) -> "Future[Any]":
         """Return a Future of `get_chunk(index, out=out)`."""
         return executor.submit(self.get_chunk, index, out=out, width=executor.concurrency_for(self.store))
 
-    def get_encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
+    def get_encoded_chunk(self, index: tuple[int, ...] | int) -> bytes | None:
         """Return the stored bytes of a chunk (in shards, of the inner chunk); None if it is not stored."""
-        return self._handle.transfer.encoded_chunk(index)
+        return self._handle.transfer.encoded_chunk(as_index(index))
 
     def read_many(self, selections: Iterable[Any], *, out: np.ndarray | None = None) -> Any:
         """Return `a[selection]` for each of many basic selections, as a list.
@@ -338,19 +338,17 @@ class Array(StoredValues):
         """Return a Future of `write(selection, value)`. The value must not change before it is done."""
         return executor.submit(self.write, selection, value, width=executor.concurrency_for(self.store))
 
-    def set_chunk(self, index: tuple[int, ...], data: Any) -> None:
+    def set_chunk(self, index: tuple[int, ...] | int, data: Any) -> None:
         """Replace a chunk of the grid.
 
         data: for the full chunk, whose part outside the array is not stored, or for the part within the array. Raise
         IndexError if the grid has no such chunk, ValueError for data of another shape, otherwise as `write`.
         """
-        write_chunk(self._handle, index, data)
+        write_chunk(self._handle, as_index(index), data)
 
-    def set_chunk_future(self, index: tuple[int, ...], data: Any) -> "Future[None]":
+    def set_chunk_future(self, index: tuple[int, ...] | int, data: Any) -> "Future[None]":
         """Return a Future of `set_chunk(index, data)`."""
         return executor.submit(self.set_chunk, index, data, width=executor.concurrency_for(self.store))
-
-    # ------------------------------------------------------------ changing the shape
 
     def resize(self, shape: tuple[int, ...] | int) -> None:
         """Change the shape in place. Elements that are cut off are gone; new ones have the fill value.
@@ -381,6 +379,16 @@ class Array(StoredValues):
         self._reshape(append(self._handle, data, axis))
         return self.shape
 
+    def refresh(self) -> None:
+        """Take the stored shape and attributes. Raise MetadataError if the array was replaced or deleted.
+
+        >>> import simplezarr as sz
+        >>> a, b = sz.create_array(store := {}, data=[1, 2]), sz.open_array(store, mode="r+")
+        >>> b.append([3]), a.refresh(), a.shape
+        ((3,), None, (3,))
+        """
+        self._change_metadata(lambda _: refreshed(self._handle))
+
     def _reshape(self, metadata: ArrayMetadata) -> None:
         self._change_metadata(lambda before: replace(metadata, attributes=before.attributes))
 
@@ -390,9 +398,3 @@ class Array(StoredValues):
     def _change_handle(self, change: Callable[[ArrayHandle], ArrayHandle]) -> None:
         with KeyLock(self, "handle"):  # of changes by several threads none is lost
             self._handle = change(self._handle)
-
-
-def _rebuilt(
-    kind: type[Array], store: Store, path: str, metadata: ArrayMetadata, read_only: bool, write_empty_chunks: bool
-) -> Array:
-    return kind(store, path, metadata, read_only=read_only, write_empty_chunks=write_empty_chunks)

@@ -24,6 +24,7 @@ from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata
 from simplezarr.nodes.arguments import as_attributes, check_format
 from simplezarr.nodes.array import Array
 from simplezarr.nodes.attributes import Attributes
+from simplezarr.nodes.closing import ClosesStore
 from simplezarr.nodes.creation import create_array, require_array
 from simplezarr.nodes.keywords import ArrayKeywords, CreateKeywords
 from simplezarr.nodes.properties import fixed
@@ -89,7 +90,7 @@ def require_group(store: Store, path: str, zarr_format: int | None = None) -> "G
     return node
 
 
-class Group:
+class Group(ClosesStore):
     """A Zarr group (Zarr 3 core specification, "Group"). `simplezarr.open` and `create_group` make them.
 
     A group with consolidated metadata that was opened for reading answers from them without asking the store: which

@@ -1,14 +1,30 @@
 """The regions of an array by chunk or by stored object, as keys that select them."""
 
+import operator
 from collections.abc import Iterator
 
 from simplezarr.hierarchy.inventory import grid_shape, iter_indexes, iter_stored, iter_stored_chunks, sharding_of
 from simplezarr.metadata.grids import Rectilinear
 from simplezarr.transfer.handle import ArrayHandle
 
-__all__ = ["Region", "iter_regions"]
+__all__ = ["Region", "as_index", "iter_regions"]
 
 Region = tuple[slice, ...]
+
+
+def as_index(index: tuple[int, ...] | int) -> tuple[int, ...]:
+    """Return the index of a chunk as a tuple; in one dimension, a number is an index too.
+
+    >>> as_index(3), as_index((3, 4))
+    ((3,), (3, 4))
+    """
+    if type(index) is tuple:
+        return index
+    try:
+        operator.index(index)  # type: ignore[arg-type]
+    except TypeError:
+        return tuple(index)  # type: ignore[arg-type]
+    return (index,)  # type: ignore[return-value]
 
 
 def iter_regions(handle: ArrayHandle, unit: str, stored: bool) -> Iterator[Region]:

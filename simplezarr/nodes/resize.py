@@ -31,7 +31,7 @@ from simplezarr.transfer.dispatch import read_key, write_key
 from simplezarr.transfer.handle import ArrayHandle
 from simplezarr.transfer.values import as_array
 
-__all__ = ["append", "resize"]
+__all__ = ["append", "refreshed", "resize"]
 
 Shape = tuple[int, ...]
 _FEW = 64  # for so many chunks a store is not listed
@@ -58,6 +58,14 @@ def resize(handle: ArrayHandle, shape: Any) -> ArrayMetadata:
         yield
 
     return change_node(handle.store, handle.path, change, cleared)
+
+
+def refreshed(handle: ArrayHandle) -> ArrayMetadata:
+    """Return the metadata that are stored by now. Raise MetadataError if the array was replaced or deleted."""
+    stored = read_metadata(handle.store, handle.path)
+    _check_same_layout(handle, stored)
+    assert isinstance(stored, ArrayMetadata)
+    return stored
 
 
 def append(handle: ArrayHandle, data: Any, axis: int) -> ArrayMetadata:

@@ -233,6 +233,13 @@ class Store(ABC):
         """Return the sorted names directly below a prefix, of keys and of prefixes that hold keys, without slashes."""
         return names_below(self.list(prefix), check_prefix(prefix))
 
+    def close(self) -> None:  # noqa: B027 (most stores hold nothing)
+        """Release what the store holds, such as connections; it may be called twice.
+
+        The default does nothing, because a `LocalStore` and a `MemoryStore` hold nothing. A `with` statement on a node
+        closes its store at the end.
+        """
+
     def check_writable(self, key: str) -> None:
         """Raise a `ReadOnlyError` if `read_only` is set. Call it first in every method that writes."""
         if self.read_only:

@@ -108,5 +108,8 @@ class WrapperStore(Store):
     def list_dir(self, prefix: str = "") -> Sequence[str]:
         return self.store.list_dir(prefix)
 
+    def close(self) -> None:
+        self.store.close()
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.store!r})"

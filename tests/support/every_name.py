@@ -101,6 +101,11 @@ def use_array(a: sz.Array) -> None:
     a.set_chunk_future((0, 0), a.get_chunk((0, 0), out=chunk)).result()
     assert a.get_chunk_future((0, 0)).result().shape == a.chunks
     assert_type(a.get_encoded_chunk((0, 0)), bytes | None)
+    with sz.create_array({}, data=a[0], chunks=2) as row:
+        assert_type(row, sz.Array)
+        row.set_chunk(1, row.get_chunk(1))
+        assert_type(row.get_encoded_chunk(1), bytes | None)
+        row.refresh()
     a.oindex[[0, 1], [2]] = 3
     a.vindex[[0, 1], [2, 3]] = 4
     a.blocks[0, 0] = 5
@@ -120,6 +125,8 @@ def use_group(group: sz.Group) -> None:
     group["y"] = [1, 2]
     del group["y"]
     group.create_group("inner", attributes={"a": 1})
+    with group as same:
+        assert_type(same, sz.Group)
     assert_type(group.require_group("inner"), sz.Group)
     group.consolidate_metadata()
     print(group.attrs, group.metadata, group.name, group.path, group.read_only, group.store, group.tree(depth=2))
@@ -165,6 +172,7 @@ def use_stores(folder: Path) -> None:
         assert store.enclosing(["zarr.json"]) is None
         print(store.concurrency, store.immutable, store.in_memory, store.local_root, store.read_only)
         store.delete_prefix("a/")
+        store.close()
 
 
 def use_codecs() -> None:
