@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, Unpack
 
 from simplezarr.errors import NodeExistsError, NodeNotFoundError
@@ -136,8 +137,6 @@ class Group(ClosesStore):
         """The user's attributes, a mapping; changes are stored if the group was opened with mode "r+"."""
         return Attributes(self)
 
-    # ------------------------------------------------------------ the mapping of children
-
     def __getitem__(self, path: str) -> "Array | Group":
         """Return the node at a path below this group. Raise NodeNotFoundError, a KeyError, if there is none."""
         node = self._find(normalize_path(path))
@@ -269,8 +268,6 @@ class Group(ClosesStore):
                 some, executor.parallel_map(ask, [join(self.path, name) for name in some], width), strict=True
             )
 
-    # ------------------------------------------------------------ changing what is below
-
     def create_array(self, name: str, **arguments: Unpack[CreateKeywords]) -> Array:
         """Create an array at a path below this group, in its format; otherwise as `simplezarr.create_array`.
 
@@ -349,8 +346,6 @@ class Group(ClosesStore):
             raise ValueError(f"path: {path!r} is the group {self.name} itself; a path below it is needed")
         return join(self.path, below)
 
-    # ------------------------------------------------------------ showing
-
     def tree(self, depth: int | None = None) -> Tree:
         """Return what is below this group, which prints as a tree. Nodes that can't be opened show the reason.
 
@@ -389,7 +384,8 @@ class Group(ClosesStore):
             return f"<Group {self.name}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (self.store, self.path, self.metadata, self.read_only, self._consolidated)
+        kind = partial(Group, read_only=self.read_only, consolidated=self._consolidated)
+        return kind, (self.store, self.path, self.metadata)
 
 
 def _as_path(path: object) -> str | None:
@@ -402,7 +398,3 @@ def _as_path(path: object) -> str | None:
 
 def _shortened(path: str) -> str:
     return repr(path if len(path) <= _LONGEST else f"{path[:_LONGEST]}...")
-
-
-def _rebuilt(store: Store, path: str, metadata: GroupMetadata, read_only: bool, consolidated: bool) -> Group:
-    return Group(store, path, metadata, read_only=read_only, consolidated=consolidated)
