@@ -283,7 +283,7 @@ class Array(StoredValues, ClosesStore):
         >>> sz.create_array({}, data=[1, 2, 3], chunks=2, fill_value=9).get_chunk(1)
         array([3, 9])
         """
-        return self._handle.transfer.read_chunk(as_index(index), out)
+        return self._handle.transfer.read_chunk(index if type(index) is tuple else as_index(index), out)
 
     def get_chunk_future(self, index: tuple[int, ...] | int, *, out: np.ndarray | None = None) -> "Future[Any]":
         """Return a Future of `get_chunk(index, out=out)`."""
