@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_clib import build_clib
 from setuptools.command.build_ext import build_ext
 
 BLOSC2 = Path(find_spec("blosc2").origin).parent / "lib"  # its static archive holds zstd, zlib-ng, lz4 and the shuffles
@@ -32,14 +33,20 @@ DIRECTIVES = {
 }
 
 
+class BuildLibrary(build_clib):
+    """Build the C library anew: an old archive would keep the objects of sources that no longer exist."""
+
+    def run(self) -> None:
+        for archive in Path(self.build_clib).glob("*simplezarr_kernels.*"):
+            archive.unlink()
+        super().run()
+
+
 class BuildExtensions(build_ext):
     """Build the C library before the extensions link it, also in place and with several processes."""
 
     def run(self) -> None:
-        folder = Path(self.get_finalized_command("build_clib").build_clib)
-        for archive in folder.glob("*simplezarr_kernels.*"):
-            archive.unlink()  # it would keep the objects of sources that no longer exist
-        self.run_command("build_clib")
+        self.run_command("build_clib")  # which runs once, also if `build` has run it
         super().run()
 
 
@@ -57,7 +64,7 @@ def extension(path: Path) -> Extension:
 
 
 setup(
-    cmdclass={"build_ext": BuildExtensions},
+    cmdclass={"build_clib": BuildLibrary, "build_ext": BuildExtensions},
     libraries=[
         (
             "simplezarr_kernels",
