@@ -19,18 +19,18 @@ cdef class ChunkSource:
     cdef readonly object store
     cdef readonly str path
     cdef object keys
-    cdef tuple chunks        # the unit of reading, in the array's order of axes
-    cdef bint local          # chunks are files that we may open ourselves
-    cdef bytes prefix        # of their names, or of keys
+    cdef tuple chunks        # the shape of a chunk, in the array's order of axes
+    cdef bint local          # stored objects are files that the engine opens itself
+    cdef bytes prefix        # of the names of files, or of keys
     cdef const char *prefix_bytes
-    cdef bytes folder        # of the array, with a slash: how these begin
+    cdef bytes folder        # of the array, with a slash; the beginning of `prefix`
     cdef size_t folder_nbytes
     cdef size_t prefix_nbytes
-    cdef size_t root_nbytes  # of these, for the store's directory
+    cdef size_t root_nbytes  # of the beginning that names the store's directory
     cdef char separator
-    cdef bint bare           # no "c" in front of a key's numbers
+    cdef bint bare           # a key has no "c" in front of its numbers
     cdef bint in_memory
-    cdef object indexes      # decoded shard indexes, the longest unused first; None where there are no shards
+    cdef object indexes      # cached shard indexes, the oldest first; None if there are no shards
     cdef object fetch(self, str key)
     cdef ShardIndex cached_index(self, bytes name, const sz_file *file)
     cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1

@@ -1,4 +1,4 @@
-"""The chunks of an array: where they are stored, how they are decoded, and the indexes of its shards that are kept."""
+"""The chunks of an array: where they are stored, how they are decoded, and the cached indexes of its shards."""
 
 from typing import final
 
@@ -17,9 +17,9 @@ class ChunkSource:
     def path(self) -> str: ...
     def __init__(self, pipeline: CodecPipeline, store: ByteStore, keys: Keys, path: str, chunks: tuple[int, ...]) -> None: ...
     def key(self, index: tuple[int, ...]) -> str:
-        """The store's key of a stored chunk (a shard where there are shards)."""
+        """Return the key of a stored object: of a shard if the array has shards, otherwise of a chunk."""
     def encoded_chunk(self, index: tuple[int, ...]) -> bytes | None:
-        """The stored bytes of one unit of reading, or None where it is not stored."""
+        """Return the stored bytes of one chunk, or None if it is not stored."""
 
 @final
 class ShardIndex:

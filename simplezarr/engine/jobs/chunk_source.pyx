@@ -1,4 +1,4 @@
-"""The chunks of an array: where they are stored, how they are decoded, and the indexes of its shards that are kept."""
+"""The chunks of an array: where they are stored, how they are decoded, and the cached indexes of its shards."""
 
 from collections import OrderedDict
 from functools import partial
@@ -22,7 +22,7 @@ from simplezarr.errors import ChangedError, ChunkError, TooLargeError, Unsupport
 from simplezarr.engine.files.reader import read_version
 
 cdef enum:
-    INDEX_BYTES = 16 << 20      # shard indexes kept for one array
+    INDEX_BYTES = 16 << 20      # of cached shard indexes for one array
 
 
 cdef class ShardIndex:
@@ -32,7 +32,7 @@ cdef class ShardIndex:
 cdef class ChunkSource:
     """The chunks of one array: where they are stored and how they are decoded.
 
-    keys: the array's chunk key encoding; path: the array's path in the store; chunks: the shape of the unit of reading.
+    keys: the array's chunk key encoding; path: the array's path in the store; chunks: the shape of a chunk.
     """
 
     def __init__(self, CodecPipeline pipeline, store, keys, str path, tuple chunks):
@@ -56,11 +56,11 @@ cdef class ChunkSource:
         self.prefix_bytes, self.prefix_nbytes = PyBytes_AS_STRING(self.prefix), len(self.prefix)
 
     def key(self, tuple index) -> str:
-        """The store's key of a stored chunk (a shard where there are shards)."""
+        """Return the key of a stored object: of a shard if the array has shards, otherwise of a chunk."""
         return f"{self.path}/{self.keys.key(index)}" if self.path else self.keys.key(index)
 
     cdef object fetch(self, str key):
-        """Return a whole stored object, None if there is none. A TooLargeError may be raised before it is read."""
+        """Return a whole stored object, None if there is none. May raise TooLargeError before the object is read."""
         cdef const Pipeline *pipeline = &self.pipeline.compiled
         if self.in_memory or pipeline_is_shard(pipeline):
             return self.store.get(key)
@@ -74,7 +74,7 @@ cdef class ChunkSource:
         return self.store.get_limited(key, free_bytes(pipeline), holes=True)
 
     def encoded_chunk(self, tuple index):
-        """The stored bytes of one unit of reading, or None where it is not stored."""
+        """Return the stored bytes of one chunk, or None if it is not stored."""
         cdef const Pipeline *pipeline = &self.pipeline.compiled
         cdef Py_ssize_t outer[MAX_NDIM]
         cdef Py_ssize_t inner = 0
@@ -119,7 +119,7 @@ cdef class ChunkSource:
         return part
 
     cdef ShardIndex cached_index(self, bytes name, const sz_file *file):
-        """The shard's index, if it is known and the file is still the one it was read from."""
+        """Return the shard's index if it is cached and the file is still the one it was read from; otherwise None."""
         cdef ShardIndex index = self.indexes.get(name)
         if index is None or (file != NULL and (
                 index.inode != file.inode or index.mtime_ns != file.mtime_ns or index.ctime_ns != file.ctime_ns
@@ -128,6 +128,7 @@ cdef class ChunkSource:
         return index
 
     cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1:
+        """Cache a shard's index, unless it is too large or a change of the file might not show in its times."""
         cdef ShardIndex index = ShardIndex.__new__(ShardIndex)
         cdef Py_ssize_t nbytes = 16 * self.pipeline.compiled.ninner
         if nbytes > INDEX_BYTES:
@@ -151,7 +152,7 @@ cdef class ChunkSource:
 
 cdef int known_index(Context *context, ChunkSource source, const Py_ssize_t *index, const sz_file *file,
                      ByteSource *byte_source, PyObject **held) noexcept with gil:
-    """Point a shard's source to its index if that is kept; *held is the reference to drop afterwards."""
+    """Point a shard's byte source to its index if that is cached; *held is a reference that the caller drops."""
     cdef ShardIndex known
     try:
         known = source.cached_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.compiled.ndim * 8), file)

@@ -14,12 +14,12 @@ cdef class Job:
     cdef ChunkSource source
     cdef RegionTable table
     cdef const Pipeline *pipeline
-    cdef Py_ssize_t splits   # units that the work on a stored object is divided into
-    cdef Py_ssize_t n        # units
+    cdef Py_ssize_t splits   # the number of units that a stored object is divided into
+    cdef Py_ssize_t n        # the number of units
     cdef int nontemporal        # SZ_NONTEMPORAL if the result outgrows the caches, otherwise 0
-    cdef Py_ssize_t interleave  # the units are cut into so many runs, and drawn from each in turn
-    cdef object compute_semaphore  # limits how many threads compute, if more wait for a store; otherwise None
-    cdef int directory       # the array's, if names are looked up from it
+    cdef Py_ssize_t interleave  # units are drawn in turn from so many runs
+    cdef object compute_semaphore  # limits the threads that compute, if more wait for a store; else None
+    cdef int directory       # of the array, if names are looked up from it
     cdef int64_t next
     cdef int32_t failed
     # of the first failure

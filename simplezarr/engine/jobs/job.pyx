@@ -1,7 +1,7 @@
-"""Jobs on many chunks: any number of threads that draw from one counter.
+"""Jobs on many chunks: any number of threads draw units from one counter.
 
-A job is a table of regions and a source of chunks. Its units are the stored objects that the request touches. If these
-are fewer than threads, its units are parts of shards. Each thread draws the next unit until none is left, without the GIL.
+A job has a region table and a chunk source. Its units are the stored objects that the request touches, or parts of shards
+if these are few. Each thread draws the next unit until none is left, without the GIL.
 """
 
 import os
@@ -26,23 +26,23 @@ from simplezarr.engine.kernels.context cimport (
 from simplezarr.errors import ChunkError, TooLargeError
 
 cdef enum:
-    MANY_FILES = 8              # worth opening their directory for
+    MANY_FILES = 8              # from here on it is worth opening their directory
     WAIT_US = 50_000            # between two looks for Ctrl-C while waiting for another thread
-    WIDE_BYTES = 512 << 20      # decoded bytes that a job has in hand at most while it waits for a store
+    WIDE_BYTES = 512 << 20      # at most so many decoded bytes are in progress while a job waits for a store
     DIGITS = 21
 
-cdef int wait_limit = 200       # waits of WAIT_US for one chunk in flight
+cdef int wait_limit = 200       # waits of WAIT_US for in-flight chunks
 
 
 def _set_wait_limit(int waits):
-    """Set how often a thread waits for another before it does the work itself; return how often it was."""
+    """Set how often a thread waits for another before it does the work itself; return the previous limit."""
     global wait_limit
     before, wait_limit = wait_limit, waits
     return before
 
 
 cdef char *put_number(char *at, size_t number) noexcept nogil:
-    """Writes the number in decimal; returns the place behind it."""
+    """Write the number in decimal; return the place behind it."""
     cdef char digits[DIGITS]
     cdef int n = 0
     while number or n == 0:
@@ -57,7 +57,7 @@ cdef char *put_number(char *at, size_t number) noexcept nogil:
 
 
 cdef class Job:
-    """One read or write under way: what `drain` needs to do its share of it."""
+    """One read or write in progress, which several threads may `drain`."""
 
     def __cinit__(self):
         self.directory, self.splits, self.interleave = SZ_NO_DIRECTORY, 1, 1
@@ -67,21 +67,21 @@ cdef class Job:
         Py_XDECREF(self.raised)
 
     cdef int open_directory(self) except -1:
-        """Opens the array's directory where many names are to be looked up."""
+        """Open the array's directory if many names are to be looked up."""
         if self.source.local and self.n >= MANY_FILES and self.directory == SZ_NO_DIRECTORY:
             self.directory = sz_open_directory(PyBytes_AS_STRING(self.source.folder))
         return 0
 
     cdef int do_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
-        """Do unit number i; subclasses say how."""
+        """Do unit number i. Subclasses override it."""
         return SZ_OK
 
     cdef int copy_shared(self, Context *context, Py_ssize_t i, Py_ssize_t k, const char *native) noexcept nogil:
-        """Copy out what unit number i wants of its chunk k, which another thread has decoded; subclasses say how."""
+        """Copy out the regions that unit number i has of its chunk k, which another thread has decoded."""
         return SZ_OK
 
     cdef int widened(self, int threads, Py_ssize_t nbytes) except -1:
-        """The number of threads for units of so many bytes: more than are to compute where a store is to be waited for."""
+        """Return the number of threads for units of so many bytes: more than may compute if they wait for a store."""
         cdef Py_ssize_t width
         if self.source.local or self.source.in_memory:
             return threads
@@ -89,7 +89,7 @@ cdef class Job:
         return width if width <= threads else max(threads, min(width, WIDE_BYTES // max(nbytes, 1)))
 
     cdef int run(self, int width) except -1:
-        """Does all units, in the calling thread and width - 1 others; raises what the first failure was."""
+        """Do all units, in the calling thread and width - 1 others; raise the error of the first failure."""
         self.open_directory()
         self.interleave = width
         self.compute_semaphore = executor.compute_semaphore(width) if width > 1 else None
@@ -102,14 +102,14 @@ cdef class Job:
         return 0
 
     def stop(self):
-        """Lets no thread begin another unit, nor go on with a large one: the caller is leaving."""
+        """Let no thread begin another unit or go on with a large one, because the caller is leaving."""
         sz_claim(&self.failed)
 
     def drain(self):
-        """Does units until none is left, or one has failed."""
+        """Do units until none is left, or one has failed."""
         cdef Py_ssize_t i
         cdef int status
-        # Within a gate a thread takes contexts when it is let in; others need them while it waits for a store.
+        # With a compute semaphore a thread takes a pooled context only to compute; while it waits, others need it.
         cdef Context *context = context_acquire() if self.compute_semaphore is None else context_new()
         context.nontemporal, context.ended = self.nontemporal, &self.failed
         with nogil:
@@ -136,7 +136,7 @@ cdef class Job:
         return self.do_unit(context, i)
 
     cdef int finish_waits(self, Context *context, bint wait) noexcept nogil:
-        """Copy out what other threads have decoded for this thread, too.
+        """Copy out the chunks that other threads have decoded for this one.
 
         A chunk that is not complete stays in the list, unless `wait` is set. After the wait limit this thread does the unit
         itself.
@@ -168,10 +168,10 @@ cdef class Job:
         return status
 
     cdef Py_ssize_t next_unit(self) noexcept nogil:
-        """The number of the next unit to do, or -1 when all are drawn.
+        """Draw the number of the next unit, or -1 if none is left.
 
-        Neighbours lie on the same pages of the result. Threads that begin with neighbours would each clear these pages
-        (2 MiB large ones, often), and all but one of them in vain; so what is drawn one after another is far apart.
+        Units drawn one after another lie far apart. Neighbours share pages of the result, often of 2 MiB. Threads that
+        begin with neighbours would each clear these pages, and only one of them needs to.
         """
         cdef Py_ssize_t i = sz_draw(&self.next)
         cdef Py_ssize_t run = i % self.interleave
@@ -180,7 +180,7 @@ cdef class Job:
         return run * (self.n // self.interleave) + min(run, self.n % self.interleave) + i // self.interleave
 
     cdef char *file_name(self, Context *context, const Py_ssize_t *index) noexcept nogil:
-        """The name of a stored object's file, from the job's directory; or its key."""
+        """Return the name of a stored object's file, relative to the job's directory if that is open; or its key."""
         cdef size_t n = self.source.prefix_nbytes
         cdef char *name = scratch(context, PATH_SLOT, n + self.pipeline.ndim * DIGITS + 2)
         cdef char *at = name + n
@@ -199,14 +199,14 @@ cdef class Job:
         return name + (0 if self.directory == SZ_NO_DIRECTORY else self.source.folder_nbytes)
 
     cdef str key(self, Context *context, const Py_ssize_t *index):
-        """The key of a stored object, in a store that is no local directory."""
+        """Return the key of a stored object in a store that is not a local directory."""
         cdef char *name = self.file_name(context, index)
         if name == NULL:
             raise MemoryError("no memory for a key")
         return PyUnicode_FromString(name)
 
     cdef void fail(self, Context *context, int status) noexcept nogil:
-        """Notes the first failure, which ends the job."""
+        """Record the first failure, which ends the job."""
         if sz_claim(&self.failed):
             self.status, self.os_error, self.raised = status, context.os_error, context.error
             self.failed_unit, self.inner, self.culprit = context.unit, context.inner, context.culprit
@@ -215,15 +215,15 @@ cdef class Job:
         context.error = NULL
 
     cdef str task(self):
-        """What the job does, for messages; subclasses say."""
+        """Return what the job does, for messages. Subclasses override it."""
         return "working on"
 
     cdef str outcome(self):
-        """What a failure leaves behind, for messages; with a separator in front."""
+        """Return what a failure leaves behind, for messages, with a separator in front."""
         return ""
 
     cdef tuple failed_chunk(self, const Py_ssize_t *index):
-        """The index of the chunk that failed, in the grid of chunks; `index`: of its stored object."""
+        """Return the index of the chunk that failed in the grid of chunks. `index`: that of its stored object."""
         cdef const Pipeline *pipeline = self.pipeline
         cdef int64_t inner = self.inner
         cdef int d
@@ -236,7 +236,7 @@ cdef class Job:
         return tuple(within)
 
     def throw(self):
-        """Raises what the first failure was, with the place where it happened."""
+        """Raise the error of the first failure, with the place where it happened."""
         cdef TouchedObject object
         find_object(&self.table.layout, self.failed_unit // self.splits, &object)
         key = self.source.key(tuple([object.index[d] for d in range(self.pipeline.ndim)]))

@@ -13,31 +13,31 @@ from simplezarr.engine.kernels.context cimport Context
 cdef enum:
     CONSTANTS = 16
 
-# An encoded chunk of a constant, for all chunks of which the array's edge cuts off the same part.
+# An encoded chunk of a constant, for all chunks that the array's edge cuts along the same axes.
 cdef struct ConstantChunk:
     int32_t claimed
     int32_t ready
-    uint64_t clipped  # bit i: along axis i
-    char *data        # NULL: all fill value, nothing is stored
+    uint64_t clipped  # bit i: the edge cuts along axis i
+    char *data        # NULL: only fill value, so nothing is stored
     size_t n
 
 # A stored object that is being written.
 cdef struct ObjectUpdate:
-    const TouchedObject *object   # what is written of it
-    Py_ssize_t inside[MAX_NDIM]   # how many of its elements lie in the array, along each axis
-    bint covered                  # all of these are written: what was stored before does not matter
-    ByteSource old                # what was stored before
-    sz_segment part                  # what is to be stored: of a chunk
-    char *room                    # memory for an uncompressed one, or NULL: wherever it is best
-    ShardBuilder shard                   # of a shard
+    const TouchedObject *object   # the regions that are written
+    Py_ssize_t inside[MAX_NDIM]   # its elements that lie in the array, along each axis
+    bint covered                  # all of these are written, so the old content is not needed
+    ByteSource old                # the old content
+    sz_segment part               # the new content of a chunk
+    char *room                    # memory for an uncompressed chunk; NULL: scratch, or the values themselves
+    ShardBuilder shard            # the new content of a shard
 
 
 cdef class ObjectBuilder(Job):
     cdef Values values
-    cdef tuple held                     # what the values need to stay alive
-    cdef bint constant                  # one element for all places
+    cdef tuple held                     # objects that `values` points to
+    cdef bint constant                  # all values are one element
     cdef Py_ssize_t lengths[MAX_NDIM]   # of the array
-    cdef int team_size                  # threads for the inner chunks of one shard; 1: a shard is one thread's work
+    cdef int team_size                  # threads for the inner chunks of one shard; 1: one thread makes a shard
     cdef ConstantChunk constants[CONSTANTS]
     cdef int64_t constant_bytes
     cdef int set_values(self, object value, tuple shape, bint keep_empty) except -1

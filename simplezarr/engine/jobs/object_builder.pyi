@@ -1,4 +1,4 @@
-"""The new content of stored objects, from values and from what was stored: what every write does before it stores."""
+"""The new content of stored objects, made from the values and from the old content."""
 
 from typing import final
 
@@ -8,8 +8,8 @@ from simplezarr.engine.jobs.job import Job
 
 @disjoint_base
 class ObjectBuilder(Job):
-    """A write under way, as far as bytes in memory go."""
+    """The part of a write that makes the new content; subclasses store it."""
 
 @final
 class ShardJob(Job):
-    """The inner chunks of one shard, encoded by several workers: its units are the inner chunks that are touched."""
+    """Encodes the touched inner chunks of one shard with several workers; these chunks are its units."""

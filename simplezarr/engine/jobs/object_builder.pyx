@@ -1,7 +1,7 @@
-"""The new content of stored objects, from values and from what was stored: what every write does before it stores.
+"""The new content of stored objects, made from the values and from the old content.
 
-A chunk that the selection covers, as far as it lies in the array, is made from the values alone. Others are decoded,
-changed and encoded again; of a shard only the inner chunks that are touched, while the bytes of the others are kept.
+If the selection covers the part of a chunk that lies in the array, the chunk is made from the values alone. Otherwise it is
+decoded, changed and encoded again. Inner chunks of a shard that are not touched keep their stored bytes.
 """
 
 from cpython.object cimport PyObject
@@ -28,11 +28,11 @@ from simplezarr.engine.jobs.job cimport Job
 from simplezarr.engine.kernels.context cimport CHUNK_SLOT, pause, raised, scratch
 
 cdef enum:
-    CONSTANT_BYTES = 16 << 20   # encoded constants kept for the chunks still to come
+    CONSTANT_BYTES = 16 << 20   # of encoded constants that are kept for later chunks
 
 
 cdef uint64_t clipped_axes(const Pipeline *pipeline, const Region *region) noexcept nogil:
-    """The axes along which the array's edge cuts a covered chunk, as bits."""
+    """Return the axes along which the array's edge cuts a covered chunk, as bits."""
     cdef uint64_t clipped = 0
     cdef int i
     for i in range(pipeline.ndim):
@@ -42,7 +42,7 @@ cdef uint64_t clipped_axes(const Pipeline *pipeline, const Region *region) noexc
 
 
 cdef class ObjectBuilder(Job):
-    """A write under way, as far as bytes in memory go."""
+    """The part of a write that makes the new content; subclasses store it."""
 
     def __dealloc__(self):
         for kept in self.constants:
@@ -51,7 +51,7 @@ cdef class ObjectBuilder(Job):
     # ------------------------------------------------------------ stored objects
 
     cdef int set_values(self, object value, tuple shape, bint keep_empty) except -1:
-        """Notes where the values are, what has to be done to them, and the shape of the array that they go to."""
+        """Record where the values are, whether they must be swapped or cast, and the shape of the stored array."""
         cdef int axis
         native = self.source.pipeline.dtype
         dtype = value.dtype
@@ -62,7 +62,7 @@ cdef class ObjectBuilder(Job):
         if dtype != native and dtype.newbyteorder("=") == native and native.kind in "iufc":
             self.values.swap = native.itemsize // 2 if native.kind == "c" else native.itemsize
         elif dtype != native:
-            errors = np.geterr()  # of this thread
+            errors = np.geterr()  # of the calling thread
             self.values.dtype, self.values.native = <PyObject *>dtype, <PyObject *>native
             self.values.errors = <PyObject *>errors
             self.held = (value, dtype, errors)
@@ -70,7 +70,7 @@ cdef class ObjectBuilder(Job):
         return 0
 
     cdef void begin(self, ObjectUpdate *update, const TouchedObject *object) noexcept nogil:
-        """Begin the update of a stored object, of which nothing is known yet but what is to be written."""
+        """Begin the update of a stored object whose old content is not known yet."""
         cdef int i, axis
         update.object = object
         for i in range(self.pipeline.ndim):
@@ -82,7 +82,7 @@ cdef class ObjectBuilder(Job):
         update.room = NULL
 
     cdef int make(self, Context *context, ObjectUpdate *update, const sz_segment **segments, size_t *n) noexcept nogil:
-        """Make what is to be stored, in n segments; 0 if nothing is."""
+        """Make the new content in n segments; n is 0 if nothing is to be stored."""
         cdef const TouchedChunk *chunk = &update.object.chunk
         cdef ByteRange whole
         cdef int status
@@ -101,7 +101,7 @@ cdef class ObjectBuilder(Job):
     # ------------------------------------------------------------ shards
 
     cdef int make_shard(self, Context *context, ObjectUpdate *update) noexcept nogil:
-        """Encodes the inner chunks that are touched, and keeps the bytes of the others."""
+        """Encode the touched inner chunks and keep the stored bytes of the others."""
         cdef Py_ssize_t k
         cdef int status = shard_begin(context, &update.shard, self.pipeline, 0)
         if status != SZ_OK:
@@ -121,7 +121,7 @@ cdef class ObjectBuilder(Job):
         return status
 
     cdef int keep_untouched(self, Context *context, ObjectUpdate *update) noexcept nogil:
-        """Takes over the other inner chunks as they are encoded, from where they lie in the old shard."""
+        """Record where the untouched inner chunks lie in the old shard; they are copied without decoding."""
         cdef TouchedChunk memory
         cdef uint64_t *entries = update.shard.entries
         cdef ByteRange found
@@ -143,8 +143,8 @@ cdef class ObjectBuilder(Job):
     cdef int share_shard(self, Context *context, ObjectUpdate *update) noexcept with gil:
         """Encode the touched inner chunks of one shard by several workers; a failure becomes that of `context`.
 
-        `run_workers` returns only when no helper is at work any more and none can begin. They use `unit`, which is on the
-        stack of a caller, and the scratch of this context.
+        The workers use `update`, which is on the stack of a caller, and the scratch of this context. That is safe because
+        `run_workers` returns only when no helper is at work and none can begin.
         """
         cdef ShardJob job
         try:
@@ -199,7 +199,7 @@ cdef class ObjectBuilder(Job):
 
     cdef int encode_covered(self, Context *context, const Pipeline *pipeline, const Region *region, char *dst,
                             sz_segment *out, int level) noexcept nogil:
-        """Encodes a chunk from the values alone; as `encode_region`, but chunks of a constant only once."""
+        """Encode a chunk from the values alone; use an encoded chunk of a constant again."""
         cdef ConstantChunk *kept
         cdef uint64_t clipped
         cdef int i, status
@@ -219,7 +219,7 @@ cdef class ObjectBuilder(Job):
         return status
 
     cdef void keep_constant(self, uint64_t clipped, const sz_segment *part) noexcept nogil:
-        """Keeps an encoded constant, where there is room."""
+        """Keep an encoded constant if there is room."""
         cdef ConstantChunk *kept
         cdef int i
         if sz_add(&self.constant_bytes, part.n) + <int64_t>part.n > CONSTANT_BYTES:
@@ -240,7 +240,7 @@ cdef class ObjectBuilder(Job):
     cdef int encode_changed(self, Context *context, const ByteSource *old, const ByteRange *stored,
                             const TouchedChunk *chunk, const Py_ssize_t *inside, char *dst, sz_segment *out,
                             int level) noexcept nogil:
-        """Decode a chunk, which is `stored` in the old object (NULL: not stored yet), change it and encode it again."""
+        """Decode a chunk, change it and encode it again. `stored`: its range in the old object, NULL if there is none."""
         cdef const Pipeline *pipeline = self.table.layout.pipeline
         cdef char *native = scratch(context, CHUNK_SLOT, native_room(pipeline))
         cdef int status = SZ_OK
@@ -255,7 +255,7 @@ cdef class ObjectBuilder(Job):
         else:
             status = read_native(context, pipeline, old.file, stored.offset, stored.nbytes, native, level)
         if status == SZ_OK:
-            status = fill_outside(context, pipeline, native, inside)  # other writers may leave anything there
+            status = fill_outside(context, pipeline, native, inside)  # other software may have stored anything there
         if status == SZ_OK:
             status = self.apply(context, chunk, native)
         if status != SZ_OK:
@@ -273,13 +273,13 @@ cdef class ObjectBuilder(Job):
 
 
 cdef class ShardJob(Job):
-    """The inner chunks of one shard, encoded by several workers: its units are the inner chunks that are touched."""
+    """Encodes the touched inner chunks of one shard with several workers; these chunks are its units."""
 
     cdef int do_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
         return self.builder.write_inner(context, self.update, i)
 
     cdef int failure(self, Context *context) noexcept:
-        """Return the status of the first failure, all else about which becomes the context's."""
+        """Return the status of the first failure, and move its details to the context."""
         context.inner, context.culprit, context.os_error = self.inner, self.culprit, self.os_error
         context.error, self.raised = self.raised, NULL
         return self.status

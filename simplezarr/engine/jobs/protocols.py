@@ -1,4 +1,4 @@
-"""What the engine takes from the layers above it: protocols, so that it needs no class of theirs."""
+"""Protocols for the objects that the engine gets from the layers above it, whose classes it must not import."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -13,7 +13,7 @@ __all__ = ["ByteStore", "Keys", "ListedSelection"]
 
 
 class Keys(Protocol):
-    """Chunk keys: from a chunk's index to the end of its key."""
+    """A chunk key encoding: makes the end of a key from a chunk's index."""
 
     @property
     def name(self) -> str: ...
@@ -23,7 +23,7 @@ class Keys(Protocol):
 
 
 class ByteStore(Protocol):
-    """A store, as the engine asks it."""
+    """The methods and properties of a store that the engine uses."""
 
     @property
     def in_memory(self) -> bool: ...

@@ -9,8 +9,8 @@ from simplezarr.engine.kernels.context cimport Context
 
 
 cdef class ReadJob(Job):
-    cdef SharedFiles files   # of shards that are cut into parts; None if none is
-    cdef dict values         # the same in memory, by number
+    cdef SharedFiles files   # of shards that are cut into parts; otherwise None
+    cdef dict values         # of such shards in other stores, by number of the stored object
     cdef int split(self, int threads)
     cdef int fill(self, Context *context, const TouchedObject *object, Py_ssize_t part) noexcept nogil
     cdef bint read_elsewhere(self, Context *context, const CoalesceKey *coalesce_key,

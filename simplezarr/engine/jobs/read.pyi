@@ -1,4 +1,4 @@
-"""Reading: each stored object that a request touches, opened, decoded and copied out."""
+"""Reading: open, decode and copy out each stored object that a request touches."""
 
 from typing import final
 
@@ -11,10 +11,10 @@ from simplezarr.engine.jobs.protocols import ListedSelection
 
 @final
 class ReadJob(Job):
-    """A read under way."""
+    """A read in progress."""
 
 def read(source: ChunkSource, selected: Plan | ListedSelection, out: np.ndarray) -> None:
-    """Decode what is selected into `out`, an array of its shape and of the pipeline's data type."""
+    """Decode what is selected into `out`, an array of the selection's shape and of the pipeline's data type."""
 
 def read_batch(source: ChunkSource, shape: tuple[int, ...], plans: list[Plan], outs: list[np.ndarray]) -> None:
-    """Decode what each plan of an array of `shape` selects into its own array; as `read`, but each chunk only once."""
+    """Decode what each plan of an array of `shape` selects into its own array; read each chunk only once."""

@@ -1,7 +1,6 @@
-"""Reading: each stored object that a request touches, opened, decoded and copied out.
+"""Reading: open, decode and copy out each stored object that a request touches.
 
-For a local directory all of that happens without the GIL. Other stores are asked for bytes with the GIL held, and
-everything behind that is the same.
+For a local directory all of that happens without the GIL. Requests to other stores hold the GIL; decoding is the same.
 """
 
 from functools import partial
@@ -37,9 +36,9 @@ from simplezarr.errors import ChangedError
 from simplezarr.engine.files import reader as readers
 
 cdef enum:
-    SHARE_CHUNKS = 32           # chunks, however small
-    SMALL_BYTES = 32 << 10      # a chunk of fewer is read in one call
-    NONTEMPORAL_BYTES = 8 << 20    # a result of more has left the caches before it is complete
+    SHARE_CHUNKS = 32             # chunks of any size that are worth waking another thread for
+    SMALL_BYTES = 32 << 10        # a smaller chunk is read in one call
+    NONTEMPORAL_BYTES = 8 << 20   # a result of this size leaves the caches before it is complete
 
 
 def read(ChunkSource source, selected, out):
@@ -48,14 +47,14 @@ def read(ChunkSource source, selected, out):
     selected: a `Plan` over stored objects, or a `ListedSelection`.
     out: an array of its shape and of the pipeline's data type.
 
-    Raises ChunkError for a chunk that cannot be decoded, OSError if the system refuses to read.
+    Raise ChunkError for a chunk that cannot be decoded, OSError if the system refuses to read.
     """
     cdef RegionTable table = regions_of(source, selected, out)
     run(source, table, SZ_NONTEMPORAL if table.layout.nlists == 0 and out.nbytes >= NONTEMPORAL_BYTES else 0)
 
 
 def read_batch(ChunkSource source, tuple shape, list plans, list outs):
-    """Decode what each plan of an array of `shape` selects into its own array; as `read`, but each chunk only once."""
+    """Decode what each plan of an array of `shape` selects into its own array; read each chunk only once."""
     run(source, batch_regions(source, shape, plans, outs), 0)
 
 
@@ -69,7 +68,7 @@ cdef int run(ChunkSource source, RegionTable table, int nontemporal) except -1:
 
 
 cdef class ReadJob(Job):
-    """A read under way."""
+    """A read in progress."""
 
     cdef str task(self):
         return "reading"
@@ -108,7 +107,7 @@ cdef class ReadJob(Job):
         return copy_out(context, &self.table.layout, find_chunk(&object, k, &memory), native)
 
     cdef int fill(self, Context *context, const TouchedObject *object, Py_ssize_t part) noexcept nogil:
-        """Fill the places of what is wanted of an object that is not stored."""
+        """Fill the destinations of the requested regions of an object that is not stored."""
         cdef Region region
         cdef TouchedChunk memory
         cdef Py_ssize_t k
@@ -123,13 +122,13 @@ cdef class ReadJob(Job):
                 status = pause(context)
         return status
 
-    # Chunks that several threads want at the same time.
+    # In-flight coalescing.
 
     cdef bint read_elsewhere(self, Context *context, const CoalesceKey *coalesce_key,
                              const TouchedObject *object) noexcept nogil:
-        """Return whether another thread decodes the chunk for this one too.
+        """Return whether another thread already reads the chunk and decodes it for this one, too.
 
-        If not, others may join until `stop_leading`.
+        Otherwise this thread may become the leader, which others may join until `stop_leading`.
         """
         cdef Region stored
         cdef size_t first = 0, last = self.pipeline.nbytes
@@ -149,7 +148,7 @@ cdef class ReadJob(Job):
     # Stored objects.
 
     cdef int read_local(self, Context *context, const TouchedObject *object, Py_ssize_t part) noexcept nogil:
-        """The short way: a chunk's file, opened, read and decoded right here."""
+        """Open, read and decode a file of a local store."""
         cdef sz_file file
         cdef int status
         cdef char *name = self.file_name(context, object.index)
@@ -173,7 +172,7 @@ cdef class ReadJob(Job):
 
     cdef int read_shared(self, Context *context, const char *name, const TouchedObject *object,
                          Py_ssize_t part) noexcept nogil:
-        """Read a part of a shard from the file that all its parts are read from."""
+        """Read a part of a shard. All parts come from one open file, so they are of one version."""
         cdef const SharedFile *shared = self.files.open(context.unit // self.splits, self.directory, name)
         cdef int status = shared.status
         context.os_error = shared.os_error
@@ -184,7 +183,10 @@ cdef class ReadJob(Job):
         return status
 
     cdef int read_small(self, Context *context, const char *name, const TouchedObject *object) noexcept nogil:
-        """A small chunk by one read. What is wrong with it the long way says, which also copes with short reads."""
+        """Read a small chunk in one call.
+
+        On any error the caller takes the slow path, which reports it and handles short reads.
+        """
         cdef size_t size
         cdef int status
         cdef char *raw = scratch(context, 0, SMALL_BYTES)
@@ -227,7 +229,7 @@ cdef class ReadJob(Job):
 
     cdef int read_shard(self, Context *context, ByteSource *byte_source, const TouchedObject *object, Py_ssize_t part,
                         bint keep) noexcept nogil:
-        """Read what is wanted of a shard; `keep`: whether its index may be kept for the next read."""
+        """Read the requested inner chunks of a shard. `keep`: whether its index may be cached for the next read."""
         cdef PyObject *held = NULL
         cdef int status = SZ_OK
         if keep:
@@ -246,14 +248,14 @@ cdef class ReadJob(Job):
 
     cdef int read_chunks(self, Context *context, const ByteSource *byte_source, const TouchedObject *object,
                          Py_ssize_t part) noexcept nogil:
-        """Read the wanted inner chunks of a shard whose index is known."""
+        """Read the requested inner chunks of a shard whose index is known."""
         cdef ChunkCursor cursor
         cdef InnerChunkVisitor visit = visitor(&cursor, object)
         return read_inner_chunks(context, self.pipeline, byte_source, &visit, object.n * part // self.splits,
                                  object.n * (part + 1) // self.splits, 0)
 
     cdef int read_value(self, Context *context, const TouchedObject *object, Py_ssize_t part) noexcept with gil:
-        """A chunk through its store's methods: only the bytes that are needed, where that is less work."""
+        """Read a chunk through its store's methods: only the bytes that are needed, if that is less work."""
         cdef Region stored
         cdef const Pipeline *pipeline = self.pipeline
         store = self.source.store
@@ -275,7 +277,7 @@ cdef class ReadJob(Job):
             self.stop_leading(context)
 
     cdef int fetch_value(self, Context *context, str key, const TouchedObject *object, Py_ssize_t part) except? -1:
-        """The whole value, unless another thread is at it."""
+        """Fetch and decode the whole value, unless another thread does so already."""
         cdef CoalesceKey coalesce_key
         cdef bint far = not self.source.in_memory
         if far and worth_coalescing(self.pipeline, True) and (
@@ -316,7 +318,7 @@ cdef class ReadJob(Job):
         return value if self.splits == 1 else self.values.setdefault(number, value)
 
     cdef int decode_value(self, Context *context, bytes value, const TouchedObject *object, Py_ssize_t part) except? -1:
-        """A whole stored object that is in memory."""
+        """Decode a whole stored object that is in memory."""
         cdef ByteSource byte_source
         cdef CoalesceKey coalesce_key
         cdef int status
@@ -336,7 +338,7 @@ cdef class ReadJob(Job):
     cdef int read_parts(self, Context *context, str key, const TouchedObject *object) except? -1:
         """Read some inner chunks of one version of a shard.
 
-        If a writer replaces the shard meanwhile, begin anew; at last with the whole shard, by one request.
+        If a writer replaces the shard meanwhile, read again. The last attempt reads the whole shard with one request.
         """
         cdef int status = SZ_OK
         for _ in range(readers.ATTEMPTS):
@@ -351,7 +353,7 @@ cdef class ReadJob(Job):
         return self.fetch_value(context, key, object, 0)
 
     cdef int read_ranges(self, Context *context, reader, const TouchedObject *object) except? -1:
-        """The index of a shard, then the ranges that hold some inner chunks."""
+        """Read the index of a shard, then the ranges that hold the requested inner chunks."""
         cdef ByteSource byte_source
         cdef CoalesceKey coalesce_key
         cdef int status
@@ -361,7 +363,7 @@ cdef class ReadJob(Job):
         if request_key(&coalesce_key, <void *>self.source, object.index, self.pipeline.ndim):
             byte_source.key = &coalesce_key
         if self.compute_semaphore is not None:
-            context_resume(context)  # the thread has begun with none, and lends none while it waits for these ranges
+            context_resume(context)  # the thread began without a context; it keeps this one while it waits for ranges
         try:
             with nogil:
                 status = self.read_shard(context, &byte_source, object, 0, keep)
@@ -371,10 +373,10 @@ cdef class ReadJob(Job):
         return status
 
     cdef int read_extent(self, Context *context, get_range, const Region *stored) except? -1:
-        """The bytes of an uncompressed chunk from the first wanted element to the last.
+        """Read the bytes of an uncompressed chunk from the first requested element to the last.
 
-        That the chunk ends where it should is not asked for, which would be a request more for each chunk: what lies in
-        a chunk that is cut off or too long is what the writer put there, as far as it goes.
+        The chunk's size is not checked, because that would take one more request for each chunk. The bytes of a chunk
+        that is cut off or too long are read as they are.
         """
         cdef Py_ssize_t start = region_offset(self.pipeline, stored), n = region_extent(self.pipeline, stored)
         cdef const char *src

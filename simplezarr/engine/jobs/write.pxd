@@ -9,7 +9,7 @@ ctypedef int (*locking_t)(sz_replacement *) noexcept nogil
 
 cdef class WriteJob(ObjectBuilder):
     cdef bint durable
-    cdef uint64_t device     # the array's, where it is local
+    cdef uint64_t device     # of the array's directory, if it is on a local file system; otherwise 0
     cdef int split(self, int threads)
     cdef int write_local(self, Context *context, ObjectUpdate *update) noexcept nogil
     cdef int publish(self, Context *context, sz_replacement *replacement, const sz_segment *segments,

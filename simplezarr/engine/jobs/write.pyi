@@ -1,4 +1,4 @@
-"""Writing: each stored object that a request touches, encoded and put in place of what was stored."""
+"""Writing: encode each stored object that a request touches, and replace the old one."""
 
 from typing import final
 
@@ -11,7 +11,7 @@ from simplezarr.engine.jobs.protocols import ListedSelection
 
 @final
 class WriteJob(ObjectBuilder):
-    """A write under way."""
+    """A write in progress."""
 
 def write(
     source: ChunkSource,
@@ -20,4 +20,4 @@ def write(
     shape: tuple[int, ...],
     keep_empty: bool = False,
 ) -> None:
-    """Store `value` where the selection points to; of several values for one place, the last."""
+    """Store `value` at the selected elements. If an element is selected several times, the last value stays."""

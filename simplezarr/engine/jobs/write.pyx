@@ -1,7 +1,7 @@
-"""Writing: each stored object that a plan touches, made anew and put in place of what was stored.
+"""Writing: encode each stored object that a request touches, and replace the old one.
 
-Whoever replaces an object holds the lock on it, from before the old one is read until the new one stands. For a local
-directory all of that happens without the GIL; other stores are given bytes with the GIL held.
+The writer of an object holds the lock on it from before the old object is read until the new one is in place. For a local
+directory all of that happens without the GIL. Requests to other stores hold the GIL.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -30,19 +30,20 @@ cdef extern from "<errno.h>" nogil:
     int ECANCELED
 
 cdef enum:
-    SHARE_OBJECTS = 8        # stored objects, however small
+    SHARE_OBJECTS = 8        # stored objects of any size that are worth waking another thread for
 
 
 def write(ChunkSource source, selected, value, tuple shape, bint keep_empty=False):
-    """Store `value` where the selection points to; of several values for one place, the last.
+    """Store `value` at the selected elements. If an element is selected several times, the last value stays.
 
     selected: a `Plan` over stored objects, or a `ListedSelection`.
-    value: an array of its shape. For a plan its data type is any that NumPy can cast, otherwise the pipeline's.
-    shape: of the array that is written to.
-    keep_empty: whether chunks that are all fill value are stored.
+    value: an array of the selection's shape. For a plan its data type is any that NumPy can cast, otherwise the
+        pipeline's.
+    shape: the shape of the stored array.
+    keep_empty: whether chunks that hold only the fill value are stored.
 
-    Raises ChunkError for a chunk that must be read first and cannot be decoded, or that cannot be encoded. Raises OSError
-    if the system refuses to read or write. Each chunk then is as it was before or as it should be after.
+    Raise ChunkError for a chunk that must be read first and cannot be decoded, or that cannot be encoded. Raise OSError if
+    the system refuses to read or write. After an error each chunk has either its old or its new content.
     """
     cdef RegionTable table = regions_of(source, selected, value)
     cdef WriteJob job
@@ -55,7 +56,7 @@ def write(ChunkSource source, selected, value, tuple shape, bint keep_empty=Fals
 
 
 cdef bytes joined(const sz_segment *segments, size_t n):
-    """Copy the segments, small ones too, behind each other; look for Ctrl-C after every PIECE_BYTES."""
+    """Return the segments joined; look for Ctrl-C after every PIECE_BYTES, however short the segments are."""
     cdef size_t i, nbytes = 0, done, step, left = PIECE_BYTES
     cdef char *at
     for i in range(n):
@@ -77,7 +78,7 @@ cdef bytes joined(const sz_segment *segments, size_t n):
 
 
 cdef class WriteJob(ObjectBuilder):
-    """A write under way."""
+    """A write in progress."""
 
     cdef int open_directory(self) except -1:
         Job.open_directory(self)
@@ -88,7 +89,7 @@ cdef class WriteJob(ObjectBuilder):
         return "writing"
 
     cdef str outcome(self):
-        return "" if self.durable else "; what was stored there stays"  # durable: syncing comes last and may fail
+        return "" if self.durable else "; what was stored there stays"  # durable: a sync may fail after the rename
 
     cdef int split(self, int threads):
         """Divide the work into units; return the number of threads that it is worth."""
@@ -102,12 +103,12 @@ cdef class WriteJob(ObjectBuilder):
             return 1
         if pipeline_is_shard(self.pipeline) and (self.n == 1 or (near and self.n < threads)) and (
                 encoded_bound(self.pipeline.inner) != UNBOUNDED):
-            self.team_size = team_size  # for one shard after another
+            self.team_size = team_size  # all of them work on one shard, then on the next
             return 1
         return <int>min(threads, self.n)
 
     cdef int do_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
-        """Make a stored object anew and put it in place of the old one."""
+        """Make a new stored object and replace the old one."""
         cdef TouchedObject object
         cdef ObjectUpdate update
         find_object(&self.table.layout, i, &object)
@@ -115,7 +116,7 @@ cdef class WriteJob(ObjectBuilder):
         return self.write_local(context, &update) if self.source.local else self.write_value(context, &update)
 
     cdef int write_local(self, Context *context, ObjectUpdate *update) noexcept nogil:
-        """The short way: into a file, right here."""
+        """Replace a file of a local store."""
         cdef sz_replacement replacement
         cdef sz_file old
         cdef sz_pause pauses = pause_of(context)
@@ -126,7 +127,7 @@ cdef class WriteJob(ObjectBuilder):
             return SZ_NO_MEMORY
         replacement.pause = &pauses
         old.fd = -1
-        if update.covered:  # made first: the lock is held no longer than needed
+        if update.covered:  # encoded first, so the lock is held no longer than needed
             status = self.make(context, update, &segments, &n)
             if status == SZ_OK:
                 status = self.wait(context, &replacement, sz_replacement_open if n else sz_remove_object)
@@ -152,13 +153,13 @@ cdef class WriteJob(ObjectBuilder):
         """End the replacement: publish the segments, or delete the object if there are none."""
         cdef int status = sz_replacement_publish(replacement, segments, n) if n else sz_replacement_delete(replacement)
         context.os_error = errno
-        if status != SZ_IO or context.os_error != ECANCELED:  # by a pause
+        if status != SZ_IO or context.os_error != ECANCELED:  # ECANCELED: a pause has ended it
             return status
         return RAISED if context.error != NULL else STOPPED
 
     cdef bint name_replacement(self, Context *context, const Py_ssize_t *index,
                                sz_replacement *replacement) noexcept nogil:
-        """Set what the replacement needs to know; return False if there is no memory for the name."""
+        """Set the caller's fields of the replacement; return False if there is no memory for the name."""
         replacement.object, replacement.root = self.file_name(context, index), self.source.root_nbytes
         replacement.durable = self.durable
         replacement.directory, replacement.within, replacement.local = self.directory, 0, self.device
@@ -169,7 +170,7 @@ cdef class WriteJob(ObjectBuilder):
         return replacement.object != NULL
 
     cdef int wait(self, Context *context, sz_replacement *replacement, locking_t function) noexcept nogil:
-        """Calls what waits for the lock, again and again while somebody else has it and the write is still wanted."""
+        """Call a function that waits for the lock, until the lock is free or the job has ended."""
         cdef int status
         while True:
             status = function(replacement)
@@ -182,7 +183,7 @@ cdef class WriteJob(ObjectBuilder):
 
     cdef int change_local(self, Context *context, ObjectUpdate *update, const sz_replacement *replacement, sz_file *old,
                           const sz_segment **segments, size_t *n) noexcept nogil:
-        """Makes the new object from the file of the old one, which is left open: parts of it may be kept."""
+        """Make the new object from the old file, which stays open because kept bytes are copied from it later."""
         cdef int status = sz_open(replacement.directory, replacement.object + replacement.within, old)
         if status == SZ_OK:
             update.old = bytes_in_file(old)
@@ -192,7 +193,7 @@ cdef class WriteJob(ObjectBuilder):
         return status
 
     cdef int write_value(self, Context *context, ObjectUpdate *update) noexcept with gil:
-        """Through the methods of a store."""
+        """Replace a stored object through the methods of its store."""
         cdef int status = SZ_OK
         store = self.source.store
         try:
@@ -218,7 +219,7 @@ cdef class WriteJob(ObjectBuilder):
             return raised(context, error)
 
     cdef tuple value(self, Context *context, ObjectUpdate *update, stored):
-        """What is to be stored, None for nothing, instead of what was; and a status."""
+        """Return the new value, None if nothing is to be stored, and a status; compute within the job's semaphore."""
         if self.compute_semaphore is None:
             return self.made(context, update, stored)
         with self.compute_semaphore:
@@ -229,6 +230,7 @@ cdef class WriteJob(ObjectBuilder):
                 context_park(context)
 
     cdef tuple made(self, Context *context, ObjectUpdate *update, stored):
+        """Return the same. `stored`: the old value, or None."""
         cdef const sz_segment *segments = NULL
         cdef size_t n = 0
         cdef int status
