@@ -1,1 +1,1 @@
-"""The C functions of `csrc/` as Cython sees them: each is declared once, in the file of its folder's name."""
+"""The declarations for Cython of the C functions in `csrc/`: each once, in the file named like its folder."""

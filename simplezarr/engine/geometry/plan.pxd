@@ -8,9 +8,9 @@ cdef struct AxisSlice:
     Py_ssize_t count
     Py_ssize_t size
     Py_ssize_t first  # number of the first chunk that holds one of them
-    Py_ssize_t nchunks  # that hold at least one of them
+    Py_ssize_t nchunks  # number of chunks that hold at least one of them
 
-# What one chunk holds of an axis slice: its elements src, src + step, … are elements dst, dst + 1, … of the result.
+# The part of an axis slice in one chunk: its elements src, src + step, … are elements dst, dst + 1, … of the result.
 cdef struct ChunkProjection:
     Py_ssize_t chunk
     Py_ssize_t src
@@ -27,7 +27,7 @@ cdef inline void slice_set(AxisSlice *axis_slice, Py_ssize_t start, Py_ssize_t s
     axis_slice.first = start // size
     if count == 0:
         axis_slice.nchunks = 0
-    elif step > size:  # every element lies in a chunk of its own
+    elif step > size:  # each element is in another chunk
         axis_slice.nchunks = count
     else:              # no chunk between the first and the last is skipped
         axis_slice.nchunks = (start + (count - 1) * step) // size - axis_slice.first + 1
@@ -43,7 +43,7 @@ cdef inline void slice_project(const AxisSlice *axis_slice, Py_ssize_t r, ChunkP
         return
     projection.chunk = axis_slice.first + r
     projection.dst = 0
-    if r > 0:  # the first element at or behind the chunk's border
+    if r > 0:  # the first element in the chunk
         projection.dst = (projection.chunk * axis_slice.size - axis_slice.start + axis_slice.step - 1) // axis_slice.step
     projection.src = axis_slice.start + projection.dst * axis_slice.step - projection.chunk * axis_slice.size
     projection.count = min((axis_slice.size - 1 - projection.src) // axis_slice.step + 1, axis_slice.count - projection.dst)
@@ -55,11 +55,11 @@ cdef Py_ssize_t product(Py_ssize_t a, Py_ssize_t b) noexcept
 cdef class Plan:
     cdef int ndim
     cdef AxisSlice slices[MAX_NDIM]
-    cdef int axes[MAX_NDIM]      # the result's axis that an axis of the array becomes; -1 where an integer dropped it
-    cdef bint flipped[MAX_NDIM]  # a negative step: the same elements upwards, over a flipped result
-    cdef readonly Py_ssize_t n   # stored chunks touched
+    cdef int axes[MAX_NDIM]      # the axis of the result for each axis of the array; -1 if an integer dropped it
+    cdef bint flipped[MAX_NDIM]  # the step was negative: the elements ascend, and the result is flipped
+    cdef readonly Py_ssize_t n   # number of stored objects touched
     cdef readonly tuple shape    # of the result
-    cdef readonly bint scalar    # integers on every axis and nothing else: NumPy gives a scalar
+    cdef readonly bint scalar    # the key has only integers, one for each axis: NumPy returns a scalar
     cdef tuple expand(self, object key)
     cdef int take_integer(self, int axis, object item, Py_ssize_t length, Py_ssize_t size) except -1
     cdef Py_ssize_t take_slice(self, int axis, slice item, Py_ssize_t length, Py_ssize_t size) except -1

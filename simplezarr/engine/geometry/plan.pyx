@@ -1,8 +1,8 @@
 """The indexing engine: a selection becomes a start, a count and a step per axis, split at chunk borders on the fly.
 
-A basic selection is a product of arithmetic progressions, one per axis. What a chunk holds of a progression follows from
-the chunk's number alone (`slice_project`), so a plan over any number of chunks is a few integers per axis. Nothing is
-listed, and chunk number i of the product is found by dividing. This module knows integers only, no array, store or codec.
+A basic selection is a product of arithmetic progressions, one for each axis. The part of a progression in a chunk follows
+from the chunk's number (`slice_project`), so a plan over any number of chunks is a few integers for each axis. Nothing is
+listed, and chunk number i of the product is found by dividing. This module has only integers, no array, store or codec.
 """
 
 cimport numpy as cnp
@@ -21,11 +21,11 @@ cdef slice ALL = slice(None)
 
 
 class NotBasic(IndexError):
-    """A key with something other than integers, slices, an ellipsis and None: not (only) a basic selection."""
+    """The key has items other than integers, slices, an ellipsis and None, so it is not a basic selection."""
 
 
 cdef int check_integer(object item) except -1:
-    """Refuses what is no integer or only looks like one: booleans and arrays, but for 0-d integer arrays."""
+    """Raise NotBasic unless the item is an integer. Booleans and arrays are refused, except 0-d integer arrays."""
     if isinstance(item, (bool, list)) or not PyIndex_Check(item) or (
             cnp.PyArray_Check(item) and (cnp.PyArray_NDIM(item) or not cnp.PyArray_ISINTEGER(item))):
         raise NotBasic(
@@ -35,14 +35,14 @@ cdef int check_integer(object item) except -1:
 
 
 cdef Py_ssize_t product(Py_ssize_t a, Py_ssize_t b) noexcept:
-    """a * b, or the largest number where that would overflow: more chunks than any result has room for."""
+    """Return a * b, or the largest number if that overflows, which is more chunks than any result can have."""
     return a * b if a == 0 or b <= PY_SSIZE_T_MAX // a else PY_SSIZE_T_MAX
 
 
 cdef class Plan:
-    """What the basic selection `key` of an array of `shape`, stored in `chunks`, asks for and where it goes.
+    """The basic selection `key` of an array of `shape`, divided into `chunks`.
 
-    Raises NotBasic for index arrays, masks, and whatever else a basic selection does not have; else IndexError and
+    Raises NotBasic for index arrays, masks and all else that a basic selection does not have. Raises IndexError and
     ValueError as NumPy does.
 
     >>> plan = Plan((slice(10, 90, 2), -1), (100, 50), (30, 50))
@@ -78,7 +78,7 @@ cdef class Plan:
         self.shape = tuple(result)
 
     cdef tuple expand(self, object key):
-        """The key as a tuple with one integer or slice for every axis; None stays where it was."""
+        """Return the key as a tuple with one integer or slice for each axis. None keeps its place."""
         cdef Py_ssize_t used = 0, dots = 0
         key = tuple(key) if isinstance(key, tuple) else (key,)
         for item in key:
@@ -123,7 +123,7 @@ cdef class Plan:
         return count
 
     cdef char *bind(self, object out, Py_ssize_t *strides) except NULL:
-        """The address of the result's element for the first element of every axis, and its stride along each of them."""
+        """Return the address of the result's element for the first element of each axis; set the stride along each axis."""
         cdef char *data = <char *>cnp.PyArray_DATA(out)
         cdef cnp.npy_intp *steps = cnp.PyArray_STRIDES(out)
         cdef int axis
@@ -135,7 +135,7 @@ cdef class Plan:
         return data
 
     def projections(self, int axis):
-        """[(chunk, first element in the chunk, first element of the result, count)] along one axis."""
+        """Return [(chunk, first element in the chunk, first element of the result, count)] along one axis."""
         cdef ChunkProjection projection
         cdef Py_ssize_t r
         result = []
@@ -145,7 +145,7 @@ cdef class Plan:
         return result
 
     def ranges(self):
-        """For each axis of the array, the range of elements that is selected, and which axis of the result that is, or -1.
+        """Return, for each axis of the array, the range of selected elements and the axis of the result, or -1.
 
         >>> Plan((slice(None, None, -10), -1), (40, 50), (30, 50)).ranges()
         [(range(39, -1, -10), 0), (range(49, 50), -1)]
@@ -160,7 +160,7 @@ cdef class Plan:
         return result
 
     def view(self, out):
-        """The result with one axis for each axis of the array, along which elements come in the array's order."""
+        """Return a view of the result with the axes of the array, along which the elements ascend."""
         cdef int axis
         cdef list kept = [0] * len(self.shape), spread = []
         for axis in range(self.ndim):
@@ -170,9 +170,9 @@ cdef class Plan:
         return out[(*kept, ...)][(*spread, ...)]
 
     def block(self, Py_ssize_t i):
-        """Chunk number i of the product: its index, the selection of its elements, and that of their places in `view`.
+        """Return the index of the i-th chunk, the selection of its elements, and that of their places in `view`.
 
-        Both end with an ellipsis: also where there are no axes they select arrays, not elements.
+        Both selections end with an ellipsis, so they select arrays, not elements, also without axes.
 
         >>> Plan((slice(10, 90, 2), -1), (100, 50), (30, 50)).block(1)
         ((1, 0), (slice(0, 29, 2), slice(49, 50, 1), Ellipsis), (slice(10, 25, None), slice(0, 1, None), Ellipsis))
@@ -192,10 +192,10 @@ cdef class Plan:
 
 
 def chunk_plan(index, tuple shape, tuple chunks, tuple stored):
-    """The plan of one whole chunk, also where it sticks out of the array.
+    """Return the plan of one whole chunk, also of one that extends beyond the array.
 
-    The array has `shape` and is read in `chunks`, kept in stored objects of shape `stored` (its shards, or the chunks
-    themselves). Raises IndexError where there is no such chunk: a chunk index is a name, so it doesn't count from the end.
+    The array has `shape` and is read in `chunks`, which are in stored objects of shape `stored` (shards, or the chunks
+    themselves). Raise IndexError if the chunk does not exist. A chunk index is a name, so negative numbers are refused.
     """
     cdef Plan plan = Plan.__new__(Plan)
     cdef int axis

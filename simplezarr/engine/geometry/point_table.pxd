@@ -1,7 +1,7 @@
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
 
-# Points on some axes of an array, grouped by the stored object and then by the unit of reading that they lie in. Group
-# and point numbers ascend, so that a range of either is two neighbours of an array of "firsts".
+# Points on some axes of an array, grouped by stored object and then by unit of reading. Group and point numbers ascend,
+# so a range of either is given by two neighbours in an array of "firsts".
 cdef struct PointGroups:
     int naxes
     int axes[MAX_NDIM]
@@ -12,7 +12,7 @@ cdef struct PointGroups:
     const Py_ssize_t *object_first  # nobjects + 1: the first unit of each
     const Py_ssize_t *units        # nunits x naxes: numbers in the grid of units within the object
     const Py_ssize_t *unit_first   # nunits + 1: the first point of each
-    const Py_ssize_t *src          # npoints: bytes into the unit's native form
+    const Py_ssize_t *src          # npoints: offsets into the unit's native form, in bytes
 
 cdef class PointTable:
     cdef PointGroups groups
@@ -21,7 +21,7 @@ cdef class PointTable:
     cdef Py_ssize_t per[MAX_NDIM]        # units in a stored object
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef Py_ssize_t per_object           # product of per
-    cdef readonly object order           # the position, among the points as they were given, of each of them
+    cdef readonly object order           # the position of each point among the given ones, or None if they were sorted
     cdef tuple kept
     cdef object wrap(self, object index, int k)
     cdef object number(self, list indices)

@@ -1,25 +1,25 @@
-"""Points on some axes of an array: where an index array, or several that belong together, becomes a table of chunks."""
+"""Points on some axes of an array: index arrays that belong together become a table of chunks."""
 
 from typing import final
 
 import numpy as np
 
 def taken(array: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """array.take(order), for Ctrl-C to end."""
+    """Return array.take(order); look for Ctrl-C between runs."""
 
 def rank(numbers: np.ndarray) -> np.ndarray:
-    """Numbers with the order of the given ones, but no larger than there are different ones."""
+    """Return the rank of each number among the different numbers."""
 
 def changes(numbers: np.ndarray) -> np.ndarray:
-    """Where a run of equal numbers begins."""
+    """Return the positions at which runs of equal numbers begin."""
 
 @final
 class PointTable:
-    """Points of an array, given by index arrays for some of its axes, and the chunks they lie in."""
+    """Points of an array, given by index arrays for some of its axes, and the chunks that hold them."""
 
     @property
     def order(self) -> np.ndarray | None:
-        """The position, among the points as they were given, of each of them; None: they were sorted."""
+        """The position of each point among the given ones; None if they were sorted."""
     def __init__(
         self,
         axes: tuple[int, ...],
@@ -31,4 +31,4 @@ class PointTable:
         strides: tuple[int, ...],
     ) -> None: ...
     def table(self) -> list[tuple[tuple[int, ...], tuple[int, ...], list[int], list[int]]]:
-        """[(stored object, unit in it, offsets of points in the unit, their positions among those given)]"""
+        """Return [(stored object, unit in it, offsets of points in the unit, their positions among the given points)]."""

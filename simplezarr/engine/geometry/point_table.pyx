@@ -1,7 +1,7 @@
-"""Points on some axes of an array: where an index array, or several that belong together, becomes a table of chunks.
+"""Points on some axes of an array: index arrays that belong together become a table of chunks.
 
-Everything here costs as much as there are points (and the sorting of those that come unsorted): neither the number of
-chunks nor the box around the points matters. Like the plan of a basic selection this knows integers only.
+The cost follows the number of points, plus a sort unless they are sorted. It depends neither on the number of chunks nor
+on the box around the points. Like the plan of a basic selection, this module has only integers.
 """
 
 cimport numpy as cnp
@@ -24,7 +24,7 @@ cdef Py_ssize_t *integers(object array) noexcept:
 cdef void add_units(const Py_ssize_t *index, Py_ssize_t n, Py_ssize_t size, Py_ssize_t per, Py_ssize_t lowest,
                     Py_ssize_t objects, Py_ssize_t stride, Py_ssize_t *number, Py_ssize_t *inner,
                     Py_ssize_t *src) noexcept nogil:
-    """Adds one axis to the number of each point's stored object and, in it, unit, and to its offset in the unit."""
+    """Add one axis to each point's number of stored object, number of unit in it, and offset in the unit."""
     cdef Py_ssize_t p, unit, obj
     for p in range(n):
         unit = index[p] // size
@@ -51,7 +51,7 @@ cdef void count_numbers(const Py_ssize_t *number, Py_ssize_t n, Py_ssize_t lowes
 
 
 cdef Py_ssize_t add_up(Py_ssize_t *counts, Py_ssize_t n, Py_ssize_t total) noexcept nogil:
-    """Replaces each count by the sum of those before it, and `total`; returns the sum of all."""
+    """Replace each count by `total` plus the counts before it; return `total` plus all counts."""
     cdef Py_ssize_t i, count
     for i in range(n):
         count = counts[i]
@@ -70,7 +70,7 @@ cdef void put_in_order(const Py_ssize_t *number, Py_ssize_t first, Py_ssize_t la
 
 
 def taken(array, order):
-    """array.take(order), for Ctrl-C to end."""
+    """Return array.take(order); look for Ctrl-C between runs."""
     cdef Py_ssize_t first, n = len(order)
     if n <= RUN:
         return array.take(order)
@@ -82,7 +82,7 @@ def taken(array, order):
 
 
 cdef object sorting(object numbers, Py_ssize_t n):
-    """The stable order that sorts the numbers: by counting where they are dense."""
+    """Return the stable order that sorts the numbers. Dense numbers are sorted by counting."""
     cdef Py_ssize_t lowest = numbers.min(), extent = <Py_ssize_t>numbers.max() - lowest
     cdef Py_ssize_t p, total = 0
     cdef const Py_ssize_t *number = integers(numbers)
@@ -105,24 +105,28 @@ cdef object sorting(object numbers, Py_ssize_t n):
 
 
 def rank(numbers):
-    """Numbers with the order of the given ones, but no larger than there are different ones."""
+    """Return the rank of each number among the different numbers."""
     return np.unique(numbers, return_inverse=True)[1].reshape(-1).astype(np.intp, copy=False)
 
 
 def changes(numbers):
-    """Where a run of equal numbers begins."""
+    """Return the positions at which runs of equal numbers begin."""
     return np.flatnonzero(np.diff(numbers, prepend=numbers[:1] - 1))
 
 
 cdef class PointTable:
-    """Points of an array, given by index arrays for some of its axes, and the chunks they lie in.
+    """Points of an array, given by index arrays for some of its axes, and the chunks that hold them.
 
-    axes: of the array; indices: for each of them a one-dimensional intp array, all of length n, counting from the end where
-    negative; shape: of the array; stored, units: shapes of stored objects and of the units of reading in them; strides: of
-    a unit's native form, in bytes. Raises IndexError for a point outside the array.
+    axes: axes of the array, in the order of `indices`
+    indices: for each axis a one-dimensional intp array of length n; negative numbers count from the end
+    shape: of the array
+    stored, units: shapes of stored objects and of the units of reading in them
+    strides: of a unit's native form, in bytes
+
+    Raises IndexError for a point outside the array.
 
     >>> points = PointTable((0,), [np.array([7, -1, 2, 8])], 4, (10,), (6,), (3,), (4,))
-    >>> points.table()  # stored object, unit in it, offsets in the unit, positions among those given
+    >>> points.table()  # stored object, unit in it, offsets in the unit, positions among the given points
     [((0,), (0,), [8], [2]), ((1,), (0,), [4, 8], [0, 3]), ((1,), (1,), [0], [1])]
     """
 
@@ -139,7 +143,7 @@ cdef class PointTable:
         self.group(indices, self.number(indices) if n else np.empty(0, np.intp))
 
     cdef object wrap(self, object index, int k):
-        """The index array counted from the front."""
+        """Return the index array with negative numbers replaced. Raise IndexError if one is out of bounds."""
         cdef Py_ssize_t length = self.lengths[k], low, high
         if index.size == 0:
             return index
@@ -151,7 +155,7 @@ cdef class PointTable:
         return np.where(index < 0, index + length, index) if low < 0 else np.ascontiguousarray(index)
 
     cdef object number(self, list indices):
-        """Sorts the points by stored object and unit; returns these in one number for each point, ascending."""
+        """Sort the points by stored object and unit; return both as one number for each point, ascending."""
         cdef Py_ssize_t n = self.groups.npoints, total = 1, lowest, count, size, p
         cdef int k
         numbers, inner, src = np.zeros(n, np.intp), np.zeros(n, np.intp), np.zeros(n, np.intp)
@@ -167,7 +171,7 @@ cdef class PointTable:
                 PyErr_CheckSignals()
             if fits:
                 total *= count
-            else:  # numbers of the places there are, instead of places in the grid
+            else:  # ranks of the places, because numbers in the grid do not fit
                 numbers, total = rank(rank(numbers) * n + rank(places)), n
         if self.per_object > 1:
             numbers = numbers * self.per_object + inner
@@ -179,7 +183,7 @@ cdef class PointTable:
         return numbers
 
     cdef int group(self, list indices, object numbers) except -1:
-        """Makes the tables of groups, where the numbers change."""
+        """Make the tables of groups, which begin at changes of the numbers."""
         cdef PointGroups *groups = &self.groups
         cdef int k
         starts = changes(numbers)
@@ -200,7 +204,7 @@ cdef class PointTable:
         return 0
 
     def table(self):
-        """[(stored object, unit in it, offsets of points in the unit, their positions among those given)]"""
+        """Return [(stored object, unit in it, offsets of points in the unit, their positions among the given points)]."""
         cdef const PointGroups *groups = &self.groups
         cdef Py_ssize_t i, u, p
         result = []

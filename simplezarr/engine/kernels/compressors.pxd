@@ -4,8 +4,9 @@ from simplezarr.csrc.codecs cimport sz_blosc1, sz_zstd_frame
 from simplezarr.engine.kernels.context cimport Context
 
 
-# One direction of a bytes -> bytes codec. *size holds dst's capacity, then the bytes written; more than the capacity is
-# SZ_TOO_LONG. A trimming codec (a checksum) only shortens its input when it decodes: dst is not used and may be NULL.
+# One direction of a bytes -> bytes codec. *size holds dst's capacity, then the bytes written. If they don't fit, the
+# kernel returns SZ_TOO_LONG. A trimming codec (a checksum) only shortens its input when it decodes: it does not use dst,
+# which may be NULL.
 ctypedef int (*codec_fn)(Context *, const CodecStep *, const char *src, size_t n, char *dst, size_t *size) noexcept nogil
 ctypedef size_t (*bound_t)(const CodecStep *, size_t n) noexcept nogil
 
@@ -13,10 +14,10 @@ cdef struct CodecStep:
     const char *name
     codec_fn decode
     codec_fn encode
-    bound_t bound     # the most bytes that n bytes are encoded to
+    bound_t bound     # the largest number of bytes to which n bytes are encoded
     bint trims
-    bint in_blocks    # Blosc: any block can be decoded by itself
-    bint in_order     # zstd: block after block, so the end of a chunk need not be decoded
+    bint in_blocks    # Blosc: each block can be decoded alone
+    bint in_order     # zstd: decoding can stop after any block
     int level
     int window        # gzip: bits, 15 for a zlib stream
     int checksum      # zstd

@@ -1,7 +1,7 @@
 """The compressors and checksums as kernels behind one C function type, from the compression archive.
 
-Each kernel decodes into memory of a given capacity and never past it, so what an encoded chunk claims about its own size
-decides nothing.
+Each kernel decodes into memory of a given capacity and never past it. So no kernel relies on the size that an encoded
+chunk claims to have.
 """
 
 import os
@@ -20,13 +20,13 @@ from simplezarr.engine.kernels.context cimport (
     BLOCK_SLOT, PIECE_BYTES, PREFIX_SLOT, add_discard, bytes_at, copy_bytes, pause, pause_of, scratch, status_message,
     take_error, context_acquire, context_release)
 
-# Bytes of a zstd chunk whose beginning may be decoded by our own code. A larger one is decoded block after block by
-# libzstd, which is what SIMPLEZARR_PARTIAL_ZSTD=0 asks for at all sizes.
+# The largest zstd chunk, in bytes, whose beginning sz_zstd_prefix may decode. libzstd decodes larger ones block after
+# block, and with SIMPLEZARR_PARTIAL_ZSTD=0 all of them.
 cdef size_t PREFIX_BYTES = 0 if os.environ.get("SIMPLEZARR_PARTIAL_ZSTD") == "0" else 512 << 10
 
 
 cdef void discard(Context *context) noexcept:
-    """Free a context's contexts."""
+    """Free the contexts of zstd."""
     ZSTD_freeDCtx(context.zstd_decoder)
     ZSTD_freeCCtx(context.zstd_encoder)
     context.zstd_decoder, context.zstd_encoder = NULL, NULL
@@ -37,7 +37,7 @@ add_discard(discard)
 
 # ---------------------------------------------------------------- zstd (RFC 8878)
 
-cdef ZSTD_DCtx *zstd_decoder(Context *context) noexcept nogil:  # NULL when there is no memory for one, as below
+cdef ZSTD_DCtx *zstd_decoder(Context *context) noexcept nogil:  # NULL without memory for one, as below
     if context.zstd_decoder == NULL:
         context.zstd_decoder = ZSTD_createDCtx()
     return context.zstd_decoder
@@ -67,8 +67,11 @@ cdef int zstd_decode_more(Context *context, sz_zstd_frame *frame) noexcept nogil
 
 cdef bint zstd_prefix(Context *context, const char *src, size_t n, size_t size, size_t wanted,
                       char *dst) noexcept nogil:
-    """Decodes the first `wanted` bytes of a chunk, where that is possible and less work than decoding it whole, at which
-    libzstd is as fast or a little faster; dst has room for `size` + SZ_ZSTD_SLACK."""
+    """Decode the first `wanted` bytes of a chunk of `size` bytes; return whether that was done.
+
+    It is not tried if nearly all is wanted, because libzstd decodes whole blocks faster. dst has room for `size` +
+    SZ_ZSTD_SLACK bytes.
+    """
     cdef bint pays = size <= PREFIX_BYTES and wanted <= size // 8 * 7
     cdef char *memory = scratch(context, PREFIX_SLOT, sz_zstd_prefix_room()) if pays else NULL
     return memory != NULL and sz_zstd_prefix(src, n, size, wanted, dst, memory)
@@ -76,7 +79,7 @@ cdef bint zstd_prefix(Context *context, const char *src, size_t n, size_t size, 
 
 cdef int zstd_encode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                      size_t *size) noexcept nogil:
-    """One frame with its content size."""
+    """Encode to one frame with its content size."""
     cdef sz_pause pauses = pause_of(context)
     if zstd_encoder(context) == NULL:
         return SZ_NO_MEMORY
@@ -89,7 +92,7 @@ cdef size_t zstd_bound(const CodecStep *step, size_t n) noexcept nogil:
 
 # ---------------------------------------------------------------- Blosc 1
 
-sz_blosc1_init()  # the archive chooses its shuffles at the first use, and is not safe if several threads come first
+sz_blosc1_init()  # the archive chooses its shuffles at the first use, which several threads must not make at once
 
 
 cdef int blosc_open(const char *src, size_t n, sz_blosc1 *header) noexcept nogil:
@@ -203,10 +206,9 @@ cdef class CompiledCodec:
         return self.step.name.decode()
 
     def decode(self, data, limit=None) -> bytes:
-        """The decoded bytes. ValueError when data can't be decoded or decodes to more than `limit` bytes.
+        """Return the decoded bytes. Raise ValueError if data are corrupt or decode to more than `limit` bytes.
 
-        Without a limit (for bytes that you trust) there is as much room as they need. Room is made as it is needed, so a
-        limit costs nothing by being large.
+        Pass no limit only for trusted bytes. Memory is allocated as it is needed, so a large limit costs nothing.
         """
         cdef bytes decoded
         room = 16 * memoryview(data).nbytes + (1 << 20)
@@ -221,11 +223,11 @@ cdef class CompiledCodec:
         return decoded
 
     def encode(self, data) -> bytes:
-        """The encoded bytes."""
+        """Return the encoded bytes."""
         return self.run(data, self.step.bound(&self.step, memoryview(data).nbytes), self.step.encode, False)
 
     cdef bytes run(self, data, size_t limit, codec_fn kernel, bint may_fail):
-        """What the kernel makes of data; None where that is more than the limit and it may fail for that."""
+        """Return the kernel's output; None if it is longer than the limit and `may_fail` is set."""
         cdef Py_buffer view
         cdef size_t size = limit
         cdef char *dst
@@ -238,7 +240,7 @@ cdef class CompiledCodec:
                 if dst != NULL:
                     with nogil:
                         status = kernel(context, &self.step, <const char *>view.buf, view.len, dst, &size)
-                    if status == SZ_OK and size > limit:  # a checksum, which is taken off without room for the rest
+                    if status == SZ_OK and size > limit:  # a checksum was removed, which needs no room in dst
                         status = SZ_TOO_LONG
                 if status == SZ_OK:
                     if self.step.trims and kernel == self.step.decode:
@@ -264,7 +266,7 @@ cdef CompiledCodec new_codec(const char *name, codec_fn decode, codec_fn encode,
 
 
 def zstd_codec(int level=0, bint checksum=False) -> CompiledCodec:
-    """zstd (RFC 8878), level -131072 to 22, 0 for the library's default."""
+    """Return the codec zstd (RFC 8878), level -131072 to 22, 0 for the library's default."""
     cdef CompiledCodec codec = new_codec("zstd", zstd_decode, zstd_encode, zstd_bound)
     codec.step.level = level
     codec.step.checksum = checksum
@@ -273,7 +275,7 @@ def zstd_codec(int level=0, bint checksum=False) -> CompiledCodec:
 
 
 def blosc_codec(str cname="zstd", int clevel=5, str shuffle="noshuffle", int typesize=1, int blocksize=0) -> CompiledCodec:
-    """Blosc 1; cname blosclz, lz4, lz4hc, snappy (only read), zlib or zstd; clevel 0 to 9."""
+    """Return the codec Blosc 1; cname blosclz, lz4, lz4hc, snappy (only read), zlib or zstd; clevel 0 to 9."""
     cdef CompiledCodec codec = new_codec("blosc", blosc_decode, blosc_encode, blosc_bound)
     codec.step.in_blocks = True
     codec.step.compressor = {"blosclz": SZ_BLOSCLZ, "lz4": SZ_LZ4, "lz4hc": SZ_LZ4HC, "snappy": SZ_SNAPPY,
@@ -286,7 +288,7 @@ def blosc_codec(str cname="zstd", int clevel=5, str shuffle="noshuffle", int typ
 
 
 def crc32c_codec() -> CompiledCodec:
-    """CRC-32C (RFC 3720), 4 bytes little endian behind the data."""
+    """Return the checksum CRC-32C (RFC 3720), 4 bytes little endian behind the data."""
     cdef CompiledCodec codec = new_codec("crc32c", crc32c_decode, crc32c_encode, crc32c_bound)
     codec.step.trims = True
     return codec

@@ -5,16 +5,16 @@ from simplezarr.csrc cimport sz_pause
 from simplezarr.csrc.codecs cimport ZSTD_CCtx, ZSTD_DCtx, zng_stream
 
 
-# Scratch of one level of nesting (SLOTS_PER_LEVEL of them): a shard in a shard is a level deeper.
+# The scratch buffers of one level of nesting (SLOTS_PER_LEVEL of them). A shard in a shard is one level deeper.
 cdef enum:
     RAW, STEP_A, STEP_B, DECODED, INDEX_RAW, INDEX, ENTRIES
-    BODY, NEW_INDEX, PARTS  # of a shard that is being made
+    BODY, NEW_INDEX, PARTS  # of a shard that is encoded
 
 cdef enum:
     # statuses beside those of status.h
-    RAISED = 1   # look at the context's error
+    RAISED = 1   # the context has the exception
     REFUSED = 2  # a codec can't encode this chunk
-    STOPPED = 3  # nobody wants the work any more: the job has failed elsewhere
+    STOPPED = 3  # the job has failed elsewhere, so the work is not needed
     LEVELS = 9            # shards in shards, as deep as metadata may nest them, and the chunks inside
     SLOTS_PER_LEVEL = 10
     PATH_SLOT = LEVELS * SLOTS_PER_LEVEL
@@ -22,15 +22,15 @@ cdef enum:
     PREFIX_SLOT           # tables of the decoder of zstd prefixes
     CHUNK_SLOT            # a whole chunk in native form, whose parts are placed or changed
     SLOTS                 # scratch buffers a context can hold
-    MAX_WAITS = 8         # chunks in flight that a context waits for at a time
+    MAX_WAITS = 8         # in-flight chunks for which a context waits at a time
     PIECE_BYTES = 16 << 20  # that are copied, filled, compared, read or written between two pauses
 
-# A chunk that another thread decodes, and what the context's unit wants of it.
+# A chunk that another thread decodes, and how many of its bytes the context's unit needs.
 cdef struct Wait:
     void *chunk
     Py_ssize_t unit, wanted
 
-# What one thread needs while it decodes and encodes: contexts of the compressors and scratch memory, kept for the next
+# The state of one thread that decodes and encodes: contexts of the compressors and scratch buffers, kept for the next
 # chunk and the next read. `culprit` names the codec that failed last.
 cdef struct Context:
     ZSTD_DCtx *zstd_decoder
@@ -41,25 +41,25 @@ cdef struct Context:
     const char *culprit
     int64_t inner       # the number of the inner chunk, in its shard, that is being decoded; -1 outside shards
     int os_error        # errno of a failed read
-    int nontemporal        # SZ_NONTEMPORAL where it reads into an array that outgrows the caches, else 0
+    int nontemporal     # SZ_NONTEMPORAL if it reads into an array larger than the caches, otherwise 0
     PyObject *error     # an exception that Python code raised; the status is then RAISED
-    const int32_t *ended  # becomes true when the job has failed; NULL outside of jobs
-    int64_t looked      # for Ctrl-C, in milliseconds
+    const int32_t *ended  # becomes true if the job fails; NULL outside of jobs
+    int64_t looked      # when it last looked for Ctrl-C, in milliseconds
     # of `in_flight`
-    void *leading       # the chunk in flight that it decodes, also for others; or NULL
-    bint no_coalescing  # it fetches and decodes everything itself
-    Py_ssize_t unit     # of its job, that it does
+    void *leading       # the in-flight chunk that it leads, or NULL
+    bint no_coalescing  # it neither leads nor joins in-flight chunks
+    Py_ssize_t unit     # of its job, on which it works
     int nwaits
     Wait waits[MAX_WAITS]
 
-# Frees what only the module with the compressors can free.
+# Frees the context of a compressor, which only a module linked with that compressor can do.
 ctypedef void (*discard_t)(Context *context) noexcept
 
 cdef void add_discard(discard_t discard) noexcept
 cdef char *scratch(Context *context, int slot, size_t n) noexcept nogil
 
 cdef inline int step_slot(const Context *context, const char *src, int level) noexcept nogil:
-    """Return the scratch, of the two for steps of a chain, that src does not begin."""
+    """Return the number of the scratch buffer, of the two for the steps of a chain, that does not hold src."""
     cdef int slot = level * SLOTS_PER_LEVEL + STEP_A
     return slot + (src != NULL and src == context.buffers[slot])
 

@@ -1,15 +1,15 @@
-"""Contexts: what one thread needs while it decodes and encodes, kept in a pool for the next chunk and the next read."""
+"""Contexts: the state of one thread that decodes and encodes, kept in a pool for the next chunk and the next read."""
 
 from typing_extensions import Buffer
 
 def status_message(status: int) -> str:
-    """The sentence for a kernel's status."""
+    """Return the sentence for a kernel's status."""
 
 def bytes_of(data: Buffer) -> bytes:
     """Copy a buffer; look for Ctrl-C between pieces if it is contiguous."""
 
 def _look_every(milliseconds: int) -> int:
-    """Set how often Ctrl-C is looked for, 0: at every pause; return how often it was."""
+    """Set the time between two looks for Ctrl-C (0: at every pause); return the one before."""
 
 def idle_contexts() -> int:
     """Return the number of contexts in the pool."""

@@ -1,6 +1,6 @@
-"""Contexts: what one thread needs while it decodes and encodes, kept in a pool for the next chunk and the next read.
+"""Contexts: the state of one thread that decodes and encodes, kept in a pool for the next chunk and the next read.
 
-Nothing here belongs to a thread for longer than one job, so there is nothing to clean up after a thread or a fork.
+No context belongs to a thread for longer than one job, so nothing has to be cleaned up after a thread or a fork.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -23,7 +23,7 @@ cdef extern from *:
     static _Thread_local int sz_foreign;
     #endif
     """
-    int sz_foreign  # how deep this thread is in code that is not the package's
+    int sz_foreign  # how many calls of code outside the package this thread is in
 
 cdef enum:
     KEEP_BYTES = 32 << 20  # scratch that an idle context keeps
@@ -45,17 +45,17 @@ cdef dict MESSAGES = {
 
 
 cpdef str status_message(int status):
-    """The sentence for a kernel's status."""
+    """Return the sentence for a kernel's status."""
     return MESSAGES.get(status, f"status {status}")
 
 
-cdef list idle = []  # the context pool: addresses of those that no thread works with; append and pop are atomic
+cdef list idle = []  # the context pool: addresses of the contexts in no thread's use; append and pop are atomic
 cdef discard_t[MOST_DISCARDS] discards
 cdef int ndiscards = 0
 
 
 cdef void add_discard(discard_t discard) noexcept:
-    """Tell how contexts of a compressor are freed: only a module that is linked with it can do it."""
+    """Register the function that frees the contexts of a compressor."""
     global ndiscards
     discards[ndiscards] = discard
     ndiscards += 1
@@ -67,7 +67,7 @@ def idle_contexts() -> int:
 
 
 cdef char *scratch(Context *context, int slot, size_t n) noexcept nogil:
-    """A buffer of at least n bytes, whose former content is lost; NULL when there is no memory."""
+    """Return a buffer of at least n bytes, whose former content is lost; NULL without memory."""
     if context.sizes[slot] < n or context.buffers[slot] == NULL:
         free(context.buffers[slot])
         context.sizes[slot] = max(n + n // 8, <size_t>64)
@@ -78,7 +78,7 @@ cdef char *scratch(Context *context, int slot, size_t n) noexcept nogil:
 
 
 cdef char *scratch_grown(Context *context, int slot, size_t n) noexcept nogil:
-    """The buffer made longer, to at least n bytes, with its content; NULL when there is no memory."""
+    """Return the buffer, enlarged to at least n bytes with its content kept; NULL without memory."""
     cdef char *grown = context.buffers[slot]
     if context.sizes[slot] < n or grown == NULL:
         n = max(n + n // 2, <size_t>4096)
@@ -89,7 +89,7 @@ cdef char *scratch_grown(Context *context, int slot, size_t n) noexcept nogil:
 
 
 cdef Context *context_new() except NULL:
-    """A context with nothing yet."""
+    """Return an empty context."""
     cdef Context *context = <Context *>calloc(1, sizeof(Context))
     if context == NULL:
         raise MemoryError("no memory for a decoder")
@@ -107,7 +107,7 @@ cdef void context_free(Context *context) noexcept:
 
 
 cdef Context *context_acquire() except NULL:
-    """A context that has waited, or a new one."""
+    """Return a context from the pool, or a new one."""
     cdef Context *context
     try:
         context = <Context *><size_t>idle.pop()
@@ -118,7 +118,7 @@ cdef Context *context_acquire() except NULL:
 
 
 cdef bint is_bare(const Context *context) noexcept:
-    """Whether the context has nothing that is worth keeping."""
+    """Return whether the context holds nothing worth keeping."""
     cdef int slot
     for slot in range(SLOTS):
         if context.buffers[slot] != NULL and slot != PATH_SLOT:
@@ -127,7 +127,7 @@ cdef bint is_bare(const Context *context) noexcept:
 
 
 cdef void context_release(Context *context) noexcept:
-    """Keep the context for the next call, but no more than MOST_IDLE, nor more memory than an ordinary chunk needs."""
+    """Return the context to the pool. It keeps at most KEEP_BYTES of scratch, and the pool at most MOST_IDLE contexts."""
     cdef size_t kept = 0
     cdef int slot
     context.nontemporal, context.ended = 0, NULL
@@ -148,7 +148,7 @@ cdef void context_release(Context *context) noexcept:
 
 
 cdef void move_tools(Context *to, Context *source) noexcept:
-    """Move contexts and scratch, but nothing of what the context is doing."""
+    """Move the compressors' contexts and the scratch buffers, but not the state of the work."""
     to.zstd_decoder, to.zstd_encoder, to.inflater = source.zstd_decoder, source.zstd_encoder, source.inflater
     source.zstd_decoder, source.zstd_encoder, source.inflater = NULL, NULL, NULL
     memcpy(to.buffers, source.buffers, sizeof(to.buffers))
@@ -158,9 +158,9 @@ cdef void move_tools(Context *to, Context *source) noexcept:
 
 
 cdef int context_park(Context *context) except -1:
-    """Put what the context has into the list, for others to use while its thread waits.
+    """Return codec state and scratch buffers to the pool while the thread waits for I/O.
 
-    An empty context is not put there, so the pool holds no more contexts than threads have computed at one time.
+    A context without any is left out, so the pool holds at most as many contexts as threads have computed at a time.
     """
     cdef Context *other
     if is_bare(context):
@@ -172,7 +172,7 @@ cdef int context_park(Context *context) except -1:
 
 
 cdef void context_resume(Context *context) noexcept:
-    """Take over what was put into the list last; what the context has itself must have been lent before."""
+    """Take codec state and scratch buffers from the pool. The context has none since `context_park`."""
     cdef Context *other
     try:
         other = <Context *><size_t>idle.pop()
@@ -186,7 +186,7 @@ cdef void context_resume(Context *context) noexcept:
 # ---------------------------------------------------------------- exceptions of Python code
 
 cdef int raised(Context *context, object error) noexcept:
-    """Keep the first exception; the status to return."""
+    """Keep the first exception; return the status RAISED."""
     if context.error == NULL:
         Py_INCREF(error)
         context.error = <PyObject *>error
@@ -199,7 +199,7 @@ cdef void drop(PyObject *held) noexcept with gil:
 
 
 cdef object take_error(Context *context):
-    """The exception that Python code raised in this context, or None."""
+    """Return and clear the exception that Python code raised in this context, or None."""
     if context.error == NULL:
         return None
     error = <object>context.error
@@ -214,14 +214,14 @@ cdef int64_t look_every = 40  # milliseconds between two looks for Ctrl-C
 
 
 def _look_every(milliseconds):
-    """Set how often Ctrl-C is looked for, 0: at every pause; return how often it was."""
+    """Set the time between two looks for Ctrl-C (0: at every pause); return the one before."""
     global look_every
     before, look_every = look_every, milliseconds
     return before
 
 
 cdef void foreign(int change) noexcept nogil:
-    """This thread enters code that is not the package's, and may call it again (1), or is back (-1)."""
+    """Count that this thread enters code outside the package, which may call the package again (1), or leaves it (-1)."""
     global sz_foreign
     sz_foreign += change
 
@@ -231,7 +231,7 @@ cdef bint in_foreign() noexcept nogil:
 
 
 cdef int check_signals(Context *context) noexcept with gil:
-    """Let Ctrl-C end the work (in the main thread; elsewhere this does nothing)."""
+    """Look for Ctrl-C and return RAISED if it ends the work. Threads other than the main one see no signals."""
     foreign(1)
     try:
         PyErr_CheckSignals()
@@ -243,9 +243,10 @@ cdef int check_signals(Context *context) noexcept with gil:
 
 
 cdef int pause(Context *context) noexcept nogil:
-    """Between two pieces of work, of 50 ms at most: whether to go on (SZ_OK), or to return this status at once.
+    """Return SZ_OK if the work goes on; otherwise the caller returns this status at once.
 
-    It is RAISED after Ctrl-C, which is looked for now and then, and STOPPED where the job has ended otherwise.
+    It is RAISED after Ctrl-C, and STOPPED if the job has failed elsewhere. Call this between pieces of work of 50 ms at
+    most. Ctrl-C is looked for every `look_every` milliseconds.
     """
     cdef int64_t now
     if context.ended != NULL and sz_peek(context.ended):
@@ -262,7 +263,7 @@ cdef int pause_at(void *context) noexcept nogil:
 
 
 cdef sz_pause pause_of(Context *context) noexcept nogil:
-    """The same for the kernels."""
+    """Return `pause` in the form that the C functions take."""
     cdef sz_pause told
     told.look, told.what = pause_at, context
     return told
@@ -298,7 +299,7 @@ cpdef bytes bytes_of(data):
 
 
 cdef int copy_bytes(Context *context, char *dst, const char *src, size_t n) noexcept nogil:
-    """memcpy, with pauses."""
+    """Copy n bytes, with pauses; return the status."""
     cdef int status = SZ_OK
     while n > PIECE_BYTES and status == SZ_OK:
         memcpy(dst, src, PIECE_BYTES)

@@ -15,7 +15,7 @@ from simplezarr.engine.kernels.context cimport Context, add_discard, pause
 cdef enum:
     GZIP_WINDOW = 31     # zlib's 15 bits of window, + 16 for the gzip header and trailer
     ZLIB_WINDOW = 15     # the same with the header and trailer of zlib
-    # Bytes between two pauses. zlib-ng makes the same stream of input in pieces as of the whole, but for level 1, whose
+    # Bytes between two pauses. zlib-ng makes the same stream if its input comes in pieces, except at level 1. There its
     # output comes in pieces instead.
     INFLATED = 16 << 20
     DEFLATED = 256 << 10
@@ -25,7 +25,7 @@ cdef enum:
 
 
 cdef void discard(Context *context) noexcept:
-    """Free a context's context."""
+    """Free the context of zlib-ng."""
     if context.inflater != NULL:
         zng_inflateEnd(context.inflater)
         free(context.inflater)
@@ -42,7 +42,7 @@ cdef int inflate_status(int32_t code) noexcept nogil:
 
 
 cdef int inflate_member(Context *context, const char **src, size_t *n, char **dst, size_t *room) noexcept nogil:
-    """One member from *src to *dst; all four move on. zlib checks the trailer's CRC and size."""
+    """Decode one member from *src to *dst and advance all four. zlib checks the CRC and size in the trailer."""
     cdef zng_stream *stream = context.inflater
     cdef int32_t code
     cdef uint32_t given, space
@@ -52,7 +52,7 @@ cdef int inflate_member(Context *context, const char **src, size_t *n, char **ds
         given = <uint32_t>min(n[0], <size_t>INFLATED)
         space = <uint32_t>min(room[0], <size_t>INFLATED)
         stream.next_in, stream.avail_in = <const uint8_t *>src[0], given
-        # with no room left, one spare byte lets zlib finish the member, or shows that it is too long
+        # without room, one spare byte lets zlib finish the member, or shows that it is too long
         stream.next_out, stream.avail_out = <uint8_t *>(dst[0] if space else &spare), space if space else 1
         code = zng_inflate(stream, SZ_Z_NO_FLUSH)
         given -= stream.avail_in
@@ -76,7 +76,7 @@ cdef int inflate_member(Context *context, const char **src, size_t *n, char **ds
 
 cdef int gzip_decode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                      size_t *size) noexcept nogil:
-    """All members of src (RFC 1952, 2.2; zlib has one), zero padding behind them allowed."""
+    """Decode all members of src (RFC 1952, 2.2; zlib has one). Zeros may follow them."""
     cdef size_t room = size[0]
     cdef int status
     if context.inflater == NULL:
@@ -101,7 +101,7 @@ cdef int gzip_decode(Context *context, const CodecStep *step, const char *src, s
 
 cdef int gzip_encode(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                      size_t *size) noexcept nogil:
-    """One member; zlib writes a header without name and with time 0, so equal input gives equal bytes."""
+    """Encode to one member. Its header has no name and the time 0, so equal input gives equal bytes."""
     cdef zng_stream stream
     cdef int32_t code = SZ_Z_OK
     cdef size_t room = size[0], input = DEFLATED, output = WHOLE
@@ -138,7 +138,7 @@ cdef size_t gzip_bound(const CodecStep *step, size_t n) noexcept nogil:
 # ---------------------------------------------------------------- kernels for Python
 
 def gzip_codec(int level=5) -> CompiledCodec:
-    """gzip (RFC 1952), level 0 to 9."""
+    """Return the codec gzip (RFC 1952), level 0 to 9."""
     cdef CompiledCodec codec = new_codec("gzip", gzip_decode, gzip_encode, gzip_bound)
     codec.step.level = level
     codec.step.window = GZIP_WINDOW
@@ -146,7 +146,7 @@ def gzip_codec(int level=5) -> CompiledCodec:
 
 
 def zlib_codec(int level=1) -> CompiledCodec:
-    """zlib (RFC 1950), level -1 to 9."""
+    """Return the codec zlib (RFC 1950), level -1 to 9."""
     cdef CompiledCodec codec = gzip_codec(level)
     codec.step.name = "numcodecs.zlib"
     codec.step.window = ZLIB_WINDOW

@@ -3,10 +3,10 @@
 from simplezarr.engine.kernels.compressors import CompiledCodec
 
 def lz4_codec(acceleration: int = 1) -> CompiledCodec:
-    """The number of bytes in four bytes, little endian, and one block of LZ4."""
+    """Return the codec LZ4: the decoded size as 4 bytes little endian, then one block."""
 
 def shuffle_codec(elementsize: int) -> CompiledCodec:
-    """The bytes of elements of `elementsize` bytes, at least 1, by significance."""
+    """Return the codec that sorts the bytes of elements, each of `elementsize` bytes (at least 1), by significance."""
 
 def fletcher32_codec() -> CompiledCodec:
-    """Fletcher's checksum as in HDF5, 4 bytes little endian behind the data."""
+    """Return Fletcher's checksum as in HDF5, 4 bytes little endian behind the data."""

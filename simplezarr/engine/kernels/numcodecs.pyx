@@ -12,7 +12,7 @@ from simplezarr.engine.kernels.context cimport PIECE_BYTES, Context, copy_bytes,
 ctypedef void (*shuffle_t)(size_t size, size_t count, size_t first, size_t last, const char *src, char *dst) noexcept nogil
 
 cdef enum:
-    LZ4_MOST = 0x7E000000   # bytes that LZ4 takes
+    LZ4_MOST = 0x7E000000   # the largest input of LZ4, in bytes
     CHECKSUM_SIZE = 4
 
 
@@ -69,7 +69,7 @@ cdef int by_pieces(Context *context, shuffle_t move, size_t size, size_t count, 
 
 cdef int unshuffle(Context *context, const CodecStep *step, const char *src, size_t n, char *dst,
                    size_t *size) noexcept nogil:
-    cdef size_t rest = n % step.typesize  # stays behind the whole elements, as in HDF5
+    cdef size_t rest = n % step.typesize  # bytes behind the last whole element are copied, as in HDF5
     if n > size[0]:
         return SZ_TOO_LONG
     memcpy(dst + n - rest, src + n - rest, rest)
@@ -136,14 +136,14 @@ cdef size_t fletcher32_bound(const CodecStep *step, size_t n) noexcept nogil:
 # ---------------------------------------------------------------- kernels for Python
 
 def lz4_codec(int acceleration=1) -> CompiledCodec:
-    """The number of bytes in four bytes, little endian, and one block of LZ4."""
+    """Return the codec LZ4: the decoded size as 4 bytes little endian, then one block."""
     cdef CompiledCodec codec = new_codec("numcodecs.lz4", lz4_decode, lz4_encode, lz4_bound)
     codec.step.level = acceleration
     return codec
 
 
 def shuffle_codec(int elementsize) -> CompiledCodec:
-    """The bytes of elements of `elementsize` bytes, at least 1, by significance.
+    """Return the codec that sorts the bytes of elements, each of `elementsize` bytes (at least 1), by significance.
 
     >>> shuffle_codec(4).encode(bytes(range(8))).hex()
     '0004010502060307'
@@ -154,7 +154,7 @@ def shuffle_codec(int elementsize) -> CompiledCodec:
 
 
 def fletcher32_codec() -> CompiledCodec:
-    """Fletcher's checksum as in HDF5, 4 bytes little endian behind the data."""
+    """Return Fletcher's checksum as in HDF5, 4 bytes little endian behind the data."""
     cdef CompiledCodec codec = new_codec("numcodecs.fletcher32", fletcher32_decode, fletcher32_encode, fletcher32_bound)
     codec.step.trims = True
     return codec

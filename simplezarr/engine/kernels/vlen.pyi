@@ -4,13 +4,13 @@ import numpy as np
 from typing_extensions import Buffer
 
 def decode_text(data: Buffer, count: int) -> np.ndarray:
-    """The `count` strings of a vlen-utf8 chunk, as a StringDType array. ValueError where that can't be."""
+    """Return the `count` strings of a vlen-utf8 chunk as a StringDType array. Raise ValueError if it is corrupt."""
 
 def encode_text(strings: np.ndarray) -> bytes:
-    """The vlen-utf8 chunk of a contiguous one-dimensional StringDType array. ValueError for missing or too long ones."""
+    """Return a contiguous StringDType array as a vlen-utf8 chunk. Raise ValueError for missing or too long strings."""
 
 def decode_bytes(data: Buffer, count: int) -> np.ndarray:
-    """The `count` items of a vlen-bytes chunk, as an object array of bytes. ValueError where that can't be."""
+    """Return the `count` items of a vlen-bytes chunk as an object array of bytes. Raise ValueError if it is corrupt."""
 
 def encode_bytes(items: list[bytes]) -> bytes:
-    """The vlen-bytes chunk of a list of bytes. TypeError for what is not bytes, ValueError for too many."""
+    """Return a list of bytes as a vlen-bytes chunk. Raise TypeError for other items, ValueError for too many."""

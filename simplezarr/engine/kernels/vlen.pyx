@@ -1,7 +1,7 @@
 """Text and bytes of any length between chunks of `vlen-utf8` and `vlen-bytes` and arrays of NumPy.
 
-A chunk is checked as a whole before an array is made for it, so a size in it is never believed. An array's strings are
-behind a lock of NumPy, for which others may wait with the GIL held: whoever holds it must not wait for the GIL.
+A chunk is checked as a whole before an array is allocated for it, so no size in it is trusted. NumPy guards an array's
+strings by a lock. Other threads may wait for that lock with the GIL held, so its holder must not wait for the GIL.
 """
 
 cimport numpy as cnp
@@ -60,14 +60,13 @@ cdef int check(const char *data, size_t n, size_t count) except -1:
         status = SZ_TRAILING
     if status == SZ_CORRUPT:
         raise ValueError(f"not the {count} items that the chunk should have")
-    raise ValueError("bytes are left over behind the last item" if status == SZ_TRAILING
-                     else f"the last of {count} items ends behind the {n} bytes that are stored")
+    raise ValueError("other bytes follow the last item" if status == SZ_TRAILING
+                     else f"the last of {count} items ends beyond the {n} bytes that are stored")
 
 
 cdef int unpack_run(PyArray_StringDTypeObject *dtype, char *place, Py_ssize_t *i, Py_ssize_t end, const char **at,
                     size_t *size) noexcept nogil:
-    """Decode strings from number i on, up to `end` or to PIECE_BYTES; if one can't be, i is its number and size its size.
-    """
+    """Decode strings from number i on, up to `end` or PIECE_BYTES. After a failure i and size are those of the string."""
     cdef npy_string_allocator *allocator = NpyString_acquire_allocator(dtype)
     cdef const char *begin = at[0]
     cdef const char *item
@@ -86,7 +85,7 @@ cdef int unpack_run(PyArray_StringDTypeObject *dtype, char *place, Py_ssize_t *i
 
 
 def decode_text(const uint8_t[::1] data, Py_ssize_t count) -> np.ndarray:
-    """The `count` strings of a vlen-utf8 chunk, as a StringDType array. ValueError where that can't be."""
+    """Return the `count` strings of a vlen-utf8 chunk as a StringDType array. Raise ValueError if it is corrupt."""
     cdef size_t n = data.shape[0], size = 0
     cdef const char *at = <const char *>&data[0] if n else NULL
     cdef char *place
@@ -110,7 +109,7 @@ def decode_text(const uint8_t[::1] data, Py_ssize_t count) -> np.ndarray:
 
 
 cdef Py_ssize_t text_size(PyArray_StringDTypeObject *dtype, const char *place, Py_ssize_t count) noexcept nogil:
-    """Bytes of the encoded strings, without their number; -1 if one is missing, -2 if one is too long."""
+    """Return the size of the encoded strings, without their number; -1 if one is missing, -2 if one is too long."""
     cdef npy_static_string text
     cdef Py_ssize_t i, total = 0
     cdef npy_string_allocator *allocator = NpyString_acquire_allocator(dtype)
@@ -149,7 +148,7 @@ cdef bint pack_run(PyArray_StringDTypeObject *dtype, const char *place, Py_ssize
 
 
 cdef Py_ssize_t encoded_size(PyArray_StringDTypeObject *dtype, const char *place, Py_ssize_t count) except -1:
-    """Bytes of the chunk of these strings. ValueError for missing or too long ones."""
+    """Return the size of the chunk of these strings. Raise ValueError for missing or too long ones."""
     cdef Py_ssize_t i, size, total = 4
     for i in range(0, count, RUN):
         with nogil:
@@ -162,7 +161,7 @@ cdef Py_ssize_t encoded_size(PyArray_StringDTypeObject *dtype, const char *place
 
 
 def encode_text(cnp.ndarray strings) -> bytes:
-    """The vlen-utf8 chunk of a contiguous one-dimensional StringDType array. ValueError for missing or too long ones."""
+    """Return a contiguous StringDType array as a vlen-utf8 chunk. Raise ValueError for missing or too long strings."""
     cdef Py_ssize_t count = cnp.PyArray_SIZE(strings), room, i = 0
     cdef const char *place = <const char *>cnp.PyArray_DATA(strings)
     cdef PyArray_StringDTypeObject *dtype = <PyArray_StringDTypeObject *>PyArray_DESCR(strings)
@@ -186,7 +185,7 @@ def encode_text(cnp.ndarray strings) -> bytes:
 
 
 def decode_bytes(const uint8_t[::1] data, Py_ssize_t count) -> np.ndarray:
-    """The `count` items of a vlen-bytes chunk, as an object array of bytes. ValueError where that can't be."""
+    """Return the `count` items of a vlen-bytes chunk as an object array of bytes. Raise ValueError if it is corrupt."""
     cdef size_t n = data.shape[0], size
     cdef const char *at = <const char *>&data[0] if n else NULL
     cdef const char *item
@@ -205,7 +204,7 @@ def decode_bytes(const uint8_t[::1] data, Py_ssize_t count) -> np.ndarray:
 
 
 def encode_bytes(list items) -> bytes:
-    """The vlen-bytes chunk of a list of bytes. TypeError for what is not bytes, ValueError for too many."""
+    """Return a list of bytes as a vlen-bytes chunk. Raise TypeError for other items, ValueError for too many."""
     cdef Py_ssize_t count = len(items), i
     cdef size_t total = 4
     cdef char *at
