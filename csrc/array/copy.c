@@ -5,10 +5,11 @@
 #include "array/copy_pieces.h"
 #include "array/copy_tiles.h"
 
-enum { LINE = 64 }; /* bytes of a line of cache */
+enum { LINE = 64 }; /* bytes of a cache line */
 
-/* A box reduced to what its loops need: axes in the order of the destination's memory, positive steps there,
- * and the innermost bytes that are contiguous on both sides taken together as one piece. */
+/* A box prepared for its loops. Axes of length 1 are dropped and axes that are contiguous on both sides are
+ * merged. Axes are in the order of the destination's memory, with positive steps there. The innermost bytes
+ * that are contiguous on both sides are one piece. */
 typedef struct {
   int ndim;
   ptrdiff_t shape[SZ_MAX_NDIM], dstep[SZ_MAX_NDIM], sstep[SZ_MAX_NDIM];
@@ -19,7 +20,7 @@ typedef struct {
 
 static ptrdiff_t magnitude(ptrdiff_t x) { return x < 0 ? -x : x; }
 
-/* Puts one axis in its place among those taken so far, the largest destination step first. */
+/* Insert one axis. The largest destination step comes first. */
 static void insert_axis(box *b, ptrdiff_t n, ptrdiff_t dstep, ptrdiff_t sstep) {
   if (dstep < 0) {
     b->dst += (n - 1) * dstep;
@@ -38,7 +39,7 @@ static void insert_axis(box *b, ptrdiff_t n, ptrdiff_t dstep, ptrdiff_t sstep) {
   b->sstep[at] = sstep;
 }
 
-/* Joins each axis with the one inside it where the two are evenly spaced on both sides. */
+/* Merge each axis with the next inner one if the two are evenly spaced on both sides. */
 static void merge_axes(box *b) {
   int last = 0;
   for (int i = 1; i < b->ndim; i++) {
@@ -52,7 +53,7 @@ static void merge_axes(box *b) {
   if (b->ndim > 0) b->ndim = last + 1;
 }
 
-/* 0 when there is nothing to copy. */
+/* Return 0 if there is nothing to copy. */
 static int reduce(box *b, int ndim, const ptrdiff_t *shape, const ptrdiff_t *dst_strides,
                   const ptrdiff_t *src_strides) {
   b->ndim = 0;
@@ -70,8 +71,8 @@ static int reduce(box *b, int ndim, const ptrdiff_t *shape, const ptrdiff_t *dst
   return 1;
 }
 
-/* The axis along which src is densest, where that is not the innermost one and a tile pays: pieces shorter
- * than a line of cache, several of them in one line. Else -1. */
+/* Return the axis along which src is densest, or -1 if that is the innermost one or tiles do not pay. They
+ * pay if several pieces share a cache line. */
 static int find_tile_axis(const box *b) {
   if (b->ndim < 2 || b->length >= LINE) return -1;
   const int inner = b->ndim - 1;
@@ -93,7 +94,7 @@ static void move_axis(box *b, int from, int to) {
   b->sstep[to] = sstep;
 }
 
-/* Steps the odometer of the axes before `inner`; 0 once it has turned over. */
+/* Step the odometer of the axes before `inner`. Return 0 after the last step. */
 static int advance(box *b, ptrdiff_t *index, int inner) {
   for (int i = inner - 1; i >= 0; i--) {
     b->dst += b->dstep[i];
@@ -106,12 +107,12 @@ static int advance(box *b, ptrdiff_t *index, int inner) {
   return 0;
 }
 
-/* Where src goes on with the next step of the axis before `inner`; NULL where that is at its end. */
+/* Return the place in src after the next step of the axis before `inner`; NULL at its end. */
 static const char *next_plane(const box *b, const ptrdiff_t *index, int inner) {
   return inner > 0 && index[inner - 1] + 1 < b->shape[inner - 1] ? b->src + b->sstep[inner - 1] : NULL;
 }
 
-/* The two innermost axes, which one call copies. */
+/* Return the two innermost axes, which one call copies. */
 static sz_pieces inner_plane(const box *b) {
   sz_pieces plane = {1, 0, 0, 1, 0, 0, b->length};
   if (b->ndim > 0) {
@@ -152,7 +153,7 @@ void sz_copy(int ndim, const ptrdiff_t *shape, char *dst, const ptrdiff_t *dst_s
   if (reduce(&b, ndim, shape, dst_strides, src_strides)) copy_box(&b, transform);
 }
 
-/* Sets every piece of b to the pattern: b has one source, read again for every piece. */
+/* Set each piece to the pattern. */
 static void repeat(const box *pieces, char *dst, const char *pattern, size_t length) {
   box b = *pieces;
   b.dst = dst;
@@ -169,7 +170,7 @@ static void set_bytes(box *b, int byte) {
   while (advance(b, index, b->ndim));
 }
 
-/* Whole patterns first, as one more axis, and then what is left of each piece. */
+/* Whole patterns are one more axis. The rest of each piece is set separately. */
 static void set_pattern(box *b, const char *value, size_t itemsize) {
   char pattern[1024];
   size_t period = itemsize;

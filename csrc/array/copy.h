@@ -13,27 +13,25 @@ enum {
   SZ_SWAP2 = 2,
   SZ_SWAP4 = 4,
   SZ_SWAP8 = 8,
-  SZ_NONTEMPORAL =
-      16 /* or-ed to one of these: dst outgrows the caches, so its lines may be written past them */
+  SZ_NONTEMPORAL = 16 /* or-ed to one of these: dst is larger than the caches, so stores may bypass them */
 };
 
-/* Copies the elements of a box of `shape` from src to dst. Strides are in bytes and may be negative or zero
- * (src only); src and dst don't overlap, or are the same box with the same strides (an in-place SZ_SWAPn or
- * SZ_TRUTH). Axes of length 1 are dropped and axes that are contiguous on both sides are merged before the
- * loop starts; pointers and strides need no alignment. A zero in shape copies nothing. ndim 0 copies one
- * element. */
+/* Copy the elements of a box of `shape` from src to dst. Strides are in bytes. They may be negative, those of
+ * src also zero. src and dst must not overlap, unless they are the same box with the same strides (an
+ * in-place SZ_SWAPn or SZ_TRUTH). Pointers and strides need no alignment. A zero in shape copies nothing,
+ * ndim 0 copies one element. */
 void sz_copy(int ndim, const ptrdiff_t *shape, char *dst, const ptrdiff_t *dst_strides, const char *src,
              const ptrdiff_t *src_strides, size_t itemsize, int transform);
 
-/* Sets every element of the box to the itemsize bytes at value (which lies outside the box). */
+/* Set each element of the box to the itemsize bytes at value, which must lie outside the box. */
 void sz_fill(int ndim, const ptrdiff_t *shape, char *dst, const ptrdiff_t *dst_strides, const char *value,
              size_t itemsize);
 
-/* A part of a chunk, placed. The chunk has `chunk_shape` in C order; src holds its elements number first to
- * first + n - 1 (linear, C order). The selection takes start[d] + k * step[d], 0 <= k < count[d], step >= 1,
- * from axis d, and element (k0, k1, …) of the selection belongs at dst + sum k_d * dst_strides[d]. Copies
- * those elements of the selection that lie in src. Calling it for consecutive runs that cover the chunk
- * places the whole selection: this is how a chunk is decoded in cache-sized pieces. */
+/* Copy those elements of a selection that lie in a run of a chunk. The chunk has `chunk_shape` in C order.
+ * src holds its elements number first to first + n - 1. The selection takes start[d] + k * step[d], 0 <= k <
+ * count[d], step >= 1, from axis d. Its element (k0, k1, …) belongs at dst + sum k_d * dst_strides[d]. Calls
+ * for consecutive runs that cover the chunk copy the whole selection, so a chunk can be decoded in pieces
+ * that fit the cache. */
 void sz_copy_run(int ndim, const ptrdiff_t *chunk_shape, const ptrdiff_t *start, const ptrdiff_t *step,
                  const ptrdiff_t *count, char *dst, const ptrdiff_t *dst_strides, ptrdiff_t first,
                  ptrdiff_t n, const char *src, size_t itemsize, int transform);

@@ -16,9 +16,9 @@ typedef struct {
   size_t length;
 } sz_pieces;
 
-/* Visits every piece of the plane p as d and s, with the steps of p or with steps known to the compiler. The
- * fields are copied first: a store through a char pointer could otherwise change them, and they would be read
- * again every time. */
+/* Visit each piece of the plane p as d and s, with the steps of p or with steps known to the compiler. The
+ * fields are copied first. Otherwise they are read again after each store through a char pointer, which could
+ * change them. */
 #define SZ_EACH_PIECE(p, dst, src, ...) SZ_EACH_STEP(p, dst, src, (p)->dstep, (p)->sstep, __VA_ARGS__)
 #define SZ_EACH_STEP(p, dst, src, to, from, ...)                             \
   do {                                                                       \
@@ -33,9 +33,9 @@ typedef struct {
     }                                                                        \
   } while (0)
 
-/* Pieces of exactly W bytes, and of W to 2 W: there the second load and store overlap the first. Fixed sizes
- * become plain moves, where a call of memcpy would cost more than the bytes do. Every second element and
- * every one backwards are common enough to have loops with fixed steps, which compilers vectorise. */
+/* Pieces of exactly W bytes, and of W to 2 W, whose second load and store overlap the first. Fixed sizes
+ * become plain moves, because a call of memcpy would take longer than the copy. The steps 2 and -1 are
+ * common, so they have loops with fixed steps, which compilers vectorise. */
 #define SZ_DEFINE_PIECES(W)                                                                            \
   static void sz_pieces_##W(const sz_pieces *p, char *dst, const char *src) {                          \
     if (p->dstep == W && p->sstep == 2 * W) SZ_EACH_STEP(p, dst, src, W, 2 * W, { memcpy(d, s, W); }); \
@@ -116,7 +116,7 @@ static inline uint8_t sz_truth_8(uint8_t x) { return x != 0; }
 #define SZ_WHOLE_VECTORS(NAME, N)
 #endif
 
-/* One piece of n bytes, and many of them; those of one unit (single elements) without an inner loop. */
+/* One piece of n bytes, and many pieces. Pieces of one unit (single elements) have no inner loop. */
 #define SZ_DEFINE_TRANSFORM(NAME, TYPE, FUNCTION)                                      \
   static inline void sz_unit_##NAME(char *dst, const char *src) {                      \
     TYPE unit;                                                                         \
@@ -142,7 +142,7 @@ SZ_DEFINE_TRANSFORM(swap_8, uint64_t, sz_swapped_64)
 
 typedef void (*sz_run)(char *dst, const char *src, size_t n);
 
-/* Long pieces, changed on the way past the caches. */
+/* Transform long pieces and write them past the caches. */
 static void sz_pieces_changed_nontemporal(const sz_pieces *p, char *dst, const char *src, sz_run run) {
   enum { STEP = 2048 }; /* a multiple of every unit */
   const size_t length = p->length;
@@ -156,8 +156,7 @@ static void sz_pieces_changed_nontemporal(const sz_pieces *p, char *dst, const c
   });
 }
 
-/* Lines of cache that are written whole. Parts of them cost more on the way past the caches than through
- * them. */
+/* Return whether whole cache lines are written. Parts of lines are written faster through the caches. */
 static int sz_is_lines(const sz_pieces *p, const char *dst) {
   enum { LINE = 64 };
   return (((uintptr_t)dst | (uintptr_t)p->drow | (uintptr_t)p->dstep | p->length) & (LINE - 1)) == 0;

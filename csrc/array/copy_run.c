@@ -1,7 +1,7 @@
 #include "array/copy.h"
 
-/* What stays the same while a run of a chunk is placed. `inner[d]` counts the elements of one step along axis
- * d. */
+/* The constants of placing a run of a chunk. `inner[d]` is the number of elements of one step along axis d.
+ */
 typedef struct {
   int ndim;
   const ptrdiff_t *start, *step, *count, *dst_strides;
@@ -10,15 +10,15 @@ typedef struct {
   int transform;
 } placement;
 
-/* How many of the selected coordinates of axis d lie below `end`. */
+/* Return how many of the selected coordinates of axis d are less than `end`. */
 static ptrdiff_t selected_below(const placement *p, int d, ptrdiff_t end) {
   if (end <= p->start[d]) return 0;
   const ptrdiff_t k = (end - p->start[d] - 1) / p->step[d] + 1;
   return k < p->count[d] ? k : p->count[d];
 }
 
-/* The coordinates [begin, end) of axis d, with all of the axes inside it. src is where coordinate `begin`
- * starts. */
+/* Place the coordinates [begin, end) of axis d, with all inner axes. src is the place of coordinate `begin`.
+ */
 static void place_whole(const placement *p, int d, ptrdiff_t begin, ptrdiff_t end, char *dst,
                         const char *src) {
   const ptrdiff_t first = selected_below(p, d, begin), last = selected_below(p, d, end);
@@ -36,7 +36,7 @@ static void place_whole(const placement *p, int d, ptrdiff_t begin, ptrdiff_t en
 
 static void place(const placement *p, int d, ptrdiff_t begin, ptrdiff_t end, char *dst, const char *src);
 
-/* A part of coordinate `at` of axis d: elements begin to end - 1 of what lies inside it. */
+/* Place elements begin to end - 1 of coordinate `at` of axis d. */
 static void place_partial(const placement *p, int d, ptrdiff_t at, ptrdiff_t begin, ptrdiff_t end, char *dst,
                           const char *src) {
   const ptrdiff_t k = selected_below(p, d, at);
@@ -44,7 +44,8 @@ static void place_partial(const placement *p, int d, ptrdiff_t at, ptrdiff_t beg
     place(p, d + 1, begin, end, dst + k * p->dst_strides[d], src);
 }
 
-/* Elements begin to end - 1 of the axes from d on: a partial row, whole rows as one box, a partial row. */
+/* Place elements begin to end - 1 of the axes from d on: a partial row, whole rows as one box, a partial row.
+ */
 static void place(const placement *p, int d, ptrdiff_t begin, ptrdiff_t end, char *dst, const char *src) {
   const ptrdiff_t inner = p->inner[d];
   ptrdiff_t row = begin / inner;

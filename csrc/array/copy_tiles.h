@@ -1,13 +1,12 @@
-/* Private to copy.c: a plane whose elements are dense along one axis in src and along the other in dst, as a
- * transposed chunk's are. It is walked in tiles, so that a line of cache that was touched is used up before
- * it is evicted. */
+/* Private to copy.c: a plane whose elements are dense along one axis in src and along the other in dst, as in
+ * a transposed chunk. It is copied in tiles, so that all of a cache line is used before it is evicted. */
 #ifndef SZ_COPY_TILES_H
 #define SZ_COPY_TILES_H
 #include "array/copy_pieces.h"
 #include "array/transpose.h"
 #include "array/vectors.h"
 
-/* The plane's rows are its axis that is dense in src, its count the one that is dense in dst. */
+/* The plane's rows run along the axis that is dense in src, its count along the one that is dense in dst. */
 typedef struct {
   sz_pieces plane;
   ptrdiff_t rows, count; /* of a tile */
@@ -26,7 +25,7 @@ static sz_tiling sz_choose_tiling(const sz_pieces *plane, int transform) {
     t.rows = LONG;
   } else if (plane->srow == width && width <= 16 && (width & (width - 1)) == 0) {
     t.buffered = 1;
-    t.prefetched = plane->sstep % SZ_PAGE != 0; /* else they would evict each other before they are wanted */
+    t.prefetched = plane->sstep % SZ_PAGE != 0; /* otherwise they evict each other before their use */
     t.rows = width == 1 ? SZ_SRC_BYTES / 2 : SZ_SRC_BYTES / width;
     t.count = DST_BYTES / width;
     t.nontemporal =
@@ -35,19 +34,18 @@ static sz_tiling sz_choose_tiling(const sz_pieces *plane, int transform) {
   return t;
 }
 
-/* Columns `first` to `end` - 1 of a tile are asked for early: their lines are far apart, so no processor
- * foresees them. */
+/* Prefetch columns `first` to `end` - 1 of a tile. Their lines are far apart, so the processor does not. */
 static void sz_prefetch_columns(const sz_pieces *tile, const char *src, ptrdiff_t first, ptrdiff_t end) {
   const char *from = src + first * tile->sstep;
   for (ptrdiff_t i = end < tile->count ? end - first : tile->count - first; i > 0; i--, from += tile->sstep) {
-    sz_prefetch(from); /* these two are SZ_SRC_BYTES */
+    sz_prefetch(from); /* together SZ_SRC_BYTES */
     sz_prefetch(from + 64);
   }
 }
 
-/* Reads whole lines of src into a buffer, transposed, and writes whole lines of dst from there: neither side
- * is touched twice, whatever the strides (powers of two would make the lines of a tile evict each other).
- * While it writes, it asks for the lines of the tile that comes next. */
+/* Transpose whole lines of src into a buffer, and write whole lines of dst from it. So each line is touched
+ * once, even if the strides are powers of two and the lines of a tile evict each other. The lines of the next
+ * tile are prefetched during the writes. */
 static void sz_copy_tile_buffered(const sz_tiling *t, const sz_pieces *tile, char *dst, const char *src,
                                   const char *next) {
   char buffer[SZ_TILE_BYTES];
@@ -63,7 +61,7 @@ static void sz_copy_tile_buffered(const sz_tiling *t, const sz_pieces *tile, cha
   const sz_pieces all = {1, 0, 0, 1, 0, 0, (size_t)(pitch * tile->rows)};
   if (t->transform != SZ_AS_IS) sz_copy_pieces(&all, buffer, buffer, t->transform);
   const ptrdiff_t columns =
-      next != NULL ? (tile->count + tile->rows - 1) / tile->rows : 0; /* asked for beside each row */
+      next != NULL ? (tile->count + tile->rows - 1) / tile->rows : 0; /* prefetched with each row */
   for (ptrdiff_t row = 0; row < tile->rows; row++) {
     if (columns > 0) sz_prefetch_columns(tile, next, row * columns, (row + 1) * columns);
     sz_store_nontemporal(dst + row * tile->drow, buffer + row * pitch, (size_t)pitch);
@@ -77,7 +75,7 @@ static void sz_copy_tile_direct(const sz_tiling *t, const sz_pieces *tile, char 
   sz_copy_pieces(&p, dst, src, t->transform);
 }
 
-/* `beyond` is where the next plane's src begins, or NULL. */
+/* `beyond` is the beginning of the next plane in src, or NULL. */
 static void sz_copy_tiles(const sz_tiling *t, char *dst, const char *src, const char *beyond) {
   const sz_pieces *plane = &t->plane;
   sz_pieces tile = *plane;

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* Data whose elements are all the same equal themselves shifted by one element: after the first element was
- * compared, one memcmp of the data with itself settles the rest, at the speed of memory. */
+/* If all elements are equal, the data equal themselves shifted by one element. So after the first element,
+ * one memcmp of the data with themselves compares the rest, at the speed of memory. */
 int sz_all_equal(const char *data, size_t n, const char *value, size_t itemsize) {
   if (n == 0) return 1;
   if (memcmp(data + (n - itemsize), value, itemsize) != 0 || memcmp(data, value, itemsize) != 0) return 0;

@@ -5,7 +5,7 @@
 
 #include "array/copy.h"
 
-/* A contiguous piece of the box that is worth a call for each point. */
+/* Bytes of a contiguous piece of the box from which on a call for each point pays. */
 #define RUN ((ptrdiff_t)64)
 
 typedef struct {
@@ -20,7 +20,7 @@ typedef struct {
   }                                               \
   break
 
-/* One element for each point. */
+/* Copy one element for each point. */
 static void gather_items(const sz_points *p, char *dst, const char *src, size_t itemsize) {
   ptrdiff_t i;
   switch (itemsize) {
@@ -40,7 +40,7 @@ typedef struct {
   size_t itemsize;
 } job;
 
-/* Axes d, d + 1, … of the box around the points of one list. */
+/* Copy axes d, d + 1, … of the box, with the points of one list innermost. */
 static void gather_box(const job *j, const sz_points *p, int d, char *dst, const char *src) {
   ptrdiff_t k;
   if (d == j->ndim) {

@@ -8,9 +8,9 @@
 
 #if SZ_VECTORS
 /* A square of K x K elements of W bytes, K W = 16: rows at src, sstep apart, become columns at dst. Zipping
- * row i with row i + K/2 moves one bit of the row number into the column number; after log2 K rounds they
- * have changed places. Whole squares of an m x n matrix are taken along its rows, so that a line of src is
- * used up at once. */
+ * row i with row i + K/2 moves one bit of the row number into the column number. After log2 K rounds the two
+ * numbers are exchanged. Whole squares of an m x n matrix are taken along its rows, so that a line of src is
+ * used completely before the next. */
 #define SZ_DEFINE_SQUARES(W, K, ROUNDS)                                                                 \
   static inline void sz_square_##W(char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep) {      \
     sz_vector row[K], zipped[K];                                                                        \
@@ -41,7 +41,7 @@ SZ_DEFINE_SQUARES(4, 4, 2)
 SZ_DEFINE_SQUARES(8, 2, 1)
 #endif
 
-/* Transposes the whole squares of a matrix and says how long their sides are; 0 where there are none. */
+/* Transpose the whole squares of a matrix. Return the length of their sides, 0 if there are none. */
 static ptrdiff_t sz_transpose_squares(char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep,
                                       ptrdiff_t m, ptrdiff_t n, size_t width) {
 #if SZ_VECTORS
@@ -58,8 +58,8 @@ static ptrdiff_t sz_transpose_squares(char *dst, ptrdiff_t dstep, const char *sr
   return 0;
 }
 
-/* Element (i, k) of m x n at src, m rows sstep apart with contiguous elements, goes to row k, column i of
- * dst, whose rows are contiguous and dstep apart. */
+/* Copy element (i, k) of m x n at src to row k, column i of dst. Rows are contiguous, sstep apart in src and
+ * dstep apart in dst. */
 static void sz_transpose(char *dst, ptrdiff_t dstep, const char *src, ptrdiff_t sstep, ptrdiff_t m,
                          ptrdiff_t n, size_t width) {
   const ptrdiff_t w = (ptrdiff_t)width, side = sz_transpose_squares(dst, dstep, src, sstep, m, n, width);

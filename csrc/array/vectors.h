@@ -1,5 +1,6 @@
-/* Private to copy.c: the few vector operations that compilers don't find by themselves. Every x86-64 and
- * 64-bit ARM processor has them; elsewhere, and with SZ_PORTABLE, SZ_VECTORS is 0 and plain loops serve. */
+/* Private to copy.c: the few vector operations that compilers do not generate from loops. Each x86-64 and
+ * 64-bit ARM processor has them. On others, and with SZ_PORTABLE, SZ_VECTORS is 0 and plain loops are used.
+ */
 #ifndef SZ_VECTORS_H
 #define SZ_VECTORS_H
 #include <stdint.h>
@@ -11,8 +12,8 @@
 #include <emmintrin.h>
 typedef __m128i sz_vector;
 
-/* Elements of 1, 2, 4 or 8 bytes of two vectors in turn: those of the lower halves, those of the upper
- * halves. */
+/* Interleave elements of 1, 2, 4 or 8 bytes of two vectors: of their lower halves, and of their upper halves.
+ */
 #define SZ_ZIP_LOW_1(a, b) _mm_unpacklo_epi8(a, b)
 #define SZ_ZIP_HIGH_1(a, b) _mm_unpackhi_epi8(a, b)
 #define SZ_ZIP_LOW_2(a, b) _mm_unpacklo_epi16(a, b)
@@ -22,7 +23,7 @@ typedef __m128i sz_vector;
 #define SZ_ZIP_LOW_8(a, b) _mm_unpacklo_epi64(a, b)
 #define SZ_ZIP_HIGH_8(a, b) _mm_unpackhi_epi64(a, b)
 
-/* Bytes other than 0 become 1; the bytes of each unit of 2, 4 or 8 are reversed. */
+/* Turn bytes other than 0 into 1; reverse the bytes of each unit of 2, 4 or 8. */
 static inline sz_vector sz_vector_truth(sz_vector v) { return _mm_min_epu8(v, _mm_set1_epi8(1)); }
 static inline sz_vector sz_vector_swap_2(sz_vector v) {
   return _mm_or_si128(_mm_slli_epi16(v, 8), _mm_srli_epi16(v, 8));
@@ -63,20 +64,20 @@ static inline sz_vector sz_vector_swap_8(sz_vector v) { return vrev64q_u8(v); }
 #define SZ_HAVE_NONTEMPORAL 0
 #endif
 
-/* Loops over the rows of a square of vectors keep it in registers only when unrolled. */
+/* Only unrolled loops keep a square of vectors in registers. */
 #if defined(__GNUC__)
 #define SZ_UNROLLED _Pragma("GCC unroll 16")
 #else
 #define SZ_UNROLLED
 #endif
 
-/* Stores that bypass the caches: a line that is written whole need not be read first, which spares the memory
- * a third of its work. It should not be wanted again soon, so this is for large boxes. */
+/* Stores that bypass the caches. A line that is written whole is not read first, which saves a third of the
+ * memory's work. Use it for large boxes, whose lines are not needed again soon. */
 #if SZ_HAVE_NONTEMPORAL
 static inline void sz_store_nontemporal(char *dst, const char *src, size_t n) {
   size_t at = (64 - ((uintptr_t)dst & 63)) & 63;
   if (at > n) at = n;
-  if (at > 0) memcpy(dst, src, at); /* the lines at the ends are shared with others; most pieces have none */
+  if (at > 0) memcpy(dst, src, at); /* partial lines at the ends, which most pieces do not have */
   for (; n - at >= 64; at += 64) {
     sz_vector line[4];
     SZ_UNROLLED
@@ -86,7 +87,7 @@ static inline void sz_store_nontemporal(char *dst, const char *src, size_t n) {
   }
   if (n > at) memcpy(dst + at, src + at, n - at);
 }
-/* Makes what was nontemporal visible to other threads before what is stored after. */
+/* Make nontemporal stores visible to other threads before later stores. */
 static inline void sz_nontemporal_end(void) { _mm_sfence(); }
 static inline void sz_prefetch(const char *p) { _mm_prefetch(p, _MM_HINT_T0); }
 #else

@@ -36,7 +36,7 @@ void sz_blosc1_init(void) {
   blosc2_shuffle(2, sizeof in, in, out);
 }
 
-/* The streams of a container that is not stored: what makes them, and where each block starts. */
+/* Check the format and the block starts of a container that is not stored. */
 static int check_blocks(const char *src, size_t n, int flags, const sz_blosc1 *h) {
   if (h->format > FORMAT_ZSTD || src[1] != STREAM_VERSION) return SZ_CORRUPT;
   if (flags & SHUFFLED && flags & BITSHUFFLED) return SZ_CORRUPT;
@@ -66,7 +66,7 @@ int sz_blosc1_open(const char *src, size_t n, sz_blosc1 *header) {
   header->blocksize = (int32_t)blocksize;
   if (header->stored) {
     if (cbytes - HEADER != nbytes) return SZ_CORRUPT;
-    /* Blocks mean nothing here; c-blosc may write them as small as a byte. */
+    /* Blocks have no meaning here, and c-blosc may write sizes down to one byte. */
     header->blocksize = nbytes < PIECE ? (int32_t)nbytes : PIECE;
   } else if (flags & SHUFFLED) {
     header->shuffle = SZ_SHUFFLE;
@@ -85,8 +85,8 @@ int32_t sz_blosc1_block_size(const sz_blosc1 *header, int32_t i) {
   return left < header->blocksize ? left : header->blocksize;
 }
 
-/* blosclz adds up a match's length in an int, 255 for each byte of ones: a run of 2^31 / 255 of them would
- * overflow it, and no match is that long. */
+/* Return whether a run of bytes 255 could overflow the int in which blosclz adds up a match's length. Each
+ * byte adds 255, and no valid match is as long as 2^31. */
 static int overflows_blosclz(const char *src, size_t n) {
   enum { LONGEST = 1 << 23 };
   size_t run = 0;
@@ -97,7 +97,7 @@ static int overflows_blosclz(const char *src, size_t n) {
   return 0;
 }
 
-/* A stream of zlib, PIECE bytes at a time. */
+/* Decode a stream of zlib, PIECE bytes at a time. */
 static int decode_zlib(const char *src, size_t n, char *dst, size_t size, const sz_pause *pause) {
   enum { PIECE = 16 << 20, WINDOW_BITS = 15 };
   zng_stream z = {.next_in = (const uint8_t *)src, .avail_in = (uint32_t)n, .next_out = (uint8_t *)dst};
@@ -124,8 +124,8 @@ static int decode_zstd(const char *src, size_t n, char *dst, size_t size, ZSTD_D
   return SZ_CORRUPT;
 }
 
-/* One stream of n bytes into exactly `size` bytes. Both fit an int: they lie in a container of less than 2
- * GiB. */
+/* Decode one stream of n bytes to exactly `size` bytes. Both fit an int, because a container has less than
+ * 2 GiB. */
 static int decode_stream(int format, const char *src, size_t n, char *dst, size_t size, void *zstd,
                          const sz_pause *pause) {
   switch (format) {
@@ -140,7 +140,7 @@ static int decode_stream(int format, const char *src, size_t n, char *dst, size_
   }
 }
 
-/* The streams from `at` on, `streams` of them of `size` decoded bytes each. */
+/* Decode `streams` streams from `at` on, each to `size` bytes. */
 static int decode_streams(const char *src, size_t n, size_t at, int format, size_t streams, size_t size,
                           char *dst, void *zstd, const sz_pause *pause) {
   for (size_t i = 0; i < streams; i++, dst += size) {
@@ -159,8 +159,8 @@ static int decode_streams(const char *src, size_t n, size_t at, int format, size
   return SZ_OK;
 }
 
-/* The filter that was used on a block. A byte type has nothing to shuffle, and c-blosc 1 leaves blocks alone
- * whose elements don't come in eights. */
+/* Return the filter of a block. Elements of one byte are not shuffled. c-blosc 1 does not bitshuffle blocks
+ * whose number of elements is not a multiple of 8. */
 static int block_filter(int shuffle, int32_t typesize, int32_t size) {
   if (shuffle == SZ_SHUFFLE) return typesize > 1 ? SZ_SHUFFLE : SZ_NOSHUFFLE;
   if (shuffle == SZ_BITSHUFFLE)
@@ -188,9 +188,9 @@ int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, i
 
 size_t sz_blosc1_bound(size_t nbytes) { return nbytes + HEADER; }
 
-/* Blocks that stay in the second-level cache while a reader decodes and places them; larger ones only where
- * much is gained: by the slow compressors at high levels, and by the fast ones whose blocks are split (in
- * streams of less than 128 KiB they find matches that make the data hardly smaller and decoding slower). */
+/* Return a size of blocks that stay in the second-level cache while a reader decodes and places them. Larger
+ * blocks pay with slow compressors at high levels, and with fast ones whose blocks are split. In streams of
+ * less than 128 KiB the fast ones find matches that hardly reduce the size and make decoding slower. */
 static int32_t automatic_blocksize(int compressor, int level, int shuffle, int typesize) {
   static const unsigned char SHIFT[10] = {17, 15, 16, 16, 17, 17, 18, 18, 18, 18};
   const int fast = compressor == SZ_LZ4 || compressor == SZ_BLOSCLZ;
@@ -200,8 +200,8 @@ static int32_t automatic_blocksize(int compressor, int level, int shuffle, int t
   return (int32_t)1 << (SHIFT[level] + (!fast && level != 0));
 }
 
-/* A multiple of 8 elements, so that bits can be shuffled; where all elements fit in one block, of whole
- * elements. */
+/* Return a multiple of 8 elements, so that bits can be shuffled. If all elements fit in one block, return
+ * whole elements. */
 static int32_t choose_blocksize(size_t n, int compressor, int level, int shuffle, int typesize,
                                 int32_t wanted) {
   const int32_t step = 8 * typesize, total = (int32_t)n;
@@ -220,14 +220,14 @@ size_t sz_blosc1_scratch(size_t n, int level, int typesize, int compressor, int3
   return (size_t)choose_blocksize(n, compressor, level, SZ_SHUFFLE, typesize, blocksize);
 }
 
-/* One stream per byte of the type, as c-blosc 1 does it for all but zstd: shuffled bytes of one significance
- * are much alike, and streams without order are given up soon. */
+/* Return one stream for each byte of the type, as c-blosc 1 except for zstd. Shuffled bytes of one
+ * significance are similar, and compressors give up incompressible streams early. */
 static size_t choose_streams(int compressor, int shuffle, int typesize, int32_t blocksize) {
   const int worth = compressor != SZ_ZSTD && shuffle != SZ_NOSHUFFLE;
   return worth && typesize <= MOST_STREAMS && blocksize / typesize >= SMALLEST ? (size_t)typesize : 1;
 }
 
-/* What the streams of a container are made with: `streams` of them for a whole block. */
+/* The settings for the streams of a container. A whole block has `streams` streams. */
 typedef struct {
   int compressor, level, shuffle;
   size_t streams;
@@ -255,7 +255,7 @@ static int encode_zlib(int level, const char *src, size_t n, char *dst, size_t c
   return status == SZ_Z_MEM_ERROR ? SZ_NO_MEMORY : SZ_OK;
 }
 
-/* The levels of c-blosc 1, as zstd's. */
+/* Levels are translated as c-blosc 1 does it. */
 static int encode_zstd(const encoder *e, const char *src, size_t n, char *dst, size_t capacity,
                        size_t *size) {
   size_t length = capacity;
@@ -273,7 +273,7 @@ static int encode_lz4(const encoder *e, const char *src, size_t n, int setting, 
   return status == SZ_TOO_LONG ? SZ_OK : status;
 }
 
-/* One stream; *size 0 if it does not fit the capacity. */
+/* Encode one stream. *size is 0 if it does not fit the capacity. */
 static int encode_stream(const encoder *e, const char *src, size_t n, char *dst, size_t capacity,
                          size_t *size) {
   int done = 0;
@@ -301,8 +301,8 @@ static int filter_block(const encoder *e, const char *src, int32_t n, const char
   return done < 0 ? SZ_NO_MEMORY : SZ_OK;
 }
 
-/* n filtered bytes as streams of equal size, each behind its length, and raw where that is shorter. *size 0
- * where `capacity` bytes are too few. */
+/* Encode n filtered bytes to streams of equal size, each behind its length, and raw if that is shorter. *size
+ * is 0 if they do not fit the capacity. */
 static int encode_streams(const encoder *e, const char *src, size_t n, size_t streams, char *dst,
                           size_t capacity, size_t *size) {
   const size_t raw = n / streams;
@@ -327,8 +327,8 @@ static int encode_streams(const encoder *e, const char *src, size_t n, size_t st
   return SZ_OK;
 }
 
-/* The table of block starts and the blocks, behind the header. *size 0 where they would take more than the
- * data. */
+/* Write the table of block starts and the blocks behind the header. *size is 0 if they take more room than
+ * the data. */
 static int encode_blocks(const encoder *e, const char *src, size_t n, int32_t blocksize, char *dst,
                          size_t *size) {
   const size_t step = (size_t)blocksize, blocks = (n - 1) / step + 1, limit = n + HEADER;

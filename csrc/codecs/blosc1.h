@@ -1,6 +1,6 @@
-/* The Blosc 1 container: 16-byte header, block starts, blocks of one or several streams. Read block by block,
- * so that a caller can place each while it is in cache; written as c-blosc 1 reads it (blosc2's writer makes
- * another format). */
+/* The Blosc 1 container: 16-byte header, block starts, blocks of one or several streams. It is read block by
+ * block, so that a caller can place each while it is in cache. It is written as c-blosc 1 reads it, because
+ * blosc2 writes another format. */
 #ifndef SZ_BLOSC1_H
 #define SZ_BLOSC1_H
 #include <stddef.h>
@@ -11,7 +11,7 @@
 enum { SZ_BLOSCLZ = 0, SZ_LZ4 = 1, SZ_LZ4HC = 2, SZ_SNAPPY = 3, SZ_ZLIB = 4, SZ_ZSTD = 5 }; /* compressors */
 enum { SZ_NOSHUFFLE = 0, SZ_SHUFFLE = 1, SZ_BITSHUFFLE = 2 };
 
-/* Chooses the shuffles for this processor. To be called once, before threads use what follows. */
+/* Choose the shuffles for this processor. Call it once, before threads use the other functions. */
 void sz_blosc1_init(void);
 
 /* A checked header. */
@@ -21,31 +21,31 @@ typedef struct {
   int shuffle;      /* SZ_NOSHUFFLE, SZ_SHUFFLE or SZ_BITSHUFFLE */
   int split;        /* full blocks may be split into one stream per byte of the type */
   int32_t typesize; /* 1 to 255 */
-  int32_t nbytes, blocksize, nblocks; /* of stored data the blocks are ours: cache-sized pieces */
+  int32_t nbytes, blocksize, nblocks; /* blocks of stored data are pieces that fit the cache */
 } sz_blosc1;
 
-/* Reads and checks the header and the table of block starts of the n bytes at src, without trusting any of
- * it. SZ_OK, SZ_TRUNCATED (n < 16 or cbytes > n), SZ_CORRUPT (version other than 2, blocksize 0 or beyond
- * nbytes, a block start outside, a Blosc 2 frame), SZ_TRAILING (cbytes < n; all else is in order). */
+/* Read and check the header and the table of block starts of the n bytes at src. None of it is trusted.
+ * SZ_OK, SZ_TRUNCATED (n < 16 or cbytes > n), SZ_CORRUPT (version other than 2, blocksize 0 or beyond nbytes,
+ * a block start outside, a Blosc 2 frame), SZ_TRAILING (cbytes < n, all else is valid). */
 int sz_blosc1_open(const char *src, size_t n, sz_blosc1 *header);
 
-/* Bytes of block i once decoded: blocksize, or less for the last. */
+/* Return the decoded size of block i: blocksize, or less for the last. */
 int32_t sz_blosc1_block_size(const sz_blosc1 *header, int32_t i);
 
-/* Decodes block i of the container at src (opened before, the same n) into dst. tmp: blocksize bytes of
+/* Decode block i of the container at src (opened before, the same n) into dst. tmp: blocksize bytes of
  * scratch. zstd: a ZSTD_DCtx * of this thread, used for zstd streams. pause: within a block that takes
  * long, or NULL. SZ_OK, SZ_CORRUPT, SZ_NO_MEMORY or a status of the pause. Never writes outside dst[0 ..
  * block size) and tmp[0 .. blocksize). */
 int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, int32_t i, char *dst,
                            char *tmp, void *zstd, const sz_pause *pause);
 
-/* Bytes that sz_blosc1_encode needs at most for nbytes of input. */
+/* Return the largest output of sz_blosc1_encode for nbytes of input. */
 size_t sz_blosc1_bound(size_t nbytes);
 
-/* Encodes n bytes (at most 2^31 - 1 - 16) into dst (sz_blosc1_bound(n) bytes); *size receives the length
+/* Encode n bytes (at most 2^31 - 1 - 16) into dst (sz_blosc1_bound(n) bytes); *size receives the length
  * written. compressor: SZ_BLOSCLZ … SZ_ZSTD but not SZ_SNAPPY; level 0 to 9 (0 stores); typesize 1 to 255;
- * blocksize 0 chooses. Falls back to a stored container where compression does not pay. scratch: as many
- * bytes as sz_blosc1_scratch says. zstd: a ZSTD_CCtx *, or NULL for the others; pause: between blocks, and
+ * blocksize 0 chooses. Makes a stored container if compression does not pay. scratch: as many bytes as
+ * sz_blosc1_scratch returns. zstd: a ZSTD_CCtx *, or NULL for the others; pause: between blocks, and
  * within those that take long, or NULL. SZ_OK, SZ_NO_MEMORY, SZ_UNSUPPORTED or a status of the pause. */
 size_t sz_blosc1_scratch(size_t n, int level, int typesize, int compressor, int32_t blocksize);
 int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int shuffle, int typesize,

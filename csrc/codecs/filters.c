@@ -4,7 +4,7 @@
 
 enum {
   TILE = 4096, /* elements whose bytes stay in the cache while they are moved */
-  WORDS = 360  /* 16-bit words that two sums of 32 bits take without overflow */
+  WORDS = 360  /* 16-bit words that can be added to two sums of 32 bits without overflow */
 };
 
 /* With a constant size the compiler makes vector instructions of these loops. */

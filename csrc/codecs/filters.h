@@ -3,15 +3,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The shuffle of HDF5: from count elements of `size` bytes their first bytes, then their second bytes, and so
- * on. Moves the elements from … to - 1. src and dst do not overlap. */
+/* The shuffle of HDF5: the first bytes of `count` elements of `size` bytes, then their second bytes, and so
+ * on. Move the elements from … to - 1. src and dst must not overlap. */
 void sz_shuffle(size_t size, size_t count, size_t from, size_t to, const char *src, char *dst);
 
-/* Back. */
+/* Reverse sz_shuffle. */
 void sz_unshuffle(size_t size, size_t count, size_t from, size_t to, const char *src, char *dst);
 
-/* Fletcher's checksum as in HDF5: over big-endian words of 16 bits, the last one padded. The sums begin with
- * zeros; data may be added in pieces, all but the last of an even number of bytes. */
+/* Fletcher's checksum as in HDF5: over big-endian words of 16 bits, the last one padded. The sums begin as
+ * zeros. Data may be added in pieces, each of an even number of bytes except the last. */
 typedef struct {
   uint32_t first, second;
 } sz_fletcher32;

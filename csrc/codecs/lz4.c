@@ -7,7 +7,7 @@
 #include "memory/page_alias.h"
 #include "status.h"
 
-/* What takes some 50 ms. Of no more than AT_ONCE a block is what liblz4 makes of it. */
+/* A piece takes some 50 ms. Up to AT_ONCE bytes are encoded by one call of liblz4. */
 enum { PIECE = 8 << 20, AT_ONCE = 32 << 20, HIGH_PIECE = 1 << 20, HIGH_AT_ONCE = 4 << 20 };
 enum { WINDOW = 64 << 10 }; /* how far back a match reaches */
 enum { IN_TOKEN = 15, FULL = 255, SHORTEST = 4 };
@@ -59,7 +59,7 @@ int sz_lz4_decode_pieces(const char *src, size_t n, size_t piece, char *dst, siz
       ready += s.literals + s.match;
       at = next;
     }
-    if (s.match == 0) /* the rest, whose end liblz4 checks */
+    if (s.match == 0) /* the last piece, whose end liblz4 checks */
       return LZ4_decompress_safe_usingDict(src, dst + done, (int)(end - src), (int)(size - done),
                                            dst + done - window, (int)window) == (int)(size - done)
                  ? SZ_OK
@@ -79,7 +79,7 @@ int sz_lz4_decode(const char *src, size_t n, char *dst, size_t size, const sz_pa
   return LZ4_decompress_safe(src, dst, (int)n, (int)size) == (int)size ? SZ_OK : SZ_CORRUPT;
 }
 
-/* A block that is being made. The literals from `pending` on belong to the sequence that comes next. */
+/* A block that is encoded. The literals from `pending` on belong to the next sequence. */
 typedef struct {
   const char *pending;
   char *dst;
@@ -128,7 +128,7 @@ static int add_piece(block *b, const char *src, const char *src_end, char *made,
   return status;
 }
 
-/* What liblz4 keeps from piece to piece. */
+/* The state of liblz4 between pieces. */
 typedef struct {
   LZ4_stream_t *fast;
   LZ4_streamHC_t *high;
@@ -142,7 +142,7 @@ static int encode_pieces(const encoder *e, const char *src, size_t n, size_t pie
     length = n - at < piece ? n - at : piece;
     const size_t before = (size_t)(src + at - b.pending);
     const size_t start =
-        b.used + before + length_bytes(before + 2); /* its literals are mostly in place then */
+        b.used + before + length_bytes(before + 2); /* so its literals are in place in most cases */
     if (start >= b.room) return SZ_TOO_LONG;
     const int room = b.room - start < INT_MAX ? (int)(b.room - start) : INT_MAX;
     const int got =

@@ -1,8 +1,8 @@
 /* One block of LZ4, encoded and decoded with pauses.
  * https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
  *
- * liblz4 does a block in one call. A large one is cut here at the borders of sequences, and liblz4 is called
- * for each piece, with what lies before it as a dictionary. */
+ * liblz4 has no pauses within a call. A large block is divided between sequences, and liblz4 is called for
+ * each piece, with the bytes before it as a dictionary. */
 #ifndef SZ_LZ4_H
 #define SZ_LZ4_H
 #include <stddef.h>

@@ -12,7 +12,7 @@ typedef struct {
   const unsigned char *at, *end;
 } input;
 
-/* The next k bytes as a little-endian number; 0 if there are too few, and *ok is cleared. */
+/* Return the next k bytes as a little-endian number. If there are too few, clear *ok and return 0. */
 static size_t take(input *in, size_t k, int *ok) {
   size_t value = 0;
   if ((size_t)(in->end - in->at) < k) {
@@ -23,7 +23,7 @@ static size_t take(input *in, size_t k, int *ok) {
   return value;
 }
 
-/* The decoded size: seven bits a byte, the low ones first. */
+/* Read the decoded size, seven bits a byte, the low ones first; return whether it is the expected one. */
 static int takes_size(input *in, size_t expected) {
   uint64_t size = 0;
   for (int shift = 0; shift < 35 && in->at < in->end; shift += 7) {
@@ -34,7 +34,7 @@ static int takes_size(input *in, size_t expected) {
   return 0;
 }
 
-/* n bytes from `offset` bytes back; they may overlap what is written, and repeat it then. */
+/* Copy n bytes from `offset` bytes back. If they overlap the copy, they repeat. */
 static void copy_back(char *dst, size_t offset, size_t n) {
   while (n > offset) {
     memcpy(dst, dst - offset, offset);

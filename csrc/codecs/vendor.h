@@ -1,6 +1,6 @@
-/* The few functions of zstd, zlib-ng, lz4, blosclz and blosc2 that we call. They come in one static archive
- * from the blosc2 wheel, whose headers cover only blosc2 itself; these prototypes are the stable interfaces
- * of each library. */
+/* The functions of zstd, zlib-ng, lz4, blosclz and blosc2 that this library calls. They come in one static
+ * archive from the blosc2 wheel, whose headers cover only blosc2. These prototypes are stable interfaces of
+ * each library. */
 #ifndef SZ_VENDOR_H
 #define SZ_VENDOR_H
 #include <stddef.h>

@@ -40,7 +40,7 @@ char *sz_vlen_put(char *at, uint32_t number) {
   return at + 4;
 }
 
-/* Bytes of the sequence that begins at s, of which n bytes are there; 0 if it is none. */
+/* Return the size of the sequence that begins the n bytes at s, 0 if it is not valid. */
 static size_t sequence(const unsigned char *s, size_t n) {
   unsigned char low = 0x80, high = 0xBF; /* of the second byte */
   size_t size = s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : s[0] < 0xF5 ? 4 : 0;

@@ -6,21 +6,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Checks the beginning of a chunk of n bytes: SZ_TRUNCATED if they can't hold `count` items, SZ_CORRUPT if
- * the chunk has another number of items. */
+/* Check the beginning of a chunk of n bytes. SZ_OK, SZ_TRUNCATED if `count` items need more bytes, SZ_CORRUPT
+ * if the chunk has another number of items. */
 int sz_vlen_begin(const char *data, size_t n, size_t count);
 
-/* Checks `count` items from `at` on, which is then the place behind them: SZ_TRUNCATED for an item past the
- * end. All of a chunk is checked before anything is allocated for its items; `at` must be n at the end. */
+/* Check `count` items from *at on, and advance it behind them. SZ_OK, SZ_TRUNCATED if an item passes the end.
+ * Check all of a chunk before memory is allocated for its items; then *at must be n. */
 int sz_vlen_skip(const char *data, size_t n, size_t count, size_t *at);
 
-/* The item at `at`, behind the first 4 bytes of a checked chunk; returns the place behind it. */
+/* Read the item at `at` in a checked chunk, behind its first 4 bytes. Return the place behind the item. */
 const char *sz_vlen_item(const char *at, const char **item, size_t *size);
 
-/* Writes a number; returns the place behind it. */
+/* Write a number. Return the place behind it. */
 char *sz_vlen_put(char *at, uint32_t number);
 
-/* Whether n bytes are UTF-8 (RFC 3629: the shortest form, no surrogates, nothing above U+10FFFF). */
+/* Return whether n bytes are UTF-8 (RFC 3629: the shortest form, no surrogates, nothing above U+10FFFF). */
 int sz_is_utf8(const char *data, size_t n);
 
 #endif

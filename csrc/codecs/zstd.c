@@ -45,7 +45,7 @@ int sz_zstd_decode(ZSTD_DCtx *decoder, const char *src, size_t n, char *dst, siz
   return SZ_OK;
 }
 
-/* The bytes that are encoded in a tenth of a second or so, whatever they are. */
+/* Return a number of bytes that are encoded in about 0.1 s, even if they are hard to compress. */
 static size_t encoded_at_once(int level) {
   enum { FAST = 5, MEDIUM = 12 };
   if (level <= FAST) return 8 << 20;

@@ -6,32 +6,32 @@
 #include "pause.h"
 #include "codecs/vendor.h"
 
-/* Decodes all frames of src, also those without a content size; skippable ones are skipped. *size holds dst's
- * capacity, then the bytes written. Of 32 MiB or more it pauses between blocks. SZ_OK, SZ_TOO_LONG,
- * SZ_TRUNCATED, SZ_CHECKSUM, SZ_CORRUPT, SZ_NO_MEMORY, or a status of the pause. */
+/* Decode all frames of src, also those without a content size. Skippable frames are skipped. *size holds
+ * dst's capacity, then the bytes written. If it is 32 MiB or more, there are pauses between blocks. SZ_OK,
+ * SZ_TOO_LONG, SZ_TRUNCATED, SZ_CHECKSUM, SZ_CORRUPT, SZ_NO_MEMORY, or a status of the pause. */
 int sz_zstd_decode(ZSTD_DCtx *decoder, const char *src, size_t n, char *dst, size_t *size,
                    const sz_pause *pause);
 
-/* Encodes src to one frame with its content size. *size holds dst's capacity, then the bytes written. What
- * takes long at this level is encoded block after block, with a pause between them; the frame may then differ
- * a little from that of ZSTD_compress2, which sees more at a time. SZ_OK, SZ_TOO_LONG, SZ_NO_MEMORY, or a
- * status of the pause. */
+/* Encode src to one frame with its content size. *size holds dst's capacity, then the bytes written. Input
+ * that takes long at this level is encoded block after block, with pauses between them. The frame may then
+ * differ a little from that of ZSTD_compress2, which sees more input at a time. SZ_OK, SZ_TOO_LONG,
+ * SZ_NO_MEMORY, or a status of the pause. */
 int sz_zstd_encode(ZSTD_CCtx *encoder, int level, int checksum, const char *src, size_t n, char *dst,
                    size_t *size, const sz_pause *pause);
 
-/* A frame that is decoded block after block: what is left of it, and what there is already. */
+/* A frame that is decoded block after block: its remaining bytes, and the decoded ones. */
 typedef struct {
   const char *src;
   size_t n;
   char *dst; /* for all of the content; set by the caller */
   size_t done, size;
-  int checked; /* a checksum follows, so that a part alone can't be trusted */
+  int checked; /* a checksum follows, so a part alone cannot be trusted */
 } sz_zstd_frame;
 
-/* Whether src is one whole frame whose content has `size` bytes; then it can be decoded block after block. */
+/* Return whether src is one whole frame whose content has `size` bytes. Then sz_zstd_more can decode it. */
 int sz_zstd_open(ZSTD_DCtx *decoder, const char *src, size_t n, size_t size, sz_zstd_frame *frame);
 
-/* Decodes the next block behind the `done` bytes at dst, and after the last one checks the frame's end. */
+/* Decode the next block behind the `done` bytes at dst. After the last one, check the frame's end. */
 int sz_zstd_more(ZSTD_DCtx *decoder, sz_zstd_frame *frame);
 
 #endif

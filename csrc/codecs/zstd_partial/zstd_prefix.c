@@ -3,7 +3,7 @@
 #include "codecs/vendor.h"
 #include "codecs/zstd_partial/zstd_tables.h"
 
-/* What is compiled once for each kind of processor; and what compilers had better keep out of the way. */
+/* Code that is compiled once for each kind of processor, and conditions that are rarely true. */
 #if defined(__GNUC__)
 #define SZ_INLINE static inline __attribute__((always_inline))
 #define SZ_RARELY(condition) __builtin_expect(condition, 0)
@@ -16,11 +16,11 @@ enum { MOST_IN_BLOCK = 128 << 10, MAGIC_BYTES = 4 };
 enum { RAW, REPEATED, COMPRESSED, TREELESS };      /* blocks and literals; blocks are never TREELESS */
 enum { PREDEFINED, SINGLE, DESCRIBED, AS_BEFORE }; /* FSE codes */
 
-/* What has been decoded, and what the block's next sequences take from. */
+/* The decoded bytes, and the sources of the block's next sequences. */
 typedef struct {
   uint8_t *dst;
   size_t done;
-  const uint8_t *literal; /* the literals that are still to be used */
+  const uint8_t *literal; /* the literals that are not used yet */
   size_t nliterals;
   uint32_t offsets[3]; /* the last ones used, the newest first */
 } output;
@@ -43,7 +43,7 @@ static uint32_t load_little(const uint8_t *p, int n) {
 
 /* ---- Literals ---- */
 
-enum { STREAMS = 4, AT_ONCE = SZ_BITS_AHEAD / SZ_HUFFMAN_LOG }; /* symbols in what lies ahead at the least */
+enum { STREAMS = 4, AT_ONCE = SZ_BITS_AHEAD / SZ_HUFFMAN_LOG }; /* symbols that the bits ahead always hold */
 
 static int decode_symbols(const sz_huffman *code, sz_bits *bits, uint8_t *dst, size_t n) {
   const int shift = 64 - code->log;
@@ -60,7 +60,7 @@ static int are_full(const sz_bits *bits) {
   return bits[0].left >= 64 && bits[1].left >= 64 && bits[2].left >= 64 && bits[3].left >= 64;
 }
 
-/* AT_ONCE symbols from what lies ahead; gives the bits they took. */
+/* Decode AT_ONCE symbols from `ahead`; return the number of bits they took. */
 static inline ptrdiff_t decode_some(const uint16_t *symbols, int shift, uint64_t ahead, uint8_t *dst) {
   ptrdiff_t used = 0;
   for (int i = 0; i < AT_ONCE; i++) {
@@ -72,7 +72,7 @@ static inline ptrdiff_t decode_some(const uint16_t *symbols, int shift, uint64_t
   return used;
 }
 
-/* Four streams of the same length, except the last one: taken side by side, they don't wait for each other.
+/* Decode four streams of the same length, except the last one. Side by side they have no data dependencies.
  */
 static int decode_streams(const sz_huffman *code, sz_bits *bits, uint8_t *dst, size_t n) {
   const size_t quarter = (n + 3) / 4;
@@ -111,7 +111,7 @@ static int decode_huffman(decoder *d, const uint8_t *src, size_t n, int treeless
   return decode_streams(&d->huffman, bits, d->literals, d->out.nliterals);
 }
 
-/* The literals of a block; gives the bytes they took, or 0. */
+/* Read the literals of a block; return the number of bytes they took, or 0. */
 static size_t read_literals(decoder *d, const uint8_t *src, size_t n) {
   static const int HEAD[2][4] = {{1, 2, 1, 3}, {3, 3, 4, 5}}, BITS[2][4] = {{5, 12, 5, 20}, {10, 10, 14, 18}};
   const int kind = src[0] & 3, form = src[0] >> 2 & 3, packed = kind >= COMPRESSED;
@@ -136,14 +136,14 @@ static size_t read_literals(decoder *d, const uint8_t *src, size_t n) {
 
 /* ---- Sequences ---- */
 
-/* Copies n bytes and up to 15 more. */
+/* Copy n bytes and up to 15 more. */
 static inline void copy_wildly(uint8_t *dst, const uint8_t *src, size_t n) {
   memcpy(dst, src, 16);
   if (SZ_RARELY(n > 16))
     for (size_t i = 16; i < n; i += 16) memcpy(dst + i, src + i, 16);
 }
 
-/* Repeats n bytes (and writes up to 15 more) from `offset` bytes before. */
+/* Repeat n bytes (and write up to 15 more) from `offset` bytes before. */
 static inline void copy_match(uint8_t *dst, size_t offset, size_t n) {
   if (!SZ_RARELY(offset < 16)) {
     copy_wildly(dst, dst - offset, n);
@@ -157,7 +157,7 @@ static inline void copy_match(uint8_t *dst, size_t offset, size_t n) {
   for (; i < n; i += 8) memcpy(dst + i, dst + i - distance, 8);
 }
 
-/* The offset that a sequence's number means, which is one of the last three where it is at most 3. */
+/* Return the offset of a sequence's number. Numbers up to 3 stand for one of the last three offsets. */
 static inline uint32_t next_offset(uint32_t *offsets, uint32_t number, int no_literals) {
   uint32_t offset;
   if (!SZ_RARELY(number <= 3)) {
@@ -175,7 +175,7 @@ static inline uint32_t next_offset(uint32_t *offsets, uint32_t number, int no_li
   return offset;
 }
 
-/* Puts `plain` literals and n bytes from before in place; 0 where these are not there, or reach beyond the
+/* Append `plain` literals and n earlier bytes. Return 0 if there are too few of either, or they pass the
  * limit. */
 static inline int place(output *out, size_t plain, size_t n, uint32_t number, size_t limit) {
   if (SZ_RARELY(plain > out->nliterals || plain + n > limit - out->done)) return 0;
@@ -190,19 +190,18 @@ static inline int place(output *out, size_t plain, size_t n, uint32_t number, si
   return 1;
 }
 
-/* A block's sequences that are still to be decoded: how many, their bits, and the cells that tell of the next
- * one. */
+/* A block's remaining sequences: their number, their bits, and the cells of the next one. */
 typedef struct {
   int count;
   sz_bits bits;
   size_t length, offset, match;
 } sequences;
 
-/* As many of them as are like nearly all: another one follows, and all the bits that one takes are in one
- * word. Then the places of all its numbers in the word are known at once, where else each is looked for
- * behind the one before. 0 where one is not sound. */
+/* Decode usual sequences: another one follows, and one word has all bits of the sequence. Then the places of
+ * its numbers in the word are computed at once. Otherwise each depends on the one before. Return 0 if a
+ * sequence is not valid. */
 SZ_INLINE int decode_usual(decoder *d, sequences *given, size_t limit) {
-  sequences s = *given; /* in registers, as what is written through bytes can't be a part of these */
+  sequences s = *given; /* a copy stays in registers, because stores of bytes cannot change it */
   output out = d->out;
   for (; s.count > 1 && out.done < d->wanted; s.count--) {
     const sz_fse_cell *const length = &d->codes[LITERAL_LENGTHS].cells[s.length],
@@ -230,7 +229,7 @@ SZ_INLINE int decode_usual(decoder *d, sequences *given, size_t limit) {
   return 1;
 }
 
-/* The next one, whatever it is like. */
+/* Decode the next sequence, usual or not. */
 static int decode_next(decoder *d, sequences *s, size_t limit) {
   const sz_fse_cell *const length = &d->codes[LITERAL_LENGTHS].cells[s->length],
                            *const offset = &d->codes[OFFSETS].cells[s->offset],
@@ -264,7 +263,7 @@ SZ_INLINE int decode_all(decoder *d, sequences *s, size_t limit) {
 
 static int decode_all_portable(decoder *d, sequences *s, size_t limit) { return decode_all(d, s, limit); }
 
-/* The same, with the instructions for shifting and masking that processors have had since 2013. */
+/* The same, with the instructions for shifting and masking (BMI2) of processors since 2013. */
 #if !defined(SZ_PORTABLE) && defined(__x86_64__) && defined(__GNUC__)
 __attribute__((target("bmi,bmi2"))) static int decode_all_bmi(decoder *d, sequences *s, size_t limit) {
   return decode_all(d, s, limit);
@@ -275,7 +274,7 @@ static int decode_all_bmi(decoder *d, sequences *s, size_t limit) { return decod
 static int have_bmi(void) { return 0; }
 #endif
 
-/* `count` sequences, or as many as make the wanted bytes. */
+/* Decode `count` sequences, or as many as produce the wanted bytes. */
 static int decode_sequences(decoder *d, sz_bits bits, int count, size_t limit) {
   sequences s = {.count = count, .bits = bits};
   if (!sz_bits_take(&s.bits, d->codes[LITERAL_LENGTHS].log, &s.length) ||
@@ -286,8 +285,8 @@ static int decode_sequences(decoder *d, sz_bits bits, int count, size_t limit) {
   return d->out.done >= d->wanted || s.bits.left == 0;
 }
 
-/* A code's table as the block's mode for it says; gives the bytes its description took, or n + 1 where it is
- * not sound. */
+/* Build a code's table according to the block's mode. Return the size of its description, or n + 1 if it is
+ * not valid. */
 static size_t read_code(sz_fse *fse, const sz_fse_kind *kind, int mode, const uint8_t *src, size_t n) {
   size_t used = 0;
   if (mode == PREDEFINED) sz_fse_build(fse, kind, kind->usual, kind->symbols, kind->usual_log);
@@ -349,7 +348,7 @@ static int decode_block(decoder *d, int kind, const uint8_t *src, size_t n) {
   return 1;
 }
 
-/* The bytes of a frame's header; 0 where it names a dictionary, has a checksum, or is no such header. */
+/* Return the size of a frame's header, or 0 if it names a dictionary, has a checksum, or is not valid. */
 static size_t header_bytes(const uint8_t *src, size_t n) {
   enum { DICTIONARY = 3, CHECKSUM = 4, RESERVED = 8, WHOLE = 32 };
   static const uint8_t MAGIC[MAGIC_BYTES] = {0x28, 0xb5, 0x2f, 0xfd};

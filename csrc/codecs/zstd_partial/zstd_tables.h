@@ -1,6 +1,5 @@
 /* Private to zstd_prefix.c: the two kinds of codes in zstd's blocks, FSE and Huffman, and how blocks describe
- * them (RFC 8878, 4.1 and 4.2). The readers return the bytes that a description took, or 0 if it is not
- * sound. */
+ * them (RFC 8878, 4.1 and 4.2). The readers return the size of a description, or 0 if it is not valid. */
 #ifndef SZ_ZSTD_TABLES_H
 #define SZ_ZSTD_TABLES_H
 #include <string.h>
@@ -9,8 +8,8 @@
 
 enum { SZ_FSE_LOG = 9, SZ_HUFFMAN_LOG = 11, SZ_WEIGHT_LOG = 6, SZ_FSE_SYMBOLS = 53 };
 
-/* A state of FSE: the value it stands for is base plus the number in the next `extra` bits; the state after
- * it is next plus the number in `bits` more. */
+/* A state of FSE. Its value is `base` plus the number in the next `extra` bits. The following state is `next`
+ * plus the number in the `bits` bits after them. */
 typedef struct {
   uint16_t next;
   uint8_t bits, extra;
@@ -22,13 +21,13 @@ typedef struct {
   sz_fse_cell cells[1 << SZ_FSE_LOG];
 } sz_fse;
 
-/* What the symbols of an FSE code stand for. Symbol 0 begins at `first`, and each where the one before it
- * ends. */
+/* The values of the symbols of an FSE code. Those of symbol 0 begin at `first`, those of each other symbol at
+ * the end of the symbol before. */
 typedef struct {
   uint32_t first;
   int symbols, most_log, usual_log;
   uint8_t extra[SZ_FSE_SYMBOLS];
-  int16_t usual[SZ_FSE_SYMBOLS]; /* probabilities, where a block describes none */
+  int16_t usual[SZ_FSE_SYMBOLS]; /* probabilities if a block describes none */
 } sz_fse_kind;
 
 enum { LITERAL_LENGTHS, OFFSETS, MATCH_LENGTHS, CODES }; /* in the order of their descriptions */
@@ -65,7 +64,7 @@ static void sz_fse_build(sz_fse *fse, const sz_fse_kind *kind, const int16_t *od
     bases[s] = base;
     base += 1u << kind->extra[s];
     seen[s] = odds[s] < 0 ? 1 : (uint16_t)odds[s];
-    if (odds[s] < 0) fse->cells[--high].base = (uint32_t)s; /* less likely than one cell in all */
+    if (odds[s] < 0) fse->cells[--high].base = (uint32_t)s; /* less likely than one cell */
   }
   for (int s = 0; s < symbols; s++)
     for (int i = 0; i < odds[s]; i++) {
@@ -81,7 +80,7 @@ static void sz_fse_build(sz_fse *fse, const sz_fse_kind *kind, const int16_t *od
   fse->log = log;
 }
 
-/* One symbol that takes no bits. */
+/* Build the code of a single symbol, which takes no bits. */
 static void sz_fse_build_single(sz_fse *fse, const sz_fse_kind *kind, int symbol) {
   int16_t odds[SZ_FSE_SYMBOLS] = {0};
   odds[symbol] = 1;
@@ -89,7 +88,7 @@ static void sz_fse_build_single(sz_fse *fse, const sz_fse_kind *kind, int symbol
 }
 
 static size_t sz_fse_read(sz_fse *fse, const sz_fse_kind *kind, const uint8_t *src, size_t n) {
-  /* bytes that a description may take: 53 numbers of at most 10 bits, and zeros between */
+  /* the largest description in bytes: 53 numbers of at most 10 bits, and runs of zeros between them */
   enum { MOST = 96 };
   uint8_t padded[MOST + 8] = {0};
   int16_t odds[SZ_FSE_SYMBOLS];
@@ -101,7 +100,7 @@ static size_t sz_fse_read(sz_fse *fse, const sz_fse_kind *kind, const uint8_t *s
   for (int left = 1 << log; left > 0;) {
     const int bits = sz_high_bit((uint32_t)left + 1) + 1;
     const int low = (1 << (bits - 1)) - 1,
-              spared = (1 << bits) - 2 - left; /* numbers below it have a bit less */
+              spared = (1 << bits) - 2 - left; /* numbers below it take one bit less */
     int number = (int)(sz_load_64(padded + at / 8) >> (at & 7)) & ((1 << bits) - 1);
     at += (size_t)bits;
     if ((number & low) < spared) {
@@ -114,7 +113,7 @@ static size_t sz_fse_read(sz_fse *fse, const sz_fse_kind *kind, const uint8_t *s
     odds[symbols++] = (int16_t)(number - 1);
     left -= number == 0 ? 1 : number - 1;
     if (left < 0) return 0;
-    for (int more = number == 1 ? 3 : 0; more == 3; at += 2) { /* how many zeros follow a zero */
+    for (int more = number == 1 ? 3 : 0; more == 3; at += 2) { /* the number of zeros that follow a zero */
       more = (int)(sz_load_64(padded + at / 8) >> (at & 7)) & 3;
       if (symbols + more > kind->symbols || at + 2 > 8 * MOST) return 0;
       for (int i = 0; i < more; i++) odds[symbols++] = 0;
@@ -125,8 +124,7 @@ static size_t sz_fse_read(sz_fse *fse, const sz_fse_kind *kind, const uint8_t *s
   return (at + 7) / 8;
 }
 
-/* For each value of the next `log` bits: the symbol they begin with, and how many of them it takes (times
- * 256). */
+/* For each value of the next `log` bits: the symbol at their beginning, plus 256 times its number of bits. */
 typedef struct {
   int log; /* -1 before there is a code */
   uint16_t symbols[1 << SZ_HUFFMAN_LOG];
@@ -134,7 +132,7 @@ typedef struct {
 
 static const sz_fse_kind SZ_WEIGHTS = {.symbols = SZ_HUFFMAN_LOG + 2, .most_log = SZ_WEIGHT_LOG};
 
-/* The weights in n bytes, by two states of FSE that take turns; how many, or 0. */
+/* Read the weights in n bytes, by two alternating states of FSE; return their number, or 0. */
 static int sz_read_weights(uint8_t *weights, const uint8_t *src, size_t n) {
   sz_fse fse;
   sz_bits bits;
@@ -162,7 +160,7 @@ static int sz_huffman_build(sz_huffman *huffman, uint8_t *weights, int n) {
   }
   const int log = total == 0 ? SZ_HUFFMAN_LOG + 1 : sz_high_bit(total) + 1;
   if (log > SZ_HUFFMAN_LOG) return 0;
-  const uint32_t rest = (1u << log) - total; /* is the last symbol's, which is not described */
+  const uint32_t rest = (1u << log) - total; /* belongs to the last symbol, which is not described */
   if (rest & (rest - 1)) return 0;
   weights[n++] = (uint8_t)(sz_high_bit(rest) + 1);
   for (int s = 0; s < n; s++) starts[weights[s]] += 1u << weights[s] >> 1;
