@@ -22,5 +22,3 @@ cdef void index_region(const Pipeline *pipeline, const void *index, Region *regi
 cdef bint is_hollow_chunk(const Pipeline *pipeline, const sz_file *file) noexcept nogil
 cdef int shard_index(Context *context, const Pipeline *pipeline, const ByteSource *source, int level,
                      const uint64_t **index) noexcept nogil
-cdef int decode_shard(Context *context, const Pipeline *pipeline, ByteSource *source, const Region *region, Py_ssize_t part,
-                      Py_ssize_t parts, int level) noexcept nogil
