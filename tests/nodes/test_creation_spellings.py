@@ -1,12 +1,13 @@
 """Spellings of creating: `exists`, `require_array`, mappings, `like`, codecs, keywords that other libraries have."""
 
 import json
-import multiprocessing
+import subprocess
 
 import numpy as np
 import pytest
 
 import simplezarr as sz
+from tests.support.helpers import PYTHON, same_package
 
 Z = sz.codecs
 
@@ -92,20 +93,20 @@ def test_write_empty_chunks_is_taken_by_both():
     assert not sz.require_array(store, shape=2, dtype="u1").write_empty_chunks
 
 
-def append_ten(path, number):
-    array = sz.require_array(path, "log/x", shape=(0, 2), dtype="i8", chunks=(4, 2))
-    for i in range(10):
-        array.append([[number, i]])
+APPEND_TEN = """
+import sys
+import simplezarr as sz
+from tests.support.helpers import PYTHON, same_package
+array = sz.require_array(sys.argv[1], "log/x", shape=(0, 2), dtype="i8", chunks=(4, 2))
+for i in range(10):
+    array.append([[int(sys.argv[2]), i]])
+"""
 
 
 def test_several_processes_require_one_array(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=append_ten, args=(str(tmp_path / "a.zarr"), n)) for n in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-        assert process.exitcode == 0
+    command = [*PYTHON, "-c", APPEND_TEN, str(tmp_path / "a.zarr")]
+    processes = [subprocess.Popen([*command, str(n)], cwd=tmp_path, env=same_package()) for n in range(3)]
+    assert [process.wait(120) for process in processes] == [0, 0, 0]
     rows = sz.load(tmp_path / "a.zarr", "log/x").tolist()
     assert sorted(rows) == [[n, i] for n in range(3) for i in range(10)]
 
