@@ -118,7 +118,7 @@ def save(store: StoreLike, data: Any, path: str = "", **arguments: Unpack[SaveKe
     """Store a NumPy array, what NumPy takes for one, or a mapping of names to such data: a group, also nested.
 
     Other arguments, and errors, are those of `create_array`. For a mapping they are for each array; `attributes` are
-    the group's. If some data can't be stored, nothing of the mapping is.
+    the group's. Nothing is stored if some data can't be; if the store fails meanwhile, the arrays before remain.
 
     >>> store = {}
     >>> save(store, {"pi": 3.5, "more": {"x": [1, 2]}})

@@ -1,13 +1,13 @@
 """Store mappings of names to arrays, or to such mappings, as groups."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, cast
 
 import numpy as np
 
-from simplezarr.hierarchy.changes import remove_node
+from simplezarr.hierarchy.changes import format_above
 from simplezarr.metadata.chunk_keys import join, normalize_path
+from simplezarr.nodes.arguments import as_data
 from simplezarr.nodes.creation import create_array
 from simplezarr.nodes.group import new_group
 from simplezarr.nodes.keywords import SaveKeywords, refuse
@@ -21,26 +21,36 @@ Arrays = dict[str, Any]  # by path below the group, None for a group
 
 
 def save_mapping(store: Store, path: str, data: Mapping[Any, Any], arguments: SaveKeywords) -> None:
-    """Store a mapping as a new group. If some of its data can't be stored, remove the group again."""
+    """Store a mapping as a new group. All that can be known to fail is checked before.
+
+    If the store fails meanwhile, the arrays that are stored remain: another writer may have added to the group.
+    """
     unknown = arguments.keys() - SaveKeywords.__annotations__.keys()
     if unknown:
         refuse(unknown, "save")
-    overwrite, zarr_format = arguments.get("overwrite", False), arguments.get("zarr_format")
-    nodes = {below: _held(value, store, path) if overwrite else value for below, value in _flat(data, "").items()}
-    group = new_group(store, path, attributes=arguments.get("attributes"), zarr_format=zarr_format, overwrite=overwrite)
-    version = group.metadata.zarr_format
+    overwrite, attributes = arguments.get("overwrite", False), arguments.get("attributes")
+    version = arguments.get("zarr_format")
+    if version is None:
+        version = format_above(store, path)
     others = {name: value for name, value in arguments.items() if name not in ("attributes", "overwrite")}
     each = cast(SaveKeywords, {**others, "zarr_format": version})
-    try:
-        for below, value in nodes.items():
-            if value is None:
-                new_group(store, join(path, below), zarr_format=version)
-            else:
-                create_array(store, join(path, below), data=value, **each)
-    except BaseException:
-        with suppress(Exception):  # the first error is the one to raise
-            remove_node(store, path)
-        raise
+    nodes = _flat(data, "")
+    for below, value in nodes.items():
+        if value is not None:
+            nodes[below] = _checked(_held(value, store, path) if overwrite else value, each)
+    new_group(store, path, attributes=attributes, zarr_format=version, overwrite=overwrite)
+    for below, value in nodes.items():
+        if value is None:
+            new_group(store, join(path, below), zarr_format=version)
+        else:
+            create_array(store, join(path, below), data=value, **each)
+
+
+def _checked(value: Any, arguments: SaveKeywords) -> Any:
+    """Return data that an array can be created of with these arguments, or raise what is wrong."""
+    data, shape, dtype = as_data(value, arguments.get("shape"), arguments.get("dtype"))
+    create_array({}, **{**arguments, "shape": shape, "dtype": dtype})
+    return data
 
 
 def _flat(data: Mapping[Any, Any], above: str) -> Arrays:

@@ -160,6 +160,22 @@ def test_a_mapping_that_can_not_be_stored_leaves_nothing(data, error, message):
     assert not [key for key in store if key.startswith("g")]
 
 
+def test_a_mapping_whose_store_fails_takes_nothing_of_others():
+    """What another writer has added to the new group meanwhile stays."""
+
+    class Full(sz.WrapperStore):
+        def set(self, key, value):
+            if key.startswith("g/b/c"):
+                sz.save(self.store, [7], "g/theirs")
+                raise OSError("full")
+            self.store.set(key, value)
+
+    store = sz.MemoryStore()
+    with pytest.raises(OSError, match="full"):
+        sz.save(Full(store), {"a": [1], "b": [2]}, "g")
+    assert {name: value.tolist() for name, value in sz.load(store, "g").items()} == {"a": [1], "theirs": [7]}
+
+
 def test_assigning_to_a_group_makes_an_array():
     store = {}
     group = sz.create_group(store, zarr_format=2)
