@@ -27,15 +27,26 @@ __all__ = [
     "whole_axes",
 ]
 
+_WHOLE_BUDGETS = 4  # how many budgets the axes that do not grow may have
+
 
 def auto_chunks(shape: tuple[int, ...], nbytes: int, itemsize: int) -> tuple[int, ...]:
     """Return the shape of chunks of about `nbytes` bytes: as close to a cube as the array allows, and cut evenly.
 
     Axes are taken from the shortest to the longest. A short axis is not cut, so the longer ones get more of the budget.
-    An axis of length 0 counts as long, because it is usually appended to.
+    An axis of length 0 is to grow, usually by what lies along the other axes. So these are whole if that is at most
+    four times the budget. The axes that grow share half of the budget: a chunk is written again for each part of it.
+
+    >>> auto_chunks((0, 721, 1440), 2 << 20, 4), auto_chunks((0, 24), 2 << 20, 8)
+    ((1, 721, 1440), (5461, 24))
     """
-    chunks = [1] * len(shape)
     budget = max(1.0, nbytes / itemsize)
+    whole = math.prod([length for length in shape if length])
+    if 0 in shape and whole <= _WHOLE_BUDGETS * budget:
+        grow = shape.count(0)
+        side = max(1, int(max(1.0, budget / 2 / whole) ** (1 / grow)))
+        return tuple([length or side for length in shape])
+    chunks = [1] * len(shape)
     axes = sorted(range(len(shape)), key=lambda axis: shape[axis] or MAX_LENGTH)
     for done, axis in enumerate(axes):
         side = max(1.0, budget ** (1 / (len(axes) - done)))

@@ -317,6 +317,28 @@ def test_one_chunk(shape):
         assert a.shards == whole
 
 
+@pytest.mark.parametrize(("shape", "dtype", "chunks"), [
+    ((0, 721, 1440), "f4", (1, 721, 1440)),
+    ((0, 24), "f8", (5461, 24)),
+    ((0,), "u1", (1 << 20,)),
+    ((24, 0), "f8", (24, 5461)),
+    ((0, 0), "u1", (1024, 1024)),
+    ((0, 3, 0), "u1", (591, 3, 591)),
+])  # fmt: skip
+def test_auto_for_arrays_that_grow(shape, dtype, chunks):
+    assert sz.create_array({}, shape=shape, dtype=dtype).chunks == chunks
+
+
+def test_auto_for_arrays_that_grow_cuts_very_large_rows():
+    a = sz.create_array({}, shape=(0, 20000, 20000), dtype="f4")
+    assert a.chunks[0] >= 1
+    assert 1 << 19 <= np.prod(a.chunks) * 4 <= 4 << 20
+    b = sz.create_array({}, shape=(0, 24), dtype="f8", shards="auto")
+    assert (b.shards[1], b.shards[0] % b.chunks[0]) == (24, 0)
+    assert 16 << 20 <= np.prod(b.shards) * 8 <= 128 << 20
+    assert b.append(np.ones((7, 24))) == (7, 24)
+
+
 # ---- text and values of pandas
 
 
