@@ -3,7 +3,7 @@
 >>> auto_chunks((1000, 1000, 1000), 2 << 20, 2)
 (100, 100, 100)
 >>> auto_chunks((20, 5000, 5000), 1 << 20, 4)
-(20, 114, 117)
+(20, 125, 100)
 >>> whole_axes((16,), (100, 200), "chunks")
 (16, 200)
 """
@@ -28,12 +28,14 @@ __all__ = [
 ]
 
 _WHOLE_BUDGETS = 4  # how many budgets the axes that do not grow may have
+_NEAR = 1.5  # how far a chunk length may be from the desired one, as a factor
 
 
 def auto_chunks(shape: tuple[int, ...], nbytes: int, itemsize: int) -> tuple[int, ...]:
     """Return the shape of chunks of about `nbytes` bytes: as close to a cube as the array allows, and cut evenly.
 
     Axes are taken from the shortest to the longest. A short axis is not cut, so the longer ones get more of the budget.
+    A length that divides the axis is preferred if it is within a factor of 1.5 of the desired one.
     An axis of length 0 is to grow, usually by what lies along the other axes. So these are whole if that is at most
     four times the budget. The axes that grow share half of the budget: a chunk is written again for each part of it.
 
@@ -51,7 +53,7 @@ def auto_chunks(shape: tuple[int, ...], nbytes: int, itemsize: int) -> tuple[int
     for done, axis in enumerate(axes):
         side = max(1.0, budget ** (1 / (len(axes) - done)))
         length = shape[axis]
-        chunks[axis] = math.ceil(length / max(1, round(length / side))) if length else int(side)
+        chunks[axis] = _even_length(length, side) if length else int(side)
         budget = max(1.0, budget / chunks[axis])
     return tuple(chunks)
 
@@ -60,7 +62,7 @@ def auto_shards(shape: tuple[int, ...], chunks: tuple[int, ...], nbytes: int, it
     """Return the shape of shards of about `nbytes` bytes, whole multiples of the chunks.
 
     >>> auto_shards((1000, 1000, 1000), (100, 100, 100), 64 << 20, 2)
-    (400, 400, 200)
+    (400, 200, 500)
     """
     grid = tuple([-(-length // chunk) for length, chunk in zip(shape, chunks, strict=True)])
     counts = auto_chunks(grid, nbytes, math.prod(chunks) * itemsize)
@@ -77,9 +79,25 @@ def dividing_chunks(shards: tuple[int, ...], nbytes: int, itemsize: int) -> tupl
     return tuple([_nearest_divisor(length, side) for length, side in zip(shards, sides, strict=True)])
 
 
-def _nearest_divisor(length: int, side: int) -> int:
+def _even_length(length: int, side: float) -> int:
+    """Return the length of chunks that cut an axis evenly, within a factor of 1.5 of `side` unless the axis is shorter.
+
+    >>> _even_length(1440, 724), _even_length(1009, 700), _even_length(1009, 100)
+    (720, 1009, 101)
+    """
+    if length <= _NEAR * side:
+        return length
+    divisor = _nearest_divisor(length, side)
+    if max(divisor / side, side / divisor) <= _NEAR:
+        return divisor
+    even = math.ceil(length / round(length / side))
+    return even if even <= _NEAR * side else int(side)
+
+
+def _nearest_divisor(length: int, side: float) -> int:
     """Return the divisor of `length` that is closest to `side` in proportion, among those that are cheap to find."""
-    small = [n for n in range(1, min(math.isqrt(length), 1 << 16) + 1) if length % n == 0]
+    numbers = np.arange(1, min(math.isqrt(length), 1 << 16) + 1)
+    small: list[int] = numbers[length % numbers == 0].tolist()
     return min((*small, *[length // n for n in small]), key=lambda n: abs(math.log(n / side)))
 
 
