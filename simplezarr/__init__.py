@@ -134,10 +134,25 @@ if not TYPE_CHECKING:  # otherwise any name would pass the type checker
         if name == "codecs":
             return importlib.import_module("simplezarr.codecs")
         if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(_HOMES[name]), name)
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}; help({__name__}) lists what it has")
+        try:
+            value = getattr(importlib.import_module(_HOMES[name]), name)
+        except ImportError as error:
+            _check_built(error)
+            raise
         globals()[name] = value
         return value
+
+
+def _check_built(error: ImportError) -> None:
+    """Raise ImportError with the remedy if this is a source tree whose compiled modules were not built."""
+    from importlib.util import find_spec
+
+    tree = os.path.dirname(os.path.dirname(__file__))
+    if find_spec(f"{__name__}.runtime.pool") is None and os.path.exists(os.path.join(tree, "setup.py")):
+        remedy = "start Python in another directory, or build it there: pip install -e ."
+        message = f"{tree}: this source tree is not built, and hides an installed {__name__}"
+        raise ImportError(f"{message}; {remedy}", name=error.name) from error
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,8 @@ from simplezarr.nodes.group import Group, find_node, new_group, require_group
 from simplezarr.nodes.keywords import SaveKeywords
 from simplezarr.nodes.mappings import save_mapping
 from simplezarr.stores.base import Store
-from simplezarr.stores.resolve import StoreLike, as_store
+from simplezarr.stores.local import LocalStore
+from simplezarr.stores.resolve import StoreLike, as_store, plain
 
 __all__ = [
     "create_array",
@@ -43,8 +44,8 @@ def open(
     >>> open({"zarr.json": b'{"zarr_format": 3, "node_type": "group"}'})
     <Group /: empty>
     """
-    if mode not in ("r", "r+"):
-        raise ValueError(f"mode must be 'r' or 'r+', not {mode!r}")
+    if mode != "r" and mode != "r+":
+        raise _wrong_mode(mode, "'r' or 'r+'")
     store, path = as_store(store), path if path == "" else normalize_path(path)
     node = find_node(store, path, read_only=mode == "r", consolidated=consolidated)
     if node is not None:
@@ -78,7 +79,7 @@ def open_group(
     if mode == "a":
         return require_group(as_store(store), normalize_path(path))
     if mode not in ("r", "r+"):
-        raise ValueError(f"mode must be 'r', 'r+' or 'a', not {mode!r}")
+        raise _wrong_mode(mode, "'r', 'r+' or 'a'")
     node = open(store, path, mode=mode, consolidated=consolidated)
     if not isinstance(node, Group):
         raise MetadataError(f"{node.name} of {node.store!r} is an array, not a group; open_array opens it")
@@ -144,6 +145,23 @@ def load(store: StoreLike, path: str = "") -> Any:
     return _loaded(open(store, path))
 
 
+#: What opening in modes of other software means here.
+_OTHER_MODES = {
+    "w": "create_array and create_group with overwrite=True replace what is there",
+    "w-": "create_array and create_group make a new node, and raise if there is one",
+    "x": "create_array and create_group make a new node, and raise if there is one",
+    "a": "open_group(mode='a') and require_array open a node, or make it if it is missing",
+}
+_REMEDY = "check the path, or store a node there with save, create_array or create_group"
+
+
+def _wrong_mode(mode: object, known: str) -> ValueError:
+    remedy = "give 'r' to read, 'r+' to change what is stored"
+    if isinstance(mode, str):
+        remedy = _OTHER_MODES.get(mode, remedy)
+    return ValueError(f"mode: {mode!r} is not {known}; {remedy}")
+
+
 def _loaded(node: Array | Group) -> Any:
     return node.read() if isinstance(node, Array) else {name: _loaded(child) for name, child in node.items()}
 
@@ -151,4 +169,10 @@ def _loaded(node: Array | Group) -> Any:
 def _describe(store: Store, path: str) -> str:
     from simplezarr.hierarchy.foreign import describe
 
-    return describe(store, path)
+    if path in ("r", "r+"):
+        return f"to open the root in this mode, give it by its name: mode={path!r}"
+    if path in _OTHER_MODES:
+        return f"if {path!r} is meant as the mode: {_OTHER_MODES[path]}"
+    if isinstance(plain(store), LocalStore):
+        return describe(plain(store), path)
+    return _REMEDY

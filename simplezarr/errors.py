@@ -4,6 +4,7 @@
 True
 """
 
+import errno
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ class ZarrError(Exception):
     """The base of all errors that simplezarr itself raises."""
 
 
-class NodeNotFoundError(ZarrError, KeyError):
+class NodeNotFoundError(ZarrError, KeyError, FileNotFoundError):
     """No array or group is stored at this path.
 
     hint: returns what else is stored there, for the message. It makes requests, so it is called only when the message
@@ -37,6 +38,7 @@ class NodeNotFoundError(ZarrError, KeyError):
 
     def __init__(self, message: str, hint: "Callable[[], str] | None" = None) -> None:
         super().__init__(message)
+        self.errno = errno.ENOENT
         self._hint = hint
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ BASES = {
 }
 
 
-@pytest.mark.parametrize(("error", "base"), BASES.items())
+@pytest.mark.parametrize(("error", "base"), [*BASES.items(), (errors.NodeNotFoundError, FileNotFoundError)])
 def test_every_error_is_a_zarr_error_and_the_built_in_that_fits(error, base):
     with pytest.raises(base) as info:
         raise error("a/zarr.json: what is wrong")

@@ -137,7 +137,8 @@ def _create(
 def _check_above(above: Sequence[GroupAbove], path: str) -> None:
     for group in above:
         if group.is_array:
-            raise NodeExistsError(f"/{group.path} of {group.store!r} is an array; /{path} can't be created below it")
+            message = f"/{group.path} of {group.store!r} is an array; /{path} can't be created below it"
+            raise NodeExistsError(f"{message}; choose another path")
 
 
 def _write_node(store: Store, path: str, metadata: Metadata, documents: dict[str, bytes], fill: Fill | None) -> None:
@@ -205,7 +206,8 @@ def _chunks_below(store: Store, path: str, names: Sequence[str], keys: ChunkKeys
         for found in chain(_node_documents(store, key), [key] if store.exists(key) else [], store.list(f"{key}/")):
             node, _, last = found.rpartition("/")
             if last in NODE_DOCUMENTS:
-                raise NodeExistsError(f"/{node} of {store!r} is a node; an array can't be created above it")
+                message = f"/{node} of {store!r} is a node; an array can't be created above it; choose another path"
+                raise NodeExistsError(message)
             if keys is not None and keys.parse(found[skip:]) is not None:
                 yield found
 
@@ -260,7 +262,7 @@ def remove_node(store: Store, path: str) -> None:
     if _remove_link(store, path):
         return
     if not has_node(store, path):
-        raise NodeNotFoundError(f"/{path} of {store!r}: there is no such node")
+        raise NodeNotFoundError(f"/{path} of {store!r}: there is no such node; check the path")
     try:
         _remove(store, path, _claim(store, path))
     except OSError as error:
@@ -316,7 +318,7 @@ def change_node(
     with store.lock(own) if own else nullcontext():
         document = fetch_document(store, own) if own else None
         if document is None:
-            raise NodeNotFoundError(f"/{path} of {store!r}: the node no longer exists")
+            raise NodeNotFoundError(f"/{path} of {store!r}: the node no longer exists; create it again")
         documents = read_documents(store, path, own, document)
         before = parse_documents(path, documents)
         metadata = change(before)

@@ -7,13 +7,12 @@ was stored after the mark, so its second look finds the mark or the copy, and re
 """
 
 import errno
-import warnings
 from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from simplezarr.errors import NodeExistsError, NodeNotFoundError, UnsupportedError, ZarrError, ZarrWarning
+from simplezarr.errors import NodeExistsError, NodeNotFoundError, UnsupportedError, ZarrError
 from simplezarr.hierarchy.documents import (
     CONSOLIDATED_MEMBER,
     NODE_DOCUMENTS,
@@ -37,6 +36,7 @@ from simplezarr.metadata.v3 import GroupMetadata
 from simplezarr.runtime import executor
 from simplezarr.schema.extensions import JsonObject
 from simplezarr.schema.json_text import patch
+from simplezarr.schema.leniency import warn
 from simplezarr.stores.base import Store
 
 __all__ = ["GroupAbove", "consolidate", "Invalidation", "groups_above"]
@@ -127,7 +127,7 @@ class Invalidation:
                 invalidate_consolidated(self.store, group)
         except Exception as failure:  # the change is stored, so this is no reason to raise
             message = f"{self.store!r}: a consolidation that ran meanwhile may be out of date: {failure}"
-            warnings.warn(f"{message}; consolidate again", ZarrWarning, stacklevel=2)
+            warn(f"{message}; consolidate again")
 
 
 def invalidate_consolidated(store: Store, group: GroupAbove) -> None:
@@ -147,7 +147,7 @@ def invalidate_consolidated(store: Store, group: GroupAbove) -> None:
         if group.store is store or error.errno not in _READ_ONLY:
             raise
         message = f"{key!r} of {group.store!r}: the consolidated metadata are out of date now and can't be changed"
-        warnings.warn(f"{message}: {error}; consolidate again", ZarrWarning, stacklevel=2)
+        warn(f"{message}: {error}; consolidate again")
 
 
 def _mark(document: bytes, key: str) -> bytes | None:

@@ -48,7 +48,7 @@ def describe(store: Store, path: str) -> str:
     """Return what is at a place without a node. Raise ValueError for a store that is not local.
 
     >>> describe(LocalStore("/nowhere"), "a")
-    'there is no such file or directory'
+    'there is no such file or directory; check the path'
     """
     if not isinstance(store, LocalStore):
         raise ValueError(f"{store!r}: only local stores are described")
@@ -62,7 +62,7 @@ def describe(store: Store, path: str) -> str:
         above = os.path.dirname(above)
     if os.path.isfile(above):
         return f"{above!r} is {_describe_file(above)}"
-    return "there is no such file or directory"
+    return "there is no such file or directory; check the path"
 
 
 def _describe_file(place: str) -> str:
@@ -97,7 +97,7 @@ def _describe_json(head: bytes) -> str:
 def _describe_directory(place: str) -> str:
     names = sorted(os.listdir(place))
     if not names:
-        return "an empty directory"
+        return "an empty directory; check the path, or store a node there with save, create_array or create_group"
     attributes = _members(os.path.join(place, "attributes.json"))
     if "n5" in attributes or "dataType" in attributes or (attributes and place.endswith(".n5")):
         return "an N5 container; tensorstore or z5py opens it"
@@ -115,7 +115,7 @@ def _describe_directory(place: str) -> str:
         return f"a directory without metadata of its own, but there is Zarr in it: {_listed(nodes)}; open one of these"
     above = _node_above(place)
     below = f", below the Zarr node {above!r}" if above else ""
-    return f"a directory that holds no Zarr{below}; it holds {_listed(names)}"
+    return f"a directory that holds no Zarr{below}; it holds {_listed(names)}; check the path"
 
 
 def _members(place: str) -> JsonObject:

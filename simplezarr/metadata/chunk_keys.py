@@ -28,7 +28,8 @@ def normalize_path(path: str | os.PathLike[str], *, new: bool = False) -> str:
     """
     if not isinstance(path, str):
         if not isinstance(path, os.PathLike):
-            raise TypeError(f"a node path is a str, not {type(path).__name__}")
+            given = "None" if path is None else type(path).__name__
+            raise TypeError(f"path: {given} is not a path of a node; give a str such as 'a/b', '' for the root")
         path = os.fsdecode(path).replace(os.sep, "/")
     path = str.__str__(path).strip("/")
     if path:
@@ -53,9 +54,9 @@ def _check_name(name: str, path: str) -> None:
     if not name:
         problem = "has an empty name between two slashes; remove one"
     elif not name.strip("."):
-        problem = f"has the name {name!r}, which consists of periods only"
+        problem = f"has the name {name!r}, which consists of periods only; leave it out"
     elif name in _DOCUMENTS:
-        problem = f"has the name {name!r}, which is reserved for metadata"
+        problem = f"has the name {name!r}, which is reserved for metadata; choose another"
     elif "\\" in name or "\0" in name:
         problem = "has a backslash or a NUL in a name; names are separated by '/'"
     elif not name.isascii() and _has_surrogate(name):

@@ -119,9 +119,9 @@ def _described(error: Exception, key: str) -> MetadataError:
     if isinstance(error, MetadataError):
         return error
     if isinstance(error, json.JSONDecodeError):
-        return MetadataError(f"{key}: not a JSON document: {error}")
+        return MetadataError(f"{key}: not a JSON document: {error}; restore the document, or write the node again")
     if isinstance(error, UnicodeDecodeError):
-        return MetadataError(f"{key}: not UTF-8: {error}")
+        return MetadataError(f"{key}: not UTF-8: {error}; restore the document, or write the node again")
     if isinstance(error, RecursionError):
         return MetadataError(f"{key}: arrays or objects are nested too deeply")
     return MetadataError(f"{key}: {error}")  # Python's limit on the digits of an integer

@@ -8,14 +8,13 @@ codecs can encode the chunks is checked when the array is opened, by `codecs.bas
 {'a': 1}
 """
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from simplezarr.codecs.base import ChunkSpec, Codec, fit_chain
 from simplezarr.dtypes import DataType
-from simplezarr.errors import MetadataError, UnsupportedError, ZarrWarning
+from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.metadata.chunk_keys import ChunkKeys, normalize_path
 from simplezarr.metadata.chunk_shapes import check_lengths
 from simplezarr.metadata.grids import CHUNK_SHAPE, Axis, Rectilinear, regular_to_json, without_zeros
@@ -23,7 +22,7 @@ from simplezarr.metadata.json_document import Unusable, check_attributes, dump, 
 from simplezarr.metadata.layout import LAYOUT_MEMBERS, NO_FILL, parse_layout
 from simplezarr.schema import parse_cache
 from simplezarr.schema.extensions import JsonObject, parse_extension, show
-from simplezarr.schema.leniency import tolerate, tolerated
+from simplezarr.schema.leniency import tolerate, tolerated, warn
 
 __all__ = [
     "ArrayMetadata",
@@ -142,7 +141,7 @@ def _warn_of_duplicates(names: tuple[str | None, ...]) -> None:
     present = [name for name in names if name is not None]
     if len(set(present)) < len(present):
         message = f"dimension_names: {show(names)} has a name twice; not all software reads that"
-        warnings.warn(message, ZarrWarning, stacklevel=4)
+        warn(message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -297,7 +297,8 @@ def _shapes(shape: tuple[int, ...], itemsize: int, chunks: Any, shards: Any, cha
     outer = whole_axes(shards, tuple(map(max, padded, inner)), "shards")
     for i, (length, chunk) in enumerate(zip(outer, inner, strict=True)):
         if length % chunk:
-            raise MetadataError(f"shards[{i}]: {length} is not a multiple of chunks[{i}], which is {chunk}")
+            remedy = f"give one, such as {-(-length // chunk) * chunk}"
+            raise MetadataError(f"shards[{i}]: {length} is not a multiple of chunks[{i}], which is {chunk}; {remedy}")
     return inner, outer
 
 

@@ -1,13 +1,12 @@
 """Create arrays, with the groups above them."""
 
-import warnings
 from functools import partial
 from typing import Any, Never, Unpack
 
 import numpy as np
 
 from simplezarr.dtypes import as_data_type
-from simplezarr.errors import MetadataError, NodeExistsError, ZarrWarning
+from simplezarr.errors import MetadataError, NodeExistsError
 from simplezarr.hierarchy.changes import create_node, format_above
 from simplezarr.hierarchy.documents import read_metadata
 from simplezarr.metadata.chunk_keys import normalize_path
@@ -16,6 +15,7 @@ from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.nodes.arguments import as_data, as_like, resolve_arguments
 from simplezarr.nodes.array import Array
 from simplezarr.nodes.keywords import ArrayKeywords, refuse
+from simplezarr.schema.leniency import warn
 from simplezarr.stores.base import Store
 from simplezarr.stores.resolve import StoreLike, as_store
 from simplezarr.transfer.array_copy import ALL_BOXES_BYTES, may_lie_below
@@ -176,5 +176,5 @@ def _checked_data(array: Array, data: Any, overwrite: bool) -> Any:
             return data  # copied part by part
         if source.nbytes > ALL_BOXES_BYTES:
             message = f"data: {data!r} will be overwritten, so its {source.nbytes:,} bytes are read into memory first"
-            warnings.warn(f"{message}; write to another place to copy in bounded memory", ZarrWarning, stacklevel=3)
+            warn(f"{message}; write to another place to copy in bounded memory")
     return as_values(data, array.dtype, array.shape)

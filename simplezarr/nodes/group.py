@@ -87,7 +87,7 @@ def require_group(store: Store, path: str, zarr_format: int | None = None) -> "G
             if node is None:  # it was something else that is in the way
                 raise
     if not isinstance(node, Group):
-        raise NodeExistsError(f"{node.name} of {store!r} is an array, not a group")
+        raise NodeExistsError(f"{node.name} of {store!r} is an array, not a group; choose another path")
     return node
 
 

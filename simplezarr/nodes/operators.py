@@ -71,6 +71,9 @@ class StoredValues:
     __or__ = __ror__ = _operation("|")
     __xor__ = __rxor__ = _operation("^")
 
+    def __delitem__(self, selection: object) -> None:
+        raise TypeError("del: stored elements can't be deleted; assign to them, or cut the end off with resize")
+
     def __bool__(self) -> bool:
         if math.prod(self.shape) != 1:
             how_many = "an empty array" if 0 in self.shape else "an array with more than one element"

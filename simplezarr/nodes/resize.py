@@ -113,7 +113,8 @@ def _check_axis(axis: Any, ndim: int) -> int:
         raise TypeError(f"axis: {axis!r} is not an axis; give its number")
     number: int = operator.index(axis)
     if not -ndim <= number < ndim:
-        raise IndexError(f"axis: {number} is not an axis of an array of {ndim} dimensions")
+        remedy = f"give one from {-ndim} to {ndim - 1}" if ndim else "it can't grow; create an array with an axis"
+        raise IndexError(f"axis: {number} is not an axis of an array of {ndim} dimensions; {remedy}")
     return number % ndim
 
 
@@ -122,7 +123,8 @@ def _grown(shape: Shape, data: np.ndarray, axis: int) -> Shape:
     if len(data.shape) != len(shape) or any(
         i != axis and a != b for i, (a, b) in enumerate(zip(data.shape, shape, strict=True))
     ):
-        raise ValueError(f"data: shape {data.shape} can't be appended to {shape} along axis {axis}")
+        remedy = "the other lengths must be the same"
+        raise ValueError(f"data: shape {data.shape} can't be appended to {shape} along axis {axis}; {remedy}")
     return as_lengths((*shape[:axis], shape[axis] + data.shape[axis], *shape[axis + 1 :]), None, 0, "shape")
 
 

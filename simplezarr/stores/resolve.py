@@ -31,7 +31,8 @@ def as_store(store: StoreLike) -> Store:
     elif isinstance(store, os.PathLike):
         made = LocalStore(store)
     else:
-        raise TypeError(f"store: must be a path, a URL, a dict or a Store, not {type(store).__name__}")
+        given = "None" if store is None else type(store).__name__
+        raise TypeError(f"store: {given} is not a store; give a path, a file:// URL, a dict or a Store")
     return made if active_logger() is None else observed(made)
 
 
@@ -51,6 +52,10 @@ def _file_url_path(url: str) -> str:
     from urllib.parse import unquote, urlsplit
 
     parts = urlsplit(url)
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-        raise UnsupportedError(f"{url!r}: no store for this kind of URL; pass a path, a file:// URL or a Store")
+    if parts.scheme != "file":
+        remedy = "give a path or a file:// URL, or subclass simplezarr.Store"
+        raise UnsupportedError(f"{url!r}: there is no store for URLs of {parts.scheme!r}; {remedy}")
+    if parts.netloc not in ("", "localhost"):
+        remedy = f"a local path has three slashes: 'file:///{parts.netloc}{parts.path}'"
+        raise UnsupportedError(f"{url!r}: {parts.netloc!r} would be another machine; {remedy}")
     return unquote(parts.path)

@@ -107,12 +107,14 @@ def test_directories(tmp_path):
     assert "an empty directory" in made("e")
     assert "references" in made("r", __zmetadata="{}")
     told = made("other", **{f"{letter}__txt": "" for letter in "abcdefg"})
-    assert told.endswith("it is a directory that holds no Zarr; it holds a.txt, b.txt, c.txt, d.txt, e.txt and 2 more")
+    assert told.endswith(
+        "it is a directory that holds no Zarr; it holds a.txt, b.txt, c.txt, d.txt, e.txt and 2 more; check the path"
+    )
     sz.create_array(tmp_path / "above" / "one.zarr", data=[1, 2])
     assert "there is Zarr in it: one.zarr;" in message(tmp_path / "above")
     assert repr(str(tmp_path / "above" / "one.zarr")) in message(tmp_path / "above" / "one.zarr" / "c")
-    assert message(tmp_path / "none" / "at all").endswith("no such file or directory")
-    assert message({}).endswith("'.zgroup'")
+    assert message(tmp_path / "none" / "at all").endswith("no such file or directory; check the path")
+    assert "'.zgroup'; check the path, or store a node" in message({})
 
 
 def test_a_place_that_can_not_be_looked_at_is_no_other_error(tmp_path, monkeypatch):

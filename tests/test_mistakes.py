@@ -1,0 +1,287 @@
+"""Mistakes that people make, and what the error says of each: the place, what is wrong, what to do."""
+
+import os
+import re
+import shutil
+import subprocess
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import simplezarr as sz
+from tests.support.helpers import PYTHON
+
+GROUP = b'{"zarr_format": 3, "node_type": "group"}'
+
+
+class GetAlone(sz.Store):
+    """A store with the one method that a store must have."""
+
+    def get(self, key):
+        return {"zarr.json": GROUP}.get(key)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Return a directory with a few nodes and a few other things."""
+    place = tmp_path_factory.mktemp("mistakes")
+    sz.save(place / "array", np.zeros((4, 6), "f4"), chunks=(2, 3))
+    sz.save(place / "group", {"x": [1, 2]})
+    np.save(place / "x.npy", np.zeros(3))
+    with zipfile.ZipFile(place / "x.zip", "w") as file:
+        file.writestr("zarr.json", GROUP)
+    (place / "empty").mkdir()
+    (place / "other").mkdir()
+    (place / "other" / "notes.txt").write_text("text")
+    (place / "broken").mkdir()
+    (place / "broken" / "zarr.json").write_text("{")
+    (place / "damaged").mkdir()
+    sz.save(place / "damaged", np.arange(6.0), chunks=3, codecs=["bytes", "zstd"])
+    (place / "damaged" / "c" / "0").write_bytes(b"xx")
+    return place
+
+
+def make(**arguments):
+    return lambda place: sz.create_array({}, **{"shape": 9, "dtype": "u1"} | arguments)
+
+
+def array(place):
+    return sz.open_array(place / "array", mode="r+")
+
+
+def group(place):
+    return sz.open_group(place / "group", mode="r+")
+
+
+def delete_element(place):
+    a = array(place)
+    del a[0]
+
+
+def assign(place):
+    sz.open_array(place / "array")[0] = 1
+
+
+MODE = "mode: "
+#: The mistake: what is done, the error, and the parts of its message: the place, what is wrong, what to do.
+MISTAKES = {
+    # opening
+    "no such directory": (lambda p: sz.open(p / "no"), sz.NodeNotFoundError, "no'", "no such file", "check the path"),
+    "no such node": (lambda p: sz.open(p / "array", "k"), sz.NodeNotFoundError, "/k of", "has none", "check the path"),
+    "an empty directory": (lambda p: sz.open(p / "empty"), sz.NodeNotFoundError, "empty'", "an empty", "store a node"),
+    "another directory": (lambda p: sz.open(p / "other"), sz.NodeNotFoundError, "other'", "no Zarr", "check the path"),
+    "the directory above": (lambda p: sz.open(p), sz.NodeNotFoundError, "/ of", "Zarr in it", "open one of these"),
+    "a file of NumPy": (lambda p: sz.open(p / "x.npy"), sz.NodeNotFoundError, "x.npy", "of NumPy", "numpy.load opens"),
+    "a zip archive": (lambda p: sz.open(p / "x.zip"), sz.NodeNotFoundError, "x.zip", "a zip archive", "unpack it"),
+    "an empty dict": (lambda p: sz.open({}), sz.NodeNotFoundError, "MemoryStore", "none of the keys", "store a node"),
+    "an array as group": (lambda p: sz.open_group(p / "array"), sz.MetadataError, "/ of", "is an array", "open_array"),
+    "a group as array": (lambda p: sz.open_array(p / "group"), sz.MetadataError, "/ of", "is a group", "open_group"),
+    "mode w": (lambda p: sz.open(p, mode="w"), ValueError, MODE, "'w' is not", "overwrite=True"),
+    "mode a": (lambda p: sz.open(p, mode="a"), ValueError, MODE, "'a' is not", "require_array"),
+    "mode w-": (lambda p: sz.open(p, mode="w-"), ValueError, MODE, "'w-' is not", "create_array"),
+    "mode w of a group": (lambda p: sz.open_group(p, mode="w"), ValueError, MODE, "'r', 'r+' or 'a'", "overwrite=True"),
+    "an unknown mode": (lambda p: sz.open(p, mode="rw"), ValueError, MODE, "'rw' is not", "'r+' to change"),
+    "mode None": (lambda p: sz.open(p, mode=None), ValueError, MODE, "None is not", "'r' to read"),
+    "r by position": (lambda p: sz.open(p / "array", "r"), sz.NodeNotFoundError, "/r of", "none of", "mode='r'"),
+    "r+ by position": (lambda p: sz.open(p / "array", "r+"), sz.NodeNotFoundError, "/r+ of", "none of", "mode='r+'"),
+    "a by position": (
+        lambda p: sz.open_group(p / "new", "a"),
+        sz.NodeNotFoundError,
+        "/a of",
+        "none of",
+        "open_group(mode='a')",
+    ),
+    "w by position": (
+        lambda p: sz.open_array(p / "new", "w"),
+        sz.NodeNotFoundError,
+        "/w of",
+        "none of",
+        "overwrite=True",
+    ),
+    "a URL with two slashes": (
+        lambda p: sz.open("file://tmp/x"),
+        sz.UnsupportedError,
+        "'file://tmp/x'",
+        "another machine",
+        "'file:///tmp/x'",
+    ),
+    "a URL of S3": (
+        lambda p: sz.open("s3://bucket/x"),
+        sz.UnsupportedError,
+        "s3://bucket/x",
+        "no store for URLs of 's3'",
+        "subclass simplezarr.Store",
+    ),
+    "None as store": (lambda p: sz.open(None), TypeError, "store: ", "None is not a store", "give a path"),
+    "bytes as store": (lambda p: sz.open(b"x"), TypeError, "store: ", "bytes is not a store", "give a path"),
+    "None as path": (lambda p: sz.open(p, None), TypeError, "path: ", "None is not a path", "'' for the root"),
+    "a number as path": (lambda p: group(p)[0], TypeError, "path: ", "int is not a path", "give a str"),
+    "a path upwards": (lambda p: sz.open(p, "../x"), ValueError, "'../x'", "periods only", "leave it out"),
+    "a missing child": (
+        lambda p: group(p)["y"],
+        sz.NodeNotFoundError,
+        "there is",
+        "no node 'y' in group /",
+        "it holds x",
+    ),
+    "a document cut off": (lambda p: sz.open(p / "broken"), sz.MetadataError, "zarr.json: ", "not a JSON", "restore"),
+    "an empty document": (
+        lambda p: sz.open({"zarr.json": b""}),
+        sz.MetadataError,
+        "zarr.json: ",
+        "empty",
+        "it must be",
+    ),
+    "a damaged chunk": (lambda p: sz.load(p / "damaged"), sz.ChunkError, "chunk (0,), key 'c/0'", "zstd", "damaged"),
+    # using
+    "deleting an element": (delete_element, TypeError, "del: ", "can't be deleted", "assign to them"),
+    "deleting a missing child": (
+        lambda p: group(p).__delitem__("y"),
+        sz.NodeNotFoundError,
+        "/y of",
+        "no such node",
+        "check the path",
+    ),
+    "comparing": (lambda p: array(p) > 5, TypeError, "> ", "compares values that are stored", "a[...] > 5"),
+    "comparing for equality": (lambda p: array(p) == 3, TypeError, "== ", "compares values", "a[...] == 3"),
+    "adding": (lambda p: array(p) + 1, TypeError, "+ ", "values that are stored", "a[...] + "),
+    "the truth of many": (lambda p: bool(array(p)), ValueError, "the truth value", "is ambiguous", "a[...].any()"),
+    "the number of many": (lambda p: float(array(p)), TypeError, "shape (4, 6)", "not a single", "select one element"),
+    "writing without r+": (assign, sz.ReadOnlyError, "/ of", "opened for reading", 'mode="r+"'),
+    "another shape": (
+        lambda p: setattr(array(p), "shape", (3,)),
+        AttributeError,
+        "Array.shape",
+        "can't be assigned",
+        "resize(shape)",
+    ),
+    "an attribute that is no JSON": (
+        lambda p: array(p).attrs.update(x=object()),
+        TypeError,
+        'attributes["x"]: ',
+        "is not JSON",
+        "convert it",
+    ),
+    "NaN as attribute": (
+        lambda p: array(p).attrs.update(x=float("nan")),
+        ValueError,
+        'attributes["x"]: ',
+        "is not JSON",
+        'store a string such as "NaN"',
+    ),
+    "appending another shape": (
+        lambda p: array(p).append(np.zeros((2, 5))),
+        ValueError,
+        "data: ",
+        "can't be appended",
+        "the other lengths must be the same",
+    ),
+    "appending along no axis": (
+        lambda p: array(p).append(np.zeros((2, 6)), axis=5),
+        IndexError,
+        "axis: ",
+        "5 is not an axis",
+        "give one from -2 to 1",
+    ),
+    "no threads": (
+        lambda p: sz.set_num_threads(0),
+        ValueError,
+        "number of threads",
+        "at least 1",
+        "1 means no threads",
+    ),
+    "a name of zarr": (lambda p: sz.zeros, AttributeError, "module", "no attribute 'zeros'", "help(simplezarr)"),
+    # creating
+    "no shape": (lambda p: sz.create_array({}, dtype="f4"), TypeError, "create_array", "needs", "shape and dtype, or"),
+    "no data": (lambda p: sz.save({}, None), TypeError, "save", "needs data", "a mapping of names"),
+    "chunks of length 0": (make(chunks=0), sz.MetadataError, "chunks[0]: ", "0 is not a chunk length", "-1 stands for"),
+    "shards across chunks": (make(chunks=2, shards=3), sz.MetadataError, "shards[0]: ", "not a multiple", "such as 4"),
+    "a fill value too large": (make(fill_value=300), sz.MetadataError, "fill_value: ", "300 is not", "give an integer"),
+    "an unknown codec": (make(codecs=["x"]), sz.UnsupportedError, "codecs[0]: ", 'unknown codec "x"', "register_codec"),
+    "codecs None": (make(codecs=None), TypeError, "codecs: ", "None", "give [] for no compression"),
+    "compressor": (make(compressor="zstd"), TypeError, "create_array", "'compressor'", 'codecs="zstd"'),
+    "compression": (make(compression="gzip"), TypeError, "create_array", "'compression'", 'codecs="zstd"'),
+    "filters": (make(filters=[]), TypeError, "create_array", "'filters'", "codecs=[filter"),
+    "order": (make(order="F"), TypeError, "create_array", "'order'", "Transpose"),
+    "an unknown argument": (make(chunkz=3), TypeError, "create_array", "'chunkz'", "help(simplezarr.create_array)"),
+    "dtype object": (make(dtype=object), TypeError, "dtype: ", "object says nothing", 'give "string" or "bytes"'),
+    "an unknown dtype": (make(dtype="float33"), sz.UnsupportedError, "dtype: ", "'float33'", "the name of a data type"),
+    "a generator": (
+        lambda p: sz.create_array({}, data=(i for i in range(3))),
+        TypeError,
+        "data: ",
+        "generator has no shape",
+        "a.append(part)",
+    ),
+    "what exists": (
+        lambda p: sz.create_group(p / "group"),
+        sz.NodeExistsError,
+        "/ of",
+        "already exists",
+        "overwrite=True",
+    ),
+    "a node below an array": (
+        lambda p: sz.create_group(p / "array", "b"),
+        sz.NodeExistsError,
+        "/ of",
+        "/b can't be created below it",
+        "choose another path",
+    ),
+    "a name of documents": (
+        lambda p: sz.create_group(p / "group", "zarr.json"),
+        ValueError,
+        "'zarr.json'",
+        "reserved for metadata",
+        "choose another",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_with_its_place_and_its_remedy(place, mistake):
+    do, kind, *parts = MISTAKES[mistake]
+    with pytest.raises(kind) as info:
+        do(place)
+    assert re.search(".*".join(map(re.escape, parts)), str(info.value), re.DOTALL), str(info.value)
+
+
+def test_the_table_is_long():
+    assert len(MISTAKES) >= 60
+
+
+def test_a_missing_node_is_a_missing_file_and_a_missing_key(tmp_path):
+    for kind in (KeyError, FileNotFoundError, OSError):
+        with pytest.raises(kind) as info:
+            sz.open(tmp_path / "no")
+    assert info.value.errno == 2
+
+
+def test_a_store_with_get_alone_can_be_asked():
+    group = sz.open(GetAlone())
+    assert repr(group) == "<Group />"
+    with pytest.raises(sz.NodeNotFoundError, match="no node 'x' in group / of GetAlone"):
+        group["x"]
+    with pytest.raises(sz.UnsupportedError, match="define one"):
+        list(group)
+
+
+def test_a_warning_points_at_the_line_that_caused_it():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        sz.create_array({}, shape=(2, 2), dtype="u1", dimension_names=["x", "x"])
+    assert [Path(warning.filename) for warning in caught] == [Path(__file__)]
+
+
+def test_a_source_tree_that_is_not_built_says_so(tmp_path):
+    package = Path(sz.__file__).parent
+    shutil.copytree(package, tmp_path / "simplezarr", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__"))
+    command = [*PYTHON, "-c", "import simplezarr; simplezarr.open({})"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    (tmp_path / "setup.py").touch()
+    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False).stderr
+    last = told.strip().splitlines()[-1]
+    assert last.startswith(f"ImportError: {tmp_path}: this source tree is not built"), told
+    assert "start Python in another directory, or build it there" in last
