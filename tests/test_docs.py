@@ -1,4 +1,4 @@
-"""What the documentation shows runs: doctests of every module, the README's code, the quickstart."""
+"""What the documentation shows runs: doctests of every module, the code of the README and the guide, the examples."""
 
 import doctest
 import importlib
@@ -7,16 +7,18 @@ import re
 import runpy
 import subprocess
 import sys
-from pathlib import Path
+import tempfile
+from itertools import chain
 
 import pytest
 
 import simplezarr
 import simplezarr as sz
 from tests.support.helpers import same_package
+from tests.support.pages import PAGES, ROOT, blocks, write_program
 
-ROOT = Path(__file__).parents[1]
-GUIDE = sorted(path.name for path in (ROOT / "docs" / "guide").glob("*.md"))
+GUIDE = PAGES[1:]
+RECIPES = sorted((ROOT / "examples" / "recipes").glob("*.py"))
 MODULES = sorted(module.name for module in pkgutil.walk_packages(simplezarr.__path__, "simplezarr."))
 
 
@@ -38,25 +40,25 @@ def test_examples_in_docstrings_are_found():
 def test_readme(tmp_path, monkeypatch):
     """The first block runs anywhere as it stands, twice in a row too."""
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "README.md").read_text("utf-8")
-    assert len(text.splitlines()) <= 120
-    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    for block in 2 * blocks:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 120
+    for block in 2 * blocks(ROOT / "README.md"):
         names = {"__name__": "readme"}
         exec(compile(block, "README.md", "exec"), names)
         assert names["arr"].shape == (1005, 1000)
         assert [crop.shape for crop in names["crops"]] == 50 * [(64, 64)]
 
 
-@pytest.mark.parametrize("name", GUIDE)
-def test_guide(name, tmp_path):
-    """The examples of a page run one after the other, as one program."""
-    text = (ROOT / "docs" / "guide" / name).read_text("utf-8")
-    program = tmp_path / "page.py"
-    program.write_text("\n".join(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)), "utf-8")
+def run(program, folder):
+    """Run a program in a process of its own; warnings are errors."""
     command = [sys.executable, "-W", "error", str(program)]
-    done = subprocess.run(command, cwd=tmp_path, env=same_package(), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=folder, env=same_package(), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", GUIDE, ids=lambda page: page.name)
+def test_guide(page, tmp_path):
+    """The examples of a page run one after the other, as one program."""
+    run(write_program(page, tmp_path), tmp_path)
 
 
 def translations():
@@ -71,9 +73,8 @@ def translations():
 
 @pytest.mark.parametrize(("heading", "number", "code"), list(translations()))
 def test_coming_from(heading, number, code):
-    page = (ROOT / "docs/guide/coming-from.md").read_text("utf-8")
     names: dict = {}
-    exec(re.search(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[1], names)
+    exec(blocks(ROOT / "docs/guide/coming-from.md")[0], names)
     names["g"].create_array("h", data=[1])
     sz.save(names["store"], [1], "s")
     exec(code, names)
@@ -81,7 +82,8 @@ def test_coming_from(heading, number, code):
 
 def test_links_lead_somewhere():
     """In every document: to files, and to headings of them."""
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("asv_bench/*.md")]:
+    folders = ("", "docs/**/", "asv_bench/", "examples/**/")
+    for path in chain.from_iterable(ROOT.glob(f"{folder}*.md") for folder in folders):
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
             assert "://" in target or (path.parent / target).exists(), f"{path}: {target}"
 
@@ -97,3 +99,36 @@ def test_quickstart(capsys):
     assert "(731, 180, 360) float32" in printed
     assert "mri (128, 96, 24, 2) int16" in printed
     assert "NodeNotFoundError: there is no node 'nothing'" in printed
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipe(path, tmp_path, monkeypatch, capsys):
+    """It says nothing, and leaves the current folder as it is."""
+    text = path.read_text("utf-8")
+    for package in re.findall(r"^import (h5py|pandas)\b", text, re.MULTILINE):
+        pytest.importorskip(package)
+    current, temporary = tmp_path / "current", tmp_path / "temporary"
+    for folder in (current, temporary):
+        folder.mkdir()
+    monkeypatch.chdir(current)
+    if "ProcessPoolExecutor" in text:  # its workers import it, so it must be the main program
+        monkeypatch.setenv("TMPDIR", str(temporary))
+        run(path, current)
+    else:
+        monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+        runpy.run_path(str(path), run_name="__main__")
+    assert not list(current.iterdir())
+    assert capsys.readouterr() == ("", "")
+
+
+def test_recipes_are_short_and_listed():
+    """The table says of each what its docstring says: the job, in one sentence."""
+    table = (ROOT / "examples/recipes/README.md").read_text("utf-8")
+    listed = re.findall(r"^\| \[(\w+)\]\((\w+\.py)\) \| (.*) \|$", table, re.MULTILINE)
+    jobs = {path.name: re.match(r'"""(.*\.)"""\n', path.read_text("utf-8")) for path in RECIPES}
+    assert sorted(listed) == [(name.removesuffix(".py"), name, job and job[1]) for name, job in jobs.items()]
+    assert len(RECIPES) >= 40
+    for path in RECIPES:
+        lines = [line for line in path.read_text("utf-8").splitlines() if line]
+        assert 10 <= len(lines) <= 40, path.name
+        assert any(line.lstrip().startswith("assert ") for line in lines), path.name
