@@ -16,13 +16,13 @@ class Xor(sz.codecs.BytesBytesCodec):
     name: ClassVar[str] = "example.xor"
     key: int = 0x55
 
-    def encode(self, data):
+    def encode(self, data: bytes | bytearray | memoryview) -> bytes:
         return bytes(byte ^ self.key for byte in data)
 
-    decode = encode
+    def decode(self, data: bytes | bytearray | memoryview) -> bytes:
+        return self.encode(data)
 
 
-store = {}
-sz.create_array(store, data=np.arange(10), codecs=["bytes", Xor(key=7), "crc32c"])
-assert sz.open(store)[::-3].tolist() == [9, 6, 3, 0]
-print(sz.open(store).codecs)
+array = sz.create_array({}, data=np.arange(10), codecs=["bytes", Xor(key=7), "crc32c"])
+assert array[::-3].tolist() == [9, 6, 3, 0]
+print(array.codecs)

@@ -23,11 +23,12 @@ with tempfile.TemporaryDirectory() as directory:
     sea.attrs.update(unit="m", offset=np.float32(0.5))
     print(f"sea after growing            {sea[0, 0, 0]}, {sea[-1, 0, 0]}\n\n{sea.info}\n")
 
-root = sz.open(Path(__file__).parent / "real.zarr")
+real = Path(__file__).parent / "real.zarr"
+root = sz.open_group(real)
 print(root.tree())
 
 # A volume of an MRI scanner: 4-d, sharded, zstd. Indexing is NumPy's; only the chunks that it touches are read.
-mri = root["mri"]
+mri = sz.open_array(real, "mri")
 print(f"\n{mri.info}\n")
 head = mri[10:100, ::2, ..., 0]
 print(f"mri[10:100, ::2, ..., 0]     {head.dtype} {head.shape}, mean {head.mean():.2f}")
@@ -48,7 +49,7 @@ mri.read(sz.s_[:32], out=buffer)
 print(f"mri.read(s_[:32], out=...)   {buffer.shape}, maximum {buffer.max()}")
 
 # A photograph: blosc with bitshuffle. Every fourth pixel, upside down.
-photo = root["photo"]
+photo = sz.open_array(real, "photo")
 small = photo[::-4, ::4]
 print(f"photo[::-4, ::4]             {small.shape}, mean colour {small.mean(axis=(0, 1)).round(1).tolist()}")
 

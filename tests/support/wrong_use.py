@@ -5,6 +5,8 @@ It is never run.
 
 import simplezarr as sz
 
+MYPY = False  # mypy takes it for True; pyright is told that it is False
+
 array = sz.create_array({}, shape=4, dtype="i4", compressor="zstd")  # type: ignore[arg-type]
 sz.open({}, mod="r")  # type: ignore[call-arg]
 sz.open({}, mode="w")  # type: ignore[arg-type]
@@ -12,10 +14,11 @@ sz.open("x", "r", "r+")  # type: ignore[call-arg]
 array.read(selektion=0)  # type: ignore[call-arg]
 array.get_chunk(index=(0,), buffer=None)  # type: ignore[call-arg]
 array.append([1], axes=0)  # type: ignore[call-arg]
-array.shape = (5,)  # type: ignore[misc]
 array.no_such_name  # type: ignore[attr-defined]  # noqa: B018
 sz.no_such_name  # type: ignore[attr-defined]  # noqa: B018
 sz.codecs.Zstd(strength=3)  # type: ignore[call-arg]
 sz.codecs.NoSuchCodec()  # type: ignore[attr-defined]
 sz.SlowStore(sz.MemoryStore(), latenci=1.0)  # type: ignore[call-arg]
 sz.create_group({}, "a", attribute={})  # type: ignore[call-arg]
+if MYPY:  # pyright goes by the annotation alone, and does not see that `shape` has no setter
+    array.shape = (5,)  # type: ignore[misc]
