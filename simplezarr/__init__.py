@@ -10,7 +10,8 @@ read and written like a NumPy array: `a[10:200, ::2]`. A Group is a mapping from
 
     get_num_threads, set_num_threads  the number of threads of one call
     register_codec, register_dtype    add a codec or a data type
-    codecs                            the classes of the codecs
+    codecs, stores                    the classes of the codecs, and of the stores
+    testing, utils                    suites for authors of codecs and stores; tools such as check
     s_                                `numpy.s_`, which makes keys: `s_[10:200, ::2]`
     ZarrError                         the base of all errors; ZarrWarning of all warnings
 
@@ -31,7 +32,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from numpy import s_
 
-    from simplezarr import codecs
+    from simplezarr import codecs, stores, testing, utils
     from simplezarr.api import (
         create_array,
         create_group,
@@ -92,6 +93,7 @@ _MODULES = {
     "simplezarr.nodes.group": ("Group",),
     "simplezarr.stores": ("LocalStore", "MemoryStore", "SlowStore", "Store", "WrapperStore"),
 }
+_PACKAGES = ("codecs", "stores", "testing", "utils")
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
@@ -125,14 +127,17 @@ __all__ = [
     "s_",
     "save",
     "set_num_threads",
+    "stores",
+    "testing",
+    "utils",
 ]
 
 
 if not TYPE_CHECKING:  # otherwise any name would pass the type checker
 
     def __getattr__(name: str) -> object:
-        if name == "codecs":
-            return importlib.import_module("simplezarr.codecs")
+        if name in _PACKAGES:
+            return importlib.import_module(f"simplezarr.{name}")
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}; help({__name__}) lists what it has")
         try:

@@ -36,7 +36,7 @@ ROWS = [
 ]
 ROW = {folder: number for number, folders in enumerate(ROWS) for folder in folders}
 #: Fronts that import what they name: `utils` is the public name of `tools`, `__main__` runs the command.
-FRONTS = {("utils", "tools"), ("__main__", "cli"), ("__init__", "api")}
+FRONTS = {("utils", "tools"), ("__main__", "cli"), ("__init__", "api"), ("__init__", "testing"), ("__init__", "utils")}
 #: Roots of what only `executor` and what it stands on may import.
 THREADS = {"threading", "_thread", "concurrent", "queue", "multiprocessing", "asyncio", "selectors", "sched"}
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 import simplezarr
-import simplezarr.testing
-import simplezarr.utils
 from tests.support import every_name
+from tests.support.helpers import python
 
 LIST = Path(__file__).parent / "public_names.json"
 OBJECTS = {
@@ -44,6 +43,15 @@ def test_a_program_uses_every_name(tmp_path, capsys):
             if isinstance(node, ast.Attribute)}  # fmt: skip
     names = {name for kind in OBJECTS if kind != "simplezarr.codecs" for name in public_names(kind)}
     assert names <= used
+
+
+@pytest.mark.parametrize("name", ["codecs", "stores", "testing", "utils"])
+def test_packages_are_loaded_at_their_first_use(name, tmp_path):
+    code = f"""
+import sys, simplezarr
+print("simplezarr.{name}" in sys.modules, simplezarr.{name}.__name__, {name!r} in dir(simplezarr))
+"""
+    assert python(code, seconds=60, directory=tmp_path).split() == ["False", f"simplezarr.{name}", "True"]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The chunks and shards of an array that are stored: which, how many, how many bytes."""
 
-import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,6 +14,7 @@ from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.errors import ChunkError, UnsupportedError
+from simplezarr.hierarchy.documents import RESERVED_NAMES
 from simplezarr.metadata.chunk_keys import join
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.runtime import executor
@@ -22,6 +22,7 @@ from simplezarr.stores.base import Store
 
 __all__ = [
     "Index",
+    "bytes_below",
     "chunk_codecs",
     "count_chunks",
     "grid_shape",
@@ -29,10 +30,11 @@ __all__ = [
     "iter_indexes",
     "iter_stored",
     "iter_stored_chunks",
+    "shard_shape",
     "sharding_of",
     "stored_bytes",
+    "stored_count",
     "stored_indexes",
-    "summary",
 ]
 
 Index = tuple[int, ...]
@@ -80,16 +82,16 @@ def _total(store: Store, path: str, metadata: ArrayMetadata, indexes: list[Index
     return sum(executor.parallel_map(lambda index: store.size(join(path, keys.key(index))) or 0, indexes, width))
 
 
-def summary(store: Store, path: str, metadata: ArrayMetadata) -> str | None:
-    """Return how many chunks or shards are stored, and their bytes, as text; None if the store can't be listed."""
-    try:
-        indexes = _inside(store, path, metadata)
-    except UnsupportedError:
-        return None
-    sharded = any(type(codec) is Sharding for codec in metadata.codecs)
-    total = math.prod(metadata.grid_shape)
-    nbytes = _total(store, path, metadata, indexes)
-    return f"{len(indexes):,} of {total:,} {'shards' if sharded else 'chunks'}, {nbytes:,} bytes"
+def stored_count(store: Store, path: str, metadata: ArrayMetadata) -> tuple[int, int]:
+    """Return how many chunks or shards are stored, and their bytes. UnsupportedError if the store can't be listed."""
+    indexes = _inside(store, path, metadata)
+    return len(indexes), _total(store, path, metadata, indexes)
+
+
+def bytes_below(store: Store, path: str) -> int:
+    """Return the number of bytes of all that is stored below a path, without the documents of nodes."""
+    keys = [key for key in store.list(f"{path}/" if path else "") if key.rpartition("/")[2] not in RESERVED_NAMES]
+    return sum(executor.parallel_map(lambda key: store.size(key) or 0, keys, executor.concurrency_for(store)))
 
 
 def iter_indexes(shape: tuple[int, ...]) -> Iterator[Index]:
@@ -213,6 +215,11 @@ def sharding_of(metadata: ArrayMetadata) -> Sharding | None:
         if type(codec) is not Transpose:
             return None
     return None
+
+
+def shard_shape(metadata: ArrayMetadata) -> tuple[int, ...] | None:
+    """Return the shape of the unit of storage, None if the unit of reading is stored by itself."""
+    return metadata.chunk_shape if sharding_of(metadata) else None
 
 
 def chunk_codecs(metadata: ArrayMetadata) -> tuple[Codec, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from simplezarr.codecs.base import Codec
-from simplezarr.hierarchy.inventory import chunk_codecs, count_chunks, grid_shape, sharding_of, stored_bytes, summary
+from simplezarr.hierarchy.inventory import chunk_codecs, count_chunks, grid_shape, shard_shape, stored_bytes
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.nodes.attributes import Attributes
 from simplezarr.nodes.closing import ClosesStore
@@ -28,6 +28,7 @@ from simplezarr.transfer.handle import ArrayHandle, open_handle
 from simplezarr.transfer.read_queue import ReadQueue
 
 if TYPE_CHECKING:
+    from simplezarr.nodes.info import ArrayInfo
     from simplezarr.runtime.executor import Future
 
 
@@ -131,7 +132,7 @@ class Array(StoredValues, ClosesStore):
     @property
     def shards(self) -> tuple[int, ...] | None:
         """Shape of the unit of storage, or None if chunks are stored one by one."""
-        return self.metadata.chunk_shape if sharding_of(self.metadata) else None
+        return shard_shape(self.metadata)
 
     @property
     def grid_shape(self) -> tuple[int, ...]:
@@ -158,20 +159,11 @@ class Array(StoredValues, ClosesStore):
         return stored_bytes(self.store, self.path, self.metadata)
 
     @property
-    def info(self) -> str:
-        """A description in a few lines. This lists the store, to tell how much is stored."""
-        rows = [
-            ("array", f"{self.name} in {self.store!r}"),
-            ("shape", f"{self.shape} {self.dtype}, {self.nbytes:,} bytes"),
-            ("chunks", f"{self.chunks}, grid {self.grid_shape}"),
-            ("shards", self.shards),
-            ("codecs", ", ".join(str(codec) for codec in self.codecs)),
-            ("fill value", "not usable" if self.metadata.fill_problem else repr(self.fill_value)),
-            ("dimensions", self.dimension_names),
-            ("attributes", ", ".join(self.attrs) or None),
-            ("stored", summary(self.store, self.path, self.metadata)),
-        ]
-        return "\n".join(f"{label:10}  {value}" for label, value in rows if value is not None)
+    def info(self) -> "ArrayInfo":
+        """A description, whose `repr` has a few lines and whose attributes have the values. This lists the store."""
+        from simplezarr.nodes.info import array_info  # needed rarely
+
+        return array_info(self._handle)
 
     def __repr__(self) -> str:
         shards = f" shards={self.shards}" if self.shards else ""
@@ -206,7 +198,11 @@ class Array(StoredValues, ClosesStore):
     # ------------------------------------------------------------ reading
 
     def __getitem__(self, selection: Any) -> Any:
+        """Return what is selected, as NumPy's indexing does: an array, or a scalar. `read` says what is raised."""
         return read_key(self._handle, selection)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*(self.dtype.names or ())]
 
     @property
     def oindex(self) -> OIndex:
@@ -312,6 +308,7 @@ class Array(StoredValues, ClosesStore):
     # ------------------------------------------------------------ writing
 
     def __setitem__(self, selection: Any, value: Any) -> None:
+        """Store a value where it is selected, with NumPy's broadcasting and casting, as `write` does."""
         write_key(self._handle, selection, value)
 
     def write(self, selection: Any, value: Any) -> None:

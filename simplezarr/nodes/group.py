@@ -3,40 +3,40 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from simplezarr.errors import NodeExistsError, NodeNotFoundError
 from simplezarr.hierarchy.changes import check_writable, create_node, format_above, remove_node
 from simplezarr.hierarchy.consolidation import consolidate
 from simplezarr.hierarchy.documents import (
     child_names,
-    find_document,
     has_node,
     new_group_metadata,
-    node_type_of,
     parse_copy,
-    parse_documents,
-    read_documents,
     read_metadata,
 )
+from simplezarr.hierarchy.inventory import bytes_below
 from simplezarr.metadata.chunk_keys import join, normalize_path
 from simplezarr.metadata.consolidated import Copies
 from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata
 from simplezarr.nodes.arguments import as_attributes, check_format
 from simplezarr.nodes.array import Array
 from simplezarr.nodes.attributes import Attributes
+from simplezarr.nodes.children import Child, ask_children, fetch_child, name_some, stored_child
 from simplezarr.nodes.closing import ClosesStore
 from simplezarr.nodes.creation import create_array, require_array
 from simplezarr.nodes.keywords import ArrayKeywords, CreateKeywords
 from simplezarr.nodes.properties import fixed
-from simplezarr.nodes.tree import Child, Tree
+from simplezarr.nodes.tree import Tree
 from simplezarr.runtime import executor
 from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.runtime.trace import Traced
 from simplezarr.stores.base import Store
 from simplezarr.stores.resolve import observed, plain
 
-_SHOWN = 5  # names of children in a message
+if TYPE_CHECKING:
+    from simplezarr.nodes.info import GroupInfo
+
 _LONGEST = 120  # characters of a path in a message
 
 
@@ -164,7 +164,7 @@ class Group(ClosesStore):
         copies = self._copied()
         if copies is not None:
             return iter([*copies.names()])
-        return (name for name, there in self._ask_children(self._has_node) if there)
+        return (name for name, there in ask_children(self.store, self.path, self._has_node) if there)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -190,6 +190,17 @@ class Group(ClosesStore):
         """Return an iterator of (name, group) pairs, as `items`; arrays are not opened."""
         nodes = ((child.name, child.open()) for child in self._children() if child.kind() == "group")
         return ((name, node) for name, node in nodes if isinstance(node, Group))
+
+    def array_keys(self) -> list[str]:
+        """Return the names of the arrays among the children, sorted; none is opened."""
+        return [child.name for child in self._children() if child.kind() == "array"]
+
+    def group_keys(self) -> list[str]:
+        """Return the names of the groups among the children, sorted; none is opened."""
+        return [child.name for child in self._children() if child.kind() == "group"]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.keys()
 
     def _find(self, below: str) -> "Array | Group | None":
         copies = self._copied()
@@ -225,48 +236,16 @@ class Group(ClosesStore):
         """Return an iterator of the children that exist; none is opened yet."""
         copies = self._copied()
         if copies is None:
-            fetched = self._ask_children(self._fetch)
-            return (self._stored_child(name, found) for name, found in fetched if found is not None)
+            fetched = ask_children(self.store, self.path, lambda path: fetch_child(self.store, path))
+            return (stored_child(self.path, name, found, self._made) for name, found in fetched if found is not None)
         return (self._consolidated_child(copies, name) for name in copies.names())
 
     def _consolidated_child(self, copies: Copies, name: str) -> "Child[Array | Group]":
         members = copies[name]
         return Child(name, lambda: members.get("node_type"), lambda: self._copied_child(copies, name, members))
 
-    def _fetch(self, path: str) -> dict[str, bytes] | Exception | None:
-        """Return the documents of a child, None if there is none, or the error of reading them."""
-        try:
-            found = find_document(self.store, path)
-            return None if found is None else read_documents(self.store, path, *found)
-        except Exception as error:  # raised when the child is reached
-            return error
-
-    def _stored_child(self, name: str, found: dict[str, bytes] | Exception) -> "Child[Array | Group]":
-        def kind() -> str | None:
-            if isinstance(found, Exception):
-                raise found
-            return node_type_of(found)
-
-        def opened() -> "Array | Group":
-            if isinstance(found, Exception):
-                raise found
-            path = join(self.path, name)
-            metadata = parse_documents(path, found)
-            return make_node(self.store, path, metadata, read_only=self.read_only, consolidated=self._consolidated)
-
-        return Child(name, kind, opened)
-
-    def _ask_children(self, ask: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
-        """Yield (name, answer) for every name that may be a child.
-
-        A store that takes several requests at a time is asked for as many answers ahead.
-        """
-        names, width = child_names(self.store, self.path), executor.concurrency_for(self.store, 1)
-        for i in range(0, len(names), width):
-            some = names[i : i + width]
-            yield from zip(
-                some, executor.parallel_map(ask, [join(self.path, name) for name in some], width), strict=True
-            )
+    def _made(self, path: str, metadata: ArrayMetadata | GroupMetadata) -> "Array | Group":
+        return make_node(self.store, path, metadata, read_only=self.read_only, consolidated=self._consolidated)
 
     def create_array(self, name: str, **arguments: Unpack[CreateKeywords]) -> Array:
         """Create an array at a path below this group, in its format; otherwise as `simplezarr.create_array`.
@@ -346,6 +325,20 @@ class Group(ClosesStore):
             raise ValueError(f"path: {path!r} is the group {self.name} itself; a path below it is needed")
         return join(self.path, below)
 
+    # ------------------------------------------------------------ showing
+
+    @property
+    def nbytes_stored(self) -> int:
+        """Bytes of all that is stored below the group, without the metadata. This lists the store."""
+        return bytes_below(self.store, self.path)
+
+    @property
+    def info(self) -> "GroupInfo":
+        """A description, whose `repr` has a few lines and whose attributes have the values. This lists the store."""
+        from simplezarr.nodes.info import group_info  # needed rarely
+
+        return group_info(self)
+
     def tree(self, depth: int | None = None) -> Tree:
         """Return what is below this group, which prints as a tree. Nodes that can't be opened show the reason.
 
@@ -365,17 +358,13 @@ class Group(ClosesStore):
     def _summary(self) -> str:
         """Return the names of a few children and how many more there may be, with few requests. No child is opened."""
         copies = self._copied()
-        names = child_names(self.store, self.path) if copies is None else copies.names()
-        few = names[: 2 * _SHOWN]
-        if copies is None:  # some may be no nodes
-            there = executor.parallel_map(
-                self._has_node, [join(self.path, name) for name in few], executor.concurrency_for(self.store, 1)
-            )
-            few = [name for name, is_node in zip(few, there, strict=True) if is_node]
-        left = len(names) - 2 * _SHOWN
-        shown = few if left <= 0 and len(few) <= _SHOWN else few[:_SHOWN]
-        more = max(left, 0) + len(few) - len(shown)
-        return ", ".join(shown) + (f" and {more} more" if more else "")
+        if copies is not None:
+            return name_some(copies.names(), None)
+        return name_some(child_names(self.store, self.path), self._are_nodes)
+
+    def _are_nodes(self, names: list[str]) -> list[bool]:
+        paths = [join(self.path, name) for name in names]
+        return executor.parallel_map(self._has_node, paths, executor.concurrency_for(self.store, 1))
 
     def __repr__(self) -> str:
         try:

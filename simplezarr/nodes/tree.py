@@ -2,34 +2,16 @@
 
 import operator
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from simplezarr.errors import MetadataError, UnsupportedError, ZarrError
 from simplezarr.hierarchy.documents import RESERVED_NAMES
 from simplezarr.nodes.array import Array
+from simplezarr.nodes.children import Child
+from simplezarr.nodes.protocols import HasChildren
 
-__all__ = ["Child", "Tree"]
-
-Opened = TypeVar("Opened")
+__all__ = ["Tree"]
 
 _LONGEST = 120  # characters of a reason
-
-
-class Parent(Protocol):
-    """A group, as a tree needs it."""
-
-    @property
-    def name(self) -> str: ...
-    def _children(self) -> "Iterator[Child[Any]]": ...
-
-
-class Child(NamedTuple, Generic[Opened]):
-    """An existing child. `kind` returns "array" or "group", or None if its document does not say."""
-
-    name: str
-    kind: Callable[[], str | None]
-    open: Callable[[], Opened]
 
 
 class Tree:
@@ -38,7 +20,7 @@ class Tree:
     depth: how many levels below the group are drawn; None for all.
     """
 
-    def __init__(self, group: Parent, depth: int | None = None):
+    def __init__(self, group: HasChildren, depth: int | None = None):
         depth = sys.maxsize if depth is None else operator.index(depth)
         if depth < 0:
             raise ValueError(f"depth: {depth} is negative; give the number of levels to draw, or None for all")
@@ -60,7 +42,7 @@ class Tree:
         return "\n".join(lines)
 
 
-def _drawn(child: "Child[Array | Parent]") -> "tuple[str, Array | Parent | None]":
+def _drawn(child: "Child[Array | HasChildren]") -> "tuple[str, Array | HasChildren | None]":
     """Return the text for a child, and the child if it can be opened."""
     try:
         node = child.open()

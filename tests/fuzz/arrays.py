@@ -95,7 +95,7 @@ def check_chunk(rand, arr, values):
 
 def check_document(rand, arr):
     """A part of an array whose document was damaged, of whatever shape it now is."""
-    assert isinstance(repr(arr) + arr.info, str)
+    assert isinstance(repr(arr) + repr(arr.info), str)
     starts = [rand.choice([0, max(0, n - 3)]) for n in arr.shape]
     selection = tuple(slice(a, a + (50 if n < 100 else 3)) for a, n in zip(starts, arr.shape, strict=True))
     shape = tuple(len(range(*s.indices(n))) for s, n in zip(selection, arr.shape, strict=True))

@@ -11,7 +11,6 @@ from typing import Any, assert_type
 import numpy as np
 
 import simplezarr as sz
-from simplezarr import testing, utils
 from simplezarr.codecs import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec
 
 
@@ -84,6 +83,7 @@ def use_array(a: sz.Array) -> None:
     names: list[str] = [a.name, a.path]
     assert names == ["/x", "x"]
     assert a.dtype == np.dtype("i4")
+    assert_type(a.info.nbytes_stored, int | None)
     print(a.fill_value, a.info, a.metadata.codecs, a.read_only, a.store, a.write_empty_chunks)
     a.attrs["unit"] = "km"
     a.attrs.put({"unit": "m", "scale": 2.0})
@@ -131,6 +131,9 @@ def use_group(group: sz.Group) -> None:
     group.consolidate_metadata()
     print(group.attrs, group.metadata, group.name, group.path, group.read_only, group.store, group.tree(depth=2))
     assert group.get("nothing", None) is None
+    assert (group.array_keys(), group.group_keys()) == (["x"], ["inner"])
+    assert_type(group.nbytes_stored, int)
+    assert_type(group.info.narrays, int | None)
     assert sorted(group.keys()) == ["inner", "x"]
     assert len(list(group.values())) == len(list(group.items())) == 2
     for _, array in group.arrays():
@@ -184,7 +187,7 @@ def use_codecs() -> None:
     assert_type(sz.codecs.Zstd(level=3), sz.codecs.Zstd)
     assert sz.codecs.codec_class("zstd") is sz.codecs.Zstd
     assert_type(sz.codecs.Blosc(cname="lz4", clevel=5, shuffle="shuffle").clevel, int)
-    testing.check_codec(sz.codecs.Crc32c())
+    sz.testing.check_codec(sz.codecs.Crc32c())
 
 
 def catch_errors() -> None:
@@ -213,8 +216,8 @@ def main(folder: Path) -> None:
     use_stores(folder)
     use_codecs()
     catch_errors()
-    testing.check_store(sz.MemoryStore())
-    report = utils.check(folder / "a.zarr")
-    assert_type(report, utils.Report)
-    assert_type(report.problems, tuple[utils.Problem, ...])
+    sz.testing.check_store(sz.stores.MemoryStore())
+    report = sz.utils.check(folder / "a.zarr")
+    assert_type(report, sz.utils.Report)
+    assert_type(report.problems, tuple[sz.utils.Problem, ...])
     print(sz.register_codec, sz.register_dtype)

@@ -162,7 +162,7 @@ def test_reading(kind, name, tmp_path):
         assert (out == want[selection]).all()
     assert [row.tolist() for row in arr] == want.tolist()
     assert arr.nchunks_stored == arr.nchunks - 2
-    assert "of 24 chunks" in arr.info
+    assert "of 24 chunks" in str(arr.info)
     assert oracle.same(pickle.loads(pickle.dumps(arr))[...], want)
 
 
