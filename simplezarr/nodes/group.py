@@ -99,12 +99,12 @@ class Group(ClosesStore):
     "r+" it asks the store each time.
 
     >>> import simplezarr as sz
-    >>> document = b'{"zarr_format": 3, "node_type": "group", "attributes": {"made": "by hand"}}'
-    >>> group = sz.open({"zarr.json": document, "a/zarr.json": document, "a/b/zarr.json": document})
+    >>> group = sz.create_group({}, attributes={"title": "wind"})
+    >>> group["a/b"] = [1, 2]
     >>> list(group), "a/b" in group, dict(group.attrs)
-    (['a'], True, {'made': 'by hand'})
-    >>> group["a/b"]
-    <Group /a/b: empty>
+    (['a'], True, {'title': 'wind'})
+    >>> group["a"]
+    <Group /a: b>
     """
 
     __slots__ = ("_consolidated", "_copies", "_metadata", "_path", "_read_only", "_store")

@@ -44,13 +44,10 @@ class OIndex(Indexer):
     """Orthogonal indexing: each array or mask selects along its own axis, as slices do.
 
     >>> import simplezarr as sz
-    >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [3, 4], "data_type": "uint8",
-    ...     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [1, 4]}},
-    ...     "chunk_key_encoding": {"name": "default"}, "fill_value": 9, "codecs": [{"name": "bytes"}]}''',
-    ...     "c/1/0": bytes([1, 2, 3, 4])}
-    >>> sz.open(store).oindex[[1, 0], [True, False, False, True]]
+    >>> a = sz.create_array({}, data=[[9, 9, 9, 9], [1, 2, 3, 4], [9, 9, 9, 9]], chunks=(1, 4))
+    >>> a.oindex[[1, 0], [True, False, False, True]]
     array([[1, 4],
-           [9, 9]], dtype=uint8)
+           [9, 9]])
     """
 
     __slots__ = ()
@@ -66,12 +63,9 @@ class VIndex(Indexer):
     Masks and slices may select along other axes; the axes of the points come first. Integers alone give a scalar.
 
     >>> import simplezarr as sz
-    >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [3, 4], "data_type": "uint8",
-    ...     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [1, 4]}},
-    ...     "chunk_key_encoding": {"name": "default"}, "fill_value": 9, "codecs": [{"name": "bytes"}]}''',
-    ...     "c/1/0": bytes([1, 2, 3, 4])}
-    >>> sz.open(store).vindex[[1, 0, 1], [0, 0, -1]]
-    array([1, 9, 4], dtype=uint8)
+    >>> a = sz.create_array({}, data=[[9, 9, 9, 9], [1, 2, 3, 4], [9, 9, 9, 9]], chunks=(1, 4))
+    >>> a.vindex[[1, 0, 1], [0, 0, -1]]
+    array([1, 9, 4])
     """
 
     __slots__ = ()
@@ -88,13 +82,10 @@ class Blocks(Indexer):
     axis. Iteration reads one block after another, in C order; `len` is the number of all blocks.
 
     >>> import simplezarr as sz
-    >>> store = {"zarr.json": b'''{"zarr_format": 3, "node_type": "array", "shape": [3, 4], "data_type": "uint8",
-    ...     "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [1, 4]}},
-    ...     "chunk_key_encoding": {"name": "default"}, "fill_value": 9, "codecs": [{"name": "bytes"}]}''',
-    ...     "c/1/0": bytes([1, 2, 3, 4])}
-    >>> sz.open(store).blocks[-2, 0]
-    array([[1, 2, 3, 4]], dtype=uint8)
-    >>> sz.open(store).blocks.shape
+    >>> a = sz.create_array({}, data=[[9, 9, 9, 9], [1, 2, 3, 4], [9, 9, 9, 9]], chunks=(1, 4))
+    >>> a.blocks[-2, 0]
+    array([[1, 2, 3, 4]])
+    >>> a.blocks.shape
     (3, 1)
     """
 
