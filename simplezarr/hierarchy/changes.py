@@ -238,7 +238,7 @@ def _check_place(
 def _delete_keys(store: Store, path: str, keys: Sequence[str]) -> None:
     place = store.confined(path)
     with Writing():
-        executor.parallel_for(lambda i: place.delete(keys[i]), len(keys), executor.concurrency_for(store))
+        place.delete_many(keys)
 
 
 def _delete_node(store: Store, path: str, documents: Sequence[str], below: bool = True) -> None:
@@ -313,20 +313,38 @@ def change_node(
 
     Nothing is stored before all that can fail in `change` has run. around: a context that is entered with the metadata
     before and after the change as soon as the new documents are known. It is left when they are stored.
+
+    If updates of the store are conditional, no lock is held. All of this is done again if another writer was faster.
     """
     above, own = _together(store, lambda: groups_above(store, path), lambda: find_key(store, path))
-    with store.lock(own) if own else nullcontext():
-        document = fetch_document(store, own) if own else None
-        if document is None:
-            raise NodeNotFoundError(f"/{path} of {store!r}: the node no longer exists; create it again")
-        documents = read_documents(store, path, own, document)
-        before = parse_documents(path, documents)
-        metadata = change(before)
-        changed = change_documents(path, documents, before, metadata)
-        with around((before, metadata)), Invalidation(store, above):
-            for key, content in changed.items():
-                store.set(key, content)
-    return metadata
+    while True:
+        with store.lock(own) if own and not store.conditional else nullcontext():
+            document = fetch_document(store, own) if own else None
+            if own is None or document is None:
+                raise NodeNotFoundError(f"/{path} of {store!r}: the node no longer exists; create it again")
+            documents = read_documents(store, path, own, document)
+            before = parse_documents(path, documents)
+            metadata = change(before)
+            changed = change_documents(path, documents, before, metadata)
+            with around((before, metadata)), Invalidation(store, above):
+                if all(_put(store, key, documents, content) for key, content in changed.items()):
+                    return metadata
+
+
+def _put(store: Store, key: str, documents: dict[str, bytes], content: bytes) -> bool:
+    """Store a changed document; return False if another writer has changed it since these documents were read."""
+    if not store.conditional:  # the lock is held
+        store.set(key, content)
+        return True
+    before, same = documents.get(key.rpartition("/")[2]), True
+
+    def change(document: bytes | None) -> bytes | None:
+        nonlocal same
+        same = document == before
+        return content if same else document
+
+    store.update(key, change)
+    return same
 
 
 def format_above(store: Store, path: str) -> int:

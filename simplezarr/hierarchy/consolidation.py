@@ -7,7 +7,7 @@ was stored after the mark, so its second look finds the mark or the copy, and re
 """
 
 import errno
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from simplezarr.hierarchy.documents import (
     parse_documents,
     read_copy,
     read_documents,
+    update_document,
     without_consolidated,
 )
 from simplezarr.metadata.chunk_keys import join
@@ -140,7 +141,7 @@ def invalidate_consolidated(store: Store, group: GroupAbove) -> None:
     key, document = group.found
     try:
         if may_have_consolidated(document):
-            _change_document(group.store, key, without_consolidated)
+            update_document(group.store, key, lambda document: without_consolidated(document, key))
         if key.endswith(GROUP):
             group.store.delete(join(group.path, CONSOLIDATED))
     except OSError as error:
@@ -158,15 +159,6 @@ def _mark(document: bytes, key: str) -> bytes | None:
 def _unmark(document: bytes, key: str) -> bytes | None:
     """Remove the mark of a consolidation that failed. A copy stays."""
     return without_consolidated(document, key) if load(document, key).get(CONSOLIDATED_MEMBER) is None else None
-
-
-def _change_document(store: Store, key: str, change: Callable[[bytes, str], bytes | None]) -> None:
-    """Replace a document by what `change` makes of it, under its lock; None is no change."""
-    with store.lock(key):
-        document = fetch_document(store, key)
-        changed = None if document is None else change(document, key)
-        if changed is not None:
-            store.set(key, changed)
 
 
 def consolidate(store: Store, path: str) -> GroupMetadata:
@@ -191,12 +183,14 @@ def _consolidate(store: Store, path: str) -> GroupMetadata | None:
     if found is None:
         raise NodeNotFoundError(f"/{path} of {store!r}: the group no longer exists")
     key = found[0]
-    _change_document(store, key, _mark)
+    update_document(store, key, lambda document: _mark(document, key))
     try:
         nodes, texts = _copies_below(store, path)
-        with store.lock(key):
-            document = fetch_document(store, key)
-            unmarked = None if document is None else without_consolidated(document, key)
+        stored: list[GroupMetadata] = []
+
+        def with_copy(document: bytes) -> bytes | None:
+            stored.clear()
+            unmarked = without_consolidated(document, key)
             if unmarked is None:
                 return None
             documents = read_documents(store, path, key, unmarked)
@@ -205,13 +199,17 @@ def _consolidate(store: Store, path: str) -> GroupMetadata | None:
                 raise NodeExistsError(f"/{path} of {store!r}: an array has taken the place of the group")
             _check_formats(path, nodes, before.zarr_format)
             changed = change_documents(path, documents, before, before, texts)
-            changed.setdefault(key, documents[before.document])  # Zarr 2: the mark goes last, after the copy is stored
-            for name, content in changed.items():
+            own = changed.pop(key, documents[before.document])
+            for name, content in changed.items():  # Zarr 2: the mark goes last, after the copy is stored
                 store.set(name, content)
-        return replace(before, consolidated=nodes)
+            stored.append(before)
+            return own
+
+        update_document(store, key, with_copy)
+        return replace(stored[0], consolidated=nodes) if stored else None
     except BaseException:
         with suppress(Exception):  # the first error is the one to raise
-            _change_document(store, key, _unmark)
+            update_document(store, key, lambda document: _unmark(document, key))
         raise
 
 

@@ -7,6 +7,7 @@ node's own document. A Zarr 2 node may have others beside it.
 import errno
 import json
 import re
+from collections.abc import Callable
 
 from simplezarr.errors import MetadataError, TooLargeError
 from simplezarr.metadata.chunk_keys import join, normalize_path
@@ -44,6 +45,7 @@ __all__ = [
     "read_copy",
     "read_documents",
     "read_metadata",
+    "update_document",
     "without_consolidated",
 ]
 
@@ -67,6 +69,31 @@ def fetch_document(store: Store, key: str) -> bytes | None:
         return store.get_limited(key, MAX_SIZE)
     except TooLargeError as error:
         return _Unread(error.size)
+
+
+def update_document(store: Store, key: str, change: Callable[[bytes], bytes | None]) -> bool:
+    """Replace a document by what `change` makes of it, None for no change; return whether there is such a document.
+
+    No change by another writer is lost. In a store whose updates are conditional, `change` may be called again, with a
+    newer document.
+    """
+    found = False
+
+    def changed(document: bytes | None) -> bytes | None:
+        nonlocal found
+        found = document is not None
+        new = None if document is None else change(document)
+        return document if new is None else new
+
+    if store.conditional:
+        store.update(key, changed)
+        return found
+    with store.lock(key):
+        document = fetch_document(store, key)  # which does not read one that is too large
+        new = changed(document)
+        if new is not None and new is not document:
+            store.set(key, new)
+    return found
 
 
 class _Unread(bytes):

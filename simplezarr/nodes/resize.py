@@ -8,7 +8,7 @@ its old shape, and the elements that both shapes have are untouched. Some of tho
 
 import math
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice, product
@@ -72,7 +72,7 @@ def append(handle: ArrayHandle, data: Any, axis: int) -> ArrayMetadata:
     """Write data behind the end of a stored array, then make that its end; return its metadata.
 
     In this order no reader sees an array whose end is missing. The document's lock is held throughout, so concurrent
-    appends come one after another.
+    appends come one after another. If updates of the store are conditional, see `_append_reserved`.
     """
     handle.check_writable()
     data = data if copy_source(data) is not None else as_array(data, handle.dtype, "data")
@@ -82,6 +82,9 @@ def append(handle: ArrayHandle, data: Any, axis: int) -> ArrayMetadata:
     def change(stored: Any) -> ArrayMetadata:
         _check_same_layout(handle, stored)
         return _reaching(stored, _grown(stored.shape, data, axis))
+
+    if handle.store.conditional:
+        return _append_reserved(handle, change, data, axis)
 
     @contextmanager
     def written(both: tuple[Any, ArrayMetadata]) -> Iterator[None]:
@@ -95,6 +98,45 @@ def append(handle: ArrayHandle, data: Any, axis: int) -> ArrayMetadata:
             raise
 
     return change_node(handle.store, handle.path, change, written)
+
+
+def _append_reserved(
+    handle: ArrayHandle, change: Callable[[Any], ArrayMetadata], data: np.ndarray, axis: int
+) -> ArrayMetadata:
+    """Append if no lock excludes all other writers: take the place behind the end first, then write the data there.
+
+    In the other order two writers would write to one place. Until the data are written, readers see the fill value.
+    """
+    before: Shape = ()
+
+    def reserve(stored: Any) -> ArrayMetadata:
+        nonlocal before
+        before = stored.shape
+        return change(stored)
+
+    def release(stored: Any) -> ArrayMetadata:
+        return _reaching(stored, before) if stored.shape == grown.shape else stored
+
+    grown = change_node(handle.store, handle.path, reserve)
+    place = tuple([slice(None)] * axis + [slice(before[axis], grown.shape[axis])])
+    try:
+        write_key(handle.with_metadata(_to_chunk_ends(grown)), place, data)
+    except BaseException:
+        with suppress(Exception):  # the first error is the one to raise
+            change_node(handle.store, handle.path, release)
+        raise
+    return grown
+
+
+def _to_chunk_ends(metadata: ArrayMetadata) -> ArrayMetadata:
+    """Return the metadata of an array that ends where chunks end.
+
+    A write to it keeps what other appenders have stored in the last chunks.
+    """
+    grid, shape = metadata.grid, metadata.shape
+    if grid is not None:
+        return replace(metadata, shape=tuple([grid.axis(i, n).element_starts[-1] for i, n in enumerate(shape)]))
+    return replace(metadata, shape=tuple([-(-n // c) * c for n, c in zip(shape, metadata.chunk_shape, strict=True)]))
 
 
 def _forget(handle: ArrayHandle, grown: ArrayMetadata, old: Shape) -> None:
@@ -170,9 +212,8 @@ def _clear_chunks(handle: ArrayHandle, low: ArrayMetadata, high: ArrayMetadata, 
         (edges if inside else gone).append(index)
     width = executor.concurrency_for(handle.store)
     with Writing():
-        executor.parallel_for(
-            lambda i: handle.store.delete(join(handle.path, low.chunk_keys.key(gone[i]))), len(gone), width
-        )
+        if gone:
+            handle.store.delete_many([join(handle.path, low.chunk_keys.key(index)) for index in gone])
     if edges:
         whole = handle.with_empty_chunks(False).with_metadata(high)
         executor.parallel_for(lambda i: _clear_edge(whole, edges[i], low.shape), len(edges), width)

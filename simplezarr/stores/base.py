@@ -23,6 +23,8 @@ from simplezarr.runtime.key_locks import KeyLock
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    Change = Callable[[bytes | None], Buffer | None]
+
 __all__ = [
     "Store",
     "byte_view",
@@ -56,6 +58,10 @@ class Store(ABC):
     #: wait (as on a local disk or in memory), so as many threads ask as compute. `simplezarr.set_num_threads(1)` makes
     #: it one request at a time.
     concurrency: int | None = 32
+    #: Whether `create` and `update` are conditional requests, as of object stores, which exclude every other writer.
+    #: Otherwise they exclude the writers that `lock` excludes. A conditional `update` removes nothing, because a
+    #: removal takes no condition.
+    conditional: bool = False
     #: Whether writing raises a `ReadOnlyError`. It may be set on any store at any time.
     read_only: bool = False
 
@@ -145,7 +151,19 @@ class Store(ABC):
 
     def delete_prefix(self, prefix: str) -> None:
         """Remove all keys below a prefix. Do nothing if there are none."""
-        keys = [*self.list(prefix)]
+        self.delete_many([*self.list(prefix)])
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Remove keys, in any order. Keys that do not exist are no error.
+
+        Override it if one request can remove many keys. If removing a key fails, others may be removed.
+
+        >>> from simplezarr.stores import MemoryStore
+        >>> store = MemoryStore({"a": b"1", "b": b"2"})
+        >>> store.delete_many(["a", "c"])
+        >>> [*store.list()]
+        ['b']
+        """
         executor.parallel_for(lambda i: self.delete(keys[i]), len(keys), executor.concurrency_for(self))
 
     def lock(self, key: str) -> AbstractContextManager[object]:
@@ -196,6 +214,32 @@ class Store(ABC):
                 return False
             self.set(key, value)
         return True
+
+    def update(self, key: str, change: "Change") -> None:
+        """Replace a value by what `change` makes of it, so that no change by another writer is lost.
+
+        change: gets the value, None if there is no such key. It returns the new value; the very object that it got, to
+            leave the value as it is; or None, to remove the key (see `conditional`). It may be called several times,
+            each time with a newer value. What it raises, `update` raises, and nothing is stored.
+
+        The default excludes the same writers as `lock`. Override it, and set `conditional`, if the store has
+        conditional requests.
+
+        >>> from simplezarr.stores import MemoryStore
+        >>> store = MemoryStore()
+        >>> store.update("count", lambda value: str(int(value or 0) + 1).encode())
+        >>> store.get("count")
+        b'1'
+        """
+        with self.lock(key):
+            value = self.get(key)
+            changed = change(value)
+            if changed is value:
+                return
+            if changed is None:
+                self.delete(key)
+            else:
+                self.set(key, changed)
 
     def is_link(self, prefix: str) -> bool:
         """Return whether a prefix is a symbolic link or the like; if so, `delete(prefix)` removes the link."""

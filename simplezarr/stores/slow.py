@@ -11,6 +11,8 @@ from simplezarr.stores.wrapper import WrapperStore
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    from simplezarr.stores.base import Change
+
 __all__ = ["SlowStore"]
 
 
@@ -73,9 +75,37 @@ class SlowStore(WrapperStore):
         self.wait(byte_view(value).nbytes)
         self.store.set(key, value)
 
+    @property
+    def conditional(self) -> bool:  # type: ignore[override]
+        return self.store.conditional and reads_by(self, SlowStore, "get", "set")
+
+    def create(self, key: str, value: "Buffer") -> bool:
+        if self.conditional:
+            self.wait(byte_view(value).nbytes)
+        return super().create(key, value)
+
+    def update(self, key: str, change: "Change") -> None:
+        if not self.conditional:
+            super().update(key, change)
+            return
+
+        def waiting(value: bytes | None) -> "Buffer | None":
+            self.wait(len(value or b""))
+            changed = change(value)
+            if changed is not None and changed is not value:
+                self.wait(byte_view(changed).nbytes)
+            return changed
+
+        super().update(key, waiting)
+
     def delete(self, key: str) -> None:
         self.wait()
         super().delete(key)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        if reads_by(self, SlowStore, "delete"):
+            self.wait()
+        super().delete_many(keys)
 
     def delete_prefix(self, prefix: str) -> None:
         self.wait()

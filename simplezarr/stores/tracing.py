@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from simplezarr.stores.base import Change
+
 __all__ = ["TracingStore", "reported_failures"]
 
 T = TypeVar("T")
@@ -94,6 +96,10 @@ class TracingStore(WrapperStore):
         super().__init__(store)
         self._reported = store
 
+    @property
+    def conditional(self) -> bool:  # type: ignore[override]
+        return self.store.conditional
+
     def get(self, key: str) -> bytes | None:
         return _ask(partial(self.store.get, key), "get", key, _length)
 
@@ -122,8 +128,17 @@ class TracingStore(WrapperStore):
         nbytes = byte_view(value).nbytes
         return _ask(partial(self.store.create, key, value), "create", key, lambda created: nbytes if created else 0)
 
+    def update(self, key: str, change: "Change") -> None:
+        if not self.conditional:
+            Store.update(self, key, change)  # whose requests are reported
+            return
+        _ask(partial(self.store.update, key, change), "update", key)
+
     def delete(self, key: str) -> None:
         _ask(partial(self.store.delete, key), "delete", key)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        _ask(partial(self.store.delete_many, keys), "delete_many", f"{len(keys)} keys")
 
     def delete_prefix(self, prefix: str) -> None:
         _ask(partial(self.store.delete_prefix, prefix), "delete_prefix", prefix)

@@ -10,6 +10,8 @@ from simplezarr.stores.base import Store, reads_by
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    from simplezarr.stores.base import Change
+
 __all__ = ["WrapperStore"]
 
 
@@ -44,6 +46,10 @@ class WrapperStore(Store):
     @property
     def immutable(self) -> bool:  # type: ignore[override]
         return self.store.immutable
+
+    @property
+    def conditional(self) -> bool:  # type: ignore[override]
+        return self.store.conditional and reads_by(self, WrapperStore, "get", "set")
 
     @property
     def read_only(self) -> bool:
@@ -82,6 +88,28 @@ class WrapperStore(Store):
     def delete_prefix(self, prefix: str) -> None:
         self.check_writable(prefix)
         self.store.delete_prefix(prefix)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        if not reads_by(self, WrapperStore, "delete"):
+            super().delete_many(keys)
+            return
+        for key in keys[:1]:
+            self.check_writable(key)
+        self.store.delete_many(keys)
+
+    def create(self, key: str, value: "Buffer") -> bool:
+        if not self.conditional:
+            return super().create(key, value)
+        self.check_writable(key)
+        return self.store.create(key, value)
+
+    def update(self, key: str, change: "Change") -> None:
+        """Update a value as the store inside does; if `get` or `set` is overridden, through these and `lock`."""
+        if not self.conditional:
+            super().update(key, change)
+            return
+        self.check_writable(key)
+        self.store.update(key, change)
 
     def lock(self, key: str) -> AbstractContextManager[object]:
         self.check_writable(key)

@@ -45,6 +45,7 @@ def check_store(store: Store) -> None:
         _check_threads(store)
         _check_lock(store)
         _check_create(store)
+        _check_update(store)
         if _can_list(store):
             _check_listing(store)
             _check_delete_prefix(store)
@@ -318,6 +319,33 @@ def _check_create(store: Store) -> None:
     _expect(store, True, "create", key, b"again")
     _clear(store, key)
     _call(store, "wait_for_writers", "a")
+
+
+def _check_update(store: Store) -> None:
+    """Check that changes made by `update` from several threads are not lost, and what its `change` may return."""
+    rounds, key = 20, "a/updated"
+
+    def task(i: int) -> None:
+        _call(store, "update", key, lambda value: b"%d" % (int(value or 0) + 1))
+
+    parallel_for(task, rounds)
+    count = int(_call(store, "get", key))
+    if count != rounds:
+        fail(store, f"lost {rounds - count} of the {rounds} changes made by `update`")
+    _call(store, "update", key, lambda value: value)
+    _expect(store, b"%d" % rounds, "get", key)
+    _call(store, "update", "a/missing", lambda value: value)
+    _expect(store, None, "get", "a/missing")
+    if not store.conditional:
+        _call(store, "update", key, lambda value: None)
+        _expect(store, None, "get", key)
+    _call(store, "delete_many", [key, "a/missing"])
+    _expect(store, None, "get", key)
+    store.read_only = True
+    try:
+        _expect_error(store, ReadOnlyError, "update", key, lambda value: b"1")
+    finally:
+        store.read_only = False
 
 
 def _set_inside(store: Store, key: str, value: bytes) -> None:

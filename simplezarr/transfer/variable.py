@@ -245,25 +245,38 @@ class _Write(_Work):
         sides = zip(index, self.spec.shape, self.shape, strict=True)
         inside = tuple([min(size, length - number * size) for number, size, length in sides])
         covered = self.basic and value.shape == inside
-        with self.located(index, key), store.lock(key):
-            data = None if covered else store.get_limited(key, self.free, holes=True)
+
+        def change(data: bytes | None) -> bytes | None:
+            keep = store.conditional and data is not None  # what is stored can't be removed
             if self.shard is not None:
-                new = self.changed_shard(index, key, data, selection, value)
-            else:
-                old = None if data is None else self.chain(bytes(data))
-                new = self.changed(old, selection, value, self.spec, self.chain.encode)
-            if new is None:
-                store.delete(key)
-            else:
-                store.set(key, new)
+                return self.changed_shard(index, key, data, selection, value, keep)
+            old = None if data is None else self.chain(bytes(data))
+            return self.changed(old, selection, value, self.spec, self.chain.encode, keep or self.keep_empty)
+
+        with self.located(index, key):
+            if store.conditional and not covered:
+                store.update(key, change)
+                return
+            with store.lock(key):
+                new = change(None if covered else store.get_limited(key, self.free, holes=True))
+                if new is None:
+                    store.delete(key)
+                else:
+                    store.set(key, new)
 
     def changed(
-        self, chunk: np.ndarray | None, selection: Slices, value: np.ndarray, spec: ChunkSpec, encode: Encode
+        self,
+        chunk: np.ndarray | None,
+        selection: Slices,
+        value: np.ndarray,
+        spec: ChunkSpec,
+        encode: Encode,
+        keep_empty: bool,
     ) -> bytes | None:
         """Return a chunk with new values in it, encoded; None if it is to be deleted."""
         whole = self.basic and value.shape == spec.shape
         if whole and self.only_reads:
-            return encode(value) if self.keep_empty or not is_fill(value, spec) else None
+            return encode(value) if keep_empty or not is_fill(value, spec) else None
         if whole:
             chunk = np.empty(spec.shape, spec.dtype.numpy)
         elif chunk is None:
@@ -272,19 +285,23 @@ class _Write(_Work):
             assign(chunk[selection], value)
         else:
             chunk[selection] = value
-        return encode(chunk) if self.keep_empty or not is_fill(chunk, spec) else None
+        return encode(chunk) if keep_empty or not is_fill(chunk, spec) else None
 
     def changed_shard(
-        self, index: Index, key: str, data: bytes | None, selection: Slices, value: np.ndarray
+        self, index: Index, key: str, data: bytes | None, selection: Slices, value: np.ndarray, keep: bool
     ) -> bytes | None:
-        """Return a shard with new values. The bytes of inner chunks that are not touched stay as they are."""
+        """Return a shard with new values. The bytes of inner chunks that are not touched stay as they are.
+
+        keep: whether a shard without inner chunks is stored too.
+        """
         chunks = self.shard.split(data) if data is not None else {}
         value = value.transpose(self.order)
         for inner, part, at in self.shard.parts(self.stored(selection)):
             with self.located(self.chunk(index, inner), key):
                 old = chunks.pop(inner, None)
                 decoded = None if old is None else self.shard.inner(old)
-                new = self.changed(decoded, part, value[at], self.shard.inner_spec, self.shard.inner.encode)
+                encode = self.shard.inner.encode
+                new = self.changed(decoded, part, value[at], self.shard.inner_spec, encode, self.keep_empty)
                 if new is not None:
                     chunks[inner] = new
-        return self.shard.joined(dict(sorted(chunks.items()))) if chunks else None
+        return self.shard.joined(dict(sorted(chunks.items()))) if chunks or keep else None

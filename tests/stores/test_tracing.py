@@ -68,6 +68,9 @@ class Counting(WrapperStore):
     def delete(self, key):
         self.note("delete", key).delete(key)
 
+    def delete_many(self, keys):
+        self.note("delete_many", f"{len(keys)} keys").delete_many(keys)
+
     def delete_prefix(self, prefix):
         self.note("delete_prefix", prefix).delete_prefix(prefix)
 

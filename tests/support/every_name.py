@@ -170,6 +170,8 @@ def use_stores(folder: Path) -> None:
         with lock:
             store.delete("a/b")
         store.wait_for_writers("a/")
+        store.update("a/b", lambda value: value)
+        store.delete_many(["a/b"])
         assert not store.is_link("a/")
         assert store.confined("a/") is not None
         assert store.enclosing(["zarr.json"]) is None

@@ -25,4 +25,5 @@ cdef int encode_native(Context *context, const Pipeline *pipeline, char *native,
 cdef int shard_begin(Context *context, ShardBuilder *shard, const Pipeline *pipeline, int level) noexcept nogil
 cdef int shard_reserve(Context *context, ShardBuilder *shard, size_t n) noexcept nogil
 cdef void shard_add(ShardBuilder *shard, Py_ssize_t inner, const sz_segment *part) noexcept nogil
-cdef int shard_finish(Context *context, ShardBuilder *shard, sz_segment **segments, size_t *n) noexcept nogil
+cdef int shard_finish(Context *context, ShardBuilder *shard, bint keep_empty, sz_segment **segments,
+                      size_t *n) noexcept nogil

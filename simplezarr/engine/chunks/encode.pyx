@@ -236,10 +236,12 @@ cdef int put_index(Context *context, ShardBuilder *shard, char *dst) noexcept no
     return SZ_OK
 
 
-cdef int shard_finish(Context *context, ShardBuilder *shard, sz_segment **segments, size_t *n) noexcept nogil:
+cdef int shard_finish(Context *context, ShardBuilder *shard, bint keep_empty, sz_segment **segments,
+                      size_t *n) noexcept nogil:
     """Return the shard's bytes as n segments: the inner chunks in the order of writing, and the index.
 
-    *n is 0 if there is no inner chunk, and 1 if they were added in that order. The entries become those of the index.
+    *n is 0 if there is no inner chunk, unless such shards are kept, and 1 if the inner chunks were added in that order. The
+    entries become those of the index.
     """
     cdef const Pipeline *pipeline = shard.pipeline
     cdef uint64_t at = pipeline.index_nbytes if pipeline.index_first else 0
@@ -263,7 +265,7 @@ cdef int shard_finish(Context *context, ShardBuilder *shard, sz_segment **segmen
         shard.entries[2 * i] = at
         at += shard.entries[2 * i + 1]
         stored += 1
-    if stored == 0:
+    if stored == 0 and not keep_empty:
         n[0] = 0
         return SZ_OK
     status = put_index(context, shard, index)
@@ -303,7 +305,7 @@ cdef int encode_shard(Context *context, const Pipeline *pipeline, const Region *
         if status == SZ_OK:
             status = pause(context)
     if status == SZ_OK:
-        status = shard_finish(context, &shard, &segments, &n)
+        status = shard_finish(context, &shard, False, &segments, &n)
     out.data, out.n = NULL, 0
     if status != SZ_OK or n == 0:
         return status

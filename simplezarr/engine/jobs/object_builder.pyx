@@ -78,6 +78,7 @@ cdef class ObjectBuilder(Job):
             update.inside[axis] = min(self.pipeline.shape[i],
                                       self.lengths[axis] - object.index[axis] * self.pipeline.shape[i])
         update.covered = covers_object(object, update.inside)
+        update.keep_empty = False
         update.old = no_bytes()
         update.room = NULL
 
@@ -88,13 +89,16 @@ cdef class ObjectBuilder(Job):
         cdef int status
         if pipeline_is_shard(self.pipeline):
             status = self.make_shard(context, update)
-            return shard_finish(context, &update.shard, <sz_segment **>segments, n) if status == SZ_OK else status
+            if status != SZ_OK:
+                return status
+            return shard_finish(context, &update.shard, update.keep_empty, <sz_segment **>segments, n)
         if update.covered:
             status = self.encode_covered(context, self.pipeline, &chunk.region, update.room, &update.part, 0)
         else:
             whole.offset, whole.nbytes = 0, update.old.size
             status = self.encode_changed(context, &update.old, &whole if update.old.kind != NO_BYTES else NULL, chunk,
-                                         update.inside, update.room, &update.part, 0)
+                                         update.inside, self.values.keep_empty or update.keep_empty, update.room,
+                                         &update.part, 0)
         segments[0], n[0] = &update.part, update.part.data != NULL
         return status
 
@@ -193,7 +197,8 @@ cdef class ObjectBuilder(Job):
             status = find_inner_chunk(&update.old, chunk.number, pipeline.inner.most, &found)
         if status != SZ_OK and status != SZ_MISSING:
             return status
-        return self.encode_changed(context, &update.old, &found if status == SZ_OK else NULL, chunk, inside, dst, out, 1)
+        return self.encode_changed(context, &update.old, &found if status == SZ_OK else NULL, chunk, inside,
+                                   self.values.keep_empty, dst, out, 1)
 
     # ------------------------------------------------------------ chunks
 
@@ -238,8 +243,8 @@ cdef class ObjectBuilder(Job):
             return
 
     cdef int encode_changed(self, Context *context, const ByteSource *old, const ByteRange *stored,
-                            const TouchedChunk *chunk, const Py_ssize_t *inside, char *dst, sz_segment *out,
-                            int level) noexcept nogil:
+                            const TouchedChunk *chunk, const Py_ssize_t *inside, bint keep_empty, char *dst,
+                            sz_segment *out, int level) noexcept nogil:
         """Decode a chunk, change it and encode it again. `stored`: its range in the old object, NULL if there is none."""
         cdef const Pipeline *pipeline = self.table.layout.pipeline
         cdef char *native = scratch(context, CHUNK_SLOT, native_room(pipeline))
@@ -260,7 +265,7 @@ cdef class ObjectBuilder(Job):
             status = self.apply(context, chunk, native)
         if status != SZ_OK:
             return status
-        return encode_native(context, pipeline, native, self.values.keep_empty, dst, out, level)
+        return encode_native(context, pipeline, native, keep_empty, dst, out, level)
 
     cdef int apply(self, Context *context, const TouchedChunk *chunk, char *native) noexcept nogil:
         """Write the values into a whole chunk in native form."""

@@ -20,5 +20,6 @@ cdef class WriteJob(ObjectBuilder):
     cdef int change_local(self, Context *context, ObjectUpdate *update, const sz_replacement *replacement, sz_file *old,
                           const sz_segment **segments, size_t *n) noexcept nogil
     cdef int write_value(self, Context *context, ObjectUpdate *update) noexcept with gil
+    cdef int forget_index(self, const ObjectUpdate *update) except -1
     cdef tuple value(self, Context *context, ObjectUpdate *update, object stored)
     cdef tuple made(self, Context *context, ObjectUpdate *update, object stored)

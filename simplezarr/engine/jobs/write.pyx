@@ -15,7 +15,7 @@ from simplezarr.csrc.io cimport (
     SZ_NO_DIRECTORY, sz_close, sz_file, sz_local_device, sz_open, sz_remove_object, sz_replacement, sz_replacement_delete,
     sz_replacement_discard, sz_replacement_open, sz_replacement_publish, sz_segment)
 from simplezarr.csrc.memory cimport sz_peek
-from simplezarr.engine.chunks.byte_source cimport bytes_in_file, bytes_in_memory
+from simplezarr.engine.chunks.byte_source cimport bytes_in_file, bytes_in_memory, no_bytes
 from simplezarr.engine.jobs.background cimport close_unlinked
 from simplezarr.engine.jobs.job cimport SHARE_BYTES, Job
 from simplezarr.engine.jobs.object_builder cimport ObjectBuilder
@@ -75,6 +75,19 @@ cdef bytes joined(const sz_segment *segments, size_t n):
                 left = PIECE_BYTES
                 PyErr_CheckSignals()
     return value
+
+
+cdef class _Change:
+    """Makes the new content of a stored object from each version of the old content that `Store.update` finds."""
+    cdef WriteJob job
+    cdef Context *context
+    cdef ObjectUpdate *update
+    cdef int status  # if it is not SZ_OK, the object stays as it is
+
+    def __call__(self, stored):
+        self.update.old, self.update.keep_empty = no_bytes(), stored is not None
+        value, self.status = self.job.value(self.context, self.update, stored)
+        return value if self.status == SZ_OK else stored
 
 
 cdef class WriteJob(ObjectBuilder):
@@ -194,12 +207,21 @@ cdef class WriteJob(ObjectBuilder):
 
     cdef int write_value(self, Context *context, ObjectUpdate *update) noexcept with gil:
         """Replace a stored object through the methods of its store."""
+        cdef _Change change
         cdef int status = SZ_OK
         store = self.source.store
         try:
             key = self.key(context, update.object.index)
             if self.compute_semaphore is not None:
                 context_park(context)
+            if store.conditional and not update.covered:
+                change = _Change.__new__(_Change)
+                change.job, change.context, change.update = self, context, update
+                store.update(key, change)
+                if change.status != SZ_OK:
+                    return change.status
+                self.forget_index(update)
+                return SZ_OK
             if update.covered:
                 value, status = self.value(context, update, None)
                 if status != SZ_OK:
@@ -213,10 +235,14 @@ cdef class WriteJob(ObjectBuilder):
                     store.delete(key)
                 else:
                     store.set(key, value)
-            self.source.forget_index(PyBytes_FromStringAndSize(<const char *>update.object.index, self.pipeline.ndim * 8))
+            self.forget_index(update)
             return SZ_OK
         except BaseException as error:
             return raised(context, error)
+
+    cdef int forget_index(self, const ObjectUpdate *update) except -1:
+        self.source.forget_index(PyBytes_FromStringAndSize(<const char *>update.object.index, self.pipeline.ndim * 8))
+        return 0
 
     cdef tuple value(self, Context *context, ObjectUpdate *update, stored):
         """Return the new value, None if nothing is to be stored, and a status; compute within the job's semaphore."""
