@@ -175,7 +175,7 @@ def use_stores(folder: Path) -> None:
         assert not store.is_link("a/")
         assert store.confined("a/") is not None
         assert store.enclosing(["zarr.json"]) is None
-        print(store.concurrency, store.immutable, store.in_memory, store.local_root, store.read_only)
+        print(store.concurrency, store.conditional, store.immutable, store.in_memory, store.local_root, store.read_only)
         store.delete_prefix("a/")
         store.close()
 
