@@ -1,7 +1,7 @@
 """Create arrays, with the groups above them."""
 
 from functools import partial
-from typing import Any, Never, Unpack
+from typing import Any, Unpack, cast
 
 import numpy as np
 
@@ -14,10 +14,10 @@ from simplezarr.metadata.chunk_shapes import as_lengths
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.nodes.arguments import as_data, as_like, resolve_arguments
 from simplezarr.nodes.array import Array
-from simplezarr.nodes.keywords import ArrayKeywords, refuse
+from simplezarr.nodes.keywords import ArrayKeywords, RequireArguments, StorageOptions, resolve_store, split_keywords
 from simplezarr.schema.leniency import warn
 from simplezarr.stores.base import Store
-from simplezarr.stores.resolve import StoreLike, as_store
+from simplezarr.stores.resolve import StoreLike
 from simplezarr.transfer.array_copy import ALL_BOXES_BYTES, may_lie_below
 from simplezarr.transfer.copy_source import copy_source
 from simplezarr.transfer.values import as_values
@@ -43,7 +43,7 @@ def create_array(
     write_empty_chunks: bool = False,
     overwrite: bool = False,
     like: Array | None = None,
-    **others: Never,
+    **storage_options: Unpack[StorageOptions],
 ) -> Array:
     """Create an array, and the groups above it that are missing.
 
@@ -72,6 +72,7 @@ def create_array(
       again: they would write to the new node.
     - like: an Array. Its shape (unless there are data), data type, chunks, shards, codecs, fill value, chunk keys,
       dimension names and attributes are taken for arguments that are left at their defaults.
+    - storage_options: as in `open`.
 
     The document is written last, when the data are complete. Raise NodeExistsError, ReadOnlyError, and MetadataError or
     UnsupportedError that names the argument. Nothing is written then.
@@ -81,11 +82,9 @@ def create_array(
     >>> a, a[1, ::-1]
     (<Array /a/b (2, 3) int64 chunks=(1, 3)>, array([5, 4, 3]))
     """
-    if others:
-        refuse(others, "create_array")
     if like is not None and not isinstance(like, Array):
         raise TypeError(f"like: a simplezarr.Array is needed, not {type(like).__name__}")
-    store, path = as_store(store), normalize_path(path, new=True)
+    store, path = resolve_store(store, storage_options, "create_array"), normalize_path(path, new=True)
     if zarr_format is None:
         zarr_format = format_above(store, path)
     if dtype is None and like is not None:
@@ -116,12 +115,13 @@ def create_array(
 
 
 def require_array(
-    store: StoreLike, path: str = "", *, shape: Any, dtype: Any, **arguments: Unpack[ArrayKeywords]
+    store: StoreLike, path: str = "", *, shape: Any, dtype: Any, **arguments: Unpack[RequireArguments]
 ) -> Array:
     """Open an array for writing; create it if it is missing. Two processes may do so at the same time.
 
     - shape, dtype: as in `create_array`. Those of a stored array must be equal, but a length of 0 stands for any.
-    - arguments: of `create_array`, for an array that is missing. Those of a stored array may differ.
+    - arguments: of `create_array`, for an array that is missing. Those of a stored array may differ. Storage options as
+      in `open`.
 
     Raise MetadataError if the stored array has another shape or data type, NodeExistsError for a group, and otherwise
     as `create_array`.
@@ -132,14 +132,12 @@ def require_array(
     >>> require_array(store, "x", shape=(0, 3), dtype="f4")[0]
     array([1., 2., 3.], dtype=float32)
     """
-    unknown = arguments.keys() - ArrayKeywords.__annotations__.keys()
-    if unknown:
-        refuse(unknown, "require_array")
-    store, path = as_store(store), normalize_path(path, new=True)
+    options, own = split_keywords(arguments, ArrayKeywords.__annotations__)
+    store, path = resolve_store(store, options, "require_array"), normalize_path(path, new=True)
     array = _stored_array(store, path)
     if array is None:
         try:
-            return create_array(store, path, shape=shape, dtype=dtype, **arguments)
+            return create_array(store, path, shape=shape, dtype=dtype, **cast(ArrayKeywords, own))
         except NodeExistsError:  # another creator was faster, or something else is in the way
             array = _stored_array(store, path)
             if array is None:
@@ -151,7 +149,7 @@ def require_array(
         raise MetadataError(
             f"{array!r} of {store!r} is not of shape and dtype {asked}; overwrite it or open it as it is"
         )
-    if arguments.get("write_empty_chunks"):
+    if own.get("write_empty_chunks"):
         array.write_empty_chunks = True
     return array
 

@@ -1,12 +1,46 @@
-"""The keywords of the calls that create arrays: their types, and what to write for those of other libraries."""
+"""The keywords of the calls that open and create: their types, and what to write for those of other libraries."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
+
+from simplezarr.stores.base import Store
+from simplezarr.stores.resolve import StoreLike, as_store, takes_options
 
 if TYPE_CHECKING:
     from simplezarr.nodes.array import Array
 
-__all__ = ["ArrayKeywords", "CreateKeywords", "SaveKeywords", "refuse"]
+__all__ = [
+    "ArrayKeywords",
+    "CreateKeywords",
+    "RequireArguments",
+    "SaveArguments",
+    "SaveKeywords",
+    "StorageOptions",
+    "refuse",
+    "resolve_store",
+    "split_keywords",
+]
+
+
+class StorageOptions(TypedDict, total=False):
+    """The options of the stores that URLs name. Those that a store does not have are errors.
+
+    - anonymous, endpoint, region, profile: of object stores.
+    - headers, timeout: of web servers. missing: the answers that mean that a key does not exist.
+    - concurrency: how many requests one call makes at a time.
+    - storage_options: others, by name, for the package behind the store. They may also be given as keywords, which type
+      checkers refuse: otherwise they could not find a misspelt argument.
+    """
+
+    anonymous: bool
+    endpoint: str
+    region: str
+    profile: str
+    headers: Mapping[str, str]
+    timeout: float
+    missing: tuple[int, ...]
+    concurrency: int
+    storage_options: Mapping[str, object]
 
 
 class ArrayKeywords(TypedDict, total=False):
@@ -25,11 +59,19 @@ class ArrayKeywords(TypedDict, total=False):
 
 
 class SaveKeywords(ArrayKeywords, total=False):
-    """The keywords of `save`."""
+    """The keywords of `save`, besides those of the store."""
 
     shape: Any
     dtype: Any
     overwrite: bool
+
+
+class RequireArguments(ArrayKeywords, StorageOptions, total=False):
+    """The keywords of `require_array`, and those of the store."""
+
+
+class SaveArguments(SaveKeywords, StorageOptions, total=False):
+    """The keywords of `save`, and those of the store."""
 
 
 class CreateKeywords(SaveKeywords, total=False):
@@ -57,14 +99,50 @@ _REMEDIES = {
 }
 
 
+def split_keywords(given: Mapping[str, Any], own: Collection[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the keywords of a call that are the store's, and those that are its own.
+
+    >>> split_keywords({"shape": 3, "region": "here"}, ["shape", "dtype"])
+    ({'region': 'here'}, {'shape': 3})
+    """
+    options = {name: value for name, value in given.items() if name not in own}
+    return options, {name: value for name, value in given.items() if name in own}
+
+
+def resolve_store(store: StoreLike, options: Mapping[str, object], call: str) -> Store:
+    """Return the store of an argument, with the keywords of a call that are not the call's own: options of the store.
+
+    Raise TypeError if the store takes no options, or for a keyword that other libraries have.
+
+    >>> resolve_store("data.zarr", {"region": "here"}, "open")
+    Traceback (most recent call last):
+    ...
+    TypeError: open has no argument 'region'; it is a storage option, and this store takes none: give a URL
+    """
+    if not options:
+        return as_store(store)
+    unknown = [name for name in options if name in _REMEDIES or name in CreateKeywords.__annotations__]
+    if unknown or not takes_options(store):
+        refuse(unknown or options, call)
+    given = {**options}
+    others = given.pop("storage_options", None) or {}
+    if not isinstance(others, Mapping):
+        raise TypeError(f"storage_options: must be a mapping of names to values, not {type(others).__name__}")
+    return as_store(store, {**others, **given})
+
+
 def refuse(names: Iterable[str], call: str) -> NoReturn:
-    """Raise a TypeError for the first keyword that a call does not have. It says what to write.
+    """Raise a TypeError for keywords that a call does not have. It says what to write.
 
     >>> refuse(["maxshape"], "create_array")
     Traceback (most recent call last):
     ...
     TypeError: create_array has no argument 'maxshape'; leave it out; every array can be resized
     """
-    name = next(iter(names))
-    remedy = _REMEDIES.get(name, f"help(simplezarr.{call}) describes the arguments")
-    raise TypeError(f"{call} has no argument {name!r}; {remedy}")
+    names = [*names]
+    remedy = _REMEDIES.get(names[0])
+    if remedy is None and names[0] in StorageOptions.__annotations__:
+        remedy = "it is a storage option, and this store takes none: give a URL"
+    if remedy is None:
+        remedy = f"help(simplezarr.{call}) describes the arguments"
+    raise TypeError(f"{call} has no argument {', '.join(map(repr, names))}; {remedy}")

@@ -10,7 +10,7 @@ from simplezarr.metadata.chunk_keys import join, normalize_path
 from simplezarr.nodes.arguments import as_data
 from simplezarr.nodes.creation import create_array
 from simplezarr.nodes.group import new_group
-from simplezarr.nodes.keywords import SaveKeywords, refuse
+from simplezarr.nodes.keywords import SaveKeywords
 from simplezarr.stores.base import Store
 from simplezarr.transfer.array_copy import may_lie_below
 from simplezarr.transfer.copy_source import copy_source
@@ -25,9 +25,6 @@ def save_mapping(store: Store, path: str, data: Mapping[Any, Any], arguments: Sa
 
     If the store fails meanwhile, the arrays that are stored remain: another writer may have added to the group.
     """
-    unknown = arguments.keys() - SaveKeywords.__annotations__.keys()
-    if unknown:
-        refuse(unknown, "save")
     overwrite, attributes = arguments.get("overwrite", False), arguments.get("attributes")
     version = arguments.get("zarr_format")
     if version is None:

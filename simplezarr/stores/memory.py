@@ -1,6 +1,6 @@
-"""Define the store in memory, over a dict."""
+"""Define the store in memory, over a dict or another mapping."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ __all__ = ["MemoryStore"]
 
 
 class MemoryStore(Store):
-    """A store over a dict: its own, or one that is given, which is then read and changed in place.
+    """A store over a dict: its own, or a mapping that is given, which is then read and changed in place.
 
     >>> store = MemoryStore({"a/b": b"12345"})
     >>> store.get_range("a/b", -2, 2)
@@ -36,7 +36,7 @@ class MemoryStore(Store):
 
     in_memory = True
 
-    def __init__(self, values: "dict[str, Buffer] | None" = None):
+    def __init__(self, values: "MutableMapping[str, Buffer] | None" = None):
         self.values = {} if values is None else values
 
     def get(self, key: str) -> bytes | None:

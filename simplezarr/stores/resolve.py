@@ -1,21 +1,49 @@
-"""Make a store of a path, a URL or a dict."""
+"""Make a store of a path, a URL, a mapping, or an object of another library."""
 
 import os
-from typing import Any
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Protocol
 
-from simplezarr.errors import UnsupportedError
 from simplezarr.runtime.trace import active_logger
 from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
 
-__all__ = ["StoreLike", "as_store", "observed", "plain"]
-
-StoreLike = Store | str | os.PathLike[str] | dict[str, Any]
+__all__ = ["StoreLike", "as_store", "observed", "plain", "takes_options"]
 
 
-def as_store(store: StoreLike) -> Store:
-    """Return a store: the given one, one over a local directory (a path or a file:// URL), or one over a dict.
+class _Obstore(Protocol):
+    """A store of obstore."""
+
+    def head(self, path: str) -> Any: ...
+
+
+class _ZarrStore(Protocol):
+    """A store of zarr-python, such as those of icechunk and VirtualiZarr."""
+
+    @property
+    def supports_listing(self) -> bool: ...
+    @property
+    def supports_writes(self) -> bool: ...
+
+
+class _Session(Protocol):
+    """A session of icechunk."""
+
+    @property
+    def store(self) -> _ZarrStore: ...
+
+
+StoreLike = Store | str | os.PathLike[str] | MutableMapping[str, Any] | _Obstore | _ZarrStore | _Session
+
+
+def as_store(store: StoreLike, options: Mapping[str, object] | None = None) -> Store:
+    """Return a store: the given one, or one over a local directory, over what a URL names, or over a mapping.
+
+    A path that ends in .zip or .ozx is an archive, unless it is a directory. Objects of obstore, fsspec, zarr and
+    icechunk are taken too.
+
+    options: of the store that the scheme of a URL picks; nothing else takes any (see `takes_options`).
 
     While tracing is on, return a store around it that reports each request.
 
@@ -23,17 +51,27 @@ def as_store(store: StoreLike) -> Store:
     MemoryStore(1 key)
     """
     if isinstance(store, str):  # first, because `isinstance` of abstract classes costs more
-        made: Store = LocalStore(_file_url_path(store) if "://" in store else store)
+        made = _of_text(store, options)
     elif isinstance(store, Store):
         made = store
     elif isinstance(store, dict):
         made = MemoryStore(store)
-    elif isinstance(store, os.PathLike):
-        made = LocalStore(store)
     else:
-        given = "None" if store is None else type(store).__name__
-        raise TypeError(f"store: {given} is not a store; give a path, a file:// URL, a dict or a Store")
+        made = _of_other(store)
     return made if active_logger() is None else observed(made)
+
+
+def takes_options(store: StoreLike) -> bool:
+    """Return whether `as_store` takes options for this: for a URL of another place than this machine.
+
+    >>> takes_options("https://example.com/a.zarr"), takes_options("a.zarr"), takes_options({})
+    (True, False, False)
+    """
+    if not isinstance(store, str) or not _may_be_url(store):
+        return False
+    from simplezarr.stores import urls
+
+    return urls.takes_options(store)
 
 
 def observed(store: Store) -> Store:
@@ -48,14 +86,27 @@ def plain(store: Store) -> Store:
     return store if store._reported is None else store._reported
 
 
-def _file_url_path(url: str) -> str:
-    from urllib.parse import unquote, urlsplit
+def _may_be_url(text: str) -> bool:
+    return ":" in text or text.endswith((".zip", ".ozx"))
 
-    parts = urlsplit(url)
-    if parts.scheme != "file":
-        remedy = "give a path or a file:// URL, or subclass simplezarr.Store"
-        raise UnsupportedError(f"{url!r}: there is no store for URLs of {parts.scheme!r}; {remedy}")
-    if parts.netloc not in ("", "localhost"):
-        remedy = f"a local path has three slashes: 'file:///{parts.netloc}{parts.path}'"
-        raise UnsupportedError(f"{url!r}: {parts.netloc!r} would be another machine; {remedy}")
-    return unquote(parts.path)
+
+def _of_text(text: str, options: Mapping[str, object] | None) -> Store:
+    if _may_be_url(text):
+        from simplezarr.stores import urls  # its imports take 4 ms
+
+        if urls.is_url(text):
+            return urls.store_of_url(text, options or {})
+    return LocalStore(text)
+
+
+def _of_other(store: object) -> Store:
+    if isinstance(store, os.PathLike) and type(store).__module__.partition(".")[0] != "upath":
+        path = os.fspath(store)
+        return _of_text(path, None) if isinstance(path, str) else LocalStore(store)
+    from simplezarr.stores.adapters import adapt
+
+    made = adapt(store)
+    if made is None:
+        given = "None" if store is None else type(store).__name__
+        raise TypeError(f"store: {given} is not a store; give a path, a URL, a dict or a Store")
+    return made

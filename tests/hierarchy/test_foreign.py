@@ -51,7 +51,7 @@ def tarred():
 
 REFERENCES = {"version": 1, "refs": {".zgroup": '{"zarr_format": 2}', "a/0": ["s3://x/y", 0, 10]}}
 FILES = {
-    "x.zip": (zipped(), "a zip archive"),
+    "zipped": (zipped(), "a zip archive"),
     "x.npz": (npz(), "numpy.load"),
     "x.npy": (npy(), "numpy.load"),
     "x.tar": (tarred(), "a tar archive"),

@@ -7,7 +7,7 @@ import simplezarr as sz
 
 MYPY = False  # mypy takes it for True; pyright is told that it is False
 
-array = sz.create_array({}, shape=4, dtype="i4", compressor="zstd")  # type: ignore[arg-type]
+array = sz.create_array({}, shape=4, dtype="i4", compressor="zstd")  # type: ignore[call-arg]
 sz.open({}, mod="r")  # type: ignore[call-arg]
 sz.open({}, mode="w")  # type: ignore[arg-type]
 sz.open("x", "r", "r+")  # type: ignore[call-arg]
@@ -20,5 +20,7 @@ sz.codecs.Zstd(strength=3)  # type: ignore[call-arg]
 sz.codecs.NoSuchCodec()  # type: ignore[attr-defined]
 sz.SlowStore(sz.MemoryStore(), latenci=1.0)  # type: ignore[call-arg]
 sz.create_group({}, "a", attribute={})  # type: ignore[call-arg]
+sz.open("s3://bucket/a.zarr", anonymus=True)  # type: ignore[call-arg]
+sz.save("https://host/a.zarr", [1], heders={})  # type: ignore[call-arg]
 if MYPY:  # pyright goes by the annotation alone, and does not see that `shape` has no setter
     array.shape = (5,)  # type: ignore[misc]
