@@ -16,7 +16,7 @@ from simplezarr.nodes.closing import ClosesStore
 from simplezarr.nodes.indexers import Blocks, OIndex, VIndex
 from simplezarr.nodes.lazy import LazyIndex, whole
 from simplezarr.nodes.operators import StoredValues
-from simplezarr.nodes.properties import fixed
+from simplezarr.nodes.properties import ReadOnly
 from simplezarr.nodes.regions import Region, as_index, iter_regions
 from simplezarr.nodes.resize import append, refreshed, resize
 from simplezarr.runtime import executor
@@ -45,15 +45,15 @@ class Array(StoredValues, ClosesStore):
 
     __slots__ = ("_handle", "_queue")
 
-    store: Store = fixed("_handle.store", "open the array in the other store", "The store that the array is in.")
-    path: str = fixed("_handle.path", "open the other array", "The path in the store, without outer slashes.")
-    metadata: ArrayMetadata = fixed("_handle.metadata", "create another array", "The metadata that are stored.")
-    read_only: bool = fixed("_handle.read_only", 'open the array with mode="r+"', "Whether the array can only be read.")
-    shape: tuple[int, ...] = fixed("_handle.shape", "resize(shape) changes it", "Length along each dimension.")
-    dtype: np.dtype = fixed(
+    store = ReadOnly[Store]("_handle.store", "open the array in the other store", "The store that the array is in.")
+    path = ReadOnly[str]("_handle.path", "open the other array", "The path in the store, without outer slashes.")
+    metadata = ReadOnly[ArrayMetadata]("_handle.metadata", "create another array", "The metadata that are stored.")
+    read_only = ReadOnly[bool]("_handle.read_only", 'open the array with mode="r+"', "Whether it can only be read.")
+    shape = ReadOnly[tuple[int, ...]]("_handle.shape", "resize(shape) changes it", "Length along each dimension.")
+    dtype = ReadOnly[np.dtype](
         "_handle.dtype", "create another array", "Data type of the elements, in the machine's byte order."
     )
-    chunks: tuple[int, ...] = fixed(
+    chunks = ReadOnly[tuple[int, ...]](
         "_handle.chunks", "create another array", "Shape of the unit of reading: chunk, or inner chunk."
     )
     _handle: ArrayHandle  # replaced as a whole, so that each call sees one shape

@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from simplezarr.nodes.properties import ReadOnly
 from simplezarr.stores.base import Store
 
 __all__ = ["ClosesStore"]
@@ -17,7 +18,7 @@ class ClosesStore:
     """
 
     __slots__ = ()
-    store: Store
+    store: ReadOnly[Store]
 
     def __enter__(self) -> Self:
         return self

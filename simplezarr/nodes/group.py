@@ -26,7 +26,7 @@ from simplezarr.nodes.children import Child, ask_children, fetch_child, name_som
 from simplezarr.nodes.closing import ClosesStore
 from simplezarr.nodes.creation import create_array, require_array
 from simplezarr.nodes.keywords import ArrayKeywords, CreateKeywords
-from simplezarr.nodes.properties import fixed
+from simplezarr.nodes.properties import ReadOnly
 from simplezarr.nodes.tree import Tree
 from simplezarr.runtime import executor
 from simplezarr.runtime.key_locks import KeyLock
@@ -109,15 +109,15 @@ class Group(ClosesStore):
 
     __slots__ = ("_consolidated", "_copies", "_metadata", "_path", "_read_only", "_store")
 
-    store: Store = fixed(
+    store = ReadOnly[Store](
         "_store",
         "open the group in the other store",
         "The store that the group is in.",
         Traced("_store", lambda group: observed(group._store)),
     )
-    path: str = fixed("_path", "open the other group", "The path in the store, without outer slashes.")
-    metadata: GroupMetadata = fixed("_metadata", "attrs.update changes attributes", "The metadata that are stored.")
-    read_only: bool = fixed("_read_only", 'open the group with mode="r+"', "Whether the group can only be read.")
+    path = ReadOnly[str]("_path", "open the other group", "The path in the store, without outer slashes.")
+    metadata = ReadOnly[GroupMetadata]("_metadata", "attrs.update changes attributes", "The metadata that are stored.")
+    read_only = ReadOnly[bool]("_read_only", 'open the group with mode="r+"', "Whether the group can only be read.")
 
     def __init__(
         self, store: Store, path: str, metadata: GroupMetadata, *, read_only: bool = True, consolidated: bool = True

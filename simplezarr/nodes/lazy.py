@@ -24,7 +24,7 @@ from simplezarr.indexing.selection import (
     wrapped,
 )
 from simplezarr.nodes.operators import StoredValues
-from simplezarr.nodes.properties import fixed
+from simplezarr.nodes.properties import ReadOnly
 from simplezarr.nodes.protocols import HasHandle
 from simplezarr.runtime import executor
 from simplezarr.transfer.copy_source import CopySource
@@ -67,7 +67,7 @@ class Lazy(StoredValues):
 
     __slots__ = ("_array", "_shape")
 
-    shape: tuple[int, ...] = fixed("_shape", "select another part", "Length along each dimension of what is selected.")
+    shape = ReadOnly[tuple[int, ...]]("_shape", "select another part", "Length along each dimension.")
 
     def __init__(self, array: HasHandle, shape: tuple[int, ...]):
         self._array, self._shape = array, shape

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from simplezarr.nodes.properties import ReadOnly
+
 __all__ = ["StoredValues"]
 
 #: What NumPy would compare with every element.
@@ -52,7 +54,7 @@ class StoredValues:
     """
 
     __slots__ = ()
-    shape: tuple[int, ...]
+    shape: ReadOnly[tuple[int, ...]]
 
     __hash__ = object.__hash__
     __eq__ = _comparison("==")

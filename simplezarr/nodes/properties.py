@@ -5,18 +5,21 @@ These objects show what is stored. An assignment would contradict the store, and
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, Never, Self, TypeVar, overload
 
-__all__ = ["ReadOnly", "fixed"]
+__all__ = ["ReadOnly"]
+
+T_co = TypeVar("T_co", covariant=True)
 
 
-class ReadOnly(property):
+class ReadOnly(property, Generic[T_co]):
     """A property that is another attribute of its object, found without a Python call.
 
     target: the attribute, or a path of attributes. remedy: what to do instead of assigning. get: finds it otherwise.
+    Between brackets is the type of the value. Type checkers refuse assignments too.
 
     >>> class Handle:
-    ...     shape: tuple = fixed("_metadata.shape", "resize changes it", "Length along each dimension.")
+    ...     shape: ReadOnly[tuple] = ReadOnly("_metadata.shape", "resize changes it", "Length along each dimension.")
     >>> Handle().shape = (3,)
     Traceback (most recent call last):
     ...
@@ -27,16 +30,19 @@ class ReadOnly(property):
         super().__init__(get or attrgetter(target), doc=doc)
         self.remedy, self.attribute = remedy, target
 
+    if TYPE_CHECKING:  # at run time it is that of `property`, which is compiled
+
+        @overload
+        def __get__(self, instance: None, owner: type, /) -> Self: ...
+        @overload
+        def __get__(self, instance: object, owner: type | None = None, /) -> T_co: ...
+        def __get__(self, instance: Any, owner: type | None = None, /) -> Any: ...
+
     def __set_name__(self, owner: type, name: str) -> None:
         self.attribute = name
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: Any, value: Never) -> None:
         raise AttributeError(f"{type(instance).__name__}.{self.attribute} can't be assigned to; {self.remedy}")
 
     def __delete__(self, instance: Any) -> None:
         raise AttributeError(f"{type(instance).__name__}.{self.attribute} can't be deleted; {self.remedy}")
-
-
-def fixed(target: str, remedy: str, doc: str, get: Callable[[Any], Any] | None = None) -> Any:
-    """Return a `ReadOnly` property, typed as `Any` so that an annotation can give the type of its value."""
-    return ReadOnly(target, remedy, doc, get)

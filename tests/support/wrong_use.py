@@ -5,15 +5,19 @@ It is never run.
 
 import simplezarr as sz
 
-MYPY = False  # mypy takes it for True; pyright is told that it is False
-
-array = sz.create_array({}, shape=4, dtype="i4", compressor="zstd")  # type: ignore[call-arg]
+array = sz.create_array({}, shape=4, dtype="i4")
+sz.create_array({}, shape=4, dtype="i4", compressor="zstd")  # type: ignore[call-arg]
 sz.open({}, mod="r")  # type: ignore[call-arg]
 sz.open({}, mode="w")  # type: ignore[arg-type]
 sz.open("x", "r", "r+")  # type: ignore[call-arg]
 array.read(selektion=0)  # type: ignore[call-arg]
 array.get_chunk(index=(0,), buffer=None)  # type: ignore[call-arg]
 array.append([1], axes=0)  # type: ignore[call-arg]
+array.shape = (5,)  # type: ignore[assignment]
+array.store = sz.MemoryStore()  # type: ignore[assignment]
+array.ndim = 2  # type: ignore[misc]
+array.lazy[1:].shape = (5,)  # type: ignore[assignment]
+sz.create_group({}).path = "a"  # type: ignore[assignment]
 array.no_such_name  # type: ignore[attr-defined]  # noqa: B018
 sz.no_such_name  # type: ignore[attr-defined]  # noqa: B018
 sz.codecs.Zstd(strength=3)  # type: ignore[call-arg]
@@ -22,5 +26,3 @@ sz.SlowStore(sz.MemoryStore(), latenci=1.0)  # type: ignore[call-arg]
 sz.create_group({}, "a", attribute={})  # type: ignore[call-arg]
 sz.open("s3://bucket/a.zarr", anonymus=True)  # type: ignore[call-arg]
 sz.save("https://host/a.zarr", [1], heders={})  # type: ignore[call-arg]
-if MYPY:  # pyright goes by the annotation alone, and does not see that `shape` has no setter
-    array.shape = (5,)  # type: ignore[misc]
