@@ -1,4 +1,4 @@
-/* A clock that costs next to nothing to look at, for what happens a few times a second. */
+/* A coarse clock that is cheap to read, for things that happen a few times a second. */
 #ifndef SZ_CLOCK_H
 #define SZ_CLOCK_H
 #include <stdint.h>
@@ -13,7 +13,7 @@ static inline int64_t sz_milliseconds(void) { return (int64_t)GetTickCount64(); 
 #elif defined(CLOCK_MONOTONIC)
 #define SZ_CLOCK CLOCK_MONOTONIC
 #endif
-/* Milliseconds since some moment; not exact. */
+/* Return the milliseconds since an arbitrary moment. The clock may advance in steps of several ms. */
 static inline int64_t sz_milliseconds(void) {
   struct timespec now;
 #if defined(SZ_CLOCK)

@@ -68,7 +68,7 @@ int sz_sync_directory(char *path, size_t n) {
     if (fd < 0) return SZ_IO;
     const int done = sz_sync_file(fd);
     close_quietly(fd);
-    return done == SZ_OK || errno == EINVAL ? SZ_OK : SZ_IO; /* EINVAL: it syncs no directories */
+    return done == SZ_OK || errno == EINVAL ? SZ_OK : SZ_IO; /* EINVAL: not supported for directories */
   }
 }
 
@@ -84,7 +84,7 @@ static int make_one(char *path, size_t n, int durable) {
 
 int sz_make_directory(char *path, size_t n, int durable) {
   size_t at = n;
-  while (make_one(path, at, durable) < 0) { /* up to the first that is there */
+  while (make_one(path, at, durable) < 0) { /* go up to the first that exists */
     const size_t above = sz_directory_of(path, at);
     if (errno != ENOENT || above == 0 || above == at) return SZ_IO;
     at = above;
@@ -106,7 +106,7 @@ int sz_remove_directory(int at, const char *name) {
   return removed;
 }
 
-/* Whether a file system is one of those known to be of this machine. */
+/* Return whether the file system is a type that is known to be on this machine. */
 #if defined(__linux__)
 static int is_local(int directory) {
   static const unsigned long known[] = {TMPFS_MAGIC, RAMFS_MAGIC, EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
@@ -129,13 +129,14 @@ uint64_t sz_local_device(int directory) {
 
 /* ------------------------------------------------------------ beneath a root */
 
-/* A walk from the root: what is still to come, and where it has got to. */
+/* A walk down from the root. */
 typedef struct {
   const char *path; /* the caller's; its first `root` bytes name the root */
   size_t root;
-  char todo[2 * PATH_BYTES], done[PATH_BYTES]; /* names, relative to the root; in `done` none is a link */
-  char *next;                                  /* in `todo` */
-  int at, links;
+  char todo[2 * PATH_BYTES]; /* names still to walk, from `next` on */
+  char done[PATH_BYTES];     /* names walked, relative to the root; none is a link */
+  char *next;
+  int at, links; /* the open directory that the walk has reached; the number of links followed */
 } walk;
 
 static int fail(walk *w, int error) {
@@ -145,7 +146,7 @@ static int fail(walk *w, int error) {
   return -1;
 }
 
-/* Go back to the root, with first[0 .. n) and then what was still to come as names to walk. */
+/* Go back to the root, and walk first[0 .. n) before the names that are left. */
 static int restart(walk *w, const char *first, size_t n) {
   char root[PATH_BYTES];
   const size_t rest = strlen(w->next);
@@ -162,19 +163,20 @@ static int restart(walk *w, const char *first, size_t n) {
   return w->at < 0 ? -1 : 0;
 }
 
-/* Return how much of an absolute link is the path of the root, given as it is named or as it really is; 0:
- * it is not there. */
+/* Return the length of root[0 .. n), without slashes at its end, if the absolute link begins with it;
+ * otherwise 0. */
 static size_t beneath(const char *link, const char *root, size_t n) {
   while (n > 1 && root[n - 1] == '/') n--;
   if (n == 1 && root[0] == '/') return 1;
   return strncmp(link, root, n) == 0 && (link[n] == '/' || link[n] == '\0') ? n : 0;
 }
 
+/* As `beneath`, for the root's path as given and with its links resolved. */
 static size_t beneath_root(const walk *w, const char *link) {
   char root[PATH_BYTES];
   size_t n = beneath(link, w->path, w->root);
   if (n > 0) return n;
-  memcpy(root, w->path, w->root); /* `restart` has seen that it fits */
+  memcpy(root, w->path, w->root); /* it fits: `restart` has checked */
   root[w->root] = '\0';
   char *real = realpath(root, NULL);
   if (real != NULL) n = beneath(link, real, strlen(real));
@@ -182,11 +184,11 @@ static size_t beneath_root(const walk *w, const char *link) {
   return n;
 }
 
-/* Go on at the place where link `name` leads to. */
+/* Continue where link `name` leads to. If it is not a link, fail with `error`. */
 static int follow(walk *w, const char *name, int error) {
   char link[PATH_BYTES], first[2 * PATH_BYTES];
   const ssize_t n = readlinkat(w->at, name, link, sizeof link);
-  if (n < 0) return fail(w, errno == EINVAL ? error : errno); /* EINVAL: no link */
+  if (n < 0) return fail(w, errno == EINVAL ? error : errno); /* EINVAL: not a link */
   if ((size_t)n >= sizeof link) return fail(w, ENAMETOOLONG);
   link[n] = '\0';
   if (++w->links > MOST_LINKS) return fail(w, ELOOP);
@@ -203,7 +205,7 @@ static int follow(walk *w, const char *name, int error) {
   return restart(w, first, strlen(first));
 }
 
-/* Go up from where the walk is. */
+/* Walk "..": restart with all names walked except the last. */
 static int go_up(walk *w) {
   char first[PATH_BYTES];
   const size_t n = sz_directory_of(w->done, strlen(w->done));
@@ -217,7 +219,7 @@ static int flags_of(int how) {
     case SZ_BENEATH_FILE: return O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW;
     case SZ_BENEATH_LIST: return O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
 #if defined(O_PATH)
-    case SZ_BENEATH_STATUS: return O_PATH | O_CLOEXEC | O_NOFOLLOW; /* of a link it opens the link */
+    case SZ_BENEATH_STATUS: return O_PATH | O_CLOEXEC | O_NOFOLLOW; /* opens a link itself */
 #else
     case SZ_BENEATH_STATUS: return O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW;
 #endif
@@ -239,7 +241,7 @@ static int make_here(int at, const char *name, int how) {
   return done == SZ_OK || errno == EINVAL ? SZ_OK : SZ_IO;
 }
 
-/* Enter or, as the last one, open a name. -2: go on. */
+/* Enter the directory `name`, or open it as `how` says if it is the last name. -2: walk on. */
 static int step(walk *w, char *name, int last, int how) {
   const int flags = last ? flags_of(how) : flags_of(SZ_BENEATH_ENTER);
   int fd;
@@ -286,7 +288,7 @@ size_t sz_prune(char *path, size_t root, int find) {
   size_t n = sz_directory_of(path, strlen(path));
   for (; n > root; n = sz_directory_of(path, n)) {
     const int gone = remove_one(path, root, find, n) == 0 || errno == ENOENT;
-    if (!gone && errno != ENOTDIR && errno != ENAMETOOLONG) break; /* these never existed */
+    if (!gone && errno != ENOTDIR && errno != ENAMETOOLONG) break; /* such a name never existed */
   }
   return n;
 }
@@ -300,7 +302,7 @@ int sz_open_beneath(const char *path, size_t root, int how) {
     w.next += strspn(w.next, "/");
     const size_t n = strcspn(w.next, "/");
     if (n == 0 && how == SZ_BENEATH_LIST) return step(&w, strcpy(name, "."), 1, how);
-    if (n == 0) return w.at; /* the root */
+    if (n == 0) return w.at; /* no names: the root */
     if (n >= sizeof name) return fail(&w, ENAMETOOLONG);
     memcpy(name, w.next, n);
     name[n] = '\0';

@@ -34,7 +34,7 @@ static int read_all(int fd, char *data, size_t n, int64_t offset) {
   while (n > 0) {
     const ssize_t got = pread(fd, data, n, (off_t)offset);
     if (got < 0 && errno == EINTR) continue;
-    if (got == 0) errno = EIO; /* the file has become shorter */
+    if (got == 0) errno = EIO; /* the file ends early */
     if (got <= 0) return SZ_IO;
     data += got;
     offset += got;
@@ -75,7 +75,7 @@ int sz_copy_next(int from, int to, size_t most, size_t *copied) {
   if (done > 0) {
     *copied = (size_t)done;
     return SZ_OK;
-  } /* reading and writing report what is wrong; and some files seem to have no end, or to be empty */
+  } /* otherwise read and write: they report errors, and some special files look empty to copy_file_range */
 #endif
   char buffer[ON_STACK];
   ssize_t got;

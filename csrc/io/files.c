@@ -29,7 +29,7 @@ enum { LARGEST_TRANSFER = 1 << 30, DETOUR = 32 << 10, WORTH_A_DETOUR = 2048 };
 #define CTIME(s) ((s).st_ctim)
 #endif
 
-/* Closes without losing the errno of what went wrong before. */
+/* Close a file, and keep the errno of an earlier failure. */
 static void close_quietly(int fd) {
   const int error = errno;
   close(fd);
@@ -95,7 +95,7 @@ int sz_keep_owner(int fd, sz_owner now, sz_owner wanted) {
   return errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS ? SZ_OK : SZ_IO; /* it has none */
 }
 
-/* By way of a buffer that suits both sides (page_alias.h): four times as fast. */
+/* Read through a buffer that aliases neither side (page_alias.h): four times as fast. */
 static ssize_t read_around(int fd, char *dst, size_t n, int64_t offset) {
   char buffer[DETOUR + SZ_PAGE];
   char *const by = buffer + (((uintptr_t)offset + 64 - (uintptr_t)buffer) & (SZ_PAGE - 1));
@@ -129,7 +129,7 @@ int64_t sz_holes(const sz_file *file, int64_t enough) {
     const off_t hole = lseek(file->fd, (off_t)at, SEEK_HOLE);
     if (hole < 0 || hole >= file->size) break;
     const off_t data = lseek(file->fd, hole, SEEK_DATA);
-    if (data < 0 && errno != ENXIO) break; /* ENXIO: nothing but a hole up to the end */
+    if (data < 0 && errno != ENXIO) break; /* ENXIO: the hole extends to the end */
     at = data < 0 || data > file->size ? file->size : (int64_t)data;
     holes += at - hole;
   }

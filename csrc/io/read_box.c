@@ -4,12 +4,12 @@
 #include "memory/page_alias.h"
 #include "status.h"
 
-/* A gap that costs less to read than another system call. */
+/* A gap up to this size costs less to read than another system call. */
 #define GAP ((ptrdiff_t)4 << 10)
 
-/* Rows that begin at the same place of their pages evict each other from the caches when a column of them is
- * taken, so they are read to PAD bytes more apart; but in scratch only, and only if long enough for a system
- * call each. */
+/* Rows that begin at the same offset in their pages evict each other from the caches when a column is copied.
+ * In scratch they are therefore PAD bytes further apart, if each is long enough for a system call of its own.
+ */
 enum { PAD = 128, LONG_ROW = 16 << 10 };
 
 size_t sz_read_box_room(size_t piece) { return piece + piece / LONG_ROW * PAD; }
@@ -26,7 +26,8 @@ typedef struct {
   char *scratch;
 } box;
 
-/* Reads `rows` steps of axis d with all of axes d + 1, d + 2, … and places them; one element if d = ndim. */
+/* Read `rows` steps of axis d with all of axes d + 1, d + 2, … and copy them to dst; one element if d = ndim.
+ */
 static int read_rows(const box *b, int d, ptrdiff_t rows, int64_t offset, char *dst) {
   ptrdiff_t shape[SZ_MAX_NDIM], strides[SZ_MAX_NDIM];
   const ptrdiff_t stride = d < b->ndim ? b->src_strides[d] : 0, last = b->extent[d < b->ndim ? d + 1 : d];
@@ -50,7 +51,7 @@ static int read_rows(const box *b, int d, ptrdiff_t rows, int64_t offset, char *
 
 static ptrdiff_t magnitude(ptrdiff_t x) { return x < 0 ? -x : x; }
 
-/* The axis along which dst is densest. */
+/* Return the axis along which dst is densest, or -1 if no axis has two elements. */
 static int find_column(const box *b) {
   int best = -1;
   for (int d = 0; d < b->ndim; d++)
@@ -59,7 +60,7 @@ static int find_column(const box *b) {
   return best;
 }
 
-/* Whether axes d, d + 1, … are worth reading in one go: being short, or without gaps worth skipping. */
+/* Return whether axes d, d + 1, … are to be read at once: they are short, or have no gaps worth skipping. */
 static int is_piece(const box *b, int d) {
   if (b->extent[d] > b->piece) return 0;
   return b->extent[d] <= (ptrdiff_t)SZ_READ_BOX_PIECE || d == b->ndim ||

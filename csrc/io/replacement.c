@@ -38,7 +38,7 @@ static int close_copy(int fd) {
   return copy >= 0 && (close(copy) == 0 || errno == EINTR) ? SZ_OK : SZ_IO;
 }
 
-/* Make sure that the file has what was written to it. */
+/* Make sure that the written bytes are in the file, or report why not. */
 static int flush(const sz_replacement *r) {
   if (r->durable) return sz_sync_file(r->fd);
   return r->local != 0 ? SZ_OK : close_copy(r->fd);
@@ -95,8 +95,8 @@ static int remove_object(const sz_replacement *r) {
   return SZ_IO;
 }
 
-/* Remove the object without a lock, because the file system is full. A writer that began before may bring the
- * object back; its temporary file or the object is seen afterwards. errno is EBUSY then. */
+/* Remove the object without a lock, because the file system is full. A writer that began earlier may bring
+ * the object back. In that case its temporary file, or the object, exists afterwards; errno is EBUSY then. */
 static int remove_unlocked(const sz_replacement *r) {
   char path[SZ_PATH_BYTES];
   if (sz_name_temporary(r->object, 0, path) != SZ_OK || remove_object(r) != SZ_OK) return SZ_IO;
@@ -129,12 +129,12 @@ int sz_remove_object(sz_replacement *r) {
   int done = sz_replacement_open(r);
   if (done == SZ_OK) {
     done = sz_replacement_delete(r);
-  } else if (sz_is_full(errno) && sz_replacement_begin(r, path) == SZ_OK) { /* a link, say */
+  } else if (sz_is_full(errno) && sz_replacement_begin(r, path) == SZ_OK) { /* the object may be a link */
     done = remove_unlocked(r);
     if (done == SZ_OK) done = sz_replacement_prune(r, path, r->durable);
     sz_replacement_close(r);
   }
-  if (done != SZ_OK && errno == EBUSY) errno = EINTR; /* another writer has come: wait for it */
+  if (done != SZ_OK && errno == EBUSY) errno = EINTR; /* the caller waits for the other writer */
   return done;
 }
 #else

@@ -34,21 +34,21 @@ static int open_parent(sz_replacement *r, char *path, int how) {
   return SZ_OK;
 }
 
-/* Make the object's directory. errno ENOENT: another writer has removed it again. */
+/* Make the object's directory. errno ENOENT: another writer removed it again. */
 static int make_parent(sz_replacement *r, char *path) {
   if (r->beneath) {
     const int how = r->durable ? SZ_BENEATH_MAKE_DURABLE : SZ_BENEATH_MAKE;
     if (open_parent(r, path, how) == SZ_OK) return SZ_OK;
     return errno == ENOENT ? sz_make_directory(path, r->root, r->durable) : SZ_IO;
   }
-  r->directory = SZ_NO_DIRECTORY, r->within = 0; /* it may have been removed and made anew */
+  r->directory = SZ_NO_DIRECTORY, r->within = 0; /* the directory may have been replaced */
   return sz_make_directory(path, sz_directory_of(path, strlen(path)), r->durable);
 }
 
 /* ------------------------------------------------------------ the lock */
 
-/* Create the temporary file; errno EEXIST if there is one. Another writer may remove the empty directory
- * before the file is created in it: hence the attempts. */
+/* Create the temporary file; errno is EEXIST if there is one. Several attempts, because another writer may
+ * remove the empty directory before the file is created in it. */
 static int make_file(sz_replacement *r, char *path) {
   for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
     int fd = -1;
@@ -63,8 +63,8 @@ static int make_file(sz_replacement *r, char *path) {
   return -1;
 }
 
-/* Open what another writer has created; only for reading if it is another user's, which is enough to lock it.
- */
+/* Open a file that another writer has created. A file of another user is opened only for reading, which is
+ * enough to lock it. */
 static int open_file(const sz_replacement *r, const char *path, int mode) {
   int fd;
   do fd = sz_replacement_open_here(r, path, mode | O_NOCTTY | O_NONBLOCK);
@@ -83,15 +83,15 @@ static int is_own(sz_replacement *r, int fd, const char *path) {
   } else if ((uint64_t)status.st_dev == r->local) {
     own = status.st_nlink == 1;
   } else {
-    r->local = 0; /* another file system is mounted further down */
+    r->local = 0; /* another file system is mounted below the root */
     return is_own(r, fd, path);
   }
   if (own == 1) r->owner = (sz_owner){status.st_mode, status.st_uid, status.st_gid};
   return own;
 }
 
-/* Lock the temporary file that was just created. 1: locked; 0: another writer has removed it before; SZ_IO:
- * the file is removed, unless another writer holds a lock on it and will remove it. */
+/* Lock the temporary file that was just created. 1: locked; 0: another writer removed it first; SZ_IO: it is
+ * removed, or another writer holds a lock on it and will remove it. */
 static int lock_own(sz_replacement *r, int fd, const char *path) {
   struct stat status;
   int own = sz_lock_file(fd, 1);
@@ -102,7 +102,7 @@ static int lock_own(sz_replacement *r, int fd, const char *path) {
   }
   const int error = errno;
   if (own < 0 && error != EINTR && sz_replacement_is_current(r, path, fd, &status) != 0)
-    unlinkat(sz_replacement_at(r), path + r->within, 0); /* without locks, no other writer has one */
+    unlinkat(sz_replacement_at(r), path + r->within, 0); /* flock fails, so no other writer holds a lock */
   close(fd);
   errno = error;
   return own < 0 ? SZ_IO : 0;
@@ -133,8 +133,8 @@ static int take_second(sz_replacement *r, char *path) {
   return taken < 0 ? SZ_IO : 0;
 }
 
-/* Wait for the writer that owns the temporary file, and remove the file if a killed writer has left it. 0:
- * try again; 1: a directory has the name, and the second name was taken; SZ_IO. */
+/* Wait for the writer that owns the temporary file, and remove the file if a killed writer left it. 0: try
+ * again; 1: a directory has the name, and the second name was taken; SZ_IO. */
 static int wait_for_owner(sz_replacement *r, char *path) {
   struct stat status;
   const int fd = open_file(r, path, O_RDWR);
@@ -149,8 +149,8 @@ static int wait_for_owner(sz_replacement *r, char *path) {
   return done < 0 ? SZ_IO : 0;
 }
 
-/* Lock the object's own file, because the file system is full. This excludes writers that do the same. A
- * writer that could create a temporary file is found later: it has replaced the object. As `take_file`. */
+/* Lock the object's own file, because the file system is full. This excludes writers that do the same. If
+ * another writer could create a temporary file, the object is no longer the locked one. As `take_file`. */
 static int lock_object(sz_replacement *r, char *path, int error) {
   struct stat status;
   if (sz_replacement_exists(r, path)) return wait_for_owner(r, path);
@@ -166,8 +166,8 @@ static int lock_object(sz_replacement *r, char *path, int error) {
   return taken < 0 ? SZ_IO : taken;
 }
 
-/* Create and lock a temporary file, once. 1: done; 0: there was one, or the new one was removed before it was
- * locked; SZ_IO. */
+/* Try once to create and lock the temporary file. 1: done; 0: there was one, or the new one was removed
+ * before it was locked; SZ_IO. */
 static int take_file(sz_replacement *r, char *path) {
   const int fd = make_file(r, path);
   if (fd >= 0) return lock_own(r, fd, path);
@@ -202,7 +202,7 @@ int sz_replacement_open(sz_replacement *r) {
   while (taken == 0);
   if (taken == 1) return SZ_OK;
   const int error = errno;
-  sz_replacement_prune(r, path, 0); /* created for it */
+  sz_replacement_prune(r, path, 0); /* directories created for the file */
   sz_replacement_close(r);
   errno = error;
   return SZ_IO;

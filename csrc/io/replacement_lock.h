@@ -52,7 +52,7 @@ int sz_replacement_begin(sz_replacement *r, char *path);
  * is no longer the one that was locked. */
 int sz_replacement_make_late(sz_replacement *r, char *path);
 
-/* Remove the empty directories above path, below the root; with `sync`, sync the first that stays. */
+/* Remove the empty directories above path, below the root. If `sync`, sync the first that stays. */
 int sz_replacement_prune(const sz_replacement *r, char *path, int sync);
 
 #endif

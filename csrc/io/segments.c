@@ -21,8 +21,8 @@
 
 enum { VECTORS = 256, LARGEST_TRANSFER = 16 << 20 };
 
-/* Write segments in memory from number *at on, as many as one call takes. *done bytes of the first are
- * written. */
+/* Write segments in memory from number *at on, as many as one call takes, and advance *at and *done. *done
+ * bytes of the first are already written. */
 static int write_some(int fd, const sz_segment *segments, size_t n, size_t *at, size_t *done) {
   struct iovec vectors[VECTORS];
   int k = 0;
@@ -47,7 +47,7 @@ static int write_some(int fd, const sz_segment *segments, size_t n, size_t *at, 
 }
 
 static int write_each(int fd, const sz_segment *segments, size_t n, int source_fd, const sz_pause *pause) {
-  size_t at = 0, done = 0; /* the next segment, and the bytes of it that are written */
+  size_t at = 0, done = 0; /* the next segment, and how many of its bytes are written */
   int status = SZ_OK;
   while (at < n && status == SZ_OK) {
     const sz_segment *segment = &segments[at];
@@ -65,7 +65,7 @@ static int write_each(int fd, const sz_segment *segments, size_t n, int source_f
   return status;
 }
 
-/* Return the number of zeros at the end, in whole pages if there are more than one. */
+/* Return how many zeros to leave out at the end: whole pages, or all n bytes. */
 static size_t zeros_at_end(const char *data, size_t n) {
   static const char zeros[SZ_PAGE];
   size_t count = 0;

@@ -1,4 +1,4 @@
-/* The content of an object in segments, some in memory and some in the file it replaces. POSIX. */
+/* Write an object from segments, some in memory and some in the file that it replaces. POSIX. */
 #ifndef SZ_SEGMENTS_H
 #define SZ_SEGMENTS_H
 #include <stddef.h>
@@ -13,12 +13,12 @@ typedef struct {
   int64_t offset;
 } sz_segment;
 
-/* Write the segments one after another to an open file. source_fd: the source file, not used if every segment
- * is in memory; pause: between pieces of some MiB, or NULL. SZ_OK, or SZ_IO with errno; ECANCELED if a pause
- * has ended the writing.
+/* Write the segments one after another to an open file. source_fd: the source file, unused if every segment
+ * is in memory. pause: called between pieces of some MiB, or NULL. SZ_OK, or SZ_IO with errno; ECANCELED if
+ * the pause has ended the writing.
  *
- * holes: the file system stores nothing for bytes that were never written. Zeros at the end are then not
- * written, only the file's length is set: an array that grows writes chunks that are mostly empty. */
+ * holes: the file system stores nothing for bytes that were never written. Zeros at the end are not written
+ * then; setting the file's length is enough. Arrays that grow write many chunks that are mostly zeros. */
 int sz_write_segments(int fd, const sz_segment *segments, size_t n, int source_fd, int holes,
                       const sz_pause *pause);
 

@@ -59,8 +59,8 @@ int sz_name_temporary(const char *object, int second, char *path) {
 
 enum { FIRST_PAUSE = 20000, LONGEST_PAUSE = 1000000, PATIENCE = 50000000 }; /* nanoseconds */
 
-/* The kernel does not wait for the lock: the threads that help a job get no signals, and must see when it
- * has failed. */
+/* This polls instead of waiting in the kernel. Helper threads of a job get no signals, but must notice that
+ * the job has failed. */
 int sz_lock_file(int fd, int wait) {
   struct timespec pause = {0, FIRST_PAUSE};
   for (long waited = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited += pause.tv_nsec) {
@@ -94,8 +94,8 @@ static int open_as(int at, const char *name, int mode) {
   return fd;
 }
 
-/* Open a temporary file to lock it, which network file systems allow only if it can be written.
- * A descriptor; -1 with errno ENOENT: there is none. */
+/* Open a temporary file in order to lock it, for writing if possible: network file systems lock no others.
+ * A descriptor, or -1; errno is ENOENT if it does not exist. */
 static int open_temporary(int at, const char *name) {
   int fd = open_as(at, name, O_RDWR);
   if (fd < 0 && (errno == EACCES || errno == EROFS || errno == EISDIR)) fd = open_as(at, name, O_RDONLY);
@@ -122,7 +122,7 @@ int sz_remove_abandoned(int at, const char *name, int wait) {
 int sz_is_abandoned(int at, const char *name) {
   struct stat status;
   const int fd = open_temporary(at, name);
-  if (fd < 0) return errno != ENOENT; /* a link or a socket, which no writer makes */
+  if (fd < 0) return errno != ENOENT; /* a link or a socket: writers make neither */
   int done = sz_lock_file(fd, 0);
   if (done == SZ_OK) done = sz_is_current(at, name, fd, &status);
   else if (errno == EWOULDBLOCK) done = 0;

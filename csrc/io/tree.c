@@ -63,7 +63,7 @@ static int add_name(sz_level *level, int kind, const char *name) {
   return SZ_OK;
 }
 
-/* Read all names at once: what is removed while a directory is being read may hide other names. */
+/* Read all names at once, because removing files while a directory is being read may hide other names. */
 static int read_names(sz_level *level) {
   if (level->stream != NULL) rewinddir(level->stream);
   else if ((level->stream = fdopendir(level->fd)) == NULL) return SZ_IO;
@@ -114,7 +114,8 @@ static int push(sz_tree *tree, int fd) {
   return read_names(level);
 }
 
-/* Find a directory again from the one below it. 0: that has been moved to another place. */
+/* Open a level's directory again, as ".." of the one below it. 1: it is open; 0: the one below was moved
+ * elsewhere; SZ_IO. */
 static int reopen(sz_level *level, const sz_level *below) {
   struct stat status;
   if (level->fd >= 0) return 1;
@@ -136,7 +137,7 @@ static int begin_anew(sz_tree *tree) {
   return SZ_IO;
 }
 
-/* Leave an empty directory, and remove it. */
+/* Go up from a directory whose names are done, and remove it. */
 static int leave(sz_tree *tree) {
   sz_level *level = &tree->levels[tree->n - 1];
   if (tree->n == 1) {
@@ -149,7 +150,7 @@ static int leave(sz_tree *tree) {
   if (found == 0) return begin_anew(tree);
   if (found < 0) return SZ_IO;
   pop(tree);
-  sz_remove_directory(above->fd, above->names + above->next + 1); /* unless others have written there */
+  sz_remove_directory(above->fd, above->names + above->next + 1); /* it stays if other writers added files */
   above->next += strlen(above->names + above->next) + 1;
   return SZ_OK;
 }
@@ -166,7 +167,7 @@ static int remove_file(int fd, const char *name) {
   return SZ_IO;
 }
 
-/* Return whether the name that the tree has come to is that of a file whose lock the caller holds. */
+/* Return whether the tree's current name is a temporary file whose lock the caller holds. */
 static int is_own(const sz_tree *tree) {
   for (const char *own = tree->own; *own != '\0'; own += strlen(own) + 1) {
     const char *rest = own;
@@ -180,7 +181,7 @@ static int is_own(const sz_tree *tree) {
   return 0;
 }
 
-/* Remove what a name stands for, or go down into it. 1: the name is done. */
+/* Remove the file `name`, or go down into the directory. 1: the name is done. */
 static int remove_name(sz_tree *tree, sz_level *level, const char *name) {
   int done;
   if (level->kind == TEMPORARY) {
@@ -192,7 +193,7 @@ static int remove_name(sz_tree *tree, sz_level *level, const char *name) {
   } else {
     const int fd = open_directory(level->fd, name);
     if (fd >= 0) return push(tree, fd);
-    const int link = errno == ELOOP || errno == ENOTDIR || errno == EMLINK; /* or a file, by now */
+    const int link = errno == ELOOP || errno == ENOTDIR || errno == EMLINK; /* or it is a file now */
     done = link ? remove_file(level->fd, name) : errno == ENOENT ? SZ_OK : SZ_IO;
   }
   return done == SZ_OK ? 1 : done;
@@ -203,7 +204,7 @@ static int step(sz_tree *tree) {
   sz_level *level = &tree->levels[tree->n - 1];
   if (level->next >= level->used) {
     if (level->kind == DIRECTORIES) return leave(tree);
-    const int published = level->kind == TEMPORARY && level->waited; /* what is to be removed now as well */
+    const int published = level->kind == TEMPORARY && level->waited; /* published objects are removed too */
     level->kind = level->kind == TEMPORARY ? FILES : DIRECTORIES;
     level->next = 0;
     if (published) level->used = 0;
@@ -224,7 +225,7 @@ static int enter(sz_tree *tree) {
   if (fd >= 0) return push(tree, fd);
   if (errno == ENOENT) return SZ_OK;
   if (errno != ELOOP && errno != ENOTDIR && errno != EMLINK) return SZ_IO;
-  struct stat status; /* a link to a directory stands for one, and goes; a file is a key, not a prefix */
+  struct stat status; /* a link to a directory is removed like one; a file is a key, not a prefix */
   const int follow = fstatat(tree->parent, tree->name, &status, 0);
   if (follow != 0 || !S_ISDIR(status.st_mode)) return SZ_OK;
   return remove_file(tree->parent, tree->name);

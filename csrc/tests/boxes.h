@@ -1,4 +1,4 @@
-/* Random boxes, and the copy that needs no thought. */
+/* Random boxes in memory, and a plain copy of elements to compare with. */
 #ifndef SZ_TESTS_BOXES_H
 #define SZ_TESTS_BOXES_H
 #include <stddef.h>
@@ -8,14 +8,15 @@
 
 enum { MOST_AXES = 6 };
 
-/* How one side of a box lies in memory: `bytes` in all, its first element at `offset`. */
+/* The layout of a box in memory: `bytes` in all, its first element at `offset`. */
 typedef struct {
   ptrdiff_t strides[MOST_AXES];
   size_t bytes;
   ptrdiff_t offset;
 } layout;
 
-/* Axes in random order, with random gaps, some turned round; with `repeats`, some of stride 0. */
+/* Make a layout with axes in random order, random gaps, and some axes reversed. If `repeats`, some axes have
+ * stride 0. */
 static inline layout random_layout(int ndim, const ptrdiff_t *shape, size_t itemsize, int repeats) {
   layout l = {{0}, 0, 0};
   int order[MOST_AXES];
@@ -45,7 +46,7 @@ static inline layout random_layout(int ndim, const ptrdiff_t *shape, size_t item
   return l;
 }
 
-/* Shapes of up to a few thousand elements, some long enough for whole tiles and vectors. */
+/* Draw a shape of up to a few thousand elements, sometimes long enough for whole tiles and vectors. */
 static inline int random_shape(ptrdiff_t *shape) {
   const int ndim = draw(MOST_AXES), longest = draw(3);
   ptrdiff_t room = 6000;

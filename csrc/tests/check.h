@@ -1,5 +1,5 @@
-/* What the test programs share: a check that ends the program, repeatable random numbers, buffers between
- * guards. */
+/* Shared by the test programs: a check that ends the program, repeatable random numbers, and buffers between
+ * guard bytes. */
 #ifndef SZ_TESTS_CHECK_H
 #define SZ_TESTS_CHECK_H
 #include <stdint.h>
@@ -24,7 +24,7 @@ static inline uint32_t random_word(void) {
   return (uint32_t)(random_state >> 32);
 }
 
-/* 0 to n - 1. */
+/* Return a number from 0 to n - 1. */
 static inline int draw(int n) { return (int)(random_word() % (uint32_t)n); }
 
 static inline void randomize(char *p, size_t n) {
@@ -34,13 +34,13 @@ static inline void randomize(char *p, size_t n) {
   }
 }
 
-/* How often a loop over random cases runs: SIMPLEZARR_FUZZ_RUNS, or `usual`. */
+/* Return how often to run a loop over random cases: SIMPLEZARR_FUZZ_RUNS, or `usual`. */
 static inline long fuzz_runs(long usual) {
   const char *text = getenv("SIMPLEZARR_FUZZ_RUNS");
   return text == NULL ? usual : atol(text);
 }
 
-/* n bytes between guard bytes, all of them a sentinel. */
+/* Allocate n bytes between guard bytes, and fill all with a sentinel. */
 enum { GUARD = 64, SENTINEL = 0x5a };
 typedef struct {
   char *all, *data;

@@ -1,4 +1,4 @@
-/* What the tests of replacements share: a directory of their own, and writers in a few lines. */
+/* Shared by the tests of replacements: a directory of their own, and short functions that write objects. */
 #ifndef SZ_TESTS_REPLACEMENTS_H
 #define SZ_TESTS_REPLACEMENTS_H
 #include <dirent.h>
@@ -21,7 +21,7 @@ static inline const char *path_of(const char *name) {
   return buffer;
 }
 
-static int origin = SZ_NO_DIRECTORY; /* what names are looked up from, if it is open */
+static int origin = SZ_NO_DIRECTORY; /* an open directory to look names up from, if any */
 
 static inline sz_replacement replacement_of(const char *name, int durable) {
   sz_replacement r = {
@@ -37,7 +37,7 @@ static inline void forget(sz_replacement *r) {
   free((void *)(uintptr_t)r->object);
 }
 
-/* How many entries the directory holds; temporary files are counted too. -1: there is none. */
+/* Return the number of entries of a directory, temporary files included, or -1 if it does not exist. */
 static inline int count_entries(const char *name) {
   DIR *d = opendir(path_of(name));
   if (d == NULL) return -1;
@@ -63,7 +63,7 @@ static inline void write_plainly(const char *name, const char *text) {
   CHECK(file != NULL && fwrite(text, 1, strlen(text), file) == strlen(text) && fclose(file) == 0);
 }
 
-/* As a writer does that checks its job each time it has waited for a while. */
+/* Open a replacement, and call again after each EINTR, as a writer does after it has checked its job. */
 static inline int open_patiently(sz_replacement *r) {
   int opened;
   do opened = sz_replacement_open(r);

@@ -10,7 +10,7 @@ static ZSTD_DCtx *decompressor;
 enum { COMPRESSORS = 5 };
 static const int COMPRESSOR[COMPRESSORS] = {SZ_BLOSCLZ, SZ_LZ4, SZ_LZ4HC, SZ_ZLIB, SZ_ZSTD};
 
-/* Numbers that compress in different ways: a slope, a walk, a constant, noise, noise with a slope in it. */
+/* Make numbers that compress in different ways: a slope, a walk, a constant, noise, noise with a slope. */
 static void invent(char *data, size_t n) {
   const int kind = draw(5);
   int walk = 0;
@@ -37,7 +37,7 @@ static guarded encode(const guarded *data, int which, int level, int shuffle, in
   return result;
 }
 
-/* Decodes block by block, each into a buffer of exactly its size; with a sentinel in tmp and dst. */
+/* Decode block by block, each into a buffer of exactly its size, with a sentinel in tmp and dst. */
 static int decode(const char *src, size_t n, const sz_blosc1 *header, char *whole) {
   int status = SZ_OK;
   for (int32_t i = 0; i < header->nblocks && status == SZ_OK; i++) {
@@ -91,7 +91,7 @@ static size_t from_hex(const char *hex, char *bytes) {
   return n;
 }
 
-/* Element i of the expected data is i / divisor, as two bytes. */
+/* Check decoded data whose element i is i / divisor, as two bytes. */
 static void check_frame(const char *hex, int streams, int32_t nbytes, int divisor) {
   char frame[512], back[1024];
   const size_t n = from_hex(hex, frame);
@@ -104,8 +104,9 @@ static void check_frame(const char *hex, int streams, int32_t nbytes, int diviso
           (unsigned char)back[2 * i + 1] == i / divisor >> 8);
 }
 
-/* Frames that c-blosc 1 wrote: two streams a block, the last block shorter; a stream stored raw; one stream;
- * blocks whose bits were not shuffled, as their elements don't come in eights; stored data, nothing. */
+/* Frames that c-blosc 1 wrote: two streams per block and a shorter last block; a raw stream; one stream;
+ * blocks whose bits were not shuffled, because their number of elements is not divisible by 8; stored data;
+ * no data. */
 static void test_frames(void) {
   check_frame(
       "02016102300200003002000057000000140000002e000000785e5dc14102801000003052210affff6c972e6d0be12f62"
@@ -172,8 +173,7 @@ static void test_refused(void) {
                  "0f00000003000400") == SZ_CORRUPT);
 }
 
-/* A block of two streams of 128 raw bytes, of which the second is cut off: before, within or behind its
- * length. */
+/* Cut off the second of two streams of 128 raw bytes: before, within or after its length. */
 static void test_cut_stream(void) {
   static const char START[] = "020121020001000000010000980000001400000080000000";
   char frame[300] = {0};
@@ -206,8 +206,8 @@ static void put_number(char *p, uint32_t value) {
   for (int i = 0; i < 4; i++) p[i] = (char)(value >> 8 * i);
 }
 
-/* Damage at random: bits, whole numbers of the header or the tables, the end cut off; then often a length
- * that fits, so that the damage is met further in. */
+/* Damage frames at random: bits, numbers of the header or the tables, a missing end. Often correct the length
+ * afterwards, so that the decoder gets as far as the damage. */
 static size_t damage(char *data, size_t n) {
   static const uint32_t NUMBERS[] = {0, 1, 127, 128, 4095, 0x7fffffff, 0x7fffffef, 0x80000000u, 0xffffffffu};
   for (int i = draw(4); i >= 0; i--) data[draw((int)n)] ^= (char)(1 << draw(8));
@@ -227,12 +227,12 @@ static void test_damaged(void) {
     invent(data.data, data.n);
     const int32_t blocksize = draw(2) * (128 + draw(900));
     guarded encoded = encode(&data, COMPRESSOR[draw(5)], 1 + draw(3), draw(3), 1 + draw(9), blocksize);
-    if (draw(2) == 0) encoded.data[2] &= (char)~0x10; /* read as if it were split */
+    if (draw(2) == 0) encoded.data[2] &= (char)~0x10; /* now read as split streams */
     for (int i = 0; i < 50 && run > 0; i++, run--) {
       guarded broken = guarded_new(encoded.n);
       memcpy(broken.data, encoded.data, encoded.n);
       const size_t n = damage(broken.data, encoded.n);
-      char *exact = malloc(n + 1); /* so that a byte read beyond the end is noticed */
+      char *exact = malloc(n + 1); /* the sanitizer notices a read past the end */
       CHECK(exact != NULL);
       memcpy(exact + 1, broken.data, n);
       sz_blosc1 header;

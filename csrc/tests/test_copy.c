@@ -4,8 +4,8 @@ static const size_t ITEMSIZES[] = {1, 2, 4, 8, 16, 1, 2, 4, 8, 16, 3, 5, 12, 17,
 
 static size_t random_itemsize(void) { return ITEMSIZES[draw((int)(sizeof ITEMSIZES / sizeof *ITEMSIZES))]; }
 
-/* Both results lie in buffers of the same layout, so that equal buffers mean equal elements and untouched
- * gaps. */
+/* Both results are in buffers of the same layout. If the buffers are equal, so are the elements, and the gaps
+ * are untouched. */
 static void check_box(int ndim, const ptrdiff_t *shape, size_t itemsize, int transform, layout to,
                       layout from) {
   guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes), src = guarded_new(from.bytes);
@@ -31,7 +31,7 @@ static void test_random_boxes(void) {
   }
 }
 
-/* Whole and partial tiles of every element size, with each transform that fits it. */
+/* Copy whole and partial tiles of every element size, with each transform that fits. */
 static void test_transposed(void) {
   static const ptrdiff_t SIDES[] = {2, 3, 4, 5, 16, 17, 63, 64, 65, 130};
   enum { N = sizeof SIDES / sizeof *SIDES };
@@ -40,14 +40,14 @@ static void test_transposed(void) {
     const size_t itemsize = ITEMSIZES[i / (N * N)];
     const ptrdiff_t w = (ptrdiff_t)itemsize, gap = draw(2) * draw(9), row = shape[1] * w;
     const ptrdiff_t dst_row =
-        draw(2) == 0 ? row + gap : (row + 63) / 64 * 64; /* whole lines can be streamed */
+        draw(2) == 0 ? row + gap : (row + 63) / 64 * 64; /* whole lines get non-temporal stores */
     const layout to = {{dst_row, w}, (size_t)(shape[0] * dst_row + 16), draw(17)};
     const layout from = {{w, shape[0] * w + gap}, (size_t)(shape[1] * (shape[0] * w + gap)), 0};
     check_box(2, shape, itemsize, random_transform(itemsize), to, from);
   }
 }
 
-/* Rows of whole lines of cache, or nearly so: what is written past the caches. */
+/* Copy rows of whole cache lines, or nearly so, with non-temporal stores. */
 static void test_lines(void) {
   enum { LINE = 64, ROOM = 1 << 17 };
   static const int TRANSFORMS[] = {SZ_AS_IS, SZ_TRUTH, SZ_SWAP2, SZ_SWAP4, SZ_SWAP8};
@@ -72,7 +72,7 @@ static void test_lines(void) {
   free(src);
 }
 
-/* The same box on both sides: contiguous, or with gaps. */
+/* Copy a box of the same layout on both sides: contiguous, or with gaps. */
 static void test_in_place(void) {
   for (long run = fuzz_runs(500); run > 0; run--) {
     ptrdiff_t shape[MOST_AXES];
@@ -112,8 +112,7 @@ static void test_fill(void) {
   }
 }
 
-/* Cuts a chunk in runs at random and places each from a buffer of its own: together they are the whole
- * selection. */
+/* Cut a chunk into random runs and copy each from a buffer of its own. Together they are the selection. */
 static void check_runs(int ndim, const ptrdiff_t *chunk, const ptrdiff_t *start, const ptrdiff_t *step,
                        const ptrdiff_t *count, size_t itemsize, int transform) {
   ptrdiff_t total = 1, strides[MOST_AXES], first = 0;

@@ -1,7 +1,7 @@
 #include "codecs/crc32c.h"
 #include "check.h"
 
-/* The definition, bit by bit. */
+/* Compute the checksum bit by bit, as it is defined. */
 static uint32_t reference(uint32_t crc, const char *data, size_t n) {
   crc = ~crc;
   for (size_t i = 0; i < n; i++) {
@@ -16,7 +16,7 @@ static void check_both(uint32_t expected, const char *data, size_t n) {
   CHECK(sz_crc32c_portable(0, data, n) == expected);
 }
 
-/* RFC 3720, B.4, and the usual check value. */
+/* The values of RFC 3720, B.4, and the usual check value. */
 static void test_vectors(void) {
   char zeros[32] = {0}, ones[32], rising[32], falling[32];
   char command[48] = {0x01, (char)0xc0};
@@ -51,7 +51,7 @@ static void test_every_alignment_and_length(void) {
   guarded_free(g);
 }
 
-/* Lengths around the lanes' blocks, and a checksum continued at random places. */
+/* Lengths around the block sizes of the lanes, and checksums continued at random places. */
 static void test_long(void) {
   enum { N = 60000 };
   guarded g = guarded_new(N);

@@ -59,7 +59,7 @@ static void test_make_and_prune(void) {
   CHECK(sz_prune(path, root, 1) == root + strlen("/a/b"));
   char *deep = path_of("new/");
   memset(deep + strlen(deep), 'n', 300);
-  strcpy(deep + root + 5 + 300, "/x/y"); /* the parts above a name that is too long can be pruned */
+  strcpy(deep + root + 5 + 300, "/x/y"); /* directories above a too long name can be pruned */
   CHECK(sz_make_directory(deep, sz_directory_of(deep, strlen(deep)), 0) == SZ_IO && errno == ENAMETOOLONG);
   CHECK(access(path_of("new"), F_OK) == 0 && sz_prune(deep, root, 0) == root);
   CHECK(access(path_of("new"), F_OK) != 0);
@@ -68,7 +68,7 @@ static void test_make_and_prune(void) {
   CHECK(unlink(path_of("a/b/kept")) == 0 && rmdir(path_of("a/b")) == 0 && rmdir(path_of("a")) == 0);
 }
 
-/* Of a directory with the name of a temporary file, which writers may lock. */
+/* Remove a directory that has the name of a temporary file, which writers may lock. */
 static void test_locked_directories(void) {
   CHECK(mkdir(path_of("x.partial"), 0777) == 0);
   const int fd = open(path_of("x.partial"), O_RDONLY | O_DIRECTORY);

@@ -16,7 +16,7 @@ static void test_floats(void) {
   CHECK(sz_all_equal((const char *)nans, sizeof nans, (const char *)&quiet, 8) == 0);
 }
 
-/* Equal data, and data that differ in one bit anywhere. */
+/* Compare equal data, and data that differ in one bit anywhere. */
 static void test_random(void) {
   for (long run = fuzz_runs(3000); run > 0; run--) {
     const size_t itemsize = (size_t)(1 + draw(20)), count = (size_t)draw(300), n = count * itemsize;

@@ -13,7 +13,7 @@
 enum { MOST = 3 << 20, PIECE = 1 << 20 };
 static char content[MOST], back[MOST];
 
-/* An open file without a name. */
+/* Open a file without a name. */
 static int file_of(size_t n) {
   char path[] = "/tmp/simplezarr-test-XXXXXX";
   const int fd = mkstemp(path);
@@ -32,7 +32,7 @@ static size_t random_length(size_t most) {
   return n < most ? n : most;
 }
 
-/* Any ranges, one behind another. */
+/* Copy random ranges, one after another. */
 static void test_ranges(void) {
   const int from = file_of(MOST);
   for (long run = 0; run < fuzz_runs(60); run++) {
@@ -49,7 +49,7 @@ static void test_ranges(void) {
   close(from);
 }
 
-/* What is still to be read of a file, in steps. */
+/* Copy the rest of a file, in steps. */
 static void test_next(void) {
   const int from = file_of(MOST), to = file_of(0);
   size_t copied = 1, done = 1000;
@@ -80,7 +80,7 @@ static void test_failures(void) {
 
 static int count_down(void *left) { return --*(int *)left > 0 ? SZ_OK : SZ_IO; }
 
-/* A pause ends the copy after the piece it follows. */
+/* A pause that fails ends the copy after the piece before it. */
 static void test_pause(void) {
   const int from = file_of(MOST), to = file_of(0);
   int left = 2;

@@ -48,10 +48,10 @@ static void test_missing(void) {
   write_file("plain", "", 0);
   CHECK(sz_open(SZ_NO_DIRECTORY, path_of("plain/below"), &file) == SZ_MISSING);
   check_content("plain", "", 0);
-  CHECK(sz_open(SZ_NO_DIRECTORY, path_of(name), &file) == SZ_MISSING); /* too long for any file */
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of(name), &file) == SZ_MISSING); /* no file has so long a name */
 }
 
-/* Errors are no missing files: a loop of links, a FIFO without a writer. */
+/* Errors are told apart from missing files: a loop of links, a FIFO without a writer. */
 static void test_refused(void) {
   sz_file file;
   CHECK(symlink("loop", path_of("loop")) == 0);
@@ -60,7 +60,7 @@ static void test_refused(void) {
   CHECK(sz_open(SZ_NO_DIRECTORY, path_of("fifo"), &file) == SZ_IO && errno == EINVAL);
 }
 
-/* Names are looked up from a directory; one read gives a small file whole. */
+/* Names are looked up from a directory, and one read returns all of a small file. */
 static void test_from_a_directory(void) {
   char data[16];
   size_t size = 0;
@@ -70,7 +70,7 @@ static void test_from_a_directory(void) {
   write_file("relative", "0123456789", 10);
   CHECK(sz_open(from, "relative", &file) == SZ_OK && file.size == 10);
   sz_close(&file);
-  CHECK(sz_open(from, path_of("relative"), &file) == SZ_OK); /* an absolute name stays one */
+  CHECK(sz_open(from, path_of("relative"), &file) == SZ_OK); /* absolute names stay absolute */
   sz_close(&file);
   CHECK(sz_read_once(from, "relative", data, sizeof data, &size) == SZ_OK && size == 10);
   CHECK(memcmp(data, "0123456789", 10) == 0);
@@ -103,7 +103,7 @@ static void test_ranges(void) {
   CHECK(sz_read(&file, &byte, 1, 0) == SZ_IO && errno == EBADF);
 }
 
-/* A replaced file is another one, and a reader that has the old one open keeps it. */
+/* A replaced file has another identity, and a reader that has the old one open still reads it. */
 static void test_replaced(void) {
   sz_file before, after;
   char data[3];
@@ -122,7 +122,7 @@ static void test_replaced(void) {
   check_content("replaced", "new, and longer", 15);
 }
 
-/* Holes are counted, as far as the file system has them, and the count ends beyond what is enough. */
+/* Holes are counted if the file system has them, and counting ends beyond `enough`. */
 static void test_holes(void) {
   enum { MANY = 64 << 20 };
   sz_file file;
@@ -139,7 +139,7 @@ static void test_holes(void) {
   sz_close(&file);
 }
 
-/* Wherever the bytes go in their page, they are those of the file, and an end too early is seen. */
+/* The bytes read are those of the file at every offset in the page, and an early end is noticed. */
 static void test_places(void) {
   enum { BYTES = 100000, PAGE = 4096 };
   static char content[BYTES], place[BYTES + 2 * PAGE];

@@ -2,7 +2,7 @@
 
 #include "check.h"
 
-/* The definition: byte b of element i goes to place b * count + i. */
+/* Shuffle as defined: byte b of element i goes to place b * count + i. */
 static void check_shuffle(size_t size, size_t count) {
   guarded data = guarded_new(size * count), there = guarded_new(size * count),
           back = guarded_new(size * count);
@@ -21,7 +21,7 @@ static void check_shuffle(size_t size, size_t count) {
   guarded_free(back);
 }
 
-/* Both sums word by word in 64 bits; a remainder of zero is 65535 unless all words were zero. */
+/* Compute both sums word by word in 64 bits. A remainder of zero is 65535 unless all words are zero. */
 static uint32_t plain_fletcher32(const uint8_t *data, size_t n) {
   uint64_t first = 0, second = 0;
   for (size_t i = 0; i < n; i += 2) {
@@ -33,7 +33,7 @@ static uint32_t plain_fletcher32(const uint8_t *data, size_t n) {
   return (uint32_t)(second << 16 | first);
 }
 
-/* In two pieces. */
+/* Compute the checksum in two pieces. */
 static uint32_t fletcher32(const char *data, size_t n) {
   const size_t middle = n / 3 & ~(size_t)1;
   sz_fletcher32 sums = {0, 0};

@@ -10,7 +10,7 @@ typedef struct {
   ptrdiff_t src[MOST_LISTS][MOST_POINTS], dst[MOST_LISTS][MOST_POINTS];
 } choice;
 
-/* Point by point in the order of the lists, element by element. */
+/* Copy point by point in the order of the lists, element by element. */
 static void reference_gather(int nlists, const sz_points *lists, int ndim, const ptrdiff_t *shape, char *dst,
                              const ptrdiff_t *dst_strides, const char *src, const ptrdiff_t *src_strides,
                              size_t itemsize) {
@@ -23,9 +23,9 @@ static void reference_gather(int nlists, const sz_points *lists, int ndim, const
                      src + lists->src[i], src_strides, itemsize);
 }
 
-/* Each list chooses among the places of an axis of its own on the side of dst, some of them twice, and has
- * offsets anywhere within `room` bytes on the side of src. Returns the bytes between the first place of all
- * lists and the last. */
+/* Draw the lists of points. In dst, each list chooses among the places of an axis of its own, some of them
+ * twice. In src, its offsets are anywhere within `room` bytes. Return the bytes in dst from the first place
+ * to the last. */
 static size_t random_lists(choice *c, size_t box, int room) {
   ptrdiff_t stride = (ptrdiff_t)box;
   c->n = draw(MOST_LISTS + 1);
@@ -61,7 +61,7 @@ static void test_random(void) {
                      from.strides, itemsize);
     CHECK(memcmp(dst.data, want.data, dst.n) == 0);
     sz_gather_fill(c.n, c.lists, ndim, shape, dst.data + to.offset, to.strides, src.data, itemsize);
-    for (int i = 0; i < c.n; i++) c.lists[i].src = NO_OFFSETS; /* filled is copied from one element */
+    for (int i = 0; i < c.n; i++) c.lists[i].src = NO_OFFSETS; /* filling copies one element */
     reference_gather(c.n, c.lists, ndim, shape, want.data + to.offset, to.strides, src.data, ZEROS, itemsize);
     CHECK(memcmp(dst.data, want.data, dst.n) == 0);
     guarded_free(src);

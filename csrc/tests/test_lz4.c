@@ -4,7 +4,7 @@
 #include "codecs/vendor.h"
 #include "status.h"
 
-/* Bytes with runs, repeats near and far, and stretches without order. */
+/* Make bytes with runs, repeats near and far, and random stretches. */
 static void invent(char *data, size_t n) {
   for (size_t at = 0; at < n;) {
     size_t length = 1 + (size_t)draw(draw(4) ? 40 : draw(3) ? 600 : 40000);
@@ -22,7 +22,7 @@ static void invent(char *data, size_t n) {
 
 static int look(void *left) { return (*(int *)left)-- > 0 ? SZ_OK : 7; }
 
-/* What is encoded in pieces is one block, which liblz4 decodes whole, and which is decoded in pieces. */
+/* Encoding in pieces makes one block, which liblz4 decodes at once, and which can be decoded in pieces. */
 static void test_pieces(void) {
   enum { MOST = 300000 };
   static char data[MOST];
@@ -44,14 +44,14 @@ static void test_pieces(void) {
     guarded small = guarded_new(size - 1);
     size_t room = (size_t)draw((int)size);
     const int status = sz_lz4_encode_pieces(data, n, piece, 1, high, small.data, &room, NULL);
-    CHECK(status == SZ_OK || status == SZ_TOO_LONG); /* another setting may need less room */
+    CHECK(status == SZ_OK || status == SZ_TOO_LONG); /* another setting may take less room */
     guarded_free(small);
     guarded_free(block);
     guarded_free(decoded);
   }
 }
 
-/* A block that was changed decodes to something, or is refused, and nothing outside is touched. */
+/* A changed block is decoded or refused, and nothing outside the buffers is touched. */
 static void test_mutated(void) {
   enum { MOST = 20000 };
   static char data[MOST];
@@ -63,7 +63,7 @@ static void test_mutated(void) {
     CHECK(sz_lz4_encode(data, n, 1, 0, block.data, &size, NULL) == SZ_OK);
     for (int k = 1 + draw(4); k > 0; k--) block.data[draw((int)size)] = (char)(draw(3) ? draw(256) : 255);
     const size_t kept = draw(3) ? size : (size_t)draw((int)size + 1);
-    char *exact = malloc(kept + 1); /* so that reading behind it is seen */
+    char *exact = malloc(kept + 1); /* the sanitizer notices a read past it */
     CHECK(exact != NULL);
     memcpy(exact + 1, block.data, kept);
     const size_t wanted = draw(3) ? n : (size_t)draw((int)n + 50);

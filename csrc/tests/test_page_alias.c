@@ -2,7 +2,7 @@
 
 #include "check.h"
 
-/* All differences in the page, as plain arithmetic has it. */
+/* All differences within a page, compared with plain arithmetic. */
 static void test_aliased(void) {
   for (uintptr_t dst = 0; dst < 2 * SZ_PAGE; dst += 7)
     for (uintptr_t src = 0; src < 2 * SZ_PAGE; src += 5) {
@@ -26,7 +26,7 @@ static void test_allocate(void) {
   }
 }
 
-/* Sizes on both sides of each step, at every distance that is too near and some that are not. */
+/* Copy sizes on both sides of each step, at every distance that aliases and at some that do not. */
 static void test_move(void) {
   static char content[3 * SZ_PAGE + 64], place[5 * SZ_PAGE];
   randomize(content, sizeof content);

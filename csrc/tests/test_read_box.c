@@ -8,7 +8,7 @@
 #include "status.h"
 #include "boxes.h"
 
-/* A selection of a chunk that lies at `base` of the file whose bytes are `content`. */
+/* Read a selection of a chunk at `base` of the file whose bytes are `content`. */
 static void check_selection(const sz_file *file, const char *content, int64_t base, int ndim,
                             const ptrdiff_t *chunk, size_t itemsize) {
   ptrdiff_t start[MOST_AXES], step[MOST_AXES], count[MOST_AXES], strides[MOST_AXES], at = (ptrdiff_t)itemsize;
@@ -52,7 +52,7 @@ static void test_selections(const sz_file *file, const char *content) {
   }
 }
 
-/* Rows of whole pages, of which columns are taken: they are read apart. */
+/* Read columns of rows that are whole pages: each row is read by itself. */
 static void test_long_rows(const sz_file *file, const char *content) {
   for (long run = fuzz_runs(50); run > 0; run--) {
     const ptrdiff_t chunk[3] = {2 + draw(12), 16 << draw(3), 512}, start[3] = {draw(2), draw(9), 0},
@@ -63,7 +63,7 @@ static void test_long_rows(const sz_file *file, const char *content) {
     const size_t bytes = (size_t)(strides[2] * count[2]);
     const size_t extent = (size_t)((count[0] - 1) * src_strides[0] + (count[1] - 1) * 1024 + count[2] * 2);
     const size_t piece =
-        draw(2) ? extent : (size_t)(16384 + draw(600000)); /* extent: it fills scratch to the end */
+        draw(2) ? extent : (size_t)(16384 + draw(600000)); /* extent fills scratch to the end */
     const int64_t base = draw(100);
     guarded dst = guarded_new(bytes), expected = guarded_new(bytes),
             scratch = guarded_new(sz_read_box_room(piece));
@@ -78,7 +78,7 @@ static void test_long_rows(const sz_file *file, const char *content) {
   }
 }
 
-/* A file that ends within the chunk, and one that can't be read, are errors whatever the way of reading. */
+/* A file that ends within the chunk, and one that cannot be read, are errors on every path. */
 static void test_failures(const sz_file *file) {
   const ptrdiff_t chunk[2] = {100, 100}, start[2] = {0, 0}, ones[2] = {1, 1}, strides[2] = {200, 2},
                   gaps[2] = {400, 4};

@@ -24,7 +24,7 @@ static void test_publish(void) {
   guarded_free(big);
 }
 
-/* Any sizes of segments, among them none: more empty ones in a row than one call of the system takes. */
+/* Write segments of random sizes, many of them empty: more in a row than one system call takes. */
 static void test_parts(void) {
   enum { MOST = 2000, BYTES = 200000 };
   static sz_segment segments[MOST];
@@ -47,7 +47,7 @@ static void test_parts(void) {
   guarded_free(bytes);
 }
 
-/* Zeros at the end are part of the object, but not on the disk where that is known not to need them. */
+/* Zeros at the end are part of the object. They are not on the disk if the file system does not need them. */
 static void test_zeros(void) {
   enum { BYTES = 1 << 20 };
   guarded bytes = guarded_new(BYTES);
@@ -85,8 +85,7 @@ static void test_relative(void) {
   CHECK(!exists("here") && !exists("beside"));
 }
 
-/* What is discarded or deleted leaves nothing behind, neither files nor directories; what others have there
- * stays. */
+/* Discarding and deleting leave neither files nor directories behind. Files of other writers stay. */
 static void test_ends(void) {
   sz_replacement r = replacement_of("ends/a/b/c", 0);
   CHECK(sz_replacement_open(&r) == SZ_OK && exists("ends/a/b/c.partial"));
@@ -98,15 +97,15 @@ static void test_ends(void) {
   CHECK(sz_remove_object(&r) == SZ_OK && !exists("ends"));
   forget(&r);
   CHECK(set("ends/a/b/c", "1", 1, 0) == SZ_OK && set("ends/a/d", "2", 1, 0) == SZ_OK);
-  CHECK(discard("ends/a", 0) == SZ_OK && count_entries("ends/a") == 2); /* a directory is no object */
+  CHECK(discard("ends/a", 0) == SZ_OK && count_entries("ends/a") == 2); /* a directory is not an object */
   CHECK(discard("ends/a/b/c", 0) == SZ_OK && count_entries("ends/a") == 1);
-  CHECK(discard("ends/a/d/below", 0) == SZ_OK); /* below a file there is nothing */
+  CHECK(discard("ends/a/d/below", 0) == SZ_OK); /* nothing exists below a file */
   CHECK(discard("ends/a/d", 1) == SZ_OK && !exists("ends"));
   CHECK(exists("") && set("top", "3", 1, 0) == SZ_OK && discard("top", 1) == SZ_OK && exists(""));
 }
 
-/* Names of 247 bytes are the last that fit with the suffix; the temporary file of a longer one has a cut
- * name, not cut in a character. */
+/* Names of 247 bytes are the longest that fit with the suffix. The temporary file of a longer one has a cut
+ * name, cut between characters. */
 static void test_long_names(void) {
   char name[400] = "long/a";
   for (int i = 0; i < 84; i++) strcat(name, "\xe2\x82\xac");
@@ -136,7 +135,7 @@ static void test_long_names(void) {
   CHECK(discard(far, 0) == SZ_IO && errno == ENAMETOOLONG);
 }
 
-/* What can't be written leaves nothing behind, and what was there stays. */
+/* Failed writing leaves nothing behind, and keeps the old object. */
 static void test_failures(void) {
   CHECK(mkdir(path_of("bad"), 0777) == 0 && mkdir(path_of("bad/taken"), 0777) == 0);
   CHECK(set("bad/taken", "x", 1, 0) == SZ_IO && errno == EISDIR && count_entries("bad") == 1);
@@ -144,8 +143,7 @@ static void test_failures(void) {
   CHECK(set("bad/file/below", "x", 1, 0) == SZ_IO && errno == ENOTDIR);
   CHECK(symlink("nowhere", path_of("bad/link")) == 0);
   CHECK(set("bad/link/below", "x", 1, 0) == SZ_IO && errno == ENOENT);
-  CHECK(symlink("file", path_of("bad/new.partial")) ==
-        0); /* no writer's file: it must not be written through */
+  CHECK(symlink("file", path_of("bad/new.partial")) == 0); /* a link: it must not be followed */
   CHECK(set("bad/new", "x", 1, 0) == SZ_IO && errno == ELOOP);
   CHECK(unlink(path_of("bad/new.partial")) == 0 && mkfifo(path_of("bad/new.partial"), 0600) == 0);
   CHECK(set("bad/new", "x", 1, 0) == SZ_IO && errno == EINVAL);
@@ -153,7 +151,7 @@ static void test_failures(void) {
   CHECK(count_entries("bad") == 4);
 }
 
-/* A write that the system ends half-way, here at the largest size of a file, keeps the old object. */
+/* A write that the system ends half-way, here at the limit of file sizes, keeps the old object. */
 static void test_full(void) {
   struct rlimit before, small;
   guarded big = guarded_new(100000);
@@ -178,7 +176,7 @@ static void test_full(void) {
   guarded_free(big);
 }
 
-/* Left behind by killed writers: longer than what is written next, empty, or another user's. */
+/* Replace files that killed writers left behind: longer than what is written next, empty, of another user. */
 static void test_left_overs(void) {
   CHECK(set("left/object", "old", 3, 0) == SZ_OK);
   write_plainly("left/object.partial", "much more than the next value");
@@ -193,7 +191,7 @@ static void test_left_overs(void) {
   CHECK(discard("left/object", 0) == SZ_OK && !exists("left"));
 }
 
-/* Parts without data come from another file, here the object's own old one. */
+/* Segments without data come from another file, here the old file of the object. */
 static void test_kept_parts(void) {
   enum { SIZE = 300000 };
   static char old[SIZE], expected[SIZE];
@@ -210,7 +208,7 @@ static void test_kept_parts(void) {
   r.source_fd = open(path_of("kept"), O_RDONLY);
   CHECK(sz_replacement_open(&r) == SZ_OK && sz_replacement_publish(&r, segments, 6) == SZ_OK);
   check_content("kept", expected, 201006);
-  const sz_segment behind = {NULL, 10, SIZE - 5}; /* the old file ends there: it stays as it is */
+  const sz_segment behind = {NULL, 10, SIZE - 5}; /* beyond its end: the old file stays as it is */
   CHECK(sz_replacement_open(&r) == SZ_OK && sz_replacement_publish(&r, &behind, 1) == SZ_IO && errno == EIO);
   check_content("kept", expected, 201006);
   close(r.source_fd);
@@ -218,8 +216,8 @@ static void test_kept_parts(void) {
   forget(&r);
 }
 
-/* The array's directory, removed and made anew while names are looked up from the old one: the new one gets
- * the object. */
+/* If the array's directory is replaced while names are looked up from the old one, the new one gets the
+ * object. */
 static void test_directory_made_anew(void) {
   const sz_segment segment = {"12", 2, 0};
   CHECK(mkdir(path_of("anew"), 0777) == 0);

@@ -12,7 +12,7 @@
 
 #include "replacements.h"
 
-/* What a forked process does; its exit code tells whether all went well. */
+/* Run a function in a forked process, whose exit code tells whether it succeeded. */
 static pid_t begin(void (*work)(int), int argument) {
   const pid_t pid = fork();
   CHECK(pid >= 0);
@@ -35,7 +35,7 @@ static void write_as_another_user(int unused) {
   CHECK(set("users/live", "x", 1, 0) == SZ_OK);
 }
 
-/* Temporary files of another user: a left-over is replaced, a live one is waited for. */
+/* Meet temporary files of another user: replace an abandoned one, wait for one that has a writer. */
 static void test_users(void) {
   umask(022);
   CHECK(chmod(directory, 0777) == 0 && mkdir(path_of("users"), 0777) == 0 &&
@@ -55,7 +55,7 @@ static void test_users(void) {
 
 static void do_nothing(int unused) { (void)unused; }
 
-/* A waiting writer returns now and then, and at once at a signal. */
+/* A waiting writer returns every 50 ms, and at once at a signal. */
 static void test_waiting(void) {
   sz_replacement first = replacement_of("wait/object", 0), second = replacement_of("wait/object", 0);
   CHECK(sz_replacement_open(&first) == SZ_OK);
@@ -84,7 +84,7 @@ enum { WRITERS = 4, COUNTERS = 2 * WRITERS };
 
 static int rounds(void) { return (int)fuzz_runs(80); }
 
-/* Adds one to a writer's own counter in an object that all share; now and then discards a replacement first.
+/* Add one to a writer's own counter in an object that all share. Now and then, discard a replacement first.
  */
 static void *count(void *own) {
   const int mine = *(const int *)own;
@@ -120,7 +120,7 @@ static void count_in_threads(int first) {
   for (int i = 0; i < WRITERS; i++) CHECK(pthread_join(threads[i], NULL) == 0);
 }
 
-/* Two processes, each with threads: no update is lost, nothing is left. */
+/* Two processes with threads lose no update, and leave no files behind. */
 static void test_counting(void) {
   int32_t wanted[COUNTERS];
   const pid_t child = begin(count_in_threads, WRITERS);
@@ -131,7 +131,7 @@ static void test_counting(void) {
   CHECK(count_entries("shared/a") == 1 && discard("shared/a/object", 0) == SZ_OK && !exists("shared"));
 }
 
-/* Objects come and go, and with them the directories they share. */
+/* Objects are created and deleted, and with them the directories that they share. */
 static void *come_and_go(void *own) {
   char name[40];
   snprintf(name, sizeof name, "brief/a/b/%d", *(const int *)own % 3);
@@ -177,15 +177,14 @@ static void test_killed_writers(void) {
     CHECK(file != NULL);
     const size_t n = fread(value, 1, sizeof value, file);
     fclose(file);
-    const int is_old =
-        i > 0 && n == 4 && memcmp(value, "next", 4) == 0; /* killed before they came to write */
+    const int is_old = i > 0 && n == 4 && memcmp(value, "next", 4) == 0; /* killed before it wrote */
     CHECK(is_old || n == sizeof value - 1);
     for (size_t at = 1; at < n && !is_old; at++) CHECK(value[at] == value[0]);
     CHECK(set("killed/object", "next", 4, 0) == SZ_OK && count_entries("killed") == 1);
   }
 }
 
-/* A temporary file belongs to its creator, also before it is locked: another writer creates its own. */
+/* A temporary file belongs to its creator, also before it is locked. Another writer creates its own. */
 static void test_makers(void) {
   sz_replacement r = replacement_of("makers/object", 0);
   CHECK(mkdir(path_of("makers"), 0777) == 0);

@@ -35,7 +35,7 @@ static void test_too_much(void) {
 
 enum { LARGE = 4 << 20 };
 
-/* What is freed is the next one of its size, and nobody else's. */
+/* A freed block is the next one of its size, and is handed out once. */
 static void test_kept(void) {
   if (!SZ_RESULT_POOL) return;
   char *first = sz_result_new(NULL, LARGE), *second = sz_result_new(NULL, LARGE + 1);
@@ -48,13 +48,13 @@ static void test_kept(void) {
   CHECK(again == first && other != first && other != second);
   sz_result_free(NULL, again, LARGE);
   sz_result_free(NULL, other, LARGE);
-  CHECK(sz_result_new(NULL, LARGE) == other); /* the newest is likeliest to be in memory still */
+  CHECK(sz_result_new(NULL, LARGE) == other); /* the newest is likeliest to be in the caches */
   CHECK(sz_result_new(NULL, LARGE) == first);
   sz_result_free(NULL, first, LARGE);
   sz_result_free(NULL, other, LARGE);
 }
 
-/* However many are freed, of whatever sizes. (Address sanitizer counts what is lost.) */
+/* Free many blocks of random sizes. (The address sanitizer finds those that are lost.) */
 static void test_not_too_many(void) {
   enum { MANY = 3 * SZ_RESULT_POOL_BLOCKS };
   char *blocks[MANY];
@@ -64,12 +64,12 @@ static void test_not_too_many(void) {
   }
   for (int i = 0; i < MANY; i++) sz_result_free(NULL, blocks[i], LARGE + (size_t)i);
   sz_result_free(NULL, sz_result_new(NULL, SZ_RESULT_POOL_BYTES),
-                 SZ_RESULT_POOL_BYTES); /* in the place of all others */
+                 SZ_RESULT_POOL_BYTES); /* instead of all others */
   sz_result_free(NULL, sz_result_new(NULL, SZ_RESULT_POOL_BYTES + 1), SZ_RESULT_POOL_BYTES + 1);
   sz_result_free(NULL, NULL, LARGE);
 }
 
-/* Other sizes make room for those that are in use now; but none goes in exchange for one of its own size. */
+/* Blocks of other sizes make room for those in use now. A block never makes room for one of its own size. */
 static void test_which_are_kept(void) {
   enum { MANY = 2 * SZ_RESULT_POOL_BLOCKS };
   char *blocks[MANY];

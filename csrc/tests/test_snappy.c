@@ -3,7 +3,7 @@
 #include "status.h"
 #include "check.h"
 
-/* A stream of random literals and copies, and what it decodes to, made byte by byte. */
+/* Make a stream of random literals and copies, and what it decodes to, byte by byte. */
 typedef struct {
   char stream[4096], data[8192];
   size_t n, size;
@@ -87,7 +87,7 @@ static void test_noise(void) {
   }
 }
 
-/* Streams whose sizes, lengths and offsets are just wrong. */
+/* Refuse streams whose sizes, lengths or offsets are wrong by one. */
 static void test_edges(void) {
   CHECK(decode("", 0, 0, NULL) == SZ_CORRUPT);
   CHECK(decode("\0", 1, 0, "") == SZ_OK);

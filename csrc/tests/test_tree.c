@@ -34,7 +34,7 @@ static void write_file(const char *name) {
   CHECK(file != NULL && fclose(file) == 0);
 }
 
-/* As a caller does it: again and again, but not for ever. Locks of its own stay. */
+/* Remove a tree as a caller does: call again after each EINTR, but not for ever. Files in `own` stay. */
 static int remove_all(const char *name, const char *own) {
   sz_tree tree;
   int status, tries = 0;
@@ -61,14 +61,14 @@ static void test_all_kinds(void) {
   CHECK(mkfifo(path_of("a/fifo.partial"), 0600) == 0);
   CHECK(remove_all("a", "") == SZ_OK && !exists("a") && exists("other/kept"));
   CHECK(remove_all("a", "") == SZ_OK);
-  CHECK(remove_all("other/kept", "") == SZ_OK && exists("other/kept")); /* a file is no directory */
+  CHECK(remove_all("other/kept", "") == SZ_OK && exists("other/kept")); /* a file is not a directory */
   CHECK(symlink("other", path_of("link")) == 0 && symlink("other/kept", path_of("file")) == 0);
   CHECK(remove_all("link", "") == SZ_OK && !exists("link") && exists("other/kept"));
   CHECK(remove_all("file", "") == SZ_OK && exists("file"));
   CHECK(remove_all(NULL, "") == SZ_OK && !exists("other") && exists(""));
 }
 
-/* What is being written is waited for, unless the caller writes it. */
+/* The walk waits for writers of temporary files, except for the caller itself. */
 static void test_busy(void) {
   CHECK(mkdir(path_of("a"), 0777) == 0 && mkdir(path_of("a/b"), 0777) == 0);
   write_file("a/b/x.partial");
@@ -92,7 +92,8 @@ static void test_many(void) {
   CHECK(remove_all("a", "") == SZ_OK && !exists("a"));
 }
 
-/* Longer than a path may be, with few descriptors; and so deep that directories are reopened from below. */
+/* Remove a tree longer than a path may be with few descriptors. It is so deep that directories are reopened
+ * from below. */
 static void test_depth(void) {
   struct rlimit before, small;
   int here = open(directory, O_RDONLY | O_DIRECTORY);

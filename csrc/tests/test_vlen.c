@@ -2,7 +2,7 @@
 #include "status.h"
 #include "check.h"
 
-/* The status of a whole chunk, whose items are checked in two runs. */
+/* Return the status of a whole chunk, whose items are checked in two runs. */
 static int checked(const char *data, size_t n, size_t count) {
   const size_t half = count / 2;
   size_t at = 4;
@@ -12,7 +12,7 @@ static int checked(const char *data, size_t n, size_t count) {
   return status == SZ_OK && at != n ? SZ_TRAILING : status;
 }
 
-/* A chunk of random items; count and size are set. */
+/* Make a chunk of random items; set count and size. */
 static guarded random_chunk(size_t *count) {
   size_t sizes[20], n = 4;
   *count = (size_t)draw(20);
@@ -44,13 +44,13 @@ static void test_items(void) {
       at = next;
     }
     CHECK(at == chunk.data + chunk.n);
-    for (size_t n = 0; n < chunk.n; n++) { /* in memory that ends there, for the sanitizer */
+    for (size_t n = 0; n < chunk.n; n++) { /* memory that ends there, for the sanitizer */
       char *cut = malloc(n);
       if (n) memcpy(cut, chunk.data, n);
       CHECK(checked(cut, n, count) == SZ_TRUNCATED);
       free(cut);
     }
-    if (count) { /* whatever is damaged, what passes the check has its items within the chunk */
+    if (count) { /* if damaged items pass the check, they are within the chunk */
       chunk.data[4 + draw((int)chunk.n - 4)] ^= (char)(1 << draw(8));
       if (checked(chunk.data, chunk.n, count) == SZ_OK) {
         at = chunk.data + 4;
@@ -80,8 +80,7 @@ static size_t spell(uint32_t point, char *s) {
   return n;
 }
 
-/* Every code point is UTF-8, surrogates and what lies above the last are not, nor is any of them cut short.
- */
+/* Every code point is valid. Surrogates, numbers above the last code point, and cut sequences are not. */
 static void test_utf8(void) {
   for (uint32_t point = 0; point < 0x120000; point++) {
     char s[12] = "        ";

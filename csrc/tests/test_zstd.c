@@ -3,7 +3,7 @@
 #include "status.h"
 #include "check.h"
 
-/* Data of which some parts are like others, and some are noise. */
+/* Make data of which some parts repeat others, and some are noise. */
 static void invent(char *data, size_t n) {
   randomize(data, n);
   for (size_t i = 0; i < n; i++)
@@ -12,7 +12,7 @@ static void invent(char *data, size_t n) {
 }
 
 typedef struct {
-  int left; /* pauses until the work is ended */
+  int left; /* pauses until one ends the work */
 } patience;
 
 static int look(void *what) { return ((patience *)what)->left-- > 0 ? SZ_OK : 99; }
@@ -20,7 +20,7 @@ static int look(void *what) { return ((patience *)what)->left-- > 0 ? SZ_OK : 99
 static ZSTD_CCtx *encoder;
 static ZSTD_DCtx *decoder;
 
-/* What is encoded in blocks has its size, and is decoded whole. */
+/* Encoding in blocks makes a frame that states its size, and that libzstd decodes. */
 static void check_encode(size_t n, int level, int checksum) {
   guarded data = guarded_new(n), dst = guarded_new(ZSTD_compressBound(n)), back = guarded_new(n);
   invent(data.data, n);
@@ -32,7 +32,7 @@ static void check_encode(size_t n, int level, int checksum) {
         ZSTD_findFrameCompressedSize(dst.data, size) == size);
   CHECK(sz_zstd_decode(decoder, dst.data, size, back.data, &got, NULL) == SZ_OK && got == n);
   CHECK(memcmp(back.data, data.data, n) == 0);
-  /* The same bytes again, and through the same context after it was ended in the middle. */
+  /* Encoding again makes the same bytes, also with a context whose last work was ended in the middle. */
   guarded again = guarded_new(ZSTD_compressBound(n));
   size_t same = again.n;
   patience little = {1};
@@ -50,7 +50,7 @@ static void check_encode(size_t n, int level, int checksum) {
   guarded_free(again);
 }
 
-/* Frames one after another, one of them without a size, one to be skipped; with all that can be wrong. */
+/* Decode several frames, one without a size and one to be skipped; refuse all that can be wrong with them. */
 static void check_decode(void) {
   enum { N = 34 << 20, FEW = 1000 };
   const size_t n = N;
@@ -79,7 +79,7 @@ static void check_decode(void) {
     room = n + FEW;
     CHECK(sz_zstd_decode(decoder, src, at - cut, back, &room, &pause) == SZ_TRUNCATED);
   }
-  src[at] = 1; /* a byte more is no frame */
+  src[at] = 1; /* one byte is not a frame */
   room = n + FEW;
   CHECK(sz_zstd_decode(decoder, src, at + 1, back, &room, &pause) != SZ_OK);
   src[100000] ^= 4;

@@ -1,4 +1,4 @@
-/* The beginnings of frames that libzstd has made, at all levels and of data of every kind, and damaged
+/* Decode prefixes of frames that libzstd made, at all levels and of data of every kind, and of damaged
  * frames. */
 #include "codecs/zstd_partial/zstd_prefix.h"
 
@@ -7,19 +7,17 @@
 
 enum { MOST = 300 << 10 };
 
-/* Data in which literals, sequences and blocks of every kind occur. */
+/* Make data whose frames have literals, sequences and blocks of every kind. */
 static void make_data(char *p, size_t n) {
   const int kind = draw(7), alphabet = 1 + draw(1 << draw(9)), period = 1 + draw(1 << draw(13));
   randomize(p, n);
   for (size_t i = 0; i < n; i++) {
     switch (kind) {
-      case 0: break;                                                           /* noise */
-      case 1: p[i] = 7; break;                                                 /* one byte */
-      case 2: p[i] = (char)((unsigned char)p[i] % alphabet); break;            /* few symbols */
-      case 3: p[i] = i < (size_t)period ? p[i] : p[i - (size_t)period]; break; /* repeated */
-      case 4:
-        p[i] = i & 1 ? (char)(i >> 12) : (char)((unsigned char)p[i] >> 2);
-        break; /* numbers of two bytes */
+      case 0: break;                                                                    /* noise */
+      case 1: p[i] = 7; break;                                                          /* one byte */
+      case 2: p[i] = (char)((unsigned char)p[i] % alphabet); break;                     /* few symbols */
+      case 3: p[i] = i < (size_t)period ? p[i] : p[i - (size_t)period]; break;          /* repeated */
+      case 4: p[i] = i & 1 ? (char)(i >> 12) : (char)((unsigned char)p[i] >> 2); break; /* two-byte numbers */
       case 5:
         if (draw(50)) p[i] = (char)(i / (size_t)period);
         break;                                                               /* rare noise */
@@ -47,7 +45,7 @@ static void check_prefix(const char *frame, size_t n, const char *data, size_t s
   guarded_free(src);
 }
 
-/* What is decoded of a damaged frame is what libzstd makes of it, where that makes anything. */
+/* If both this decoder and libzstd decode a damaged frame, they get the same bytes. */
 static void check_damaged(ZSTD_DCtx *decoder, const char *frame, size_t n, size_t size, void *memory) {
   guarded src = guarded_new(n), dst = guarded_new(size + SZ_ZSTD_SLACK), all = guarded_new(size);
   memcpy(src.data, frame, n);
