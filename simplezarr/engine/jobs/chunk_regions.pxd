@@ -6,7 +6,7 @@ from simplezarr.csrc.io cimport sz_file
 from simplezarr.engine.jobs.region_table cimport RequestLayout, TouchedChunk, TouchedObject
 from simplezarr.engine.kernels.context cimport Context
 
-# The inner chunk of a shard that was looked at last.
+# The inner chunk of a shard that was found last.
 cdef struct ChunkCursor:
     const TouchedObject *object
     Py_ssize_t k
@@ -23,7 +23,7 @@ cdef int read_several(Context *context, const TouchedObject *object, const Touch
 
 cdef inline int decode_regions(Context *context, const TouchedObject *object, const TouchedChunk *chunk, const char *src,
                                size_t n, int level) noexcept nogil:
-    """Decode a chunk, stored in the n bytes at src, to its regions' places."""
+    """Decode a chunk, stored in the n bytes at src, into its regions."""
     if chunk.regions == 1:
         return decode_region(context, object.layout.pipeline, src, n, &chunk.region, level)
     return decode_several(context, object, chunk, src, n, level)
@@ -31,7 +31,7 @@ cdef inline int decode_regions(Context *context, const TouchedObject *object, co
 
 cdef inline int read_regions(Context *context, const TouchedObject *object, const TouchedChunk *chunk, const sz_file *file,
                              int64_t offset, int level) noexcept nogil:
-    """Read an uncompressed chunk, at `offset` of a file, to its regions' places."""
+    """Read an uncompressed chunk, at `offset` of a file, into its regions."""
     if chunk.regions == 1:
         return read_raw(context, object.layout.pipeline, file, offset, &chunk.region, level)
     return read_several(context, object, chunk, file, offset, level)

@@ -1,1 +1,1 @@
-"""The regions of one chunk: decoded or read from a file, filled, copied out and in."""
+"""Decode, read, fill and copy the requested regions of one chunk."""

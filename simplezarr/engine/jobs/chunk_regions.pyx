@@ -1,7 +1,7 @@
-"""The regions of one chunk: decoded or read from a file, filled, copied out and in.
+"""Decode, read, fill and copy the requested regions of one chunk.
 
-A chunk of which one region is wanted is decoded straight into place. Of one with several, the native form is made first,
-as far as they need it. Few small regions of an uncompressed chunk in a local file are read without the rest.
+A single region is decoded directly into its destination. If there are several, the chunk's native form is made first, up to
+the last element that they need. A few small regions of an uncompressed chunk in a local file are read without the rest.
 """
 
 from libc.stdint cimport int64_t
@@ -20,10 +20,10 @@ from simplezarr.engine.jobs.region_table cimport RequestLayout, TouchedChunk, To
 from simplezarr.engine.kernels.context cimport CHUNK_SLOT, Context, pause, scratch
 
 cdef enum:
-    READ_COST = 8 << 10  # a read more costs as much as so many bytes more,
-    REGION_COST = 256    # and a region more as these
+    READ_COST = 8 << 10  # another read costs as much as reading so many bytes more
+    REGION_COST = 256    # another region costs as much as reading so many bytes more
 
-# Bytes of a chunk's native form.
+# A range of bytes of a chunk's native form.
 cdef struct ByteWindow:
     Py_ssize_t start
     Py_ssize_t n
@@ -33,7 +33,7 @@ cdef struct ByteWindow:
 
 cdef int chunk_box(const RequestLayout *layout, const TouchedChunk *chunk, Py_ssize_t *shape, Py_ssize_t *strides,
                    Py_ssize_t *dst_strides) noexcept nogil:
-    """Find the box on the axes without points, without axes of one element; return how many axes are left."""
+    """Find the box on the axes without points, except those of one element. Return its number of axes."""
     cdef int d, ndim = 0
     cdef Py_ssize_t count
     for d in range(layout.ndim):
@@ -47,7 +47,7 @@ cdef int chunk_box(const RequestLayout *layout, const TouchedChunk *chunk, Py_ss
 
 
 cdef int move_region(Context *context, const Pipeline *pipeline, const Region *region, const char *native) noexcept nogil:
-    """Copy a region to its place from the chunk's native form; fill it if that is NULL."""
+    """Copy a region from the chunk's native form to its destination. If `native` is NULL, fill it."""
     cdef Region stored
     if native == NULL:
         return region_fill(context, pipeline, region)
@@ -57,7 +57,7 @@ cdef int move_region(Context *context, const Pipeline *pipeline, const Region *r
 
 cdef int copy_out(Context *context, const RequestLayout *layout, const TouchedChunk *chunk,
                   const char *native) noexcept nogil:
-    """Copy all regions of a chunk to their places, from its native form; fill them if that is NULL."""
+    """Copy all regions of a chunk from its native form to their destinations. If `native` is NULL, fill them."""
     cdef Region region
     cdef Move move
     cdef Py_ssize_t i
@@ -81,9 +81,9 @@ cdef int copy_out(Context *context, const RequestLayout *layout, const TouchedCh
 
 
 cdef int copy_in(Context *context, const RequestLayout *layout, const TouchedChunk *chunk, char *native) noexcept nogil:
-    """Copy what is at the places of all regions, in the order of the points, into the chunk at `native`.
+    """Copy all regions from their sources into the chunk at `native`, in the order of the points.
 
-    A batch is never written.
+    Batches are only read.
     """
     cdef Move move
     cdef sz_points lists[MAX_NDIM]
@@ -101,7 +101,7 @@ cdef void region_window(const RequestLayout *layout, const TouchedChunk *chunk, 
                         ByteWindow *window) noexcept nogil:
     """Find the bytes of the chunk's native form from the first to the last element of region `number`.
 
-    All regions are of one size, except those of a batch: unless number is 0, `window` must be that of another region.
+    All regions have one size, except in a batch. If number is not 0, `window` must hold that of another region.
     """
     cdef Region region, stored
     cdef int j
@@ -119,7 +119,7 @@ cdef void region_window(const RequestLayout *layout, const TouchedChunk *chunk, 
 
 
 cdef Py_ssize_t regions_end(const TouchedObject *object, const TouchedChunk *chunk) noexcept nogil:
-    """Return the bytes of the native form up to the last wanted element; all of them if to tell would be work."""
+    """Return the bytes of the native form up to the last requested element, or all of them if there are many regions."""
     cdef const Pipeline *pipeline = object.layout.pipeline
     cdef Py_ssize_t end = 0, i
     cdef ByteWindow window
@@ -133,7 +133,7 @@ cdef Py_ssize_t regions_end(const TouchedObject *object, const TouchedChunk *chu
 
 cdef int decode_several(Context *context, const TouchedObject *object, const TouchedChunk *chunk, const char *src, size_t n,
                         int level) noexcept nogil:
-    """Decode a chunk by way of its native form."""
+    """Decode a chunk through its native form."""
     cdef const Pipeline *pipeline = object.layout.pipeline
     cdef char *native
     cdef int status
@@ -146,10 +146,10 @@ cdef int decode_several(Context *context, const TouchedObject *object, const Tou
 
 cdef Py_ssize_t read_windows(const TouchedObject *object, const TouchedChunk *chunk, const sz_file *file, int64_t offset,
                              char *native, int *status) noexcept nogil:
-    """Read what the regions need of an uncompressed chunk, each byte to its place in the native form.
+    """Read what the regions need of an uncompressed chunk into its native form. Return the cost, in bytes.
 
-    Regions that follow each other closely are read together. Returns what that costs, in bytes. Without a file the cost is
-    only estimated, and not beyond that of the whole chunk.
+    Regions that follow each other closely are read together. If `file` is NULL, nothing is read, and counting ends at the
+    cost of the whole chunk.
     """
     cdef const Pipeline *pipeline = object.layout.pipeline
     cdef Py_ssize_t cost = 0, start = 0, end = 0, nbytes = pipeline.nbytes, i
@@ -181,7 +181,7 @@ cdef Py_ssize_t read_window(const Pipeline *pipeline, const sz_file *file, int64
 
 cdef int read_several(Context *context, const TouchedObject *object, const TouchedChunk *chunk, const sz_file *file,
                       int64_t offset, int level) noexcept nogil:
-    """Read an uncompressed chunk by way of its native form: only the bytes that are needed, if these are fewer."""
+    """Read an uncompressed chunk through its native form: only what the regions need, if that costs less."""
     cdef const Pipeline *pipeline = object.layout.pipeline
     cdef char *native
     cdef int status = SZ_OK
@@ -199,7 +199,7 @@ cdef int read_several(Context *context, const TouchedObject *object, const Touch
 # ---------------------------------------------------------------- inner chunks
 
 cdef inline const TouchedChunk *seek(const void *what, Py_ssize_t k) noexcept nogil:
-    """Return chunk number k; the same one is often asked for again."""
+    """Return chunk number k. Callers often ask for the same one several times."""
     cdef ChunkCursor *cursor = <ChunkCursor *>what
     if cursor.k != k:
         find_chunk(cursor.object, k, &cursor.chunk)
@@ -221,7 +221,7 @@ cdef int decode_inner(Context *context, const void *what, Py_ssize_t k, const ch
 
 
 cdef bint reads_alone(const void *what, Py_ssize_t k) noexcept nogil:
-    """Return whether to read an uncompressed chunk by itself, not together with its neighbours."""
+    """Return whether to read an uncompressed chunk by itself instead of together with its neighbours."""
     cdef const TouchedObject *object = (<const ChunkCursor *>what).object
     cdef Py_ssize_t nbytes = object.layout.pipeline.nbytes
     cdef int status = SZ_OK
@@ -236,7 +236,7 @@ cdef int read_inner(Context *context, const void *what, Py_ssize_t k, const sz_f
 
 
 cdef InnerChunkVisitor visitor(ChunkCursor *cursor, const TouchedObject *shard) noexcept nogil:
-    """Return what is wanted of a shard, for `read_inner_chunks`."""
+    """Return the visitor that gives `read_inner_chunks` the requested chunks of a shard."""
     cdef InnerChunkVisitor made
     cursor.object, cursor.k = shard, -1
     made.what, made.number, made.fill = cursor, inner_number, fill_inner

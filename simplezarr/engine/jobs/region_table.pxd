@@ -7,31 +7,31 @@ from simplezarr.engine.jobs.chunk_source cimport ChunkSource
 # One basic selection of a batch.
 cdef struct BatchSelection:
     Py_ssize_t n                 # chunks that it touches
-    const AxisSlice *slices            # over chunks, of each axis
+    const AxisSlice *slices      # over chunks, of each axis
     const Py_ssize_t *strides
     char *data
 
-# What a request asks for, for code that runs without the GIL. Axes are the array's, in its order.
+# A region table, for code that runs without the GIL. Axes are the array's, in its order.
 cdef struct RequestLayout:
     int ndim
     int nlists
     bint whole_objects           # a chunk is a stored object, not a part of a shard
-    const Pipeline *pipeline           # of a chunk
-    const AxisSlice *slices            # over stored objects; of axes without points
+    const Pipeline *pipeline     # of a chunk
+    const AxisSlice *slices      # over stored objects; of axes without points
     int list_of[MAX_NDIM]        # the list that has the points of an axis, or -1
     Py_ssize_t shape[MAX_NDIM]   # of a chunk
     Py_ssize_t strides[MAX_NDIM]  # of its native form, in bytes
     Py_ssize_t scale[MAX_NDIM]   # of its number in the stored object
     Py_ssize_t dst_strides[MAX_NDIM]
-    int order[MAX_NDIM]          # the place of each axis in the regions that the chunk's pipeline takes
+    int order[MAX_NDIM]          # the position of each axis in the regions that the chunk's pipeline takes
     char *data
     const PointGroups **lists
-    const Py_ssize_t **places    # of each list: bytes from `data` for every point; of a batch: numbers of entries
+    const Py_ssize_t **places    # of each list: bytes from `data` to each point; of a batch: numbers of entries
     # of a batch
     const Py_ssize_t *entries    # (selection, row) of each
     const BatchSelection *batch
 
-# A chunk that is touched: a box of elements, wanted at each choice of points (without lists, once).
+# A chunk that is touched: a box of elements for each choice of points (without lists, one box).
 cdef struct TouchedChunk:
     Py_ssize_t number            # in the stored object, in C order of the stored form
     Py_ssize_t regions           # choices of points
@@ -39,18 +39,18 @@ cdef struct TouchedChunk:
     # with lists
     sz_points lists[MAX_NDIM]
     Py_ssize_t src               # bytes from the chunk's first element to the box's
-    char *data                   # the place of the box's first element
+    char *data                   # the destination or source of the box's first element
 
 # A stored object that is touched.
 cdef struct TouchedObject:
     const RequestLayout *layout
     Py_ssize_t n                 # chunks of it that are touched
     Py_ssize_t index[MAX_NDIM]
-    Py_ssize_t first[MAX_NDIM]   # of each list: the first of the object's chunks,
-    Py_ssize_t count[MAX_NDIM]   # and how many there are
+    Py_ssize_t first[MAX_NDIM]   # of each list: the first of the object's chunks
+    Py_ssize_t count[MAX_NDIM]   # of each list: the number of the object's chunks
     TouchedChunk chunk           # the only one, if the object is not a shard
     # of a shard
-    AxisSlice slices[MAX_NDIM]         # over its chunks; of axes without points
+    AxisSlice slices[MAX_NDIM]   # over its chunks; of axes without points
     char *data
 
 cdef void find_object(const RequestLayout *layout, Py_ssize_t i, TouchedObject *object) noexcept nogil

@@ -1,7 +1,7 @@
-"""What a request asks for: which regions of which chunks, found by arithmetic from the number of a stored object."""
+"""Find the requested regions of each chunk by arithmetic, from the number of a stored object."""
 
 from typing import final
 
 @final
 class RegionTable:
-    """Which regions of which chunks of an array a request wants."""
+    """The regions of an array's chunks that one request reads or writes."""

@@ -1,13 +1,13 @@
-"""What a request asks for: which regions of which chunks, found by arithmetic from the number of a stored object.
+"""Find the requested regions of each chunk by arithmetic, from the number of a stored object.
 
 There are three kinds of requests:
 
-- A basic selection wants one region of each chunk that it touches.
-- Lists of points on some axes, times a basic selection of the others, want several.
-- So does a batch of basic selections. Its entries, each the part of one selection in one chunk, are points too.
+- A basic selection has one region in each chunk that it touches.
+- Lists of points on some axes, times a basic selection of the others, have several.
+- A batch of basic selections has several too. Its entries, each the part of one selection in one chunk, are its points.
 
-Each chunk is fetched and decoded once. The tables are as long as there are points or entries: what lies between two of
-them costs nothing.
+Each chunk is fetched and decoded once. The size of a table follows the number of points or entries, whatever the distance
+between them.
 """
 
 cimport numpy as cnp
@@ -25,7 +25,7 @@ cnp.import_array()
 
 cdef inline void set_axis(const RequestLayout *layout, int d, const ChunkProjection *projection,
                           TouchedChunk *chunk) noexcept nogil:
-    """Select on an axis without points what the projection says."""
+    """Set the chunk's region on an axis without points, from a projection."""
     cdef int axis = layout.order[d]
     chunk.region.start[axis], chunk.region.count[axis] = projection.src, projection.count
     chunk.region.step[axis], chunk.region.strides[axis] = layout.slices[d].step, layout.dst_strides[d]
@@ -33,7 +33,7 @@ cdef inline void set_axis(const RequestLayout *layout, int d, const ChunkProject
 
 
 cdef Py_ssize_t set_points(const TouchedObject *object, Py_ssize_t k, TouchedChunk *chunk) noexcept nogil:
-    """Select the points that the k-th chunk of the object has of each list; return what is left of k."""
+    """Set the points of each list that are in the k-th chunk of the object. Return the rest of k."""
     cdef const RequestLayout *layout = object.layout
     cdef const PointGroups *groups
     cdef Py_ssize_t u
@@ -52,7 +52,7 @@ cdef Py_ssize_t set_points(const TouchedObject *object, Py_ssize_t k, TouchedChu
 
 
 cdef void batch_region(const RequestLayout *layout, Py_ssize_t entry, Region *region) noexcept nogil:
-    """Find what a selection of a batch wants of the chunk that the entry stands for."""
+    """Find the region of a batch's entry."""
     cdef const BatchSelection *selection = &layout.batch[layout.entries[2 * entry]]
     cdef Py_ssize_t number = layout.entries[2 * entry + 1]
     cdef const AxisSlice *axis_slice
@@ -70,7 +70,7 @@ cdef void batch_region(const RequestLayout *layout, Py_ssize_t entry, Region *re
 
 
 cdef void set_first_region(const RequestLayout *layout, TouchedChunk *chunk) noexcept nogil:
-    """Complete the chunk's region by the first point of each list; tell where the box of the other axes lies."""
+    """Add the first point of each list to the chunk's region. Set where the box of the other axes begins."""
     cdef Region *region = &chunk.region
     cdef Py_ssize_t src
     cdef int d, j, axis
@@ -91,7 +91,7 @@ cdef void set_first_region(const RequestLayout *layout, TouchedChunk *chunk) noe
 
 
 cdef Py_ssize_t find_points(const RequestLayout *layout, Py_ssize_t i, TouchedObject *object) noexcept nogil:
-    """Find the points of each list in stored object number i; return what is left of i."""
+    """Find the points of each list in stored object number i. Return the rest of i."""
     cdef const PointGroups *groups
     cdef Py_ssize_t g
     cdef int d, k
@@ -108,7 +108,7 @@ cdef Py_ssize_t find_points(const RequestLayout *layout, Py_ssize_t i, TouchedOb
 
 
 cdef void find_object(const RequestLayout *layout, Py_ssize_t i, TouchedObject *object) noexcept nogil:
-    """Find stored object number i of those that are touched; unless it is a shard, its chunk too."""
+    """Find the i-th of the touched stored objects. Unless it is a shard, find its chunk too."""
     cdef TouchedChunk *chunk = &object.chunk
     cdef const AxisSlice *axis_slice
     cdef ChunkProjection projection
@@ -150,7 +150,7 @@ cdef void find_shard(const RequestLayout *layout, Py_ssize_t i, TouchedObject *o
 
 
 cdef const TouchedChunk *find_chunk(const TouchedObject *object, Py_ssize_t k, TouchedChunk *memory) noexcept nogil:
-    """Return chunk number k of those of the object that are touched, in the given memory if it must be made."""
+    """Return the k-th of the object's touched chunks. `memory` holds it if the object is a shard."""
     cdef const RequestLayout *layout = object.layout
     cdef const AxisSlice *axis_slice
     cdef ChunkProjection projection
@@ -173,7 +173,7 @@ cdef const TouchedChunk *find_chunk(const TouchedObject *object, Py_ssize_t k, T
 
 
 cdef void shard_region(const TouchedObject *object, Region *region) noexcept nogil:
-    """Find what a basic selection wants of a whole shard."""
+    """Find the region of a basic selection in a whole shard."""
     cdef int d
     region.data = object.data
     for d in range(object.layout.ndim):
@@ -182,9 +182,9 @@ cdef void shard_region(const TouchedObject *object, Region *region) noexcept nog
 
 
 cdef bint covers_chunk(int ndim, const TouchedChunk *chunk, const Py_ssize_t *inside) noexcept nogil:
-    """Return whether a single region is all of a chunk that lies in the array, which is `inside` long.
+    """Return whether a single region covers the part of a chunk inside the array, whose lengths are `inside`.
 
-    A region cannot be longer, so a full one has no gaps.
+    A region that has as many elements as that part has no gaps.
     """
     cdef int d
     for d in range(ndim):
@@ -194,7 +194,7 @@ cdef bint covers_chunk(int ndim, const TouchedChunk *chunk, const Py_ssize_t *in
 
 
 cdef bint covers_object(const TouchedObject *object, const Py_ssize_t *inside) noexcept nogil:
-    """The same for a stored object. Lists of points never cover a shard."""
+    """Return the same for a stored object. Lists of points never cover a shard."""
     cdef int d
     if object.layout.whole_objects:
         return covers_chunk(object.layout.ndim, &object.chunk, inside)
@@ -211,7 +211,7 @@ cdef Py_ssize_t *integers(object array) noexcept:
 
 
 cdef object list_places(object out, tuple axes, object order):
-    """Return the bytes from out's first element to each point's place; the points lie along `axes` of out."""
+    """Return the bytes from out's first element to that of each point; the points are along `axes` of out."""
     places = np.zeros(1, np.intp)
     for axis in axes:
         places = np.add.outer(places, np.arange(out.shape[axis]) * out.strides[axis]).ravel()
@@ -219,14 +219,14 @@ cdef object list_places(object out, tuple axes, object order):
 
 
 cdef Py_ssize_t count_rows(const AxisSlice *axis_slice, Py_ssize_t size) noexcept nogil:
-    """Return how many chunks of `size` elements hold an element of a axis_slice."""
+    """Return how many chunks of `size` elements hold an element of the slice."""
     cdef AxisSlice finer
     slice_set(&finer, axis_slice.start, axis_slice.step, axis_slice.count, size)
     return finer.nchunks
 
 
 cdef class RegionTable:
-    """Which regions of which chunks of an array a request wants."""
+    """The regions of an array's chunks that one request reads or writes."""
 
     def __cinit__(self, ChunkSource source):
         cdef const Pipeline *pipeline = &source.pipeline.compiled
@@ -261,7 +261,7 @@ cdef class RegionTable:
         return 0
 
     cdef int bind_points(self, list tables, list places) except -1:
-        """Add tables of points, and the places of the points of each."""
+        """Add tables of points, and for each the places of its points in the result."""
         cdef RequestLayout *layout = &self.layout
         cdef int k, d
         layout.nlists = <int>len(tables)
@@ -286,7 +286,7 @@ cdef class RegionTable:
 
 
 cdef RegionTable regions_of(ChunkSource source, object selected, object out):
-    """Return the regions of a `Plan` over stored objects, or of a `ListedSelection`; their elements are those of `out`."""
+    """Return the regions of a `Plan` over stored objects, or of a `ListedSelection`; `out` holds their elements."""
     cdef RegionTable table = RegionTable.__new__(RegionTable, source)
     if isinstance(selected, Plan):
         table.bind_plan(selected, out)
@@ -307,7 +307,7 @@ cdef RegionTable regions_of(ChunkSource source, object selected, object out):
 
 
 cdef RegionTable batch_regions(ChunkSource source, tuple shape, list plans, list outs):
-    """Return the regions of a batch of basic selections of an array of `shape`, each with an array for its elements."""
+    """Return the regions of a batch of basic selections of an array of `shape`. Each has an array in `outs`."""
     cdef RegionTable table = RegionTable.__new__(RegionTable, source)
     cdef RequestLayout *layout = &table.layout
     cdef Py_ssize_t n = 0, i, k = 0, rows, nplans = len(plans)
@@ -353,7 +353,7 @@ cdef void list_entries(Py_ssize_t selection, Py_ssize_t n, Py_ssize_t *entries) 
 
 
 cdef void list_starts(const AxisSlice *axis_slice, Py_ssize_t inner, Py_ssize_t n, Py_ssize_t *index) noexcept nogil:
-    """List an element along one axis that each entry wants: it stands for the entry if chunks are told apart."""
+    """List the first element along one axis of each entry. `PointTable` groups the entries by it."""
     cdef ChunkProjection projection
     cdef Py_ssize_t i
     for i in range(n):
