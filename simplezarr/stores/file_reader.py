@@ -78,7 +78,7 @@ def size_of(path: str, root: str | None) -> int | None:
         return found.st_size
     if stat.S_ISDIR(found.st_mode):
         return None
-    raise OSError(errno.EINVAL, "is neither a file nor a directory", path)
+    raise OSError(errno.EINVAL, "neither a file nor a directory; remove it, or use another key", path)
 
 
 def status(path: str, root: str | None) -> os.stat_result:

@@ -68,7 +68,7 @@ class FileLock(KeyLock):
         self._replace(lambda fd: _write(fd, value))
 
     def publish_file(self, source: int) -> None:
-        """Replace the content of the file by the rest of an open file."""
+        """Replace the content of the file with the rest of an open file."""
 
         def copy(fd: int) -> None:
             while piece := os.read(source, _PIECE):
@@ -95,7 +95,7 @@ class FileLock(KeyLock):
             if isinstance(error, OSError):
                 error.filename = error.filename or self.path
                 if os.path.isdir(self.path):
-                    message = "a directory is in the place of the file"
+                    message = "a directory has the name of the file; remove it, or use another key"
                     raise IsADirectoryError(EISDIR, message, self.path) from None
             raise
 
@@ -107,7 +107,7 @@ class FileLock(KeyLock):
                 with suppress(FileNotFoundError, FileExistsError):
                     os.makedirs(os.path.dirname(name), exist_ok=True)
             except NotADirectoryError:
-                message = "a file is in the place of a directory above it"
+                message = "a file has the name of a directory above it; remove that file, or use another key"
                 raise NotADirectoryError(ENOTDIR, message, self.path) from None
         message = "cannot create its directory; check for a broken symbolic link"
         raise FileNotFoundError(ENOENT, message, self.path)

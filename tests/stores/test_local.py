@@ -62,7 +62,7 @@ def test_directory_where_a_value_should_be(tmp_path):
     store.set("a/b", b"value")
     assert (store.get("a"), store.get_range("a", 0, 1), store.size("a"), store.exists("a")) == (None, None, None, False)
     store.delete("a")
-    with pytest.raises(IsADirectoryError, match="a directory is in the place of the file"):
+    with pytest.raises(IsADirectoryError, match="a directory has the name of the file; remove it"):
         store.set("a", b"new")
     assert [*store.list()] == ["a/b"]
     assert os.listdir(tmp_path) == ["a"]
@@ -74,7 +74,7 @@ def test_file_where_a_directory_should_be(tmp_path):
     assert store.get("a/b/c") is None
     assert [*store.list("a/b")] == store.list_dir("a") == []
     for key in ("a/b", "a/b/c"):
-        with pytest.raises(NotADirectoryError, match="a file is in the place of a directory above it"):
+        with pytest.raises(NotADirectoryError, match="a file has the name of a directory above it; remove that file"):
             store.set(key, b"new")
     store.delete("a/b")
     store.delete_prefix("a/b")
@@ -87,7 +87,7 @@ def test_what_is_no_file_is_refused_quickly(tmp_path):
     store = LocalStore(tmp_path)
     start = time.monotonic()
     for call in (store.get, store.size, lambda key: store.get_range(key, 0, 1)):
-        with pytest.raises(OSError, match="neither a file nor a directory") as caught:
+        with pytest.raises(OSError, match="neither a file nor a directory; remove it") as caught:
             call("fifo")
         assert caught.value.filename == str(tmp_path / "fifo")
     assert time.monotonic() - start < 5

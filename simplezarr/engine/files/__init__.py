@@ -1,1 +1,1 @@
-"""Files: reading, and replacing under a lock."""
+"""Read files, and replace them under a lock."""

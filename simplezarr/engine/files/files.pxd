@@ -11,7 +11,7 @@ cdef int read_bytes(Context *context, const sz_file *file, char *dst, size_t n, 
 cpdef bint is_settled(int64_t mtime_ns, int64_t ctime_ns) noexcept nogil
 cdef bint is_hollow(const sz_file *file, size_t most) noexcept nogil
 
-# A file that is opened once, by the first of several threads.
+# A file that the first of several threads opens.
 cdef struct SharedFile:
     void *lock
     bint asked

@@ -1,18 +1,18 @@
-"""Files of a local store: opened, read and closed without the GIL."""
+"""Open and read files of a local store without the GIL."""
 
 from types import NotImplementedType
 from typing import final
 
 @final
 class SharedFiles:
-    """Files that several threads read parts of. Each is opened once, so all parts are of one version.
+    """Files of which several threads read parts. Each is opened once, so all parts are of one version.
 
-    They are closed with this object.
+    The files are closed with this object.
     """
 
 @final
 class File:
-    """An open file, to be read; it is closed when its last reference goes.
+    """A file open for reading, closed with its last reference.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile() as made:
@@ -30,13 +30,13 @@ class File:
     def close(self) -> None: ...
     @property
     def identity(self) -> tuple[int, int, int, int, int]:
-        """Return what identifies the content: device, inode, times of change in nanoseconds, size; as it was opened."""
+        """Return what identified the content at opening: device, inode, mtime and ctime in nanoseconds, and size."""
 
     def holes(self, enough: int) -> int:
-        """Return the number of bytes in holes of the file. Counting ends beyond `enough`."""
+        """Return the number of bytes in holes of the file. Counting ends once it exceeds `enough`."""
 
     def read(self, start: int, length: int) -> bytes:
-        """Return `length` bytes from `start` on, fewer if the file ends before."""
+        """Return `length` bytes from `start` on, or fewer if the file ends before."""
 
 def open_regular(path: str, root: str | None = None) -> File | None:
     """Open a file for reading; return None if it is missing or a directory. Raise OSError for anything else.
@@ -46,23 +46,24 @@ def open_regular(path: str, root: str | None = None) -> File | None:
 
 @final
 class Descriptor:
-    """An open directory, or a file whose status is needed. It is closed when its last reference goes.
+    """An open directory or file, found without leaving `root`, and closed with its last reference.
 
-    The lookup never leaves `root`. Raises FileNotFoundError or NotADirectoryError if there is none.
+    listed: open a directory in order to list it; otherwise, open a directory or a file in order to get its status. Raises
+    FileNotFoundError or NotADirectoryError if it does not exist, and PermissionError if symbolic links lead out of `root`.
     """
 
     def __init__(self, path: str, root: str, listed: bool) -> None: ...
     def fileno(self) -> int: ...
 
 def is_settled(mtime_ns: int, ctime_ns: int) -> bool:
-    """Return whether any further change of a file must show in its times."""
+    """Return whether any later change of a file must change its times."""
 
 def file_bytes(path: str, limit: int = ...) -> bytes | NotImplementedType | None:
     """Return the bytes of a file, or None if it is missing.
 
-    Return NotImplemented if the fast read failed, or found more than `limit` bytes; the caller retries on the slow path,
+    Return NotImplemented if the read failed, or the file has more than `limit` bytes. The caller then takes the slow path,
     which reports the error.
     """
 
 def file_size(path: str) -> int | NotImplementedType | None:
-    """Return the size of a file, None if it is missing or a directory, NotImplemented for anything else."""
+    """Return the size of a file, None if it is missing or a directory, NotImplemented for other kinds of files."""

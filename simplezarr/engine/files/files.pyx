@@ -1,4 +1,4 @@
-"""Files of a local store: opened, read and closed without the GIL."""
+"""Open and read files of a local store without the GIL."""
 
 import errno as codes
 import os
@@ -30,11 +30,11 @@ cdef extern from *:
 
 cdef enum:
     FRESH_NS = 100_000_000
-    ROOM = 4096  # bytes that are read before there is an object for them: all of most documents
+    ROOM = 4096  # bytes that are read before an object is allocated for them: all of most documents
 
 
 cdef int read_bytes(Context *context, const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil:
-    """As `sz_read`, with pauses."""
+    """Read as `sz_read`, with pauses."""
     cdef int status = SZ_OK
     while n > PIECE_BYTES and status == SZ_OK:
         status = sz_read(file, dst, PIECE_BYTES, offset)
@@ -48,9 +48,9 @@ cdef int read_bytes(Context *context, const sz_file *file, char *dst, size_t n, 
 
 @cython.final
 cdef class SharedFiles:
-    """Files that several threads read parts of. Each is opened once, so all parts are of one version.
+    """Files of which several threads read parts. Each is opened once, so all parts are of one version.
 
-    They are closed with this object.
+    The files are closed with this object.
     """
 
     def __cinit__(self, Py_ssize_t n):
@@ -74,7 +74,7 @@ cdef class SharedFiles:
         free(self.files)
 
     cdef const SharedFile *open(self, Py_ssize_t i, int directory, const char *path) noexcept nogil:
-        """Open file number i, as `sz_open`, or return the answer that the first to ask for it has got."""
+        """Open file number i, as `sz_open`; if another thread has done so, return its result."""
         cdef SharedFile *shared = &self.files[i]
         PyThread_acquire_lock(shared.lock, True)
         if not shared.asked:
@@ -87,7 +87,7 @@ cdef class SharedFiles:
 
 @cython.final
 cdef class File:
-    """An open file, to be read; it is closed when its last reference goes.
+    """A file open for reading, closed with its last reference.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile() as made:
@@ -116,15 +116,15 @@ cdef class File:
 
     @property
     def identity(self):
-        """Return what identifies the content: device, inode, times of change in nanoseconds, size; as it was opened."""
+        """Return what identified the content at opening: device, inode, mtime and ctime in nanoseconds, and size."""
         return self.file.device, self.file.inode, self.file.mtime_ns, self.file.ctime_ns, self.file.size
 
     def holes(self, int64_t enough):
-        """Return the number of bytes in holes of the file. Counting ends beyond `enough`."""
+        """Return the number of bytes in holes of the file. Counting ends once it exceeds `enough`."""
         return sz_holes(&self.file, enough)
 
     def read(self, int64_t start, int64_t length):
-        """Return `length` bytes from `start` on, fewer if the file ends before."""
+        """Return `length` bytes from `start` on, or fewer if the file ends before."""
         cdef int64_t n = max(0, min(length, self.file.size - start))
         cdef char *data
         cdef int status, error
@@ -133,14 +133,14 @@ cdef class File:
         with nogil:
             status = sz_read(&self.file, data, n, start)
             error = errno
-        if status == SZ_TRUNCATED:  # it has become shorter: as far as it reaches now
+        if status == SZ_TRUNCATED:
             return self.rest(start, n)
         if status != SZ_OK:
             raise OSError(error, os.strerror(error), self.path)
         return content
 
     cdef bytes rest(self, int64_t start, int64_t length):
-        """The same, if the file has become shorter meanwhile."""
+        """Return what is left of a range in a file that became shorter meanwhile."""
         size = min(os.fstat(self.file.fd).st_size - start, length)
         return os.pread(self.file.fd, max(size, 0), start)
 
@@ -172,7 +172,9 @@ def open_regular(str path not None, str root=None):
 cdef object _refused(int error, str path, root):
     if error == codes.EXDEV and root is not None:
         return PermissionError(codes.EPERM, f"symbolic links lead out of {root!r}; pass follow_symlinks=True", path)
-    return OSError(error, "is neither a file nor a directory" if error == codes.EINVAL else os.strerror(error), path)
+    if error == codes.EINVAL:
+        return OSError(error, "neither a file nor a directory; remove it, or use another key", path)
+    return OSError(error, os.strerror(error), path)
 
 
 cdef int open_named(const char *name, size_t nroot, bint follow, sz_file *file) noexcept nogil:
@@ -187,9 +189,10 @@ cdef int open_named(const char *name, size_t nroot, bint follow, sz_file *file) 
 
 @cython.final
 cdef class Descriptor:
-    """An open directory, or a file whose status is needed. It is closed when its last reference goes.
+    """An open directory or file, found without leaving `root`, and closed with its last reference.
 
-    The lookup never leaves `root`. Raises FileNotFoundError or NotADirectoryError if there is none.
+    listed: open a directory in order to list it; otherwise, open a directory or a file in order to get its status. Raises
+    FileNotFoundError or NotADirectoryError if it does not exist, and PermissionError if symbolic links lead out of `root`.
     """
 
     def __cinit__(self):
@@ -218,22 +221,23 @@ cdef class Descriptor:
 
 
 cpdef bint is_settled(int64_t mtime_ns, int64_t ctime_ns) noexcept nogil:
-    """Return whether any further change of a file must show in its times.
+    """Return whether any later change of a file must change its times.
 
-    The clock of a file system may stand still for FRESH_NS, so a file changed more lately may change again unseen.
+    The clock of a file system may advance only every FRESH_NS. A file changed more recently may change again with equal
+    times.
     """
     return sz_now() - max(mtime_ns, ctime_ns) >= FRESH_NS
 
 
 cdef bint is_hollow(const sz_file *file, size_t most) noexcept nogil:
-    """Return whether more than `most` bytes of a file lie in holes."""
+    """Return whether more than `most` bytes of a file are in holes."""
     return <size_t>file.size > most and <size_t>sz_holes(file, most) > most
 
 
 def file_bytes(str path not None, int64_t limit=0x7fffffffffffffff):
     """Return the bytes of a file, or None if it is missing.
 
-    Return NotImplemented if the fast read failed, or found more than `limit` bytes; the caller retries on the slow path,
+    Return NotImplemented if the read failed, or the file has more than `limit` bytes. The caller then takes the slow path,
     which reports the error.
     """
     cdef char room[ROOM]
@@ -256,7 +260,7 @@ def file_bytes(str path not None, int64_t limit=0x7fffffffffffffff):
 
 
 def file_size(str path not None):
-    """The size of a file, None if there is none, or a directory; NotImplemented for anything else.
+    """Return the size of a file, None if it is missing or a directory, NotImplemented for other kinds of files.
 
     >>> file_size(os.devnull), file_size("no/such/file") is None
     (NotImplemented, True)
@@ -274,7 +278,7 @@ def file_size(str path not None):
 
 
 cdef object large_bytes(sz_file *file):
-    """All of an open file, which is closed."""
+    """Return all bytes of an open file, and close it. Return NotImplemented if reading fails."""
     cdef int status = SZ_OK
     cdef size_t done = 0, n
     cdef char *data

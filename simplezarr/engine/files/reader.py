@@ -1,4 +1,4 @@
-"""Reading parts of one version of a value, whatever is written meanwhile."""
+"""Read parts of one version of a value, also if it is replaced meanwhile."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 #: How often a value is read in parts before it is read whole, if a writer replaces it each time.
 ATTEMPTS = 3
-#: Bytes of the first answer that later requests read again, to find out whether the value is still the same.
+#: Bytes of the first answer that later requests read again, to check that the value is still the same.
 _PIN_BYTES = 64 << 10
 #: Bytes that take about as long to fetch as one more request.
 _REQUEST_BYTES = 1 << 20
@@ -33,21 +33,20 @@ class _Readable(Protocol):
 
 
 class Reader:
-    """Reads parts of one version of a value: the version that the first answer came from.
+    """Reads parts of one version of a value: the version of the first answer.
 
     `Store.reader` returns one. A later request either reads the same version or raises `ChangedError`. A reader serves
     one thread at a time. Use it as a context manager, or call `close` at the end.
 
     This class reads through `get`, `get_range` and `get_ranges` of a store that has no versions:
 
-    - A store that overrides only `get` is asked once, for the whole value.
-    - Otherwise each request after the first reads the first answer again (its last 64 KiB), in the same call of
-      `get_ranges`, and raises `ChangedError` if it differs. So every answer is of one version as long as the store's
-      `get_ranges` takes all ranges from one version.
-    - A store that overrides `get_range` but not `get_ranges` is asked for one range that holds all others if that costs
-      no more than separate requests. Otherwise the ranges are asked for one by one, and all but the last again: a
-      change shows, unless it was undone at just the right moment. To save these requests, override `get_ranges`, or
-      return a reader of your own.
+    - If the store overrides only `get`, the reader calls it once, for the whole value.
+    - If it overrides `get_ranges`, each later request also reads the end of the first answer again (up to 64 KiB), in
+      the same call. It raises `ChangedError` if that differs. All answers are of one version if each call of
+      `get_ranges` takes its ranges from one version.
+    - If it overrides only `get_range`, the reader requests one range that holds all others if that costs no more than
+      separate requests. Otherwise it requests the ranges one by one, and all but the last again. A change is missed
+      only if it is undone between the two. To save these requests, override `get_ranges`, or return another reader.
 
     >>> from simplezarr.stores import MemoryStore
     >>> store = MemoryStore({"a": b"12345"})
@@ -58,30 +57,30 @@ class Reader:
     """
 
     def __init__(self, store: _Readable, key: str, methods: frozenset[str]):
-        """Make a reader of a key. `methods`: which of `get_range` and `get_ranges` the store overrides."""
+        """Make a reader of `key`. methods: those of `get_range` and `get_ranges` that the store overrides."""
         self._store, self._key, self.methods = store, key, methods
         self._begun = False
         self._copy: Snapshot | None = None  # of the whole value
         self._pin: tuple[Range, bytes] | None = None
 
-    #: What the caller knows: the value has so many bytes, or more, in front of those that were read first. May be set.
+    #: A lower bound of the number of bytes before those that were read first. Callers that know more set it.
     least = 0
 
     @property
     def validator(self) -> Hashable | None:
-        """An object that stands for the version: readers with equal validators read the same bytes.
+        """Return an object that stands for the version; readers with equal validators read the same bytes.
 
-        None before the first answer, and if the store cannot tell versions apart.
+        None before the first answer, and if the store does not tell versions apart.
         """
         return None
 
     def get_range(self, start: int, length: int) -> bytes | None:
-        """Return one range of the version, as `Store.get_range`; None if there is no such key."""
+        """Return one range of the version, as `Store.get_range`; None if the key does not exist."""
         parts = self.get_ranges([(start, length)])
         return None if parts is None else parts[0]
 
     def get_ranges(self, ranges: Iterable[Range]) -> Sequence[bytes] | None:
-        """Return several ranges of the version, as `Store.get_ranges`; None if there is no such key."""
+        """Return several ranges of the version, as `Store.get_ranges`; None if the key does not exist."""
         ranges = [*ranges]
         if not ranges and self._begun:
             return []
@@ -104,15 +103,15 @@ class Reader:
         return parts[:-1] if parts is not None else None
 
     def size(self) -> int | None:
-        """Return the number of bytes of the version, None if there is no such key."""
+        """Return the number of bytes of the version, or None if the key does not exist."""
         if self._copy is not None:
             return self._copy.size()
         return self._store.size(self._key)
 
     def holes(self, enough: int) -> int:
-        """Return how many bytes of the version were never written (in a sparse file), if that takes no request.
+        """Return how many bytes of the version were never written (in a sparse file), or 0 if that takes a request.
 
-        Counting may end beyond `enough`.
+        Counting may end once the number exceeds `enough`.
         """
         return 0
 
@@ -139,7 +138,7 @@ class Reader:
         elif one and not immutable:
             (start, length), part = one[0], bytes(parts[0])
             n = min(length, _PIN_BYTES)
-            if len(part) < length:  # the value's end is known by that
+            if len(part) < length:  # this is the value's end
                 self._pin = (start, length), part
             elif n:
                 self._pin = (start + length - n, n), part[length - n :]
@@ -160,10 +159,10 @@ class Reader:
         return parts
 
     def _in_one(self, ranges: list[Range], place: Range, before: bytes) -> Sequence[bytes] | None:
-        """Read all ranges and the pinned bytes by one request; None if separate requests cost less."""
+        """Read all ranges and the pinned bytes with one request; return None if separate requests cost less."""
         if any(start < 0 for start, _ in ranges) or (place[0] < 0 and place[0] + place[1]):
             return None
-        at = place[0] if place[0] >= 0 else self.least  # where the pinned bytes are, or may begin
+        at = place[0] if place[0] >= 0 else self.least  # where the pinned bytes begin, or the least such place
         low, high = min(at, *[start for start, _ in ranges]), max(start + length for start, length in ranges)
         high = max(high, at + place[1])
         if high - low - sum(length for _, length in ranges) - place[1] > _REQUEST_BYTES * len(ranges):
@@ -181,9 +180,9 @@ class Reader:
         return [data[start - low :][:length] for start, length in ranges]
 
     def _twice(self, ranges: list[Range], place: Range, before: bytes) -> Sequence[bytes] | None:
-        """Read ranges one by one, then all but the last again, and the pinned bytes.
+        """Read the ranges one by one, then all but the last again, and the pinned bytes.
 
-        What is the same at both times was so when the last one was read.
+        Bytes that are equal both times were also equal when the last range was read.
         """
         parts = self._ask(ranges)
         self._check(parts is not None)
@@ -194,11 +193,11 @@ class Reader:
 
     def _check(self, same: bool) -> None:
         if not same:
-            raise ChangedError(f"{self._key!r} was replaced while it was read in parts; read it again")
+            raise ChangedError(f"{self._key!r}: replaced while it was read in parts; read it again")
 
 
 class Snapshot(Reader):
-    """Reads a value that is in memory, None for a key that does not exist.
+    """Reads a value in memory, or None for a key that does not exist.
 
     >>> Snapshot(b"12345").get_ranges([(1, 2), (-1, 1)]), Snapshot(None).size()
     ([b'23', b'5'], None)
@@ -226,7 +225,7 @@ class Snapshot(Reader):
 
 
 class _Same:
-    """Equal for one and the same object, which lives as long."""
+    """Compares by the identity of an object, which it keeps alive."""
 
     def __init__(self, value: object):
         self.value = value
@@ -244,10 +243,10 @@ def read_version(
     read: Callable[[Reader], Result],
     reader_of: Callable[[str], Reader] | None = None,
 ) -> Result:
-    """Return what `read` makes of one version of a value.
+    """Return the result of `read` on one version of a value.
 
-    It is called again with a new reader if a writer replaces the value meanwhile; at last with the whole value, which
-    one `get` reads. Raises ChangedError if `get` does.
+    If a writer replaces the value meanwhile, `read` is called again with a new reader. The last attempt gets the whole
+    value, which one `get` reads. Raises ChangedError if `get` does.
 
     >>> from simplezarr.stores import MemoryStore
     >>> read_version(MemoryStore({"a": b"12345"}), "a", lambda reader: reader.get_range(1, 2))
@@ -267,18 +266,18 @@ def read_version(
 
 
 def still_changing(error: ChangedError) -> str:
-    """Say that a value could not be read for all the writing."""
+    """Return the message for a value that was replaced during every attempt to read it."""
     return f"the stored object kept changing while it was read; read it when its writer is done ({error})"
 
 
 def clip_range(size: int, start: int, length: int) -> Range:
-    """Where a range begins and ends in a value of `size` bytes, as `Store.get_range` understands ranges.
+    """Return where a range of `Store.get_range` begins and ends in a value of `size` bytes.
 
     >>> clip_range(10, 2, 3), clip_range(10, -3, 3), clip_range(10, 8, 5), clip_range(10, -12, 12)
     ((2, 5), (7, 10), (8, 10), (0, 10))
     """
     if length < 0:
-        raise ValueError(f"a range has a length of at least 0, not {length}")
+        raise ValueError(f"length of a range: must be at least 0, not {length}")
     if start < 0:
         start += size
     return min(max(start, 0), size), min(max(start + length, 0), size)

@@ -1,7 +1,7 @@
-"""Files of a local store: replaced under a lock, removed, and removed with all that is below a directory.
+"""Replace files of a local store under a lock, and remove files and directory trees.
 
-The contracts are in `csrc/io/replacement.h` and `csrc/io/tree.h`. Open files belong to objects that close them when their
-last reference goes. An exception in the caller therefore leaves neither a lock nor a descriptor behind.
+The contracts are in `csrc/io/replacement.h` and `csrc/io/tree.h`. Open files belong to objects that close them with their
+last reference. An exception in the caller therefore leaves neither a lock nor a descriptor behind.
 """
 
 import errno as codes
@@ -27,11 +27,11 @@ cdef extern from "Python.h":
     str PyUnicode_DecodeFSDefault(const char *path)
 
 cdef enum:
-    PIECE = 16 << 20  # bytes that are copied between two looks for signals
+    PIECE = 16 << 20  # bytes that are copied between two checks for signals
 
 cdef set NO_LOCKS = {codes.ENOLCK, codes.EOPNOTSUPP, codes.ENOSYS}
 
-#: Whether the system has POSIX files; otherwise `simplezarr.stores.portable` serves.
+#: Whether the system has POSIX files; otherwise `simplezarr.stores.portable` replaces this module.
 HAVE_FILES = bool(SZ_HAVE_FILES)
 
 
@@ -46,7 +46,7 @@ cdef class Place:
         self.root, self.follow = len(PyUnicode_EncodeFSDefault(root)), follow
 
     cdef int open_above(self, str path) except -1:
-        """Open the directory that holds it; SZ_NO_DIRECTORY if there is none."""
+        """Open the directory above the path. Return its descriptor, or SZ_NO_DIRECTORY if it does not exist."""
         cdef bytes above = self.encoded.rpartition(b"/")[0] or b"/"
         cdef const char *name
         cdef int fd, error
@@ -70,12 +70,12 @@ cdef object _error(int code, str path, Place place):
 
 @cython.no_gc_clear  # `release` needs the attributes
 cdef class FileLock(KeyLock):
-    """The right to write the file at `path`, within `with`; the file is replaced by `publish` or removed by `delete`.
+    """The lock on the file at `path`, held within `with`. `publish` replaces the file, `delete` removes it.
 
-    root: the directory that stays when it is empty, unlike those below it; durable: sync what changes to the disk; follow:
-    whether symbolic links may lead out of the root.
+    root: the directory that is never removed, unlike empty directories below it. durable: sync changes to the disk.
+    follow: whether symbolic links may lead out of the root.
 
-    After the first `publish` or `delete` other processes may write; a second one waits for the lock again.
+    The first `publish` or `delete` ends the lock on the file. A second one waits for it again.
     """
 
     def __cinit__(self):
@@ -109,11 +109,11 @@ cdef class FileLock(KeyLock):
         KeyLock.release(self)
 
     def let_go(self):
-        """Close what is open; called in a forked child, whose parent keeps the lock."""
+        """Close all descriptors in a forked child, whose parent keeps the lock."""
         sz_replacement_close(&self.replacement)
 
     def publish(self, const unsigned char[::1] value):
-        """Replace the file's content by these bytes. If that fails, the old content stays."""
+        """Replace the file's content with these bytes. If that fails, the old content stays."""
         cdef sz_segment segment
         cdef size_t n = 0
         cdef int status, error
@@ -130,7 +130,7 @@ cdef class FileLock(KeyLock):
             raise self.error(error, False)
 
     def publish_file(self, int source):
-        """Replace the file's content by the rest of an open file, of any length."""
+        """Replace the file's content with the rest of an open file, from its position on."""
         cdef int status, error
         self.open()
         self.copy(source)
@@ -141,7 +141,7 @@ cdef class FileLock(KeyLock):
             raise self.error(error, False)
 
     def delete(self):
-        """Remove the file. A missing file is no error, nor is a directory, which stays."""
+        """Remove the file. A missing file is not an error. A directory stays."""
         cdef int status, error
         self.open()
         with nogil:
@@ -151,7 +151,7 @@ cdef class FileLock(KeyLock):
             raise self.error(error, False)
 
     cdef int open(self) except -1:
-        """Wait for the lock, and for a new, empty file; signals are heard meanwhile."""
+        """Wait for the lock and make a new, empty file. Check for signals meanwhile."""
         cdef int status, error
         while not sz_replacement_is_open(&self.replacement):
             with nogil:
@@ -164,7 +164,7 @@ cdef class FileLock(KeyLock):
         return 0
 
     cdef int prepare(self) except -1:
-        """Make the temporary file ready to be written to."""
+        """Make the temporary file ready for writing."""
         cdef int error
         if sz_replacement_prepare(&self.replacement) != SZ_OK:
             error = errno
@@ -173,7 +173,7 @@ cdef class FileLock(KeyLock):
         return 0
 
     cdef int copy(self, int source) except -1:
-        """Write what is still to be read of an open file; signals are heard meanwhile. If that fails, drop the file."""
+        """Write the rest of an open file. Check for signals meanwhile. If that fails, discard the replacement."""
         cdef size_t copied = 1
         cdef int status, error
         self.prepare()
@@ -191,7 +191,7 @@ cdef class FileLock(KeyLock):
         return 0
 
     cdef int write(self, const sz_segment *segment) except -1:
-        """Write what is in memory, in the same way."""
+        """Write bytes in memory, otherwise as `copy`."""
         cdef sz_segment piece = segment[0]
         cdef size_t left = segment.n
         cdef int status, error
@@ -215,22 +215,22 @@ cdef class FileLock(KeyLock):
     cdef object error(self, int code, bint opening):
         temporary = temporary_name(self.path)
         if code == codes.EBUSY:
-            message = ("another writer has replaced it while the file system was full, when it can't be locked against all "
-                       "others; try again")
-            return OSError(code, message, self.path)
+            return OSError(code, "another writer replaced it while the file system was full; try again", self.path)
         if not opening:
             if os.path.isdir(self.path):
-                return IsADirectoryError(codes.EISDIR, "a directory is in the place of the file", self.path)
+                message = "a directory has the name of the file; remove it, or use another key"
+                return IsADirectoryError(codes.EISDIR, message, self.path)
             return _error(code, self.path, self.place)
         if code == codes.ENOTDIR:
-            return NotADirectoryError(code, "a file is in the place of a directory above it", self.path)
+            message = "a file has the name of a directory above it; remove that file, or use another key"
+            return NotADirectoryError(code, message, self.path)
         if code == codes.ENOENT:
             message = "cannot create its directory; check for a broken symbolic link"
             return FileNotFoundError(code, message, self.path)
         if code == codes.EINVAL:
-            return OSError(code, "not a file that a writer has left behind; remove it", temporary)
+            return OSError(code, "not a regular file, so no writer left it behind; remove it", temporary)
         if code in NO_LOCKS:
-            message = f"{os.strerror(code)}: the file system has no locks (flock), without which updates could get lost"
+            message = f"{os.strerror(code)}: the file system has no locks (flock), so updates could get lost"
             return OSError(code, f"{message}; mount it with locks, or write elsewhere", temporary)
         return _error(code, temporary if code == codes.ELOOP else self.path, self.place)
 
@@ -249,7 +249,7 @@ def temporary_name(str path not None) -> str:
 
 
 def remove_file(str path not None, str root not None, bint durable, bint follow=True):
-    """Remove a file under its lock. A missing file is no error, nor is a directory, which stays."""
+    """Remove a file under its lock. A missing file is not an error. A directory stays."""
     cdef FileLock lock = FileLock(path, root, durable, follow)
     cdef int status = -1, error = EINTR
     while status != SZ_OK:
@@ -263,7 +263,7 @@ def remove_file(str path not None, str root not None, bint durable, bint follow=
 
 @cython.final
 cdef class Tree:
-    """A directory being removed with all that is below it."""
+    """A directory that is being removed with all that is below it."""
 
     def __cinit__(self):
         sz_tree_begin(&self.tree, -1, NULL, b"")
@@ -273,10 +273,10 @@ cdef class Tree:
 
 
 def remove_tree(str path not None, str root not None, bint follow=True):
-    """Remove a directory with all that is below it, links but not what they lead to; waits for what is being written.
+    """Remove a directory with all that is below it, after waiting for the writers of files there.
 
-    A link to a directory at the path itself is removed as well. The root stays. follow: whether links above may lead out of
-    the root.
+    Links are removed, not followed, also a link to a directory at the path itself. The root stays. follow: whether links
+    above the path may lead out of the root.
     """
     cdef Tree tree = Tree.__new__(Tree)
     cdef int status, error, parent
@@ -309,7 +309,7 @@ def remove_tree(str path not None, str root not None, bint follow=True):
 
 
 def remove_abandoned(str path not None, str root not None, bint follow=True) -> bool:
-    """Remove a temporary file that no writer owns; return False if a writer owns it or has published it meanwhile."""
+    """Remove a temporary file that no writer owns. Return False if a writer owns it or has published it meanwhile."""
     cdef Place place = Place(path, root, follow)
     cdef int parent = place.open_above(path)
     cdef const char *name = strrchr(PyBytes_AS_STRING(place.encoded), b'/') + 1
