@@ -109,7 +109,10 @@ def _check_objects(array: np.ndarray, dtype: np.dtype, where: str) -> None:
     for index in runs(array.shape):
         for item in array[index].reshape(-1).tolist():
             if not isinstance(item, taken):
-                check_text(item, dtype, f"{where}[{', '.join(map(str, np.unravel_index(i, array.shape)))}]")
+                place = f"{where}[{', '.join(map(str, np.unravel_index(i, array.shape)))}]"
+                if isinstance(item, (list, tuple, np.ndarray)) and not (dtype.names or dtype.subdtype):
+                    raise _no_text(item, dtype, place)  # one element, of whose parts NumPy would make one text
+                check_text(item, dtype, place)
             i += 1
 
 

@@ -120,7 +120,8 @@ def test_one_odd_child_does_not_break_its_parent(kind):
     lines = str(root.tree()).splitlines()
     assert [line[4:].split(" ")[0] for line in lines[1:]] == ["damaged", "fine", "g", "└──", "odd", "strange", "v2"]
     text = "\n".join(lines)
-    for shown in ("damaged (damaged: ", "fine (4,) uint16", "x (2, 3)", "odd (unsupported: codecs[0]", "acme.magic",
+    for shown in ("damaged (damaged: ", "fine (4,) uint16", "x (2, 3)",
+                  'odd (unsupported: codecs[0]: unknown codec "acme.magic")\n',
                   'strange (unsupported: "surprise"', "v2 (damaged: "):  # fmt: skip
         assert shown in text
     groups = root.groups()

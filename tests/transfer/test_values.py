@@ -16,13 +16,15 @@ DTYPES = {"string": "string", "U": "U9", "S": "S9", "bytes": "bytes"}
 def objects(*items):
     """A NumPy array of objects."""
     array = np.empty(len(items), object)
-    array[:] = items
+    for i, item in enumerate(items):
+        array[i] = item
     return array
 
 
 WRONG = [
     (objects(None, math.nan), r"\[0\]: None"), (objects("x", None), r"\[1\]: None"),
-    (objects("x", math.nan), r"\[1\]: nan"),
+    (objects("x", math.nan), r"\[1\]: nan"), (objects("x", ["y"]), r"\[1\]: \['y'\] of type list"),
+    (objects(("x", "y"), "z"), r"\[0\]: \('x', 'y'\)"), (objects("x", np.array(["y", "z"])), r"\[1\]: array"),
     (["x", None], r"\[1\]: None"), (["x", math.nan], r"\[1\]: nan"), (("x", 5), r"\[1\]: 5"), (None, ": None"),
     (5, ": 5"),
     (True, ": True"), (math.nan, ": nan"), (np.float64("nan"), ": np.float64"),
