@@ -14,6 +14,7 @@ import pytest
 
 import simplezarr
 import simplezarr as sz
+from tests.support.api_page import page
 from tests.support.helpers import same_package
 from tests.support.pages import PAGES, ROOT, blocks, write_program
 
@@ -48,6 +49,17 @@ def test_readme(tmp_path, monkeypatch):
         assert [crop.shape for crop in names["crops"]] == 50 * [(64, 64)]
 
 
+def test_api_page():
+    """It names what there is, with the arguments."""
+
+    def names(text):
+        return [line.split("` | ")[0] for line in text.splitlines() if line.startswith("| `")]
+
+    now, stored = names(page()), names((ROOT / "docs/api.md").read_text("utf-8"))
+    assert len(now) > 150
+    assert stored == now, "python -m tests.support.api_page > docs/api.md"
+
+
 def run(program, folder):
     """Run a program in a process of its own; warnings are errors."""
     command = [sys.executable, "-W", "error", str(program)]
@@ -55,10 +67,10 @@ def run(program, folder):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", GUIDE, ids=lambda page: page.name)
-def test_guide(page, tmp_path):
+@pytest.mark.parametrize("path", GUIDE, ids=lambda path: path.name)
+def test_guide(path, tmp_path):
     """The examples of a page run one after the other, as one program."""
-    run(write_program(page, tmp_path), tmp_path)
+    run(write_program(path, tmp_path), tmp_path)
 
 
 def translations():

@@ -28,6 +28,7 @@ class ReadOnly(property, Generic[T_co]):
 
     def __init__(self, target: str, remedy: str, doc: str, get: Callable[[Any], Any] | None = None):
         super().__init__(get or attrgetter(target), doc=doc)
+        self.__doc__ = doc  # otherwise `help` would show that of this class
         self.remedy, self.attribute = remedy, target
 
     if TYPE_CHECKING:  # at run time it is that of `property`, which is compiled

@@ -1,5 +1,7 @@
 """What `info` says of arrays and groups, and what else shows what is stored."""
 
+import pydoc
+
 import numpy as np
 import pytest
 
@@ -127,6 +129,16 @@ def test_ipython_completes_names():
     assert (a._ipython_key_completions_(), b._ipython_key_completions_()) == (["x", "y"], [])
 
 
-@pytest.mark.parametrize("name", ["__getitem__", "__setitem__", "shape", "dtype", "chunks", "info"])
-def test_help_of_the_main_names(name):
-    assert getattr(sz.Array, name).__doc__
+@pytest.mark.parametrize("kind", [sz.Array, sz.Group])
+def test_help_describes_every_name(kind):
+    names = [name for name in vars(kind) if not name.startswith("_")] + ["__getitem__", "__setitem__"]
+    for name in names:
+        member = vars(kind)[name]
+        assert member.__doc__
+        assert member.__doc__ != type(member).__doc__, f"{name} is described as any {type(member).__name__} is"
+
+
+def test_help_of_the_shape():
+    shown = pydoc.render_doc(sz.Array, renderer=pydoc.plaintext)
+    for text in ("Length along each dimension.", "Data type of the elements", "Shape of the unit of reading"):
+        assert text in shown
