@@ -63,7 +63,7 @@ def open(
         return node
     keys = ", ".join(repr(join(path, name)) for name in ("zarr.json", ".zarray", ".zgroup"))
     message = f"there is no array or group at /{path} of {store!r}: it has none of the keys {keys}"
-    raise NodeNotFoundError(message, lambda: _describe(store, path))
+    raise NodeNotFoundError(message, lambda: _describe(store, path)).of_store(store)
 
 
 def open_array(
@@ -81,7 +81,8 @@ def open_array(
     """
     node = open(resolve_store(store, storage_options, "open_array"), path, mode=mode)
     if not isinstance(node, Array):
-        raise MetadataError(f"{node.name} of {node.store!r} is a group, not an array; open_group opens it")
+        message = f"{node.name} of {node.store!r} is a group, not an array; open_group opens it"
+        raise MetadataError(message).of_store(node.store)
     return node
 
 
@@ -105,7 +106,8 @@ def open_group(
         raise _wrong_mode(mode, "'r', 'r+' or 'a'")
     node = open(store, path, mode=mode, consolidated=consolidated)
     if not isinstance(node, Group):
-        raise MetadataError(f"{node.name} of {node.store!r} is an array, not a group; open_array opens it")
+        message = f"{node.name} of {node.store!r} is an array, not a group; open_array opens it"
+        raise MetadataError(message).of_store(node.store)
     return node
 
 

@@ -5,11 +5,15 @@ True
 """
 
 import errno
-from contextlib import suppress
+import pickle
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from typing import Self
+
+    from simplezarr.stores.base import Store
 
 __all__ = [
     "ChangedError",
@@ -22,11 +26,61 @@ __all__ = [
     "UnsupportedError",
     "ZarrError",
     "ZarrWarning",
+    "errors_of",
 ]
+
+_LARGEST_STORE = 10_000  # bytes of a pickled store that goes along with an error
 
 
 class ZarrError(Exception):
-    """The base of all errors that simplezarr itself raises."""
+    """The base of all errors that simplezarr itself raises.
+
+    store: the store that the error is about, None for an error about arguments alone. The error keeps it alive, as its
+    traceback does. A pickled error keeps its text, which names the store. It keeps the store only if that says where
+    the data are, as a `LocalStore`, and does not hold them, as a `MemoryStore`.
+    """
+
+    store: "Store | None" = None
+
+    def of_store(self, store: "Store") -> "Self":
+        """Say which store the error is about, unless it says so already. Return the error itself."""
+        if self.store is None:
+            self.store = store
+            name = repr(store)
+            if self.args and name not in str(self.args[0]):
+                self.args = (f"{self.args[0]} (in {name})", *self.args[1:])
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), self.args, vars(self) if _is_elsewhere(self.store) else {**vars(self), "store": None}
+
+
+def _is_elsewhere(store: "Store | None") -> bool:
+    """Return whether a pickle of the store says where the data are, and does not hold them."""
+    if store is None or store.in_memory:
+        return False
+    try:
+        return len(pickle.dumps(store)) <= _LARGEST_STORE
+    except Exception:  # whatever the store raises
+        return False
+
+
+@contextmanager
+def errors_of(store: "Store") -> "Iterator[None]":
+    """Let errors that are raised in the block say that they are about this store.
+
+    >>> from simplezarr.stores import MemoryStore
+    >>> with errors_of(MemoryStore()):
+    ...     raise MetadataError("a/zarr.json: empty")
+    Traceback (most recent call last):
+        ...
+    simplezarr.errors.MetadataError: a/zarr.json: empty (in MemoryStore(0 keys))
+    """
+    try:
+        yield
+    except ZarrError as error:
+        error.of_store(store)
+        raise
 
 
 class NodeNotFoundError(ZarrError, KeyError, FileNotFoundError):
@@ -50,7 +104,8 @@ class NodeNotFoundError(ZarrError, KeyError, FileNotFoundError):
         return Exception.__str__(self)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (str(self),)
+        str(self)  # replaces the hint, which can't be pickled, by its text
+        return super().__reduce__()
 
 
 class NodeExistsError(ZarrError, FileExistsError):
@@ -110,7 +165,8 @@ class TooLargeError(ZarrError, ValueError):
         self.size = size
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (str(self), self.size)
+        kind, _, state = super().__reduce__()
+        return kind, (*self.args, self.size), state
 
 
 class ZarrWarning(UserWarning):

@@ -1,9 +1,11 @@
 """Mistakes that people make, and what the error says of each: the place, what is wrong, what to do."""
 
 import os
+import pickle
 import re
 import shutil
 import subprocess
+import threading
 import warnings
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
+from simplezarr.errors import TooLargeError, ZarrError
+from simplezarr.stores.wrapper import WrapperStore
 from tests.support.helpers import PYTHON
 
 GROUP = b'{"zarr_format": 3, "node_type": "group"}'
@@ -21,6 +25,20 @@ class GetAlone(sz.Store):
 
     def get(self, key):
         return {"zarr.json": GROUP}.get(key)
+
+
+class NotPortable(GetAlone):
+    """A store that can't be pickled."""
+
+    def __init__(self):
+        self.lock_of_threads = threading.Lock()
+
+
+class HoldsData(GetAlone):
+    """A store whose pickle holds the data."""
+
+    def __init__(self):
+        self.data = bytes(1_000_000)
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +248,19 @@ MISTAKES = {
 }
 
 
+#: Errors about arguments, before any store is asked.
+ABOUT_ARGUMENTS = {
+    *(
+        "a URL with two slashes",
+        "a URL of an unknown kind",
+        "chunks of length 0",
+        "shards across chunks",
+        "a fill value too large",
+    ),
+    *("an unknown codec", "an unknown dtype"),
+}
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_told_with_its_place_and_its_remedy(place, mistake):
     do, kind, *parts = MISTAKES[mistake]
@@ -237,9 +268,97 @@ def test_a_mistake_is_told_with_its_place_and_its_remedy(place, mistake):
         do(place)
     assert re.search(".*".join(map(re.escape, parts)), str(info.value), re.DOTALL), str(info.value)
 
+    if isinstance(info.value, ZarrError) and mistake not in ABOUT_ARGUMENTS:
+        assert isinstance(info.value.store, sz.Store)
+        assert repr(info.value.store) in str(info.value)
+
 
 def test_the_table_is_long():
     assert len(MISTAKES) >= 60
+
+
+@pytest.mark.parametrize("mistake", [name for name, row in MISTAKES.items() if issubclass(row[1], ZarrError)])
+def test_a_pickled_error_keeps_its_text_and_a_store_of_files(place, mistake):
+    do, kind, *_ = MISTAKES[mistake]
+    with pytest.raises(kind) as info:
+        do(place)
+    error = pickle.loads(pickle.dumps(info.value))
+    assert (type(error), str(error)) == (type(info.value), str(info.value))
+    kept = info.value.store if isinstance(info.value.store, sz.LocalStore) else None
+    assert (type(error.store), repr(error.store)) == (type(kept), repr(kept))
+
+
+@pytest.mark.parametrize("store", [NotPortable(), HoldsData(), sz.MemoryStore({"x": bytes(1_000_000)})], ids=repr)
+def test_a_pickled_error_leaves_a_store_behind_that_holds_data_or_cannot_be_pickled(store):
+    with pytest.raises(sz.NodeNotFoundError) as info:
+        sz.open(store, "a")
+    assert info.value.store is store
+    pickled = pickle.dumps(info.value)
+    error = pickle.loads(pickled)
+    assert error.store is None
+    assert repr(store) in str(error)
+    assert len(pickled) < 10_000
+
+
+def test_the_first_store_that_is_noted_stays_and_is_named_once():
+    inner, outer = sz.MemoryStore(), WrapperStore(sz.MemoryStore())
+    error = sz.MetadataError("zarr.json: empty").of_store(inner).of_store(outer)
+    assert error.store is inner
+    assert str(error) == "zarr.json: empty (in MemoryStore(0 keys))"
+    error = pickle.loads(pickle.dumps(TooLargeError("'a' has 3 bytes", 3).of_store(inner)))
+    assert (error.size, str(error)) == (3, "'a' has 3 bytes (in MemoryStore(0 keys))")
+
+
+def test_a_chunk_error_keeps_its_place_in_a_pickle(place):
+    with pytest.raises(sz.ChunkError) as info:
+        sz.load(place / "damaged")
+    error = pickle.loads(pickle.dumps(info.value))
+    assert (error.path, error.index, error.key, error.codec) == ("", (0,), "c/0", "zstd")
+    assert error.store.root == str(place / "damaged")
+
+
+def test_an_error_of_what_is_copied_names_the_source(place):
+    target = sz.create_array(sz.MemoryStore(), shape=6, dtype="f8", chunks=2)
+    with pytest.raises(sz.ChunkError) as info:
+        target[...] = sz.open(place / "damaged")
+    assert info.value.store.root == str(place / "damaged")
+
+
+@pytest.mark.parametrize("dtype", ["u1", "string"])
+def test_an_error_that_a_store_raises_in_a_thread_names_the_store(dtype):
+    class Refusing(sz.MemoryStore):
+        def set(self, key, value):
+            if key.endswith("c/1"):
+                raise sz.UnsupportedError(f"{key!r}: no room")
+            super().set(key, value)
+
+    store = Refusing()
+    array = sz.create_array(store, shape=4, dtype=dtype, chunks=1)
+    with pytest.raises(sz.UnsupportedError, match=r"no room \(in Refusing\(") as info:
+        array[...] = np.array(list("1234"), array.dtype)
+    assert info.value.store is store
+
+
+def test_errors_of_copies_in_consolidated_metadata_name_the_store():
+    store = sz.MemoryStore()
+    sz.create_array(store, "a", shape=2, dtype="u1")
+    sz.open_group(store, mode="a").consolidate_metadata()
+    store.values["zarr.json"] = store.values["zarr.json"].replace(b'"uint8"', b'"uint9"')
+    with pytest.raises(sz.UnsupportedError, match="uint9") as info:
+        sz.open_group(store)["a"]
+    assert info.value.store is store
+
+
+def test_errors_of_children_name_the_store_but_a_tree_does_not():
+    store = sz.MemoryStore()
+    sz.create_array(store, "a", shape=2, dtype="u1")
+    store.values["a/zarr.json"] = store.values["a/zarr.json"].replace(b'"uint8"', b'"uint9"')
+    group = sz.open_group(store)
+    with pytest.raises(sz.UnsupportedError, match="uint9") as info:
+        dict(group.items())
+    assert info.value.store is store
+    assert "uint9" in str(group.tree())
+    assert "MemoryStore" not in str(group.tree())
 
 
 def test_a_missing_node_is_a_missing_file_and_a_missing_key(tmp_path):
@@ -254,8 +373,9 @@ def test_a_store_with_get_alone_can_be_asked():
     assert repr(group) == "<Group />"
     with pytest.raises(sz.NodeNotFoundError, match="no node 'x' in group / of GetAlone"):
         group["x"]
-    with pytest.raises(sz.UnsupportedError, match="define one"):
+    with pytest.raises(sz.UnsupportedError, match="define one") as info:
         list(group)
+    assert info.value.store is group.store
 
 
 def test_a_warning_points_at_the_line_that_caused_it():

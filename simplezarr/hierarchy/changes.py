@@ -24,7 +24,7 @@ from operator import call
 from typing import Any, Protocol, TypeVar
 
 from simplezarr.engine.chunks.in_flight import Writing
-from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError
+from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError, errors_of
 from simplezarr.hierarchy.consolidation import GroupAbove, Invalidation, groups_above
 from simplezarr.hierarchy.documents import (
     NODE_DOCUMENTS,
@@ -74,7 +74,7 @@ def check_writable(node: Node) -> None:
     if node.read_only:
         raise ReadOnlyError(
             f'{node.name} of {node.store!r} was opened for reading; open it with mode="r+" to change it'
-        )
+        ).of_store(node.store)
     node.store.check_writable(node.path)
 
 
@@ -86,16 +86,20 @@ def create_node(
     With `overwrite`, the node that is there is removed. All that can be known to fail is checked before.
     """
     documents = encode_metadata(path, metadata)  # raises what is wrong with the metadata
-    store.check_writable(join(path, metadata.document))
-    if overwrite:
-        _remove_link(store, path)
-    while missing := _create(store, path, metadata, documents, overwrite, fill):
-        for group in missing:
-            with suppress(NodeExistsError):  # another creator was faster, or `_create` will report what is there
-                # The first group looks at all groups above; each other one at the group that was just created.
-                nearest = group is not missing[0]
-                new = new_group_metadata(metadata.zarr_format)
-                _create(group.store, group.path, new, encode_metadata(group.path, new), nearest=nearest)
+    with errors_of(store):
+        store.check_writable(join(path, metadata.document))
+        if overwrite:
+            _remove_link(store, path)
+        while missing := _create(store, path, metadata, documents, overwrite, fill):
+            _create_groups(missing, metadata.zarr_format)
+
+
+def _create_groups(missing: Sequence[GroupAbove], zarr_format: int) -> None:
+    for group in missing:
+        with suppress(NodeExistsError):  # another creator was faster, or `_create` will report what is there
+            # The first group looks at all groups above; each other one at the group that was just created.
+            nearest, new = group is not missing[0], new_group_metadata(zarr_format)
+            _create(group.store, group.path, new, encode_metadata(group.path, new), nearest=nearest)
 
 
 def _create(
@@ -259,17 +263,18 @@ def _delete_node(store: Store, path: str, documents: Sequence[str], below: bool 
 
 def remove_node(store: Store, path: str) -> None:
     """Delete a node and all below it. Raise NodeNotFoundError if there is none."""
-    if _remove_link(store, path):
-        return
-    if not has_node(store, path):
-        raise NodeNotFoundError(f"/{path} of {store!r}: there is no such node; check the path")
-    try:
-        _remove(store, path, _claim(store, path))
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        _remove(store, path, None)  # makes room for the claim, which may be what has failed
-        _remove(store, path, _claim(store, path), begun=True)
+    with errors_of(store):
+        if _remove_link(store, path):
+            return
+        if not has_node(store, path):
+            raise NodeNotFoundError(f"/{path} of {store!r}: there is no such node; check the path")
+        try:
+            _remove(store, path, _claim(store, path))
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            _remove(store, path, None)  # makes room for the claim, which may be what has failed
+            _remove(store, path, _claim(store, path), begun=True)
 
 
 def _remove(store: Store, path: str, claim: AbstractContextManager[object] | None, begun: bool = False) -> None:
@@ -318,7 +323,7 @@ def change_node(
     """
     above, own = _together(store, lambda: groups_above(store, path), lambda: find_key(store, path))
     while True:
-        with store.lock(own) if own and not store.conditional else nullcontext():
+        with errors_of(store), store.lock(own) if own and not store.conditional else nullcontext():
             document = fetch_document(store, own) if own else None
             if own is None or document is None:
                 raise NodeNotFoundError(f"/{path} of {store!r}: the node no longer exists; create it again")
@@ -358,7 +363,8 @@ def format_above(store: Store, path: str) -> int:
     if name and store.exists(join(nearest, GroupMetadata.document)):
         return GroupMetadata.zarr_format  # the usual case in one request; an array is refused when it is created
     above = groups_above(store, path)
-    _check_above(above, path)
+    with errors_of(store):
+        _check_above(above, path)
     for group in reversed(above):
         if group.found is not None:
             return GroupMetadataV2.zarr_format if group.found[0].endswith(GROUP) else GroupMetadata.zarr_format

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from simplezarr.errors import NodeExistsError, NodeNotFoundError, UnsupportedError, ZarrError
+from simplezarr.errors import NodeExistsError, NodeNotFoundError, UnsupportedError, ZarrError, errors_of
 from simplezarr.hierarchy.documents import (
     CONSOLIDATED_MEMBER,
     NODE_DOCUMENTS,
@@ -166,15 +166,15 @@ def consolidate(store: Store, path: str) -> GroupMetadata:
 
     The documents are copied as they are, sorted by depth and name. All of one depth are fetched concurrently.
     """
-    with store.lock(join(path, CONSOLIDATION_LOCK)):
+    with errors_of(store), store.lock(join(path, CONSOLIDATION_LOCK)):
         for _ in range(ATTEMPTS):
             metadata = _consolidate(store, path)
             if metadata is not None:
                 return metadata
-    raise ZarrError(
-        f"/{path} of {store!r}: other writers changed what is below it during each of {ATTEMPTS} consolidations; "
-        "consolidate when they have finished"
-    )
+        raise ZarrError(
+            f"/{path} of {store!r}: other writers changed what is below it during each of {ATTEMPTS} consolidations; "
+            "consolidate when they have finished"
+        )
 
 
 def _consolidate(store: Store, path: str) -> GroupMetadata | None:

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable
 
-from simplezarr.errors import MetadataError, TooLargeError
+from simplezarr.errors import MetadataError, TooLargeError, ZarrError
 from simplezarr.metadata.chunk_keys import join, normalize_path
 from simplezarr.metadata.grids import regular_to_json
 from simplezarr.metadata.json_document import MAX_SIZE, Unusable, load
@@ -176,7 +176,13 @@ def read_metadata(store: Store, path: str) -> Metadata | None:
     if found is None:
         return None
     key, document = found
-    return parse_node(document, key) if key.endswith(ArrayMetadata.document) else parse_metadata(store, path, *found)
+    try:  # not `errors_of`, which takes a few calls, because opening is often done
+        if key.endswith(ArrayMetadata.document):
+            return parse_node(document, key)
+        return parse_metadata(store, path, key, document)
+    except ZarrError as error:
+        error.of_store(store)
+        raise
 
 
 def find_key(store: Store, path: str, zarr_format: int = 3) -> str | None:

@@ -165,7 +165,8 @@ def _inner_chunks(
             stored = reader(shard).present(store, key)
         except (CodecFailure, ValueError) as error:
             message = f"array '/{path}', key {key!r}: {error}"
-            raise ChunkError(message, path=path, index=index, key=key, codec=middle.name) from error.__cause__
+            failure = ChunkError(message, path=path, index=index, key=key, codec=middle.name)
+            raise failure.of_store(store) from error.__cause__
         if stored is None:
             return np.empty((0, len(index)), np.intp)  # deleted meanwhile
         begins = [axis.begin(number) for axis, number in zip(axes, index, strict=True)]

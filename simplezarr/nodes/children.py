@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
+from simplezarr.errors import errors_of
 from simplezarr.hierarchy.documents import (
     child_names,
     find_document,
@@ -52,6 +53,7 @@ def fetch_child(store: Store, path: str) -> dict[str, bytes] | Exception | None:
 
 
 def stored_child(
+    store: Store,
     group: str,
     name: str,
     found: dict[str, bytes] | Exception,
@@ -66,7 +68,9 @@ def stored_child(
 
     def opened() -> Opened:
         path = join(group, name)
-        return make(path, parse_documents(path, documents()))
+        with errors_of(store):
+            metadata = parse_documents(path, documents())
+        return make(path, metadata)
 
     return Child(name, lambda: node_type_of(documents()), opened)
 

@@ -148,7 +148,7 @@ def require_array(
         asked = f"{lengths} of {data_type.name}"
         raise MetadataError(
             f"{array!r} of {store!r} is not of shape and dtype {asked}; overwrite it or open it as it is"
-        )
+        ).of_store(store)
     if own.get("write_empty_chunks"):
         array.write_empty_chunks = True
     return array
@@ -160,7 +160,7 @@ def _stored_array(store: Store, path: str) -> Array | None:
     if metadata is None:
         return None
     if not isinstance(metadata, ArrayMetadata):
-        raise NodeExistsError(f"/{path} of {store!r} is a group, not an array; choose another path")
+        raise NodeExistsError(f"/{path} of {store!r} is a group, not an array; choose another path").of_store(store)
     return Array(store, path, metadata, read_only=False)
 
 

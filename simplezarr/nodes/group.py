@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
-from simplezarr.errors import NodeExistsError, NodeNotFoundError
+from simplezarr.errors import NodeExistsError, NodeNotFoundError, errors_of
 from simplezarr.hierarchy.changes import check_writable, create_node, format_above, remove_node
 from simplezarr.hierarchy.consolidation import consolidate
 from simplezarr.hierarchy.documents import (
@@ -87,7 +87,7 @@ def require_group(store: Store, path: str, zarr_format: int | None = None) -> "G
             if node is None:  # it was something else that is in the way
                 raise
     if not isinstance(node, Group):
-        raise NodeExistsError(f"{node.name} of {store!r} is an array, not a group; choose another path")
+        raise NodeExistsError(f"{node.name} of {store!r} is an array, not a group; choose another path").of_store(store)
     return node
 
 
@@ -144,7 +144,7 @@ class Group(ClosesStore):
             message = f"there is no node {_shortened(path)} in group {self.name} of {self.store!r}"
             if self._copied() is not None:
                 message += ", as its consolidated metadata have it (consolidated=False asks the store)"
-            raise NodeNotFoundError(message, lambda: f"it holds {self._summary() or 'nothing'}")
+            raise NodeNotFoundError(message, lambda: f"it holds {self._summary() or 'nothing'}").of_store(self.store)
         return node
 
     def get(self, path: str, default: object = None) -> "Array | Group | object":
@@ -227,7 +227,8 @@ class Group(ClosesStore):
     def _copied_child(self, copies: Copies, below: str, members: dict[str, Any]) -> "Array | Group":
         """Return a node as the consolidated metadata have it, with their copies of the nodes below it."""
         path = join(self.path, below)
-        metadata = parse_copy(members, path)
+        with errors_of(self.store):
+            metadata = parse_copy(members, path)
         if isinstance(metadata, GroupMetadata):
             metadata = replace(metadata, consolidated=copies.below(below))
         return make_node(self.store, path, metadata, read_only=True)
@@ -237,7 +238,11 @@ class Group(ClosesStore):
         copies = self._copied()
         if copies is None:
             fetched = ask_children(self.store, self.path, lambda path: fetch_child(self.store, path))
-            return (stored_child(self.path, name, found, self._made) for name, found in fetched if found is not None)
+            return (
+                stored_child(self.store, self.path, name, found, self._made)
+                for name, found in fetched
+                if found is not None
+            )
         return (self._consolidated_child(copies, name) for name in copies.names())
 
     def _consolidated_child(self, copies: Copies, name: str) -> "Child[Array | Group]":
@@ -278,10 +283,8 @@ class Group(ClosesStore):
     def create_group(self, name: str, **arguments: Any) -> "Group":
         """Create a group at a path below this one, in its format; otherwise as `simplezarr.create_group`."""
         check_writable(self)
-        return new_group(self.store, self._child_path(name), **self._in_format(arguments))
-
-    def _in_format(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        return {"zarr_format": self.metadata.zarr_format, **arguments}
+        arguments.setdefault("zarr_format", self.metadata.zarr_format)
+        return new_group(self.store, self._child_path(name), **arguments)
 
     def require_group(self, name: str) -> "Group":
         """Return the group at a path below this one; create it if it is missing. Raise NodeExistsError for an array."""

@@ -173,7 +173,8 @@ def _grown(shape: Shape, data: np.ndarray, axis: int) -> Shape:
 def _check_same_layout(handle: ArrayHandle, stored: Any) -> None:
     """Raise MetadataError if the node has been replaced since it was opened."""
     if not isinstance(stored, ArrayMetadata) or stored != _in_place_of(stored, handle.metadata):
-        raise MetadataError(f"{handle.name} of {handle.store!r} was replaced since it was opened; open it again")
+        message = f"{handle.name} of {handle.store!r} was replaced since it was opened; open it again"
+        raise MetadataError(message).of_store(handle.store)
 
 
 def _in_place_of(stored: ArrayMetadata, opened: ArrayMetadata) -> ArrayMetadata:

@@ -56,8 +56,11 @@ def _drawn(child: "Child[Array | HasChildren]") -> "tuple[str, Array | HasChildr
 
 
 def _reason(error: Exception) -> str:
-    """Return what an error says is wrong, without its key and its remedy, cut to a length that fits into a line."""
-    text = str(error).partition("; ")[0]
+    """Return what an error says is wrong, without key, store and remedy, cut to a length that fits into a line."""
+    text = str(error)
+    if isinstance(error, ZarrError):
+        text = text.removesuffix(f" (in {error.store!r})")
+    text = text.partition("; ")[0]
     key, _, rest = text.partition(": ")
     text = " ".join((rest if rest and key.rpartition("/")[2] in RESERVED_NAMES else text).split())
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -143,11 +143,11 @@ class Store(ABC):
         The value is replaced as a whole. A concurrent reader, or one after a crash, gets the old or the new value.
         Raise a `ReadOnlyError` if `read_only` is set (see `check_writable`).
         """
-        raise ReadOnlyError(f"{key!r}: {self!r} has no `set` method; it can only be read")
+        raise ReadOnlyError(f"{key!r}: {self!r} has no `set` method; it can only be read").of_store(self)
 
     def delete(self, key: str) -> None:
         """Remove a key. Do nothing if there is no such key."""
-        raise ReadOnlyError(f"{key!r}: {self!r} has no `delete` method; it can only be read")
+        raise ReadOnlyError(f"{key!r}: {self!r} has no `delete` method; it can only be read").of_store(self)
 
     def delete_prefix(self, prefix: str) -> None:
         """Remove all keys below a prefix. Do nothing if there are none."""
@@ -271,7 +271,8 @@ class Store(ABC):
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield all keys below a prefix, in full, each once, in any order."""
-        raise UnsupportedError(f"{self!r}: has no `list` method, so its keys cannot be listed; define one")
+        message = f"{self!r}: has no `list` method, so its keys cannot be listed; define one"
+        raise UnsupportedError(message).of_store(self)
 
     def list_dir(self, prefix: str = "") -> Sequence[str]:
         """Return the sorted names directly below a prefix, of keys and of prefixes that hold keys, without slashes."""
@@ -287,7 +288,8 @@ class Store(ABC):
     def check_writable(self, key: str) -> None:
         """Raise a `ReadOnlyError` if `read_only` is set. Call it first in every method that writes."""
         if self.read_only:
-            raise ReadOnlyError(f"{key!r}: {self!r} is read-only; set its attribute `read_only` to False to change it")
+            message = f"{key!r}: {self!r} is read-only; set its attribute `read_only` to False to change it"
+            raise ReadOnlyError(message).of_store(self)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

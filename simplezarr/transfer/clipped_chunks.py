@@ -43,6 +43,9 @@ class _PaddedChunks(WrapperStore):
         padded[tuple(map(slice, inside))] = part
         return python_pipeline(self.metadata.codecs, spec).encode(padded)
 
+    def __repr__(self) -> str:
+        return repr(self.store)
+
 
 def _inside(metadata: ArrayMetadata, index: tuple[int, ...] | None) -> tuple[int, ...] | None:
     """Return the shape of a chunk's part within the array; None if that is the whole chunk."""

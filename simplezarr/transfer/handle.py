@@ -65,14 +65,15 @@ class ArrayHandle(NamedTuple):
     def fill_value(self) -> Any:
         """The value of elements that are not stored, as a NumPy scalar. Raise MetadataError if it is not usable."""
         if self.metadata.fill_problem:
-            raise MetadataError(self.metadata.fill_problem)
+            raise MetadataError(self.metadata.fill_problem).of_store(self.plain_store)
         return self.metadata.data_type.scalar(self.metadata.fill)
 
     def check_writable(self) -> None:
         """Raise ReadOnlyError or UnsupportedError if the array can't be written."""
         check_writable(self)
         if self.obstacles:
-            raise UnsupportedError(f"array {self.name} can only be read: {'; '.join(self.obstacles)}")
+            message = f"array {self.name} can only be read: {'; '.join(self.obstacles)}"
+            raise UnsupportedError(message).of_store(self.plain_store)
 
     def with_metadata(self, metadata: ArrayMetadata) -> "ArrayHandle":
         """Return a handle of the same array with other metadata, whose chunks are stored as before."""
@@ -111,7 +112,7 @@ def open_handle(
     source: that of an earlier handle of the array, which keeps the indexes of shards.
     """
     store = plain(store)
-    pipeline, chunks, obstacles = metadata.bound or _bind(metadata, path)
+    pipeline, chunks, obstacles = metadata.bound or _bind(store, path, metadata)
     if source is None:
         source = ChunkSource(pipeline, store, metadata.chunk_keys, path, chunks)
     if metadata.grid is None and not metadata.data_type.is_variable and not metadata.fill_problem:
@@ -135,7 +136,7 @@ def _rare_transfer(store: Store, path: str, metadata: ArrayMetadata, write_empty
             from simplezarr.transfer.variable import VariableTransfer
 
             kind = VariableTransfer
-        pipeline, chunks, _ = _bind(metadata, path)
+        pipeline, chunks, _ = _bind(store, path, metadata)
         source = ChunkSource(pipeline, store, metadata.chunk_keys, path, chunks)
         return kind(store, source, metadata, chunks, write_empty_chunks)
 
@@ -150,15 +151,15 @@ def _rare_transfer(store: Store, path: str, metadata: ArrayMetadata, write_empty
         return filled(metadata)
     from simplezarr.transfer.unfilled import UnfilledTransfer
 
-    return UnfilledTransfer(path, metadata, filled)
+    return UnfilledTransfer(store, path, metadata, filled)
 
 
-def _bind(metadata: ArrayMetadata, path: str) -> tuple[CodecPipeline, tuple[int, ...], list[str]]:
+def _bind(store: Store, path: str, metadata: ArrayMetadata) -> tuple[CodecPipeline, tuple[int, ...], list[str]]:
     """Return what arrays of these metadata share: the pipeline, the unit of reading, and why they can't be written."""
     try:
         pipeline = bind(metadata.codecs, metadata.spec)
     except (MetadataError, UnsupportedError) as error:
-        raise type(error)(f"{join(path, metadata.document)}: {error}") from None
+        raise type(error)(f"{join(path, metadata.document)}: {error}").of_store(store) from None
     obstacles = [f"{codec} can't be written" for codec in metadata.codecs if codec.decodes_only]
     bound = pipeline, inner_shape(metadata), metadata.obstacles + obstacles
     object.__setattr__(metadata, "bound", bound)  # not part of their value, and the same for every array

@@ -44,7 +44,11 @@ class RegularTransfer:
             source = padding_source(self.store, self.source.path, self.metadata, error)
             if source is None:
                 raise
-            read(source, selection, out)
+            try:
+                read(source, selection, out)
+            except ChunkError as other:
+                other.store = self.store  # not the one that pads
+                raise
             tolerate("cropped-chunk", f"array /{source.path}, chunk {error.index}")
 
     def write(self, selection: Plan | Selection, values: np.ndarray) -> None:

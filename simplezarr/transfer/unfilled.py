@@ -13,6 +13,7 @@ from simplezarr.errors import ChunkError, UnsupportedError
 from simplezarr.indexing.selection import Selection
 from simplezarr.metadata.layout import zero_element
 from simplezarr.metadata.v3 import ArrayMetadata
+from simplezarr.stores.base import Store
 from simplezarr.transfer.protocol import Index, Transfer
 
 __all__ = ["UnfilledTransfer"]
@@ -26,11 +27,11 @@ class UnfilledTransfer:
     filled: makes the transfer of the same array with a usable fill value.
     """
 
-    __slots__ = ("metadata", "path", "twins")
+    __slots__ = ("metadata", "path", "store", "twins")
     shares_chunks = False
 
-    def __init__(self, path: str, metadata: ArrayMetadata, filled: Callable[[ArrayMetadata], Transfer]):
-        self.path, self.metadata = path, metadata
+    def __init__(self, store: Store, path: str, metadata: ArrayMetadata, filled: Callable[[ArrayMetadata], Transfer]):
+        self.store, self.path, self.metadata = store, path, metadata
         fills = zero_element(metadata.data_type), _another_element(metadata.data_type)
         self.twins = [filled(replace(metadata, fill=fill, fill_problem="")) for fill in fills]
 
@@ -56,7 +57,8 @@ class UnfilledTransfer:
 
     def write(self, selection: Plan | Selection, values: np.ndarray) -> None:
         """Raise UnsupportedError: the handle of such an array has an obstacle to writing."""
-        raise UnsupportedError(f"array /{self.path} can only be read: {self.metadata.fill_problem}")
+        message = f"array /{self.path} can only be read: {self.metadata.fill_problem}"
+        raise UnsupportedError(message).of_store(self.store)
 
     def chunk_box(self, index: Index) -> tuple[tuple[slice, ...], tuple[int, ...]]:
         """Return a chunk's elements within the array, and its full shape."""
@@ -81,7 +83,8 @@ class UnfilledTransfer:
         which = "what is selected" if index is None else f"chunk {index}"
         message = f"array /{self.path}: not all of {which} is stored, and the fill value is not usable"
         key = None if index is None else self.metadata.chunk_keys.key(index)
-        return ChunkError(f"{message}: {self.metadata.fill_problem}", path=self.path, index=index, key=key)
+        error = ChunkError(f"{message}: {self.metadata.fill_problem}", path=self.path, index=index, key=key)
+        return error.of_store(self.store)
 
 
 def _is_same(one: np.ndarray, other: np.ndarray) -> bool:

@@ -19,7 +19,7 @@ from simplezarr.codecs.variable_shard import filled, is_fill
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.files.reader import Reader, read_version
 from simplezarr.engine.geometry.plan import Plan
-from simplezarr.errors import ChangedError, ChunkError, TooLargeError
+from simplezarr.errors import ChangedError, ChunkError, TooLargeError, ZarrError
 from simplezarr.indexing.selection import Selection, wrapped
 from simplezarr.runtime import executor
 from simplezarr.runtime.runs import assign
@@ -132,7 +132,7 @@ class _Work:
     verb = "reading"
 
     def __init__(self, transfer: VariableTransfer, selection: Plan | Selection, array: np.ndarray):
-        metadata, self.source = transfer.metadata, transfer.source
+        metadata, self.source, self.store = transfer.metadata, transfer.source, transfer.store
         self.chain: PythonPipeline = python_pipeline(metadata.codecs, metadata.spec)
         self.basic = isinstance(selection, Plan)
         self.plan = selection if isinstance(selection, Plan) else PointwisePlan(selection, metadata.chunk_shape)
@@ -153,12 +153,12 @@ class _Work:
         except ChunkError:
             raise
         except (ChangedError, TooLargeError) as error:
-            raise ChunkError(f"{where}: {error}", path=self.source.path, index=index, key=key) from None
+            raise self.source.failure(index, key, str(error)) from None
         except CodecFailure as error:
-            raise ChunkError(
-                f"{where}: {error}", path=self.source.path, index=index, key=key, codec=error.codec
-            ) from error.__cause__
+            raise self.source.failure(index, key, str(error), error.codec) from error.__cause__
         except Exception as error:
+            if isinstance(error, ZarrError):
+                error.of_store(self.store)
             error.add_note(f"while {self.verb} {where}")
             raise
 

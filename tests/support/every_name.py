@@ -208,6 +208,7 @@ def catch_errors() -> None:
     try:
         sz.open({})
     except sz.NodeNotFoundError as error:
+        assert_type(error.store, sz.Store | None)
         print(error)
 
 

@@ -73,6 +73,11 @@ cdef class ChunkSource:
                                    "array's metadata say", codec) from None
         return self.store.get_limited(key, free_bytes(pipeline), holes=True)
 
+    def failure(self, tuple index, str key, str why, str codec=None):
+        """Return the ChunkError for a chunk, by its index and the key of its stored object."""
+        return ChunkError(f"array '/{self.path}', chunk {index}, key {key!r}: {why}", path=self.path, index=index, key=key,
+                          codec=codec).of_store(self.store)
+
     def encoded_chunk(self, tuple index):
         """Return the stored bytes of one chunk, or None if it is not stored."""
         cdef const Pipeline *pipeline = &self.pipeline.compiled
@@ -83,7 +88,7 @@ cdef class ChunkSource:
             return self.store.get(self.key(index))
         if not pipeline_is_shard(pipeline):
             raise UnsupportedError(f"array '/{self.path}': its shards are encoded as a whole, inner chunks have no bytes "
-                                   "of their own")
+                                   "of their own").of_store(self.store)
         for d in range(pipeline.ndim):
             outer[d] = index[d] // (self.pipeline.shape[d] // self.chunks[d])
         for d in range(pipeline.ndim):  # in C order of the stored form
@@ -92,8 +97,7 @@ cdef class ChunkSource:
         try:
             return read_version(self.store, key, partial(self._inner_bytes, inner))
         except (ChangedError, CodecFailure) as error:
-            raise ChunkError(f"array '/{self.path}', chunk {index}, key {key!r}: {error}", path=self.path, index=index,
-                             key=key, codec=getattr(error, "codec", None)) from error.__cause__
+            raise self.failure(index, key, str(error), getattr(error, "codec", None)) from error.__cause__
 
     def _inner_bytes(self, Py_ssize_t inner, reader):
         """Return the stored bytes of an inner chunk, by its number, or None if it is not stored."""

@@ -23,7 +23,7 @@ from simplezarr.engine.jobs.region_table cimport TouchedObject, find_object
 from simplezarr.engine.kernels.context cimport (
     PATH_SLOT, RAISED, REFUSED, Wait, check_signals, drop, pause, scratch, status_message, context_acquire, context_new,
     context_release)
-from simplezarr.errors import ChunkError, TooLargeError
+from simplezarr.errors import TooLargeError, ZarrError
 
 cdef enum:
     MANY_FILES = 8              # from here on it is worth opening their directory
@@ -251,8 +251,9 @@ cdef class Job:
         if self.status == RAISED:
             if isinstance(error, (CodecFailure, TooLargeError)):
                 codec = getattr(error, "codec", None)
-                raise ChunkError(f"{place}: {error}{self.outcome()}", path=self.source.path, index=index, key=key,
-                                 codec=codec) from error.__cause__
+                raise self.source.failure(index, key, f"{error}{self.outcome()}", codec) from error.__cause__
+            if isinstance(error, ZarrError):
+                error.of_store(self.source.store)
             error.add_note(f"while {self.task()} {place}")
             raise error
         if self.status == SZ_NO_MEMORY:
@@ -263,5 +264,4 @@ cdef class Job:
         damaged = "" if self.status in (REFUSED, SZ_UNSUPPORTED) else (
             "; the stored object is damaged or not what the array's metadata say")
         by = "" if codec is None else f"{codec}: "
-        raise ChunkError(f"{place}: {by}{status_message(self.status)}{damaged}{self.outcome()}",
-                         path=self.source.path, index=index, key=key, codec=codec)
+        raise self.source.failure(index, key, f"{by}{status_message(self.status)}{damaged}{self.outcome()}", codec)

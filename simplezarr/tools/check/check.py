@@ -114,7 +114,7 @@ class _Check:
             if name in NODE_DOCUMENTS and _fault_of_key(key) is None:
                 self.nodes.setdefault(path, _Node(path, set())).names.add(name)
         if not self.total:
-            raise NodeNotFoundError(f"/{self.path} of {self.store!r}: has no keys; check the path")
+            raise NodeNotFoundError(f"/{self.path} of {self.store!r}: has no keys; check the path").of_store(self.store)
 
     def check_documents(self, node: _Node) -> None:
         key = join(node.path, node.own)
