@@ -15,6 +15,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.stores import LocalStore, MemoryStore, SlowStore, WrapperStore
+from simplezarr.stores.resolve import as_store
 from tests.support.helpers import PYTHON, same_package, within
 
 ROUNDS, CAMPAIGN = 6, int(os.environ.get("SIMPLEZARR_CAMPAIGN", 20_000)) // 100
@@ -87,7 +88,7 @@ def two_who_save(kind, formats, overwrite, tmp_path, rounds):
         stored = np.unique(sz.open_array(store, path)[...]).tolist()
         assert stored in ([[1], [2]] if overwrite else [[1 + results.index(None)]])
         keys = [f"{path}/{name}".lstrip("/") for name in ("zarr.json", ".zarray")]
-        assert [sz.api.as_store(store).exists(key) for key in keys].count(True) == 1
+        assert [as_store(store).exists(key) for key in keys].count(True) == 1
 
 
 SAVING = """
@@ -387,7 +388,7 @@ def live(store, seed, rounds):
 
 def check_life(store):
     """What is there now is complete: no array with missing chunks, no node without a parent."""
-    store = sz.api.as_store(store)
+    store = as_store(store)
     for key in [*store.list()]:
         path, _, name = key.rpartition("/")
         if name in ("zarr.json", ".zarray", ".zgroup") and path:
