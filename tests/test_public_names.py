@@ -4,7 +4,9 @@ After a change that is meant, `python -m tests.test_public_names` writes the lis
 """
 
 import ast
+import inspect
 import json
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,18 @@ OBJECTS = {
     "simplezarr.codecs": simplezarr.codecs,
     "simplezarr.testing": simplezarr.testing,
     "simplezarr.utils": simplezarr.utils,
+}
+#: What the program calls them.
+SPELT = {
+    "sz": simplezarr,
+    "sz.codecs": simplezarr.codecs,
+    "c": simplezarr.codecs,
+    "sz.stores": simplezarr.stores,
+    "sz.testing": simplezarr.testing,
+    "sz.utils": simplezarr.utils,
+    "a": simplezarr.Array,
+    "group": simplezarr.Group,
+    "store": simplezarr.Store,
 }
 
 
@@ -52,6 +66,40 @@ import sys, simplezarr
 print("simplezarr.{name}" in sys.modules, simplezarr.{name}.__name__, {name!r} in dir(simplezarr))
 """
     assert python(code, seconds=60, directory=tmp_path).split() == ["False", f"simplezarr.{name}", "True"]
+
+
+def arguments(function):
+    """Return the arguments that are a function's own, and those of a TypedDict, which several functions take."""
+    own, shared = [], []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            shared += parameter.annotation.__args__[0].__annotations__
+        elif name != "self":
+            own.append(name)
+    return own, shared
+
+
+def test_a_program_uses_every_argument():
+    """Those that several functions take are used with one of them at least."""
+    used = defaultdict(set)
+    for call in ast.walk(ast.parse(Path(every_name.__file__).read_text("utf-8"))):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            owner = SPELT.get(ast.unparse(call.func.value))
+            if owner:
+                value = getattr(owner, call.func.attr)
+                used[value].update(keyword.arg for keyword in call.keywords)
+                used[value].update(arguments(value)[0][: len(call.args)])
+    anywhere = set.union(*used.values())
+    missing = []
+    for owner in SPELT.values():
+        for name in getattr(owner, "__all__", dir(owner)):
+            value = getattr(owner, name)
+            kinds = (simplezarr.Store, simplezarr.codecs.Codec)
+            if name[0] != "_" and callable(value) and (not isinstance(value, type) or issubclass(value, kinds)):
+                own, shared = arguments(value)
+                unused = {*own} - used[value] | {*shared} - anywhere
+                missing += [f"{name}({argument}=)" for argument in sorted(unused)]
+    assert not missing
 
 
 if __name__ == "__main__":

@@ -280,11 +280,14 @@ class Group(ClosesStore):
         """
         self.create_array(path, data=data)
 
-    def create_group(self, name: str, **arguments: Any) -> "Group":
+    def create_group(
+        self, name: str, *, attributes: Any = None, zarr_format: int | None = None, overwrite: bool = False
+    ) -> "Group":
         """Create a group at a path below this one, in its format; otherwise as `simplezarr.create_group`."""
         check_writable(self)
-        arguments.setdefault("zarr_format", self.metadata.zarr_format)
-        return new_group(self.store, self._child_path(name), **arguments)
+        zarr_format = self.metadata.zarr_format if zarr_format is None else zarr_format
+        path = self._child_path(name)
+        return new_group(self.store, path, attributes=attributes, zarr_format=zarr_format, overwrite=overwrite)
 
     def require_group(self, name: str) -> "Group":
         """Return the group at a path below this one; create it if it is missing. Raise NodeExistsError for an array."""

@@ -1,6 +1,6 @@
-"""A program that uses every public name, as users do: it runs, and mypy finds nothing wrong with it.
+"""A program that uses every public name with every argument, as users do: it runs, and type checkers accept it.
 
-`tests/test_public_names.py` runs it, and checks that no name of the stored list is missing here.
+`tests/test_public_names.py` runs it, and checks that no name and no argument is missing here.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ import numpy as np
 
 import simplezarr as sz
 from simplezarr.codecs import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec
+from simplezarr.dtypes import DataType
 
 
 class Dictionary(sz.Store):
@@ -58,6 +59,9 @@ def open_and_create(folder: Path) -> None:
     assert_type(sz.open_array(folder / "a.zarr", "x", mode="r+"), sz.Array)
     assert_type(sz.open_group(str(folder / "a.zarr"), mode="a"), sz.Group)
     assert_type(sz.create_group({}, "g", attributes={"a": 1}, overwrite=True), sz.Group)
+    assert_type(sz.create_group({}, zarr_format=2), sz.Group)
+    assert_type(sz.open(folder / "a.zarr", consolidated=False), sz.Array | sz.Group)
+    assert_type(sz.open_group(folder / "a.zarr", "g", mode="a", consolidated=False), sz.Group)
     sz.save(folder / "b.zarr", values, "y", chunks=(2, 3))
     assert sz.load(folder / "b.zarr", "y").shape == (4, 6)
     sz.save(folder / "c.zarr", {"x": values, "sub": {"y": [1, 2]}}, attributes={"a": 1}, codecs="zstd")
@@ -94,12 +98,12 @@ def use_array(a: sz.Array) -> None:
     assert a.write_future(..., 5).result() is None
     assert (a.read(sz.s_[...], out=out) == 5).all()
     assert (a.read_future(sz.s_[...], out=out).result() == 5).all()
-    assert len(a.read_many([sz.s_[0], sz.s_[1]])) == 2
-    assert len(a.read_many_future([sz.s_[0], sz.s_[1]]).result()) == 2
+    assert len(a.read_many([sz.s_[0], sz.s_[1]], out=out[:2])) == 2
+    assert len(a.read_many_future([sz.s_[0], sz.s_[1]], out=out[:2]).result()) == 2
     chunk = np.empty(a.chunks, "i4")
     a.set_chunk((0, 0), chunk)
     a.set_chunk_future((0, 0), a.get_chunk((0, 0), out=chunk)).result()
-    assert a.get_chunk_future((0, 0)).result().shape == a.chunks
+    assert a.get_chunk_future((0, 0), out=chunk).result() is chunk
     assert_type(a.get_encoded_chunk((0, 0)), bytes | None)
     with sz.create_array({}, data=a[0], chunks=2) as row:
         assert_type(row, sz.Array)
@@ -124,7 +128,7 @@ def use_group(group: sz.Group) -> None:
     assert_type(group.require_array("x", shape=4, dtype="f4"), sz.Array)
     group["y"] = [1, 2]
     del group["y"]
-    group.create_group("inner", attributes={"a": 1})
+    group.create_group("inner", attributes={"a": 1}, zarr_format=3, overwrite=True)
     with group as same:
         assert_type(same, sz.Group)
     assert_type(group.require_group("inner"), sz.Group)
@@ -145,9 +149,9 @@ def use_group(group: sz.Group) -> None:
 def use_stores(folder: Path) -> None:
     """Use every name of a store."""
     stores: Sequence[sz.Store] = [
-        sz.LocalStore(folder / "local"),
+        sz.LocalStore(folder / "local", durable=True, follow_symlinks=False),
         sz.MemoryStore({}),
-        sz.SlowStore(sz.MemoryStore(), 0.0),
+        sz.SlowStore(sz.MemoryStore(), latency=0.0, bandwidth=1e9, concurrency=4),
         sz.WrapperStore(sz.MemoryStore()),
         Dictionary(),
     ]
@@ -156,7 +160,7 @@ def use_stores(folder: Path) -> None:
         assert store.create("a/b", b"12345")
         store.set("a/c", b"12345")
         assert_type(store.get("a/b"), bytes | None)
-        assert store.get_limited("a/b", 10) == b"12345"
+        assert store.get_limited("a/b", 10, holes=True) == b"12345"
         assert store.get_range("a/b", 1, 2) == b"23"
         assert store.get_ranges("a/b", [(0, 1), (-1, 1)]) == [b"1", b"5"]
         with store.reader("a/b") as reader:
@@ -178,6 +182,11 @@ def use_stores(folder: Path) -> None:
         print(store.concurrency, store.conditional, store.immutable, store.in_memory, store.local_root, store.read_only)
         store.delete_prefix("a/")
         store.close()
+    assert sz.stores.byte_view(bytearray(b"123")).nbytes == 3
+    sz.stores.check_key("a/b")
+    assert_type(sz.stores.check_prefix("a/"), str)
+    assert_type(sz.stores.clip_range(10, -3, 3), tuple[int, int])
+    assert_type(sz.stores.names_below(["a/b", "a/c/d"], "a/"), Sequence[str])
 
 
 def use_codecs() -> None:
@@ -189,7 +198,80 @@ def use_codecs() -> None:
     assert_type(sz.codecs.Zstd(level=3), sz.codecs.Zstd)
     assert sz.codecs.codec_class("zstd") is sz.codecs.Zstd
     assert_type(sz.codecs.Blosc(cname="lz4", clevel=5, shuffle="shuffle").clevel, int)
-    sz.testing.check_codec(sz.codecs.Crc32c())
+    array = sz.create_array({}, shape=4, dtype="i4")
+    spec = ChunkSpec(shape=(4,), dtype=array.metadata.data_type, fill=bytes(4))
+    sz.testing.check_codec(sz.codecs.Crc32c(), [spec], exact=True)
+
+
+def every_codec() -> Sequence[Codec]:
+    """Make each codec with all its settings."""
+    c = sz.codecs
+    return [
+        c.Adler32(location="end"),
+        c.AsType(encode_dtype="<f4", decode_dtype="<f8"),
+        c.Base64(),
+        c.BitRound(keepbits=10),
+        c.Blosc(cname="lz4", clevel=5, shuffle="shuffle", typesize=4, blocksize=0),
+        c.Bytes(endian="big"),
+        c.Bz2(level=9),
+        c.CastValue(
+            data_type="int16",
+            rounding="towards-zero",
+            out_of_range="clamp",
+            scalar_map=(("encode", (("NaN", 0),)),),
+        ),
+        c.Categorize(labels=("a", "b"), dtype="<U1", astype="|u1"),
+        c.Crc32(location="end"),
+        c.Crc32c(),
+        c.Delta(dtype="<i4", astype="<i2"),
+        c.FixedScaleOffset(offset=1.0, scale=10.0, dtype="<f8", astype="<i2"),
+        c.Fletcher32(),
+        c.Gzip(level=9),
+        c.JenkinsLookup3(initval=1),
+        c.Json2(encoding="utf-8", strict=True),
+        c.Lz4(acceleration=2),
+        c.Lzma(format=3, check=0, preset=None, filters=({"id": 33, "preset": 1},)),
+        c.MsgPack2(raw=False),
+        c.NumcodecsBitRound(keepbits=10),
+        c.NumcodecsBlosc(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=4, blocksize=0),
+        c.NumcodecsCrc32c(location="start"),
+        c.NumcodecsGzip(level=1),
+        c.NumcodecsPackBits(),
+        c.NumcodecsZstd(level=1, checksum=True),
+        c.PackBits(padding_encoding="first_byte", first_bit=0, last_bit=3),
+        c.Pcodec(
+            level=8,
+            mode_spec="classic",
+            delta_spec="none",
+            paging_spec="equal_pages_up_to",
+            delta_encoding_order=None,
+            equal_pages_up_to=1000,
+        ),
+        c.Quantize(digits=3, dtype="<f8", astype="<f4"),
+        c.Reshape(shape=((0, 1), -1)),
+        c.ScaleOffset(offset=1, scale=0.5),
+        c.Sharding(
+            chunk_shape=(2, 3),
+            codecs=(c.Bytes(),),
+            index_codecs=(c.Bytes(), c.Crc32c()),
+            index_location="start",
+            skipped=(),
+            subchunk_write_order="lexicographic",
+        ),
+        c.Shuffle(elementsize=4),
+        c.Squeeze(),
+        c.Transpose(order=(1, 0)),
+        c.VLenArray(dtype="<i4"),
+        c.VLenBytes(),
+        c.VLenUtf8(),
+        c.Zfp(mode="expert", minbits=1, maxbits=100, maxprec=64, minexp=-1074),
+        c.Zfp(mode="fixed_rate", rate=8.0),
+        c.Zfp(mode="fixed_precision", precision=20),
+        c.Zfp(mode="fixed_accuracy", tolerance=0.1),
+        c.Zfpy(mode=4, tolerance=0.1, rate=-1, precision=-1),
+        c.Zlib(level=1),
+        c.Zstd(level=3, checksum=True),
+    ]
 
 
 def catch_errors() -> None:
@@ -212,15 +294,33 @@ def catch_errors() -> None:
         print(error)
 
 
+def use_urls_and_registries(
+    codec: type[Codec], dtype: type[DataType], options: dict[str, int], headers: dict[str, str]
+) -> None:
+    """Use what needs a network, or changes what other tests see. Type checkers read it; nothing runs it."""
+    url = "s3://bucket/a.zarr"
+    sz.open(url, anonymous=True, endpoint="http://localhost:1", region="eu-central-1", profile="mine")
+    sz.open_array("https://localhost/a.zarr", headers=headers, timeout=1.0, missing=(403, 404), concurrency=8)
+    sz.open_group("memory://a.zarr", storage_options=options)
+    sz.create_array(url, shape=4, dtype="i4", anonymous=True)
+    sz.create_group(url, anonymous=True)
+    sz.require_array(url, shape=4, dtype="i4", anonymous=True)
+    sz.save(url, [1, 2], anonymous=True)
+    sz.load(url, anonymous=True)
+    sz.exists(url, anonymous=True)
+    assert_type(sz.register_codec(codec), type[Codec])
+    assert_type(sz.register_dtype(dtype), type[DataType])
+
+
 def main(folder: Path) -> None:
     open_and_create(folder)
     use_array(sz.open_array(folder / "a.zarr", "x", mode="r+"))
     use_group(sz.open_group(folder / "g.zarr", mode="a"))
     use_stores(folder)
     use_codecs()
+    print(every_codec())
     catch_errors()
     sz.testing.check_store(sz.stores.MemoryStore())
-    report = sz.utils.check(folder / "a.zarr")
+    report = sz.utils.check(folder / "a.zarr", "x", progress=lambda done, total: None)
     assert_type(report, sz.utils.Report)
     assert_type(report.problems, tuple[sz.utils.Problem, ...])
-    print(sz.register_codec, sz.register_dtype)
