@@ -52,7 +52,8 @@ class Store(ABC):
 
     #: Whether `get` costs nothing, because the values are in memory. Then whole values are read, never ranges.
     in_memory: bool = False
-    #: Whether stored data never change. Then the indexes of shards are kept once they are read.
+    #: Whether stored data never change. Then the indexes of shards are kept once they are read. Otherwise they are kept
+    #: with their version, if the store's `reader` can ask for a version.
     immutable: bool = False
     #: How many requests one call, such as `a[...]`, makes at a time, each in a thread of its own. None: requests do not
     #: wait (as on a local disk or in memory), so as many threads ask as compute. `simplezarr.set_num_threads(1)` makes
@@ -128,7 +129,8 @@ class Store(ABC):
 
         Shards are read through it: first the index, then inner chunks. A store that can tell versions apart (an open
         file, an ETag with `If-Match`, a number) should return a subclass. That subclass reads only the version of its
-        first answer, or raises `ChangedError`. The docstring of `Reader` says what the default guarantees.
+        first answer, or raises `ChangedError`. If it overrides `pin`, indexes of shards are kept with their version.
+        The docstring of `Reader` says what the default guarantees.
 
         >>> from simplezarr.stores import MemoryStore
         >>> with MemoryStore({"a": b"12345"}).reader("a") as reader:

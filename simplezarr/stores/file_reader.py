@@ -36,6 +36,10 @@ class FileReader(Reader):
         _, _, mtime, ctime, _ = identity = self._file.identity
         return identity if is_settled(mtime, ctime) else None
 
+    def pin(self, validator: Hashable) -> bool:
+        self.size()
+        return self.validator == validator
+
     def get_ranges(self, ranges: Iterable[tuple[int, int]] | None) -> Sequence[bytes] | None:
         """Return ranges as `Reader.get_ranges` does; if `ranges` is None, the whole file."""
         size = self.size()

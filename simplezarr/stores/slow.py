@@ -141,6 +141,9 @@ class _SlowReader(Reader):
     def validator(self) -> Hashable | None:
         return self.reader.validator
 
+    def pin(self, validator: Hashable) -> bool:
+        return self.reader.pin(validator)
+
     def get_ranges(self, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes] | None:
         values = self.reader.get_ranges(ranges)
         self.store.wait(sum(map(len, values or ())))

@@ -192,6 +192,9 @@ class _TracingReader(Reader):
     def validator(self) -> Hashable | None:
         return self.reader.validator
 
+    def pin(self, validator: Hashable) -> bool:
+        return self.reader.pin(validator)
+
     def get_ranges(self, ranges: Iterable[Range]) -> Sequence[bytes] | None:
         ranges = tuple([(start, length) for start, length in ranges])
         self.reader.least = self.least

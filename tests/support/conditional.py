@@ -5,7 +5,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from simplezarr.stores import Store, byte_view, check_key, check_prefix
+from simplezarr.errors import ChangedError
+from simplezarr.stores import Reader, Store, byte_view, check_key, check_prefix, clip_range
 
 
 class Bucket:
@@ -40,11 +41,49 @@ class Bucket:
             self.values[key] = self.version, value
             return True
 
+    def get_ranges(self, key: str, ranges, expected: int | None) -> tuple[int, list[bytes]] | None:
+        """Return ranges and the version; raise ChangedError unless it is the expected one (None: any)."""
+        found = self.get(key)
+        if found is None:
+            return None
+        version, value = found
+        if expected not in (None, version):
+            raise ChangedError(f"{key!r}: version {version} instead of {expected}")
+        spans = [clip_range(len(value), *span) for span in ranges]
+        return version, [value[begin:end] for begin, end in spans]
+
     def delete(self, keys: list[str]) -> None:
         with self.guard:
             self.requests["DELETE"] += 1
             for key in keys:
                 self.values.pop(key, None)
+
+
+class BucketReader(Reader):
+    """Reads one version of a value; `pin` takes no request."""
+
+    def __init__(self, bucket: Bucket, key: str):
+        check_key(key)
+        self.bucket, self.key, self.version = bucket, key, None
+
+    @property
+    def validator(self):
+        return self.version
+
+    def pin(self, validator) -> bool:
+        self.version = validator
+        return True
+
+    def get_ranges(self, ranges):
+        found = self.bucket.get_ranges(self.key, ranges, self.version)
+        if found is None:
+            return None
+        self.version, parts = found
+        return parts
+
+    def size(self) -> int | None:
+        found = self.bucket.get(self.key)
+        return None if found is None else len(found[1])
 
 
 class BucketStore(Store):
@@ -59,6 +98,15 @@ class BucketStore(Store):
         check_key(key)
         found = self.bucket.get(key)
         return None if found is None else found[1]
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        return self.reader(key).get_range(start, length)
+
+    def get_ranges(self, key: str, ranges):
+        return self.reader(key).get_ranges(ranges)
+
+    def reader(self, key: str) -> "BucketReader":
+        return BucketReader(self.bucket, key)
 
     def set(self, key: str, value) -> None:
         check_key(key)

@@ -6,6 +6,7 @@ index says where the requested inner chunks lie, and each of them is a chunk of 
 
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.object cimport PyObject
 from libc.string cimport memcpy
 
 import numpy as np
@@ -25,7 +26,8 @@ from simplezarr.engine.files.files cimport is_hollow, read_bytes
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, AxisSlice
 from simplezarr.engine.kernels.compressors cimport zstd_prefix
 from simplezarr.engine.kernels.context cimport (
-    DECODED, INDEX, INDEX_RAW, RAW, SLOTS_PER_LEVEL, bytes_at, raised, scratch, context_acquire)
+    DECODED, INDEX, INDEX_RAW, RAW, SLOTS_PER_LEVEL, buffer_address, buffer_length, bytes_at, raised, scratch,
+    context_acquire)
 
 cnp.import_array()
 
@@ -172,9 +174,9 @@ cdef int fetch_index(Context *context, const Pipeline *pipeline, const ByteSourc
         if parts is None:
             return SZ_MISSING
         part = parts[0]
-        if len(part) != n:
+        if buffer_length(<PyObject *>part) != n:
             return SZ_TRUNCATED
-        memcpy(dst, PyBytes_AS_STRING(part), n)
+        memcpy(dst, buffer_address(<PyObject *>part), n)
         return SZ_OK
     except BaseException as error:
         return raised(context, error)

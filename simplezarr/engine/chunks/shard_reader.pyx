@@ -14,15 +14,11 @@ from simplezarr.engine.chunks.in_flight cimport (
 from simplezarr.engine.chunks.pipeline cimport pipeline_is_raw
 from simplezarr.engine.files.files cimport read_bytes
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, ChunkProjection, slice_project, slice_set
-from simplezarr.engine.kernels.context cimport ENTRIES, RAW, SLOTS_PER_LEVEL, drop, foreign, pause, raised, scratch
+from simplezarr.engine.kernels.context cimport (
+    ENTRIES, RAW, SLOTS_PER_LEVEL, as_buffer, buffer_address, buffer_length, drop, foreign, pause, raised, scratch)
 
-cdef extern from *:
-    """
-    #define SZ_BYTES_AT(list, i) PyBytes_AS_STRING(PyList_GET_ITEM(list, i))
-    #define SZ_LENGTH_AT(list, i) PyBytes_GET_SIZE(PyList_GET_ITEM(list, i))
-    """
-    const char *SZ_BYTES_AT(PyObject *, Py_ssize_t) nogil
-    Py_ssize_t SZ_LENGTH_AT(PyObject *, Py_ssize_t) nogil
+cdef extern from "Python.h":
+    PyObject *PyList_GET_ITEM(PyObject *, Py_ssize_t) nogil
 
 cdef enum:
     # bytes between two inner chunks that cost less to read than another request
@@ -40,9 +36,9 @@ cdef struct InnerChunkRange:
 
 
 cdef object fetch(const ByteSource *source, list ranges):
-    """Return byte ranges of a stored object from its store, as a list of bytes; None if there is no such object."""
+    """Return byte ranges of a stored object from its store, as a list of buffers; None if there is no such object."""
     parts = (<object>source.reader).get_ranges(ranges)
-    return parts if parts is None else [part if type(part) is bytes else bytes(part) for part in parts]
+    return parts if parts is None else [as_buffer(part) for part in parts]
 
 
 cdef int add_index_version(Context *context, const Pipeline *pipeline, ByteSource *source) noexcept with gil:
@@ -167,7 +163,7 @@ cdef object data_end(const Pipeline *pipeline, const ByteSource *shard):
 
 cdef int fetch_ranges(Context *context, const Pipeline *pipeline, const ByteSource *source, const InnerChunkRange *ranges,
                       Py_ssize_t n, PyObject **fetched) noexcept with gil:
-    """Read all coalesced ranges through the store, in one call; *fetched is a list of bytes."""
+    """Read all coalesced ranges through the store, in one call; *fetched is a list of buffers."""
     cdef Py_ssize_t i = 0
     cdef uint64_t start, end
     try:
@@ -258,8 +254,8 @@ cdef int read_ranges(Context *context, const Pipeline *pipeline, const ByteSourc
         if source.kind == IN_MEMORY:
             src = source.memory + start
         elif remote:
-            src = SZ_BYTES_AT(parts, run)
-            if <uint64_t>SZ_LENGTH_AT(parts, run) != end - start:
+            src = buffer_address(PyList_GET_ITEM(parts, run))
+            if <uint64_t>buffer_length(PyList_GET_ITEM(parts, run)) != end - start:
                 return SZ_TRUNCATED
         else:
             src = raw = scratch(context, level * SLOTS_PER_LEVEL + RAW, end - start)

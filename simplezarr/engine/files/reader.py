@@ -70,9 +70,18 @@ class Reader:
     def validator(self) -> Hashable | None:
         """Return an object that stands for the version; readers with equal validators read the same bytes.
 
-        None before the first answer, and if the store does not tell versions apart.
+        None before the first answer or `pin`, and if the store does not tell versions apart.
         """
         return None
+
+    def pin(self, validator: Hashable) -> bool:
+        """Read only the version that this validator of an earlier reader stands for; return whether that is so.
+
+        Call it before the first request. Then a request raises `ChangedError` if the store has another version. A store
+        that can't ask for a version returns False, and so does one that has another version already. The default
+        returns False.
+        """
+        return False
 
     def get_range(self, start: int, length: int) -> bytes | None:
         """Return one range of the version, as `Store.get_range`; None if the key does not exist."""

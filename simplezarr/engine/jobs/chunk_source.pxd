@@ -7,10 +7,11 @@ from simplezarr.engine.chunks.pipeline cimport CodecPipeline
 from simplezarr.engine.kernels.context cimport Context
 
 
-# A shard's decoded index and the identity of the file it was read from.
+# A shard's decoded index and the version of the shard that it was read from.
 cdef class ShardIndex:
     cdef uint64_t device, inode
     cdef int64_t mtime_ns, ctime_ns, size
+    cdef object validator  # of the version in a store that is not local; None if the store is immutable
     cdef bytes data
 
 
@@ -32,12 +33,12 @@ cdef class ChunkSource:
     cdef bint in_memory
     cdef object indexes      # cached shard indexes, the oldest first; None if there are no shards
     cdef object fetch(self, str key)
-    cdef ShardIndex cached_index(self, bytes name, const sz_file *file)
-    cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1
+    cdef ShardIndex cached_index(self, bytes name, const ByteSource *shard)
+    cdef int keep_index(self, bytes name, const ByteSource *shard) except -1
     cdef int forget_index(self, bytes name) except -1
 
 
-cdef int known_index(Context *context, ChunkSource source, const Py_ssize_t *index, const sz_file *file,
-                     ByteSource *byte_source, PyObject **held) noexcept with gil
-cdef int learn_index(Context *context, ChunkSource source, const Py_ssize_t *index, const sz_file *file,
-                     const uint64_t *data) noexcept with gil
+cdef int known_index(Context *context, ChunkSource source, const Py_ssize_t *index, ByteSource *byte_source,
+                     PyObject **held) noexcept with gil
+cdef int learn_index(Context *context, ChunkSource source, const Py_ssize_t *index,
+                     const ByteSource *byte_source) noexcept with gil

@@ -26,7 +26,7 @@ cdef enum:
 
 
 cdef class ShardIndex:
-    """A shard's decoded index and the identity of the file it was read from."""
+    """A shard's decoded index and the version of the shard that it was read from."""
 
 
 cdef class ChunkSource:
@@ -122,18 +122,27 @@ cdef class ChunkSource:
             raise CodecFailure("sharding_indexed: the index is damaged", "sharding_indexed")
         return part
 
-    cdef ShardIndex cached_index(self, bytes name, const sz_file *file):
-        """Return the shard's index if it is cached and the file is still the one it was read from; otherwise None."""
+    cdef ShardIndex cached_index(self, bytes name, const ByteSource *shard):
+        """Return the shard's index if it is cached and the shard is still the version it was read from; otherwise None.
+
+        Requests to a store then ask for that version. If there is another one, they raise ChangedError.
+        """
         cdef ShardIndex index = self.indexes.get(name)
-        if index is None or (file != NULL and (
-                index.inode != file.inode or index.mtime_ns != file.mtime_ns or index.ctime_ns != file.ctime_ns
-                or index.size != file.size or index.device != file.device)):
+        cdef const sz_file *file = shard.file
+        if index is None:
+            return None
+        if file != NULL:
+            if (index.inode != file.inode or index.mtime_ns != file.mtime_ns or index.ctime_ns != file.ctime_ns
+                    or index.size != file.size or index.device != file.device):
+                return None
+        elif index.validator is not None and not (<object>shard.reader).pin(index.validator):
             return None
         return index
 
-    cdef int keep_index(self, bytes name, const uint64_t *data, const sz_file *file) except -1:
-        """Cache a shard's index, unless it is too large or a change of the file might not show in its times."""
+    cdef int keep_index(self, bytes name, const ByteSource *shard) except -1:
+        """Cache a shard's index, unless it is too large or a change of the shard might not show."""
         cdef ShardIndex index = ShardIndex.__new__(ShardIndex)
+        cdef const sz_file *file = shard.file
         cdef Py_ssize_t nbytes = 16 * self.pipeline.compiled.ninner
         if nbytes > INDEX_BYTES:
             return 0
@@ -142,7 +151,12 @@ cdef class ChunkSource:
                 return 0
             index.device, index.inode, index.size = file.device, file.inode, file.size
             index.mtime_ns, index.ctime_ns = file.mtime_ns, file.ctime_ns
-        index.data = PyBytes_FromStringAndSize(<const char *>data, nbytes)
+        elif not self.store.immutable:
+            reader = <object>shard.reader
+            index.validator = reader.validator
+            if index.validator is None or not reader.pin(index.validator):
+                return 0
+        index.data = PyBytes_FromStringAndSize(<const char *>shard.index, nbytes)
         while len(self.indexes) >= max(1, INDEX_BYTES // (nbytes + 200)):
             self.indexes.popitem(last=False)
         self.indexes[name] = index
@@ -154,12 +168,13 @@ cdef class ChunkSource:
         return 0
 
 
-cdef int known_index(Context *context, ChunkSource source, const Py_ssize_t *index, const sz_file *file,
-                     ByteSource *byte_source, PyObject **held) noexcept with gil:
+cdef int known_index(Context *context, ChunkSource source, const Py_ssize_t *index, ByteSource *byte_source,
+                     PyObject **held) noexcept with gil:
     """Point a shard's byte source to its index if that is cached; *held is a reference that the caller drops."""
     cdef ShardIndex known
     try:
-        known = source.cached_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.compiled.ndim * 8), file)
+        known = source.cached_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.compiled.ndim * 8),
+                                    byte_source)
         if known is not None:
             Py_INCREF(known)
             held[0] = <PyObject *>known
@@ -169,10 +184,10 @@ cdef int known_index(Context *context, ChunkSource source, const Py_ssize_t *ind
         return raised(context, error)
 
 
-cdef int learn_index(Context *context, ChunkSource source, const Py_ssize_t *index, const sz_file *file,
-                     const uint64_t *data) noexcept with gil:
+cdef int learn_index(Context *context, ChunkSource source, const Py_ssize_t *index,
+                     const ByteSource *byte_source) noexcept with gil:
     try:
-        source.keep_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.compiled.ndim * 8), data, file)
+        source.keep_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.compiled.ndim * 8), byte_source)
         return SZ_OK
     except BaseException as error:
         return raised(context, error)

@@ -5,7 +5,7 @@ For a local directory all of that happens without the GIL. Requests to other sto
 
 from functools import partial
 
-from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from libc.errno cimport errno
 
@@ -31,7 +31,8 @@ from simplezarr.engine.jobs.region_table cimport (
 from simplezarr.engine.chunks.shard_reader cimport InnerChunkVisitor, add_index_version, read_inner_chunks
 from simplezarr.engine.jobs.job cimport SHARE_BYTES, Job
 from simplezarr.engine.kernels.context cimport (
-    Context, bytes_of, drop, foreign, pause, raised, scratch, take_error, context_resume, context_park)
+    Context, as_buffer, buffer_address, buffer_length, drop, foreign, pause, raised, scratch, take_error, context_resume,
+    context_park)
 from simplezarr.errors import ChangedError
 from simplezarr.engine.files import reader as readers
 
@@ -233,11 +234,11 @@ cdef class ReadJob(Job):
         cdef PyObject *held = NULL
         cdef int status = SZ_OK
         if keep:
-            status = known_index(context, self.source, object.index, byte_source.file, byte_source, &held)
+            status = known_index(context, self.source, object.index, byte_source, &held)
         if status == SZ_OK and byte_source.index == NULL:
             status = shard_index(context, self.pipeline, byte_source, 0, &byte_source.index)
             if status == SZ_OK and keep:
-                status = learn_index(context, self.source, object.index, byte_source.file, byte_source.index)
+                status = learn_index(context, self.source, object.index, byte_source)
         if status == SZ_OK and byte_source.kind == IN_STORE and byte_source.key != NULL:
             status = add_index_version(context, self.pipeline, byte_source)
         if status == SZ_OK:
@@ -295,7 +296,7 @@ cdef class ReadJob(Job):
             complete_missing(context)
             return SZ_MISSING
         if not far and worth_coalescing(self.pipeline, False):
-            value_key(&coalesce_key, self.pipeline, PyBytes_AS_STRING(value))
+            value_key(&coalesce_key, self.pipeline, buffer_address(<PyObject *>value))
             if self.read_elsewhere(context, &coalesce_key, object):
                 return SZ_OK
         if self.compute_semaphore is None:
@@ -313,16 +314,16 @@ cdef class ReadJob(Job):
         if self.splits > 1 and number in self.values:
             return self.values[number]
         value = self.source.fetch(key)
-        if value is not None and type(value) is not bytes:
-            value = bytes_of(value)
+        if value is not None:
+            value = as_buffer(value)
         return value if self.splits == 1 else self.values.setdefault(number, value)
 
-    cdef int decode_value(self, Context *context, bytes value, const TouchedObject *object, Py_ssize_t part) except? -1:
+    cdef int decode_value(self, Context *context, object value, const TouchedObject *object, Py_ssize_t part) except? -1:
         """Decode a whole stored object that is in memory."""
         cdef ByteSource byte_source
         cdef CoalesceKey coalesce_key
         cdef int status
-        byte_source = bytes_in_memory(PyBytes_AS_STRING(value), len(value))
+        byte_source = bytes_in_memory(buffer_address(<PyObject *>value), buffer_length(<PyObject *>value))
         if self.source.in_memory and pipeline_is_shard(self.pipeline) and worth_coalescing(self.pipeline.inner, False):
             value_key(&coalesce_key, self.pipeline, byte_source.memory)
             byte_source.key = &coalesce_key
@@ -350,6 +351,7 @@ cdef class ReadJob(Job):
                 return status
             take_error(context)
             release_waits(context, context.unit)
+            self.source.forget_index(PyBytes_FromStringAndSize(<const char *>object.index, self.pipeline.ndim * 8))
         return self.fetch_value(context, key, object, 0)
 
     cdef int read_ranges(self, Context *context, reader, const TouchedObject *object) except? -1:
@@ -357,16 +359,15 @@ cdef class ReadJob(Job):
         cdef ByteSource byte_source
         cdef CoalesceKey coalesce_key
         cdef int status
-        cdef bint keep = self.source.store.immutable
         byte_source = bytes_in_store(<PyObject *>reader)
-        byte_source.exact = keep
+        byte_source.exact = self.source.store.immutable
         if request_key(&coalesce_key, <void *>self.source, object.index, self.pipeline.ndim):
             byte_source.key = &coalesce_key
         if self.compute_semaphore is not None:
             context_resume(context)  # the thread began without a context; it keeps this one while it waits for ranges
         try:
             with nogil:
-                status = self.read_shard(context, &byte_source, object, 0, keep)
+                status = self.read_shard(context, &byte_source, object, 0, True)
         finally:
             if self.compute_semaphore is not None:
                 context_park(context)
@@ -384,10 +385,10 @@ cdef class ReadJob(Job):
         value = get_range(start, n)
         if value is None:
             return SZ_MISSING
-        if len(value) != n:
+        value = as_buffer(value)
+        if buffer_length(<PyObject *>value) != n:
             return SZ_TOO_SHORT
-        value = value if type(value) is bytes else bytes_of(value)
-        src = PyBytes_AS_STRING(value) - start
+        src = buffer_address(<PyObject *>value) - start
         with nogil:
             status = region_copy_out(context, self.pipeline, stored, src, self.pipeline.transform | context.nontemporal)
         return status

@@ -6,6 +6,7 @@ directory all of that happens without the GIL. Requests to other stores hold the
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport PyObject
 from libc.errno cimport EINTR, errno
 from libc.string cimport memcpy
 
@@ -24,7 +25,8 @@ from simplezarr.engine.chunks.pipeline cimport UNBOUNDED, pipeline_is_raw, pipel
 from simplezarr.engine.geometry.plan cimport product
 from simplezarr.engine.jobs.chunk_source cimport ChunkSource
 from simplezarr.engine.kernels.context cimport (
-    PIECE_BYTES, RAISED, STOPPED, bytes_of, check_signals, pause_of, raised, context_resume, context_park)
+    PIECE_BYTES, RAISED, STOPPED, as_buffer, buffer_address, buffer_length, check_signals, pause_of, raised, context_resume,
+    context_park)
 
 cdef extern from "<errno.h>" nogil:
     int ECANCELED
@@ -260,10 +262,10 @@ cdef class WriteJob(ObjectBuilder):
         cdef const sz_segment *segments = NULL
         cdef size_t n = 0
         cdef int status
-        cdef bytes old, made = None
+        cdef bytes made = None
         if stored is not None:
-            old = stored if type(stored) is bytes else bytes_of(stored)
-            update.old = bytes_in_memory(PyBytes_AS_STRING(old), len(old))
+            stored = as_buffer(stored)
+            update.old = bytes_in_memory(buffer_address(<PyObject *>stored), buffer_length(<PyObject *>stored))
         if pipeline_is_raw(self.pipeline):
             made = PyBytes_FromStringAndSize(NULL, self.pipeline.nbytes)
             update.room = PyBytes_AS_STRING(made)

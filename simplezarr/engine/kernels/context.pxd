@@ -80,4 +80,14 @@ cdef int pause(Context *context) noexcept nogil
 cdef sz_pause pause_of(Context *context) noexcept nogil
 cdef bytes bytes_at(const char *data, size_t n)
 cpdef bytes bytes_of(data)
+cdef object as_buffer(data)
+
+cdef extern from *:
+    """
+    #define sz_buffer_address(o) \
+        ((const char *)(PyBytes_Check(o) ? (void *)PyBytes_AS_STRING(o) : PyMemoryView_GET_BUFFER(o)->buf))
+    #define sz_buffer_length(o) (PyBytes_Check(o) ? PyBytes_GET_SIZE(o) : PyMemoryView_GET_BUFFER(o)->len)
+    """
+    const char *buffer_address "sz_buffer_address"(PyObject *) nogil
+    Py_ssize_t buffer_length "sz_buffer_length"(PyObject *) nogil
 cdef int copy_bytes(Context *context, char *dst, const char *src, size_t n) noexcept nogil

@@ -298,6 +298,17 @@ cpdef bytes bytes_of(data):
         PyBuffer_Release(&view)
 
 
+cdef object as_buffer(data):
+    """Return bytes, or a view of a buffer that cannot change, without a copy; copy any other buffer.
+
+    `buffer_address` and `buffer_length` take the result.
+    """
+    if type(data) is bytes:
+        return data
+    view = memoryview(data)
+    return view if view.readonly and view.c_contiguous else bytes_of(data)
+
+
 cdef int copy_bytes(Context *context, char *dst, const char *src, size_t n) noexcept nogil:
     """Copy n bytes, with pauses; return the status."""
     cdef int status = SZ_OK
