@@ -244,9 +244,18 @@ class LocalStore(Store):
     def enclosing(self, names: Sequence[str]) -> tuple[Store, str] | None:
         """Return what `Store.enclosing` says; None with `follow_symlinks=False`.
 
-        Directories without files are passed over. Any other directory without one of the names ends the search.
+        Directories without files are passed over. Any other directory without one of the names ends the search. If the
+        uppermost directory is reached by a link, the search goes on above the directory that the link leads to.
         """
-        outer = enclosing_directory(self.root, names) if self.follow_symlinks else None
+        if not self.follow_symlinks:
+            return None
+        outer = enclosing_directory(self.root, names)
+        top, below = outer or (self.root, "")
+        real = os.path.realpath(top)
+        if real != top:  # a link from outside may lead into a hierarchy
+            further = enclosing_directory(real, names)
+            if further is not None:
+                outer = further[0], f"{further[1]}/{below}".rstrip("/")
         return None if outer is None else (LocalStore(outer[0], self.durable), outer[1])
 
     def remove_partials(self, prefix: str = "", older_than: float = 3600.0) -> int:

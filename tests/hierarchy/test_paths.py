@@ -55,6 +55,28 @@ def test_the_copy_above_is_dropped(group, change):
     assert str(sz.open(group).tree()) == str(root.tree())
 
 
+LINKS = {
+    "to a group": (lambda link: sz.open(link / "b", mode="r+").append([7]), "g"),
+    "to a group, as a part": (lambda link: sz.open(link, "b", mode="r+").append([7]), "g"),
+    "to an array": (lambda link: sz.open(link, mode="r+").append([7]), "g/b"),
+    "new": (lambda link: sz.save(link / "new", [1]), "g"),
+    "delete": (lambda link: sz.open_group(link, mode="r+").__delitem__("b"), "g"),
+    "to the root": (lambda link: sz.save(link / "g" / "new", [1]), ""),
+}
+
+
+@pytest.mark.parametrize("change", LINKS)
+def test_a_link_from_outside_leads_into_the_hierarchy(group, change, tmp_path):
+    """The directories above the link say nothing of the copy; those above its target do."""
+    call, target = LINKS[change]
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link"
+    link.symlink_to(group / target, target_is_directory=True)
+    call(link)
+    assert sz.open_group(group).metadata.consolidated is None
+    assert link.is_symlink()
+
+
 def test_every_copy_above_is_dropped(group):
     sz.open_group(group / "g", mode="r+").consolidate_metadata()
     sz.open_group(group, mode="r+").consolidate_metadata()
