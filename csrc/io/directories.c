@@ -1,15 +1,6 @@
-#if !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* flock, O_PATH and O_NOFOLLOW also under -std=c11 */
-#endif
-#if !defined(_FILE_OFFSET_BITS)
-#define _FILE_OFFSET_BITS 64
-#endif
+#include "io/posix.h"
+
 #include "io/directories.h"
-
-#include <errno.h>
-
-#include "io/files.h"
-#include "status.h"
 #include "io/temporary_file.h"
 
 size_t sz_directory_of(const char *path, size_t n) {
@@ -19,14 +10,10 @@ size_t sz_directory_of(const char *path, size_t n) {
 }
 
 #if SZ_HAVE_FILES
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <unistd.h>
 #if defined(__linux__)
 #include <linux/magic.h>
 #include <sys/vfs.h>
@@ -41,13 +28,6 @@ enum { PATH_BYTES = 4096, MOST_LINKS = 40 };
 #else
 #define ENTER O_RDONLY
 #endif
-
-static void close_quietly(int fd) {
-  if (fd < 0) return;
-  const int error = errno;
-  close(fd);
-  errno = error;
-}
 
 int sz_sync_file(int fd) {
   int done;
@@ -67,7 +47,7 @@ int sz_sync_directory(char *path, size_t n) {
     if (fd < 0 && errno == ENOENT && n > 1) continue;
     if (fd < 0) return SZ_IO;
     const int done = sz_sync_file(fd);
-    close_quietly(fd);
+    sz_close_quietly(fd);
     return done == SZ_OK || errno == EINVAL ? SZ_OK : SZ_IO; /* EINVAL: not supported for directories */
   }
 }
@@ -102,7 +82,7 @@ int sz_remove_directory(int at, const char *name) {
   const int fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW);
   if (fd < 0) return -1;
   const int removed = flock(fd, LOCK_EX | LOCK_NB) == 0 ? unlinkat(at, name, AT_REMOVEDIR) : -1;
-  close_quietly(fd);
+  sz_close_quietly(fd);
   return removed;
 }
 
@@ -140,7 +120,7 @@ typedef struct {
 } walk;
 
 static int fail(walk *w, int error) {
-  close_quietly(w->at);
+  sz_close_quietly(w->at);
   w->at = -1;
   errno = error;
   return -1;
@@ -158,7 +138,7 @@ static int restart(walk *w, const char *first, size_t n) {
   w->done[0] = '\0';
   memcpy(root, w->path, w->root);
   root[w->root] = '\0';
-  close_quietly(w->at);
+  sz_close_quietly(w->at);
   w->at = open(root, ENTER | O_DIRECTORY | O_CLOEXEC);
   return w->at < 0 ? -1 : 0;
 }
@@ -237,7 +217,7 @@ static int make_here(int at, const char *name, int how) {
   if (how != SZ_BENEATH_MAKE_DURABLE) return SZ_OK;
   const int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const int done = fd < 0 ? SZ_IO : sz_sync_file(fd);
-  close_quietly(fd);
+  sz_close_quietly(fd);
   return done == SZ_OK || errno == EINVAL ? SZ_OK : SZ_IO;
 }
 
@@ -255,10 +235,9 @@ static int step(walk *w, char *name, int last, int how) {
     errno = ELOOP;
   }
   if (fd < 0) {
-    const int maybe_link = errno == ELOOP || errno == ENOTDIR || errno == EMLINK;
-    return maybe_link && follow(w, name, errno) == 0 ? -2 : fail(w, errno);
+    return sz_may_be_link(errno) && follow(w, name, errno) == 0 ? -2 : fail(w, errno);
   }
-  close_quietly(w->at);
+  sz_close_quietly(w->at);
   w->at = fd;
   const size_t n = strlen(w->done), more = strlen(name);
   if (last) return fd;
@@ -279,7 +258,7 @@ static int remove_one(char *path, size_t root, int find, size_t n) {
     path[above] = after;
   }
   const int removed = at == -1 ? -1 : sz_remove_directory(at, find ? strrchr(path, '/') + 1 : path);
-  if (find) close_quietly(at);
+  if (find) sz_close_quietly(at);
   path[n] = kept;
   return removed;
 }
@@ -318,11 +297,6 @@ int sz_open_beneath(const char *path, size_t root, int how) {
   }
 }
 #else
-static int refuse(void) {
-  errno = ENOSYS;
-  return SZ_IO;
-}
-
 uint64_t sz_local_device(int directory) {
   (void)directory;
   return 0;
@@ -330,22 +304,22 @@ uint64_t sz_local_device(int directory) {
 
 int sz_sync_file(int fd) {
   (void)fd;
-  return refuse();
+  return sz_refuse();
 }
 
 int sz_sync_directory(char *path, size_t n) {
   (void)path, (void)n;
-  return refuse();
+  return sz_refuse();
 }
 
 int sz_make_directory(char *path, size_t n, int durable) {
   (void)path, (void)n, (void)durable;
-  return refuse();
+  return sz_refuse();
 }
 
 int sz_remove_directory(int at, const char *name) {
   (void)at, (void)name;
-  refuse();
+  sz_refuse();
   return -1;
 }
 
@@ -356,7 +330,7 @@ size_t sz_prune(char *path, size_t root, int find) {
 
 int sz_open_beneath(const char *path, size_t root, int how) {
   (void)path, (void)root, (void)how;
-  refuse();
+  sz_refuse();
   return -1;
 }
 #endif

@@ -1,20 +1,8 @@
-#if !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* pread and copy_file_range also under -std=c11 */
-#endif
-#if !defined(_FILE_OFFSET_BITS)
-#define _FILE_OFFSET_BITS 64
-#endif
+#include "io/posix.h"
+
 #include "io/file_copy.h"
 
-#include <errno.h>
-
-#include "io/files.h"
-#include "status.h"
-
 #if SZ_HAVE_FILES
-#include <sys/types.h>
-#include <unistd.h>
-
 #include "memory/page_alias.h"
 
 enum { PIECE = 1 << 20, ON_STACK = 64 << 10 };
@@ -86,18 +74,13 @@ int sz_copy_next(int from, int to, size_t most, size_t *copied) {
   return write_all(to, buffer, (size_t)got);
 }
 #else
-static int refuse(void) {
-  errno = ENOSYS;
-  return SZ_IO;
-}
-
 int sz_copy_range(int from, int64_t offset, int to, size_t n, const sz_pause *pause) {
   (void)from, (void)offset, (void)to, (void)n, (void)pause;
-  return refuse();
+  return sz_refuse();
 }
 
 int sz_copy_next(int from, int to, size_t most, size_t *copied) {
   (void)from, (void)to, (void)most, (void)copied;
-  return refuse();
+  return sz_refuse();
 }
 #endif

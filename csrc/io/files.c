@@ -1,21 +1,6 @@
-#if !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* pread, O_CLOEXEC and st_mtim also under -std=c11 */
-#endif
-#if !defined(_FILE_OFFSET_BITS)
-#define _FILE_OFFSET_BITS 64
-#endif
-#include "io/files.h"
-
-#include <errno.h>
-
-#include "status.h"
+#include "io/posix.h"
 
 #if SZ_HAVE_FILES
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <unistd.h>
-
 #include "memory/page_alias.h"
 
 enum { MOST_HOLES = 1024 };
@@ -28,13 +13,6 @@ enum { LARGEST_TRANSFER = 1 << 30, DETOUR = 32 << 10, WORTH_A_DETOUR = 2048 };
 #define MTIME(s) ((s).st_mtim)
 #define CTIME(s) ((s).st_ctim)
 #endif
-
-/* Close a file, and keep the errno of an earlier failure. */
-static void close_quietly(int fd) {
-  const int error = errno;
-  close(fd);
-  errno = error;
-}
 
 static int fail(int fd, int error) {
   close(fd);
@@ -49,17 +27,17 @@ int sz_open_directory(const char *path) {
   return fd < 0 ? SZ_NO_DIRECTORY : fd;
 }
 
-void sz_close_directory(int directory) {
-  if (directory != SZ_NO_DIRECTORY) close_quietly(directory);
-}
+void sz_close_directory(int directory) { sz_close_quietly(directory); }
+
+/* Return the status for the errno of a path that cannot be opened or has no status. */
+static int status_of(int error) { return sz_is_missing(error) || error == ENAMETOOLONG ? SZ_MISSING : SZ_IO; }
 
 /* SZ_OK and a descriptor, SZ_MISSING or SZ_IO. */
 static int open_at(int directory, const char *path, int *fd) {
   if (directory == SZ_NO_DIRECTORY) directory = AT_FDCWD;
   do *fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   while (*fd < 0 && errno == EINTR);
-  if (*fd >= 0) return SZ_OK;
-  return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ? SZ_MISSING : SZ_IO;
+  return *fd >= 0 ? SZ_OK : status_of(errno);
 }
 
 int sz_open(int directory, const char *path, sz_file *file) {
@@ -141,14 +119,13 @@ int64_t sz_holes(const sz_file *file, int64_t enough) {
 }
 
 void sz_close(sz_file *file) {
-  if (file->fd >= 0) close_quietly(file->fd);
+  sz_close_quietly(file->fd);
   file->fd = -1;
 }
 
 int sz_size(const char *path, int64_t *size) {
   struct stat status;
-  if (stat(path, &status) != 0)
-    return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ? SZ_MISSING : SZ_IO;
+  if (stat(path, &status) != 0) return status_of(errno);
   if (S_ISDIR(status.st_mode)) return SZ_MISSING;
   *size = (int64_t)status.st_size;
   return S_ISREG(status.st_mode) ? SZ_OK : SZ_IO;
@@ -161,17 +138,12 @@ int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t
   ssize_t got;
   do got = pread(fd, dst, room, 0);
   while (got < 0 && errno == EINTR);
-  close_quietly(fd);
+  sz_close_quietly(fd);
   if (got < 0) return errno == EISDIR ? SZ_MISSING : SZ_IO;
   *size = (size_t)got;
   return SZ_OK;
 }
 #else
-static int refuse(void) {
-  errno = ENOSYS;
-  return SZ_IO;
-}
-
 int sz_open_directory(const char *path) {
   (void)path;
   return SZ_NO_DIRECTORY;
@@ -181,22 +153,22 @@ void sz_close_directory(int directory) { (void)directory; }
 
 int sz_open(int directory, const char *path, sz_file *file) {
   (void)directory, (void)path, (void)file;
-  return refuse();
+  return sz_refuse();
 }
 
 int sz_adopt(int fd, sz_file *file) {
   (void)fd, (void)file;
-  return refuse();
+  return sz_refuse();
 }
 
 int sz_keep_owner(int fd, sz_owner now, sz_owner wanted) {
   (void)fd, (void)now, (void)wanted;
-  return refuse();
+  return sz_refuse();
 }
 
 int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset) {
   (void)file, (void)dst, (void)n, (void)offset;
-  return refuse();
+  return sz_refuse();
 }
 
 int64_t sz_holes(const sz_file *file, int64_t enough) {
@@ -208,11 +180,11 @@ void sz_close(sz_file *file) { (void)file; }
 
 int sz_size(const char *path, int64_t *size) {
   (void)path, (void)size;
-  return refuse();
+  return sz_refuse();
 }
 
 int sz_read_once(int directory, const char *path, char *dst, size_t room, size_t *size) {
   (void)directory, (void)path, (void)dst, (void)room, (void)size;
-  return refuse();
+  return sz_refuse();
 }
 #endif

@@ -1,12 +1,4 @@
-#if !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* O_CLOEXEC also under -std=c11 */
-#endif
-#if !defined(_FILE_OFFSET_BITS)
-#define _FILE_OFFSET_BITS 64
-#endif
 #include "io/replacement_lock.h"
-
-#include "status.h"
 
 #if SZ_HAVE_FILES
 #include <stdio.h>
@@ -90,7 +82,7 @@ static int is_directory(const sz_replacement *r, const char *path) {
 static int remove_object(const sz_replacement *r) {
   if (unlinkat(sz_replacement_at(r), r->object + r->within, 0) == 0) return SZ_OK;
   const int error = errno;
-  if (error == ENOENT || error == ENOTDIR || is_directory(r, r->object)) return SZ_OK;
+  if (sz_is_missing(error) || is_directory(r, r->object)) return SZ_OK;
   errno = error;
   return SZ_IO;
 }
@@ -138,24 +130,19 @@ int sz_remove_object(sz_replacement *r) {
   return done;
 }
 #else
-static int refuse(void) {
-  errno = ENOSYS;
-  return SZ_IO;
-}
-
 int sz_replacement_prepare(sz_replacement *r) {
   (void)r;
-  return refuse();
+  return sz_refuse();
 }
 
 int sz_replacement_publish(sz_replacement *r, const sz_segment *segments, size_t n) {
   (void)r, (void)segments, (void)n;
-  return refuse();
+  return sz_refuse();
 }
 
 int sz_replacement_delete(sz_replacement *r) {
   (void)r;
-  return refuse();
+  return sz_refuse();
 }
 
 void sz_replacement_discard(sz_replacement *r) { (void)r; }

@@ -1,24 +1,9 @@
-#if !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* O_NOFOLLOW also under -std=c11 */
-#endif
-#if !defined(_FILE_OFFSET_BITS)
-#define _FILE_OFFSET_BITS 64
-#endif
 #include "io/replacement_lock.h"
 
 #include <string.h>
 
-#include "status.h"
-
 #if SZ_HAVE_FILES
 enum { ATTEMPTS = 256 };
-
-static void close_quietly(int fd) {
-  if (fd < 0) return;
-  const int error = errno;
-  close(fd);
-  errno = error;
-}
 
 /* Look names up from the object's own directory, which is found without leaving the root. */
 static int open_parent(sz_replacement *r, char *path, int how) {
@@ -28,7 +13,7 @@ static int open_parent(sz_replacement *r, char *path, int how) {
   const int fd = sz_open_beneath(path, r->root, how);
   path[n] = kept;
   if (fd < 0) return SZ_IO;
-  close_quietly(r->parent);
+  sz_close_quietly(r->parent);
   r->parent = r->directory = fd;
   r->within = (size_t)(strrchr(path, '/') - path) + 1;
   return SZ_OK;
@@ -113,7 +98,7 @@ static int lock_own(sz_replacement *r, int fd, const char *path) {
 static int take_second(sz_replacement *r, char *path) {
   struct stat status;
   const int lock = sz_replacement_open_here(r, path, O_RDONLY | O_DIRECTORY);
-  if (lock < 0) return errno == ENOENT || errno == ENOTDIR ? 0 : SZ_IO;
+  if (lock < 0) return sz_is_missing(errno) ? 0 : SZ_IO;
   int taken = sz_lock_file(lock, 1);
   if (taken == SZ_OK) taken = sz_replacement_is_current(r, path, lock, &status);
   if (taken == 1) {
@@ -128,7 +113,7 @@ static int take_second(sz_replacement *r, char *path) {
     r->lock = lock, r->second = 1;
     return 1;
   }
-  close_quietly(lock);
+  sz_close_quietly(lock);
   sz_name_temporary(r->object, 0, path);
   return taken < 0 ? SZ_IO : 0;
 }
@@ -145,7 +130,7 @@ static int wait_for_owner(sz_replacement *r, char *path) {
     if (S_ISREG(status.st_mode)) done = unlinkat(sz_replacement_at(r), path + r->within, 0);
     done = done == 0 ? 0 : SZ_IO;
   }
-  close_quietly(fd);
+  sz_close_quietly(fd);
   return done < 0 ? SZ_IO : 0;
 }
 
@@ -176,10 +161,10 @@ static int take_file(sz_replacement *r, char *path) {
 }
 
 void sz_replacement_close(sz_replacement *r) {
-  close_quietly(r->fd);
-  close_quietly(r->lock);
+  sz_close_quietly(r->fd);
+  sz_close_quietly(r->lock);
   if (r->beneath && r->parent >= 0) {
-    close_quietly(r->parent);
+    sz_close_quietly(r->parent);
     r->directory = SZ_NO_DIRECTORY, r->within = 0;
   }
   r->fd = r->lock = r->parent = -1;
@@ -191,7 +176,7 @@ int sz_replacement_begin(sz_replacement *r, char *path) {
   r->second = r->ready = 0;
   if (sz_name_temporary(r->object, 0, path) != SZ_OK) return SZ_IO;
   if (!r->beneath || open_parent(r, path, SZ_BENEATH_ENTER) == SZ_OK) return SZ_OK;
-  return errno == ENOENT || errno == ENOTDIR ? SZ_OK : SZ_IO;
+  return sz_is_missing(errno) ? SZ_OK : SZ_IO;
 }
 
 int sz_replacement_open(sz_replacement *r) {
@@ -228,8 +213,7 @@ int sz_replacement_prune(const sz_replacement *r, char *path, int sync) {
 #else
 int sz_replacement_open(sz_replacement *r) {
   r->fd = r->lock = -1;
-  errno = ENOSYS;
-  return SZ_IO;
+  return sz_refuse();
 }
 
 int sz_replacement_begin(sz_replacement *r, char *path) {

@@ -2,21 +2,11 @@
  */
 #ifndef SZ_REPLACEMENT_LOCK_H
 #define SZ_REPLACEMENT_LOCK_H
-#if !defined(_GNU_SOURCE)
-#define _GNU_SOURCE
-#endif
+#include "io/posix.h"
 #include "io/replacement.h"
-
-#include <errno.h>
-
 #include "io/temporary_file.h"
 
 #if SZ_HAVE_FILES
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <unistd.h>
-
 static inline int sz_replacement_at(const sz_replacement *r) {
   return r->directory == SZ_NO_DIRECTORY ? AT_FDCWD : r->directory;
 }
@@ -38,7 +28,7 @@ static inline int sz_replacement_is_current(const sz_replacement *r, const char 
 
 static inline int sz_replacement_exists(const sz_replacement *r, const char *path) {
   struct stat status;
-  return sz_replacement_status(r, path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
+  return sz_replacement_status(r, path, &status) == 0 || !sz_is_missing(errno);
 }
 
 static inline int sz_is_full(int error) { return error == ENOSPC || error == EDQUOT; }

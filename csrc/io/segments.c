@@ -1,23 +1,12 @@
-#if !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* ftruncate and writev also under -std=c11 */
-#endif
-#if !defined(_FILE_OFFSET_BITS)
-#define _FILE_OFFSET_BITS 64
-#endif
+#include "io/posix.h"
+
 #include "io/segments.h"
-
-#include <errno.h>
-
 #include "io/file_copy.h"
-#include "io/files.h"
 #include "memory/page_alias.h"
-#include "status.h"
 
 #if SZ_HAVE_FILES
 #include <string.h>
-#include <sys/types.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 enum { VECTORS = 256, LARGEST_TRANSFER = 16 << 20 };
 
@@ -95,7 +84,6 @@ int sz_write_segments(int fd, const sz_segment *segments, size_t n, int source_f
 int sz_write_segments(int fd, const sz_segment *segments, size_t n, int source_fd, int holes,
                       const sz_pause *pause) {
   (void)fd, (void)segments, (void)n, (void)source_fd, (void)holes, (void)pause;
-  errno = ENOSYS;
-  return SZ_IO;
+  return sz_refuse();
 }
 #endif

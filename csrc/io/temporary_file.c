@@ -1,18 +1,10 @@
-#if !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* flock and O_NOFOLLOW also under -std=c11 */
-#endif
-#if !defined(_FILE_OFFSET_BITS)
-#define _FILE_OFFSET_BITS 64
-#endif
+#include "io/posix.h"
+
 #include "io/temporary_file.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "io/files.h"
-#include "status.h"
 
 enum { NAME_BYTES = 255, KEPT_BYTES = 200, SUFFIX_BYTES = 8 /* ".partial" */, DIGEST_BYTES = 28 };
 
@@ -51,11 +43,8 @@ int sz_name_temporary(const char *object, int second, char *path) {
 }
 
 #if SZ_HAVE_FILES
-#include <fcntl.h>
 #include <sys/file.h>
-#include <sys/types.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { FIRST_PAUSE = 20000, LONGEST_PAUSE = 1000000, PATIENCE = 50000000 }; /* nanoseconds */
 
@@ -73,18 +62,16 @@ int sz_lock_file(int fd, int wait) {
   return SZ_OK;
 }
 
-static int is_missing(int error) { return error == ENOENT || error == ENOTDIR; }
-
 int sz_is_current(int at, const char *name, int fd, struct stat *status) {
   struct stat named;
   if (fstat(fd, status) != 0) return -1;
-  if (fstatat(at, name, &named, AT_SYMLINK_NOFOLLOW) != 0) return is_missing(errno) ? 0 : -1;
+  if (fstatat(at, name, &named, AT_SYMLINK_NOFOLLOW) != 0) return sz_is_missing(errno) ? 0 : -1;
   return status->st_ino == named.st_ino && status->st_dev == named.st_dev;
 }
 
 static int remove_name(int at, const char *name) {
   if (unlinkat(at, name, 0) == 0) return 1;
-  return is_missing(errno) ? 0 : SZ_IO;
+  return sz_is_missing(errno) ? 0 : SZ_IO;
 }
 
 static int open_as(int at, const char *name, int mode) {
@@ -105,7 +92,7 @@ static int open_temporary(int at, const char *name) {
 
 int sz_remove_abandoned(int at, const char *name, int wait) {
   struct stat status;
-  if (fstatat(at, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return is_missing(errno) ? 0 : SZ_IO;
+  if (fstatat(at, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return sz_is_missing(errno) ? 0 : SZ_IO;
   if (S_ISDIR(status.st_mode)) return 0;
   if (!S_ISREG(status.st_mode)) return remove_name(at, name);
   const int fd = open_temporary(at, name);
@@ -113,9 +100,7 @@ int sz_remove_abandoned(int at, const char *name, int wait) {
   int done = sz_lock_file(fd, wait);
   if (done == SZ_OK) done = sz_is_current(at, name, fd, &status);
   if (done == 1) done = remove_name(at, name);
-  const int error = errno;
-  close(fd);
-  errno = error;
+  sz_close_quietly(fd);
   return done;
 }
 
@@ -126,36 +111,29 @@ int sz_is_abandoned(int at, const char *name) {
   int done = sz_lock_file(fd, 0);
   if (done == SZ_OK) done = sz_is_current(at, name, fd, &status);
   else if (errno == EWOULDBLOCK) done = 0;
-  const int error = errno;
-  close(fd);
-  errno = error;
+  sz_close_quietly(fd);
   return done;
 }
 #else
-static int refuse(void) {
-  errno = ENOSYS;
-  return SZ_IO;
-}
-
 int sz_lock_file(int fd, int wait) {
   (void)fd, (void)wait;
-  return refuse();
+  return sz_refuse();
 }
 
 int sz_is_current(int at, const char *name, int fd, struct stat *status) {
   (void)at, (void)name, (void)fd, (void)status;
-  refuse();
+  sz_refuse();
   return -1;
 }
 
 int sz_remove_abandoned(int at, const char *name, int wait) {
   (void)at, (void)name, (void)wait;
-  return refuse();
+  return sz_refuse();
 }
 
 int sz_is_abandoned(int at, const char *name) {
   (void)at, (void)name;
-  refuse();
+  sz_refuse();
   return -1;
 }
 #endif

@@ -1,17 +1,11 @@
-#if !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* fdopendir, O_NOFOLLOW and d_type also under -std=c11 */
-#endif
-#if !defined(_FILE_OFFSET_BITS)
-#define _FILE_OFFSET_BITS 64
-#endif
+#include "io/posix.h"
+
 #include "io/tree.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/directories.h"
-#include "status.h"
 #include "io/temporary_file.h"
 
 void sz_tree_begin(sz_tree *tree, int parent, const char *name, const char *own) {
@@ -20,10 +14,6 @@ void sz_tree_begin(sz_tree *tree, int parent, const char *name, const char *own)
 
 #if SZ_HAVE_FILES
 #include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <unistd.h>
 
 enum { MOST_OPEN = 32, MOST_STEPS = 512, MOST_RESTARTS = 1000 };
 enum { TEMPORARY = 't', FILES = 'f', DIRECTORIES = 'd' }; /* in this order */
@@ -193,8 +183,7 @@ static int remove_name(sz_tree *tree, sz_level *level, const char *name) {
   } else {
     const int fd = open_directory(level->fd, name);
     if (fd >= 0) return push(tree, fd);
-    const int link = errno == ELOOP || errno == ENOTDIR || errno == EMLINK; /* or it is a file now */
-    done = link ? remove_file(level->fd, name) : errno == ENOENT ? SZ_OK : SZ_IO;
+    done = sz_may_be_link(errno) ? remove_file(level->fd, name) : errno == ENOENT ? SZ_OK : SZ_IO;
   }
   return done == SZ_OK ? 1 : done;
 }
@@ -224,7 +213,7 @@ static int enter(sz_tree *tree) {
   const int fd = open_directory(tree->parent, tree->name == NULL ? "." : tree->name);
   if (fd >= 0) return push(tree, fd);
   if (errno == ENOENT) return SZ_OK;
-  if (errno != ELOOP && errno != ENOTDIR && errno != EMLINK) return SZ_IO;
+  if (!sz_may_be_link(errno)) return SZ_IO;
   struct stat status; /* a link to a directory is removed like one; a file is a key, not a prefix */
   const int follow = fstatat(tree->parent, tree->name, &status, 0);
   if (follow != 0 || !S_ISDIR(status.st_mode)) return SZ_OK;
@@ -259,8 +248,7 @@ void sz_tree_end(sz_tree *tree) {
 #else
 int sz_tree_remove(sz_tree *tree) {
   (void)tree;
-  errno = ENOSYS;
-  return SZ_IO;
+  return sz_refuse();
 }
 
 void sz_tree_end(sz_tree *tree) { (void)tree; }
