@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from simplezarr.stores.base import Store
 
 __all__ = [
+    "AccessError",
     "ChangedError",
     "ChunkError",
     "MetadataError",
     "NodeExistsError",
     "NodeNotFoundError",
     "ReadOnlyError",
+    "StoreError",
     "TooLargeError",
     "UnsupportedError",
     "ZarrError",
@@ -152,6 +154,17 @@ class ChangedError(ZarrError, OSError):
 
     Reading an array does not raise it. The value is read again; if it keeps changing, a `ChunkError` says so.
     """
+
+
+class StoreError(ZarrError, OSError):
+    """A request to a store failed, other than because there is no such key.
+
+    The message names the store and the key. It never contains credentials.
+    """
+
+
+class AccessError(StoreError, PermissionError):
+    """A store refused a request (status 401 or 403): it wants credentials, or others than those that it got."""
 
 
 class TooLargeError(ZarrError, ValueError):

@@ -27,3 +27,13 @@ def pool():
     sz.set_num_threads(4)
     yield
     sz.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def moto():
+    """S3 in a process of its own (`tests.support.servers.Moto`)."""
+    pytest.importorskip("moto")
+    from tests.support.servers import moto_server
+
+    with moto_server() as server:
+        yield server

@@ -1,4 +1,4 @@
-"""Packages that some codecs and data types need, which only an extra of simplezarr installs.
+"""Packages that some codecs, data types and stores need, which only an extra of simplezarr installs.
 
 >>> extra("math", "circles").pi > 3
 True

@@ -6,6 +6,9 @@
 ['b']
 """
 
+import importlib
+from typing import TYPE_CHECKING
+
 from simplezarr.engine.files.reader import Reader
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, clip_range, names_below
 from simplezarr.stores.local import LocalStore
@@ -13,9 +16,16 @@ from simplezarr.stores.memory import MemoryStore
 from simplezarr.stores.slow import SlowStore
 from simplezarr.stores.wrapper import WrapperStore
 
+if TYPE_CHECKING:
+    from simplezarr.stores.object import ObjectStore
+
+#: Stores whose modules are loaded when they are first used, because they take longer to load or need an extra.
+_LATER = {"ObjectStore": "simplezarr.stores.object"}
+
 __all__ = [
     "LocalStore",
     "MemoryStore",
+    "ObjectStore",
     "Reader",
     "SlowStore",
     "Store",
@@ -26,3 +36,11 @@ __all__ = [
     "clip_range",
     "names_below",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(importlib.import_module(_LATER[name]), name)
+    globals()[name] = found
+    return found

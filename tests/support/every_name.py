@@ -3,8 +3,10 @@
 `tests/test_public_names.py` runs it, and checks that no name and no argument is missing here.
 """
 
+import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -312,11 +314,23 @@ def use_urls_and_registries(
     assert_type(sz.register_dtype(dtype), type[DataType])
 
 
+def use_stores_of_extras() -> None:
+    """Use the stores that need an extra, if it is installed."""
+    if find_spec("obstore"):
+        inside = importlib.import_module("obstore.store").MemoryStore()
+        bucket = sz.stores.ObjectStore(inside, prefix="a", missing=(404,), part_size=1 << 20, concurrency=8)
+        assert bucket.create("b", b"1")
+        assert_type(
+            sz.stores.ObjectStore.from_url("s3://bucket/a", anonymous=True, region="eu-west-1"), sz.stores.ObjectStore
+        )
+
+
 def main(folder: Path) -> None:
     open_and_create(folder)
     use_array(sz.open_array(folder / "a.zarr", "x", mode="r+"))
     use_group(sz.open_group(folder / "g.zarr", mode="a"))
     use_stores(folder)
+    use_stores_of_extras()
     use_codecs()
     print(every_codec())
     catch_errors()

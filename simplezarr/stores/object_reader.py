@@ -1,0 +1,130 @@
+"""Read values of an object store: large ones in parts at a time, and parts of one version."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from time import perf_counter
+from typing import Any
+
+from simplezarr.engine.files.reader import ATTEMPTS, Reader, clip_range
+from simplezarr.errors import AccessError, ChangedError, StoreError
+from simplezarr.runtime import executor
+from simplezarr.stores.base import too_large
+from simplezarr.stores.object_client import RETRIED_SECONDS, Answer, Client, ConflictError, describe, read_range
+
+__all__ = ["ObjectReader", "read_whole"]
+
+Range = tuple[int, int]
+
+
+class ObjectReader(Reader):
+    """Read parts of one version of an object, by its ETag.
+
+    The ranges of one call are requested at the same time. Each but the first request asks for the version of the first
+    answer (If-Match). The first answer also tells the size, so no later request goes beyond the end.
+
+    width: how many requests may be made at a time. part_size: bytes of one request at most.
+    """
+
+    def __init__(self, client: Client, path: str, width: int, part_size: int):
+        self._client, self._path, self._width, self._part_size = client, path, width, part_size
+        self._begun = False
+        self._known: Answer | None = None
+
+    @property
+    def validator(self) -> Hashable | None:
+        """Return the ETag; None if the store gives none that stands for the bytes."""
+        return None if self._known is None else self._known.condition or self._known.version
+
+    def size(self) -> int | None:
+        if not self._begun:
+            self._known, self._begun = self._client.head(self._path), True
+        return None if self._known is None else self._known.size
+
+    def get_ranges(self, ranges: Iterable[Range]) -> Sequence[bytes] | None:
+        ranges = [*ranges]
+        if not self._begun:
+            if ranges and max(length for _, length in ranges) <= self._part_size:
+                return self._unpinned(ranges)
+            self.size()
+        if self._known is None:
+            return None
+        return self._pinned(self._known, ranges)
+
+    def _unpinned(self, ranges: Sequence[Range]) -> Sequence[bytes] | None:
+        answers = executor.parallel_map(lambda span: read_range(self._client, self._path, *span), ranges, self._width)
+        if len({None if answer is None else answer.tag for answer in answers}) > 1:
+            raise self._changed()
+        self._known, self._begun = answers[0], True
+        return None if self._known is None else [bytes(answer.data) for answer in answers if answer is not None]
+
+    def _pinned(self, first: Answer, ranges: Iterable[Range]) -> Sequence[bytes]:
+        spans = [clip_range(first.size, start, length) for start, length in ranges]
+        step = self._part_size
+        pieces = [(at, min(at + step, end)) for begin, end in spans for at in range(begin, end, step)]
+
+        def fetch(piece: Range) -> Answer | None:
+            return self._client.read(self._path, piece, first.condition)
+
+        try:
+            answers = executor.parallel_map(fetch, pieces, self._width)
+        except ConflictError:
+            raise self._changed() from None
+        parts = []
+        for (begin, end), answer in zip(pieces, answers, strict=True):
+            if answer is None or answer.tag != first.tag:
+                raise self._changed()
+            if memoryview(answer.data).nbytes != end - begin:
+                place = f"{self._client.name}{self._path}"
+                raise StoreError(f"{place}: the answer to a range has another length than was asked for")
+            parts.append(answer.data)
+        found = iter(parts)
+        return [b"".join([next(found) for _ in range(begin, end, step)]) for begin, end in spans]
+
+    def _changed(self) -> ChangedError:
+        place = f"{self._client.name}{self._path}"
+        return ChangedError(f"{place}: was replaced while it was read in parts; read it again")
+
+
+def read_whole(client: Client, path: str, width: int, part_size: int, limit: int | None = None) -> Answer | None:
+    """Return a whole value, None if there is no such key. A value larger than `part_size` is read in parts at a time.
+
+    limit: bytes above which a TooLargeError is raised, before the value is read.
+    """
+    for _ in range(ATTEMPTS if width > 1 and client.has_ranges else 0):
+        began = perf_counter()
+        try:
+            result = client.begin(path, (0, part_size))
+        except AccessError:
+            raise
+        except StoreError:
+            if perf_counter() - began > RETRIED_SECONDS:
+                raise
+            # An empty value has no range, and some servers answer a range with the whole value.
+            answer = client.read(path, limit=limit)
+            client.has_ranges = answer is None or not answer.size
+            return answer
+        if result is None:
+            return None
+        try:
+            return _in_parts(client, path, result, width, part_size, limit)
+        except ConflictError:
+            pass  # it was replaced meanwhile
+    return client.read(path, limit=limit)
+
+
+def _in_parts(client: Client, path: str, result: Any, width: int, part_size: int, limit: int | None) -> Answer:
+    """Read the rest of a value. `result`: of the request for its first part, whose body is not read yet."""
+    first = describe(result, b"", 0)
+    if limit is not None and first.size > limit:
+        raise too_large(path, first.size, limit)
+
+    def fetch(begin: int) -> Answer | None:
+        if not begin:
+            return client.finish(path, result)
+        return client.read(path, (begin, min(begin + part_size, first.size)), first.condition)
+
+    answers = executor.parallel_map(fetch, range(0, first.size, part_size), width)
+    if any(answer is None or answer.tag != first.tag for answer in answers):
+        raise ConflictError(f"{client.name}{path}: was replaced while it was read")
+    if len(answers) == 1 and answers[0] is not None:
+        return answers[0]
+    return first._replace(data=b"".join([answer.data for answer in answers if answer is not None]))
