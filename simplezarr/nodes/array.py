@@ -232,17 +232,17 @@ class Array(StoredValues, ClosesStore):
         """Return `a[selection]`: an array, or a scalar if integers select one element.
 
         - selection: as NumPy's; `simplezarr.s_[...]` spells slices.
-        - out: an array of exactly that shape and data type, with any strides. Chunks are decoded into it, and it is
-          returned. After an error its content is undefined.
+        - out: an array of exactly that shape, with any strides, which is returned. Chunks are decoded into it, or cast
+          to its data type as by `np.copyto(..., casting="same_kind")`. After an error its content is undefined.
 
-        Raise IndexError for a bad selection, ValueError for an `out` that does not fit, ChunkError for a chunk that
-        can't be decoded, and OSError if reading fails.
+        Raise IndexError for a bad selection, ValueError for an `out` of another shape, TypeError for one of a data type
+        that is not cast to, ChunkError for a chunk that can't be decoded, and OSError if reading fails.
 
         >>> import numpy as np
         >>> import simplezarr as sz
         >>> a = sz.create_array({}, data=[[1, 2], [3, 4]])
-        >>> a.read(sz.s_[:, 0], out=np.empty(2, a.dtype))
-        array([1, 3])
+        >>> a.read(sz.s_[:, 0], out=np.empty(2, "f4"))
+        array([1., 3.], dtype=float32)
         """
         return read_key(self._handle, selection, out)
 

@@ -9,6 +9,7 @@ from simplezarr.engine.chunks.in_flight import Writing
 from simplezarr.engine.geometry.plan import NotBasic, Plan
 from simplezarr.engine.memory.result_pool import empty
 from simplezarr.indexing.selection import Selection, numpy_selection, split_fields
+from simplezarr.runtime.runs import assign
 from simplezarr.transfer.array_copy import plan_copy
 from simplezarr.transfer.handle import ArrayHandle
 from simplezarr.transfer.protocol import Index
@@ -37,25 +38,27 @@ def read_key(handle: ArrayHandle, key: Any, out: np.ndarray | None = None, by: S
     selection = by(handle, key)
     if fields is None:
         return read(handle, selection, out)
+    if out is not None:
+        field = handle.dtype[fields]
+        check_out(out, field.base, (*selection.shape, *field.shape), handle.name)
     values = read(handle, selection)[fields]
     if out is None:
         return values
-    check_out(out, handle.dtype[fields], np.shape(values))
-    out[...] = values
+    assign(out, values)
     return out
 
 
 def read(handle: ArrayHandle, selection: Plan | Selection, out: np.ndarray | None = None) -> Any:
     """Return what is selected, in `out` if it is given; a scalar if NumPy gives one.
 
-    Raise ValueError for an `out` that does not fit, ChunkError for a chunk that can't be decoded, and what the store
-    raises.
+    Raise as `check_out` for an `out` that does not fit, ChunkError for a chunk that can't be decoded, and what the
+    store raises.
     """
     scalar = out is None and selection.scalar
     if out is None:
         out = empty(selection.shape, handle.dtype)
     else:
-        check_out(out, handle.dtype, selection.shape)
+        check_out(out, handle.dtype, selection.shape, handle.name)
     handle.transfer.read(selection, out)
     return out[()] if scalar else out
 
@@ -70,7 +73,8 @@ def read_many(handle: ArrayHandle, keys: Iterable[Any], out: np.ndarray | None) 
         results = [empty(plan.shape, handle.dtype) for plan in plans]
         handle.transfer.read_many(plans, results)
         return [result[()] if plan.scalar else result for plan, result in zip(plans, results, strict=True)]
-    check_out(out, handle.dtype, (len(plans), *(plans[0].shape if plans else np.shape(out)[1:])))
+    shape = (len(plans), *(plans[0].shape if plans else np.shape(out)[1:]))
+    check_out(out, handle.dtype, shape, handle.name)
     for i, plan in enumerate(plans):
         if plan.shape != out.shape[1:]:
             raise ValueError(f"selection {i} has shape {plan.shape}, but out[{i}] has {out.shape[1:]}; leave out `out`")

@@ -23,13 +23,13 @@ class Transfer(Protocol):
         """Whether `read_many` fetches and decodes a chunk once for all plans that touch it."""
 
     def read(self, selection: Plan | Selection, out: np.ndarray) -> None:
-        """Decode what is selected into an array of the selection's shape and the array's data type."""
+        """Decode what is selected into an array of the selection's shape; cast to its data type, chunk by chunk."""
 
     def write(self, selection: Plan | Selection, values: np.ndarray) -> None:
         """Store values of the selection's shape, in a data type that NumPy can cast to the array's."""
 
     def read_many(self, plans: list[Plan], outs: list[np.ndarray]) -> None:
-        """Decode what each plan selects into its own array, as `read`."""
+        """Decode what each plan selects into its own array, as `read`; all arrays have one data type."""
 
     def read_chunk(self, index: Index, out: np.ndarray | None) -> np.ndarray:
         """Decode a whole chunk, into `out` if it is given. Raise IndexError if the grid has no such chunk."""

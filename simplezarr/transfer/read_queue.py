@@ -112,9 +112,10 @@ class ReadQueue:
                 if out is None:
                     out = empty(selection.shape, handle.dtype)
                 else:
-                    check_out(out, handle.dtype, selection.shape)
-                reads.append(PendingRead(future, selection, out, scalar))
-                return out.nbytes
+                    check_out(out, handle.dtype, selection.shape, handle.name)
+                if out.dtype == handle.dtype:  # those that are read together have one data type
+                    reads.append(PendingRead(future, selection, out, scalar))
+                    return out.nbytes
         except BaseException as error:
             future.set_exception(error)
             del future  # the traceback holds this frame: the Future would hold itself, and all that the call used

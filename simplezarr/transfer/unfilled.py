@@ -13,8 +13,10 @@ from simplezarr.errors import ChunkError, UnsupportedError
 from simplezarr.indexing.selection import Selection
 from simplezarr.metadata.layout import zero_element
 from simplezarr.metadata.v3 import ArrayMetadata
+from simplezarr.runtime.runs import assign
 from simplezarr.stores.base import Store
 from simplezarr.transfer.protocol import Index, Transfer
+from simplezarr.transfer.values import check_out
 
 __all__ = ["UnfilledTransfer"]
 
@@ -37,11 +39,15 @@ class UnfilledTransfer:
 
     def read(self, selection: Plan | Selection, out: np.ndarray) -> None:
         """Decode what is selected into `out`. Raise ChunkError if not all of it is stored."""
-        self.twins[0].read(selection, out)
-        again = np.empty(out.shape, out.dtype)
+        dtype = self.metadata.data_type.numpy
+        once = out if out.dtype == dtype else np.empty(out.shape, dtype)  # if cast, two fill values may be the same
+        again = np.empty(out.shape, dtype)
+        self.twins[0].read(selection, once)
         self.twins[1].read(selection, again)
-        if not _is_same(out, again):
-            raise self._not_stored(self._chunk_that_differs(selection, out, again))
+        if not _is_same(once, again):
+            raise self._not_stored(self._chunk_that_differs(selection, once, again))
+        if once is not out:
+            assign(out, once)
 
     def read_many(self, plans: list[Plan], outs: list[np.ndarray]) -> None:
         """Decode what each plan selects into its own array, one after another."""
@@ -50,10 +56,16 @@ class UnfilledTransfer:
 
     def read_chunk(self, index: Index, out: np.ndarray | None) -> np.ndarray:
         """Decode a whole chunk. Raise ChunkError if it is not stored."""
-        chunk = self.twins[0].read_chunk(index, out)
+        dtype = self.metadata.data_type.numpy
+        if out is not None:
+            check_out(out, dtype, self.chunk_box(index)[1], f"/{self.path}")
+        chunk = self.twins[0].read_chunk(index, out if out is not None and out.dtype == dtype else None)
         if not _is_same(chunk, self.twins[1].read_chunk(index, None)):
             raise self._not_stored(tuple(index))
-        return chunk
+        if out is None or out is chunk:
+            return chunk
+        assign(out, chunk)
+        return out
 
     def write(self, selection: Plan | Selection, values: np.ndarray) -> None:
         """Raise UnsupportedError: the handle of such an array has an obstacle to writing."""

@@ -183,8 +183,8 @@ def test_bad_selections_and_outs():
     for selection in [11, (0, 17), (0, 0, 0), (..., ...), "a", 1.5]:
         with pytest.raises(IndexError):
             arr[selection]
-    for out in (np.zeros((11, 17), "u2"), np.zeros((11, 16), "u4")):
-        with pytest.raises(ValueError, match="out"):
+    for out in (np.zeros((11, 17), "?"), np.zeros((11, 16), "u4")):
+        with pytest.raises((ValueError, TypeError), match="out"):
             arr.read(out=out)
 
 

@@ -106,7 +106,7 @@ cdef int encode_region(Context *context, const Pipeline *pipeline, const Region 
         region = &permuted
     if pipeline.inner != NULL:
         return encode_shard(context, pipeline, region, values, dst, out, level)
-    if values.dtype == NULL and pipeline.transform == values.swap and region_is_run(pipeline, region):
+    if values.cast.source == NULL and pipeline.transform == values.swap and region_is_run(pipeline, region):
         return encode_stored(context, pipeline, region.data, False, values.keep_empty, dst, out, level)
     buffer = output(context, pipeline, pipeline.nsteps, NULL, pipeline.nbytes, dst, level)
     if buffer == NULL:
@@ -127,7 +127,7 @@ cdef int encode_native(Context *context, const Pipeline *pipeline, char *native,
     cdef Values values
     cdef int status = SZ_OK
     if pipeline.inner != NULL or pipeline.python != NULL:
-        values.keep_empty, values.swap, values.dtype = keep_empty, 0, NULL
+        values.keep_empty, values.swap, values.cast.source = keep_empty, 0, NULL
         region_whole(pipeline, native, &region)
         return encode_region(context, pipeline, &region, &values, dst, out, level)
     if pipeline.transform != SZ_AS_IS:
@@ -224,7 +224,7 @@ cdef int put_index(Context *context, ShardBuilder *shard, char *dst) noexcept no
     cdef Values values
     cdef sz_segment out
     cdef int status
-    values.keep_empty, values.swap, values.dtype = True, 0, NULL
+    values.keep_empty, values.swap, values.cast.source = True, 0, NULL
     index_region(shard.pipeline, shard.entries, &region)
     status = encode_region(context, shard.pipeline.index, &region, &values, NULL, &out, shard.level)
     if status != SZ_OK:
@@ -335,7 +335,7 @@ cdef int encode_array(Context *context, const Pipeline *pipeline, array, bint ke
     cdef Region region
     cdef Values values
     cdef int i, status
-    values.keep_empty, values.swap, values.dtype = keep_empty, 0, NULL
+    values.keep_empty, values.swap, values.cast.source = keep_empty, 0, NULL
     region.data = <char *>cnp.PyArray_DATA(array)
     for i in range(pipeline.ndim):
         region.start[i], region.step[i], region.count[i] = 0, 1, cnp.PyArray_DIM(array, i)

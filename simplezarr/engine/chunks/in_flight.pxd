@@ -38,6 +38,7 @@ cdef bint has_waiters(Context *context, const Pipeline *pipeline, size_t *last) 
 cdef void complete_chunk(Context *context, const Pipeline *pipeline, const char *src, int transform) noexcept nogil
 cdef void complete_missing(Context *context) noexcept nogil
 cdef void end_leading(InFlightChunk *chunk) noexcept nogil
+cdef void stop_leading(Context *context) noexcept nogil
 cdef int wait_for_chunk(InFlightChunk *chunk, int64_t microseconds) noexcept nogil
 cdef void release_chunk(InFlightChunk *chunk) noexcept nogil
 cdef void release_waits(Context *context, Py_ssize_t unit) noexcept nogil

@@ -267,6 +267,13 @@ cdef void end_leading(InFlightChunk *chunk) noexcept nogil:
     release_chunk(chunk)
 
 
+cdef void stop_leading(Context *context) noexcept nogil:
+    """End what the thread leads, if anything."""
+    if context.leading != NULL:
+        end_leading(<InFlightChunk *>context.leading)
+        context.leading = NULL
+
+
 cdef int wait_for_chunk(InFlightChunk *chunk, int64_t microseconds) noexcept nogil:
     """Wait for at most so long; return COMPLETE, FAILED or PENDING."""
     if chunk.generation != generation:

@@ -6,16 +6,21 @@ from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.kernels.context cimport Context
 
 
+# How NumPy casts elements, with references that are borrowed.
+cdef struct Cast:
+    PyObject *source  # data type that they have; NULL: they are not cast
+    PyObject *target  # data type that they get
+    PyObject *errors  # what NumPy does about floating point errors, as np.errstate takes it
+
 # How the elements that a region points to become a chunk's.
 cdef struct Values:
     bint keep_empty   # chunks that are all fill value are encoded like others
     int swap          # their numbers are byte-swapped in units of this size; 0: native
-    PyObject *dtype   # they must be cast, from this NumPy dtype
-    PyObject *native  # to this one; both NULL where they must not
-    PyObject *errors  # what NumPy does about floating point errors then, as np.errstate takes it
+    Cast cast
 
 # Elements at listed places that are copied, or filled with a value.
 cdef struct Move:
+    const Cast *cast   # or NULL: they are not cast
     int ndim
     Py_ssize_t shape[MAX_NDIM]
     Py_ssize_t strides[MAX_NDIM]
@@ -23,10 +28,15 @@ cdef struct Move:
     char *dst
     const char *src
     const char *value  # or NULL: copied
-    size_t itemsize
+    size_t itemsize     # at src
 
+cdef tuple set_cast(Cast *cast, object source, object target)
 cdef int copy_values(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                      int transform) noexcept nogil
+cdef int region_cast_out(Context *context, const Pipeline *pipeline, const Region *region, const char *native,
+                         const Cast *cast) noexcept nogil
+cdef int cast_elements(Context *context, const Cast *cast, int ndim, const Py_ssize_t *shape, char *dst,
+                       const Py_ssize_t *dst_strides, const char *src, const Py_ssize_t *src_strides) noexcept nogil
 cdef int has_other_elements(Context *context, const Pipeline *pipeline, const char *data, const char *value,
                             bint *others) noexcept nogil
 cdef int move_points(Context *context, int nlists, const sz_points *lists, const Move *move) noexcept nogil

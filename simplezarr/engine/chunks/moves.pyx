@@ -1,8 +1,9 @@
-"""Elements copied in pieces, with pauses between them: values into a chunk, and elements at listed places."""
+"""Elements copied or cast in pieces, with pauses between them: into a chunk, out of one, and at listed places."""
 
 cimport numpy as cnp
 from cpython.object cimport PyTypeObject
 from cpython.ref cimport Py_INCREF
+from libc.string cimport memcpy
 
 import numpy as np
 
@@ -23,9 +24,17 @@ cdef extern from "numpy/arrayobject.h":
 
 cdef enum:
     MOVED = 1 << 20  # elements at listed places that are moved between two pauses
+    CAST = 1 << 16   # the same of elements that are cast, which takes memory for them
 
 
-# ---------------------------------------------------------------- values
+# ---------------------------------------------------------------- casts
+
+cdef tuple set_cast(Cast *cast, object source, object target):
+    """Set a cast from one data type to another; return the objects that it refers to."""
+    errors = np.geterr()  # of the calling thread
+    cast.source, cast.target, cast.errors = <PyObject *>source, <PyObject *>target, <PyObject *>errors
+    return source, target, errors
+
 
 cdef object view(object dtype, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides, char *data):
     Py_INCREF(dtype)
@@ -33,38 +42,61 @@ cdef object view(object dtype, int ndim, const Py_ssize_t *shape, const Py_ssize
                                 cnp.NPY_ARRAY_WRITEABLE, NULL)
 
 
-# A chunk whose elements must be cast, and transformed then.
-cdef struct Cast:
-    const Values *values
+cdef int cast_elements(Context *context, const Cast *cast, int ndim, const Py_ssize_t *shape, char *dst,
+                       const Py_ssize_t *dst_strides, const char *src, const Py_ssize_t *src_strides) noexcept nogil:
+    """Cast a box of elements as NumPy's assignment does."""
+    with gil:
+        try:
+            source = view(<object>cast.source, ndim, shape, src_strides, <char *>src)
+            target = view(<object>cast.target, ndim, shape, dst_strides, dst)
+            with np.errstate(**<dict>cast.errors):
+                np.copyto(target, source, casting="unsafe")
+            return SZ_OK
+        except BaseException as error:
+            return raised(context, error)
+
+
+# A chunk whose elements are cast, and transformed then.
+cdef struct CastWork:
+    const Cast *cast
     char *chunk
     int transform
 
 
-cdef int cast(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
-              const Py_ssize_t *strides) noexcept with gil:
-    """Cast a region as NumPy's assignment does."""
-    try:
-        source = view(<object>values.dtype, pipeline.ndim, region.count, region.strides, region.data)
-        target = view(<object>values.native, pipeline.ndim, region.count, strides, dst)
-        with np.errstate(**<dict>values.errors):
-            np.copyto(target, source, casting="unsafe")
-        return SZ_OK
-    except BaseException as error:
-        return raised(context, error)
-
-
-cdef int cast_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
-    cdef const Cast *work = <const Cast *>what
+cdef int cast_piece_in(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
+    cdef const CastWork *work = <const CastWork *>what
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef char *dst = work.chunk
     cdef int i, status
     for i in range(pipeline.ndim):
         dst += region.start[i] * pipeline.strides[i]
         strides[i] = region.step[i] * pipeline.strides[i]
-    status = cast(context, pipeline, region, work.values, dst, strides)
+    status = cast_elements(context, work.cast, pipeline.ndim, region.count, dst, strides, region.data, region.strides)
     if status == SZ_OK and work.transform != SZ_AS_IS:
         sz_copy(pipeline.ndim, region.count, dst, strides, dst, strides, pipeline.itemsize, work.transform)
     return status
+
+
+cdef int cast_piece_out(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
+    cdef const CastWork *work = <const CastWork *>what
+    cdef Py_ssize_t strides[MAX_NDIM]
+    cdef const char *src = work.chunk if work.chunk != NULL else pipeline.fill
+    cdef int i
+    for i in range(pipeline.ndim):
+        strides[i] = region.step[i] * pipeline.strides[i] if work.chunk != NULL else 0
+        src += region.start[i] * pipeline.strides[i] if work.chunk != NULL else 0
+    return cast_elements(context, work.cast, pipeline.ndim, region.count, region.data, region.strides, src, strides)
+
+
+cdef int region_cast_out(Context *context, const Pipeline *pipeline, const Region *region, const char *native,
+                         const Cast *cast) noexcept nogil:
+    """Cast a region (in stored order) to its places, from a chunk's native form; cast the fill value if that is NULL."""
+    cdef CastWork work
+    work.cast, work.chunk, work.transform = cast, <char *>native, SZ_AS_IS
+    return in_pieces(context, pipeline, region, cast_piece_out, &work)
+
+
+# ---------------------------------------------------------------- values
 
 
 cdef int copy_values(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
@@ -73,11 +105,11 @@ cdef int copy_values(Context *context, const Pipeline *pipeline, const Region *r
 
     The result is the stored form or, for SZ_AS_IS, the native form.
     """
-    cdef Cast work
-    if values.dtype == NULL:
+    cdef CastWork work
+    if values.cast.source == NULL:
         return region_copy_in(context, pipeline, region, dst, transform ^ values.swap)  # to swap twice is not to swap
-    work.values, work.chunk, work.transform = values, dst, transform
-    return in_pieces(context, pipeline, region, cast_piece, &work)
+    work.cast, work.chunk, work.transform = &values.cast, dst, transform
+    return in_pieces(context, pipeline, region, cast_piece_in, &work)
 
 
 cdef int has_other_elements(Context *context, const Pipeline *pipeline, const char *data, const char *value,
@@ -97,8 +129,54 @@ cdef int has_other_elements(Context *context, const Pipeline *pipeline, const ch
 
 # ---------------------------------------------------------------- points
 
+cdef object list_offsets(int nlists, const sz_points *lists, cnp.ndarray array, sz_points *listed, bint into):
+    """List the places in an array that has an axis for each list; return the arrays of places."""
+    cdef cnp.ndarray offsets
+    cdef int i
+    held = []
+    for i in range(nlists):
+        offsets = np.arange(lists[i].n) * cnp.PyArray_STRIDE(array, i)
+        held.append(offsets)
+        listed[i] = lists[i]
+        if into:
+            listed[i].dst = <const Py_ssize_t *>cnp.PyArray_DATA(offsets)
+        else:
+            listed[i].src = <const Py_ssize_t *>cnp.PyArray_DATA(offsets)
+    return held
+
+
+cdef int cast_points(Context *context, int nlists, const sz_points *lists, const Move *move) noexcept with gil:
+    """Cast the elements by way of contiguous arrays, which have an axis for each list before those of the box."""
+    cdef sz_points listed[MAX_NDIM]
+    cdef cnp.ndarray source, target
+    cdef int i
+    try:
+        shape = () if move.value != NULL else (
+            *[lists[i].n for i in range(nlists)], *[move.shape[i] for i in range(move.ndim)])
+        source, target = np.empty(shape, <object>move.cast.source), np.empty(shape, <object>move.cast.target)
+        if move.value != NULL:
+            memcpy(cnp.PyArray_DATA(source), move.value, move.itemsize)
+        else:
+            held = list_offsets(nlists, lists, source, listed, True)
+            sz_gather(nlists, listed, move.ndim, move.shape, <char *>cnp.PyArray_DATA(source),
+                      <const Py_ssize_t *>cnp.PyArray_STRIDES(source) + nlists, move.src, move.strides, move.itemsize)
+        with np.errstate(**<dict>move.cast.errors):
+            np.copyto(target, source, casting="unsafe")
+        if move.value != NULL:
+            sz_gather_fill(nlists, lists, move.ndim, move.shape, move.dst, move.dst_strides,
+                           <const char *>cnp.PyArray_DATA(target), cnp.PyArray_ITEMSIZE(target))
+        else:
+            held = list_offsets(nlists, lists, target, listed, False)
+            sz_gather(nlists, listed, move.ndim, move.shape, move.dst, move.dst_strides,
+                      <const char *>cnp.PyArray_DATA(target),
+                      <const Py_ssize_t *>cnp.PyArray_STRIDES(target) + nlists, cnp.PyArray_ITEMSIZE(target))
+        return SZ_OK
+    except BaseException as error:
+        return raised(context, error)
+
+
 cdef int move_points(Context *context, int nlists, const sz_points *lists, const Move *move) noexcept nogil:
-    """Copy or fill the elements, with pauses.
+    """Copy, fill or cast the elements, with pauses.
 
     The longest list is cut into runs. They are done in order, so the last of several values for one place wins.
     """
@@ -113,17 +191,19 @@ cdef int move_points(Context *context, int nlists, const sz_points *lists, const
     for i in range(move.ndim):
         n *= move.shape[i]
     longest = lists[cut].n if nlists else 1
-    step = max(1, MOVED // max(1, n // max(1, longest)))
+    step = max(1, (MOVED if move.cast == NULL else CAST) // max(1, n // max(1, longest)))
     while first < longest and status == SZ_OK:
         if nlists:
             part[cut].n = min(step, longest - first)
             part[cut].src, part[cut].dst = lists[cut].src + first, lists[cut].dst + first
-        if move.value != NULL:
+        if move.cast != NULL:
+            status = cast_points(context, nlists, part, move)
+        elif move.value != NULL:
             sz_gather_fill(nlists, part, move.ndim, move.shape, move.dst, move.dst_strides, move.value, move.itemsize)
         else:
             sz_gather(nlists, part, move.ndim, move.shape, move.dst, move.dst_strides, move.src, move.strides,
                       move.itemsize)
         first += step
-        if first < longest:
+        if first < longest and status == SZ_OK:
             status = pause(context)
     return status

@@ -1,7 +1,8 @@
 """Decode, read, fill and copy the requested regions of one chunk.
 
-A single region is decoded directly into its destination. If there are several, the chunk's native form is made first, up to
-the last element that they need. A few small regions of an uncompressed chunk in a local file are read without the rest.
+A single region is decoded directly into its destination. If there are several, or if elements are cast, the chunk's native
+form is made first, up to the last element that they need. A few small regions of an uncompressed chunk in a local file are
+read without the rest.
 """
 
 from libc.stdint cimport int64_t
@@ -10,10 +11,10 @@ from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK
 from simplezarr.csrc.array cimport SZ_AS_IS, sz_copy, sz_points
 from simplezarr.csrc.codecs cimport SZ_ZSTD_SLACK
 from simplezarr.csrc.io cimport sz_file, sz_read
-from simplezarr.engine.chunks.decode cimport RAW_ALONE, decode_start, read_native
-from simplezarr.engine.chunks.moves cimport Move, move_points
+from simplezarr.engine.chunks.decode cimport RAW_ALONE, decode_start, read_native, read_raw
+from simplezarr.engine.chunks.moves cimport Cast, Move, cast_elements, move_points, region_cast_out
 from simplezarr.engine.chunks.pipeline cimport (
-    Pipeline, Region, region_extent, region_fill, region_offset, region_permute, region_copy_out)
+    Pipeline, Region, in_pieces, region_extent, region_fill, region_offset, region_permute, region_copy_out)
 from simplezarr.engine.chunks.shard_reader cimport InnerChunkVisitor
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.jobs.region_table cimport RequestLayout, TouchedChunk, TouchedObject, batch_region, find_chunk
@@ -46,12 +47,16 @@ cdef int chunk_box(const RequestLayout *layout, const TouchedChunk *chunk, Py_ss
     return ndim
 
 
-cdef int move_region(Context *context, const Pipeline *pipeline, const Region *region, const char *native) noexcept nogil:
+cdef int move_region(Context *context, const RequestLayout *layout, const Region *region,
+                     const char *native) noexcept nogil:
     """Copy a region from the chunk's native form to its destination. If `native` is NULL, fill it."""
+    cdef const Pipeline *pipeline = layout.pipeline
     cdef Region stored
-    if native == NULL:
+    if native == NULL and layout.cast == NULL:
         return region_fill(context, pipeline, region)
     region_permute(pipeline, region, &stored)
+    if layout.cast != NULL:
+        return region_cast_out(context, pipeline, &stored, native, layout.cast)
     return region_copy_out(context, pipeline, &stored, native, SZ_AS_IS | context.nontemporal)
 
 
@@ -63,21 +68,39 @@ cdef int copy_out(Context *context, const RequestLayout *layout, const TouchedCh
     cdef Py_ssize_t i
     cdef int status = SZ_OK
     if chunk.regions == 1:
-        return move_region(context, layout.pipeline, &chunk.region, native)
+        return move_region(context, layout, &chunk.region, native)
     if layout.batch == NULL:
         move.ndim = chunk_box(layout, chunk, move.shape, move.strides, move.dst_strides)
-        move.dst, move.itemsize = chunk.data, layout.pipeline.itemsize
+        move.dst, move.itemsize, move.cast = chunk.data, layout.pipeline.itemsize, layout.cast
         move.src = native + chunk.src if native != NULL else NULL
         move.value = NULL if native != NULL else layout.pipeline.fill
         return move_points(context, layout.nlists, chunk.lists, &move)
     for i in range(chunk.regions):
         batch_region(layout, chunk.lists[0].dst[i], &region)
-        status = move_region(context, layout.pipeline, &region, native)
+        status = move_region(context, layout, &region, native)
         if status == SZ_OK:
             status = pause(context)
         if status != SZ_OK:
             break
     return status
+
+
+cdef int copy_extent(Context *context, const RequestLayout *layout, const Region *stored, const char *src,
+                     Py_ssize_t nbytes) noexcept nogil:
+    """Copy a region (in stored order) of an uncompressed chunk to its places.
+
+    src: the stored form from the region's first element to its last, which has so many bytes.
+    """
+    cdef const Pipeline *pipeline = layout.pipeline
+    cdef Py_ssize_t start = region_offset(pipeline, stored), itemsize = pipeline.itemsize, n = nbytes // itemsize
+    cdef char *native
+    if layout.cast == NULL:
+        return region_copy_out(context, pipeline, stored, src - start, pipeline.transform | context.nontemporal)
+    native = scratch(context, CHUNK_SLOT, nbytes)
+    if native == NULL:
+        return SZ_NO_MEMORY
+    sz_copy(1, &n, native, &itemsize, src, &itemsize, itemsize, pipeline.transform)
+    return region_cast_out(context, pipeline, stored, native - start, layout.cast)
 
 
 cdef int copy_in(Context *context, const RequestLayout *layout, const TouchedChunk *chunk, char *native) noexcept nogil:
@@ -88,6 +111,7 @@ cdef int copy_in(Context *context, const RequestLayout *layout, const TouchedChu
     cdef Move move
     cdef sz_points lists[MAX_NDIM]
     cdef int j
+    move.cast = NULL
     for j in range(layout.nlists):
         lists[j].n, lists[j].src, lists[j].dst = chunk.lists[j].n, chunk.lists[j].dst, chunk.lists[j].src
     move.ndim = chunk_box(layout, chunk, move.shape, move.dst_strides, move.strides)
@@ -179,12 +203,40 @@ cdef Py_ssize_t read_window(const Pipeline *pipeline, const sz_file *file, int64
     return end - start + READ_COST
 
 
+# What is needed to read an uncompressed chunk whose elements are cast.
+cdef struct CastRead:
+    const Cast *cast
+    const sz_file *file
+    int64_t offset
+    int level
+
+
+cdef int read_cast_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
+    cdef const CastRead *read = <const CastRead *>what
+    cdef Region piece = region[0]
+    cdef Py_ssize_t nbytes = pipeline.itemsize
+    cdef int i, status
+    for i in range(pipeline.ndim - 1, -1, -1):
+        piece.strides[i] = nbytes
+        nbytes *= region.count[i]
+    piece.data = scratch(context, CHUNK_SLOT, nbytes)
+    if piece.data == NULL:
+        return SZ_NO_MEMORY
+    status = read_raw(context, pipeline, read.file, read.offset, &piece, read.level)
+    return status if status != SZ_OK else cast_elements(
+        context, read.cast, pipeline.ndim, region.count, region.data, region.strides, piece.data, piece.strides)
+
+
 cdef int read_several(Context *context, const TouchedObject *object, const TouchedChunk *chunk, const sz_file *file,
                       int64_t offset, int level) noexcept nogil:
     """Read an uncompressed chunk through its native form: only what the regions need, if that costs less."""
     cdef const Pipeline *pipeline = object.layout.pipeline
+    cdef CastRead read
     cdef char *native
     cdef int status = SZ_OK
+    if chunk.regions == 1:  # so its elements are cast
+        read.cast, read.file, read.offset, read.level = object.layout.cast, file, offset, level
+        return in_pieces(context, pipeline, &chunk.region, read_cast_piece, &read)
     native = scratch(context, CHUNK_SLOT, pipeline.nbytes)
     if native == NULL:
         return SZ_NO_MEMORY

@@ -4,11 +4,8 @@ If the selection covers the part of a chunk that lies in the array, the chunk is
 decoded, changed and encoded again. Inner chunks of a shard that are not touched keep their stored bytes.
 """
 
-from cpython.object cimport PyObject
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
-
-import numpy as np
 
 from simplezarr.runtime import executor
 from simplezarr.csrc cimport SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK
@@ -19,7 +16,7 @@ from simplezarr.engine.chunks.byte_source cimport IN_MEMORY, NO_BYTES, ByteRange
 from simplezarr.engine.chunks.decode cimport decode_native, read_native, shard_index
 from simplezarr.engine.chunks.encode cimport (
     KEPT, encode_native, encode_region, shard_add, shard_begin, shard_finish, shard_reserve)
-from simplezarr.engine.chunks.moves cimport copy_values
+from simplezarr.engine.chunks.moves cimport copy_values, set_cast
 from simplezarr.engine.chunks.pipeline cimport (
     UNBOUNDED, pipeline_is_shard, encoded_bound, fill_chunk, fill_outside, native_room, region_permute)
 from simplezarr.engine.jobs.chunk_regions cimport copy_in
@@ -62,11 +59,8 @@ cdef class ObjectBuilder(Job):
         if dtype != native and dtype.newbyteorder("=") == native and native.kind in "iufc":
             self.values.swap = native.itemsize // 2 if native.kind == "c" else native.itemsize
         elif dtype != native:
-            errors = np.geterr()  # of the calling thread
-            self.values.dtype, self.values.native = <PyObject *>dtype, <PyObject *>native
-            self.values.errors = <PyObject *>errors
-            self.held = (value, dtype, errors)
-        self.held = self.held or (value,)
+            self.held = set_cast(&self.values.cast, dtype, native)
+        self.held = (value, self.held)
         return 0
 
     cdef void begin(self, ObjectUpdate *update, const TouchedObject *object) noexcept nogil:

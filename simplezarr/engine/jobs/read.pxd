@@ -15,7 +15,6 @@ cdef class ReadJob(Job):
     cdef int fill(self, Context *context, const TouchedObject *object, Py_ssize_t part) noexcept nogil
     cdef bint read_elsewhere(self, Context *context, const CoalesceKey *coalesce_key,
                              const TouchedObject *object) noexcept nogil
-    cdef void stop_leading(self, Context *context) noexcept nogil
     cdef int read_local(self, Context *context, const TouchedObject *object, Py_ssize_t part) noexcept nogil
     cdef int read_shared(self, Context *context, const char *name, const TouchedObject *object,
                          Py_ssize_t part) noexcept nogil

@@ -14,7 +14,7 @@ class ReadJob(Job):
     """A read in progress."""
 
 def read(source: ChunkSource, selected: Plan | ListedSelection, out: np.ndarray) -> None:
-    """Decode what is selected into `out`, an array of the selection's shape and of the pipeline's data type."""
+    """Decode what is selected into `out`, an array of the selection's shape; cast to its data type chunk by chunk."""
 
 def read_batch(source: ChunkSource, shape: tuple[int, ...], plans: list[Plan], outs: list[np.ndarray]) -> None:
-    """Decode what each plan of an array of `shape` selects into its own array; read each chunk only once."""
+    """Do `read` for each plan of an array of `shape`, all into arrays of one data type; read each chunk only once."""

@@ -10,6 +10,7 @@ from cpython.object cimport PyObject
 from libc.errno cimport errno
 
 from simplezarr.runtime import executor
+from simplezarr.runtime.runs import assign
 from simplezarr.csrc cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT
 from simplezarr.csrc.array cimport SZ_NONTEMPORAL
 from simplezarr.csrc.io cimport sz_close, sz_file, sz_open, sz_read_once
@@ -17,15 +18,15 @@ from simplezarr.engine.chunks.byte_source cimport IN_STORE, ByteSource, bytes_in
 from simplezarr.engine.chunks.decode cimport is_hollow_chunk, shard_index
 from simplezarr.engine.files.files cimport SharedFile, SharedFiles, read_bytes
 from simplezarr.engine.chunks.in_flight cimport (
-    InFlightChunk, CoalesceKey, lead_or_join, end_leading, complete_missing, worth_coalescing, release_waits,
-    request_key, file_key, value_key)
+    CoalesceKey, lead_or_join, stop_leading, complete_missing, worth_coalescing, release_waits, request_key, file_key,
+    value_key)
 from simplezarr.engine.chunks.pipeline cimport (
-    Pipeline, Region, pipeline_is_raw, pipeline_is_shard, region_extent, region_fill, region_offset, region_permute,
-    region_copy_out)
+    Pipeline, Region, pipeline_is_raw, pipeline_is_shard, region_extent, region_fill, region_offset, region_permute)
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.geometry.plan cimport product
+from simplezarr.engine.memory.result_pool import empty
 from simplezarr.engine.jobs.chunk_source cimport ChunkSource, known_index, learn_index
-from simplezarr.engine.jobs.chunk_regions cimport ChunkCursor, copy_out, decode_regions, read_regions, visitor
+from simplezarr.engine.jobs.chunk_regions cimport ChunkCursor, copy_extent, copy_out, decode_regions, read_regions, visitor
 from simplezarr.engine.jobs.region_table cimport (
     RegionTable, TouchedChunk, TouchedObject, batch_regions, find_chunk, find_object, regions_of, shard_region)
 from simplezarr.engine.chunks.shard_reader cimport InnerChunkVisitor, add_index_version, read_inner_chunks
@@ -46,17 +47,28 @@ def read(ChunkSource source, selected, out):
     """Decode what is selected into `out`.
 
     selected: a `Plan` over stored objects, or a `ListedSelection`.
-    out: an array of its shape and of the pipeline's data type.
+    out: an array of its shape. If it has another data type than the pipeline, elements are cast chunk by chunk.
 
     Raise ChunkError for a chunk that cannot be decoded, OSError if the system refuses to read.
     """
     cdef RegionTable table = regions_of(source, selected, out)
-    run(source, table, SZ_NONTEMPORAL if table.layout.nlists == 0 and out.nbytes >= NONTEMPORAL_BYTES else 0)
+    if table.cast_to(out.dtype) and out.dtype.hasobject:  # what it refers to takes more memory than these values
+        values = empty(out.shape, source.pipeline.dtype)
+        read(source, selected, values)
+        assign(out, values)
+    else:
+        run(source, table, SZ_NONTEMPORAL if table.layout.nlists == 0 and table.layout.straight and (
+            out.nbytes >= NONTEMPORAL_BYTES) else 0)
 
 
 def read_batch(ChunkSource source, tuple shape, list plans, list outs):
-    """Decode what each plan of an array of `shape` selects into its own array; read each chunk only once."""
-    run(source, batch_regions(source, shape, plans, outs), 0)
+    """Do `read` for each plan of an array of `shape`, all into arrays of one data type; read each chunk only once."""
+    cdef RegionTable table = batch_regions(source, shape, plans, outs)
+    if outs and table.cast_to(outs[0].dtype) and outs[0].dtype.hasobject:
+        for plan, out in zip(plans, outs):
+            read(source, plan, out)
+    else:
+        run(source, table, 0)
 
 
 cdef int run(ChunkSource source, RegionTable table, int nontemporal) except -1:
@@ -113,7 +125,7 @@ cdef class ReadJob(Job):
         cdef TouchedChunk memory
         cdef Py_ssize_t k
         cdef int status = SZ_OK
-        if not object.layout.whole_objects and object.layout.nlists == 0 and self.splits == 1:
+        if not object.layout.whole_objects and object.layout.nlists == 0 and self.splits == 1 and object.layout.straight:
             shard_region(object, &region)
             return region_fill(context, self.pipeline, &region)
         for k in range(object.n * part // self.splits, object.n * (part + 1) // self.splits):
@@ -140,11 +152,6 @@ cdef class ReadJob(Job):
             last = first + region_extent(self.pipeline, &stored)
         context.leading = lead_or_join(context, coalesce_key, -1, self.pipeline, first, last, 0, True, &elsewhere)
         return elsewhere
-
-    cdef void stop_leading(self, Context *context) noexcept nogil:
-        if context.leading != NULL:
-            end_leading(<InFlightChunk *>context.leading)
-            context.leading = NULL
 
     # Stored objects.
 
@@ -225,7 +232,7 @@ cdef class ReadJob(Job):
         status = read_bytes(context, file, raw, size, 0) if raw != NULL else SZ_NO_MEMORY
         if status == SZ_OK:
             status = decode_regions(context, object, &object.chunk, raw, size, 0)
-        self.stop_leading(context)
+        stop_leading(context)
         return status
 
     cdef int read_shard(self, Context *context, ByteSource *byte_source, const TouchedObject *object, Py_ssize_t part,
@@ -275,7 +282,7 @@ cdef class ReadJob(Job):
         except BaseException as error:
             return raised(context, error)
         finally:
-            self.stop_leading(context)
+            stop_leading(context)
 
     cdef int fetch_value(self, Context *context, str key, const TouchedObject *object, Py_ssize_t part) except? -1:
         """Fetch and decode the whole value, unless another thread does so already."""
@@ -379,16 +386,14 @@ cdef class ReadJob(Job):
         The chunk's size is not checked, because that would take one more request for each chunk. The bytes of a chunk
         that is cut off or too long are read as they are.
         """
-        cdef Py_ssize_t start = region_offset(self.pipeline, stored), n = region_extent(self.pipeline, stored)
+        cdef Py_ssize_t n = region_extent(self.pipeline, stored)
         cdef const char *src
-        cdef int status
-        value = get_range(start, n)
+        value = get_range(region_offset(self.pipeline, stored), n)
         if value is None:
             return SZ_MISSING
         value = as_buffer(value)
         if buffer_length(<PyObject *>value) != n:
             return SZ_TOO_SHORT
-        src = buffer_address(<PyObject *>value) - start
+        src = buffer_address(<PyObject *>value)
         with nogil:
-            status = region_copy_out(context, self.pipeline, stored, src, self.pipeline.transform | context.nontemporal)
-        return status
+            return copy_extent(context, &self.table.layout, stored, src, n)

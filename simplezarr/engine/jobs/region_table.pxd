@@ -1,4 +1,5 @@
 from simplezarr.csrc.array cimport sz_points
+from simplezarr.engine.chunks.moves cimport Cast
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, Plan, ChunkProjection, AxisSlice
 from simplezarr.engine.geometry.point_table cimport PointGroups, PointTable
@@ -17,6 +18,8 @@ cdef struct RequestLayout:
     int nlists
     bint whole_objects           # a chunk is a stored object, not a part of a shard
     const Pipeline *pipeline     # of a chunk
+    Py_ssize_t straight          # regions of a chunk that is decoded directly into place: 1, or 0 if elements are cast
+    const Cast *cast             # to the data type of the destinations; NULL: they have the pipeline's
     const AxisSlice *slices      # over stored objects; of axes without points
     int list_of[MAX_NDIM]        # the list that has the points of an axis, or -1
     Py_ssize_t shape[MAX_NDIM]   # of a chunk
@@ -67,9 +70,12 @@ cdef class RegionTable:
     cdef Py_ssize_t nchunks      # chunks touched
     cdef Plan plan               # of the axes without points
     cdef list kept
+    cdef Cast cast
+    cdef tuple cast_objects      # that `cast` refers to
     cdef int bind_points(self, list tables, list places) except -1
     cdef PointTable points(self, tuple shape, tuple axes, list indices, Py_ssize_t n)
     cdef int bind_plan(self, Plan plan, object out) except -1
+    cdef bint cast_to(self, object dtype) except -1
 
 cdef RegionTable regions_of(ChunkSource source, object selected, object out)
 cdef RegionTable batch_regions(ChunkSource source, tuple shape, list plans, list outs)

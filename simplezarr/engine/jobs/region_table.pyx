@@ -15,6 +15,7 @@ from libc.stdlib cimport free, malloc
 
 import numpy as np
 
+from simplezarr.engine.chunks.moves cimport set_cast
 from simplezarr.engine.chunks.pipeline cimport pipeline_is_shard
 from simplezarr.engine.geometry.plan cimport product, slice_project, slice_set
 from simplezarr.engine.geometry.point_table import taken
@@ -236,7 +237,7 @@ cdef class RegionTable:
         cdef Py_ssize_t scale = 1
         self.source, self.nobjects, self.nchunks = source, 1, 1
         layout.ndim, layout.whole_objects = pipeline.ndim, not shard
-        layout.pipeline = pipeline.inner if shard else pipeline
+        layout.pipeline, layout.straight = pipeline.inner if shard else pipeline, 1
         for d in range(pipeline.ndim - 1, -1, -1):
             axis = pipeline.order[layout.pipeline.order[d]] if shard else pipeline.order[d]
             layout.shape[axis], layout.strides[axis] = layout.pipeline.shape[d], layout.pipeline.strides[d]
@@ -277,6 +278,15 @@ cdef class RegionTable:
                 layout.list_of[layout.lists[k].axes[d]] = k
         self.kept = [tables, places]
         return 0
+
+    cdef bint cast_to(self, object dtype) except -1:
+        """Let elements be cast if the places have another data type; return whether they have."""
+        native = self.source.pipeline.dtype
+        if dtype is native or dtype == native:
+            return False
+        self.cast_objects = set_cast(&self.cast, native, dtype)
+        self.layout.straight, self.layout.cast = 0, &self.cast
+        return True
 
     cdef PointTable points(self, tuple shape, tuple axes, list indices, Py_ssize_t n):
         cdef RequestLayout *layout = &self.layout
