@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from simplezarr.nodes.array import Array
     from simplezarr.nodes.group import Group
     from simplezarr.runtime.executor import get_num_threads, set_num_threads
-    from simplezarr.stores import LocalStore, MemoryStore, SlowStore, Store, WrapperStore
+    from simplezarr.stores import LocalStore, MemoryStore, SlowStore, Store, WrapperStore, ZipStore
 
 __version__ = "0.1.0"
 
@@ -91,7 +91,7 @@ _MODULES = {
     ),
     "simplezarr.runtime.executor": ("get_num_threads", "set_num_threads"),
     "simplezarr.nodes.group": ("Group",),
-    "simplezarr.stores": ("LocalStore", "MemoryStore", "SlowStore", "Store", "WrapperStore"),
+    "simplezarr.stores": ("LocalStore", "MemoryStore", "SlowStore", "Store", "WrapperStore", "ZipStore"),
 }
 _PACKAGES = ("codecs", "stores", "testing", "utils")
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
@@ -112,6 +112,7 @@ __all__ = [
     "WrapperStore",
     "ZarrError",
     "ZarrWarning",
+    "ZipStore",
     "codecs",
     "create_array",
     "create_group",

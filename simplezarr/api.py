@@ -13,7 +13,7 @@ from simplezarr.nodes.keywords import SaveArguments, SaveKeywords, StorageOption
 from simplezarr.nodes.mappings import save_mapping
 from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
-from simplezarr.stores.resolve import StoreLike, plain
+from simplezarr.stores.resolve import StoreLike, plain, written
 
 __all__ = [
     "create_array",
@@ -156,6 +156,9 @@ def save(store: StoreLike, data: Any, path: str = "", **arguments: Unpack[SaveAr
     array; `attributes` are the group's. Nothing is stored if some data can't be; if the store fails meanwhile, the
     arrays before remain.
 
+    A path or URL that ends in .zip or .ozx makes a new archive. It replaces an old one only with `overwrite`, and only
+    as a whole: without `path`. If something fails, the old one stays.
+
     >>> store = {}
     >>> save(store, {"pi": 3.5, "more": {"x": [1, 2]}})
     >>> load(store)
@@ -164,11 +167,12 @@ def save(store: StoreLike, data: Any, path: str = "", **arguments: Unpack[SaveAr
     if data is None:
         raise TypeError("save needs data: an array, or a mapping of names to arrays")
     options, others = split_keywords(arguments, SaveKeywords.__annotations__)
-    own, store = cast(SaveKeywords, others), resolve_store(store, options, "save")
-    if isinstance(data, Mapping):
-        save_mapping(store, normalize_path(path), data, own)
-    else:
-        create_array(store, path, data=data, **own)
+    own, resolved, path = cast(SaveKeywords, others), resolve_store(store, options, "save"), normalize_path(path)
+    with written(resolved, store, path, bool(own.get("overwrite"))) as place:
+        if isinstance(data, Mapping):
+            save_mapping(place, path, data, own)
+        else:
+            create_array(place, path, data=data, **own)
 
 
 def load(store: StoreLike, path: str = "", **storage_options: Unpack[StorageOptions]) -> Any:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccessError",
+    "ArchiveError",
     "ChangedError",
     "ChunkError",
     "MetadataError",
@@ -165,6 +166,10 @@ class StoreError(ZarrError, OSError):
 
 class AccessError(StoreError, PermissionError):
     """A store refused a request (status 401 or 403): it wants credentials, or others than those that it got."""
+
+
+class ArchiveError(StoreError):
+    """A zip archive, or a member of one, is damaged, or is made so that it must not be read."""
 
 
 class TooLargeError(ZarrError, ValueError):

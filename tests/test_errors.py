@@ -13,6 +13,7 @@ BASES = {
     errors.UnsupportedError: NotImplementedError,
     errors.ReadOnlyError: PermissionError,
     errors.ChunkError: ValueError,
+    errors.ArchiveError: OSError,
     errors.ChangedError: OSError,
 }
 

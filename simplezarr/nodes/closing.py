@@ -1,9 +1,12 @@
 """Nodes in a `with` statement, which closes their store."""
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from simplezarr.nodes.properties import ReadOnly
 from simplezarr.stores.base import Store
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 __all__ = ["ClosesStore"]
 
@@ -23,5 +26,7 @@ class ClosesStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self.store.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        self.store.__exit__(kind, error, trace)

@@ -18,9 +18,10 @@ from simplezarr.stores.wrapper import WrapperStore
 
 if TYPE_CHECKING:
     from simplezarr.stores.object import ObjectStore
+    from simplezarr.stores.zip import ZipStore
 
 #: Stores whose modules are loaded when they are first used, because they take longer to load or need an extra.
-_LATER = {"ObjectStore": "simplezarr.stores.object"}
+_LATER = {"ObjectStore": "simplezarr.stores.object", "ZipStore": "simplezarr.stores.zip"}
 
 __all__ = [
     "LocalStore",
@@ -30,6 +31,7 @@ __all__ = [
     "SlowStore",
     "Store",
     "WrapperStore",
+    "ZipStore",
     "byte_view",
     "check_key",
     "check_prefix",

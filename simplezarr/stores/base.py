@@ -21,6 +21,9 @@ from simplezarr.runtime import executor
 from simplezarr.runtime.key_locks import KeyLock
 
 if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
     from typing_extensions import Buffer
 
     Change = Callable[[bytes | None], Buffer | None]
@@ -286,6 +289,15 @@ class Store(ABC):
         The default does nothing, because a `LocalStore` and a `MemoryStore` hold nothing. A `with` statement on a node
         closes its store at the end.
         """
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        """Close the store at the end of a `with` block, also of one on a node."""
+        self.close()
 
     def check_writable(self, key: str) -> None:
         """Raise a `ReadOnlyError` if `read_only` is set. Call it first in every method that writes."""

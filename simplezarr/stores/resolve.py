@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from simplezarr.runtime.trace import active_logger
@@ -9,7 +10,7 @@ from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
 
-__all__ = ["StoreLike", "as_store", "observed", "plain", "takes_options"]
+__all__ = ["StoreLike", "as_store", "observed", "plain", "takes_options", "written"]
 
 
 class _Obstore(Protocol):
@@ -72,6 +73,18 @@ def takes_options(store: StoreLike) -> bool:
     from simplezarr.stores import urls
 
     return urls.takes_options(store)
+
+
+def written(store: Store, given: StoreLike, path: str, overwrite: bool) -> AbstractContextManager[Store]:
+    """Return a context with the store for a call that writes all that is below a path, and is done at the end of it.
+
+    store: what `as_store` made of `given`. If that named an archive, it is a new one, which the context completes.
+    """
+    if isinstance(given, Store) or type(plain(store)).__module__ != "simplezarr.stores.zip":
+        return nullcontext(store)
+    from simplezarr.stores.zip import new_archive
+
+    return as_store(new_archive(plain(store), path, overwrite))
 
 
 def observed(store: Store) -> Store:

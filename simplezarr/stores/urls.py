@@ -25,7 +25,7 @@ Options = Mapping[str, object]
 _OBJECT_STORE = "object", "ObjectStore.from_url"
 _FSSPEC_STORE = "fsspec", "FsspecStore.from_url"
 _HTTP_STORE = "http", "HTTPStore"
-_ZIP_STORE = "zip", "ZipStore"
+_ZIP_STORE = "zip", "archive_at"
 
 #: The schemes of object stores, each with the package by which fsspec reaches it.
 _CLOUDS = {

@@ -8,6 +8,8 @@ from simplezarr.engine.files.reader import Reader
 from simplezarr.stores.base import Store, reads_by
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from typing_extensions import Buffer
 
     from simplezarr.stores.base import Change
@@ -138,6 +140,15 @@ class WrapperStore(Store):
 
     def close(self) -> None:
         self.store.close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        """End the `with` block of the store inside, which may undo what was written, and close this store."""
+        try:
+            self.store.__exit__(kind, error, trace)
+        finally:
+            self.close()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.store!r})"

@@ -64,6 +64,10 @@ def open_and_create(folder: Path) -> None:
     assert_type(sz.create_group({}, zarr_format=2), sz.Group)
     assert_type(sz.open(folder / "a.zarr", consolidated=False), sz.Array | sz.Group)
     assert_type(sz.open_group(folder / "a.zarr", "g", mode="a", consolidated=False), sz.Group)
+    with sz.ZipStore(folder / "a.zip", mode="w", path="inside", comment="text") as archive:
+        sz.save(archive, values)
+    assert sz.load(folder / "a.zip").shape == (4, 6)
+    assert_type(sz.ZipStore(folder / "a.zip").comment, str)
     sz.save(folder / "b.zarr", values, "y", chunks=(2, 3))
     assert sz.load(folder / "b.zarr", "y").shape == (4, 6)
     sz.save(folder / "c.zarr", {"x": values, "sub": {"y": [1, 2]}}, attributes={"a": 1}, codecs="zstd")
