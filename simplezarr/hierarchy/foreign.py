@@ -74,7 +74,7 @@ def _describe_file(place: str) -> str:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         if name.endswith(".npz"):
             return "an archive of NumPy's arrays (.npz); numpy.load opens it"
-        return f"a zip archive; {_UNPACK}"
+        return "a zip archive; simplezarr.ZipStore reads it"
     for magic, what in _MAGIC.items():
         if head.startswith(magic):
             return what
