@@ -1,12 +1,9 @@
 """Nodes in a `with` statement, which closes their store."""
 
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from simplezarr.nodes.properties import ReadOnly
 from simplezarr.stores.base import Store
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 __all__ = ["ClosesStore"]
 
@@ -26,7 +23,5 @@ class ClosesStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
-    ) -> None:
-        self.store.__exit__(kind, error, trace)
+    def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
+        self.store.__exit__(kind, *details)

@@ -21,7 +21,6 @@ from simplezarr.runtime import executor
 from simplezarr.runtime.key_locks import KeyLock
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Self
 
     from typing_extensions import Buffer
@@ -293,9 +292,7 @@ class Store(ABC):
     def __enter__(self) -> "Self":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
         """Close the store at the end of a `with` block, also of one on a node."""
         self.close()
 

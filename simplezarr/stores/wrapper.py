@@ -8,8 +8,6 @@ from simplezarr.engine.files.reader import Reader
 from simplezarr.stores.base import Store, reads_by
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Buffer
 
     from simplezarr.stores.base import Change
@@ -141,12 +139,10 @@ class WrapperStore(Store):
     def close(self) -> None:
         self.store.close()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
         """End the `with` block of the store inside, which may undo what was written, and close this store."""
         try:
-            self.store.__exit__(kind, error, trace)
+            self.store.__exit__(kind, *details)
         finally:
             self.close()
 

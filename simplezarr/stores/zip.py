@@ -16,8 +16,6 @@ from simplezarr.stores.zip_source import open_source
 from simplezarr.stores.zip_writer import ArchiveWriter
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Buffer
 
 __all__ = ["ZipStore", "archive_at", "new_archive"]
@@ -163,9 +161,7 @@ class ZipStore(Store):
             archive.finish(self._final_comment(archive))
         self._archive = None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
         """Close the store; after an exception in the block, leave the old archive as it is."""
         archive = self._archive
         if kind is not None and isinstance(archive, ArchiveWriter):
