@@ -67,7 +67,7 @@ def open_and_create(folder: Path) -> None:
     with sz.ZipStore(folder / "a.zip", mode="w", path="inside", comment="text") as archive:
         sz.save(archive, values)
     assert sz.load(folder / "a.zip").shape == (4, 6)
-    assert_type(sz.ZipStore(folder / "a.zip").comment, str)
+    assert_type(sz.ZipStore(sz.LocalStore(folder), "a.zip").comment, str)
     sz.save(folder / "b.zarr", values, "y", chunks=(2, 3))
     assert sz.load(folder / "b.zarr", "y").shape == (4, 6)
     sz.save(folder / "c.zarr", {"x": values, "sub": {"y": [1, 2]}}, attributes={"a": 1}, codecs="zstd")
