@@ -11,6 +11,8 @@ cdef class Place:
     cdef size_t root
     cdef bint follow
     cdef int open_above(self, str path) except -1
+    cdef const char *name(self) noexcept
+    cdef void prune(self) noexcept
 
 
 cdef class FileLock(KeyLock):

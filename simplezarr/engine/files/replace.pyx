@@ -60,6 +60,19 @@ cdef class Place:
             raise _error(error, path, self)
         return fd if fd >= 0 else SZ_NO_DIRECTORY
 
+    cdef const char *name(self) noexcept:
+        """Return the part of the path after the last slash."""
+        cdef const char *slash = strrchr(PyBytes_AS_STRING(self.encoded), b'/')
+        return slash + 1 if slash != NULL else PyBytes_AS_STRING(self.encoded)
+
+    cdef void prune(self) noexcept:
+        """Remove the empty directories above the path."""
+        cdef char text[SZ_PATH_BYTES]
+        if len(self.encoded) < SZ_PATH_BYTES:
+            memcpy(text, PyBytes_AS_STRING(self.encoded), len(self.encoded) + 1)
+            with nogil:
+                sz_prune(text, self.root, not self.follow)
+
 
 cdef object _error(int code, str path, Place place):
     if code == codes.EXDEV and not place.follow:
@@ -280,16 +293,13 @@ def remove_tree(str path not None, str root not None, bint follow=True):
     """
     cdef Tree tree = Tree.__new__(Tree)
     cdef int status, error, parent
-    cdef bytes name
-    cdef char text[SZ_PATH_BYTES]
     tree.place = Place(path, root, follow)
     tree.own = b"".join([os.fsencode(key)[len(tree.place.encoded):] + b"\0"
                          for key in KeyLock.held_below(None, path + "/", True)])
     parent = tree.place.open_above(path)
     if parent == SZ_NO_DIRECTORY:
         return
-    name = tree.place.encoded.rpartition(b"/")[2]
-    sz_tree_begin(&tree.tree, parent, NULL if path == root else PyBytes_AS_STRING(name), PyBytes_AS_STRING(tree.own))
+    sz_tree_begin(&tree.tree, parent, NULL if path == root else tree.place.name(), PyBytes_AS_STRING(tree.own))
     while True:
         with nogil:
             status = sz_tree_remove(&tree.tree)
@@ -302,18 +312,15 @@ def remove_tree(str path not None, str root not None, bint follow=True):
             raise _error(error, path, tree.place)
         PyErr_CheckSignals()
     sz_tree_end(&tree.tree)
-    if path != root and len(tree.place.encoded) < SZ_PATH_BYTES:
-        memcpy(text, PyBytes_AS_STRING(tree.place.encoded), len(tree.place.encoded) + 1)
-        with nogil:
-            sz_prune(text, tree.place.root, not follow)
+    if path != root:
+        tree.place.prune()
 
 
 def remove_abandoned(str path not None, str root not None, bint follow=True) -> bool:
     """Remove a temporary file that no writer owns. Return False if a writer owns it or has published it meanwhile."""
     cdef Place place = Place(path, root, follow)
     cdef int parent = place.open_above(path)
-    cdef const char *name = strrchr(PyBytes_AS_STRING(place.encoded), b'/') + 1
-    cdef char text[SZ_PATH_BYTES]
+    cdef const char *name = place.name()
     cdef int done, error
     if parent == SZ_NO_DIRECTORY:
         return False
@@ -323,9 +330,8 @@ def remove_abandoned(str path not None, str root not None, bint follow=True) -> 
         sz_close_directory(parent)
     if done < 0 and error not in (EINTR, codes.EWOULDBLOCK):
         raise _error(error, path, place)
-    if done == 1 and len(place.encoded) < SZ_PATH_BYTES:
-        memcpy(text, PyBytes_AS_STRING(place.encoded), len(place.encoded) + 1)
-        sz_prune(text, place.root, not follow)
+    if done == 1:
+        place.prune()
     return done == 1
 
 
@@ -333,7 +339,7 @@ def is_abandoned(str path not None, str root not None, bint follow=True) -> bool
     """Return whether the temporary file exists and no writer owns it."""
     cdef Place place = Place(path, root, follow)
     cdef int parent = place.open_above(path)
-    cdef const char *name = strrchr(PyBytes_AS_STRING(place.encoded), b'/') + 1
+    cdef const char *name = place.name()
     cdef int done, error
     if parent == SZ_NO_DIRECTORY:
         return False
