@@ -375,10 +375,7 @@ def parse_copy(members: JsonObject, path: str) -> Metadata:
     if members.get("zarr_format") == ArrayMetadataV2.zarr_format:
         return v2.parse_members(members, join(path, ARRAY if members.get("node_type") == "array" else GROUP))
     key = join(path, ArrayMetadata.document)
-    try:
-        cache_key = parse_cache.cache_key(members)
-    except ValueError:
-        raise MetadataError(f"{key}: arrays or objects are nested too deeply") from None
+    cache_key = parse_cache.cache_key(members, key)
     known: Metadata | None = parse_cache.get(cache_key)
     if known is not None:
         return known

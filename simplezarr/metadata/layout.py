@@ -42,10 +42,7 @@ def parse_layout(members: JsonObject, key: str, document: bytes) -> Layout:
     values = [members[name] for name in LAYOUT_MEMBERS]
     if isinstance(members["fill_value"], Unusable):
         return _parse_layout(members, key, document)[0]
-    try:
-        cache_key = parse_cache.cache_key(values)
-    except ValueError:
-        raise MetadataError(f"{key}: arrays or objects are nested too deeply") from None
+    cache_key = parse_cache.cache_key(values, key)
     layout: Layout | None = parse_cache.get(cache_key)
     if layout is None:
         before = tolerated()

@@ -1,15 +1,16 @@
-"""The cache of what documents were parsed to: many arrays of a store are alike, and each is opened more than once.
+"""The cache of parsed documents: many arrays of a store are alike, and each is opened more than once.
 
 Keys are whole documents, and `cache_key` of some members. Only immutable results of conforming documents belong here.
 
->>> put(cache_key([1]), "one")
->>> get(cache_key([1])), get(cache_key([1.0])), get(cache_key([True]))
+>>> put(cache_key([1], "a"), "one")
+>>> get(cache_key([1], "a")), get(cache_key([1.0], "a")), get(cache_key([True], "a"))
 ('one', None, None)
 """
 
 import marshal
 from typing import Any
 
+from simplezarr.errors import MetadataError
 from simplezarr.schema.extensions import JsonObject
 
 __all__ = ["cache_key", "clear", "get", "put"]
@@ -18,19 +19,22 @@ _MAX_ENTRIES = 256
 _MAX_KEY_BYTES = 4096
 
 _parsed: dict[bytes, Any] = {}
-get = _parsed.get  # what is cached under a key, None if nothing is
+get = _parsed.get  # returns the cached result of a key, or None
 
 
-def cache_key(members: JsonObject | list[Any]) -> bytes:
-    """Return a key for parts of a document, which unlike `==` tells 1, 1.0 and true apart.
+def cache_key(members: JsonObject | list[Any], place: str) -> bytes:
+    """Return a key for parts of the document at `place`, which unlike `==` tells 1, 1.0 and true apart.
 
-    No document begins like such a key. Raise ValueError if the members are nested too deeply.
+    No document begins like such a key. Raise MetadataError if the members are nested too deeply.
     """
-    return marshal.dumps(members, 2)
+    try:
+        return marshal.dumps(members, 2)
+    except ValueError:
+        raise MetadataError(f"{place}: arrays or objects are nested too deeply") from None
 
 
 def put(key: bytes, parsed: object) -> None:
-    """Cache what a document, or the members of a `cache_key`, were parsed to. Long keys are not cached."""
+    """Cache the result of parsing a document, or the members of a `cache_key`. Long keys are not cached."""
     if len(key) <= _MAX_KEY_BYTES:
         if len(_parsed) >= _MAX_ENTRIES:
             _parsed.clear()
@@ -38,5 +42,5 @@ def put(key: bytes, parsed: object) -> None:
 
 
 def clear() -> None:
-    """Forget everything: a codec or a data type was registered, so that names mean something else from now on."""
+    """Forget everything, because a codec or a data type was registered: a name may mean another class now."""
     _parsed.clear()
