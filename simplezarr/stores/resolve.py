@@ -12,6 +12,8 @@ from simplezarr.stores.memory import MemoryStore
 
 __all__ = ["StoreLike", "as_store", "observed", "plain", "takes_options", "written"]
 
+_ARCHIVES = (".zip", ".ozx")  # the ends of paths that may be archives, as in `urls`
+
 
 class _Obstore(Protocol):
     """A store of obstore."""
@@ -52,7 +54,8 @@ def as_store(store: StoreLike, options: Mapping[str, object] | None = None) -> S
     MemoryStore(1 key)
     """
     if isinstance(store, str):  # first, because `isinstance` of abstract classes costs more
-        made = _of_text(store, options)
+        may_be_url = ":" in store or store[-4:] in _ARCHIVES
+        made = _of_url(store, options) if may_be_url else LocalStore(store)
     elif isinstance(store, Store):
         made = store
     elif isinstance(store, dict):
@@ -68,7 +71,7 @@ def takes_options(store: StoreLike) -> bool:
     >>> takes_options("https://example.com/a.zarr"), takes_options("a.zarr"), takes_options({})
     (True, False, False)
     """
-    if not isinstance(store, str) or not _may_be_url(store):
+    if not isinstance(store, str) or ":" not in store:
         return False
     from simplezarr.stores import urls
 
@@ -99,23 +102,16 @@ def plain(store: Store) -> Store:
     return store if store._reported is None else store._reported
 
 
-def _may_be_url(text: str) -> bool:
-    return ":" in text or text.endswith((".zip", ".ozx"))
+def _of_url(text: str, options: Mapping[str, object] | None) -> Store:
+    from simplezarr.stores import urls  # its imports take 4 ms
 
-
-def _of_text(text: str, options: Mapping[str, object] | None) -> Store:
-    if _may_be_url(text):
-        from simplezarr.stores import urls  # its imports take 4 ms
-
-        if urls.is_url(text):
-            return urls.store_of_url(text, options or {})
-    return LocalStore(text)
+    return urls.store_of_url(text, options or {}) if urls.is_url(text) else LocalStore(text)
 
 
 def _of_other(store: object) -> Store:
     if isinstance(store, os.PathLike) and type(store).__module__.partition(".")[0] != "upath":
         path = os.fspath(store)
-        return _of_text(path, None) if isinstance(path, str) else LocalStore(store)
+        return as_store(path) if isinstance(path, str) else LocalStore(store)
     from simplezarr.stores.adapters import adapt
 
     made = adapt(store)
