@@ -91,7 +91,7 @@ class Lazy(StoredValues):
         """Return the elements, in `out` if it is given; a scalar if NumPy gives one. Raise as `Array.read`."""
         if 0 in self.shape:  # also if nothing is left of a new axis, which no selection of the array can say
             if out is not None:
-                check_out(out, self.dtype, self.shape, self._array._handle.name)
+                check_out(out, self.dtype, self.shape, self._array._handle.path)
             return np.empty(self.shape, self.dtype) if out is None else out
         handle = self._array._handle
         return read(handle, self._selected(handle), out)

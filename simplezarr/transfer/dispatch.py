@@ -40,7 +40,7 @@ def read_key(handle: ArrayHandle, key: Any, out: np.ndarray | None = None, by: S
         return read(handle, selection, out)
     if out is not None:
         field = handle.dtype[fields]
-        check_out(out, field.base, (*selection.shape, *field.shape), handle.name)
+        check_out(out, field.base, (*selection.shape, *field.shape), handle.path)
     values = read(handle, selection)[fields]
     if out is None:
         return values
@@ -58,7 +58,7 @@ def read(handle: ArrayHandle, selection: Plan | Selection, out: np.ndarray | Non
     if out is None:
         out = empty(selection.shape, handle.dtype)
     else:
-        check_out(out, handle.dtype, selection.shape, handle.name)
+        check_out(out, handle.dtype, selection.shape, handle.path)
     handle.transfer.read(selection, out)
     return out[()] if scalar else out
 
@@ -74,7 +74,7 @@ def read_many(handle: ArrayHandle, keys: Iterable[Any], out: np.ndarray | None) 
         handle.transfer.read_many(plans, results)
         return [result[()] if plan.scalar else result for plan, result in zip(plans, results, strict=True)]
     shape = (len(plans), *(plans[0].shape if plans else np.shape(out)[1:]))
-    check_out(out, handle.dtype, shape, handle.name)
+    check_out(out, handle.dtype, shape, handle.path)
     for i, plan in enumerate(plans):
         if plan.shape != out.shape[1:]:
             raise ValueError(f"selection {i} has shape {plan.shape}, but out[{i}] has {out.shape[1:]}; leave out `out`")

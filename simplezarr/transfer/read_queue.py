@@ -112,7 +112,7 @@ class ReadQueue:
                 if out is None:
                     out = empty(selection.shape, handle.dtype)
                 else:
-                    check_out(out, handle.dtype, selection.shape, handle.name)
+                    check_out(out, handle.dtype, selection.shape, handle.path)
                 if out.dtype == handle.dtype:  # those that are read together have one data type
                     reads.append(PendingRead(future, selection, out, scalar))
                     return out.nbytes

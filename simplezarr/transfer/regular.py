@@ -70,7 +70,7 @@ class RegularTransfer:
         if out is None:
             out = empty(plan.shape, metadata.data_type.numpy)
         else:
-            check_out(out, metadata.data_type.numpy, plan.shape, f"/{self.source.path}")
+            check_out(out, metadata.data_type.numpy, plan.shape, self.source.path)
         self.read(plan, out)
         return out
 

@@ -58,7 +58,7 @@ class UnfilledTransfer:
         """Decode a whole chunk. Raise ChunkError if it is not stored."""
         dtype = self.metadata.data_type.numpy
         if out is not None:
-            check_out(out, dtype, self.chunk_box(index)[1], f"/{self.path}")
+            check_out(out, dtype, self.chunk_box(index)[1], self.path)
         chunk = self.twins[0].read_chunk(index, out if out is not None and out.dtype == dtype else None)
         if not _is_same(chunk, self.twins[1].read_chunk(index, None)):
             raise self._not_stored(tuple(index))

@@ -135,14 +135,14 @@ def _no_text(value: object, dtype: np.dtype, where: str) -> TypeError:
     return TypeError(f"{shown} neither text nor bytes; replace it, or convert it with str")
 
 
-def check_out(out: Any, dtype: np.dtype, shape: tuple[int, ...], name: str) -> None:
+def check_out(out: Any, dtype: np.dtype, shape: tuple[int, ...], path: str) -> None:
     """Raise unless elements of `dtype` can be read into `out`: a writable array of this shape.
 
-    A transfer casts them to its data type. name: that of the array. Raise TypeError for a data type to which NumPy does
+    A transfer casts them to its data type. path: that of the array. Raise TypeError for a data type to which NumPy does
     not cast with casting="same_kind", otherwise ValueError.
 
-    >>> check_out(np.empty(2, "f4"), np.dtype("f8"), (2,), "/x")
-    >>> check_out(np.empty(2, "i4"), np.dtype("f8"), (2,), "/x")
+    >>> check_out(np.empty(2, "f4"), np.dtype("f8"), (2,), "x")
+    >>> check_out(np.empty(2, "i4"), np.dtype("f8"), (2,), "x")
     Traceback (most recent call last):
         ...
     TypeError: array /x: Cannot cast array data from dtype('float64') to dtype('int32') according to the rule \
@@ -150,18 +150,18 @@ def check_out(out: Any, dtype: np.dtype, shape: tuple[int, ...], name: str) -> N
     """
     if not isinstance(out, np.ndarray):
         wrong = f"out must be a NumPy array, not {type(out).__name__}"
-        raise TypeError(f"array {name}: {wrong}; use np.empty(shape, dtype)")
+        raise TypeError(f"array /{path}: {wrong}; use np.empty(shape, dtype)")
     if out.shape != shape:
         wrong = f"out is of shape {out.shape}, but {shape} is selected"
-        raise ValueError(f"array {name}: {wrong}; use np.empty({shape}, dtype)")
+        raise ValueError(f"array /{path}: {wrong}; use np.empty({shape}, dtype)")
     if not out.flags.writeable:
-        raise ValueError(f"array {name}: out is read-only; pass a copy of it")
+        raise ValueError(f"array /{path}: out is read-only; pass a copy of it")
     if out.dtype != dtype:
         try:
             np.copyto(np.empty(0, out.dtype), np.empty(0, dtype), casting="same_kind")
         except TypeError as error:
             remedy = f"let out be of dtype {dtype}, or assign what is read to it: out[...] = array[selection]"
-            raise TypeError(f"array {name}: {error}; {remedy}") from None
+            raise TypeError(f"array /{path}: {error}; {remedy}") from None
 
 
 def _broadcast(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

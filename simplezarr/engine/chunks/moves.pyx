@@ -50,7 +50,7 @@ cdef int cast_elements(Context *context, const Cast *cast, int ndim, const Py_ss
             source = view(<object>cast.source, ndim, shape, src_strides, <char *>src)
             target = view(<object>cast.target, ndim, shape, dst_strides, dst)
             with np.errstate(**<dict>cast.errors):
-                np.copyto(target, source, casting="unsafe")
+                cnp.PyArray_CopyInto(target, source)  # casts anything
             return SZ_OK
         except BaseException as error:
             return raised(context, error)
@@ -161,7 +161,7 @@ cdef int cast_points(Context *context, int nlists, const sz_points *lists, const
             sz_gather(nlists, listed, move.ndim, move.shape, <char *>cnp.PyArray_DATA(source),
                       <const Py_ssize_t *>cnp.PyArray_STRIDES(source) + nlists, move.src, move.strides, move.itemsize)
         with np.errstate(**<dict>move.cast.errors):
-            np.copyto(target, source, casting="unsafe")
+            cnp.PyArray_CopyInto(target, source)
         if move.value != NULL:
             sz_gather_fill(nlists, lists, move.ndim, move.shape, move.dst, move.dst_strides,
                            <const char *>cnp.PyArray_DATA(target), cnp.PyArray_ITEMSIZE(target))

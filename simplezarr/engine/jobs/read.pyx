@@ -52,7 +52,7 @@ def read(ChunkSource source, selected, out):
     Raise ChunkError for a chunk that cannot be decoded, OSError if the system refuses to read.
     """
     cdef RegionTable table = regions_of(source, selected, out)
-    if table.cast_to(out.dtype) and out.dtype.hasobject:  # what it refers to takes more memory than these values
+    if table.cast_for(out) and out.dtype.hasobject:  # what it refers to takes more memory than these values
         values = empty(out.shape, source.pipeline.dtype)
         read(source, selected, values)
         assign(out, values)
@@ -64,7 +64,7 @@ def read(ChunkSource source, selected, out):
 def read_batch(ChunkSource source, tuple shape, list plans, list outs):
     """Do `read` for each plan of an array of `shape`, all into arrays of one data type; read each chunk only once."""
     cdef RegionTable table = batch_regions(source, shape, plans, outs)
-    if outs and table.cast_to(outs[0].dtype) and outs[0].dtype.hasobject:
+    if outs and table.cast_for(outs[0]) and outs[0].dtype.hasobject:
         for plan, out in zip(plans, outs):
             read(source, plan, out)
     else:

@@ -11,6 +11,7 @@ between them.
 """
 
 cimport numpy as cnp
+from cpython.object cimport PyObject
 from libc.stdlib cimport free, malloc
 
 import numpy as np
@@ -279,9 +280,9 @@ cdef class RegionTable:
         self.kept = [tables, places]
         return 0
 
-    cdef bint cast_to(self, object dtype) except -1:
-        """Let elements be cast if the places have another data type; return whether they have."""
-        native = self.source.pipeline.dtype
+    cdef bint cast_for(self, object out) except -1:
+        """Let elements be cast if `out` has another data type than the pipeline; return whether it has."""
+        dtype, native = <object><PyObject *>cnp.PyArray_DESCR(out), self.source.pipeline.dtype
         if dtype is native or dtype == native:
             return False
         self.cast_objects = set_cast(&self.cast, native, dtype)
