@@ -38,13 +38,14 @@ def read_key(handle: ArrayHandle, key: Any, out: np.ndarray | None = None, by: S
     selection = by(handle, key)
     if fields is None:
         return read(handle, selection, out)
-    if out is not None:
-        field = handle.dtype[fields]
-        check_out(out, field.base, (*selection.shape, *field.shape), handle.path)
-    values = read(handle, selection)[fields]
     if out is None:
-        return values
-    assign(out, values)
+        return read(handle, selection)[fields]
+    field = handle.dtype[fields]
+    check_out(out, field.base, (*selection.shape, *field.shape), handle.path)
+    if field.shape:
+        assign(out, read(handle, selection)[fields])
+    else:
+        handle.transfer.read(selection, out, fields)
     return out
 
 

@@ -7,9 +7,10 @@ import numpy as np
 from simplezarr.engine.geometry.plan import Plan
 from simplezarr.indexing.selection import Selection
 
-__all__ = ["Index", "Transfer"]
+__all__ = ["Fields", "Index", "Transfer"]
 
 Index = tuple[int, ...]
+Fields = str | list[str] | None  # the name of a field, or a list of names
 
 
 class Transfer(Protocol):
@@ -22,8 +23,11 @@ class Transfer(Protocol):
     def shares_chunks(self) -> bool:
         """Whether `read_many` fetches and decodes a chunk once for all plans that touch it."""
 
-    def read(self, selection: Plan | Selection, out: np.ndarray) -> None:
-        """Decode what is selected into an array of the selection's shape; cast to its data type, chunk by chunk."""
+    def read(self, selection: Plan | Selection, out: np.ndarray, fields: Fields = None) -> None:
+        """Decode what is selected into an array of the selection's shape; cast to its data type, chunk by chunk.
+
+        fields: of records, if the array is for these alone; none of them is itself an array.
+        """
 
     def write(self, selection: Plan | Selection, values: np.ndarray) -> None:
         """Store values of the selection's shape, in a data type that NumPy can cast to the array's."""

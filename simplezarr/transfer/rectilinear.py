@@ -22,7 +22,7 @@ from simplezarr.metadata.grids import Axis
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.runtime import executor
 from simplezarr.stores.base import Store
-from simplezarr.transfer.protocol import Index
+from simplezarr.transfer.protocol import Fields, Index
 from simplezarr.transfer.regular import RegularTransfer
 
 __all__ = ["RectilinearTransfer"]
@@ -76,11 +76,11 @@ class RectilinearTransfer:
         self.made: dict[Index, RegularTransfer] = {}
         self.sharded, self.grid_shape = sharding_of(metadata) is not None, grid_shape(metadata, chunks)
 
-    def read(self, selection: Plan | Selection, out: np.ndarray) -> None:
+    def read(self, selection: Plan | Selection, out: np.ndarray, fields: Fields = None) -> None:
         """Decode what is selected into `out`."""
         if isinstance(selection, Selection) and not out.flags.c_contiguous:  # of a contiguous one, `_view` is a view
             result = np.empty(out.shape, out.dtype)
-            self.read(selection, result)
+            self.read(selection, result, fields)
             out[...] = result
             return
         view, pieces = _view(selection, out), self._pieces(selection)
@@ -88,10 +88,10 @@ class RectilinearTransfer:
         def read(i: int) -> None:
             transfer, part, place = pieces[i]
             if all(isinstance(item, slice) for item in place):
-                transfer.read(part, view[(*place, ...)])
+                transfer.read(part, view[(*place, ...)], fields)
             else:
                 found = np.empty(part.shape, out.dtype)
-                transfer.read(part, found)
+                transfer.read(part, found, fields)
                 view[(*place, ...)] = found
 
         executor.parallel_for(read, len(pieces), executor.concurrency_for(self.store))

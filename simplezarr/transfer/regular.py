@@ -15,7 +15,7 @@ from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.schema.leniency import tolerate
 from simplezarr.stores.base import Store
 from simplezarr.transfer.clipped_chunks import padding_source
-from simplezarr.transfer.protocol import Index
+from simplezarr.transfer.protocol import Fields, Index
 from simplezarr.transfer.values import check_out
 
 __all__ = ["RegularTransfer"]
@@ -36,16 +36,16 @@ class RegularTransfer:
         self.store, self.source, self.metadata = store, source, metadata
         self.chunks, self.keep_empty = chunks, keep_empty
 
-    def read(self, selection: Plan | Selection, out: np.ndarray) -> None:
+    def read(self, selection: Plan | Selection, out: np.ndarray, fields: Fields = None) -> None:
         """Decode what is selected into `out`."""
         try:
-            read(self.source, selection, out)
+            read(self.source, selection, out, fields)
         except ChunkError as error:
             source = padding_source(self.store, self.source.path, self.metadata, error)
             if source is None:
                 raise
             try:
-                read(source, selection, out)
+                read(source, selection, out, fields)
             except ChunkError as other:
                 other.store = self.store  # not the one that pads
                 raise

@@ -5,7 +5,7 @@ import numpy as np
 from simplezarr.engine.geometry.plan import Plan
 from simplezarr.indexing.selection import Selection
 from simplezarr.stores.tracing import reported_failures
-from simplezarr.transfer.protocol import Index, Transfer
+from simplezarr.transfer.protocol import Fields, Index, Transfer
 
 __all__ = ["TracingTransfer"]
 
@@ -21,10 +21,10 @@ class TracingTransfer:
         """Whether the other transfer shares chunks."""
         return self.transfer.shares_chunks
 
-    def read(self, selection: Plan | Selection, out: np.ndarray) -> None:
+    def read(self, selection: Plan | Selection, out: np.ndarray, fields: Fields = None) -> None:
         """Read as the other transfer."""
         with reported_failures():
-            self.transfer.read(selection, out)
+            self.transfer.read(selection, out, fields)
 
     def write(self, selection: Plan | Selection, values: np.ndarray) -> None:
         """Write as the other transfer."""

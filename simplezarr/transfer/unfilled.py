@@ -15,7 +15,7 @@ from simplezarr.metadata.layout import zero_element
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.runtime.runs import assign
 from simplezarr.stores.base import Store
-from simplezarr.transfer.protocol import Index, Transfer
+from simplezarr.transfer.protocol import Fields, Index, Transfer
 from simplezarr.transfer.values import check_out
 
 __all__ = ["UnfilledTransfer"]
@@ -37,17 +37,18 @@ class UnfilledTransfer:
         fills = zero_element(metadata.data_type), _another_element(metadata.data_type)
         self.twins = [filled(replace(metadata, fill=fill, fill_problem="")) for fill in fills]
 
-    def read(self, selection: Plan | Selection, out: np.ndarray) -> None:
+    def read(self, selection: Plan | Selection, out: np.ndarray, fields: Fields = None) -> None:
         """Decode what is selected into `out`. Raise ChunkError if not all of it is stored."""
         dtype = self.metadata.data_type.numpy
-        once = out if out.dtype == dtype else np.empty(out.shape, dtype)  # if cast, two fill values may be the same
+        casts = fields is not None or out.dtype != dtype  # then two fill values may become the same
+        once = np.empty(out.shape, dtype) if casts else out
         again = np.empty(out.shape, dtype)
         self.twins[0].read(selection, once)
         self.twins[1].read(selection, again)
         if not _is_same(once, again):
             raise self._not_stored(self._chunk_that_differs(selection, once, again))
-        if once is not out:
-            assign(out, once)
+        if casts:
+            assign(out, once if fields is None else once[fields])
 
     def read_many(self, plans: list[Plan], outs: list[np.ndarray]) -> None:
         """Decode what each plan selects into its own array, one after another."""

@@ -23,7 +23,7 @@ from simplezarr.errors import ChangedError, ChunkError, TooLargeError, ZarrError
 from simplezarr.indexing.selection import Selection, wrapped
 from simplezarr.runtime import executor
 from simplezarr.runtime.runs import assign
-from simplezarr.transfer.protocol import Index
+from simplezarr.transfer.protocol import Fields, Index
 from simplezarr.transfer.regular import RegularTransfer
 
 __all__ = ["VariableTransfer"]
@@ -91,8 +91,8 @@ class VariableTransfer(RegularTransfer):
     __slots__ = ()
     shares_chunks = False
 
-    def read(self, selection: Plan | Selection, out: np.ndarray) -> None:
-        """Decode what is selected into `out`."""
+    def read(self, selection: Plan | Selection, out: np.ndarray, fields: Fields = None) -> None:
+        """Decode what is selected into `out`. Such elements have no fields."""
         if isinstance(selection, Selection) and not out.flags.c_contiguous:
             contiguous = np.empty(out.shape, out.dtype)
             self._run(_Read(self, selection, contiguous))

@@ -10,6 +10,7 @@ from simplezarr.engine.kernels.context cimport Context
 cdef struct Cast:
     PyObject *source  # data type that they have; NULL: they are not cast
     PyObject *target  # data type that they get
+    PyObject *fields  # of records: a name, or a list of names, of what is cast; NULL: all of them
     PyObject *errors  # what NumPy does about floating point errors, as np.errstate takes it
 
 # How the elements that a region points to become a chunk's.
@@ -30,7 +31,7 @@ cdef struct Move:
     const char *value  # or NULL: copied
     size_t itemsize     # at src
 
-cdef tuple set_cast(Cast *cast, object source, object target)
+cdef tuple set_cast(Cast *cast, object source, object target, object fields=*)
 cdef int copy_values(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                      int transform) noexcept nogil
 cdef int region_cast_out(Context *context, const Pipeline *pipeline, const Region *region, const char *native,

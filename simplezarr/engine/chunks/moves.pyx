@@ -29,11 +29,20 @@ cdef enum:
 
 # ---------------------------------------------------------------- casts
 
-cdef tuple set_cast(Cast *cast, object source, object target):
-    """Set a cast from one data type to another; return the objects that it refers to."""
+cdef tuple set_cast(Cast *cast, object source, object target, object fields=None):
+    """Set a cast from one data type, or some of its fields, to another; return the objects that it refers to."""
     errors = np.geterr()  # of the calling thread
     cast.source, cast.target, cast.errors = <PyObject *>source, <PyObject *>target, <PyObject *>errors
-    return source, target, errors
+    cast.fields = <PyObject *>fields if fields is not None else NULL
+    return source, target, errors, fields
+
+
+cdef int cast_array(const Cast *cast, object target, object source) except -1:
+    """Do `target[...] = source`, or the same for the fields that are cast."""
+    if cast.fields != NULL:
+        source = source[<object>cast.fields]
+    with np.errstate(**<dict>cast.errors):
+        return cnp.PyArray_CopyInto(target, source)
 
 
 cdef object view(object dtype, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides, char *data):
@@ -49,8 +58,7 @@ cdef int cast_elements(Context *context, const Cast *cast, int ndim, const Py_ss
         try:
             source = view(<object>cast.source, ndim, shape, src_strides, <char *>src)
             target = view(<object>cast.target, ndim, shape, dst_strides, dst)
-            with np.errstate(**<dict>cast.errors):
-                cnp.PyArray_CopyInto(target, source)  # casts anything
+            cast_array(cast, target, source)
             return SZ_OK
         except BaseException as error:
             return raised(context, error)
@@ -160,8 +168,7 @@ cdef int cast_points(Context *context, int nlists, const sz_points *lists, const
             held = list_offsets(nlists, lists, source, listed, True)
             sz_gather(nlists, listed, move.ndim, move.shape, <char *>cnp.PyArray_DATA(source),
                       <const Py_ssize_t *>cnp.PyArray_STRIDES(source) + nlists, move.src, move.strides, move.itemsize)
-        with np.errstate(**<dict>move.cast.errors):
-            cnp.PyArray_CopyInto(target, source)
+        cast_array(move.cast, target, source)
         if move.value != NULL:
             sz_gather_fill(nlists, lists, move.ndim, move.shape, move.dst, move.dst_strides,
                            <const char *>cnp.PyArray_DATA(target), cnp.PyArray_ITEMSIZE(target))

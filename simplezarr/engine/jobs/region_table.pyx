@@ -280,12 +280,12 @@ cdef class RegionTable:
         self.kept = [tables, places]
         return 0
 
-    cdef bint cast_for(self, object out) except -1:
-        """Let elements be cast if `out` has another data type than the pipeline; return whether it has."""
+    cdef bint cast_for(self, object out, object fields) except -1:
+        """Let elements be cast if `out` has another data type than the pipeline, or only some fields; return whether."""
         dtype, native = <object><PyObject *>cnp.PyArray_DESCR(out), self.source.pipeline.dtype
-        if dtype is native or dtype == native:
+        if fields is None and (dtype is native or dtype == native):
             return False
-        self.cast_objects = set_cast(&self.cast, native, dtype)
+        self.cast_objects = set_cast(&self.cast, native, dtype, fields)
         self.layout.straight, self.layout.cast = 0, &self.cast
         return True
 
