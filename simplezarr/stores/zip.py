@@ -12,7 +12,7 @@ from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, re
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.zip_draft import FileDraft, StoreDraft
 from simplezarr.stores.zip_reader import ArchiveReader
-from simplezarr.stores.zip_source import open_source
+from simplezarr.stores.zip_source import NoArchiveError, open_source
 from simplezarr.stores.zip_writer import ArchiveWriter
 
 if TYPE_CHECKING:
@@ -154,7 +154,8 @@ class ZipStore(Store):
     def close(self) -> None:
         """Release the archive. In mode "w", complete it and put it in its place.
 
-        If that fails, as on a full disk, the store stays open, so that `close` can be called again.
+        If that fails, as on a full disk, the store stays open, so that `close` can be called again. The end of a `with`
+        block tries once.
         """
         archive = self._archive
         if isinstance(archive, ArchiveWriter) and not archive.closed:
@@ -163,10 +164,13 @@ class ZipStore(Store):
 
     def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
         """Close the store; after an exception in the block, leave the old archive as it is."""
-        archive = self._archive
-        if kind is not None and isinstance(archive, ArchiveWriter):
-            archive.discard()
-        self.close()
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            if isinstance(self._archive, ArchiveWriter):
+                self._archive.discard()
+            self._archive = None
 
     def __del__(self) -> None:
         archive = getattr(self, "_archive", None)
@@ -311,10 +315,8 @@ def archive_at(path_or_store: str | Store, key: str | None = None, *, path: str 
         return LocalStore(os.path.join(place, path))
     try:
         return ZipStore(place, key, path=path)
-    except FileNotFoundError:
-        if os.path.exists(place) if isinstance(place, str) else place.exists(inner):
-            raise  # there is no such folder in it
-    return _NoArchive(place, inner, check_prefix(path))
+    except NoArchiveError:
+        return _NoArchive(place, inner, check_prefix(path))
 
 
 def new_archive(store: Store, below: str, overwrite: bool) -> Store:

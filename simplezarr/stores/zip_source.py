@@ -10,9 +10,13 @@ from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.base import Store, reads_by
 from simplezarr.stores.file_reader import open_file
 
-__all__ = ["Source", "open_source"]
+__all__ = ["NoArchiveError", "Source", "open_source"]
 
 Range = tuple[int, int]
+
+
+class NoArchiveError(FileNotFoundError):
+    """There is no archive, unlike no folder in it."""
 
 
 class Source(Protocol):
@@ -42,7 +46,7 @@ class _FileSource:
     def __init__(self, path: str):
         file = open_file(path)
         if file is None:
-            raise FileNotFoundError(ENOENT, "there is no such file", path)
+            raise NoArchiveError(ENOENT, "there is no such file", path)
         self._file = file
         self.read = file.read if HAVE_FILES else self._read_locked
 
@@ -97,7 +101,7 @@ class _StoreSource:
             data = reader.get_range(-n, n)
             self._validator = reader.validator
         if data is None:
-            raise FileNotFoundError(ENOENT, f"there is no such key in {self._store!r}", self._key)
+            raise NoArchiveError(ENOENT, f"there is no such key in {self._store!r}", self._key)
         return bytes(data), len(data) if len(data) < n else None
 
     def read(self, start: int, length: int) -> bytes:
@@ -119,7 +123,7 @@ def open_source(place: str | Store, key: str) -> Source:
     """Return the archive in a file, or in a key of a store.
 
     A store whose values are local files or in memory is asked for no parts, nor is one that has no way to read parts.
-    Raise FileNotFoundError if there is no archive.
+    Raise NoArchiveError if there is none.
     """
     if isinstance(place, str):
         return _FileSource(place)
@@ -128,6 +132,6 @@ def open_source(place: str | Store, key: str) -> Source:
     if place.in_memory or reads_by(place, Store, "get_range", "get_ranges"):
         value = place.get(key)
         if value is None:
-            raise FileNotFoundError(ENOENT, f"there is no such key in {place!r}", key)
+            raise NoArchiveError(ENOENT, f"there is no such key in {place!r}", key)
         return _BytesSource(bytes(value))
     return _StoreSource(place, key)
