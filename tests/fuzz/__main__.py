@@ -28,6 +28,7 @@ TARGETS = {
     "kernels": "tests.fuzz.kernels",
     "documents": "tests.fuzz.documents",
     "names": "tests.fuzz.names",
+    "zips": "tests.fuzz.zips",
 }
 SANITIZED = "asan" in os.environ.get("LD_PRELOAD", "")
 

@@ -17,6 +17,7 @@ OUTCOMES = {
     "kernels": ("decoded", "refused"),
     "documents": ("array", "group", "MetadataError", "UnsupportedError"),
     "names": ("names", "links"),
+    "zips": ("read", "partly read", "ArchiveError", "UnsupportedError"),
 }
 SHORT = dict.fromkeys(TARGETS, 1000) | {"names": 100}
 #: (target, seed, number) of what was found once.
