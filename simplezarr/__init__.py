@@ -5,8 +5,8 @@
     require_array(store, ...)         open an Array, or create it; exists(store) tells whether there is a node
     save(store, data), load(store)    store a NumPy array, or a dict of arrays; read it back
 
-A store is a path, a URL, a dict, or an object such as LocalStore, MemoryStore, WrapperStore, SlowStore. An Array is
-read and written like a NumPy array: `a[10:200, ::2]`. A Group is a mapping from names to Arrays and Groups.
+A store is a path, a URL, a dict, or an object such as LocalStore, MemoryStore, HTTPStore, WrapperStore, SlowStore. An
+Array is read and written like a NumPy array: `a[10:200, ::2]`. A Group is a mapping from names to Arrays and Groups.
 
     get_num_threads, set_num_threads  the number of threads of one call
     register_codec, register_dtype    add a codec or a data type
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from simplezarr.nodes.array import Array
     from simplezarr.nodes.group import Group
     from simplezarr.runtime.executor import get_num_threads, set_num_threads
-    from simplezarr.stores import LocalStore, MemoryStore, SlowStore, Store, WrapperStore, ZipStore
+    from simplezarr.stores import HTTPStore, LocalStore, MemoryStore, SlowStore, Store, WrapperStore, ZipStore
 
 __version__ = "0.1.0"
 
@@ -91,7 +91,7 @@ _MODULES = {
     ),
     "simplezarr.runtime.executor": ("get_num_threads", "set_num_threads"),
     "simplezarr.nodes.group": ("Group",),
-    "simplezarr.stores": ("LocalStore", "MemoryStore", "SlowStore", "Store", "WrapperStore", "ZipStore"),
+    "simplezarr.stores": ("HTTPStore", "LocalStore", "MemoryStore", "SlowStore", "Store", "WrapperStore", "ZipStore"),
 }
 _PACKAGES = ("codecs", "stores", "testing", "utils")
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
@@ -100,6 +100,7 @@ __all__ = [
     "Array",
     "ChunkError",
     "Group",
+    "HTTPStore",
     "LocalStore",
     "MemoryStore",
     "MetadataError",

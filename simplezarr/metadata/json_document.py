@@ -165,6 +165,8 @@ def _text(document: bytes, key: str, errors: str = "strict") -> str:
     text = str(document, "utf-8", errors)
     if not text.startswith("{"):
         text = text.removeprefix("\ufeff").lstrip(WHITESPACE)
+        if text.startswith("<"):
+            raise MetadataError(f"{key}: an HTML page or XML, not a JSON object; check that the URL or path is right")
         if not text.startswith("{"):
             raise MetadataError(f"{key}: {'empty' if not text else 'not a JSON object'}; it must be one JSON object")
     return text

@@ -8,9 +8,9 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
+from inspect import signature
 from operator import attrgetter
 from typing import cast
-from urllib.parse import SplitResult, unquote, urlsplit
 
 from simplezarr.errors import UnsupportedError
 from simplezarr.stores.base import Store
@@ -148,6 +148,8 @@ def _file(url: str, options: Options) -> Store:
 
 
 def _file_path(url: str) -> str:
+    from urllib.parse import unquote, urlsplit
+
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
         remedy = f"a local path has three slashes: 'file:///{parts.netloc}{parts.path}'"
@@ -163,7 +165,13 @@ def _memory(url: str, options: Options) -> Store:
 
 
 def _http(url: str, options: Options) -> Store:
-    return maker(*_HTTP_STORE)(url, **options)
+    made = maker(*_HTTP_STORE)
+    known = [name for name in signature(made).parameters if name != "url"]
+    for name in options:
+        if name not in known:
+            remedy = f"it has {', '.join(known)}; a bucket is opened by the scheme of its service, such as s3://"
+            raise TypeError(f"{redact(url)!r}: a web server has no storage option {name!r}; {remedy}")
+    return made(url, **options)
 
 
 def _cloud(url: str, options: Options) -> Store:
@@ -221,6 +229,8 @@ def _store_of_pipeline(base: str, steps: str, options: Options) -> Store:
 
 def _archive(url: str, inside: str, options: Options) -> Store:
     """Return the store over a zip archive, in a local file or in the store of the directory that it is in."""
+    from urllib.parse import SplitResult, unquote, urlsplit
+
     opened = maker(*_ZIP_STORE)
     if "://" not in url:
         return opened(url, path=inside)

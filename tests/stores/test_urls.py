@@ -130,7 +130,8 @@ def test_options_go_to_the_store_of_the_url(call, monkeypatch):
     VALUES = {}
     sz.save(VALUES, [1])
     monkeypatch.setattr(urls, "maker", lambda module, name: Given)
-    url = "https://host/a.zarr"
+    monkeypatch.setattr(urls, "find_spec", lambda name: name)
+    url = "sftp://host/a.zarr"
     with contextlib.suppress(sz.MetadataError, sz.NodeExistsError):  # the array that is there is in the way of some
         CALLS[call](url, headers={"a": "b"}, storage_options={"skip": True}, colour=1)
     assert given == [(url, {"headers": {"a": "b"}, "skip": True, "colour": 1})]

@@ -188,6 +188,9 @@ def use_stores(folder: Path) -> None:
         print(store.concurrency, store.conditional, store.immutable, store.in_memory, store.local_root, store.read_only)
         store.delete_prefix("a/")
         store.close()
+    web = sz.HTTPStore("https://example.com", headers={"A": "b"}, missing=(404, 403), timeout=5, concurrency=8)
+    print(web, web.url, web.missing, web.timeout)
+    web.close()
     assert sz.stores.byte_view(bytearray(b"123")).nbytes == 3
     sz.stores.check_key("a/b")
     assert_type(sz.stores.check_prefix("a/"), str)
