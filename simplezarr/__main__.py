@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="verify a hierarchy: metadata, chunks, shards, stray and left-over files",
         description="Verify a Zarr hierarchy. Exit status: 0 no problem, 1 problems, 2 nothing to check.",
     )
-    checks.add_argument("path", metavar="PATH", help="the directory, or its file:// URL")
+    checks.add_argument("path", metavar="PATH", help="the directory, the archive, or its URL")
     checks.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args(arguments)
     return _check(options.path, options.json)
