@@ -138,17 +138,25 @@ __all__ = [
 if not TYPE_CHECKING:  # otherwise any name would pass the type checker
 
     def __getattr__(name: str) -> object:
-        if name in _PACKAGES:
-            return importlib.import_module(f"simplezarr.{name}")
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}; help({__name__}) lists what it has")
         try:
+            if name in _PACKAGES:
+                return importlib.import_module(f"simplezarr.{name}")
+            if name not in _HOMES:
+                raise AttributeError(_missing(name))
             value = getattr(importlib.import_module(_HOMES[name]), name)
         except ImportError as error:
             _check_built(error)
             raise
         globals()[name] = value
         return value
+
+
+def _missing(name: str) -> str:
+    if name.startswith("_"):  # as tools ask; nothing is loaded for them
+        return f"module {__name__!r} has no attribute {name!r}"
+    from simplezarr.nodes.other_names import missing_from_package
+
+    return missing_from_package(name)
 
 
 def _check_built(error: ImportError) -> None:

@@ -26,6 +26,7 @@ from simplezarr.nodes.children import Child, ask_children, fetch_child, name_som
 from simplezarr.nodes.closing import ClosesStore
 from simplezarr.nodes.creation import create_array, require_array
 from simplezarr.nodes.keywords import ArrayKeywords, CreateKeywords
+from simplezarr.nodes.other_names import refuse_group_name
 from simplezarr.nodes.properties import ReadOnly
 from simplezarr.nodes.tree import Tree
 from simplezarr.runtime import executor
@@ -118,6 +119,9 @@ class Group(ClosesStore):
     path = ReadOnly[str]("_path", "open the other group", "The path in the store, without outer slashes.")
     metadata = ReadOnly[GroupMetadata]("_metadata", "attrs.update changes attributes", "The metadata that are stored.")
     read_only = ReadOnly[bool]("_read_only", 'open the group with mode="r+"', "Whether the group can only be read.")
+
+    if not TYPE_CHECKING:  # otherwise any name would pass the type checker
+        __getattr__ = refuse_group_name
 
     def __init__(
         self, store: Store, path: str, metadata: GroupMetadata, *, read_only: bool = True, consolidated: bool = True

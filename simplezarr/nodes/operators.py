@@ -14,10 +14,11 @@ import math
 import numbers
 import reprlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simplezarr.nodes.other_names import refuse_array_name
 from simplezarr.nodes.properties import ReadOnly
 
 __all__ = ["StoredValues"]
@@ -32,10 +33,25 @@ def _is_value(other: object) -> bool:
 
 def _comparison(symbol: str) -> Callable[[Any, object], Any]:
     def compare(self: object, other: object) -> Any:
-        if _is_value(other) or symbol[0] in "<>":
-            remedy = f"read them first, as in a[...] {symbol} {reprlib.repr(other)}"
-            raise TypeError(f"{symbol} compares values that are stored: {remedy}")
-        return NotImplemented
+        remedy = f"read them first, as in a[...] {symbol} {reprlib.repr(other)}"
+        raise TypeError(f"{symbol} compares values that are stored: {remedy}")
+
+    return compare
+
+
+def _equality(symbol: str, name: str, identity: str) -> Callable[[Any, object], Any]:
+    refuse = _comparison(symbol)
+
+    def compare(self: object, other: object) -> Any:
+        if isinstance(other, StoredValues):
+            return NotImplemented  # so they are equal if they are the same object
+        if other is None:
+            raise TypeError(f"{symbol} compares values that are stored; write a {identity} None")
+        if not _is_value(other):
+            answer = getattr(type(other), name)(other, self)  # an object that equals anything, in a test
+            if answer is not NotImplemented:
+                return answer
+        return refuse(self, other)
 
     return compare
 
@@ -50,15 +66,16 @@ def _operation(symbol: str) -> Callable[[Any, object], Any]:
 class StoredValues:
     """A handle of elements that are stored, which is not a number and not an array in memory.
 
-    Two handles are equal if they are the same object. A comparison with values would have to read them all.
+    Two handles are equal if they are the same object. A comparison with values would have to read them all, so it is
+    refused, as is one with an object that does not say itself what it equals.
     """
 
     __slots__ = ()
     shape: ReadOnly[tuple[int, ...]]
 
     __hash__ = object.__hash__
-    __eq__ = _comparison("==")
-    __ne__ = _comparison("!=")
+    __eq__ = _equality("==", "__eq__", "is")
+    __ne__ = _equality("!=", "__ne__", "is not")
     __lt__, __le__ = _comparison("<"), _comparison("<=")
     __gt__, __ge__ = _comparison(">"), _comparison(">=")
     __add__ = __radd__ = _operation("+")
@@ -72,6 +89,9 @@ class StoredValues:
     __and__ = __rand__ = _operation("&")
     __or__ = __ror__ = _operation("|")
     __xor__ = __rxor__ = _operation("^")
+
+    if not TYPE_CHECKING:  # otherwise any name would pass the type checker
+        __getattr__ = refuse_array_name
 
     def __delitem__(self, selection: object) -> None:
         raise TypeError("del: stored elements can't be deleted; assign to them, or cut the end off with resize")

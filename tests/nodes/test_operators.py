@@ -1,6 +1,7 @@
 """Questions that look like those to an array in memory: answered as NumPy does, or refused; never wrong in silence."""
 
 import operator
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -63,12 +64,32 @@ def test_handles_are_equal_to_themselves(stored):
     assert stored != other
     assert operator.eq(stored, other) is False
     assert stored in [other, stored]
-    assert stored != None  # noqa: E711
-    assert operator.eq(stored, None) is False
     assert len({stored, other, stored}) == 2
     assert {stored: 1}[stored] == 1
     with pytest.raises(TypeError, match="<"):
         _ = stored < other
+
+
+@pytest.mark.parametrize(
+    "other", [object(), {}, {1}, len, ..., sz.create_group({})], ids=lambda other: type(other).__name__
+)
+@pytest.mark.parametrize("compare", [operator.eq, operator.ne])
+def test_comparisons_with_what_is_no_value(stored, other, compare):
+    for left, right in ((stored, other), (other, stored)):
+        with pytest.raises(TypeError, match=r"compares values that are stored: read them first, as in a\[\.\.\.\]"):
+            compare(left, right)
+
+
+def test_comparisons_with_none(stored):
+    with pytest.raises(TypeError, match=r"; write a is None$"):
+        operator.eq(stored, None)
+    with pytest.raises(TypeError, match=r"; write a is not None$"):
+        operator.ne(None, stored)
+
+
+def test_what_equals_anything_equals_handles(stored):
+    assert stored == ANY
+    assert operator.ne(stored, ANY) is False
 
 
 def test_truth():
