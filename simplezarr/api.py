@@ -13,7 +13,7 @@ from simplezarr.nodes.keywords import SaveArguments, SaveKeywords, StorageOption
 from simplezarr.nodes.mappings import save_mapping
 from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
-from simplezarr.stores.resolve import StoreLike, plain, written
+from simplezarr.stores.resolve import StoreLike, as_store, plain, written
 
 __all__ = [
     "create_array",
@@ -57,7 +57,8 @@ def open(
     """
     if mode != "r" and mode != "r+":
         raise _wrong_mode(mode, "'r' or 'r+'")
-    store, path = resolve_store(store, storage_options, "open"), path if path == "" else normalize_path(path)
+    store = resolve_store(store, storage_options, "open") if storage_options else as_store(store)
+    path = path if path == "" else normalize_path(path)
     node = find_node(store, path, read_only=mode == "r", consolidated=consolidated)
     if node is not None:
         return node
