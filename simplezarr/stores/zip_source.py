@@ -22,7 +22,7 @@ class NoArchiveError(FileNotFoundError):
 class Source(Protocol):
     """One version of an archive. All methods may be called from several threads at once."""
 
-    #: How many bytes that nobody needs are read in order to save a request.
+    #: How many bytes that are not needed are read in order to save a request.
     spare: int
 
     def tail(self, n: int) -> tuple[bytes, int | None]:

@@ -24,7 +24,7 @@ cdef struct Pipeline:
     Py_ssize_t shape[MAX_NDIM]    # of the stored form
     Py_ssize_t strides[MAX_NDIM]  # of the stored form, in bytes, C order
     Py_ssize_t itemsize
-    int transform               # what the `bytes` codec asks for, as in copy.h
+    int transform               # of the `bytes` codec, as in copy.h
     size_t nbytes               # decoded
     size_t most                 # encoded: a longer value is refused before memory is spent on it
     const char *fill            # one element

@@ -150,7 +150,7 @@ cdef void region_whole(const Pipeline *pipeline, char *data, Region *region) noe
         region.count[pipeline.order[i]], region.strides[pipeline.order[i]] = pipeline.shape[i], pipeline.strides[i]
 
 
-# A chunk, and what is done to the elements that are copied from or to it.
+# A chunk, and the transform of the elements that are copied from or to it.
 cdef struct Copy:
     char *chunk
     int transform
@@ -170,7 +170,7 @@ cdef int place_piece(Context *context, const Pipeline *pipeline, const Region *r
 
 cdef int region_copy_out(Context *context, const Pipeline *pipeline, const Region *region, const char *src,
                          int transform) noexcept nogil:
-    """The one strided copy: from the chunk at src to the places of the region (in the order of the stored form)."""
+    """Copy a region (in the order of the stored form) from the chunk at src to its destination, by one strided copy."""
     cdef Copy copy
     copy.chunk, copy.transform = <char *>src, transform
     return in_pieces(context, pipeline, region, place_piece, &copy)
@@ -190,7 +190,7 @@ cdef int gather_piece(Context *context, const Pipeline *pipeline, const Region *
 
 cdef int region_copy_in(Context *context, const Pipeline *pipeline, const Region *region, char *dst,
                         int transform) noexcept nogil:
-    """The same way back: from the places of the region into the chunk at dst."""
+    """Copy a region from its source into the chunk at dst."""
     cdef Copy copy
     copy.chunk, copy.transform = dst, transform
     return in_pieces(context, pipeline, region, gather_piece, &copy)

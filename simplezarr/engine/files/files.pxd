@@ -5,7 +5,7 @@ from simplezarr.csrc.io cimport sz_file
 from simplezarr.engine.kernels.context cimport Context
 
 cdef extern from "Python.h":
-    bytes PyUnicode_EncodeFSDefault(object path)  # what os.fsencode does to text
+    bytes PyUnicode_EncodeFSDefault(object path)  # as os.fsencode
 
 cdef int read_bytes(Context *context, const sz_file *file, char *dst, size_t n, int64_t offset) noexcept nogil
 cpdef bint is_settled(int64_t mtime_ns, int64_t ctime_ns) noexcept nogil
