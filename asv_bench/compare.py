@@ -2,7 +2,7 @@
 
 Each contender lives in a process of its own; in every round all of them do the task once, in random order. Answers are
 checked, files are in the page cache, results are freshly allocated, arrays are opened outside of the timer. What is
-written goes to fresh directories, is not synced by anybody, and is read back by another library.
+written goes to fresh directories, is not synced, and is read back by another library.
 
     python asv_bench/compare.py --quick                                # a first look
     python asv_bench/compare.py --targets --json result.json           # the real thing: 512-cubes, 7 rounds
@@ -84,7 +84,7 @@ class Comparison:
         return result
 
     def _lane(self, result: RowResult, name: str, worker: Worker) -> Lane | None:
-        """Prepares and checks one contender; None, and the reason in the result, where that fails."""
+        """Prepare and check one contender; return None, with the reason in the result, if that fails."""
         request = result.row.to_json()
         reason = worker.refused or self._prepare(result, worker, request)
         if not reason:
@@ -107,7 +107,7 @@ class Comparison:
         return checked.get("refused") or checked["wrong"]
 
     def _verify(self, result: RowResult, writer: str, files: dict[str, str]) -> dict[str, Any]:
-        """What another library reads of what one has written."""
+        """Let another library read what one has written."""
         name = VERIFIERS[writer.startswith(VERIFIERS[0])]
         reader = self.readers.get(name) or self.readers.setdefault(name, self._worker(name))
         try:
@@ -122,7 +122,7 @@ class Comparison:
         return {"refused": f"{name} could not read it back: {verified['refused']}"}
 
     def _lose(self, result: RowResult, worker: Worker, reason: str) -> str:
-        """A process that is gone is replaced: the next row is another matter."""
+        """Replace a process that is gone, so that the next row can be measured."""
         worker.refused = reason
         result.failed |= worker.name == OURS
         worker.close()
@@ -130,7 +130,7 @@ class Comparison:
         return reason
 
     def _like(self, result: RowResult, name: str) -> list[Lane]:
-        """One more lane for ourselves, at the row compared with."""
+        """Add one more lane for ourselves, at the row compared with."""
         worker, request = self.workers[OURS], self.rows[name].to_json()
         reason = self._prepare(result, worker, request)
         if not reason:
@@ -168,7 +168,7 @@ class Comparison:
 
 
 def processor() -> str:
-    """The processor's name, where Linux tells it."""
+    """Return the processor's name, if Linux tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
@@ -177,7 +177,7 @@ def processor() -> str:
 
 
 def file_system(directory: Path) -> str:
-    """The kind of file system that a directory is on, where Linux tells it."""
+    """Return the kind of file system that a directory is on, if Linux tells it."""
     try:
         mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
     except OSError:
@@ -244,7 +244,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def write_files(directory: Path, rows: list[Row], size: int) -> None:
-    """Makes the missing files in a process of its own, and reads all of them once."""
+    """Make the missing files in a process of its own, and read all of them once."""
     names = sorted({row.array for row in rows})
     missing = [name for name in names if not (directory / name).exists()]
     if missing:
@@ -255,7 +255,7 @@ def write_files(directory: Path, rows: list[Row], size: int) -> None:
 
 
 def _conditions(facts: dict[str, Any]) -> dict[str, Any]:
-    """What must be the same for rows to stand in one table."""
+    """Return the conditions that all rows of one table must share."""
     return {**facts["machine"], "load": None, "size": facts["size"], "threads": facts["threads"]}
 
 
@@ -307,7 +307,7 @@ def report(record: Record, options: argparse.Namespace) -> None:
 
 
 def tell(record: Record, results: list[RowResult], options: argparse.Namespace) -> None:
-    """All that is known, in tables."""
+    """Print all results, in tables."""
     print("\n" + record.described())
     print("\n" + table.times(results, options.contenders, options.markdown))
     print("\n" + table.means(results, options.markdown))

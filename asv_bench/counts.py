@@ -23,7 +23,7 @@ EXACT = 0.02  # of a call for each chunk: what a whole operation costs is not di
 
 
 def counted() -> tuple[dict[str, dict[str, float]], list[str]]:
-    """Tables as in limits.toml, and why others are missing."""
+    """Return tables as in limits.toml, and the reasons why others are missing."""
     tables: dict[str, dict[str, float]] = {"python_calls": {**calls_of_all()}}
     missing = []
     for count in (allocations, profiled):
@@ -36,7 +36,7 @@ def counted() -> tuple[dict[str, dict[str, float]], list[str]]:
 
 
 def limit(what: str, count: float) -> float:
-    """What a count that is right may be at most."""
+    """Return the limit for a count that is right."""
     return math.ceil(count * ROOM[what]) if what in ROOM else round(max(count, 0), 2)
 
 

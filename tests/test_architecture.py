@@ -130,7 +130,7 @@ def test_imports_point_down(path):
 
 
 def test_no_circles():
-    """No module imports itself by way of others, also not from within functions or for types alone."""
+    """No module imports itself through others, also not from within functions or for types alone."""
     graph = {}
     for path in MODULES:
         if path.name != "__init__.py":

@@ -25,7 +25,7 @@ READS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 def count_calls(do: Callable[[], Any]) -> int:
-    """Calls of Python functions and, from Python, of compiled ones, while ``do`` runs in this thread alone."""
+    """Count calls of Python functions and, from Python, of compiled ones, while ``do`` runs in this thread alone."""
     calls, threads = 0, sz.get_num_threads()
 
     def note(frame: Any, event: str, argument: Any) -> None:
@@ -43,7 +43,7 @@ def count_calls(do: Callable[[], Any]) -> int:
 
 
 def calls_of_write(chunks: int) -> int:
-    """Of one assignment to all of an array of so many chunks."""
+    """Count the calls of one assignment to all of an array of so many chunks."""
     given = np.arange(chunks * 1000, dtype="uint16")
     with tempfile.TemporaryDirectory() as place:
         stored = sz.create_array(place, data=given, chunks=(1000,), codecs=[], overwrite=True)
@@ -51,7 +51,7 @@ def calls_of_write(chunks: int) -> int:
 
 
 def calls_of_open() -> int:
-    """Of opening one more of many arrays that have equal documents."""
+    """Count the calls of opening one more of many arrays that have equal documents."""
     with tempfile.TemporaryDirectory() as place:
         for name in ("a", "b"):
             sz.create_array(f"{place}/{name}", shape=(100, 100), dtype="uint16", chunks=(10, 10))
@@ -60,7 +60,7 @@ def calls_of_open() -> int:
 
 
 def calls_of_all() -> dict[str, int]:
-    """Every operation counted here, by name."""
+    """Count the calls of every operation here, by name."""
     told = {"open": calls_of_open(), **{f"write {chunks}": calls_of_write(chunks) for chunks in (1, 64)}}
     with tempfile.TemporaryDirectory() as place:
         write_some(Path(place), {name for name, _ in READS.values()})

@@ -13,7 +13,7 @@ class CountsOfChunk:
     timeout = 300
 
     def setup_cache(self) -> tuple[dict, dict]:
-        """All are counted in one go; what can't be counted here is not applicable."""
+        """Count everything at once; leave out what this machine cannot count."""
         told = []
         for count in (allocations, profiled):
             try:

@@ -32,13 +32,13 @@ class Gil(Stored):
         return self.stored.read(out=self.results[i])
 
     def track_share_of_loop(self, root: str, name: str) -> float:
-        """Of its pace, what a pure-Python loop in another thread keeps."""
+        """Return the share of its pace that a pure-Python loop in another thread keeps."""
         return share_of_loop(self.read)
 
     track_share_of_loop.unit = "of its pace"
 
     def track_eight_at_once(self, root: str, name: str) -> float:
-        """The time of eight threads that read at once, over that of the same reads one after another."""
+        """Return the time of eight threads that read at once, over that of the same reads one after another."""
         return cost_at_once(self.read)
 
     track_eight_at_once.unit = "of the time of one thread"

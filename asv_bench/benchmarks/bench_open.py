@@ -51,7 +51,7 @@ class Import:
         return "import simplezarr", FIND
 
     def track_modules(self) -> int:
-        """Modules that come with it."""
+        """Return the number of modules that are imported with it."""
         done = subprocess.run([sys.executable, "-c", COUNT_MODULES], check=True, capture_output=True, text=True)
         return int(done.stdout)
 

@@ -83,7 +83,7 @@ class StoreCalls(Stored):
             raise NotImplementedError("this version has no index arrays")
 
     def read(self) -> int:
-        """Bytes that the selection has."""
+        """Read a selection, and return its bytes."""
         self.store.fetched.clear()
         return np.asarray(self.stored[self.selection]).nbytes
 

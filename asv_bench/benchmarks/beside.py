@@ -9,7 +9,7 @@ from typing import Any
 
 
 def waited_for_processor() -> float:
-    """Seconds that this thread was ready to run while others had the processors, where Linux tells it."""
+    """Return the seconds that this thread was ready to run while others had the processors, if the system tells."""
     try:
         with open("/proc/thread-self/schedstat", encoding="ascii") as status:
             return int(status.read().split()[1]) / 1e9
@@ -18,7 +18,7 @@ def waited_for_processor() -> float:
 
 
 def pace_of_loop(beside: Callable[[], Any], seconds: float) -> float:
-    """Turns a second of a pure-Python loop in another thread, while ``beside`` is called again and again here.
+    """Return the turns per second of a pure-Python loop in another thread, while ``beside`` is called repeatedly.
 
     Seconds in which the machine was busy with others are not counted, those in which the loop had to wait for us are.
     """
@@ -45,13 +45,13 @@ def pace_of_loop(beside: Callable[[], Any], seconds: float) -> float:
 
 
 def share_of_loop(read: Callable[[], Any], seconds: float = 0.2, tries: int = 5) -> float:
-    """The loop's pace beside reads, as a part of its pace alone: the median of some tries."""
+    """Return the loop's pace beside reads as a part of its pace alone: the median of some tries."""
     shares = [pace_of_loop(read, seconds) / pace_of_loop(lambda: time.sleep(seconds), seconds) for _ in range(tries)]
     return sorted(shares)[tries // 2]
 
 
 def seconds_at_once(read: Callable[[int], Any], threads: int) -> float:
-    """Seconds that reads number 0, 1, … take, each in a thread of its own, all at once."""
+    """Return the seconds that reads number 0, 1, … take, each in a thread of its own, all at once."""
     barrier = threading.Barrier(threads + 1)
 
     def work(i: int) -> None:
@@ -69,7 +69,7 @@ def seconds_at_once(read: Callable[[int], Any], threads: int) -> float:
 
 
 def cost_at_once(read: Callable[[int], Any], threads: int = 8, tries: int = 5) -> float:
-    """The time of reads at once over that of the same one after another: 0.5 at best on two processors, 1 on one."""
+    """Return the time of reads at once over that of the same one by one: 1 on one processor, 0.5 at best on two."""
     ratios = []
     for _ in range(tries):
         start = time.perf_counter()

@@ -53,7 +53,7 @@ def codecs_json(codec: str) -> list[dict[str, Any]]:
 
 
 def crc32c(data: bytes) -> bytes:
-    """The checksum of a shard's index, bit by bit."""
+    """Compute the checksum of a shard's index, bit by bit."""
     state = 0xFFFFFFFF
     for byte in data:
         state ^= byte
@@ -124,7 +124,7 @@ def write_sharded(path: Path, codec: str) -> None:
 
 
 def write_some(root: Path, names: Iterable[str]) -> None:
-    """The arrays of these names: `cube`, `tiny` or `sharded`, and a codec."""
+    """Write the arrays of these names: `cube`, `tiny` or `sharded`, and a codec."""
     for name in names:
         kind, codec = name.split("-")
         if kind == "sharded":
@@ -154,7 +154,7 @@ class Stored:
         return str(root)
 
     def path(self, root: str, name: str) -> str:
-        """Where an array is; not applicable when its codec could not be written here."""
+        """Return the path of an array; raise NotImplementedError if its codec could not be written here."""
         if name.endswith("-zstd") and zstandard is None:
             raise NotImplementedError("zstandard is not installed")
         return f"{root}/{name}"

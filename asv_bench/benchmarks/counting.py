@@ -88,7 +88,7 @@ class CannotCountError(Exception):
 
 
 def build(folder: Path) -> Path:
-    """Compiles the library that counts."""
+    """Compile the library that counts."""
     compiler = os.environ.get("CC") or shutil.which("cc")
     if sys.platform != "linux" or not compiler:
         raise CannotCountError("allocations are counted on Linux, with a C compiler")
@@ -101,7 +101,7 @@ def build(folder: Path) -> Path:
 
 
 def run(tasks: dict[str, Any], folder: Path, callgrind: bool) -> dict[str, list[list[int]]]:
-    """What the program tells; with callgrind, its dumps are in the folder."""
+    """Run the program and return its output; with callgrind, its dumps are in the folder."""
     command = [sys.executable, "-c", PROGRAM, json.dumps([FEW, MANY, CHUNK, tasks, str(folder) if callgrind else ""])]
     if callgrind:
         options = ["--instr-atstart=no", "--compress-strings=no", "--compress-pos=no"]
@@ -123,7 +123,7 @@ def run(tasks: dict[str, Any], folder: Path, callgrind: bool) -> dict[str, list[
 
 
 def dumped(folder: Path) -> dict[str, dict[str, int]]:
-    """By what was dumped: instructions, and the calls of functions of interest."""
+    """Return instructions, and calls of functions of interest, by the names of the dumps."""
     found = {}
     for path in folder.glob("out.*"):
         text = path.read_text()
@@ -141,7 +141,7 @@ def dumped(folder: Path) -> dict[str, dict[str, int]]:
 
 @cache
 def allocations() -> dict[str, dict[str, float]]:
-    """For each task: allocations and file calls of a chunk."""
+    """Return allocations and file calls of a chunk for each task."""
     with tempfile.TemporaryDirectory() as folder:
         told = run(TASKS, Path(folder), callgrind=False)
     return {
@@ -152,7 +152,7 @@ def allocations() -> dict[str, dict[str, float]]:
 
 @cache
 def profiled() -> dict[str, dict[str, float]]:
-    """For each task: instructions, copies and hand-overs of the GIL of a chunk, as callgrind counts them."""
+    """Return instructions, copies and hand-overs of the GIL of a chunk for each task, as callgrind counts them."""
     if not shutil.which("valgrind"):
         raise CannotCountError("instructions are counted by valgrind, which is not there")
     with tempfile.TemporaryDirectory() as folder:

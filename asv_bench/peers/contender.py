@@ -18,12 +18,12 @@ class RefusedError(Exception):
 
 
 def boxed(selection: tuple[Axis, ...]) -> Box:
-    """The selection with slices of length 1 instead of integers, for libraries that know no integers."""
+    """Return the selection with slices of length 1 instead of integers, for libraries that take no integers."""
     return tuple(slice(axis, axis + 1) if isinstance(axis, int) else axis for axis in selection)
 
 
 def unboxed(result: np.ndarray, selection: tuple[Axis, ...]) -> np.ndarray:
-    """A view of ``result`` without the axes of length 1 that ``boxed`` has brought."""
+    """Return a view of ``result`` without the axes of length 1 that ``boxed`` has added."""
     return result[tuple(0 if isinstance(axis, int) else slice(None) for axis in selection)]
 
 
@@ -50,7 +50,7 @@ class Contender:
         return [{}]
 
     def configure(self, setting: Setting) -> None:
-        """Makes a setting the one that ``open`` uses."""
+        """Make a setting the one that ``open`` uses."""
 
     def _refuse(self, what: str) -> RefusedError:
         return RefusedError(f"{self.name} has no way to {what}")
@@ -61,19 +61,19 @@ class Contender:
         raise NotImplementedError
 
     def open_memory(self, files: dict[str, bytes], write: bool = False) -> Any:
-        """The array whose files, by key, are all that is put into the library's own store in memory."""
+        """Open an array whose files, by key, are all in the library's own store in memory."""
         raise self._refuse("keep arrays in memory")
 
     def open_slow(self, path: str, latency: float, write: bool = False) -> Any:
-        """A local array each of whose requests takes so many seconds."""
+        """Open a local array each of whose requests takes so many seconds."""
         raise self._refuse("slow a store down")
 
     def members_slow(self, path: str, latency: float) -> dict[str, tuple[int, ...]]:
-        """As ``members``, where each request takes so many seconds."""
+        """Return the same as ``members``, with requests that take so many seconds each."""
         raise self._refuse("slow a store down")
 
     def members(self, path: str) -> dict[str, tuple[int, ...]]:
-        """The shapes of all arrays of a group."""
+        """Return the shapes of all arrays of a group."""
         raise self._refuse("open a group")
 
     def shape(self, array: Any) -> tuple[int, ...]:
@@ -85,25 +85,25 @@ class Contender:
         return array[selection]
 
     def chunk(self, array: Any, index: tuple[int, ...]) -> np.ndarray:
-        """A whole chunk by its place in the grid."""
+        """Read a whole chunk by its place in the grid."""
         raise NotImplementedError
 
     def scalar(self, array: Any, index: tuple[int, ...]) -> Any:
         return array[index]
 
     def crops(self, array: Any, boxes: list[Box]) -> Sequence[np.ndarray]:
-        """Boxes of one shape."""
+        """Read boxes of one shape."""
         return [self.read(array, box) for box in boxes]
 
     def rows(self, array: Any, indexes: np.ndarray) -> np.ndarray:
-        """Lines along the first axis."""
+        """Read lines along the first axis."""
         return np.concatenate(self.crops(array, [(slice(i, i + 1),) for i in indexes.tolist()]))
 
     def points(self, array: Any, indexes: tuple[np.ndarray, ...]) -> np.ndarray:
         raise self._refuse("read points")
 
     def masked(self, array: Any, mask: np.ndarray) -> np.ndarray:
-        """The elements where a mask of the array's shape is true."""
+        """Read the elements for which a mask of the array's shape is true."""
         return self.points(array, np.nonzero(mask))
 
     # ---- writing ----
@@ -112,10 +112,10 @@ class Contender:
         array[selection] = values
 
     def append(self, array: Any, values: np.ndarray) -> Any:
-        """Adds to the first axis; gives the array to go on with."""
+        """Append to the first axis; return the array to continue with."""
         array.append(values)
         return array
 
     def copy(self, source: Any, target: Any) -> None:
-        """All of one array into another."""
+        """Copy all of one array into another."""
         self.write(target, (), self.read(source, ()))

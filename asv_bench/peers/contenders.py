@@ -95,7 +95,7 @@ ATOMIC_NAMES = frozenset(peer.name for peer in PEERS if peer.atomic)
 
 
 def make(name: str, threads: int) -> Contender:
-    """The contender called ``name``; RefusedError when it is not installed."""
+    """Return the contender called ``name``; raise RefusedError if it is not installed."""
     try:
         return next(cls for cls in CONTENDERS if cls.name == name)(threads)
     except ImportError as error:

@@ -76,7 +76,7 @@ SPECS = {
 
 
 def _interpolation(points: int, cells: int) -> np.ndarray:
-    """The matrix that takes cells + 1 knots to ``points`` smoothly blended values."""
+    """Return the matrix that takes cells + 1 knots to ``points`` smoothly blended values."""
     at = np.linspace(0, cells, points, endpoint=False)
     left = at.astype(int)
     blend = (1 - np.cos(np.pi * (at - left))) / 2
@@ -110,7 +110,7 @@ def _microscopy(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[np
 
 
 def _segmentation(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """A segmentation: large blobs with large ids on a background of zeros."""
+    """Make a segmentation: large blobs with large ids on a background of zeros."""
     cells = 10
     warps = [Field(rng, shape, 17) for _ in shape]
     hole = Field(rng, shape, 7)
@@ -126,7 +126,7 @@ def _segmentation(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[
 
 
 def _table(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """Rows of features: float32 of which the mantissa is noise but for its first bits."""
+    """Make rows of features: float32 whose mantissas are noise except for their first bits."""
     for start in range(0, shape[0], 500):
         rows = rng.standard_normal((min(500, shape[0] - start), shape[1]), dtype="float32")
         yield np.round(rows * 64) / 64
@@ -153,7 +153,7 @@ def source_path(directory: Path, source: str) -> Path:
 
 
 def make_source(directory: Path, source: str, size: int) -> np.ndarray:
-    """The values, as a memory map of their NumPy file, which is made when missing."""
+    """Return the values as a memory map of their NumPy file, which is made if it is missing."""
     path = source_path(directory, source)
     if not path.exists():
         shape, rng = source_shape(source, size), np.random.default_rng([SEED, size, *source.encode()])
@@ -199,7 +199,7 @@ def _write(path: Path, values: np.ndarray, spec: ArraySpec, size: int) -> None:
 
 
 def array_paths(directory: Path, name: str) -> list[Path]:
-    """Where an array is stored; the "many" are many, and so are those of a group."""
+    """Return the paths of an array; the rows of many arrays have several, and so have groups."""
     if SPECS[name].group:
         return [directory / name / f"{i:04d}" for i in range(MEMBERS)]
     return [directory / name / f"{i:03d}" for i in range(MANY)] if name == "many" else [directory / name]
@@ -214,7 +214,7 @@ def _write_group(path: Path, consolidated: bool) -> None:
 
 
 def make_array(directory: Path, name: str, size: int) -> None:
-    """Writes an array, unless it is there, under another name first: what was interrupted is not taken for whole."""
+    """Write an array unless it exists, under another name first, so that an interrupted one is not taken for whole."""
     spec, path = SPECS[name], directory / name
     if path.exists():
         return
@@ -229,7 +229,7 @@ def make_array(directory: Path, name: str, size: int) -> None:
 
 
 def warm(directory: Path, name: str) -> int:
-    """Reads every file of an array once, so that all find it in the page cache; gives the bytes read."""
+    """Read every file of an array once, so that it is in the page cache; return the bytes read."""
     files = (Path(root, file) for root, _, names in os.walk(directory / name) for file in names)
     return sum(len(file.read_bytes()) for file in files)
 

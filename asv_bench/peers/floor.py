@@ -34,7 +34,7 @@ def _blosc2() -> Path:
 
 
 def build() -> Path:
-    """The shared library, compiled unless there is one from the same source and the same wheel."""
+    """Return the shared library, compiled unless there is one from the same source and the same wheel."""
     blosc2 = _blosc2()
     archive = blosc2 / "lib" / "libblosc2.a"
     texts = [path.read_bytes() for path in sorted(SOURCES.glob("*.[ch]"))]
@@ -58,7 +58,7 @@ def build() -> Path:
 
 
 def _chain(codecs: list[dict[str, Any]]) -> tuple[str, int]:
-    """The one codec of a chain that the floor knows, and its level."""
+    """Return the one codec of a chain that the floor supports, and its level."""
     names = [codec["name"] for codec in codecs]
     if names[:1] != ["bytes"] or codecs[0].get("configuration", {}).get("endian", "little") != "little":
         raise RefusedError("the floor knows little-endian chunks in C order only")
@@ -120,7 +120,7 @@ class FloorArray:
             raise OSError("the floor failed to write")
 
     def many(self, starts: np.ndarray, count: list[int], threads: int) -> np.ndarray:
-        """Boxes of one shape, stacked; ``starts`` has a row for each."""
+        """Read boxes of one shape, stacked; ``starts`` has a row for each."""
         out, sides = np.empty((len(starts), *count), self.dtype), self._sides
         starts = np.ascontiguousarray(starts, "int64")
         if self._library.floor_many(

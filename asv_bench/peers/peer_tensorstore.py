@@ -14,7 +14,7 @@ from peers.rows import Axis
 class TensorStore(Contender):
     """Tuned: metadata and shard indexes kept and not looked at again, a copy thread, or one or two for each core.
 
-    Writes are not synced and take no lock files, but are atomic. Nobody else syncs by default; so neither does the
+    Writes are not synced and take no lock files, but are atomic. No other library syncs by default; so neither does the
     contender with the defaults.
     """
 
@@ -76,7 +76,7 @@ class TensorStore(Contender):
         return array[index].read().result()
 
     def crops(self, array: Any, boxes: list[Box]) -> Sequence[np.ndarray]:
-        """All issued together: chunks that several of them want are read once while they are on their way."""
+        """Issue all reads together; chunks that several of them need are read once."""
         with self.library.Batch() as batch:
             futures = [array[box].read(batch=batch) for box in boxes]
         return [future.result() for future in futures]
@@ -106,7 +106,7 @@ class TensorStore(Contender):
 
 
 class TensorStoreDefault(TensorStore):
-    """As it comes out of the box, but for syncing."""
+    """With its defaults, except that it does not sync."""
 
     name = "tensorstore-default"
 

@@ -13,7 +13,7 @@ REQUESTS = 10  # at a time, as it comes out of the box
 
 
 class Zarr(Contender):
-    """zarr-python as it comes out of the box, but for the number of requests to slow stores."""
+    """zarr-python with its defaults, except for the number of requests to slow stores."""
 
     name = "zarr"
     package = "zarr"

@@ -15,7 +15,7 @@ TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
 def plot(results: list[RowResult], title: str, path: Path) -> None:
-    """Writes an SVG, PNG or PDF, by the file's suffix. Needs matplotlib."""
+    """Write an SVG, PNG or PDF, by the file's suffix. Needs matplotlib."""
     import matplotlib as mpl
 
     mpl.use("agg")
@@ -45,7 +45,7 @@ def _kind_first(result: RowResult) -> int:
 
 
 def _bar(axes: Any, y: float, result: RowResult) -> None:
-    """From the best peer, which is 1, to us; with a mark for the floor, and the peer's name."""
+    """Draw a bar from the best peer, which is 1, to us, with a mark for the floor and the peer's name."""
     ratio = result.ratio("peer")
     best = result.best_peer()
     assert ratio is not None
@@ -64,7 +64,7 @@ def _bar(axes: Any, y: float, result: RowResult) -> None:
 
 
 def _frame(axes: Any, bottom: float, labels: dict[float, str], mean: tuple[float, int] | None) -> None:
-    """The axes around the bars, and a line at the mean."""
+    """Draw the axes around the bars, and a line at the mean."""
     low, high = axes.get_xlim()
     axes.set_xscale("log")
     axes.set_xlim(min(0.3, max(low, TICKS[0]) * 0.75), max(1.3, high * 1.2))

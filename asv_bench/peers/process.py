@@ -51,7 +51,7 @@ class Worker:
         self.refused: str | None = hello.get("refused")
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
-        """Sends a request and waits for its answer; WorkerGoneError when there will be none."""
+        """Send a request and wait for its answer; raise WorkerGoneError if there will be none."""
         try:
             self._to.write(json.dumps({"do": do, **request}).encode() + b"\n")
             self._to.flush()
@@ -82,7 +82,7 @@ class Worker:
         return " ".join([f"the process ended with status {code}", *last])
 
     def _end(self) -> int:
-        """Waits for the process, not for ever."""
+        """Wait for the process, but not for ever."""
         try:
             return self._process.wait(10)
         except subprocess.TimeoutExpired:
@@ -98,7 +98,7 @@ class Worker:
 
 
 def pin(threads: int) -> None:
-    """Leaves this process and its children as many processors as there are to be threads: "default" means that, too."""
+    """Leave this process and its children as many processors as threads are asked for, also for "default"."""
     if hasattr(os, "sched_setaffinity"):
         allowed = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, allowed[:threads])

@@ -28,7 +28,7 @@ class RowResult:
         return statistics.median(samples) if samples else None
 
     def spread(self, name: str) -> float | None:
-        """The middle half of the samples, as a part of their median: how noisy the rounds were."""
+        """Return the middle half of the samples as a part of their median: how noisy the rounds were."""
         samples = self.samples.get(name, ())
         if len(samples) < 3:
             return None
@@ -52,12 +52,12 @@ class RowResult:
         return ours / other if ours is not None and other else None
 
     def verdicts(self) -> list[tuple[Target, float | None, bool | None]]:
-        """Each target with the ratio reached and whether that is met; None where it could not be measured."""
+        """Return each target with the ratio reached and whether that is met; None if it could not be measured."""
         reached = [(target, self.ratio(target.against)) for target in self.row.targets]
         return [(target, ratio, None if ratio is None else ratio <= target.ratio) for target, ratio in reached]
 
     def missed(self) -> bool:
-        """Whether a target was missed; without a time of ours, all of them are."""
+        """Return whether a target was missed; without a time of ours, all of them are."""
         return OURS not in self.samples or any(met is False for _, _, met in self.verdicts())
 
     def to_json(self) -> dict[str, Any]:
@@ -79,12 +79,12 @@ class RowResult:
 
 
 def geometric_mean(results: list[RowResult], against: str) -> tuple[float, int] | None:
-    """Of our ratios to the "peer" that is best at each row, or to the "floor"; and of how many rows."""
+    """Return the mean of our ratios to the best "peer" of each row, or to the "floor", and the number of rows."""
     ratios = [ratio for result in results if (ratio := result.ratio(against))]
     return (statistics.geometric_mean(ratios), len(ratios)) if ratios else None
 
 
 def result_from_json(row: Row, document: dict[str, Any]) -> RowResult:
-    """What ``RowResult.to_json`` told, of the row of that name."""
+    """Return the result of the row of a name from ``RowResult.to_json``."""
     kept = {name: document[name] for name in ("samples", "memory", "stored", "settings", "reasons", "failed")}
     return RowResult(row, like=(document["like"] or {}).get("samples", []), **kept)

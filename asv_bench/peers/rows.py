@@ -52,7 +52,7 @@ class Row:
 
     @property
     def kind(self) -> str:
-        """Which of KINDS it is told under."""
+        """Return which of KINDS it is listed under."""
         if self.task.endswith(("-memory", "-slow")):
             return "other stores"
         if self.writing:
@@ -64,7 +64,7 @@ class Row:
         return "parts" if self.selection else "whole reads"
 
     def to_json(self) -> dict[str, Any]:
-        """What a worker has to know."""
+        """Return the facts that a worker needs."""
         selection = [[axis.start, axis.stop, axis.step] if isinstance(axis, slice) else axis for axis in self.selection]
         known = ("name", "array", "task", "count", "box")
         return {**{name: getattr(self, name) for name in known}, "selection": selection}
@@ -88,7 +88,7 @@ BATCH = _at_most(floor=1.20, peer=1.0)
 
 
 def _scaled(size: int, *axes: Axis) -> tuple[Axis, ...]:
-    """A selection of the 512-cube, at this size: positions shrink with it, steps do not."""
+    """Scale a selection of the 512-cube to this size: positions shrink with it, steps do not."""
 
     def scale(at: int | None) -> int | None:
         return None if at is None else at * size // FULL_SIZE
@@ -138,7 +138,7 @@ def _reads(size: int) -> list[Row]:
 
 
 def _slow(size: int) -> list[Row]:
-    """From and to a store each of whose requests takes 20 ms."""
+    """Return the rows that use a store each of whose requests takes 20 ms."""
     slab = (slice(10, 100), slice(None, None, 2))
     return [
         Row("slow-blocks-zstd", "blocks-zstd", PEER, task="read-slow"),
@@ -250,7 +250,7 @@ assert LABELS.keys() <= {row.name for row in all_rows(FULL_SIZE)}
 
 
 def choose_rows(rows: list[Row], patterns: list[str] | None, large: bool) -> list[Row]:
-    """The rows whose name matches one of the shell patterns (none: all); large ones if asked for, or by their name."""
+    """Return the rows whose names match a shell pattern (without patterns: all); large rows if asked for or named."""
     wanted = patterns or ["*"]
     chosen = [
         row

@@ -28,7 +28,7 @@ SUMMARIZED = {
 
 
 def draw(rows: list[list[str]], markdown: bool) -> str:
-    """The first row is the head; the first column is set left, the others right."""
+    """Draw a table: the first row is the head; the first column is set left, the others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     first, *others = widths
     lines = [[row[0].ljust(first), *map(str.rjust, row[1:], others)] for row in rows]
@@ -67,13 +67,13 @@ def _cells(result: RowResult, names: list[str]) -> list[str]:
 
 
 def times(results: list[RowResult], names: list[str], markdown: bool) -> str:
-    """Medians for each row, our ratios to the best peer and to the floor, our spread over rounds, our peak memory."""
+    """Return medians for each row, our ratios to the best peer and to the floor, our spread, our peak memory."""
     table = draw([["row", "unit", *names, *HEAD], *(_cells(result, names) for result in results)], markdown)
     return f"{table}\n\n{TORN} not atomic: overwrites in place" if TORN in table else table
 
 
 def summary(results: list[RowResult], names: list[str]) -> str:
-    """The short table, in Markdown: each row's times in words."""
+    """Return the short table, in Markdown, with each row in words."""
     known = {result.row.name: result for result in results}
     columns = [name for name in names if name in SUMMARIZED]
     lines = [["work", *(SUMMARIZED[name] for name in columns)], ["---"] * (1 + len(columns))]
@@ -106,7 +106,7 @@ def means(results: list[RowResult], markdown: bool) -> str:
 
 
 def live(names: list[str]) -> tuple[str, Callable[[RowResult], str]]:
-    """A head, and what makes the line of a row, of columns wide enough for what is to come."""
+    """Return a head, and a function that makes the line of a row, with columns wide enough for all."""
     columns = [name.rjust(COLUMN_WIDTH) for name in names]
     head = ["row".ljust(ROW_WIDTH), "unit", *columns, HEAD[0].rjust(2 * COLUMN_WIDTH), *HEAD[1:]]
     widths = [len(cell) for cell in head]
@@ -119,7 +119,7 @@ def live(names: list[str]) -> tuple[str, Callable[[RowResult], str]]:
 
 
 def memory(results: list[RowResult], names: list[str], markdown: bool) -> str:
-    """The resident set's rise during one read in a fresh process, result included, for everybody."""
+    """Return the rise of the resident set during one read in a fresh process, result included, for each contender."""
     table = [["peak MiB above the baseline", *names]]
     for result in results:
         if result.memory:
@@ -144,13 +144,13 @@ def reasons(results: list[RowResult]) -> str:
 
 
 def stored(results: list[RowResult]) -> str:
-    """Bytes written by each contender: alike, if all encode alike."""
+    """Return the bytes written by each contender: alike, if all encode alike."""
     lines = [f"{r.row.name}: bytes stored: {r.stored}" for r in results if r.stored]
     return "\n".join(lines)
 
 
 def facts(machine: dict[str, Any], versions: dict[str, str | None], size: int, threads: int) -> str:
-    """What ran, and where."""
+    """Describe the libraries and the machine."""
     known = {name: version.partition(" (")[0] for name, version in versions.items() if version and name != FLOOR}
     software = {"Python": machine["python"], "NumPy": machine["numpy"], **known}
     load = ", ".join(f"{figure:.1f}" for figure in machine["load"])

@@ -34,7 +34,7 @@ class Task:
         self.rng = np.random.default_rng(data.SEED)
 
     def values(self) -> np.ndarray:
-        """What the array holds."""
+        """Return the values that the array holds."""
         return np.load(self.source, mmap_mode="r")
 
     def open(self) -> None:
@@ -42,22 +42,22 @@ class Task:
         self.array = self.contender.open(self.paths[0])
 
     def ready(self) -> None:
-        """What is done before each go, outside of the timer."""
+        """Prepare one run, outside the timer."""
 
     def once(self) -> Any:
         raise NotImplementedError
 
     def clear(self) -> None:
-        """What is done after each go, outside of the timer."""
+        """Clean up after one run, outside the timer."""
 
     def close(self) -> None:
-        """Leaves no files behind."""
+        """Remove all files."""
 
     def answers(self) -> Sequence[Answer]:
         raise NotImplementedError
 
     def time(self) -> float:
-        """Seconds of one go; what it gives is freed outside of the timer."""
+        """Return the seconds of one run; its result is freed outside the timer."""
         self.ready()
         start = time.perf_counter()
         result = self.once()

@@ -55,7 +55,7 @@ TASKS: dict[str, type[Task]] = {
 
 
 def mistake(got: Any, expected: Any) -> str | None:
-    """What is wrong with an answer, or None. Compared slab by slab: the arrays are big."""
+    """Return what is wrong with an answer, or None. Large arrays are compared slab by slab."""
     array, expected = np.asarray(got), np.asarray(expected)
     if array.shape != expected.shape or array.dtype != expected.dtype:
         return f"gave {array.dtype} {array.shape} instead of {expected.dtype} {expected.shape}"
@@ -68,13 +68,13 @@ def mistake(got: Any, expected: Any) -> str | None:
 
 
 def _status(field: str) -> int:
-    """Bytes of a memory figure of this process as Linux tells it."""
+    """Return a memory figure of this process in bytes, if Linux tells it."""
     with open("/proc/self/status", encoding="ascii") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field))
 
 
 def peak_memory(once: Callable[[], Any]) -> int:
-    """Bytes by which the resident set rises at most while ``once`` runs, its result included."""
+    """Return the bytes by which the resident set rises at most while ``once`` runs, its result included."""
     gc.collect()
     try:
         with open("/proc/self/clear_refs", "w", encoding="ascii") as reset:
@@ -113,7 +113,7 @@ class Session:
         return task
 
     def prepare(self, row: dict[str, Any], tune: bool) -> dict[str, Any]:
-        """Opens a row's arrays in the way that is fastest of those that the contender offers, or in the first."""
+        """Open a row's arrays in the fastest of the ways that the contender offers, or in the first."""
         settings = self.contender.settings(row["task"])[: None if tune else 1]
         chosen, fastest = settings[0], float("inf")
         for setting in settings:
@@ -130,7 +130,7 @@ class Session:
         return {"setting": chosen}
 
     def check(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Compares the answers; what was written is for another contender to verify."""
+        """Compare the answers; another contender verifies what was written."""
         task = self.tasks[row["name"]]
         if isinstance(task, WritingTask):
             return task.answer_files()
@@ -138,7 +138,7 @@ class Session:
         return {"wrong": next((mistaken for mistaken in wrong if mistaken), None)}
 
     def verify(self, written: str, expected: str) -> dict[str, Any]:
-        """Reads back, and tells the size of what is stored. Removes the file of expected values."""
+        """Read back what was written, and return its stored size. Remove the file of expected values."""
         self._configure(self.contender.settings("read")[0])
         wrong = mistake(self.contender.read(self.contender.open(written), ()), np.load(expected, mmap_mode="r"))
         Path(expected).unlink()
@@ -168,7 +168,7 @@ class Session:
 
 
 def answer(session: Session, request: dict[str, Any]) -> dict[str, Any]:
-    """What a request gives; a refusal or an error is told, not raised."""
+    """Answer a request; a refusal or an error is told, not raised."""
     do = request.pop("do")
     if do not in ("prepare", "check", "verify", "run", "drop", "memory"):
         raise ValueError(f"unknown request: {do}")

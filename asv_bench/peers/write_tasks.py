@@ -1,6 +1,6 @@
 """The tasks that write. Metadata documents are the same for everybody, there before the timer starts, as is the array.
 
-What is written is read back by somebody else: ``answer_files`` tells where it is, and where the values that it must
+What is written is read back by another library: ``answer_files`` tells where it is, and where the values that it must
 have.
 """
 
@@ -28,7 +28,7 @@ class WritingTask(Task):
         self.given = np.load(self.source)  # in memory
 
     def _fresh(self, **changes: Any) -> Any:
-        """An array without a chunk, opened."""
+        """Open an array without a chunk."""
         shutil.rmtree(self.target, ignore_errors=True)
         self.target.mkdir(parents=True)
         document = json.loads((self.top / "zarr.json").read_bytes())
@@ -46,7 +46,7 @@ class WritingTask(Task):
         return self.given
 
     def answer_files(self) -> dict[str, str]:
-        """Writes once more, and leaves it there."""
+        """Write once more, and leave the files."""
         self.ready()
         self.once()
         expected = self.target.with_suffix(".npy")
@@ -68,7 +68,7 @@ class WriteTask(WritingTask):
 
 
 class WriteMemoryTask(Task):
-    """All of an array into the library's own store in memory, which nobody else can read."""
+    """All of an array into the library's own store in memory, which no other library can read."""
 
     def open(self) -> None:
         self.document = (self.top / "zarr.json").read_bytes()

@@ -74,7 +74,7 @@ def sample(dtype, shape, seed=0):
 
 
 def same(got, want):
-    """Equal in shape and data type, and bit by bit where elements are no references."""
+    """Equal in shape and data type, and bit by bit if elements are not references."""
     if got.dtype != want.dtype or got.shape != want.shape:
         return False
     return got.tolist() == want.tolist() if got.dtype.kind in "TO" else got.tobytes() == want.tobytes()

@@ -289,7 +289,7 @@ def test_small_floats_come_back_bit_by_bit(name):
 def to_odd(number):
     """A float32 for a double: of the two around it the odd one, which rounds on as the double itself would.
 
-    ml_dtypes takes doubles by way of float32, and so rounds them twice.
+    ml_dtypes takes doubles through float32, and so rounds them twice.
     """
     nearest = np.float32(number)
     if float(nearest) != number and not nearest.view(np.uint32) & 1:

@@ -34,7 +34,7 @@ SANITIZED = "asan" in os.environ.get("LD_PRELOAD", "")
 
 
 def peak():
-    """The most memory that was ever in use, in KiB; 0 where that says nothing."""
+    """Return the largest memory use so far, in KiB; 0 if the system does not tell."""
     if sys.platform != "linux" or SANITIZED:
         return 0
     import resource
@@ -43,7 +43,7 @@ def peak():
 
 
 def limited():
-    """Takes away the memory that no execution needs; a sanitizer needs much."""
+    """Limit the memory to what an execution needs; a sanitizer needs much."""
     if sys.platform == "linux" and not SANITIZED:
         import resource
 
@@ -51,7 +51,7 @@ def limited():
 
 
 def attempt(execute, seed, number, again):
-    """One execution: its outcome, and a line for each thing that was wrong with it."""
+    """Run one execution; return its outcome, and a line for each thing that was wrong with it."""
     wrong = []
     faulthandler.dump_traceback_later(STUCK, exit=True)
     start, before = time.process_time(), peak()

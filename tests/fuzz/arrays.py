@@ -14,7 +14,7 @@ LARGE = 1 << 24  # bytes of a chunk beyond which a damaged document may ask for 
 
 
 def blosc_of(cname, shuffle, typesize=2, clevel=5):
-    """The JSON of a blosc codec."""
+    """Return the JSON of a blosc codec."""
     return codec("blosc", cname=cname, shuffle=shuffle, clevel=clevel, typesize=typesize, blocksize=0)
 
 
@@ -52,7 +52,7 @@ def originals():
 
 
 def mutate(rand, store):
-    """A store with one value damaged; returns it and the damaged key."""
+    """Return a store with one value damaged, and the damaged key."""
     chunks = [key for key in store if key != "zarr.json"]
     if rand.random() < 0.3:
         data = store["zarr.json"]
@@ -66,7 +66,7 @@ def mutate(rand, store):
 
 
 def chunk_nbytes(arr):
-    """Bytes of one stored chunk, decoded."""
+    """Return the decoded bytes of one stored chunk."""
     shape = arr.shards or arr.chunks
     return int(np.prod([float(n) for n in shape])) * arr.itemsize
 
@@ -84,7 +84,7 @@ def try_read(arr, selection):
 
 
 def check_chunk(rand, arr, values):
-    """All of an array with one damaged chunk, and a part of it; returns what could be read."""
+    """Read all of an array with one damaged chunk, and a part of it; return what could be read."""
     data = try_read(arr, ...)
     assert data is None or (data.shape, data.dtype) == (values.shape, values.dtype)
     (a, b), (c, d) = (sorted(rand.choices(range(n + 1), k=2)) for n in values.shape)
@@ -94,7 +94,7 @@ def check_chunk(rand, arr, values):
 
 
 def check_document(rand, arr):
-    """A part of an array whose document was damaged, of whatever shape it now is."""
+    """Read a part of an array whose document was damaged, whatever shape it has."""
     assert isinstance(repr(arr) + repr(arr.info), str)
     starts = [rand.choice([0, max(0, n - 3)]) for n in arr.shape]
     selection = tuple(slice(a, a + (50 if n < 100 else 3)) for a, n in zip(starts, arr.shape, strict=True))
@@ -107,7 +107,7 @@ def check_document(rand, arr):
 
 
 def check_intact(store, key, value, data, values):
-    """What lies outside the damaged chunk is as it was, and a chunk that ends with a checksum is not just wrong."""
+    """Check that elements outside the damaged chunk are unchanged, and that a checksum notices damage."""
     i, j = (int(part) for part in key.split("/")[1:])
     outside = np.ones(values.shape, bool)
     outside[16 * i : 16 * i + 16, 20 * j : 20 * j + 20] = False
@@ -118,7 +118,7 @@ def check_intact(store, key, value, data, values):
 
 
 def one(rand, store, values, directory):
-    """One mutation, read from memory, from a directory or through plain methods."""
+    """Run one mutation, read from memory, from a directory or through plain methods."""
     damaged, key = mutate(rand, store)
     if directory is not None:
         Path(directory, key).write_bytes(damaged[key])
@@ -141,7 +141,7 @@ def one(rand, store, values, directory):
 
 
 def arrays(top):
-    """Arrays of every chain of the core codecs, one value of each damaged."""
+    """Damage one value of arrays of every chain of the core codecs."""
     bases = list(originals())
     directories = [oracle.dump(store, Path(top, str(i))) for i, (store, _) in enumerate(bases)]
 

@@ -14,7 +14,7 @@ REAL = Path(__file__).parents[2] / "examples" / "real.zarr"
 
 
 def originals():
-    """Stores that hold documents only."""
+    """Return stores that hold documents only."""
     threes = documents_v3()
     yield from ({"zarr.json": json.dumps(document).encode()} for document in threes)
     yield from ({".zarray": json.dumps(document).encode(), ".zattrs": b'{"a": [1]}'} for document in documents_v2())
@@ -29,7 +29,7 @@ def originals():
 
 
 def walk(group):
-    """Looks at everything below a group; nodes that can't be opened are errors of that node."""
+    """Look at everything below a group; nodes that can't be opened are errors of that node."""
     assert isinstance(repr(group) + repr(group.tree()), str)
     for name in group.keys():  # noqa: SIM118 - nodes are opened one by one
         with contextlib.suppress(sz.ZarrError):
@@ -37,7 +37,7 @@ def walk(group):
 
 
 def documents(top):
-    """All of them; `top` is not needed."""
+    """Damage documents of all stores; `top` is not needed."""
     bases = list(originals())
 
     def execute(rand):

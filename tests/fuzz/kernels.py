@@ -31,7 +31,7 @@ TEXTS = ["", "a", "zarr", "hé", "\0", "\U0010ffff", "ab" * 30]
 
 
 def values():
-    """Bytes that compress and bytes that don't; 3000 is a multiple of every element size."""
+    """Return bytes that compress and bytes that don't; 3000 is a multiple of every element size."""
     rng = np.random.default_rng(7)
     yield rng.integers(0, 4, 3000).astype("u1").tobytes()
     yield rng.bytes(3000)
@@ -41,7 +41,7 @@ def values():
 
 
 def decode_kernel(rand, kernel, value, encoded, other):
-    """A compressor or checksum; what it returns fits into the room it was given."""
+    """Decode with a compressor or checksum; the result fits into the room that was given."""
     data = rand.choice(BYTES)(rand, encoded, other) if rand.random() < 0.98 else encoded
     limit = rand.choice([len(value), len(value), len(value) - 1, len(value) + 1000, 0, None])
     try:
@@ -58,7 +58,7 @@ def decode_kernel(rand, kernel, value, encoded, other):
 
 
 def decode_items(rand, decode, encode, encoded, other, count):
-    """A chunk of text or bytes; what decodes is, encoded again, what it was."""
+    """Decode a chunk of text or bytes; if that works, encoding again gives the same chunk."""
     data = rand.choice(BYTES)(rand, encoded, other)
     count = rand.choice([count, count, count, 0, 1, count + 1, 2**32 - 1, 2**40])
     try:
@@ -71,7 +71,7 @@ def decode_items(rand, decode, encode, encoded, other, count):
 
 
 def kernels(top):
-    """All of them; `top` is not needed."""
+    """Run all kernels; `top` is not needed."""
     cases = [(kernel, value, kernel.encode(value)) for kernel in KERNELS for value in values()]
     items = []
     for count in (1, 7, 40):

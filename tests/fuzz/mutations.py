@@ -24,7 +24,7 @@ def set_bytes(rand, data, _):
 
 
 def set_header(rand, data, _):
-    """A word of the first 40 or the last 80 bytes: where sizes and offsets stand."""
+    """Change a word of the first 40 or the last 80 bytes, which hold sizes and offsets."""
     n = rand.choice([1, 2, 4, 8])
     at = rand.choice([rand.randrange(min(40, len(data))), len(data) - 1 - rand.randrange(min(80, len(data)))])
     value = rand.choice(
@@ -70,7 +70,7 @@ ODD = [None, True, False, "", *NUMBERS, *WORDS.split(), *LISTS, *OBJECTS]
 
 
 def places(value, found):
-    """Every (container, key) of a JSON value."""
+    """Return every (container, key) of a JSON value."""
     for key in list(value) if isinstance(value, dict) else range(len(value)):
         found.append((value, key))
         if isinstance(value[key], dict | list):
@@ -79,7 +79,7 @@ def places(value, found):
 
 
 def change_document(rand, data):
-    """One to three members replaced, taken away, or copied over others."""
+    """Replace one to three members, remove them, or copy them over others."""
     document = json.loads(data)
     for _ in range(rand.choice([1, 1, 1, 2, 3])):
         container, key = rand.choice(places(document, []))

@@ -23,13 +23,13 @@ ALLOWED = (sz.ZarrError, OSError, ValueError, TypeError)
 
 
 def pick_path(rand):
-    """A path of odd parts; one in four is absolute, or climbs."""
+    """Draw a path of odd parts; one in four is absolute, or climbs."""
     path = "/".join(rand.choice(PARTS) for _ in range(rand.choice([1, 1, 2, 2, 3, 5])))
     return rand.choice(["", "", "", "", "/", "../", "//", "../outside/", "a/../../outside/"]) + path
 
 
 def consolidated(rand):
-    """A root group whose copies of documents have odd paths."""
+    """Return a root group whose copies of documents have odd paths."""
     array = json.loads(oracle.write_array({}, "", np.arange(4), (2,))["zarr.json"])
     group = {"zarr_format": 3, "node_type": "group", "attributes": {}}
     copies = {pick_path(rand): rand.choice([array, group]) for _ in range(rand.randint(1, 3))}
@@ -42,7 +42,7 @@ def consolidated(rand):
 
 
 def make_root(rand, root, links):
-    """A hierarchy, with links that lead out of it."""
+    """Make a hierarchy, with links that lead out of it."""
     store = consolidated(rand)
     oracle.write_array(store, "a", np.arange(4), (2,))
     oracle.dump(store, root)
@@ -74,7 +74,7 @@ def write(rand, root, path):
 
 
 def use_store(rand, store, path):
-    """The store's own methods, without the checks of groups."""
+    """Call the store's own methods, without the checks of groups."""
     for call in (store.get, store.exists, store.size, store.list_dir, lambda key: list(store.list(key))):
         with contextlib.suppress(*ALLOWED):
             call(path)
@@ -84,7 +84,7 @@ def use_store(rand, store, path):
 
 
 def names(top):
-    """A root with a neighbour whose files stay as they are, and which no read shows."""
+    """Read and write a root whose neighbour must stay as it is, and must not be read."""
     outside, root = Path(top, "outside"), Path(top, "root")
     outside.mkdir()
     (outside / "value").write_bytes(b"outside")
@@ -93,7 +93,7 @@ def names(top):
     stored = oracle.load(outside)
 
     def look(store, path):
-        """What lies outside can't be read, unless a link that may be followed leads there."""
+        """Check that files outside can't be read, except through a link that may be followed."""
         with contextlib.suppress(*ALLOWED):
             assert store.get(path) not in stored.values(), f"{path!r} leads out"
 

@@ -20,7 +20,7 @@ EDGES = [0, 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 16, 2**64 - 2, 2**64 
 
 
 def document(dtype, chain, fill):
-    """The document of an array with such a chain."""
+    """Return the document of an array with such a chain."""
     store = oracle.write_array({}, "", np.zeros((), "u1"), ())
     members = json.loads(store["zarr.json"])
     grid = {"name": "regular", "configuration": {"chunk_shape": list(SHARD)}}
@@ -51,7 +51,7 @@ def originals():
 
 
 def change_index(rand, data, codecs, first):
-    """One to three words of the index replaced, its checksum made anew."""
+    """Replace one to three words of the index, and compute its checksum anew."""
     n = 12 * 8 + 4 * (len(codecs) > 1)
     raw = data[:n] if first else data[-n:]
     words = np.frombuffer(raw, "<u8" if codecs[0] == LITTLE else ">u8", 12).copy()
@@ -69,7 +69,7 @@ def change_index(rand, data, codecs, first):
 
 
 def read(rand, arr, values):
-    """All, a part, and one inner chunk's bytes; what is read has the right shape."""
+    """Read all, a part, and one inner chunk's bytes; what is read has the right shape."""
     box = np.s_[rand.randrange(20) :, rand.randrange(18) :: rand.randint(1, 4)]
     part = box if rand.random() < 0.3 else ...
     data = try_read(arr, part)
@@ -80,7 +80,7 @@ def read(rand, arr, values):
 
 
 def shards(top):
-    """Reading, and writing a part, which reads the index as well."""
+    """Read shards, and write a part, which reads the index as well."""
     bases = list(originals())
 
     def execute(rand):

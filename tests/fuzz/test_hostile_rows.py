@@ -220,7 +220,7 @@ def test_bombs():
 
 
 def test_chunks_of_another_size(tmp_path):
-    """Row 33: an empty value is no missing chunk."""
+    """Row 33: an empty value is not a missing chunk."""
     for size in (0, 7, 9):
         packed = compress("zstd", ZSTD["configuration"], bytes(size))
         for store in (
@@ -234,7 +234,7 @@ def test_chunks_of_another_size(tmp_path):
 
 
 def test_chunks_of_arrays_without_elements():
-    """Row 34: nobody looks at them."""
+    """Row 34: no reader looks at them."""
     store = {**one_chunk("uint8", (0,), [LITTLE], chunk=[4]), "c/0": b"?"}
     assert sz.open_array(store)[...].shape == (0,)
 

@@ -120,7 +120,7 @@ def test_a_left_over_chunk_directory_that_is_a_link(root, tmp_path):
         root.create_array("a", data=VALUES)
 
 
-# ---------------------------------------------------------------- files that are no part of a node
+# ---------------------------------------------------------------- files that are not part of a node
 
 
 @pytest.fixture(params=["local", "memory"])

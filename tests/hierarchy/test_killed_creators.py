@@ -1,6 +1,6 @@
 """Creators, deleters and consolidators that are killed or interrupted: a node is whole, or it is not there.
 
-What is left is in nobody's way, or the error names it and `overwrite=True` removes it. SIMPLEZARR_CAMPAIGN lengthens
+Left-over files are ignored, or the error names them and `overwrite=True` removes them. SIMPLEZARR_CAMPAIGN lengthens
 the campaign: 200 for each process that is killed.
 """
 

@@ -151,7 +151,7 @@ def test_arrays_appear_complete_or_not_at_all(change, path):
         assert found is None or same(found, before) or same(found, after)
         states.add("none" if found is None else "old" if same(found, before) else "new")
         check_copies(now)
-        sz.create_array(now, path, data=NEW, chunks=(2, 3), overwrite=True)  # whatever is left over is no obstacle
+        sz.create_array(now, path, data=NEW, chunks=(2, 3), overwrite=True)  # left-over files do not matter
         assert same(seen(now, path), after)
     assert states == ({"none"} if change is create else {"old", "none"})
 

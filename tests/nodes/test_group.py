@@ -32,7 +32,7 @@ TREE = {
     "b/deep/zarr.json": group(),
     "b/deep/y/zarr.json": array(()),
     "é/zarr.json": group(),
-    "no node/b/zarr.json": group(),  # a prefix without metadata is no node
+    "no node/b/zarr.json": group(),  # a prefix without metadata is not a node
     "__hidden/zarr.json": group(),
     "a/inside/zarr.json": array(),  # below an array: not a child of anything
     "notes.txt": b"",

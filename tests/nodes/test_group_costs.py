@@ -149,7 +149,7 @@ def test_items_reach_what_is_before_an_odd_child():
 
 
 def test_a_child_that_can_not_be_fetched_is_never_left_out():
-    """A store that fails is no store without the child."""
+    """A store that fails is not a store without the child."""
     store = {"zarr.json": group(), "a/zarr.json": group(), "b/zarr.json": group(), "c/zarr.json": array()}
     root = sz.open(Failing(store, OSError("the network is down"), part="b/"))
     assert "b (unreadable: the network is down)" in str(root.tree())

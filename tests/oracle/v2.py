@@ -9,7 +9,7 @@ from tests.oracle.v3 import boxes
 
 
 def dtype_to_json(dtype):
-    """A NumPy dtype as `.zarray` has it."""
+    """Return a NumPy dtype as `.zarray` has it."""
     if dtype.fields is None:
         return dtype.str
     fields = [(name, dtype.fields[name][0]) for name in dtype.names]
@@ -17,7 +17,7 @@ def dtype_to_json(dtype):
 
 
 def fill_to_json(fill):
-    """A 0-d array as the JSON of a fill value."""
+    """Return a 0-d array as the JSON of a fill value."""
     if fill.dtype.kind in "SV":
         return base64.b64encode(fill.tobytes()).decode()
     if fill.dtype.kind in "Mm":
@@ -31,7 +31,7 @@ def fill_to_json(fill):
 
 
 def document(array, chunks, *, order="C", filters=None, compressor=None, separator=".", fill=None, **members):
-    """The members of a `.zarray`; filters and compressor are codecs of numcodecs, or their JSON."""
+    """Return the members of a `.zarray`; filters and compressor are codecs of numcodecs, or their JSON."""
     return {
         "zarr_format": 2,
         "shape": list(array.shape),
@@ -47,12 +47,12 @@ def document(array, chunks, *, order="C", filters=None, compressor=None, separat
 
 
 def config(codec):
-    """The JSON of a codec."""
+    """Return the JSON of a codec."""
     return codec.get_config() if hasattr(codec, "get_config") else codec
 
 
 def encode(block, order, filters, compressor):
-    """The bytes of a chunk."""
+    """Return the bytes of a chunk."""
     data = block.flatten(order)
     for codec in [*(filters or ()), *([] if compressor is None else [compressor])]:
         data = codec.encode(data)

@@ -24,12 +24,12 @@ SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 
 
 def codec(name, **configuration):
-    """The JSON object of a codec."""
+    """Return the JSON object of a codec."""
     return {"name": name, "configuration": configuration} if configuration else {"name": name}
 
 
 def sharding(chunk_shape, codecs=(LITTLE,), index_codecs=(LITTLE, CRC32C), index_location="end"):
-    """The JSON object of `sharding_indexed`."""
+    """Return the JSON object of `sharding_indexed`."""
     return codec(
         "sharding_indexed",
         chunk_shape=list(chunk_shape),
@@ -48,17 +48,17 @@ def split_codec(value):
 
 
 def numpy_dtype(name):
-    """The native NumPy dtype of a core data type."""
+    """Return the native NumPy dtype of a core data type."""
     return np.dtype(f"V{int(name[1:]) // 8}") if name[0] == "r" else np.dtype(name)
 
 
 def type_name(dtype):
-    """The Zarr name of a NumPy dtype."""
+    """Return the Zarr name of a NumPy dtype."""
     return f"r{8 * dtype.itemsize}" if dtype.kind == "V" else dtype.name
 
 
 def float_to_json(value):
-    """One float (a NumPy scalar) as JSON: a number, or a string for what JSON numbers can't say."""
+    """Return one float (a NumPy scalar) as JSON: a number, or a string for what JSON numbers can't say."""
     bits = value.tobytes()[:: -1 if sys.byteorder == "little" else 1].hex()
     if np.isnan(value):
         canonical = {2: "7e00", 4: "7fc00000", 8: "7ff8000000000000"}[value.itemsize]
@@ -69,14 +69,14 @@ def float_to_json(value):
 
 
 def float_from_json(value, dtype):
-    """The NumPy scalar that a float's JSON stands for."""
+    """Return the NumPy scalar that a float's JSON stands for."""
     if isinstance(value, str) and value.startswith("0x"):
         return np.frombuffer(int(value, 16).to_bytes(dtype.itemsize, sys.byteorder), dtype)[0]
     return dtype.type(value.replace("Infinity", "inf") if isinstance(value, str) else value)
 
 
 def fill_to_json(fill):
-    """A 0-d array as the JSON of a fill value."""
+    """Return a 0-d array as the JSON of a fill value."""
     if fill.dtype.kind == "V":
         return list(fill.tobytes())
     if fill.dtype.kind == "c":
@@ -85,7 +85,7 @@ def fill_to_json(fill):
 
 
 def fill_from_json(value, dtype):
-    """The inverse of `fill_to_json`."""
+    """Invert `fill_to_json`."""
     if dtype.kind == "V":
         return np.frombuffer(bytes(value), dtype).reshape(())
     if dtype.kind == "c":
@@ -108,7 +108,7 @@ CRC_TABLE = _crc_table()
 
 
 def crc32c(data):
-    """The four checksum bytes of RFC 3720."""
+    """Return the four checksum bytes of RFC 3720."""
     c = 0xFFFFFFFF
     for byte in data:
         c = CRC_TABLE[(c ^ byte) & 0xFF] ^ (c >> 8)
@@ -159,30 +159,30 @@ def decompress(name, data):
 
 
 def grid_of(shape, chunks):
-    """The number of chunks along each axis."""
+    """Return the number of chunks along each axis."""
     return tuple(-(-n // c) for n, c in zip(shape, chunks, strict=True))
 
 
 def boxes(shape, chunks):
-    """Every chunk's grid index and its box of an array, in C order."""
+    """Yield every chunk's grid index and its box of an array, in C order."""
     for index in itertools.product(*map(range, grid_of(shape, chunks))):
         yield index, tuple(slice(i * c, (i + 1) * c) for i, c in zip(index, chunks, strict=True))
 
 
 def all_fill(block, inside, fill):
-    """Whether all elements inside the array have the very bits of the fill value."""
+    """Return whether all elements inside the array have the very bits of the fill value."""
     values = block[inside]
     return values.tobytes() == fill.tobytes() * values.size
 
 
 def to_bytes(block, endian):
-    """The `bytes` codec: C order, each number in the given byte order."""
+    """Encode as the `bytes` codec: C order, each number in the given byte order."""
     swap = endian not in (None, sys.byteorder) and block.dtype.kind != "V"
     return (block.byteswap() if swap else block).tobytes()
 
 
 def from_bytes(data, shape, dtype, endian):
-    """The inverse of `to_bytes`."""
+    """Invert `to_bytes`."""
     if len(data) != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"{len(data)} bytes for a chunk of {math.prod(shape) * dtype.itemsize}")
     swap = endian not in (None, sys.byteorder) and dtype.kind != "V"
@@ -191,7 +191,7 @@ def from_bytes(data, shape, dtype, endian):
 
 
 def encode(codecs, block, inside, fill, rng):
-    """One chunk through a chain. `inside` marks the elements that lie inside the array. None: all fill value."""
+    """Encode one chunk by a chain. `inside` marks the elements inside the array. None: all fill value."""
     if rng is not None and all_fill(block, inside, fill):
         return None
     names = [split_codec(c) for c in codecs]
@@ -209,7 +209,7 @@ def encode(codecs, block, inside, fill, rng):
 
 
 def decode(codecs, data, shape, dtype, fill):
-    """The inverse of `encode`."""
+    """Invert `encode`."""
     (name, config), rest = split_codec(codecs[0]), codecs[1:]
     if name == "transpose":
         order = config["order"]
@@ -223,12 +223,12 @@ def decode(codecs, data, shape, dtype, fill):
 
 
 def encode_index(config, index):
-    """The index of a shard through its own chain."""
+    """Encode the index of a shard by its own chain."""
     return encode(config["index_codecs"], index, np.ones(index.shape, bool), np.uint64(0), None)
 
 
 def encode_shard(config, block, inside, fill, rng):
-    """A shard. With `rng`: payloads in random order with junk between them, and nothing stored for all-fill chunks."""
+    """Encode a shard. With `rng`: payloads in random order with junk between them, all-fill chunks not stored."""
     chunks = config["chunk_shape"]
     index = np.full((*grid_of(block.shape, chunks), 2), EMPTY, np.uint64)
     at_start = config.get("index_location") == "start"
@@ -248,7 +248,7 @@ def encode_shard(config, block, inside, fill, rng):
 
 
 def decode_shard(config, data, shape, dtype, fill):
-    """The inverse of `encode_shard`."""
+    """Invert `encode_shard`."""
     chunks, index_codecs = config["chunk_shape"], config["index_codecs"]
     index_shape = (*grid_of(shape, chunks), 2)
     nbytes = len(encode_index(config, np.zeros(index_shape, np.uint64)))
@@ -271,7 +271,7 @@ def decode_shard(config, data, shape, dtype, fill):
 
 
 def chunk_key(index, encoding):
-    """The key of a chunk below its array."""
+    """Return the key of a chunk below its array."""
     name, config = split_codec(encoding)
     if name == "v2":
         return config.get("separator", ".").join(map(str, index)) or "0"
@@ -289,7 +289,7 @@ def write_group(store, path="", attributes=None, **extra):
 
 
 def garbage(rng, shape, dtype):
-    """An array of random bits (for bool: of both values)."""
+    """Return an array of random bits (for bool: of both values)."""
     if dtype.kind == "b":
         return rng.integers(2, size=shape).astype(bool)
     return np.frombuffer(rng.bytes(math.prod(shape) * dtype.itemsize), dtype).reshape(shape)
@@ -368,12 +368,12 @@ def dump(store, directory):
 
 
 def load(directory):
-    """A directory as a dict of bytes."""
+    """Return a directory as a dict of bytes."""
     root = Path(directory)
     return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
 def same(got, want):
-    """Whether two NumPy values are the same in type, dtype, shape and every bit."""
+    """Return whether two NumPy values are the same in type, dtype, shape and every bit."""
     alike = type(got) is type(want) and got.dtype == want.dtype and got.shape == want.shape
     return alike and got.tobytes() == want.tobytes()

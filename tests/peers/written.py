@@ -380,7 +380,7 @@ def count(library, directory, every=1):
         path = Path(directory, str(i))
         try:
             want = LIBRARIES[library](path, members, dtype)
-        except BaseException as error:  # a panic in Rust is no Exception
+        except BaseException as error:  # a panic in Rust is not an Exception
             if isinstance(error, KeyboardInterrupt):
                 raise
             shutil.rmtree(path, ignore_errors=True)

@@ -37,7 +37,7 @@ def wait_until_idle():
 
 
 class Stop(KeyboardInterrupt):
-    """An interrupt that nobody else raises."""
+    """An interrupt that no other code raises."""
 
 
 def interrupted(operation, at, only=PACKAGE, opcodes=True):

@@ -151,7 +151,7 @@ def locks_without_files(path):
             with pytest.raises(RuntimeError, match="already"), store.lock("a"):
                 pass
             full[0] = False
-            store.set("a", store.get("a") + b"1")  # there is room again, and nobody was there
+            store.set("a", store.get("a") + b"1")  # there is room again, and no other writer was at work
         assert store.get("a") == b"01"
         for change in (lambda: store.set("a", b"new"), lambda: store.delete("a")):
             full[0] = True

@@ -45,7 +45,7 @@ def child_reads(array):
 
 
 def refused(store):
-    """A store of the same bucket at a place where nobody listens; errors of the copy are understood as well."""
+    """A store of the same bucket at an address without a server; errors of the copy are understood as well."""
     options = {**store._made_of[1], "endpoint": "http://127.0.0.1:9", "retry_config": {"max_retries": 0}}
     return ObjectStore.from_url("s3://bucket/a", **options)
 

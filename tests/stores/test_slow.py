@@ -231,7 +231,7 @@ def test_first_error_stops_the_rest(tree):
     for read in (lambda: array[...], lambda: array.read_future().result(30)):
         with pytest.raises(OSError, match="cable cut"):
             within(60, read)
-        assert store.now == 0  # nobody is left behind
+        assert store.now == 0  # no request is left behind
     assert len(store.calls) < 1000
 
 

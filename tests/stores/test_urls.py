@@ -74,7 +74,7 @@ def test_names_of_directories(name, tmp_path, monkeypatch):
 
 
 class Lower(collections.UserDict):
-    """A mapping that is no dict."""
+    """A mapping that is not a dict."""
 
 
 def test_mappings():

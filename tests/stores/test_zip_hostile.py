@@ -152,7 +152,7 @@ def test_extra_fields_without_end_do_not_take_long():
 
 
 def test_sparse_archives_of_terabytes(tmp_path):
-    """A member that nobody has written is refused if sizes are limited."""
+    """A member of zeros that were never written is refused if sizes are limited."""
     size = 1 << 40
     field = b"\1\0\x10\0" + 2 * size.to_bytes(8, "little")
     member = Entry(b"a", stored=0xFFFFFFFF, size=0xFFFFFFFF, extra=field)

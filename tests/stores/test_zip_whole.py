@@ -185,7 +185,7 @@ def test_threads_write_at_once(tmp_path):
 
 
 def test_closing_while_others_read_and_write(tmp_path):
-    """Whoever comes too late gets an error, never other bytes."""
+    """A late reader gets an error, never other bytes."""
     store = sz.ZipStore(tmp_path / "a.zip", mode="w")
     values = {f"c/{i}": bytes([i]) * 50_000 for i in range(60)}
     for key, value in values.items():

@@ -42,14 +42,14 @@ class Entry:
         return [true if shown is None else shown for shown, true in zip(shown, truth, strict=True)]
 
     def local(self):
-        """The local header [4.3.7] and the data."""
+        """Return the local header [4.3.7] and the data."""
         name = self.name if self.local_name is None else self.local_name
         fixed = struct.pack("<4sHHHHHLLLHH", self.local_signature, 20, self.flags, self.method, 0, 33, *self.truth(),
                             len(name), len(self.local_extra))  # fmt: skip
         return fixed + name + self.local_extra + self.data + self.after
 
     def central(self, offset):
-        """The entry in the directory [4.3.12]."""
+        """Return the entry in the directory [4.3.12]."""
         offset = offset if self.offset is None else self.offset
         fixed = struct.pack("<4sBBHHHHHLLLHHHHHLL", b"PK\1\2", 20, self.system, 20, self.flags, self.method, 0, 33,
                             *self.truth(), len(self.name), len(self.extra), 0, self.disk, 0, self.attributes,
@@ -58,7 +58,7 @@ class Entry:
 
 
 def archive(*entries, comment=b"", front=b"", zip64=False, **wrong):
-    """The bytes of an archive. `wrong`: what the end record says: disk, count, size, offset, here."""
+    """Return the bytes of an archive. `wrong`: what the end record says: disk, count, size, offset, here."""
     body, directory = b"", b""
     for entry in entries:
         body += entry.before
@@ -86,7 +86,7 @@ def deflate(data, level=6):
 
 
 def deflated(name, data, **fields):
-    """A member that is deflated."""
+    """Return a member that is deflated."""
     return Entry(name, deflate(data), method=8, content=data, **fields)
 
 
@@ -105,7 +105,7 @@ class Unseekable(io.RawIOBase):
 
 
 def zipped(values, compression=zipfile.ZIP_STORED, *, stream=False, wide=False, comment=b""):
-    """An archive by zipfile."""
+    """Make an archive by zipfile."""
     file = Unseekable() if stream else io.BytesIO()
     with zipfile.ZipFile(file, "w", compression) as made:
         made.comment = comment
@@ -116,7 +116,7 @@ def zipped(values, compression=zipfile.ZIP_STORED, *, stream=False, wide=False, 
 
 
 def opened(data, **arguments):
-    """The store of an archive that is in memory."""
+    """Open the store of an archive that is in memory."""
     return sz.ZipStore(sz.MemoryStore({"a.zip": data}), "a.zip", **arguments)
 
 
@@ -127,7 +127,7 @@ class Remote(sz.Store):
         self.data, self.asked, self.versioned = data, [], versioned
 
     def get(self, key):
-        raise AssertionError("nobody reads all of it")
+        raise AssertionError("read as a whole")
 
     def get_range(self, key, start, length):
         return self.get_ranges(key, [(start, length)])[0]
@@ -145,7 +145,7 @@ class Remote(sz.Store):
         return reader
 
     def size(self, key):
-        raise AssertionError("nobody asks for the size")
+        raise AssertionError("asked for the size")
 
     def take(self):
         asked, self.asked = self.asked, []
@@ -153,7 +153,7 @@ class Remote(sz.Store):
 
 
 def read_all(data):
-    """What zipfile reads from an archive, given as bytes or a path."""
+    """Return what zipfile reads from an archive, given as bytes or a path."""
     with zipfile.ZipFile(io.BytesIO(data) if isinstance(data, bytes) else data) as archive:
         assert archive.testzip() is None
         names = archive.namelist()

@@ -66,7 +66,7 @@ def faults(decide):
 
 
 def failing(call, code, nth=0, *, times=1):
-    """A `decide` that lets the calls of a name fail from number `nth` on, so many times or (0) always.
+    """Return a `decide` that lets calls of a name fail from number `nth` on, so many times or (0) always.
 
     Its `seen` tells how many there were.
     """

@@ -96,7 +96,7 @@ def saved(store):
 
 
 def array_verbs():
-    """What is done with an array; what raises does so each time."""
+    """Return what is done with an array; a verb that raises does so each time."""
     return [
         lambda a: a[...],
         lambda a: a[1:7:2, ::-1],
@@ -167,7 +167,7 @@ def held():
 
 
 def run(kind, calls):
-    """What is held after a tenth of the calls, and after all."""
+    """Return what is held after a tenth of the calls, and after all."""
     with tempfile.TemporaryDirectory() as folder:
         store = store_of(kind, folder)
         prepare(store)

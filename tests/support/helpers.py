@@ -136,7 +136,7 @@ for _method in [*sz.Store.__abstractmethods__, *_METHODS]:
 
 
 def within(seconds, function, *args):
-    """The result of a call; TimeoutError if it takes longer (its thread is then left behind)."""
+    """Return the result of a call; raise TimeoutError if it takes longer (its thread is then left behind)."""
     box = []
 
     def call():
@@ -161,13 +161,13 @@ PYTHON = [sys.executable, "-P"]
 
 
 def same_package():
-    """The environment of a process that imports the same simplezarr, and these tests."""
+    """Return the environment of a process that imports the same simplezarr, and these tests."""
     paths = [Path(sz.__file__).parents[1], Path(__file__).parents[2]]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
 
 
 def python(code, *args, seconds, directory):
-    """What a new Python process prints, with the same simplezarr and these tests to import; it must end well."""
+    """Run Python in a new process that imports the same simplezarr and tests; return its output. It must succeed."""
     command = [*PYTHON, "-c", code, *map(str, args)]
     done = subprocess.run(command, cwd=directory, env=same_package(), capture_output=True, text=True, timeout=seconds)
     assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"

@@ -95,7 +95,7 @@ def named(name, **configuration):
 
 
 def shards(mib):
-    """An array that is one shard, of inner chunks of 1 MiB."""
+    """Return an array that is one shard, of inner chunks of 1 MiB."""
     n = mib * (1 << 20) // 4
     return {"chunks": (1 << 18,), "shards": (n,)}
 
@@ -267,7 +267,7 @@ OPERATIONS = {
 
 
 def interrupted(call, moment):
-    """Seconds of processor time from the signal to the exception; None where the call had ended before."""
+    """Return the processor time from the signal to the exception in seconds; None if the call ended before."""
 
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -285,7 +285,7 @@ def interrupted(call, moment):
 
 
 def measure(name, mib, moments=MOMENTS):
-    """The longest that the operation did not hear Ctrl-C, and the processor time that it takes, up to ENOUGH."""
+    """Return the longest time until an operation noticed Ctrl-C, and the processor time that it takes, up to ENOUGH."""
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         call = OPERATIONS[name](Case(folder, mib))
         waits, took = [], 0.0

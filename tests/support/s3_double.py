@@ -35,7 +35,7 @@ class S3Double(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def options(self, **more):
-        """Options of a store in this server, which tries failed requests again at once."""
+        """Return options of a store in this server, which tries failed requests again at once."""
         from datetime import timedelta
 
         backoff = {"init_backoff": timedelta(milliseconds=1), "max_backoff": timedelta(milliseconds=5), "base": 2}
@@ -49,7 +49,7 @@ class S3Double(ThreadingHTTPServer):
         }
 
     def take(self):
-        """The counts since the last time."""
+        """Return the counts since the last time."""
         with self.guard:
             counts, self.counts, self.log = dict(self.counts), Counter(), []
         return counts
@@ -206,7 +206,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def s3_double(**settings):
-    """A server of its own, in threads of this process."""
+    """Run a server of its own, in threads of this process."""
     server = S3Double(**settings)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -219,7 +219,7 @@ def s3_double(**settings):
 
 
 def failing(share, how, seed=7):
-    """A fault that befalls a share of the requests: a status, "drop" the connection, or "cut" the answer."""
+    """Let a share of the requests fail: with a status, by "drop" of the connection, or by a "cut" answer."""
     chance = random.Random(seed)
 
     def fault(handler):

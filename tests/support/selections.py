@@ -21,7 +21,7 @@ NO_INDICES = [
 
 
 def pick_indices(rand, length, shape):
-    """Integers of a shape that index an axis: an array of some type, or nested lists; a few are wrong."""
+    """Draw integers of a shape that index an axis: an array of some type, or nested lists; a few are wrong."""
     rng = np.random.default_rng(rand.randrange(2**32))
     low, high = rand.choice([(-length, length), (0, length), (-length, 0), (0, min(length, 3))])
     if length == 0 and rand.random() < 0.8:
@@ -42,7 +42,7 @@ def pick_indices(rand, length, shape):
 
 
 def pick_mask(rand, lengths):
-    """Booleans over some axes; a few are of another shape."""
+    """Draw booleans over some axes; a few are of another shape."""
     rng = np.random.default_rng(rand.randrange(2**32))
     if rand.random() < 0.02:
         lengths = [n + rand.choice([-1, 1]) if n else n + 1 for n in lengths]
@@ -51,14 +51,14 @@ def pick_mask(rand, lengths):
 
 
 def pick_shape(rand, common):
-    """A shape that broadcasts to the common one."""
+    """Draw a shape that broadcasts to the common one."""
     shape = common[rand.randint(0, len(common)) :] if rand.random() < 0.3 else common
     shape = tuple(1 if rand.random() < 0.15 else n for n in shape)
     return shape if rand.random() < 0.99 else (*shape, 2)
 
 
 def advanced_key(rand, shape):
-    """A key of NumPy's: arrays and masks mixed with integers, slices, `...` and None; a few are wrong."""
+    """Draw a key of NumPy's: arrays and masks mixed with integers, slices, `...` and None; a few are wrong."""
     common = tuple(rand.choice([0, 1, 2, 3, 5, 8]) for _ in range(rand.choice([0, 1, 1, 1, 1, 2, 2, 3])))
     key, axis = [], 0
     stop = len(shape) if rand.random() < 0.7 else rand.randint(0, len(shape))
@@ -85,7 +85,7 @@ def advanced_key(rand, shape):
 
 
 def orthogonal_key(rand, shape):
-    """A key of integers, slices, one-dimensional arrays and masks, and maybe `...`; right for the shape."""
+    """Draw a key of integers, slices, one-dimensional arrays and masks, and maybe `...`; right for the shape."""
     key, axis = [], 0
     while axis < len(shape):
         n, roll, width = shape[axis], rand.random(), 1
@@ -107,7 +107,7 @@ def orthogonal_key(rand, shape):
 
 
 def orthogonal(array, key):
-    """What an orthogonal key selects, one axis after the other."""
+    """Return what an orthogonal key selects, one axis after the other."""
     result, axis = array, 0
     for item in key:
         if item is Ellipsis:  # as with NumPy's basic indexing, an array instead of a scalar

@@ -80,7 +80,7 @@ def pick_transposes(rand, ndim):
 
 
 def pick_chain(rand, chunks, itemsize, depth):
-    """A chain whose innermost chunks have the given shape; returns the shape that is stored, and the chain."""
+    """Draw a chain whose innermost chunks have the given shape; return the shape that is stored, and the chain."""
     transposes, order = pick_transposes(rand, len(chunks))
     if depth == 0:
         array_bytes = rand.choice([LITTLE, BIG])
@@ -94,7 +94,7 @@ def pick_chain(rand, chunks, itemsize, depth):
 
 
 def unit_of_reading(codecs, shape):
-    """The inner chunk shape of the outermost sharding codec, in the array's order of axes; None without shards."""
+    """Return the inner chunk shape of the outermost sharding codec, in the array's order of axes, or None."""
     axes = list(range(len(shape)))
     for name, config in map(oracle.split_codec, codecs):
         if name == "transpose":
@@ -116,7 +116,7 @@ def pick_values(rand, shape, dtype, chunks):
 
 
 def make_case(rand):
-    """A stored array of up to four axes."""
+    """Make a stored array of up to four axes."""
     ndim = rand.choice([0, 1, 1, 2, 2, 3, 4])
     limit = (1, 20, 12, 7, 5)[ndim]
     shape = tuple(
@@ -137,13 +137,13 @@ def make_case(rand):
 
 
 def pick_bound(rand, length):
-    """A bound of a slice: inside, at the ends, far outside, or none."""
+    """Draw a bound of a slice: inside, at the ends, far outside, or none."""
     near, far = rand.randint(-length - 2, length + 2), rand.choice([-(2**70), -(2**63), 2**63 - 1, 2**64])
     return rand.choice([None, near, near, near, near, Index(near), np.int16(near), far])
 
 
 def pick_slice(rand, length):
-    """A slice of any direction; now and then one with step 0."""
+    """Draw a slice of any direction; now and then one with step 0."""
     step = rand.choice([None, None, 1, 1, 2, 3, -1, -1, -2, -5, length + 1, -(2**65), 2**63, np.int8(-1)])
     step = 0 if rand.random() < 0.01 else step
     if length == 0 or rand.random() < 0.3:
@@ -156,7 +156,7 @@ def pick_slice(rand, length):
 
 
 def pick_integer(rand, length):
-    """An integer of some type, mostly inside."""
+    """Draw an integer of some type, mostly inside."""
     outside = rand.random() < 0.03
     value = rand.choice([length, -length - 1, 2**80]) if outside else rand.randint(-length, max(0, length - 1))
     kind = rand.choice([*INTEGERS, int, Index])
@@ -165,7 +165,7 @@ def pick_integer(rand, length):
 
 
 def make_selection(rand, shape):
-    """A basic selection; a few of them are wrong."""
+    """Draw a basic selection; a few of them are wrong."""
     axes = len(shape) if rand.random() < 0.7 else rand.randint(0, len(shape) + (rand.random() < 0.1))
     lengths = [*shape, 3]
     ellipsis = rand.random() < 0.3
@@ -187,7 +187,7 @@ cases = randoms.map(make_case)
 
 @st.composite
 def reads(draw):
-    """A stored array and three selections of it."""
+    """Draw a stored array and three selections of it."""
     rand = draw(randoms)
     case = make_case(rand)
     return case, [make_selection(rand, case.array.shape) for _ in range(3)]

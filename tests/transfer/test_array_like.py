@@ -1,4 +1,4 @@
-"""Values with a shape, a dtype and `[]` that are no NumPy arrays: copied part by part, in bounded memory."""
+"""Values with a shape, a dtype and `[]` that are not NumPy arrays: copied part by part, in bounded memory."""
 
 import threading
 import tracemalloc

@@ -77,7 +77,7 @@ def test_in_new_arrays(value, dtype):
     if dtype is None and getattr(value, "dtype", np.dtype(object)).kind in "bif":
         pytest.skip("numbers")
     store = {}
-    with pytest.raises((TypeError, sz.UnsupportedError)):  # NumPy's text with missing values is no data type
+    with pytest.raises((TypeError, sz.UnsupportedError)):  # NumPy's text with missing values is not a data type
         sz.create_array(store, data=value, dtype=dtype)
     with pytest.raises((TypeError, sz.UnsupportedError)):
         sz.save(store, value, dtype=dtype)

@@ -90,7 +90,7 @@ needs_counters = pytest.mark.skipif(not os.access("/proc/self/io", os.R_OK), rea
 
 @needs_counters
 def test_a_file_is_read_in_one_call_where_that_is_fast(tmp_path):
-    """Into scratch, as of a transposed chunk, and into a buffer that lies well; else by way of one that does."""
+    """Into scratch, as of a transposed chunk, and into an aligned buffer; otherwise through one that is."""
     transposed = opened(tmp_path, "raw", (2, 1, 0), "<")
     assert read_calls(lambda: transposed[...])[0] < 10
     (tmp_path / "straight").mkdir()

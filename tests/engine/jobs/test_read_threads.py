@@ -137,7 +137,7 @@ def test_one_thread_means_this_thread(tmp_path):
 def test_several_threads_are_used(waiting):
     future = waiting.read_future()
     for _ in range(2):
-        assert waiting.store.asked.acquire(timeout=30), "the second chunk is asked for before the first has come"
+        assert waiting.store.asked.acquire(timeout=30), "the second chunk is asked for before the first arrives"
     waiting.store.gate.set()
     assert future.result(30).tolist() == list(range(1, 9))
 

@@ -115,7 +115,7 @@ def test_kept_memory_is_the_systems(tmp_path):
 
 @linux
 def test_other_handlers_are_respected():
-    """Somebody who has set a handler wants all arrays to be made with it."""
+    """If the application has set a handler, all arrays are made with it."""
     api = ctypes.pythonapi
     api.PyCapsule_New.restype, api.PyCapsule_New.argtypes = ctypes.py_object, [ctypes.c_void_p] * 3
     api.PyCapsule_GetPointer.restype = ctypes.c_void_p

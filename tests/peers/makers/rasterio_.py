@@ -1,4 +1,4 @@
-"""GDAL writes Zarr 2 and Zarr 3 by way of rasterio."""
+"""GDAL writes Zarr 2 and Zarr 3 through rasterio."""
 
 import warnings
 
