@@ -21,6 +21,8 @@ class Tree:
     """
 
     def __init__(self, group: HasChildren, depth: int | None = None):
+        if isinstance(depth, bool):
+            raise TypeError(f"depth: {depth} is not a number; give the number of levels to draw, or None for all")
         depth = sys.maxsize if depth is None else operator.index(depth)
         if depth < 0:
             raise ValueError(f"depth: {depth} is negative; give the number of levels to draw, or None for all")

@@ -10,6 +10,7 @@ from simplezarr.engine.files.reader import Reader, clip_range, read_version
 from simplezarr.errors import AccessError, ChangedError, MetadataError, ReadOnlyError, StoreError, UnsupportedError
 from simplezarr.stores.base import Store, check_key, reads_by, too_large
 from simplezarr.stores.http_reader import HTTPReader, Part, Version
+from simplezarr.stores.settings import check_amount, check_count
 from simplezarr.stores.urls import redact
 
 if TYPE_CHECKING:
@@ -74,13 +75,10 @@ class HTTPStore(Store):
         self.missing = frozenset(missing)
         if not all(isinstance(status, int) and 400 <= status < 600 for status in self.missing):
             raise ValueError(f"missing: must be status codes from 400 to 599, not {sorted(self.missing)!r}")
-        if not timeout > 0:
-            raise ValueError(f"timeout: must be more than 0 seconds, not {timeout!r}")
-        if concurrency < 1:
-            raise ValueError(f"concurrency: must be at least 1, not {concurrency!r}")
-        self.timeout, self.concurrency = float(timeout), concurrency
+        self.timeout = check_amount(timeout, "timeout", "seconds")
+        self.concurrency = check_count(concurrency, "concurrency")
         self._pool = ConnectionPool(
-            self._address.base, {**self._address.headers, **self._headers}, self.timeout, concurrency
+            self._address.base, {**self._address.headers, **self._headers}, self.timeout, self.concurrency
         )
         # What is learned about the server: whether it understands ranges, those from the end, and has versions.
         self.has_ranges = self.has_end_ranges = self.has_versions = True

@@ -14,6 +14,7 @@ from simplezarr.stores.object_client import KNOWN_STATUSES, Client, read_range
 from simplezarr.stores.object_options import client_of_url
 from simplezarr.stores.object_reader import ObjectReader, read_whole
 from simplezarr.stores.object_writer import check_conditions, create, update
+from simplezarr.stores.settings import check_count
 
 if TYPE_CHECKING:
     from typing import Self
@@ -98,12 +99,9 @@ class ObjectStore(Store):
         return store
 
     def _set_up(self, client: Client, prefix: str, part_size: int, concurrency: int) -> None:
-        if part_size < 1:
-            raise ValueError(f"part_size: must be at least 1 byte, not {part_size!r}")
-        if concurrency < 1:
-            raise ValueError(f"concurrency: must be at least 1, not {concurrency!r}")
         self._client, self.prefix = client, check_prefix(prefix.strip("/"))
-        self.part_size, self.concurrency = part_size, concurrency
+        self.part_size = check_count(part_size, "part_size")
+        self.concurrency = check_count(concurrency, "concurrency")
 
     # ------------------------------------------------------------ reading
 

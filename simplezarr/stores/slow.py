@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from simplezarr.engine.files.reader import Reader
 from simplezarr.stores.base import Store, byte_view, reads_by
+from simplezarr.stores.settings import check_amount, check_count
 from simplezarr.stores.wrapper import WrapperStore
 
 if TYPE_CHECKING:
@@ -39,11 +40,10 @@ class SlowStore(WrapperStore):
         concurrency: int | None = Store.concurrency,
     ):
         super().__init__(store)
-        self.concurrency = concurrency
-        if not latency >= 0:
-            raise ValueError(f"latency: must be at least 0 seconds, not {latency!r}")
-        if bandwidth is not None and not bandwidth > 0:
-            raise ValueError(f"bandwidth: must be more than 0 bytes per second, not {bandwidth!r}; None means no limit")
+        self.concurrency = concurrency if concurrency is None else check_count(concurrency, "concurrency")
+        check_amount(latency, "latency", "seconds", zero=True)
+        if bandwidth is not None:
+            check_amount(bandwidth, "bandwidth", "bytes per second")  # None means no limit
         self.latency, self.bandwidth = latency, bandwidth
 
     def wait(self, nbytes: int = 0) -> None:

@@ -100,6 +100,8 @@ def test_tree_of_some_levels(root):
         some = str(root.tree(depth)).splitlines()
         assert some == [line for line in lines if line.count("│   ") + line.count("    ") < depth or line == "/"]
         assert len(some) == shown
+    with pytest.raises(TypeError, match="depth: True is not a number"):
+        root.tree(True)
     with pytest.raises(ValueError, match="depth: -1 is negative"):
         root.tree(-1)
     with pytest.raises(TypeError):

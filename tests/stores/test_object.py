@@ -444,10 +444,11 @@ def test_wrong_arguments():
         ObjectStore("s3://bucket/a")
     with pytest.raises(ValueError, match="missing"):
         ObjectStore(memory, missing=(404, 418))
-    with pytest.raises(ValueError, match="part_size"):
-        ObjectStore(memory, part_size=0)
-    with pytest.raises(ValueError, match="concurrency"):
-        ObjectStore(memory, concurrency=0)
+    for wrong in (0, -1, True, 1.5, "8", None):
+        with pytest.raises(ValueError, match=r"^part_size: must be"):
+            ObjectStore(memory, part_size=wrong)
+        with pytest.raises(ValueError, match=r"^concurrency: must be"):
+            ObjectStore(memory, concurrency=wrong)
     with pytest.raises(ValueError, match="URL"):
         ObjectStore.from_url("bucket/a")
     with pytest.raises(ValueError, match="bogus"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from simplezarr.errors import ReadOnlyError, UnsupportedError
-from simplezarr.stores import LocalStore, MemoryStore, SlowStore, Store, WrapperStore, byte_view, check_key
+from simplezarr.stores import HTTPStore, LocalStore, MemoryStore, SlowStore, Store, WrapperStore, byte_view, check_key
 from simplezarr.testing import check_store
 
 
@@ -231,10 +231,23 @@ def test_slow_store_takes_its_time():
         assert wanted <= time.perf_counter() - start < wanted + 0.5
 
 
-@pytest.mark.parametrize("settings", [{"latency": -1}, {"latency": float("nan")}, {"bandwidth": 0}, {"bandwidth": -5}])
+@pytest.mark.parametrize("settings", [
+    {"latency": -1}, {"latency": float("nan")}, {"latency": True}, {"latency": "1"}, {"latency": None},
+    {"bandwidth": 0}, {"bandwidth": -5}, {"bandwidth": True}, {"bandwidth": "1"},
+    {"concurrency": 0}, {"concurrency": True}, {"concurrency": 2.5}, {"concurrency": "32"},
+])  # fmt: skip
 def test_slow_store_checks_its_settings(settings):
     with pytest.raises(ValueError, match="must be"):
         SlowStore(MemoryStore(), **settings)
+
+
+@pytest.mark.parametrize("settings", [
+    {"timeout": 0}, {"timeout": True}, {"timeout": "60"}, {"timeout": None}, {"timeout": float("nan")},
+    {"concurrency": 0}, {"concurrency": True}, {"concurrency": 2.5}, {"concurrency": "64"}, {"concurrency": None},
+])  # fmt: skip
+def test_http_store_checks_its_settings(settings):
+    with pytest.raises(ValueError, match=f"^{next(iter(settings))}: must be"):
+        HTTPStore("http://127.0.0.1/", **settings)
 
 
 # ---------------------------------------------------------------- against a model
