@@ -10,6 +10,7 @@ from simplezarr.engine.files.reader import clip_range
 from simplezarr.errors import AccessError, StoreError
 from simplezarr.stores.base import too_large
 from simplezarr.stores.object_fork import current_process, here
+from simplezarr.stores.redaction import redacted, secrets_in
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -39,9 +40,6 @@ _SCHEMES = {"S3Store": "s3", "GCSStore": "gs", "AzureStore": "az"}
 _CONFLICTS = {"PreconditionError", "AlreadyExistsError", "NotModifiedError"}
 _ACCESS = {name: status for status, name in KNOWN_STATUSES.items() if status != 404}
 _REFUSED = re.compile(r"status code: (401|403)\b")
-_SECRET = re.compile(r"secret|token|key|sas|password|credential", re.IGNORECASE)
-_QUERY = re.compile(r"(?<=\S)\?[^\s\"'<>)]*")
-_USER = re.compile(r"(?<=://)[^/\s@]*@")
 
 
 class ConflictError(StoreError):
@@ -89,7 +87,7 @@ class Client:
         self.has_ranges = self.is_remote
         self._config = dict(getattr(store, "config", None) or {})
         options = getattr(store, "client_options", None) or {}
-        self._secrets = sorted(_secrets({**self._config, **options}), key=len, reverse=True)
+        self._secrets = secrets_in({**self._config, **options})
         self.statuses = tuple(missing)
         self._missing = frozenset(KNOWN_STATUSES[status] for status in missing)
         self._here: tuple[object, Any, object] = (None, None, None)
@@ -172,7 +170,7 @@ class Client:
         return self.finish(path, result)
 
     def _failure(self, path: str, kind: str, text: str) -> StoreError:
-        what = self.redacted(text.partition("\n")[0])
+        what = redacted(text, self._secrets)
         place = f"{self.name}{path}"
         if kind in _CONFLICTS:
             return ConflictError(f"{place}: {what}")
@@ -191,13 +189,6 @@ class Client:
             "the request was anonymous: pass credentials, or profile=; if this server answers so for keys that do not "
             f"exist, pass missing=(404, {status})"
         )
-
-    def redacted(self, text: str) -> str:
-        """Return a message without queries, users and credentials."""
-        text = _USER.sub("", _QUERY.sub("", text))
-        for secret in self._secrets:
-            text = text.replace(secret, "…")
-        return text
 
 
 def read_range(client: Client, path: str, start: int, length: int, match: str | None = None) -> Answer | None:
@@ -249,16 +240,6 @@ def is_theirs(error: Exception) -> bool:
     """Return whether an error is one of obstore's own classes."""
     # By name, because the copy of the extension in a forked child has classes of its own.
     return any(cls.__name__ == "BaseError" for cls in type(error).__mro__)
-
-
-def _secrets(config: Mapping[str, object]) -> "set[str]":
-    found = set()
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            found |= {str(item) for item in value.values()}
-        elif _SECRET.search(str(key)):
-            found.add(str(value))
-    return {secret for secret in found if len(secret) > 3}
 
 
 def _name_of(store: object) -> str:

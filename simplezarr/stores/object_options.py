@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from simplezarr.errors import UnsupportedError
 from simplezarr.schema.extras import extra
 from simplezarr.stores.object_client import Client, is_theirs
+from simplezarr.stores.redaction import redacted, secrets_in
 from simplezarr.stores.urls import redact
 
 __all__ = ["client_of_url"]
@@ -76,7 +77,7 @@ def _store(base: str, scheme: str, options: dict[str, Any]) -> object:
     except Exception as error:
         if not is_theirs(error):
             raise
-        what = str(error).partition("\n")[0]
+        what = redacted(str(error), secrets_in(options))
     raise ValueError(f"{redact(base)}: {what}")
 
 

@@ -28,15 +28,26 @@ class ObjectReader(Reader):
         self._client, self._path, self._width, self._part_size = client, path, width, part_size
         self._begun = False
         self._known: Answer | None = None
+        self._match: str | None = None  # the ETag that the first answer must have
 
     @property
     def validator(self) -> Hashable | None:
         """Return the ETag; None if the store gives none that stands for the bytes."""
         return None if self._known is None else self._known.condition or self._known.version
 
+    def pin(self, validator: Hashable) -> bool:
+        if self._begun:
+            return self.validator == validator
+        if isinstance(validator, str) and validator.startswith('"'):  # the version of GCS is no condition
+            self._match = validator
+        return self._match is not None
+
     def size(self) -> int | None:
         if not self._begun:
-            self._known, self._begun = self._client.head(self._path), True
+            known = self._client.head(self._path)
+            if known is not None and self._match not in (None, known.condition):
+                raise self._changed()
+            self._known, self._begun = known, True
         return None if self._known is None else self._known.size
 
     def get_ranges(self, ranges: Iterable[Range]) -> Sequence[bytes] | None:
@@ -50,7 +61,13 @@ class ObjectReader(Reader):
         return self._pinned(self._known, ranges)
 
     def _unpinned(self, ranges: Sequence[Range]) -> Sequence[bytes] | None:
-        answers = executor.parallel_map(lambda span: read_range(self._client, self._path, *span), ranges, self._width)
+        def fetch(span: Range) -> Answer | None:
+            return read_range(self._client, self._path, *span, self._match)
+
+        try:
+            answers = executor.parallel_map(fetch, ranges, self._width)
+        except ConflictError:
+            raise self._changed() from None
         if len({None if answer is None else answer.tag for answer in answers}) > 1:
             raise self._changed()
         self._known, self._begun = answers[0], True

@@ -104,6 +104,12 @@ def test_requests_are_counted(double):
     double.take()
     np.testing.assert_array_equal(b[5:6, :30], VALUES[5:6, :30])
     assert double.take() == {"RANGE": 2}, "the index, then one range"
+    np.testing.assert_array_equal(b[9:11, 30:], VALUES[9:11, 30:])
+    assert double.take() == {"RANGE": 1}, "the index is kept with its version"
+    sz.open(store, "shards", mode="r+")[...] = VALUES + 1
+    double.take()
+    np.testing.assert_array_equal(b[9:11, 30:], VALUES[9:11, 30:] + 1)
+    assert double.take() == {"RANGE": 3}, "the version is refused, then the new index, then the new data"
 
 
 def test_deleting_a_thousand_chunks(double):
@@ -245,6 +251,13 @@ def test_a_reader_stays_with_its_version(double):
             reader.get_range(0, 10)
         assert later.get_range(0, 10) == DATA[::-1][:10]
         assert later.validator != reader.validator
+        with store.reader("key") as pinned, store.reader("key") as outdated:
+            assert pinned.pin(later.validator)
+            assert pinned.get_range(-5, 5) == DATA[::-1][-5:]
+            assert outdated.pin(reader.validator)
+            for call in (lambda: outdated.get_range(0, 1), outdated.size):
+                with pytest.raises(ChangedError):
+                    call()
         store.delete("key")
         with pytest.raises(ChangedError):
             later.get_range(0, 10)
