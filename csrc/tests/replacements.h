@@ -1,25 +1,12 @@
-/* Shared by the tests of replacements: a directory of their own, and short functions that write objects. */
+/* Shared by the tests of replacements: short functions that write objects. */
 #ifndef SZ_TESTS_REPLACEMENTS_H
 #define SZ_TESTS_REPLACEMENTS_H
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "io/replacement.h"
 #include "status.h"
-#include "check.h"
-
-static char directory[] = "/tmp/simplezarr-test-XXXXXX";
-
-static inline const char *path_of(const char *name) {
-  static _Thread_local char buffers[4][6000];
-  static _Thread_local int next = 0;
-  char *buffer = buffers[next++ % 4];
-  snprintf(buffer, sizeof buffers[0], "%s/%s", directory, name);
-  return buffer;
-}
+#include "folder.h"
 
 static int origin = SZ_NO_DIRECTORY; /* an open directory to look names up from, if any */
 
@@ -47,8 +34,6 @@ static inline int count_entries(const char *name) {
   return n;
 }
 
-static inline int exists(const char *name) { return access(path_of(name), F_OK) == 0; }
-
 static inline void check_content(const char *name, const char *expected, size_t n) {
   FILE *file = fopen(path_of(name), "rb");
   CHECK(file != NULL);
@@ -56,11 +41,6 @@ static inline void check_content(const char *name, const char *expected, size_t 
   CHECK(fread(g.data, 1, n + 1, file) == n && (n == 0 || memcmp(g.data, expected, n) == 0));
   guarded_free(g);
   fclose(file);
-}
-
-static inline void write_plainly(const char *name, const char *text) {
-  FILE *file = fopen(path_of(name), "wb");
-  CHECK(file != NULL && fwrite(text, 1, strlen(text), file) == strlen(text) && fclose(file) == 0);
 }
 
 /* Open a replacement, and call again after each EINTR, as a writer does after it has checked its job. */
@@ -89,25 +69,19 @@ static inline int discard(const char *name, int durable) {
   return done;
 }
 
-static inline int count_descriptors(void) {
-  int n = 0;
-  for (int fd = 0; fd < 1000; fd++) n += fcntl(fd, F_GETFD) != -1;
-  return n;
-}
-
 /* Run the tests twice: with absolute names, and with names looked up from the open directory. */
 static inline int run_twice(void (*tests)(void)) {
   CHECK(mkdtemp(directory) != NULL);
   const int descriptors = count_descriptors();
   tests();
-  char command[100];
-  snprintf(command, sizeof command, "rm -r %s", directory);
-  CHECK(system(command) == 0 && mkdir(directory, 0777) == 0);
+  remove_folder();
+  CHECK(mkdir(directory, 0777) == 0);
   origin = sz_open_directory(directory);
   tests();
   sz_close_directory(origin);
   CHECK(count_descriptors() == descriptors);
-  return system(command) == 0 ? 0 : 1;
+  remove_folder();
+  return 0;
 }
 
 #endif

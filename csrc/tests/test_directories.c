@@ -13,22 +13,7 @@
 #include "io/files.h"
 #include "status.h"
 #include "io/temporary_file.h"
-#include "check.h"
-
-static char directory[] = "/tmp/simplezarr-test-XXXXXX";
-
-static char *path_of(const char *name) {
-  static char buffers[64][9000];
-  static int next = 0;
-  char *buffer = buffers[next++ % 64];
-  snprintf(buffer, sizeof buffers[0], "%s/%s", directory, name);
-  return buffer;
-}
-
-static void write_file(const char *name, const char *text) {
-  FILE *file = fopen(path_of(name), "wb");
-  CHECK(file != NULL && fwrite(text, 1, strlen(text), file) == strlen(text) && fclose(file) == 0);
-}
+#include "folder.h"
 
 static void test_names(void) {
   CHECK(sz_directory_of("a/b", 3) == 1 && sz_directory_of("a", 1) == 0 && sz_directory_of("/a", 2) == 1);
@@ -55,7 +40,7 @@ static void test_make_and_prune(void) {
       CHECK(sz_prune(path, root, find) == root && access(directory, F_OK) == 0);
     }
   CHECK(sz_make_directory(path, sz_directory_of(path, strlen(path)), 0) == SZ_OK);
-  write_file("a/b/kept", "");
+  write_text("a/b/kept", "");
   CHECK(sz_prune(path, root, 1) == root + strlen("/a/b"));
   char *deep = path_of("new/");
   memset(deep + strlen(deep), 'n', 300);
@@ -91,7 +76,7 @@ static void link_to(const char *target, const char *name) { CHECK(symlink(target
 
 static void test_beneath(void) {
   CHECK(mkdir(path_of("d"), 0777) == 0 && mkdir(path_of("d/e"), 0777) == 0);
-  write_file("d/f", "inside");
+  write_text("d/f", "inside");
   link_to("f", "d/same");
   link_to("../d/e/../f", "d/around");
   link_to(path_of("d/f"), "absolute");
@@ -134,7 +119,7 @@ static void test_beneath(void) {
 }
 
 static void test_owners(void) {
-  write_file("owned", "");
+  write_text("owned", "");
   const int fd = open(path_of("owned"), O_RDONLY);
   struct stat status;
   CHECK(fd >= 0 && fstat(fd, &status) == 0);
@@ -153,12 +138,6 @@ static void test_owners(void) {
   close(fd);
 }
 
-static int count_descriptors(void) {
-  int n = 0;
-  for (int fd = 0; fd < 1000; fd++) n += fcntl(fd, F_GETFD) != -1;
-  return n;
-}
-
 int main(void) {
   CHECK(mkdtemp(directory) != NULL);
   const int descriptors = count_descriptors();
@@ -168,7 +147,6 @@ int main(void) {
   test_beneath();
   test_owners();
   CHECK(count_descriptors() == descriptors);
-  char command[100];
-  snprintf(command, sizeof command, "rm -r %s", directory);
-  return system(command) == 0 ? 0 : 1;
+  remove_folder();
+  return 0;
 }

@@ -9,20 +9,7 @@
 #include <unistd.h>
 
 #include "status.h"
-#include "check.h"
-
-static char directory[] = "/tmp/simplezarr-test-XXXXXX";
-static char path_buffer[4096];
-
-static const char *path_of(const char *name) {
-  snprintf(path_buffer, sizeof path_buffer, "%s/%s", directory, name);
-  return path_buffer;
-}
-
-static void write_file(const char *name, const char *data, size_t n) {
-  FILE *file = fopen(path_of(name), "wb");
-  CHECK(file != NULL && fwrite(data, 1, n, file) == n && fclose(file) == 0);
-}
+#include "folder.h"
 
 static void check_content(const char *name, const char *expected, size_t n) {
   sz_file file;
@@ -110,9 +97,7 @@ static void test_replaced(void) {
   write_file("replaced", "old", 3);
   CHECK(sz_open(SZ_NO_DIRECTORY, path_of("replaced"), &before) == SZ_OK);
   write_file("new", "new, and longer", 15);
-  char from[sizeof path_buffer];
-  memcpy(from, path_of("new"), sizeof from);
-  CHECK(rename(from, path_of("replaced")) == 0);
+  CHECK(rename(path_of("new"), path_of("replaced")) == 0);
   CHECK(sz_open(SZ_NO_DIRECTORY, path_of("replaced"), &after) == SZ_OK);
   CHECK(before.device == after.device && before.inode != after.inode && before.size == 3 && after.size == 15);
   CHECK(after.mtime_ns >= before.mtime_ns && before.mtime_ns > 1500000000 * (int64_t)1000000000);
@@ -168,7 +153,6 @@ int main(void) {
   test_replaced();
   test_holes();
   test_places();
-  char command[100];
-  snprintf(command, sizeof command, "rm -r %s", directory);
-  return system(command) == 0 ? 0 : 1;
+  remove_folder();
+  return 0;
 }

@@ -179,15 +179,15 @@ static void test_full(void) {
 /* Replace files that killed writers left behind: longer than what is written next, empty, of another user. */
 static void test_left_overs(void) {
   CHECK(set("left/object", "old", 3, 0) == SZ_OK);
-  write_plainly("left/object.partial", "much more than the next value");
+  write_text("left/object.partial", "much more than the next value");
   CHECK(set("left/object", "new", 3, 0) == SZ_OK && count_entries("left") == 1);
   check_content("left/object", "new", 3);
-  write_plainly("left/object.partial", "");
+  write_text("left/object.partial", "");
   CHECK(set("left/object", "newer", 5, 0) == SZ_OK && count_entries("left") == 1);
-  write_plainly("left/object.partial", "half");
+  write_text("left/object.partial", "half");
   CHECK(discard("left/object", 0) == SZ_OK && !exists("left"));
   CHECK(mkdir(path_of("left"), 0777) == 0);
-  write_plainly("left/object.partial", "half");
+  write_text("left/object.partial", "half");
   CHECK(discard("left/object", 0) == SZ_OK && !exists("left"));
 }
 

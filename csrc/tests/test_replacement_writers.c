@@ -40,7 +40,7 @@ static void test_users(void) {
   umask(022);
   CHECK(chmod(directory, 0777) == 0 && mkdir(path_of("users"), 0777) == 0 &&
         chmod(path_of("users"), 0777) == 0);
-  write_plainly("users/object.partial", "");
+  write_text("users/object.partial", "");
   sz_replacement live = replacement_of("users/live", 0);
   CHECK(sz_replacement_open(&live) == SZ_OK);
   const pid_t pid = begin(write_as_another_user, 0);

@@ -12,27 +12,7 @@
 #include <unistd.h>
 
 #include "status.h"
-#include "check.h"
-
-static char directory[] = "/tmp/simplezarr-test-XXXXXX";
-
-static const char *path_of(const char *name) {
-  static char buffers[4][5000];
-  static int next = 0;
-  char *buffer = buffers[next++ % 4];
-  snprintf(buffer, sizeof buffers[0], "%s/%s", directory, name);
-  return buffer;
-}
-
-static int exists(const char *name) {
-  struct stat status;
-  return lstat(path_of(name), &status) == 0;
-}
-
-static void write_file(const char *name) {
-  FILE *file = fopen(path_of(name), "wb");
-  CHECK(file != NULL && fclose(file) == 0);
-}
+#include "folder.h"
 
 /* Remove a tree as a caller does: call again after each EINTR, but not for ever. Files in `own` stay. */
 static int remove_all(const char *name, const char *own) {
@@ -51,10 +31,10 @@ static int remove_all(const char *name, const char *own) {
 static void test_all_kinds(void) {
   CHECK(mkdir(path_of("a"), 0777) == 0 && mkdir(path_of("a/b"), 0777) == 0);
   CHECK(mkdir(path_of("a/b.partial"), 0777) == 0 && mkdir(path_of("other"), 0777) == 0);
-  write_file("other/kept");
-  write_file("a/b/f");
-  write_file("a/b/x.partial");
-  write_file("a/b.partial/f");
+  write_text("other/kept", "");
+  write_text("a/b/f", "");
+  write_text("a/b/x.partial", "");
+  write_text("a/b.partial/f", "");
   CHECK(symlink("../other", path_of("a/link")) == 0);
   CHECK(symlink("../../other", path_of("a/b/link.partial")) == 0);
   CHECK(symlink("nowhere", path_of("a/broken")) == 0 && mkfifo(path_of("a/fifo"), 0600) == 0);
@@ -71,8 +51,8 @@ static void test_all_kinds(void) {
 /* The walk waits for writers of temporary files, except for the caller itself. */
 static void test_busy(void) {
   CHECK(mkdir(path_of("a"), 0777) == 0 && mkdir(path_of("a/b"), 0777) == 0);
-  write_file("a/b/x.partial");
-  write_file("a/b/y");
+  write_text("a/b/x.partial", "");
+  write_text("a/b/y", "");
   const int fd = open(path_of("a/b/x.partial"), O_RDWR);
   CHECK(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0);
   CHECK(remove_all("a", "") == SZ_IO && errno == EINTR && exists("a/b/y") && exists("a/b/x.partial"));
@@ -87,7 +67,7 @@ static void test_many(void) {
   for (int i = 0; i < 3000; i++) {
     snprintf(name, sizeof name, "a/%s%d", i % 7 == 0 ? "directory" : "f", i);
     if (i % 7 == 0) CHECK(mkdir(path_of(name), 0777) == 0);
-    else write_file(name);
+    else write_text(name, "");
   }
   CHECK(remove_all("a", "") == SZ_OK && !exists("a"));
 }
@@ -118,12 +98,6 @@ static void test_failures(void) {
   CHECK(mkdir(path_of("a"), 0777) == 0 && mkdir(path_of("a/b"), 0777) == 0 && chmod(path_of("a/b"), 0) == 0);
   CHECK(remove_all("a", "") == SZ_IO && errno == EACCES);
   CHECK(chmod(path_of("a/b"), 0700) == 0 && remove_all("a", "") == SZ_OK && !exists("a"));
-}
-
-static int count_descriptors(void) {
-  int n = 0;
-  for (int fd = 0; fd < 1000; fd++) n += fcntl(fd, F_GETFD) != -1;
-  return n;
 }
 
 int main(void) {
