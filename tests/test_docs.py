@@ -22,7 +22,7 @@ GUIDE = PAGES[1:]
 RECIPES = sorted((ROOT / "examples" / "recipes").glob("*.py"))
 MODULES = sorted(module.name for module in pkgutil.walk_packages(simplezarr.__path__, "simplezarr."))
 #: Packages of extras that examples in docstrings need.
-NEEDED = {"simplezarr.stores.object": "obstore"}
+NEEDED = {"simplezarr.stores.fsspec": "fsspec", "simplezarr.stores.object": "obstore"}
 
 
 @pytest.mark.parametrize("name", ["simplezarr", *MODULES])
@@ -74,7 +74,7 @@ def run(program, folder):
 @pytest.mark.parametrize("path", GUIDE, ids=lambda path: path.name)
 def test_guide(path, tmp_path):
     """The examples of a page run one after the other, as one program."""
-    for package in re.findall(r"^from (obstore)\b", path.read_text("utf-8"), re.MULTILINE):
+    for package in re.findall(r"^(?:from|import) (obstore|fsspec)\b", path.read_text("utf-8"), re.MULTILINE):
         pytest.importorskip(package)
     run(write_program(path, tmp_path), tmp_path)
 

@@ -17,18 +17,21 @@ from simplezarr.stores.slow import SlowStore
 from simplezarr.stores.wrapper import WrapperStore
 
 if TYPE_CHECKING:
+    from simplezarr.stores.fsspec import FsspecStore
     from simplezarr.stores.http import HTTPStore
     from simplezarr.stores.object import ObjectStore
     from simplezarr.stores.zip import ZipStore
 
 #: Stores whose modules are loaded when they are first used, because they take longer to load or need an extra.
 _LATER = {
+    "FsspecStore": "simplezarr.stores.fsspec",
     "HTTPStore": "simplezarr.stores.http",
     "ObjectStore": "simplezarr.stores.object",
     "ZipStore": "simplezarr.stores.zip",
 }
 
 __all__ = [
+    "FsspecStore",
     "HTTPStore",
     "LocalStore",
     "MemoryStore",

@@ -8,7 +8,8 @@ from simplezarr.engine.files.reader import Reader, read_version
 from simplezarr.errors import StoreError
 from simplezarr.runtime import executor
 from simplezarr.runtime.key_locks import KeyLock
-from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, reads_by, wait_for_locks
+from simplezarr.stores.base import Store, byte_view, reads_by, wait_for_locks
+from simplezarr.stores.keys import check_key, check_prefix
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.object_client import KNOWN_STATUSES, Client, read_range
 from simplezarr.stores.object_options import client_of_url

@@ -1,11 +1,8 @@
 """Object stores through obstore: the conformance suite, requests counted by servers, failures, and lost updates."""
 
-import os
 import pickle
-import subprocess
 import threading
 import traceback
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +12,7 @@ from simplezarr.errors import AccessError, ChangedError, StoreError, TooLargeErr
 from simplezarr.runtime import executor
 from simplezarr.stores import LocalStore, MemoryStore, ObjectStore
 from simplezarr.testing import check_store
-from tests.support.helpers import PYTHON, python, same_package, within
+from tests.support.helpers import python, within
 from tests.support.s3_double import failing, s3_double
 
 obstore_stores = pytest.importorskip("obstore.store")
@@ -525,79 +522,3 @@ def test_new_credentials_in_the_environment_are_used(double, monkeypatch):
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
         ObjectStore.from_url("s3://bucket/a", region="us-east-1", endpoint=double.endpoint).get("key")
         assert key in seen[-1]
-
-
-# ---------------------------------------------------------------- no update is lost
-
-WRITER = """
-import sys, time
-import simplezarr as sz
-from simplezarr.runtime import executor
-from simplezarr.stores import ObjectStore
-url, endpoint, path, first = sys.argv[1:]
-sz.set_num_threads(4)
-store = ObjectStore.from_url(url, endpoint=endpoint, region="us-east-1", access_key_id="k", secret_access_key="s")
-a = sz.open(store, path, mode="r+")
-print("ready", flush=True)
-sys.stdin.readline()
-executor.parallel_for(lambda i: a.write(int(first) + i, int(first) + i + 1), 40, 4)
-"""
-
-
-@pytest.mark.parametrize("shards", [None, 80])
-def test_no_update_is_lost(moto, shards):
-    """Two processes, of four threads each, change 80 elements of one chunk or one shard."""
-    url = moto.bucket(f"updates-{shards}".lower())
-    store = ObjectStore.from_url(url, **moto.options())
-    sz.create_array(store, "a", shape=80, dtype="u1", chunks=80 if shards is None else 4, shards=shards)
-    command = [*PYTHON, "-c", WRITER, url, moto.endpoint, "a"]
-    writers = [
-        subprocess.Popen(
-            [*command, first], env=same_package(), cwd=Path.home(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        for first in ("0", "40")
-    ]
-    try:
-        for writer in writers:
-            assert writer.stdout.readline() == b"ready\n"
-        for writer in writers:
-            writer.stdin.write(b"\n")
-            writer.stdin.flush()
-        assert [writer.wait(120) for writer in writers] == [0, 0]
-    finally:
-        for writer in writers:
-            writer.kill()
-            writer.communicate()
-    assert sz.open(store, "a")[...].tolist() == [*range(1, 81)]
-
-
-def test_one_of_many_creators_succeeds(moto):
-    url = moto.bucket("creators")
-    stores = [ObjectStore.from_url(url, unsigned_payload=bool(i % 2), **moto.options()) for i in range(8)]
-    created = []
-    executor.parallel_for(lambda i: created.append(stores[i].create("key", b"same")), 8, 8)
-    assert sorted(created) == 7 * [False] + [True]
-
-
-# ---------------------------------------------------------------- other software
-
-
-def test_other_software_reads_what_was_written(moto):
-    zarr = pytest.importorskip("zarr")
-    from zarr.storage import FsspecStore
-    from zarr.storage import ObjectStore as ZarrObjectStore
-
-    store = ObjectStore.from_url(moto.bucket("peers") + "/a.zarr", **moto.options())
-    group = sz.create_group(store)
-    group.create_array("chunks", data=VALUES, chunks=(8, 8))
-    group.create_array("shards", data=VALUES, chunks=(2, 2), shards=(16, 16))
-    native = obstore_stores.S3Store("peers", prefix="a.zarr", client_options={"allow_http": True}, **moto.options())
-    others = [ZarrObjectStore(native)]
-    if os.environ.get("HOME"):
-        pytest.importorskip("s3fs")
-        options = {"key": "k", "secret": "s", "endpoint_url": moto.endpoint}
-        others.append(FsspecStore.from_url("s3://peers/a.zarr", storage_options=options, read_only=True))
-    for other in others:
-        opened = zarr.open_group(other, mode="r")
-        for name in ("chunks", "shards"):
-            np.testing.assert_array_equal(opened[name][...], VALUES)

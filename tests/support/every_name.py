@@ -330,6 +330,12 @@ def use_stores_of_extras() -> None:
         assert_type(
             sz.stores.ObjectStore.from_url("s3://bucket/a", anonymous=True, region="eu-west-1"), sz.stores.ObjectStore
         )
+    if find_spec("fsspec"):
+        system = importlib.import_module("fsspec").filesystem("memory")
+        files = sz.stores.FsspecStore(system, path="every/name", missing=(404,))
+        assert_type(sz.stores.FsspecStore.from_url("memory://every/name", missing=(404,)), sz.stores.FsspecStore)
+        files.delete_prefix("")
+        assert_type(files.fs, Any)
 
 
 def main(folder: Path) -> None:
