@@ -46,18 +46,18 @@ int sz_name_temporary(const char *object, int second, char *path) {
 #include <sys/file.h>
 #include <time.h>
 
-enum { FIRST_PAUSE = 20000, LONGEST_PAUSE = 1000000, PATIENCE = 50000000 }; /* nanoseconds */
+enum { FIRST_SLEEP = 20000, LONGEST_SLEEP = 1000000, WAIT_LIMIT = 50000000 }; /* nanoseconds */
 
 /* This polls instead of waiting in the kernel. Helper threads of a job get no signals, but must notice that
  * the job has failed. */
 int sz_lock_file(int fd, int wait) {
-  struct timespec pause = {0, FIRST_PAUSE};
-  for (long waited = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited += pause.tv_nsec) {
+  struct timespec sleep_time = {0, FIRST_SLEEP};
+  for (long waited = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited += sleep_time.tv_nsec) {
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK || !wait) return SZ_IO;
-    if (waited > PATIENCE) errno = EINTR;
-    if (errno == EINTR || nanosleep(&pause, NULL) != 0) return SZ_IO;
-    if (pause.tv_nsec < LONGEST_PAUSE) pause.tv_nsec *= 2;
+    if (waited > WAIT_LIMIT) errno = EINTR;
+    if (errno == EINTR || nanosleep(&sleep_time, NULL) != 0) return SZ_IO;
+    if (sleep_time.tv_nsec < LONGEST_SLEEP) sleep_time.tv_nsec *= 2;
   }
   return SZ_OK;
 }
