@@ -16,9 +16,10 @@ from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata
 from simplezarr.runtime import executor
 from simplezarr.stores.base import Store
 
-__all__ = ["Child", "ask_children", "fetch_child", "name_some", "stored_child"]
+__all__ = ["Child", "ask_children", "fetch_child", "name_some", "shortened", "stored_child"]
 
 _SHOWN = 5  # names of children in a message
+_LONGEST = 120  # characters of a path in a message
 
 Opened = TypeVar("Opened")
 Answer = TypeVar("Answer")
@@ -87,3 +88,8 @@ def name_some(names: list[str], are_nodes: Callable[[list[str]], list[bool]] | N
     shown = few if left <= 0 and len(few) <= _SHOWN else few[:_SHOWN]
     more = max(left, 0) + len(few) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def shortened(path: str) -> str:
+    """Return a path as a message shows it: in quotes, and cut if it is long."""
+    return repr(path if len(path) <= _LONGEST else f"{path[:_LONGEST]}...")

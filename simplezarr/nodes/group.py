@@ -22,7 +22,7 @@ from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata
 from simplezarr.nodes.arguments import as_attributes, check_format
 from simplezarr.nodes.array import Array
 from simplezarr.nodes.attributes import Attributes
-from simplezarr.nodes.children import Child, ask_children, fetch_child, name_some, stored_child
+from simplezarr.nodes.children import Child, ask_children, fetch_child, name_some, shortened, stored_child
 from simplezarr.nodes.closing import ClosesStore
 from simplezarr.nodes.creation import create_array, require_array
 from simplezarr.nodes.keywords import ArrayKeywords, CreateKeywords
@@ -37,8 +37,6 @@ from simplezarr.stores.resolve import observed, plain
 
 if TYPE_CHECKING:
     from simplezarr.nodes.info import GroupInfo
-
-_LONGEST = 120  # characters of a path in a message
 
 
 def make_node(
@@ -145,7 +143,7 @@ class Group(ClosesStore):
         """Return the node at a path below this group. Raise NodeNotFoundError, a KeyError, if there is none."""
         node = self._find(normalize_path(path))
         if node is None:
-            message = f"there is no node {_shortened(path)} in group {self.name} of {self.store!r}"
+            message = f"there is no node {shortened(path)} in group {self.name} of {self.store!r}"
             if self._copied() is not None:
                 message += ", as its consolidated metadata have it (consolidated=False asks the store)"
             raise NodeNotFoundError(message, lambda: f"it holds {self._summary() or 'nothing'}").of_store(self.store)
@@ -204,7 +202,10 @@ class Group(ClosesStore):
         return [child.name for child in self._children() if child.kind() == "group"]
 
     def _ipython_key_completions_(self) -> list[str]:
-        return self.keys()
+        try:
+            return self._names()  # without a request for each
+        except Exception:  # it can't be listed
+            return []
 
     def _find(self, below: str) -> "Array | Group | None":
         copies = self._copied()
@@ -367,10 +368,12 @@ class Group(ClosesStore):
 
     def _summary(self) -> str:
         """Return the names of a few children and how many more there may be, with few requests. No child is opened."""
+        return name_some(self._names(), self._are_nodes if self._copied() is None else None)
+
+    def _names(self) -> list[str]:
+        """Return the names that children may have, with one request; those of consolidated metadata are nodes."""
         copies = self._copied()
-        if copies is not None:
-            return name_some(copies.names(), None)
-        return name_some(child_names(self.store, self.path), self._are_nodes)
+        return child_names(self.store, self.path) if copies is None else copies.names()
 
     def _are_nodes(self, names: list[str]) -> list[bool]:
         paths = [join(self.path, name) for name in names]
@@ -393,7 +396,3 @@ def _as_path(path: object) -> str | None:
         return normalize_path(path) if isinstance(path, str) else None
     except ValueError:
         return None
-
-
-def _shortened(path: str) -> str:
-    return repr(path if len(path) <= _LONGEST else f"{path[:_LONGEST]}...")

@@ -127,6 +127,32 @@ def test_ipython_completes_names():
     assert root._ipython_key_completions_() == ["a", "b"]
     assert root.attrs._ipython_key_completions_() == ["unit"]
     assert (a._ipython_key_completions_(), b._ipython_key_completions_()) == (["x", "y"], [])
+    assert sz.open(Unlistable(root.store))._ipython_key_completions_() == []
+    root.consolidate_metadata()
+    assert sz.open(Unlistable(root.store))._ipython_key_completions_() == ["a", "b"]
+
+
+def test_completing_names_costs_one_request():
+    root = sz.create_group(store := sz.MemoryStore())
+    for i in range(100):
+        root.create_group(f"{i:02}")
+
+    class Counting(sz.WrapperStore):
+        requests = 0
+
+        def get(self, key):
+            self.requests += 1
+            return self.store.get(key)
+
+        def exists(self, key):
+            self.requests += 1
+            return self.store.exists(key)
+
+    counting = Counting(store)
+    group = sz.open(counting)
+    counting.requests = 0
+    assert len(group._ipython_key_completions_()) == 100
+    assert counting.requests == 0, "it is one listing"
 
 
 @pytest.mark.parametrize("kind", [sz.Array, sz.Group])
