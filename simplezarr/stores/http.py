@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from simplezarr.engine.files.reader import Reader, clip_range, read_version
 from simplezarr.errors import AccessError, ChangedError, MetadataError, ReadOnlyError, StoreError, UnsupportedError
+from simplezarr.runtime import executor
 from simplezarr.stores.base import Store, check_key, reads_by, too_large
-from simplezarr.stores.http_reader import HTTPReader, Part, Version
+from simplezarr.stores.http_reader import LARGE, HTTPReader, Part, Version, read_in_parts
 from simplezarr.stores.settings import check_amount, check_count
 from simplezarr.stores.urls import redact
 
@@ -80,21 +81,40 @@ class HTTPStore(Store):
         self._pool = ConnectionPool(
             self._address.base, {**self._address.headers, **self._headers}, self.timeout, self.concurrency
         )
-        # What is learned about the server: whether it understands ranges, those from the end, and has versions.
+        # What is learned about the server: whether it understands ranges, those from the end, and has versions; and
+        # whether there are large values, whose parts are asked for from the beginning.
         self.has_ranges = self.has_end_ranges = self.has_versions = True
+        self.has_large = False
 
     def get(self, key: str) -> bytes | None:
-        answer = self._ask(key, {}, None)
-        return None if answer is None else self._whole(key, answer)
+        return self._value(key, None)
 
     def get_limited(self, key: str, limit: int, *, holes: bool = False) -> bytes | None:
-        answer = self._ask(key, {}, None if holes else limit)
+        return self._value(key, None if holes else limit)
+
+    def _value(self, key: str, limit: int | None) -> bytes | None:
+        """Return a whole value. A large one is read in parts at a time, if the server tells versions apart."""
+        whole = limit
+        if self.has_ranges and self.has_versions and executor.concurrency_for(self) > 1:
+            if self.has_large:
+                value = read_in_parts(self, key, limit)
+                if value is not None:
+                    return value
+            else:
+                whole = LARGE if limit is None else min(limit, LARGE)
+        answer = self._ask(key, {}, whole)
         if answer is None:
             return None
-        value = b"" if answer.body is None else self._whole(key, answer)
-        if answer.body is None or (not holes and len(value) > limit):
-            raise too_large(key, max(answer.length or limit + 1, len(value)), limit)
-        return value
+        size = answer.length
+        if answer.body is not None:
+            value = self._whole(key, answer)
+            size = len(value)
+            if limit is None or size <= limit:
+                return value
+        elif whole != limit and (limit is None or size is None or size <= limit):
+            self.has_large = True
+            return self._value(key, limit)
+        raise too_large(key, size or (limit or 0) + 1, limit or 0)
 
     def get_range(self, key: str, start: int, length: int) -> bytes | None:
         part = self.part(key, start, length)
@@ -220,6 +240,7 @@ class HTTPStore(Store):
 
     def _as_whole_part(self, key: str, answer: "Answer") -> Part:
         if answer.body is None:
+            self.has_ranges = False
             size = "an unknown number of" if answer.length is None else f"{answer.length:,}"
             raise self._wrong(key, f"the server ignores ranges, and the value has {size} bytes")
         body = self._whole(key, answer)

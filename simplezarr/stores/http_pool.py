@@ -13,11 +13,13 @@ import time
 from base64 import b64encode
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from socket import gaierror
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
+from weakref import finalize
 
 from simplezarr.errors import StoreError
 from simplezarr.stores.urls import redact
@@ -122,6 +124,7 @@ class ConnectionPool:
         self.origin, self.headers = _origin(url), {name.title(): value for name, value in headers.items()}
         self.timeout, self.size = timeout, size
         self._idle: dict[_Origin, deque[_Connection]] = {}
+        finalize(self, _close, self._idle)  # `__del__` might come after that of the sockets, which complain
         self._pid = os.getpid()
         self._tls: ssl.SSLContext | None = None
 
@@ -153,12 +156,7 @@ class ConnectionPool:
 
     def close(self) -> None:
         """Close the idle connections. New ones are opened when they are needed."""
-        for kept in self._idle.values():
-            while kept:
-                kept.pop().connection.close()
-
-    def __del__(self) -> None:
-        self.close()
+        _close(self._idle)
 
     # ------------------------------------------------------------ one attempt
 
@@ -209,7 +207,7 @@ class ConnectionPool:
     def _take(self, origin: _Origin) -> _Connection | None:
         if self._pid != os.getpid():  # the connections are the parent's
             self.close()
-            self._idle, self._pid, self._tls = {}, os.getpid(), None
+            self._pid, self._tls = os.getpid(), None
         kept = self._idle.get(origin)
         try:
             return kept.pop() if kept else None
@@ -247,6 +245,14 @@ class ConnectionPool:
         if self._tls is None:
             self._tls = ssl.create_default_context()
         return self._tls
+
+
+def _close(idle: dict[_Origin, deque[_Connection]]) -> None:
+    with suppress(KeyError, IndexError):  # another thread closes them too
+        while True:
+            _, kept = idle.popitem()
+            while kept:
+                kept.pop().connection.close()
 
 
 class _RedirectError(OSError):
@@ -318,6 +324,8 @@ def _read(method: str, response: http.client.HTTPResponse, limit: int | None) ->
     length = response.length
     if response.status >= 300:
         limit = _ERROR_BODY if limit is None else min(limit, _ERROR_BODY)
+    elif limit is not None and "Content-Encoding" in response.headers:
+        limit = 2 * limit + _ERROR_BODY  # what is compressed may be larger than the value
     body: bytes | None
     if method == "HEAD":
         stated = response.headers.get("Content-Length", "")

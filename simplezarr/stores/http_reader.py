@@ -4,18 +4,19 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from simplezarr.engine.files.reader import Reader, Snapshot, clip_range
-from simplezarr.errors import ChangedError
+from simplezarr.engine.files.reader import ATTEMPTS, Reader, Snapshot, clip_range
+from simplezarr.errors import ChangedError, StoreError
 from simplezarr.runtime import executor
+from simplezarr.stores.base import too_large
 
-__all__ = ["HTTPReader", "Part", "Version"]
+__all__ = ["LARGE", "HTTPReader", "Part", "Version", "read_in_parts"]
 
 Range = tuple[int, int]
 
 #: Bytes between two ranges that cost less to read than another request.
 _GAP = 256 << 10
-#: Bytes of one request, unless one range is larger.
-_MOST = 8 << 20
+#: Bytes from which a value is read in parts, and bytes of one part. Ranges are joined up to this size.
+LARGE = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Part:
 
 
 class _Server(Protocol):
+    has_ranges: bool
     has_versions: bool
 
     @property
@@ -82,7 +84,7 @@ class HTTPReader(Reader):
 
     @property
     def validator(self) -> Hashable | None:
-        return self._copy.validator if self._copy is not None else self._version
+        return self._version
 
     def pin(self, validator: Hashable) -> bool:
         if not isinstance(validator, Version):
@@ -103,7 +105,7 @@ class HTTPReader(Reader):
             return None
         whole = next((part for part in parts if part.is_whole), None)
         if whole is not None and self._version is None:
-            self._copy = Snapshot(whole.body)
+            self._copy, self._version = Snapshot(whole.body), whole.version
             return self._copy.get_ranges(ranges)
         filled = [part for part in parts if part.body]
         if self._version is None and filled:
@@ -130,6 +132,34 @@ class HTTPReader(Reader):
 
     def _part(self, run: Range) -> Part | None:
         return self._server.part(self._name, *run, self._version)
+
+
+def read_in_parts(server: _Server, key: str, limit: int | None) -> bytes | None:
+    """Return a value that may be large, of which parts are read at the same time.
+
+    limit: bytes above which a TooLargeError is raised after the first part.
+
+    Return None if the value must be read with one request instead: there is no such key, the server has neither ranges
+    nor versions, or the value keeps changing.
+    """
+    for _ in range(ATTEMPTS):
+        with HTTPReader(server, key) as reader:
+            try:
+                first = reader.get_range(0, LARGE)
+                if first is None or (reader.validator is None and len(first) == LARGE):
+                    return None
+                size = len(first) if len(first) < LARGE else reader.size() or 0
+                if limit is not None and size > limit:
+                    raise too_large(key, size, limit)
+                rest = reader.get_ranges([(at, LARGE) for at in range(LARGE, size, LARGE)])
+                return b"".join([first, *(rest or [])])
+            except ChangedError:
+                pass
+            except StoreError:
+                if server.has_ranges:
+                    raise
+                return None
+    return None
 
 
 def _joined(ranges: Sequence[Range], size: int | None) -> tuple[list[Range], list[int | None]]:
@@ -159,7 +189,7 @@ def _joined(ranges: Sequence[Range], size: int | None) -> tuple[list[Range], lis
         if runs:
             start, length = runs[-1]
             joined = max(start + length, end) - start
-            if begin <= start + length + _GAP and joined <= max(_MOST, length):
+            if begin <= start + length + _GAP and joined <= max(LARGE, length):
                 runs[-1] = start, joined
                 places[number] = len(runs) - 1
                 continue

@@ -12,7 +12,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.errors import AccessError, ChangedError, StoreError
-from simplezarr.stores import byte_view, http_pool
+from simplezarr.stores import byte_view, http, http_pool, http_reader
 from simplezarr.testing import check_store
 from tests.support.http_server import Server
 
@@ -93,6 +93,18 @@ def test_arrays(kind, hierarchy):
             np.testing.assert_array_equal(a.vindex[[1, 20], [3, 9], [30, 2]], VALUES[[1, 20], [3, 9], [30, 2]])
 
 
+@pytest.mark.parametrize("kind", SERVERS)
+def test_archives(kind, tmp_path):
+    sz.save(tmp_path / "a.zip", VALUES, chunks=(8, 32, 32))
+    with Server({"b/a.zip": (tmp_path / "a.zip").read_bytes()}, **SERVERS[kind]) as server:
+        for url in (f"{server.url}/b/a.zip?sig=1", f"{server.url}/b/a.zip|zip:|zarr3:"):
+            a = sz.open(url)
+            np.testing.assert_array_equal(a[5], VALUES[5])
+            np.testing.assert_array_equal(a[...], VALUES)
+        with pytest.raises(sz.NodeNotFoundError):
+            sz.open(f"{server.url}/b/none.zip")
+
+
 def requests_of(server, call):
     server.take()
     call()
@@ -137,6 +149,49 @@ def test_ranges_of_one_call_are_in_flight_together():
             assert reader.get_ranges(ranges) == expected
             assert reader.get_ranges(ranges) == expected
         assert store.get_ranges("a", ranges) == expected
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_large_values_are_read_in_parts(kind, monkeypatch):
+    monkeypatch.setattr(http, "LARGE", 8000)
+    monkeypatch.setattr(http_reader, "LARGE", 8000)
+    value, other = random.Random(1).randbytes(20_000), random.Random(2).randbytes(16_000)
+    with Server({"a": value, "b": other, "c": b"small", "d": b""}, **SERVERS[kind]) as server:
+        store = sz.HTTPStore(server.url)
+        for _ in range(2):
+            got = [store.get("a"), store.get("b"), store.get("c"), store.get("d"), store.get("e")]
+            assert got == [value, other, b"small", b"", None]
+            assert store.get_limited("a", 20_000) == value
+            for limit in (5000, 19_999):
+                with pytest.raises(sz.errors.TooLargeError, match="'a' has 20000 bytes"):
+                    store.get_limited("a", limit)
+        if kind == "etags":
+            server.take()
+            assert store.get("a") == value
+            parts = [("GET", "a", f"bytes={at}-{at + 7999}") for at in (0, 8000)] + [("GET", "a", "bytes=16000-19999")]
+            assert sorted(server.take()) == sorted(parts)
+
+
+def test_large_values_that_are_replaced_are_of_one_version(monkeypatch):
+    monkeypatch.setattr(http, "LARGE", 8000)
+    monkeypatch.setattr(http_reader, "LARGE", 8000)
+    choice = random.Random(3)
+    with Server({"a": bytes(50_000)}) as server:
+        store = sz.HTTPStore(server.url)
+        store.get("a")
+
+        def replace(_):
+            if choice.random() < 0.1:
+                server.values["a"] = bytes([choice.randrange(256)]) * choice.choice([30_000, 50_000])
+
+        server.hook = replace
+        seen = set()
+        for _ in range(60):
+            value = store.get("a")
+            assert len(set(value)) == 1
+            assert len(value) in (30_000, 50_000)
+            seen.add(value)
+        assert len(seen) > 3
 
 
 def test_near_ranges_are_one_request():
