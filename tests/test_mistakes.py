@@ -56,6 +56,8 @@ def place(tmp_path_factory):
     (place / "damaged").mkdir()
     sz.save(place / "damaged", np.arange(6.0), chunks=3, codecs=["bytes", "zstd"])
     (place / "damaged" / "c" / "0").write_bytes(b"xx")
+    shards = [sz.codecs.Sharding(chunk_shape=(3,), codecs=[sz.codecs.Bytes()]), "zstd"]
+    sz.save(place / "compressed", np.arange(6.0), chunks=6, codecs=shards)
     return place
 
 
@@ -145,6 +147,27 @@ MISTAKES = {
     ),
     "a damaged chunk": (lambda p: sz.load(p / "damaged"), sz.ChunkError, "chunk (0,), key 'c/0'", "zstd", "damaged"),
     # using
+    "reading into whole numbers": (
+        lambda p: array(p).read(out=np.zeros((4, 6), "i4")),
+        TypeError,
+        "array /: ",
+        "Cannot cast array data from dtype('float32') to dtype('int32')",
+        "let out be of dtype float32",
+    ),
+    "changing a damaged chunk": (
+        lambda p: sz.open(p / "damaged", mode="r+").write(0, 5),
+        sz.ChunkError,
+        "chunk (0,), key 'c/0'",
+        "the chunk is unchanged",
+        "write again",
+    ),
+    "the bytes of a chunk of a compressed shard": (
+        lambda p: sz.open(p / "compressed").get_encoded_chunk(1),
+        sz.UnsupportedError,
+        "array '/', chunk (1,): ",
+        "no bytes of its own",
+        "call get_chunk",
+    ),
     "deleting an element": (delete_element, TypeError, "del: ", "can't be deleted", "assign to them"),
     "deleting a missing child": (
         lambda p: group(p).__delitem__("y"),

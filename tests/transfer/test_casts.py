@@ -53,7 +53,10 @@ def check(read, out, values):
         np.testing.assert_array_equal(out, before)
     else:
         assert read(out) is out
-        np.testing.assert_array_equal(out, want)
+        if out.dtype == object:  # of which no NaN equals another
+            assert repr(out.tolist()) == repr(want.tolist())
+        else:
+            np.testing.assert_array_equal(out, want)
 
 
 def some(dtype, shape):

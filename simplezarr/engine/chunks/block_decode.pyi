@@ -1,1 +1,1 @@
-"""The bytes codecs of a chunk. The last one copies the elements out: whole, or block by block from the cache."""
+"""Run the bytes codecs of a chunk. The last one copies the elements out: whole, or block by block from the cache."""

@@ -1,4 +1,4 @@
-"""The bytes codecs of a chunk. The last one copies the elements out: whole, or block by block from the cache."""
+"""Run the bytes codecs of a chunk. The last one copies the elements out: whole, or block by block from the cache."""
 
 from libc.stdint cimport int32_t
 
@@ -18,7 +18,7 @@ cdef enum:
 
 cdef int decode_in_blocks(Context *context, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                           int level) noexcept nogil:
-    """Decode a Blosc chunk block by block, without the blocks that have no wanted elements.
+    """Decode a Blosc chunk block by block, without the blocks that have no requested element.
 
     If the region has the order of the stored form, each block is copied out while it is in the cache.
     """
@@ -60,7 +60,7 @@ cdef int decode_in_blocks(Context *context, const Pipeline *pipeline, const char
 
 cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                          int level) noexcept nogil:
-    """Decode a zstd chunk up to the last wanted element.
+    """Decode a zstd chunk up to the last requested element.
 
     A chunk with several blocks is decoded one block after the other. If the region has the order of the stored form, each
     block is copied out while it is in the cache.
@@ -109,7 +109,7 @@ cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char 
 
 cdef int decode_whole(Context *context, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                       int level) noexcept nogil:
-    """Decode all of the last codec's output: directly into its place, or through scratch."""
+    """Decode all of the last codec's output: directly into its destination, or through scratch."""
     cdef const CodecStep *step = pipeline.steps[pipeline.nsteps - 1]
     cdef size_t size = pipeline.nbytes
     cdef bint direct = region_is_run(pipeline, region)
@@ -134,7 +134,7 @@ cdef int decode_whole(Context *context, const Pipeline *pipeline, const char *sr
 
 cdef int decode_steps(Context *context, const Pipeline *pipeline, const char **src, size_t *n, int level, bint *done,
                       const Region *region) noexcept nogil:
-    """Run the bytes -> bytes codecs; *done is whether the last of them has copied the chunk to its place."""
+    """Run the bytes -> bytes codecs. *done is whether the last of them has copied the chunk to its destination."""
     cdef const CodecStep *step
     cdef int i, status
     cdef size_t size

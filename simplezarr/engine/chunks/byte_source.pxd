@@ -1,4 +1,4 @@
-"""Where the bytes of a stored object are."""
+"""Describe where the bytes of a stored object are."""
 
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
@@ -34,7 +34,7 @@ cdef struct ByteSource:
     uint64_t size           # UNKNOWN_SIZE for IN_STORE
     const uint64_t *index   # of a shard: its decoded index, NULL until it is read
     const CoalesceKey *key  # of a shard: NULL if its chunks are not shared while in flight
-    bint exact              # that key stands for one version, not for all that have the same index
+    bint exact              # `key` stands for one version, not for all versions with the same index
 
 
 cdef inline int find_inner_chunk(const ByteSource *shard, Py_ssize_t inner, size_t most, ByteRange *found) noexcept nogil:

@@ -6,7 +6,7 @@ from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.kernels.context cimport Context
 
 cdef enum:
-    RAW_ALONE = 64 << 10    # an uncompressed inner chunk of this size is read by itself, straight into place
+    RAW_ALONE = 64 << 10    # an uncompressed inner chunk of this size is read by itself, directly into its destination
 
 cdef int read_raw(Context *context, const Pipeline *pipeline, const sz_file *file, int64_t base, const Region *region,
                   int level) noexcept nogil

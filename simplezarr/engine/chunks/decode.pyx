@@ -1,7 +1,7 @@
-"""Decoding through a pipeline: from stored bytes to their places in the caller's buffer, without the GIL.
+"""Decode stored bytes through a pipeline into the caller's buffer, without the GIL.
 
-If a chunk's place is one contiguous run, the last codec writes into it directly. A shard is not decoded as a whole: its
-index says where the requested inner chunks lie, and each of them is a chunk of an inner pipeline.
+If a chunk's destination is one contiguous run, the last codec writes into it directly. A shard is not decoded as a whole:
+its index says where the requested inner chunks lie, and each of them is a chunk of an inner pipeline.
 """
 
 cimport numpy as cnp
@@ -57,7 +57,7 @@ cdef int read_piece(Context *context, const Pipeline *pipeline, const Region *re
 
 cdef int read_raw(Context *context, const Pipeline *pipeline, const sz_file *file, int64_t base, const Region *region,
                   int level) noexcept nogil:
-    """Read elements of an uncompressed chunk at `base` of a file into their places, without holding the whole chunk."""
+    """Read elements of an uncompressed chunk at `base` of a file to their destinations, in pieces."""
     cdef Region permuted
     cdef Raw raw
     context.culprit = "bytes"
@@ -87,7 +87,7 @@ cdef int decode_python(Context *context, const Pipeline *pipeline, const char *s
 
 cdef int decode_region(Context *context, const Pipeline *pipeline, const char *src, size_t n, const Region *region,
                        int level) noexcept nogil:
-    """Decode the chunk stored in the n bytes at src, and copy the region's elements to their places."""
+    """Decode the chunk stored in the n bytes at src, and copy the region's elements to their destinations."""
     cdef Region permuted
     cdef ByteSource source
     cdef bint done
@@ -269,7 +269,7 @@ cdef int inner_read(Context *context, const void *what, Py_ssize_t k, const sz_f
 
 cdef int decode_shard(Context *context, const Pipeline *pipeline, ByteSource *source, const Region *region, Py_ssize_t part,
                       Py_ssize_t parts, int level) noexcept nogil:
-    """Copy part number `part` of `parts` of a region (in stored order) of a shard to its place."""
+    """Copy part number `part` of `parts` of a region (in stored order) of a shard to its destination."""
     cdef ShardRegion inner
     cdef InnerChunkVisitor visitor
     cdef Py_ssize_t total = inner_count(pipeline, region)
@@ -288,7 +288,7 @@ cdef int decode_shard(Context *context, const Pipeline *pipeline, ByteSource *so
 # ---------------------------------------------------------------- for Python
 
 def decode_chunk(CodecPipeline pipeline, data):
-    """Return the whole chunk stored in `data` (bytes) as an array; raise ValueError if it cannot be decoded."""
+    """Return the whole chunk stored in `data` (bytes) as an array. Raise ValueError if it cannot be decoded."""
     cdef const Pipeline *compiled = &pipeline.compiled
     cdef Region region
     cdef bytes raw = data if type(data) is bytes else bytes(data)

@@ -6,15 +6,15 @@ from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
 from simplezarr.engine.kernels.context cimport Context
 
 
-# A shard that is being made. `entries` are offset and length of each inner chunk, NOT_STORED where there is none: offset in
-# `memory`, or with the bit KEPT set in the old shard, from which it is taken over.
+# A shard that is being made. `entries` are offset and length of each inner chunk, NOT_STORED if there is none. The offset
+# is in `memory`. With the bit KEPT set, it is in the old shard, from which the inner chunk is copied.
 cdef struct ShardBuilder:
     const Pipeline *pipeline
     int level
     char *memory      # the encoded inner chunks as they come, and room for the index in front or behind
     int64_t used
     uint64_t *entries
-    const char *old   # the old shard, where that is in memory and not in a file
+    const char *old   # the old shard if it is in memory; NULL if it is a file
 
 cdef uint64_t KEPT
 

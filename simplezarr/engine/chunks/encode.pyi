@@ -1,4 +1,4 @@
-"""Encoding through a pipeline: from the caller's buffer to stored bytes, without the GIL."""
+"""Encode the caller's buffer through a pipeline to stored bytes, without the GIL."""
 
 
 import numpy as np

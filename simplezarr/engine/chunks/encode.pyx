@@ -1,7 +1,7 @@
-"""Encoding through a pipeline: from the caller's buffer to stored bytes, without the GIL.
+"""Encode the caller's buffer through a pipeline to stored bytes, without the GIL.
 
-One strided copy makes the stored form. There is no copy if the chunk's elements are one contiguous run of it already. No
-I/O happens here, and no memory is used except the context's scratch.
+One strided copy makes the stored form. There is no copy if the chunk's elements are one contiguous run of it already.
+Nothing is read or written here, and no memory is used except the context's scratch.
 """
 
 cimport numpy as cnp
@@ -29,7 +29,7 @@ from simplezarr.engine.kernels.context cimport (
 
 cnp.import_array()
 
-cdef uint64_t KEPT = <uint64_t>1 << 62       # no file is as long
+cdef uint64_t KEPT = <uint64_t>1 << 62       # no file is that long
 
 
 # ---------------------------------------------------------------- chunks
@@ -139,7 +139,7 @@ cdef int encode_native(Context *context, const Pipeline *pipeline, char *native,
 
 cdef int encode_python(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                        sz_segment *out, int level) noexcept with gil:
-    """Encode a chunk through codecs in plain Python, which get an array of their own."""
+    """Encode a chunk through codecs in plain Python, which get a new array."""
     cdef char *data
     cdef int status = SZ_OK
     cdef bint others = True
@@ -189,7 +189,7 @@ cdef int shard_reserve(Context *context, ShardBuilder *shard, size_t n) noexcept
 
 
 cdef void shard_add(ShardBuilder *shard, Py_ssize_t inner, const sz_segment *part) noexcept nogil:
-    """Add an encoded inner chunk, for which there must be room; several threads may do this at the same time."""
+    """Add an encoded inner chunk, for which there must be room. Several threads may do this at the same time."""
     cdef int64_t at
     if part.data == NULL:
         return
@@ -200,7 +200,7 @@ cdef void shard_add(ShardBuilder *shard, Py_ssize_t inner, const sz_segment *par
 
 
 cdef void extend(sz_segment *segments, size_t *n, const char *data, int64_t offset, size_t nbytes) noexcept nogil:
-    """Append bytes in memory or, if data is NULL, of the old file; extend the last segment if they follow it."""
+    """Append bytes in memory or, if data is NULL, of the old file. Extend the last segment if they follow it."""
     cdef sz_segment *last = &segments[n[0] - 1] if n[0] else NULL
     if last != NULL and (last.data + last.n == data if last.data != NULL and data != NULL else
                          last.data == data and last.offset + <int64_t>last.n == offset):

@@ -1,4 +1,4 @@
-"""In-flight coalescing: reads that need the same chunk at the same time share one fetch and one decoding."""
+"""Coalesce reads in flight: reads of one chunk at the same time share one fetch and one decoding."""
 
 from types import TracebackType
 from typing import final

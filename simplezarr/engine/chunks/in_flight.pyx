@@ -1,7 +1,7 @@
-"""In-flight coalescing: reads that need the same chunk at the same time share one fetch and one decoding.
+"""Coalesce reads in flight: reads of one chunk at the same time share one fetch and one decoding.
 
 The first thread that needs a chunk leads. A thread that needs the chunk before it is complete waits for it: it first does
-its other units, and in the end places its part from the decoded bytes. No thread writes into another thread's buffer. If
+its other units, and in the end copies its part out of the decoded bytes. No thread writes into another thread's buffer. If
 the leader fails, each waiter decodes the chunk itself and raises its own error.
 
 A read that begins after a write has returned must see that write. So a chunk in flight is found by a key that stands for
@@ -46,7 +46,7 @@ cdef int64_t ended = 0
 
 
 def _begin():
-    """Begin with no chunks in flight; also in a forked child, which may have copied locks in the locked state."""
+    """Begin with no chunks in flight. A forked child does so too, because it may have copied locks in the locked state."""
     global generation, ended
     cdef int i
     generation += 1
@@ -146,7 +146,7 @@ cdef bint worth_coalescing(const Pipeline *pipeline, bint far) noexcept nogil:
 
 cdef InFlightChunk *lead_or_join(Context *context, const CoalesceKey *key, int64_t inner, const Pipeline *pipeline,
                                  size_t first, size_t last, Py_ssize_t wanted, bint joins, bint *elsewhere) noexcept nogil:
-    """Begin to lead a chunk, or wait for it if another thread leads it; *elsewhere says which.
+    """Begin to lead a chunk, or wait for it if another thread leads it. *elsewhere says which.
 
     inner: the chunk's number in its shard, or -1
     first, last: the bytes that a waiter needs of the native form
@@ -204,7 +204,7 @@ cdef bint join_chunk(Context *context, InFlightChunk *chunk, size_t first, size_
 
 
 cdef bint close_to_joiners(InFlightChunk *chunk) noexcept nogil:
-    """Let no further thread wait for the chunk; return whether there are waiters."""
+    """Let no further thread wait for the chunk. Return whether there are waiters."""
     cdef Stripe *stripe
     cdef InFlightChunk **place
     if chunk.joinable:
@@ -221,7 +221,7 @@ cdef bint close_to_joiners(InFlightChunk *chunk) noexcept nogil:
 
 
 cdef bint has_waiters(Context *context, const Pipeline *pipeline, size_t *last) noexcept nogil:
-    """Return whether other threads wait for the context's chunk, and up to which byte; no further thread may then join."""
+    """Return whether other threads wait for the context's chunk, and up to which byte. Then no further thread may join."""
     cdef InFlightChunk *chunk = <InFlightChunk *>context.leading
     if chunk == NULL or chunk.pipeline != pipeline or not close_to_joiners(chunk):
         return False
@@ -235,7 +235,7 @@ cdef void wake_waiters(InFlightChunk *chunk) noexcept nogil:
 
 
 cdef void complete_chunk(Context *context, const Pipeline *pipeline, const char *src, int transform) noexcept nogil:
-    """Publish the context's chunk to its waiters; src has the decoded bytes, at least as far as they need them."""
+    """Publish the context's chunk to its waiters. src has the decoded bytes, at least as far as they need them."""
     cdef InFlightChunk *chunk = <InFlightChunk *>context.leading
     cdef size_t last
     cdef Py_ssize_t n
@@ -261,7 +261,7 @@ cdef void complete_missing(Context *context) noexcept nogil:
 
 
 cdef void end_leading(InFlightChunk *chunk) noexcept nogil:
-    """Stop leading; a chunk that is not complete has failed."""
+    """Stop leading. A chunk that is not complete has failed."""
     if close_to_joiners(chunk):
         wake_waiters(chunk)
     release_chunk(chunk)
@@ -275,7 +275,7 @@ cdef void stop_leading(Context *context) noexcept nogil:
 
 
 cdef int wait_for_chunk(InFlightChunk *chunk, int64_t microseconds) noexcept nogil:
-    """Wait for at most so long; return COMPLETE, FAILED or PENDING."""
+    """Wait for at most so long. Return COMPLETE, FAILED or PENDING."""
     if chunk.generation != generation:
         return FAILED
     if not PyThread_acquire_lock_timed(chunk.done_lock, microseconds, False):
@@ -285,7 +285,7 @@ cdef int wait_for_chunk(InFlightChunk *chunk, int64_t microseconds) noexcept nog
 
 
 cdef void release_chunk(InFlightChunk *chunk) noexcept nogil:
-    """Note that the caller, the leader or a waiter, is done with the chunk; the last one frees it."""
+    """Note that the caller, the leader or a waiter, is done with the chunk. The last of them frees it."""
     cdef Stripe *stripe = stripe_of(&chunk.key)
     cdef bint last
     PyThread_acquire_lock(stripe.lock, True)
@@ -300,7 +300,7 @@ cdef void release_chunk(InFlightChunk *chunk) noexcept nogil:
 
 
 cdef void release_waits(Context *context, Py_ssize_t unit) noexcept nogil:
-    """Stop waiting for what a unit needs: it is read again, maybe from another version of the stored object."""
+    """Stop waiting for the chunks of a unit, which is read again, perhaps from another version of the stored object."""
     cdef int k = 0
     while k < context.nwaits:
         if context.waits[k].unit == unit:

@@ -19,17 +19,17 @@ cdef struct Values:
     int swap          # their numbers are byte-swapped in units of this size; 0: native
     Cast cast
 
-# Elements at listed places that are copied, or filled with a value.
+# Elements at listed places that are copied or cast, or filled with a value.
 cdef struct Move:
-    const Cast *cast   # or NULL: they are not cast
+    const Cast *cast    # NULL: they are not cast
     int ndim
     Py_ssize_t shape[MAX_NDIM]
     Py_ssize_t strides[MAX_NDIM]
     Py_ssize_t dst_strides[MAX_NDIM]
     char *dst
     const char *src
-    const char *value  # or NULL: copied
-    size_t itemsize     # at src
+    const char *value   # of all of them; NULL: they are copied
+    size_t itemsize     # of one at src
 
 cdef tuple set_cast(Cast *cast, object source, object target, object fields=*)
 cdef int copy_values(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,

@@ -1,1 +1,1 @@
-"""Elements copied in pieces, with pauses between them: values into a chunk, and elements at listed places."""
+"""Copy or cast elements in pieces, with pauses between them: into a chunk, out of one, or at listed places."""

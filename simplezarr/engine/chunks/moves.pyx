@@ -1,4 +1,4 @@
-"""Elements copied or cast in pieces, with pauses between them: into a chunk, out of one, and at listed places."""
+"""Copy or cast elements in pieces, with pauses between them: into a chunk, out of one, or at listed places."""
 
 cimport numpy as cnp
 from cpython.object cimport PyTypeObject
@@ -30,7 +30,7 @@ cdef enum:
 # ---------------------------------------------------------------- casts
 
 cdef tuple set_cast(Cast *cast, object source, object target, object fields=None):
-    """Set a cast from one data type, or some of its fields, to another; return the objects that it refers to."""
+    """Set a cast from one data type, or some of its fields, to another. Return the objects that it refers to."""
     errors = np.geterr()  # of the calling thread
     cast.source, cast.target, cast.errors = <PyObject *>source, <PyObject *>target, <PyObject *>errors
     cast.fields = <PyObject *>fields if fields is not None else NULL
@@ -98,7 +98,7 @@ cdef int cast_piece_out(Context *context, const Pipeline *pipeline, const Region
 
 cdef int region_cast_out(Context *context, const Pipeline *pipeline, const Region *region, const char *native,
                          const Cast *cast) noexcept nogil:
-    """Cast a region (in stored order) to its places, from a chunk's native form; cast the fill value if that is NULL."""
+    """Cast a region (in stored order) from a chunk's native form, or the fill value if `native` is NULL."""
     cdef CastWork work
     work.cast, work.chunk, work.transform = cast, <char *>native, SZ_AS_IS
     return in_pieces(context, pipeline, region, cast_piece_out, &work)
@@ -138,7 +138,7 @@ cdef int has_other_elements(Context *context, const Pipeline *pipeline, const ch
 # ---------------------------------------------------------------- points
 
 cdef object list_offsets(int nlists, const sz_points *lists, cnp.ndarray array, sz_points *listed, bint into):
-    """List the places in an array that has an axis for each list; return the arrays of places."""
+    """List the offsets of the points in an array that has an axis for each list. Return the arrays of offsets."""
     cdef cnp.ndarray offsets
     cdef int i
     held = []

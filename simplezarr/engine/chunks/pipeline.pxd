@@ -14,7 +14,7 @@ cdef struct Region:
     Py_ssize_t step[MAX_NDIM]
     Py_ssize_t count[MAX_NDIM]
     Py_ssize_t strides[MAX_NDIM]  # bytes between neighbours, in the caller's buffer
-    char *data                    # there: the place of the first
+    char *data                    # the first of them, there
 
 # A codec chain, bound to a chunk's shape, data type and fill value: everything that can be known before a chunk is read.
 cdef struct Pipeline:

@@ -1,4 +1,4 @@
-"""A codec chain bound once: everything that can be known about a chunk before it is read or written."""
+"""Bind a codec chain once: compute everything that can be known about a chunk before it is read or written."""
 
 from collections.abc import Callable
 from typing import final

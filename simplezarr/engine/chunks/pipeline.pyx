@@ -1,11 +1,12 @@
-"""A codec chain bound once: everything that can be known about a chunk before it is read or written.
+"""Bind a codec chain once: compute everything that can be known about a chunk before it is read or written.
 
 `transpose` becomes an order of axes, and `bytes` a transform of elements. One strided copy between a chunk and the caller's
 buffer does both.
 
 The stored form of a chunk is what the `bytes` codec makes or takes: axes in stored order, numbers in stored byte order. The
 native form has the same order of axes, and numbers in the machine's byte order. A region is some elements of a chunk and
-their places in the caller's buffer. Its axes are in the order of the array, unless a function says "in stored order".
+their destination or source in the caller's buffer. Its axes are in the order of the array, unless a function says
+"in stored order".
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -30,7 +31,7 @@ cdef size_t UNBOUNDED = <size_t>-1  # the size that codecs in Python make is not
 
 
 cdef int give_back(Context *context, int status) except -1:
-    """Release a context; raise the error that its last call has ended with."""
+    """Release a context. Raise the error that its last call has ended with."""
     culprit = context.culprit.decode() if context.culprit != NULL else "codec"
     error = take_error(context)
     context_release(context)
@@ -74,9 +75,10 @@ cdef bint region_is_run(const Pipeline *pipeline, const Region *region) noexcept
 
 
 cdef bint region_keeps_order(const Pipeline *pipeline, const Region *region) noexcept nogil:
-    """Return whether elements that follow each other in the stored form also do so in the region's place.
+    """Return whether elements that follow each other in the stored form also do so in the caller's buffer.
 
-    If so, a piece of one is a piece of the other. Otherwise, as with transposed chunks, a piece is scattered in the other.
+    If so, a piece of one is a piece of the other. Otherwise, as in transposed chunks, a piece of one is scattered in the
+    other.
     """
     cdef Py_ssize_t last = PY_SSIZE_T_MAX, stride
     cdef int i
@@ -241,7 +243,7 @@ cdef int fill_outside(Context *context, const Pipeline *pipeline, char *native, 
 # ---------------------------------------------------------------- sizes of what is encoded
 
 cdef size_t appended(const Pipeline *pipeline, int i) noexcept nogil:
-    """Return how many bytes checksums append to what step i makes; to the stored form, for i = nsteps."""
+    """Return how many bytes checksums append to the output of step i or, for i = nsteps, to the stored form."""
     cdef size_t n = 0
     while i > 0 and pipeline.steps[i - 1].trims:
         i -= 1
@@ -255,7 +257,7 @@ cdef size_t native_room(const Pipeline *pipeline) noexcept nogil:
 
 
 cdef size_t encoded_bound(const Pipeline *pipeline) noexcept nogil:
-    """Return the most bytes that a chunk is encoded to; UNBOUNDED if that is not known."""
+    """Return the most bytes that a chunk is encoded to, or UNBOUNDED if that is not known."""
     cdef size_t n = pipeline.nbytes
     cdef int i
     if pipeline.python != NULL:

@@ -36,7 +36,7 @@ cdef struct InnerChunkRange:
 
 
 cdef object fetch(const ByteSource *source, list ranges):
-    """Return byte ranges of a stored object from its store, as a list of buffers; None if there is no such object."""
+    """Return byte ranges of a stored object from its store as a list of buffers, or None if there is no such object."""
     parts = (<object>source.reader).get_ranges(ranges)
     return parts if parts is None else [as_buffer(part) for part in parts]
 
@@ -79,7 +79,7 @@ cdef Py_ssize_t inner_count(const Pipeline *pipeline, const Region *region) noex
 
 cdef Py_ssize_t inner_region(const Pipeline *pipeline, const AxisSlice *slices, const Region *region, Py_ssize_t number,
                              Region *sub) noexcept nogil:
-    """Set `sub` to the region's part in the number-th inner chunk that it touches; return its number in the shard."""
+    """Set `sub` to the region's part in the number-th inner chunk that it touches. Return its number in the shard."""
     cdef ChunkProjection projection
     cdef int d
     cdef Py_ssize_t inner = 0, scale = 1
@@ -163,7 +163,7 @@ cdef object data_end(const Pipeline *pipeline, const ByteSource *shard):
 
 cdef int fetch_ranges(Context *context, const Pipeline *pipeline, const ByteSource *source, const InnerChunkRange *ranges,
                       Py_ssize_t n, PyObject **fetched) noexcept with gil:
-    """Read all coalesced ranges through the store, in one call; *fetched is a list of buffers."""
+    """Read all coalesced ranges through the store in one call. *fetched is a list of buffers."""
     cdef Py_ssize_t i = 0
     cdef uint64_t start, end
     try:
@@ -191,7 +191,7 @@ cdef int fetch_ranges(Context *context, const Pipeline *pipeline, const ByteSour
 
 cdef bint decoded_elsewhere(Context *context, const Pipeline *pipeline, const ByteSource *source,
                             const InnerChunkVisitor *visitor, InnerChunkRange *chunk, bint joins) noexcept nogil:
-    """Return whether another thread decodes the inner chunk, for this one too; never if not `joins`. Otherwise lead it."""
+    """Return whether another thread decodes the inner chunk for this one too, which needs `joins`. Otherwise lead it."""
     cdef bint elsewhere
     if source.key == NULL or not worth_coalescing(pipeline.inner, source.kind == IN_STORE):
         return False
@@ -203,7 +203,7 @@ cdef bint decoded_elsewhere(Context *context, const Pipeline *pipeline, const By
 cdef int decode_range(Context *context, const Pipeline *pipeline, const ByteSource *source,
                       const InnerChunkVisitor *visitor, InnerChunkRange *ranges, Py_ssize_t first, Py_ssize_t last,
                       const char *src, uint64_t start, int level) noexcept nogil:
-    """Decode the inner chunks first … last - 1 of the list; src holds the shard's bytes from offset `start` on."""
+    """Decode the inner chunks first … last - 1 of the list. src holds the shard's bytes from offset `start` on."""
     cdef Py_ssize_t i
     cdef int status
     for i in range(first, last):
@@ -231,7 +231,7 @@ cdef void stop_leading(Context *context, InnerChunkRange *chunk) noexcept nogil:
 
 cdef int read_ranges(Context *context, const Pipeline *pipeline, const ByteSource *source, const InnerChunkVisitor *visitor,
                      InnerChunkRange *ranges, Py_ssize_t n, PyObject *parts, int level) noexcept nogil:
-    """Read the listed inner chunks and decode them, one coalesced range after the other; `parts` are fetched ranges."""
+    """Read the listed inner chunks and decode them, one coalesced range after the other. `parts` are fetched ranges."""
     cdef Py_ssize_t i = 0, k, run = 0
     cdef uint64_t start, end
     cdef char *raw
@@ -269,7 +269,7 @@ cdef int read_ranges(Context *context, const Pipeline *pipeline, const ByteSourc
 
 cdef Py_ssize_t keep_own(Context *context, const Pipeline *pipeline, const ByteSource *source,
                          const InnerChunkVisitor *visitor, InnerChunkRange *ranges, Py_ssize_t n) noexcept nogil:
-    """Drop the inner chunks that other threads fetch and decode; return how many are left.
+    """Drop the inner chunks that other threads fetch and decode. Return how many are left.
 
     Several inner chunks must be of one version. If the key does not tell versions apart, another thread may fetch another
     version, so only a single chunk may come from it.
@@ -301,7 +301,7 @@ cdef int read_inner_chunks(Context *context, const Pipeline *pipeline, const Byt
         status = fetch_ranges(context, pipeline, source, ranges, n, &fetched) if n else SZ_OK
     if status == SZ_OK:
         status = read_ranges(context, pipeline, source, visitor, ranges, n, fetched, level)
-    for i in range(n):  # those that a failure kept from being reached
+    for i in range(n):  # those that a failure left out
         stop_leading(context, &ranges[i])
     if fetched != NULL:
         drop(fetched)

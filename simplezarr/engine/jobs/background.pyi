@@ -1,4 +1,4 @@
-"""Work that idle threads do for a thread that replaces a large file."""
+"""Let idle threads do work for a thread that replaces a large file."""
 
 from typing import final
 
@@ -7,4 +7,4 @@ class UnlinkedFile:
     """An open file without a name. Closing it takes long, because the kernel then frees its pages and blocks."""
 
     def close(self) -> None:
-        """Close the file, unless that has been done."""
+        """Close the file, unless it is closed already."""

@@ -1,4 +1,4 @@
-"""Work that idle threads do for a thread that replaces a large file."""
+"""Let idle threads do work for a thread that replaces a large file."""
 
 from simplezarr.runtime import executor
 from simplezarr.csrc cimport SZ_OK
@@ -17,14 +17,14 @@ cdef class UnlinkedFile:
         self.file.fd = -1
 
     def close(self):
-        """Close the file, unless that has been done."""
+        """Close the file, unless it is closed already."""
         with nogil:
             if sz_claim(&self.closed):
                 sz_close(&self.file)
 
 
 cdef int close_unlinked(Context *context, sz_file *file) noexcept nogil:
-    """Close a file that has no name any longer. An idle thread closes a large one, if there is such a thread."""
+    """Close a file that no longer has a name. A large file is closed by an idle thread, if there is one."""
     cdef int status = SZ_OK
     if file.fd >= 0 and file.size >= LARGE:
         status = close_elsewhere(context, file)

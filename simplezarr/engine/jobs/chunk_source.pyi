@@ -1,4 +1,4 @@
-"""The chunks of an array: where they are stored, how they are decoded, and the cached indexes of its shards."""
+"""Find, fetch and name the stored objects of an array, and cache the indexes of its shards."""
 
 from typing import final
 
@@ -26,4 +26,4 @@ class ChunkSource:
 
 @final
 class ShardIndex:
-    """A shard's decoded index and the identity of the file it was read from."""
+    """A shard's decoded index and the version of the shard that it was read from."""

@@ -1,4 +1,4 @@
-"""The chunks of an array: where they are stored, how they are decoded, and the cached indexes of its shards."""
+"""Find, fetch and name the stored objects of an array, and cache the indexes of its shards."""
 
 from collections import OrderedDict
 from functools import partial
@@ -32,7 +32,7 @@ cdef class ShardIndex:
 cdef class ChunkSource:
     """The chunks of one array: where they are stored and how they are decoded.
 
-    keys: the array's chunk key encoding; path: the array's path in the store; chunks: the shape of a chunk.
+    keys: the array's chunk key encoding. path: the array's path in the store. chunks: the shape of a chunk.
     """
 
     def __init__(self, CodecPipeline pipeline, store, keys, str path, tuple chunks):
@@ -60,7 +60,7 @@ cdef class ChunkSource:
         return f"{self.path}/{self.keys.key(index)}" if self.path else self.keys.key(index)
 
     cdef object fetch(self, str key):
-        """Return a whole stored object, None if there is none. May raise TooLargeError before the object is read."""
+        """Return a whole stored object, or None if it is not stored. TooLargeError may come before the object is read."""
         cdef const Pipeline *pipeline = &self.pipeline.compiled
         if self.in_memory or pipeline_is_shard(pipeline):
             return self.store.get(key)
@@ -87,8 +87,8 @@ cdef class ChunkSource:
         if pipeline.inner == NULL:
             return self.store.get(self.key(index))
         if not pipeline_is_shard(pipeline):
-            raise UnsupportedError(f"array '/{self.path}': its shards are encoded as a whole, inner chunks have no bytes "
-                                   "of their own").of_store(self.store)
+            raise UnsupportedError(f"array '/{self.path}', chunk {index}: it has no bytes of its own, because a codec "
+                                   "encodes the whole shard; call get_chunk, which decodes it").of_store(self.store)
         for d in range(pipeline.ndim):
             outer[d] = index[d] // (self.pipeline.shape[d] // self.chunks[d])
         for d in range(pipeline.ndim):  # in C order of the stored form
@@ -123,7 +123,7 @@ cdef class ChunkSource:
         return part
 
     cdef ShardIndex cached_index(self, bytes name, const ByteSource *shard):
-        """Return the shard's index if it is cached and the shard is still the version it was read from; otherwise None.
+        """Return the shard's index, or None unless it is cached and still that of the shard's version.
 
         Requests to a store then ask for that version. If there is another one, they raise ChangedError.
         """
@@ -170,7 +170,7 @@ cdef class ChunkSource:
 
 cdef int known_index(Context *context, ChunkSource source, const Py_ssize_t *index, ByteSource *byte_source,
                      PyObject **held) noexcept with gil:
-    """Point a shard's byte source to its index if that is cached; *held is a reference that the caller drops."""
+    """Point a shard's byte source to its index if that is cached. *held is a reference that the caller drops."""
     cdef ShardIndex known
     try:
         known = source.cached_index(PyBytes_FromStringAndSize(<const char *>index, source.pipeline.compiled.ndim * 8),

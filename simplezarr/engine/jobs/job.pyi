@@ -1,13 +1,13 @@
-"""Jobs on many chunks: any number of threads draw units from one counter."""
+"""Run jobs on many chunks: any number of threads draw units from one counter."""
 
 from typing_extensions import disjoint_base
 
 def _set_wait_limit(waits: int) -> int:
-    """Set how often a thread waits for another before it does the work itself; return the previous limit."""
+    """Set how often a thread waits for another before it does the work itself. Return the previous limit."""
 
 @disjoint_base
 class Job:
-    """One read or write in progress, which several threads may `drain`."""
+    """A read or write in progress, which several threads may `drain`."""
 
     def stop(self) -> None:
         """Let no thread begin another unit or go on with a large one, because the caller is leaving."""

@@ -1,4 +1,4 @@
-"""Jobs on many chunks: any number of threads draw units from one counter.
+"""Run jobs on many chunks: any number of threads draw units from one counter.
 
 A job has a region table and a chunk source. Its units are the stored objects that the request touches, or parts of shards
 if these are few. Each thread draws the next unit until none is left, without the GIL.
@@ -26,8 +26,8 @@ from simplezarr.engine.kernels.context cimport (
 from simplezarr.errors import TooLargeError, ZarrError
 
 cdef enum:
-    MANY_FILES = 8              # from here on it is worth opening their directory
-    WAIT_US = 50_000            # between two looks for Ctrl-C while waiting for another thread
+    MANY_FILES = 8              # so many files are worth opening their directory
+    WAIT_US = 50_000            # between two checks for Ctrl-C while waiting for another thread
     WIDE_BYTES = 512 << 20      # at most so many decoded bytes are in progress while a job waits for a store
     DIGITS = 21
 
@@ -35,14 +35,14 @@ cdef int wait_limit = 200       # waits of WAIT_US for in-flight chunks
 
 
 def _set_wait_limit(int waits):
-    """Set how often a thread waits for another before it does the work itself; return the previous limit."""
+    """Set how often a thread waits for another before it does the work itself. Return the previous limit."""
     global wait_limit
     before, wait_limit = wait_limit, waits
     return before
 
 
 cdef char *put_number(char *at, size_t number) noexcept nogil:
-    """Write the number in decimal; return the place behind it."""
+    """Write the number in decimal. Return the address behind it."""
     cdef char digits[DIGITS]
     cdef int n = 0
     while number or n == 0:
@@ -57,7 +57,7 @@ cdef char *put_number(char *at, size_t number) noexcept nogil:
 
 
 cdef class Job:
-    """One read or write in progress, which several threads may `drain`."""
+    """A read or write in progress, which several threads may `drain`."""
 
     def __cinit__(self):
         self.directory, self.splits, self.interleave = SZ_NO_DIRECTORY, 1, 1
@@ -89,7 +89,7 @@ cdef class Job:
         return width if width <= threads else max(threads, min(width, WIDE_BYTES // max(nbytes, 1)))
 
     cdef int run(self, int width) except -1:
-        """Do all units, in the calling thread and width - 1 others; raise the error of the first failure."""
+        """Do all units, in the calling thread and width - 1 others. Raise the error of the first failure."""
         self.open_directory()
         self.interleave = width
         self.compute_semaphore = executor.compute_semaphore(width) if width > 1 else None
@@ -109,7 +109,7 @@ cdef class Job:
         """Do units until none is left, or one has failed."""
         cdef Py_ssize_t i
         cdef int status
-        # With a compute semaphore a thread takes a pooled context only to compute; while it waits, others need it.
+        # With a compute semaphore a thread takes a pooled context only to compute. Others use it while the thread waits.
         cdef Context *context = context_acquire() if self.compute_semaphore is None else context_new()
         context.nontemporal, context.ended = self.nontemporal, &self.failed
         with nogil:
@@ -219,7 +219,7 @@ cdef class Job:
         return "working on"
 
     cdef str outcome(self):
-        """Return what a failure leaves behind, for messages, with a separator in front."""
+        """Return what a failure leaves behind and what to do, for messages, with a separator in front."""
         return ""
 
     cdef tuple failed_chunk(self, const Py_ssize_t *index):

@@ -1,4 +1,4 @@
-"""The new content of stored objects, made from the values and from the old content."""
+"""Make the new content of stored objects from the values and the old content."""
 
 from typing import final
 
@@ -8,8 +8,8 @@ from simplezarr.engine.jobs.job import Job
 
 @disjoint_base
 class ObjectBuilder(Job):
-    """The part of a write that makes the new content; subclasses store it."""
+    """The part of a write that makes the new content. Subclasses store it."""
 
 @final
 class ShardJob(Job):
-    """Encodes the touched inner chunks of one shard with several workers; these chunks are its units."""
+    """The encoding of one shard's touched inner chunks, which are the units of several workers."""

@@ -1,4 +1,4 @@
-"""The new content of stored objects, made from the values and from the old content.
+"""Make the new content of stored objects from the values and the old content.
 
 If the selection covers the part of a chunk that lies in the array, the chunk is made from the values alone. Otherwise it is
 decoded, changed and encoded again. Inner chunks of a shard that are not touched keep their stored bytes.
@@ -39,7 +39,7 @@ cdef uint64_t clipped_axes(const Pipeline *pipeline, const Region *region) noexc
 
 
 cdef class ObjectBuilder(Job):
-    """The part of a write that makes the new content; subclasses store it."""
+    """The part of a write that makes the new content. Subclasses store it."""
 
     def __dealloc__(self):
         for kept in self.constants:
@@ -77,7 +77,7 @@ cdef class ObjectBuilder(Job):
         update.room = NULL
 
     cdef int make(self, Context *context, ObjectUpdate *update, const sz_segment **segments, size_t *n) noexcept nogil:
-        """Make the new content in n segments; n is 0 if nothing is to be stored."""
+        """Make the new content in n segments. n is 0 if nothing is to be stored."""
         cdef const TouchedChunk *chunk = &update.object.chunk
         cdef ByteRange whole
         cdef int status
@@ -119,7 +119,7 @@ cdef class ObjectBuilder(Job):
         return status
 
     cdef int keep_untouched(self, Context *context, ObjectUpdate *update) noexcept nogil:
-        """Record where the untouched inner chunks lie in the old shard; they are copied without decoding."""
+        """Record where the untouched inner chunks lie in the old shard. They are copied without decoding."""
         cdef TouchedChunk memory
         cdef uint64_t *entries = update.shard.entries
         cdef ByteRange found
@@ -139,7 +139,7 @@ cdef class ObjectBuilder(Job):
         return SZ_OK
 
     cdef int share_shard(self, Context *context, ObjectUpdate *update) noexcept with gil:
-        """Encode the touched inner chunks of one shard by several workers; a failure becomes that of `context`.
+        """Encode the touched inner chunks of one shard by several workers. A failure becomes that of `context`.
 
         The workers use `update`, which is on the stack of a caller, and the scratch of this context. That is safe because
         `run_workers` returns only when no helper is at work and none can begin.
@@ -163,7 +163,7 @@ cdef class ObjectBuilder(Job):
         cdef char *dst = NULL
         cdef int status = SZ_OK
         context.inner = chunk.number
-        if self.team_size == 1 and bound != UNBOUNDED:  # straight into place
+        if self.team_size == 1 and bound != UNBOUNDED:  # encode directly into the shard
             status = shard_reserve(context, &update.shard, bound)
             dst = update.shard.memory + update.shard.used
         if status == SZ_OK:
@@ -198,7 +198,7 @@ cdef class ObjectBuilder(Job):
 
     cdef int encode_covered(self, Context *context, const Pipeline *pipeline, const Region *region, char *dst,
                             sz_segment *out, int level) noexcept nogil:
-        """Encode a chunk from the values alone; use an encoded chunk of a constant again."""
+        """Encode a chunk from the values alone. If they are a constant, use its encoded chunk again."""
         cdef ConstantChunk *kept
         cdef uint64_t clipped
         cdef int i, status
@@ -272,7 +272,7 @@ cdef class ObjectBuilder(Job):
 
 
 cdef class ShardJob(Job):
-    """Encodes the touched inner chunks of one shard with several workers; these chunks are its units."""
+    """The encoding of one shard's touched inner chunks, which are the units of several workers."""
 
     cdef int do_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
         return self.builder.write_inner(context, self.update, i)

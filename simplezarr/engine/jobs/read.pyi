@@ -1,4 +1,4 @@
-"""Reading: open, decode and copy out each stored object that a request touches."""
+"""Read: open, decode and copy out each stored object that a request touches."""
 
 from typing import final
 
@@ -13,8 +13,10 @@ from simplezarr.engine.jobs.protocols import ListedSelection
 class ReadJob(Job):
     """A read in progress."""
 
-def read(source: ChunkSource, selected: Plan | ListedSelection, out: np.ndarray, fields: str | list[str] | None = None) -> None:
-    """Decode what is selected into `out`, an array of the selection's shape; cast to its data type chunk by chunk. fields: of records."""
+def read(
+    source: ChunkSource, selected: Plan | ListedSelection, out: np.ndarray, fields: str | list[str] | None = None
+) -> None:
+    """Decode what is selected, or some fields of it, into `out`. Chunks are cast to its data type."""
 
 def read_batch(source: ChunkSource, shape: tuple[int, ...], plans: list[Plan], outs: list[np.ndarray]) -> None:
     """Do `read` for each plan of an array of `shape`, all into arrays of one data type; read each chunk only once."""

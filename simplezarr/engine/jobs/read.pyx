@@ -1,4 +1,4 @@
-"""Reading: open, decode and copy out each stored object that a request touches.
+"""Read: open, decode and copy out each stored object that a request touches.
 
 For a local directory all of that happens without the GIL. Requests to other stores hold the GIL; decoding is the same.
 """
@@ -88,7 +88,7 @@ cdef class ReadJob(Job):
         return "reading"
 
     cdef int split(self, int threads):
-        """Divide the work into units; return the number of threads that it is worth."""
+        """Divide the work into units. Return the number of threads that it is worth."""
         cdef Py_ssize_t work, nobjects = self.table.nobjects, nchunks = self.table.nchunks
         cdef bint local = self.source.local or self.source.in_memory
         work = product(nchunks, self.table.layout.pipeline.nbytes)

@@ -1,4 +1,4 @@
-"""Writing: encode each stored object that a request touches, and replace the old one."""
+"""Write: encode each stored object that a request touches, and replace the old one."""
 
 from typing import final
 

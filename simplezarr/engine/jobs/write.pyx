@@ -1,4 +1,4 @@
-"""Writing: encode each stored object that a request touches, and replace the old one.
+"""Write: encode each stored object that a request touches, and replace the old one.
 
 The writer of an object holds the lock on it from before the old object is read until the new one is in place. For a local
 directory all of that happens without the GIL. Requests to other stores hold the GIL.
@@ -58,7 +58,7 @@ def write(ChunkSource source, selected, value, tuple shape, bint keep_empty=Fals
 
 
 cdef bytes joined(const sz_segment *segments, size_t n):
-    """Return the segments joined; look for Ctrl-C after every PIECE_BYTES, however short the segments are."""
+    """Return the segments joined. Check for Ctrl-C after every PIECE_BYTES, however short the segments are."""
     cdef size_t i, nbytes = 0, done, step, left = PIECE_BYTES
     cdef char *at
     for i in range(n):
@@ -80,7 +80,7 @@ cdef bytes joined(const sz_segment *segments, size_t n):
 
 
 cdef class _Change:
-    """Makes the new content of a stored object from each version of the old content that `Store.update` finds."""
+    """The function that makes new content from each version of the old content that `Store.update` finds."""
     cdef WriteJob job
     cdef Context *context
     cdef ObjectUpdate *update
@@ -104,10 +104,11 @@ cdef class WriteJob(ObjectBuilder):
         return "writing"
 
     cdef str outcome(self):
-        return "" if self.durable else "; what was stored there stays"  # durable: a sync may fail after the rename
+        left = "the old or the new one" if self.durable else "unchanged"  # durable: a sync may fail after the rename
+        return f"; the chunk is {left}; remove the cause, then write again"
 
     cdef int split(self, int threads):
-        """Divide the work into units; return the number of threads that it is worth."""
+        """Divide the work into units. Return the number of threads that it is worth."""
         cdef Py_ssize_t work, nchunks = self.table.nchunks
         cdef int team_size = <int>min(threads, nchunks)
         cdef bint near = self.source.local or self.source.in_memory
@@ -174,7 +175,7 @@ cdef class WriteJob(ObjectBuilder):
 
     cdef bint name_replacement(self, Context *context, const Py_ssize_t *index,
                                sz_replacement *replacement) noexcept nogil:
-        """Set the caller's fields of the replacement; return False if there is no memory for the name."""
+        """Set the caller's fields of the replacement. Return False if there is no memory for the name."""
         replacement.object, replacement.root = self.file_name(context, index), self.source.root_nbytes
         replacement.durable = self.durable
         replacement.directory, replacement.within, replacement.local = self.directory, 0, self.device
@@ -247,7 +248,7 @@ cdef class WriteJob(ObjectBuilder):
         return 0
 
     cdef tuple value(self, Context *context, ObjectUpdate *update, stored):
-        """Return the new value, None if nothing is to be stored, and a status; compute within the job's semaphore."""
+        """Return the new value, or None to store nothing, and a status. Compute within the job's semaphore."""
         if self.compute_semaphore is None:
             return self.made(context, update, stored)
         with self.compute_semaphore:
@@ -258,7 +259,7 @@ cdef class WriteJob(ObjectBuilder):
                 context_park(context)
 
     cdef tuple made(self, Context *context, ObjectUpdate *update, stored):
-        """Return the same. `stored`: the old value, or None."""
+        """Return the new value and a status. `stored`: the old value, or None."""
         cdef const sz_segment *segments = NULL
         cdef size_t n = 0
         cdef int status

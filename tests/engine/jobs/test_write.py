@@ -335,7 +335,7 @@ def test_a_damaged_chunk_is_not_changed(kind, codecs, tmp_path):
     content = arr.store.get("c/1/0")
     damaged = content[:2] + b"?" + content[3:-1]
     arr.store.set("c/1/0", damaged)
-    with pytest.raises(sz.ChunkError, match=r"key 'c/1/0'.* what was stored there stays") as info:
+    with pytest.raises(sz.ChunkError, match=r"key 'c/1/0'.*; the chunk is unchanged; remove the cause, then") as info:
         arr[5:7, 1:3] = 5
     assert (info.value.key, info.value.path) == ("c/1/0", "")
     assert arr.store.get("c/1/0") == damaged
@@ -371,7 +371,7 @@ def test_a_full_disk_leaves_the_old_chunk(tmp_path):
     arr = make(np.arange(10_000), (10_000,), tmp_path / "data")
     lines = python(FULL, tmp_path / "data", seconds=60, directory=tmp_path).splitlines()
     assert len(lines) == 2
-    assert all("while writing array '/', chunk (0,), key 'c/0'; what was stored there stays" in line for line in lines)
+    assert all("while writing array '/', chunk (0,), key 'c/0'; the chunk is unchanged; " in line for line in lines)
     assert (arr[...] == np.arange(10_000)).all()
     assert os.listdir(tmp_path / "data/c") == ["0"]
 
