@@ -17,6 +17,7 @@ from simplezarr.stores.slow import SlowStore
 from simplezarr.stores.wrapper import WrapperStore
 
 if TYPE_CHECKING:
+    from simplezarr.stores.cache import CacheStore
     from simplezarr.stores.fsspec import FsspecStore
     from simplezarr.stores.http import HTTPStore
     from simplezarr.stores.object import ObjectStore
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 #: Stores whose modules are loaded when they are first used, because they take longer to load or need an extra.
 _LATER = {
+    "CacheStore": "simplezarr.stores.cache",
     "FsspecStore": "simplezarr.stores.fsspec",
     "HTTPStore": "simplezarr.stores.http",
     "ObjectStore": "simplezarr.stores.object",
@@ -31,6 +33,7 @@ _LATER = {
 }
 
 __all__ = [
+    "CacheStore",
     "FsspecStore",
     "HTTPStore",
     "LocalStore",

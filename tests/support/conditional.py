@@ -83,7 +83,12 @@ class BucketReader(Reader):
 
     def size(self) -> int | None:
         found = self.bucket.get(self.key)
-        return None if found is None else len(found[1])
+        if found is None:
+            return None
+        if self.version not in (None, found[0]):
+            raise ChangedError(f"{self.key!r}: version {found[0]} instead of {self.version}")
+        self.version = found[0]
+        return len(found[1])
 
 
 class BucketStore(Store):
