@@ -59,7 +59,16 @@ if TYPE_CHECKING:
     from simplezarr.nodes.array import Array
     from simplezarr.nodes.group import Group
     from simplezarr.runtime.executor import get_num_threads, set_num_threads
-    from simplezarr.stores import HTTPStore, LocalStore, MemoryStore, SlowStore, Store, WrapperStore, ZipStore
+    from simplezarr.stores import (
+        CacheStore,
+        HTTPStore,
+        LocalStore,
+        MemoryStore,
+        SlowStore,
+        Store,
+        WrapperStore,
+        ZipStore,
+    )
 
 __version__ = "0.1.0"
 
@@ -91,13 +100,23 @@ _MODULES = {
     ),
     "simplezarr.runtime.executor": ("get_num_threads", "set_num_threads"),
     "simplezarr.nodes.group": ("Group",),
-    "simplezarr.stores": ("HTTPStore", "LocalStore", "MemoryStore", "SlowStore", "Store", "WrapperStore", "ZipStore"),
+    "simplezarr.stores": (
+        "CacheStore",
+        "HTTPStore",
+        "LocalStore",
+        "MemoryStore",
+        "SlowStore",
+        "Store",
+        "WrapperStore",
+        "ZipStore",
+    ),
 }
 _PACKAGES = ("codecs", "stores", "testing", "utils")
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "Array",
+    "CacheStore",
     "ChunkError",
     "Group",
     "HTTPStore",
