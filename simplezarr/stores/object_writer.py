@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from simplezarr.errors import StoreError, UnsupportedError
+from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.base import byte_view
 from simplezarr.stores.object_client import Answer, Client, ConflictError
 from simplezarr.stores.object_reader import read_whole
@@ -69,7 +70,13 @@ def check_conditions(client: Client, prefix: str) -> None:
     """
     if client.is_checked:
         return
-    path = f"{prefix}.simplezarr-probe-{uuid4().hex}"
+    with KeyLock(client, _MARK):  # otherwise each thread that comes meanwhile would try it too
+        if not client.is_checked:
+            _probe(client, f"{prefix}.simplezarr-probe-{uuid4().hex}")
+            client.is_checked = True
+
+
+def _probe(client: Client, path: str) -> None:
     try:
         client.put(path, memoryview(b"1"), mode="create", use_multipart=False)
         _must_refuse(client, path, "create", "If-None-Match")
@@ -78,7 +85,6 @@ def check_conditions(client: Client, prefix: str) -> None:
     finally:
         with suppress(StoreError):  # the first failure is the one to report
             client.ask(path, "delete", path)
-    client.is_checked = True
 
 
 def _must_refuse(client: Client, path: str, mode: object, header: str) -> None:

@@ -386,6 +386,13 @@ def test_one_probe_for_each_client(double):
     assert set(double.objects) == {"bucket/a/a"}
 
 
+def test_one_probe_for_threads_that_begin_together(double):
+    store = store_in(double, "s3://bucket/b", unsigned_payload=True)
+    double.latency = 0.01
+    executor.parallel_for(lambda i: store.update(f"key{i}", lambda value: b"1"), 8, 8)
+    assert double.take() == {"PUT IF": 3 + 8, "BULK DELETE": 1, "RANGE": 8}
+
+
 def test_an_update_that_would_remove(double):
     store = store_in(double)
     store.set("a", b"0")

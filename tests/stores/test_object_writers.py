@@ -68,6 +68,20 @@ def test_one_of_many_creators_succeeds(moto):
 # ---------------------------------------------------------------- other software
 
 
+def test_urls_of_buckets(moto):
+    """Every call takes a URL and the options of its store."""
+    url, options = moto.bucket("by-url") + "/a.zarr", moto.options()
+    sz.create_array(url, "x", data=VALUES, chunks=(8, 8), **options)
+    sz.open(url, "x", mode="r+", **options)[3, 4] = 9
+    assert sz.open_array(url, "x", **options)[3, 4] == 9
+    assert sz.open_group(url, **options)["x"][5, 6] == VALUES[5, 6]
+    assert sz.exists(url, "x", **options)
+    with pytest.raises(sz.NodeNotFoundError, match="s3://by-url"):
+        sz.open(url, "y", **options)
+    native = obstore_stores.S3Store("by-url", prefix="a.zarr", client_options={"allow_http": True}, **options)
+    assert sz.open(native, "x")[3, 4] == 9
+
+
 def test_other_software_reads_what_was_written(moto):
     zarr = pytest.importorskip("zarr")
     from zarr.storage import FsspecStore
