@@ -211,12 +211,12 @@ def _loaded(node: Array | Group) -> Any:
 
 
 def _describe(store: Store, path: str) -> str:
+    from simplezarr.hierarchy.consolidation import stale_copy
     from simplezarr.hierarchy.foreign import describe
 
+    if stale := stale_copy(store, path):
+        return stale
+    hint = describe(plain(store), path) if isinstance(plain(store), LocalStore) else _REMEDY
     if path in ("r", "r+"):
-        return f"to open the root in this mode, give it by its name: mode={path!r}"
-    if path in _OTHER_MODES:
-        return f"if {path!r} is meant as the mode: {_OTHER_MODES[path]}"
-    if isinstance(plain(store), LocalStore):
-        return describe(plain(store), path)
-    return _REMEDY
+        return f"{hint}; if {path!r} is meant as the mode, write mode={path!r}"
+    return f"{hint}; if {path!r} is meant as the mode: {_OTHER_MODES[path]}" if path in _OTHER_MODES else hint

@@ -48,6 +48,11 @@ def place(tmp_path_factory):
     sz.save(place / "array", np.zeros((4, 6), "f4"), chunks=(2, 3))
     sz.save(place / "group", {"x": [1, 2]})
     np.save(place / "x.npy", np.zeros(3))
+    (place / "x.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(8))
+    (place / "x.tif").write_bytes(b"II*\0" + bytes(8))
+    sz.save(place / "stale", {"x": [1, 2], "left": [3]})
+    sz.open_group(place / "stale", mode="a").consolidate_metadata()
+    shutil.rmtree(place / "stale" / "x")  # as other software does
     (place / "empty").mkdir()
     (place / "other").mkdir()
     (place / "other" / "notes.txt").write_text("text")
@@ -91,6 +96,14 @@ MISTAKES = {
     "an empty directory": (lambda p: sz.open(p / "empty"), sz.NodeNotFoundError, "empty'", "an empty", "store a node"),
     "another directory": (lambda p: sz.open(p / "other"), sz.NodeNotFoundError, "other'", "no Zarr", "check the path"),
     "the directory above": (lambda p: sz.open(p), sz.NodeNotFoundError, "/ of", "Zarr in it", "open one of these"),
+    "a file of HDF5": (
+        lambda p: sz.open(p / "x.h5"),
+        sz.NodeNotFoundError,
+        "x.h5",
+        "an HDF5 file",
+        "h5py or xarray opens",
+    ),
+    "a file of TIFF": (lambda p: sz.open(p / "x.tif"), sz.NodeNotFoundError, "x.tif", "a TIFF file", "tifffile opens"),
     "a file of NumPy": (lambda p: sz.open(p / "x.npy"), sz.NodeNotFoundError, "x.npy", "of NumPy", "numpy.load opens"),
     "an empty dict": (lambda p: sz.open({}), sz.NodeNotFoundError, "MemoryStore", "none of the keys", "store a node"),
     "an array as group": (lambda p: sz.open_group(p / "array"), sz.MetadataError, "/ of", "is an array", "open_array"),
@@ -137,6 +150,22 @@ MISTAKES = {
         "no node 'y' in group /",
         "it holds x",
     ),
+    **{
+        f"a child in a stale copy, {how}": (
+            do,
+            sz.NodeNotFoundError,
+            "LocalStore(",
+            "'zarr.json' names it in its consolidated metadata, which are out of date",
+            "stale lists what differs, consolidate_metadata() makes them anew",
+        )
+        for how, do in {
+            "by its path": lambda p: sz.open(p / "stale", "x"),
+            "as a store": lambda p: sz.open_array(p / "stale" / "x"),
+            "for writing": lambda p: sz.open_group(p / "stale", mode="r+")["x"],
+            "from the store": lambda p: sz.open_group(p / "stale", consolidated=False)["x"],
+            "to be deleted": lambda p: sz.open_group(p / "stale", mode="r+").__delitem__("x"),
+        }.items()
+    },
     "a document cut off": (lambda p: sz.open(p / "broken"), sz.MetadataError, "zarr.json: ", "not a JSON", "restore"),
     "an empty document": (
         lambda p: sz.open({"zarr.json": b""}),
@@ -402,6 +431,16 @@ def test_errors_of_children_name_the_store_but_a_tree_does_not():
     assert info.value.store is store
     assert "uint9" in str(group.tree())
     assert "MemoryStore" not in str(group.tree())
+
+
+def test_a_copy_that_was_dropped_is_not_called_stale():
+    store = sz.MemoryStore()
+    sz.save(store, {"x": [1], "y": [2]})
+    sz.open_group(store, mode="a").consolidate_metadata()
+    group = sz.open_group(store, mode="r+")
+    del group["x"]
+    with pytest.raises(sz.NodeNotFoundError, match=r"; it holds y$"):
+        group["x"]
 
 
 def test_a_missing_node_is_a_missing_file_and_a_missing_key(tmp_path):

@@ -25,7 +25,7 @@ from typing import Any, Protocol, TypeVar
 
 from simplezarr.engine.chunks.in_flight import Writing
 from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError, errors_of
-from simplezarr.hierarchy.consolidation import GroupAbove, Invalidation, groups_above
+from simplezarr.hierarchy.consolidation import GroupAbove, Invalidation, groups_above, stale_copy
 from simplezarr.hierarchy.documents import (
     NODE_DOCUMENTS,
     Metadata,
@@ -267,7 +267,8 @@ def remove_node(store: Store, path: str) -> None:
         if _remove_link(store, path):
             return
         if not has_node(store, path):
-            raise NodeNotFoundError(f"/{path} of {store!r}: there is no such node; check the path")
+            message = f"/{path} of {store!r}: there is no such node"
+            raise NodeNotFoundError(message, lambda: stale_copy(store, path) or "check the path")
         try:
             _remove(store, path, _claim(store, path))
         except OSError as error:

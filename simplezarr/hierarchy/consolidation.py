@@ -7,6 +7,8 @@ was stored after the mark, so its second look finds the mark or the copy, and re
 """
 
 import errno
+import os
+import shlex
 from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -17,6 +19,7 @@ from simplezarr.hierarchy.documents import (
     CONSOLIDATED_MEMBER,
     NODE_DOCUMENTS,
     DocumentTexts,
+    Metadata,
     change_documents,
     child_names,
     fetch_document,
@@ -25,6 +28,7 @@ from simplezarr.hierarchy.documents import (
     may_have_consolidated,
     node_type_of,
     parse_documents,
+    parse_metadata,
     read_copy,
     read_documents,
     update_document,
@@ -32,15 +36,15 @@ from simplezarr.hierarchy.documents import (
 )
 from simplezarr.metadata.chunk_keys import join
 from simplezarr.metadata.json_document import load
-from simplezarr.metadata.v2.documents import ARRAY, CONSOLIDATED, GROUP
+from simplezarr.metadata.v2.documents import ARRAY, CONSOLIDATED, GROUP, GroupMetadataV2
 from simplezarr.metadata.v3 import GroupMetadata
 from simplezarr.runtime import executor
 from simplezarr.schema.extensions import JsonObject
 from simplezarr.schema.json_text import patch
-from simplezarr.schema.leniency import warn
+from simplezarr.schema.leniency import collect, warn
 from simplezarr.stores.base import Store
 
-__all__ = ["GroupAbove", "consolidate", "Invalidation", "groups_above"]
+__all__ = ["GroupAbove", "consolidate", "Invalidation", "groups_above", "stale_copy"]
 
 #: A key that is locked but never stored: one consolidation of a group at a time.
 CONSOLIDATION_LOCK = "zarr.json.consolidation"
@@ -239,3 +243,36 @@ def _check_formats(path: str, nodes: dict[str, JsonObject], zarr_format: int) ->
                 f"/{join(path, node)}: not of the Zarr format of the group /{path}, whose consolidated metadata hold "
                 "one format; consolidate the groups of each format by themselves"
             )
+
+
+def stale_copy(store: Store, path: str) -> str | None:
+    """Return what to do if the copy that a group above has names a node at this path, where none is; None without one.
+
+    >>> from simplezarr.stores import MemoryStore
+    >>> copy = b'{"zarr_format": 3, "node_type": "group", "attributes": {}}'
+    >>> member = b', "consolidated_metadata": {"kind": "inline", "must_understand": false, "metadata": {"a": %b}}}'
+    >>> stale_copy(MemoryStore({"zarr.json": copy[:-1] + member % copy}), "a").partition(":")[0]
+    "'zarr.json' names it in its consolidated metadata, which are out of date"
+    """
+    outer = store.enclosing(NODE_DOCUMENTS)
+    for group in groups_above(store, path):
+        if group.found is None or group.is_array:
+            continue
+        place = path if group.store is store or outer is None else join(outer[1], path)
+        with collect(), suppress(ZarrError):  # what is damaged above has no copy
+            metadata = parse_metadata(group.store, group.path, *group.found)
+            copies = isinstance(metadata, GroupMetadata) and metadata.consolidated
+            if copies and place[len(group.path) :].strip("/") in copies:
+                return _about_stale(group, metadata)
+    return None
+
+
+def _about_stale(group: GroupAbove, metadata: Metadata) -> str:
+    key = join(group.path, CONSOLIDATED if isinstance(metadata, GroupMetadataV2) else metadata.document)
+    root, check = group.store.local_root, "simplezarr.utils.check(store)"
+    if root is not None:
+        check = f"python -m simplezarr check {shlex.quote(os.path.join(root, group.path) if group.path else root)}"
+    return (
+        f"{key!r} names it in its consolidated metadata, which are out of date: "
+        f"{check} lists what differs, consolidate_metadata() makes them anew"
+    )

@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from simplezarr.errors import NodeExistsError, NodeNotFoundError, errors_of
 from simplezarr.hierarchy.changes import check_writable, create_node, format_above, remove_node
-from simplezarr.hierarchy.consolidation import consolidate
-from simplezarr.hierarchy.documents import (
-    child_names,
-    has_node,
-    new_group_metadata,
-    parse_copy,
-    read_metadata,
-)
+from simplezarr.hierarchy.consolidation import consolidate, stale_copy
+from simplezarr.hierarchy.documents import child_names, has_node, new_group_metadata, parse_copy, read_metadata
 from simplezarr.hierarchy.inventory import bytes_below
 from simplezarr.metadata.chunk_keys import join, normalize_path
 from simplezarr.metadata.consolidated import Copies
@@ -141,12 +135,18 @@ class Group(ClosesStore):
 
     def __getitem__(self, path: str) -> "Array | Group":
         """Return the node at a path below this group. Raise NodeNotFoundError, a KeyError, if there is none."""
-        node = self._find(normalize_path(path))
+        node = self._find(below := normalize_path(path))
         if node is None:
             message = f"there is no node {shortened(path)} in group {self.name} of {self.store!r}"
             if self._copied() is not None:
                 message += ", as its consolidated metadata have it (consolidated=False asks the store)"
-            raise NodeNotFoundError(message, lambda: f"it holds {self._summary() or 'nothing'}").of_store(self.store)
+
+            def hint() -> str:
+                named = below in (self.metadata.consolidated or ())  # when this group was opened
+                stale = stale_copy(self.store, join(self.path, below)) if named else None
+                return stale or f"it holds {self._summary() or 'nothing'}"
+
+            raise NodeNotFoundError(message, hint).of_store(self.store)
         return node
 
     def get(self, path: str, default: object = None) -> "Array | Group | object":
