@@ -39,8 +39,7 @@ def open(
     """Open the array or group at a path of a store.
 
     - store: a Store, a local path, a URL, or a dict of bytes (an in-memory store over it). Stores of obstore and
-      zarr-python, sessions of icechunk, and `FSMap`s of fsspec are taken too. A path that ends in .zip or .ozx is an
-      archive.
+      zarr-python and `FSMap`s of fsspec are taken too. A path that ends in .zip or .ozx is an archive.
     - mode: "r" for reading, "r+" to change the node.
     - consolidated: whether a group that is opened for reading answers from its consolidated metadata, if it has any.
       Then the nodes below it are as they were when these were made, and the store is not asked.

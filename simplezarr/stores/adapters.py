@@ -1,8 +1,11 @@
 """Make stores of the objects of other libraries. They are told by the modules of their classes; none is imported."""
 
-from collections.abc import Callable, MutableMapping
+import importlib
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
+from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
@@ -48,8 +51,62 @@ def _of_upath(value: _UPath) -> Store | None:
 
 
 def _of_zarr(value: Any) -> Store | None:
-    """Return a store over a store of zarr-python 3. Those of zarr-python 2 are mappings."""
-    return maker("zarr", "ZarrStore")(value) if hasattr(value, "supports_listing") else None
+    """Return a store over a store of zarr-python 3. Those of zarr-python 2 are mappings.
+
+    The stores that zarr-python itself has are read directly, at the place that they name.
+    """
+    if not hasattr(value, "supports_listing"):
+        return None
+    cls = type(value)
+    unwrap = _UNWRAPPED.get(cls.__name__) if cls.__module__.startswith("zarr.storage.") else None
+    if unwrap is None:
+        return maker("zarr", "ZarrStore")(value)
+    made = unwrap(value)
+    if value.read_only:
+        made.read_only = True
+    return made
+
+
+class _ZarrBuffers(MutableMapping[str, Any]):
+    """The values of a `MemoryStore` of zarr-python, which are its buffers, as bytes."""
+
+    def __init__(self, buffers: MutableMapping[str, Any]):
+        self.buffers = buffers
+
+    def __getitem__(self, key: str) -> bytes:
+        value: bytes = self.buffers[key].to_bytes()
+        return value
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        self.buffers[key] = importlib.import_module("zarr.core.buffer.cpu").Buffer.from_bytes(value)
+
+    def __delitem__(self, key: str) -> None:
+        del self.buffers[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self.buffers))  # a copy, because other threads may add keys meanwhile
+
+    def __len__(self) -> int:
+        return len(self.buffers)
+
+
+#: By identity of the buffers. There is one of them at a time, because locks belong to it (see `MemoryStore.lock`).
+_views: "WeakValueDictionary[int, _ZarrBuffers]" = WeakValueDictionary()
+
+
+def _view_of(buffers: MutableMapping[str, Any]) -> _ZarrBuffers:
+    with KeyLock(_views, str(id(buffers))):
+        return _views.setdefault(id(buffers), _ZarrBuffers(buffers))
+
+
+#: By zarr-python's name of the store. An archive that is being written is not complete yet, so there is none to read.
+_UNWRAPPED: dict[str, Callable[[Any], Store]] = {
+    "FsspecStore": lambda value: maker("fsspec", "FsspecStore")(value.fs, value.path),
+    "LocalStore": lambda value: LocalStore(value.root),
+    "MemoryStore": lambda value: MemoryStore(_view_of(getattr(value, "_store_dict"))),  # noqa: B009
+    "ObjectStore": lambda value: maker("object", "ObjectStore")(value.store),
+    "ZipStore": lambda value: maker("zip", "ZipStore")(value.path),
+}
 
 
 def _of_icechunk(value: Any) -> Store | None:

@@ -43,8 +43,8 @@ StoreLike = Store | str | os.PathLike[str] | MutableMapping[str, Any] | _Obstore
 def as_store(store: StoreLike, options: Mapping[str, object] | None = None) -> Store:
     """Return a store: the given one, or one over a local directory, over what a URL names, or over a mapping.
 
-    A path that ends in .zip or .ozx is an archive, unless it is a directory. Objects of obstore, fsspec, zarr and
-    icechunk are taken too.
+    A path that ends in .zip or .ozx is an archive, unless it is a directory. Objects of obstore, fsspec and
+    zarr-python are taken too.
 
     options: of the store that the scheme of a URL picks; nothing else takes any (see `takes_options`).
 

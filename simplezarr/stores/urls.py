@@ -118,7 +118,10 @@ def maker(module: str, name: str) -> Callable[..., Store]:
     except ModuleNotFoundError as error:
         if error.name != path:
             raise
-        raise UnsupportedError(f"{name.partition('.')[0]}: this version of simplezarr does not have it") from None
+        remedy = "subclass simplezarr.Store, or copy the data"
+        raise UnsupportedError(
+            f"{name.partition('.')[0]}: this version of simplezarr does not have it; {remedy}"
+        ) from None
 
 
 def _without_user(match: re.Match[str]) -> str:
