@@ -50,7 +50,11 @@ def _of_upath(value: _UPath) -> Store | None:
     return maker("fsspec", "FsspecStore")(value.fs, value.path)
 
 
-def _of_zarr(value: Any) -> Store | None:
+class _ZarrStore(Protocol):
+    read_only: bool
+
+
+def _of_zarr(value: _ZarrStore) -> Store | None:
     """Return a store over a store of zarr-python 3. Those of zarr-python 2 are mappings.
 
     The stores that zarr-python itself has are read directly, at the place that they name.
@@ -111,7 +115,8 @@ _UNWRAPPED: dict[str, Callable[[Any], Store]] = {
 
 def _of_icechunk(value: Any) -> Store | None:
     """Return a store over a session, or over its store."""
-    return _of_zarr(value) or _of_zarr(getattr(value, "store", None))
+    inner = getattr(value, "store", None)
+    return _of_zarr(value) or (None if inner is None else _of_zarr(inner))
 
 
 #: By the package of the class, or of a class that it derives from.
