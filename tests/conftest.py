@@ -37,3 +37,14 @@ def moto():
 
     with moto_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def azurite():
+    """Azure in a process of its own (`tests.support.servers.Azurite`), if azurite is installed."""
+    from tests.support.servers import azurite_server
+
+    with azurite_server() as server:
+        if server is None:
+            pytest.skip("azurite-blob is not on the path")
+        yield server

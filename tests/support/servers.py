@@ -1,5 +1,11 @@
 """Servers of other makers, as child processes on free ports of this machine."""
 
+import base64
+import email.utils
+import hashlib
+import hmac
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -56,3 +62,64 @@ def moto_server():
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+#: The account that azurite has, and its key, which is public.
+_ACCOUNT = "devstoreaccount1"
+_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+class Azurite:
+    """Azure's blobs as azurite plays them. `options()` are those of a store there."""
+
+    def __init__(self, port):
+        self.endpoint = f"http://127.0.0.1:{port}/{_ACCOUNT}"
+
+    def options(self, **more):
+        return {"endpoint": self.endpoint, "account_name": _ACCOUNT, "account_key": _KEY, **more}
+
+    def container(self, name):
+        """Make a container, and return its URL."""
+        date = email.utils.formatdate(usegmt=True)
+        place = f"/{_ACCOUNT}/{_ACCOUNT}/{name}\nrestype:container"
+        signed = f"PUT{12 * chr(10)}x-ms-date:{date}\nx-ms-version:2021-08-06\n{place}"
+        signature = base64.b64encode(
+            hmac.new(base64.b64decode(_KEY), signed.encode(), hashlib.sha256).digest()
+        ).decode()
+        headers = {
+            "x-ms-date": date,
+            "x-ms-version": "2021-08-06",
+            "Authorization": f"SharedKey {_ACCOUNT}:{signature}",
+            "Content-Length": "0",
+        }
+        request = urllib.request.Request(f"{self.endpoint}/{name}?restype=container", method="PUT", headers=headers)
+        urllib.request.urlopen(request, timeout=20).close()
+        return f"az://{name}"
+
+
+@contextmanager
+def azurite_server():
+    """Azurite (`npm install --global azurite`) in a process of its own; None if it is not installed."""
+    program = shutil.which("azurite-blob")
+    if program is None:
+        yield None
+        return
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    flags = ["--inMemoryPersistence", "--skipApiVersionCheck", "--loose", "--silent", "--disableTelemetry"]
+    command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), *flags]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                break
+            except OSError:
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise
+                time.sleep(0.1)
+        yield Azurite(port)
+    finally:
+        process.kill()
+        process.wait()
