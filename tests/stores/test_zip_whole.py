@@ -97,12 +97,12 @@ def test_a_failed_close_can_be_repeated(tmp_path):
 WRITER = """
 import itertools, os, sys, simplezarr as sz
 path, seed = sys.argv[1], int(sys.argv[2])
-print("ready", flush=True)
 for i in itertools.count(seed):
     with sz.ZipStore(path, mode="w") as store:
         store.set("zarr.json", b"%d" % i)
         for j in range(40):
             store.set(f"c/{j % 30}", b"%d" % i * (1 + 37 * j))
+    print("written", flush=True)
 """
 
 
@@ -116,7 +116,7 @@ def test_killed_writers_leave_the_old_archive(tmp_path):
     for i in range(8):
         command = [*PYTHON, "-c", WRITER, str(path), str(1000 * i + 1000)]
         writer = subprocess.Popen(command, stdout=subprocess.PIPE, env=same_package())
-        writer.stdout.readline()
+        assert writer.stdout.readline() == b"written\n"  # at least one, however slow the machine is
         time.sleep(rng.random() * 0.3)
         writer.send_signal(signal.SIGKILL)
         writer.communicate()
