@@ -139,14 +139,19 @@ def create_group(
 def exists(store: StoreLike, path: str = "", **storage_options: Unpack[StorageOptions]) -> bool:
     """Return whether there is an array or a group, of Zarr 3 or 2, at a path of a store.
 
-    storage_options: as in `open`.
+    A path that no node can have is not there, as with `in` of a group. storage_options: as in `open`.
 
     >>> store = {}
     >>> save(store, [1, 2], "a/b")
     >>> exists(store, "a"), exists(store, "a/b"), exists(store, "c")
     (True, True, False)
     """
-    return has_node(resolve_store(store, storage_options, "exists"), normalize_path(path))
+    resolved = resolve_store(store, storage_options, "exists")
+    try:
+        below = normalize_path(path)
+    except ValueError:
+        return False
+    return has_node(resolved, below)
 
 
 def save(store: StoreLike, data: Any, path: str = "", **arguments: Unpack[SaveArguments]) -> None:

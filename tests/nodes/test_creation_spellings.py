@@ -35,8 +35,18 @@ def test_exists(tmp_path):
     sz.create_array(two, "x/y", shape=2, dtype="u1", zarr_format=2)
     assert sz.exists(two, "x")
     assert sz.exists(two, "x/y")
-    with pytest.raises(ValueError, match="path"):
-        sz.exists(two, "a/../b")
+
+
+@pytest.mark.parametrize(
+    "path", ["a/../b", "..", "a//b", "zarr.json", "a\0b", "\ud800", "x" * 300, "x" * 5000, "a/b/c"]
+)
+def test_a_path_that_no_node_can_have_is_not_there(path, tmp_path):
+    """As `in` answers; only what is no text is refused."""
+    sz.save(tmp_path, [1], "a/b")
+    assert not sz.exists(tmp_path, path)
+    assert path not in sz.open_group(tmp_path)
+    with pytest.raises(TypeError):
+        sz.exists(tmp_path, 3)
 
 
 # ---- require_array
