@@ -129,17 +129,21 @@ class HTTPStore(Store):
         return HTTPReader(self, key) if reads_by(self, HTTPStore) else super().reader(key)
 
     def size(self, key: str) -> int | None:
+        about = self.about(key)
+        if about is None or about.size is not None:
+            return None if about is None else about.size
+        value = self.get(key)
+        return None if value is None else len(value)
+
+    def about(self, key: str) -> Part | None:
+        """Return size and version of a value, as an empty part of it; None if there is no such key."""
         answer = self._exchange(key, {}, None, "HEAD")
         if answer.status in self.missing:
             return None
         if answer.status in _NO_HEAD or answer.length is None or _is_page(answer) or _is_encoded(answer):
-            part = self.part(key, 0, 512)  # enough to tell a page
-            if part is None or part.size is not None:
-                return None if part is None else part.size
-            value = self.get(key)
-            return None if value is None else len(value)
+            return self.part(key, 0, 512)  # enough to tell a page
         self._check_status(key, answer, ())
-        return answer.length
+        return Part(b"", 0, answer.length, _version(answer, answer.length))
 
     def list(self, prefix: str = "") -> Iterator[str]:
         raise UnsupportedError(

@@ -67,6 +67,7 @@ class _Server(Protocol):
     def get_ranges(self, key: str, ranges: Iterable[Range]) -> Sequence[bytes] | None: ...
     def size(self, key: str) -> int | None: ...
     def reader(self, key: str) -> Reader: ...
+    def about(self, key: str) -> Part | None: ...
     def part(self, key: str, start: int, length: int, version: Version | None = None) -> Part | None: ...
 
 
@@ -123,6 +124,11 @@ class HTTPReader(Reader):
     def size(self) -> int | None:
         if self._version is not None and self._version.size is not None:
             return self._version.size
+        if self._copy is None and self._server.has_versions:
+            about = self._server.about(self._name)
+            if about is not None and about.version is not None and self._version in (None, about.version):
+                self._version = about.version
+                return about.size
         return super().size()
 
     def _expect(self, same: bool) -> None:

@@ -445,6 +445,21 @@ def test_readers_tell_versions_apart():
                 later.get_range(0, 5)
 
 
+def test_a_cache_asks_for_versions_without_the_bytes(hierarchy):
+    with Server({**hierarchy}) as server:
+        a = sz.open(sz.CacheStore(sz.HTTPStore(server.url), size="100 MiB", trust=0), "chunks")
+        np.testing.assert_array_equal(a[...], VALUES)
+        made = requests_of(server, lambda: np.testing.assert_array_equal(a[...], VALUES))
+        assert {method for method, *_ in made} == {"HEAD"}
+        assert len(made) == 64
+        other = {}
+        sz.create_array(other, "chunks", data=VALUES + 1, chunks=(8, 8, 8))
+        server.values["chunks/c/0/0/0"] = other["chunks/c/0/0/0"]
+        expected = VALUES.copy()
+        expected[:8, :8, :8] += 1
+        np.testing.assert_array_equal(a[...], expected)
+
+
 def test_a_document_that_is_an_html_page_is_named_everywhere():
     with pytest.raises(sz.MetadataError, match=r"zarr.json: an HTML page"):
         sz.open({"zarr.json": b"\n<!DOCTYPE html><html></html>"})
