@@ -2,7 +2,8 @@
 
 These hold at every moment, also if the process ends or the store fails in between:
 
-- A node appears with its own document. This is stored last, after the groups above the node and its chunks.
+- A node appears with its own document. This is stored last, after the groups above the node and its chunks. Only a
+  session of icechunk wants the document first; there nothing appears before the commit.
 - A node disappears with its own document. This is deleted first.
 - A creator holds the claim of its place from its first look to its last write. So does the remover of a node. A claim
   is one lock for arrays and groups of every format. So a place has one creator at a time, which removes only what it
@@ -151,16 +152,21 @@ def _write_node(store: Store, path: str, metadata: Metadata, documents: dict[str
     An interrupt may come when the last document is stored. Then the node is complete and stays.
     """
     own = [*documents][-1]
+    first, created = store.array_first, False
     try:
-        if fill is not None:
+        if fill is not None and not first:
             fill()
         for key, document in documents.items():
             if key != own:
                 store.set(key, document)
         created = store.create(own, documents[own])
+        if fill is not None and created and first:
+            fill()
     except BaseException:
         if fill is not None and isinstance(metadata, ArrayMetadata):
             with suppress(Exception):  # the first error is the one to raise
+                if created:
+                    store.delete_many([*documents])
                 _remove_chunks(store, path, metadata.chunk_keys)
         raise
     if not created:  # by a creator that the locks of this store do not reach

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simplezarr.stores.fsspec import FsspecStore
     from simplezarr.stores.http import HTTPStore
     from simplezarr.stores.object import ObjectStore
+    from simplezarr.stores.zarr import ZarrStore
     from simplezarr.stores.zip import ZipStore
 
 #: Stores whose modules are loaded when they are first used, because they take longer to load or need an extra.
@@ -29,6 +30,7 @@ _LATER = {
     "FsspecStore": "simplezarr.stores.fsspec",
     "HTTPStore": "simplezarr.stores.http",
     "ObjectStore": "simplezarr.stores.object",
+    "ZarrStore": "simplezarr.stores.zarr",
     "ZipStore": "simplezarr.stores.zip",
 }
 
@@ -43,6 +45,7 @@ __all__ = [
     "SlowStore",
     "Store",
     "WrapperStore",
+    "ZarrStore",
     "ZipStore",
     "byte_view",
     "check_key",

@@ -69,6 +69,8 @@ class Store(ABC):
     #: Whether writing raises a `ReadOnlyError`. It may be set on any store at any time.
     read_only: bool = False
 
+    #: Whether an array must be stored before its chunks. Then it is not complete when it appears.
+    array_first: bool = False
     #: The store whose requests this one reports, None in any other store: see `simplezarr.stores.tracing`.
     _reported: "Store | None" = None
 

@@ -48,6 +48,10 @@ class WrapperStore(Store):
         return self.store.immutable
 
     @property
+    def array_first(self) -> bool:  # type: ignore[override]
+        return self.store.array_first
+
+    @property
     def conditional(self) -> bool:  # type: ignore[override]
         return self.store.conditional and reads_by(self, WrapperStore, "get", "set")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import numpy as np
+import zarr.storage
 
 import simplezarr as sz
 from simplezarr.codecs import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec
@@ -185,13 +186,22 @@ def use_stores(folder: Path) -> None:
         assert not store.is_link("a/")
         assert store.confined("a/") is not None
         assert store.enclosing(["zarr.json"]) is None
-        print(store.concurrency, store.conditional, store.immutable, store.in_memory, store.local_root, store.read_only)
+        print(
+            store.array_first,
+            store.concurrency,
+            store.conditional,
+            store.immutable,
+            store.in_memory,
+            store.local_root,
+            store.read_only,
+        )
         store.delete_prefix("a/")
         store.close()
     cached = sz.CacheStore(sz.LocalStore(folder), folder / "cache", size="1 GB", trust="immutable")
     print(cached.trust)
     assert_type(cached.path, str | None)
     sz.CacheStore(store=sz.LocalStore(folder), path=None, size=1 << 20, trust=5).close()
+    print(sz.stores.ZarrStore(store=zarr.storage.MemoryStore()).store)
     web = sz.HTTPStore("https://example.com", headers={"A": "b"}, missing=(404, 403), timeout=5, concurrency=8)
     print(web, web.url, web.missing, web.timeout)
     web.close()
