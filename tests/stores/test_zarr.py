@@ -61,8 +61,7 @@ def test_those_whose_place_is_known_are_replaced(tmp_path):
 def test_archives_of_zarr_python(tmp_path):
     with ZarrZip(tmp_path / "a.zip", mode="w") as archive:
         zarr.create_array(archive, name="x", data=DATA, chunks=(16, 16))
-    with ZarrZip(tmp_path / "a.zip", mode="r") as archive:
-        assert (sz.open(archive)["x"][...] == DATA).all()
+    assert (sz.open(ZarrZip(tmp_path / "a.zip", mode="r"))["x"][...] == DATA).all()
 
 
 def test_errors_are_not_missing_keys():
