@@ -411,6 +411,32 @@ def test_an_error_that_a_store_raises_in_a_thread_names_the_store(dtype):
     assert info.value.store is store
 
 
+@pytest.mark.parametrize("question", [
+    lambda store: list(sz.open_group(store)),
+    lambda store: sz.open_group(store)["x"].nchunks_stored,
+    lambda store: sz.open_group(store, mode="r+")["x"].resize(3),
+    lambda store: sz.open_group(store, mode="r+").create_array("y", data=[1]),
+    lambda store: sz.open_group(store, mode="r+").attrs.update(a=1),
+])  # fmt: skip
+def test_what_a_store_refuses_by_itself_names_the_store(question):
+    class Refusing(sz.MemoryStore):
+        def check_writable(self, key):
+            if len(self.values) > 2:
+                raise sz.ReadOnlyError(f"{key!r}: not now")
+
+        def list(self, prefix=""):
+            raise sz.UnsupportedError(f"{prefix!r}: not listed")
+
+        def list_dir(self, prefix=""):
+            return self.list(prefix)
+
+    sz.save(complete := {}, {"x": [1, 2]})
+    store = Refusing(complete)
+    with pytest.raises(sz.ZarrError, match=r": not .* \(in Refusing\(") as info:
+        question(store)
+    assert info.value.store is store
+
+
 def test_errors_of_copies_in_consolidated_metadata_name_the_store():
     store = sz.MemoryStore()
     sz.create_array(store, "a", shape=2, dtype="u1")

@@ -25,7 +25,7 @@ from operator import call
 from typing import Any, Protocol, TypeVar
 
 from simplezarr.engine.chunks.in_flight import Writing
-from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError, errors_of
+from simplezarr.errors import NodeExistsError, NodeNotFoundError, ReadOnlyError, UnsupportedError, ZarrError, errors_of
 from simplezarr.hierarchy.consolidation import GroupAbove, Invalidation, groups_above, stale_copy
 from simplezarr.hierarchy.documents import (
     NODE_DOCUMENTS,
@@ -76,7 +76,11 @@ def check_writable(node: Node) -> None:
         raise ReadOnlyError(
             f'{node.name} of {node.store!r} was opened for reading; open it with mode="r+" to change it'
         ).of_store(node.store)
-    node.store.check_writable(node.path)
+    try:  # not `errors_of`, which takes a few calls, because every write comes here
+        node.store.check_writable(node.path)
+    except ZarrError as error:
+        error.of_store(node.store)
+        raise
 
 
 def create_node(

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable
 
-from simplezarr.errors import MetadataError, TooLargeError, ZarrError
+from simplezarr.errors import MetadataError, TooLargeError, ZarrError, errors_of
 from simplezarr.metadata.chunk_keys import join, normalize_path
 from simplezarr.metadata.grids import regular_to_json
 from simplezarr.metadata.json_document import MAX_SIZE, Unusable, load
@@ -205,7 +205,8 @@ def has_node(store: Store, path: str, zarr_format: int = 3) -> bool:
 
 def child_names(store: Store, path: str) -> list[str]:
     """Return the names right below a group that a node may have, sorted. Not all of them need to be nodes."""
-    names = store.list_dir(f"{path}/" if path else "")
+    with errors_of(store):
+        names = store.list_dir(f"{path}/" if path else "")
     return [name for name in names if name not in RESERVED_NAMES and _may_be_node(name)]
 
 

@@ -13,7 +13,7 @@ from simplezarr.codecs.chain import bind, python_pipeline, shard_index, stored_o
 from simplezarr.codecs.sharding import Sharding
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.engine.chunks.pipeline import CodecFailure
-from simplezarr.errors import ChunkError, UnsupportedError
+from simplezarr.errors import ChunkError, UnsupportedError, errors_of
 from simplezarr.hierarchy.documents import RESERVED_NAMES
 from simplezarr.metadata.chunk_keys import join
 from simplezarr.metadata.v3 import ArrayMetadata
@@ -50,7 +50,8 @@ def grid_shape(metadata: ArrayMetadata, chunks: tuple[int, ...]) -> tuple[int, .
 def stored_indexes(store: Store, path: str, metadata: ArrayMetadata, at_most: int | None = None) -> list[Index] | None:
     """Return the indexes of the stored chunks or shards, also outside the array; None if more than `at_most`."""
     stop = None if at_most is None or at_most >= sys.maxsize else at_most + 1
-    indexes = [*islice(_walk(store, path, metadata), stop)]
+    with errors_of(store):
+        indexes = [*islice(_walk(store, path, metadata), stop)]
     return None if at_most is not None and len(indexes) > at_most else indexes
 
 
