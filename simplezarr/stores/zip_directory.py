@@ -10,13 +10,13 @@ The numbers in brackets are sections of APPNOTE.TXT, the specification of the fo
 
 from array import array
 from binascii import crc32
-from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
-from operator import le
+from itertools import pairwise
 from struct import Struct
 from typing import Any, NamedTuple
 
+from simplezarr.engine.files.members import MemberTable
 from simplezarr.errors import ArchiveError, UnsupportedError
 from simplezarr.stores.base import check_key
 from simplezarr.stores.zip_source import Source
@@ -66,24 +66,19 @@ class Member(NamedTuple):
 
 
 class Directory:
-    """The members of an archive.
-
-    entries: the position of each member's entry in the directory, by name. If a name occurs twice, the last one counts.
-    folders: the names of entries of folders, with a slash at their ends.
-    """
+    """The members of an archive. `table` has their places by name."""
 
     def __init__(self, place: str, records: bytes, base: int, begin: int, comment: bytes):
         """Parse `records`, which begin at `begin` in the archive; `base` bytes are in front of the archive proper."""
         self.place, self.comment = place, comment
         self._records, self._base, self._begin = records, base, begin
-        self.entries: dict[str, int] = {}
-        self.folders: set[str] = set()
-        self.count = 0
-        self._offsets = self._parse()
+        self.table = MemberTable(records, base, begin, self._unusual_entry)
+        self._check_names([*self.table.entries, *[name[:-1] for name in self.table.folders]])
+        self._check_places()
 
     def member(self, name: str) -> Member:
         """Return the member of a name; raise an UnsupportedError or ArchiveError if it cannot be read."""
-        at = self.entries[name]
+        at = self.table.entries[name]
         system, flags, method, crc, stored, size, nname, attributes, offset = _MEMBER.unpack_from(self._records, at)
         if _MAX32 in (stored, size, offset):
             _, _, stored, size, offset, _ = self._entry(at)
@@ -101,26 +96,8 @@ class Directory:
         if stored != size if method == STORED else size > _most_inflated(stored):
             what = f"has {stored} bytes that cannot decode to {size}"
             raise ArchiveError(f"{self.place}: member {name!r} {what}; {_BROKEN}")
-        after = bisect_right(self._offsets, offset)
-        end = self._offsets[after] if after < len(self._offsets) else self._begin
-        begin = at + _ENTRY.size
-        return Member(name, self._records[begin : begin + nname], offset, end - offset, stored, size, method, crc)
-
-    def plain(self, name: str) -> tuple[bytes, int, int, int, int] | None:
-        """Return what `member` does for the usual stored member: raw name, offset, room, stored size, checksum.
-
-        Return None if something about it is unusual; `member` says what. It exists because it takes half the time.
-        """
-        at = self.entries[name]
-        system, flags, method, crc, stored, size, nname, attributes, offset = _MEMBER.unpack_from(self._records, at)
-        unusual = method or stored != size or size == _MAX32 or offset == _MAX32 or flags & ~(_UTF8 | _DESCRIBED)
-        if unusual or (attributes >> 28 == 0xA and system == _POSIX):
-            return None
-        offset += self._base
-        after = bisect_right(self._offsets, offset)
-        end = self._offsets[after] if after < len(self._offsets) else self._begin
-        at += _ENTRY.size
-        return self._records[at : at + nname], offset, end - offset, stored, crc
+        begin, room = at + _ENTRY.size, self.table.next_after(offset) - offset
+        return Member(name, self._records[begin : begin + nname], offset, room, stored, size, method, crc)
 
     def unsupported(self, name: str, what: str) -> UnsupportedError:
         """Return the error for a member that cannot be read."""
@@ -128,29 +105,16 @@ class Directory:
 
     def size(self, name: str) -> int:
         """Return the number of bytes of a member, decoded."""
-        return self._entry(self.entries[name])[3]
+        return self._entry(self.table.entries[name])[3]
 
     # ------------------------------------------------------------ parsing
 
-    def _parse(self) -> "array[int]":
-        """Fill `entries`; return the offsets of all entries in order."""
-        at, n, entries, keys = 0, len(self._records), self.entries, []
-        begins, ends = [], []
-        while at < n:
-            name, raw_name, stored, _, offset, end = self._entry(at)
-            if name.endswith("/"):
-                keys.append(name[:-1])
-                self.folders.add(name)
-            else:
-                keys.append(name)
-                entries[name] = at
-            begins.append(offset)
-            ends.append(offset + LOCAL_HEADER.size + len(raw_name) + stored)
-            at = end
-        self.count = len(begins)
-        self._check_names(keys)
-        self._check_places(begins, ends)
-        return array("Q", sorted(begins))
+    def _unusual_entry(self, at: int) -> tuple[str, int, int, int, int]:
+        """Parse an entry for the table."""
+        name, raw_name, stored, _, offset, end = self._entry(at)
+        if offset + LOCAL_HEADER.size + len(raw_name) + stored > self._begin:
+            raise self._beyond(name)
+        return name, len(raw_name), stored, offset, end
 
     def _entry(self, at: int) -> tuple[str, bytes, int, int, int, int]:
         """Return name, raw name, stored size, size, offset, and where the next entry begins."""
@@ -205,18 +169,21 @@ class Directory:
                 remedy = "such names lead out of the place where an archive is unpacked, so it is not read"
                 raise ArchiveError(f"{self.place}: {error}; {remedy}") from None
 
-    def _check_places(self, begins: list[int], ends: list[int]) -> None:
+    def _check_places(self) -> None:
         """Refuse entries that overlap, or that reach into the directory."""
-        if not all(map(le, ends, begins[1:])):
-            pairs = sorted(zip(begins, ends, strict=True))
-            begins, ends = [begin for begin, _ in pairs], [end for _, end in pairs]
-            for i, (end, begin) in enumerate(zip(ends, begins[1:], strict=False)):
-                if end > begin:
-                    one, other = self._name_at(begins[i]), self._name_at(begin, last=True)
-                    raise ArchiveError(f"{self.place}: members {one!r} and {other!r} overlap; it is not read")
-        if ends and ends[-1] > self._begin:
-            name = self._name_at(begins[-1])
-            raise ArchiveError(f"{self.place}: member {name!r} reaches into the directory; {_BROKEN}")
+        last = max(self.table.ends, default=0)
+        if not self.table.in_order:
+            pairs = sorted(zip(self.table.begins, self.table.ends, strict=True))
+            for (one, end), (other, _) in pairwise(pairs):
+                if end > other:
+                    names = f"{self._name_at(one)!r} and {self._name_at(other, last=True)!r}"
+                    raise ArchiveError(f"{self.place}: members {names} overlap; it is not read")
+            self.table.begins = array("q", [begin for begin, _ in pairs])
+        if last > self._begin:
+            raise self._beyond(self._name_at(self.table.begins[-1]))
+
+    def _beyond(self, name: str) -> ArchiveError:
+        return ArchiveError(f"{self.place}: member {name!r} reaches into the directory; {_BROKEN}")
 
     def _name_at(self, offset: int, *, last: bool = False) -> str:
         """Return the name of the first or the last entry at an offset, also of directories."""
@@ -264,8 +231,8 @@ def read_directory(source: Source, place: str) -> Directory:
             raise ArchiveError(f"{place}: its directory does not lie within the file; {_BROKEN}")
         records = head + records
     directory = Directory(place, records, base, skipped + begin, comment)
-    if directory.count != count and (wide is not None or directory.count & _MAX16 != count):
-        raise ArchiveError(f"{place}: its directory has {directory.count} entries instead of {count}; {_BROKEN}")
+    if directory.table.count != count and (wide is not None or directory.table.count & _MAX16 != count):
+        raise ArchiveError(f"{place}: its directory has {directory.table.count} entries instead of {count}; {_BROKEN}")
     return directory
 
 

@@ -8,7 +8,7 @@ from errno import ENOENT
 from simplezarr.engine.files.reader import Reader, Snapshot, clip_range
 from simplezarr.errors import ArchiveError
 from simplezarr.stores.base import check_key, check_prefix, too_large
-from simplezarr.stores.zip_directory import DEFLATED, LOCAL_HEADER, STORED, Member, read_directory
+from simplezarr.stores.zip_directory import DEFLATED, LOCAL_HEADER, Member, read_directory
 from simplezarr.stores.zip_source import Source
 
 __all__ = ["NODE_DOCUMENTS", "ArchiveReader"]
@@ -18,7 +18,7 @@ Range = tuple[int, int]
 #: Names of documents by which the folder above a hierarchy is found.
 NODE_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray")
 _OTHERS = "__MACOSX/"  # what macOS adds to archives
-#: Header and data of a member are read at once unless the data are so many that copying them takes longer.
+#: Bytes of a value up to which it is read together with its header, and then copied.
 _SMALL = 1 << 16
 _BROKEN = "the archive is damaged, so get it again"
 
@@ -32,17 +32,14 @@ class ArchiveReader:
     """
 
     def __init__(self, source: Source, place: str, folder: str | None):
-        self._source, self._place = source, place
+        self._source, self._place, self._file = source, place, source.file
         self._directory = directory = read_directory(source, place)
-        self._entries = directory.entries
-        #: Where the data begin of members whose header was read, by name.
-        self._begins: dict[str, int] = {}
-        #: Where stored values are that were read: begin, size, checksum, by key.
-        self._known: dict[str, tuple[int, int, int]] = {}
+        self._table, self._entries = directory.table, directory.table.entries
+        self._begins: dict[str, int] = {}  # where the data of members begin whose header was read, by name
         self._sorted: list[str] | None = None
         self.folder = _find_folder(self._entries) if folder is None else folder
         self._aliased = folder is None and bool(self.folder)
-        if folder and folder not in directory.folders and not any(name.startswith(folder) for name in self._entries):
+        if folder and folder not in self._table.folders and not any(name.startswith(folder) for name in self._entries):
             raise FileNotFoundError(ENOENT, f"there is no folder {folder!r} in {place}", folder)
 
     @property
@@ -54,29 +51,20 @@ class ArchiveReader:
 
     def get(self, key: str) -> bytes | None:
         """Return the value of a key, whose checksum is compared, None if there is no such key."""
-        known = self._known.get(key)
-        if known is not None:
-            begin, nbytes, crc = known
-            value = self._source.read(begin, nbytes)
-            if len(value) == nbytes and zlib.crc32(value) == crc:
-                return value  # the usual case; otherwise it is read again, to say what is wrong
         name = self._find(key)
         if name is None:
             return None
-        found = self._plain(name, key, _SMALL)
-        return self._value(self._directory.member(name), key) if found is None else found
+        value = None if self._file is None else self._table.get(name, self._file, _SMALL)
+        return self._value(self._directory.member(name)) if value is None else value
 
     def get_limited(self, key: str, limit: int, holes: bool) -> bytes | None:
         """Return what `Store.get_limited` does. What deflated bytes repeat is taken for holes."""
-        known = self._known.get(key)
-        if known is not None and known[1] <= limit:
-            return self.get(key)
         name = self._find(key)
         if name is None:
             return None
-        data = self._plain(name, key, min(limit, _SMALL))
-        if data is not None:
-            return data
+        value = None if self._file is None else self._table.get(name, self._file, min(limit, _SMALL))
+        if value is not None:
+            return value
         member = self._directory.member(name)
         if member.size > limit:
             hollow = 0
@@ -85,7 +73,7 @@ class ArchiveReader:
                 hollow = member.size - member.stored if deflated else self._source.holes(limit)
             if not holes or hollow > limit:
                 raise too_large(key, member.size, limit, hollow)
-        return self._value(member, key)
+        return self._value(member)
 
     def get_ranges(self, key: str, ranges: Iterable[Range]) -> Sequence[bytes] | None:
         """Return ranges of a value; a deflated one is decoded as a whole."""
@@ -94,10 +82,10 @@ class ArchiveReader:
             return None
         member = self._directory.member(name)
         if member.method == DEFLATED:
-            return Snapshot(self._value(member, key)).get_ranges(ranges)
+            return Snapshot(self._value(member)).get_ranges(ranges)
         spans = [clip_range(member.size, start, length) for start, length in ranges]
         if (0, member.size) in spans:
-            value = self._value(member, key)
+            value = self._value(member)
             return [value[begin:end] for begin, end in spans]
         return self._parts(member, spans)
 
@@ -123,39 +111,12 @@ class ArchiveReader:
 
     # ------------------------------------------------------------ bytes
 
-    def _plain(self, name: str, key: str, limit: int) -> bytes | None:
-        """Return the value of a usual stored member; None for any other, or if something is wrong.
-
-        It saves half the time of `_value`, which copes with everything, if the value is small.
-        """
-        found = self._directory.plain(name)
-        if found is None:
-            return None
-        raw_name, offset, room, nbytes, crc = found
-        head = LOCAL_HEADER.size + len(raw_name)
-        if nbytes > limit or room - head - nbytes > self._source.spare:
-            return None
-        data = self._source.read(offset, room)
-        if len(data) != room:
-            return None
-        signature, _, method, nname, nextra = LOCAL_HEADER.unpack_from(data)
-        begin = head + nextra
-        value = data[begin : begin + nbytes]
-        if signature != b"PK\3\4" or method or data[LOCAL_HEADER.size : LOCAL_HEADER.size + nname] != raw_name:
-            return None
-        if len(value) != nbytes or zlib.crc32(value) != crc:
-            return None
-        self._known[key] = offset + begin, nbytes, crc
-        return value
-
-    def _value(self, member: Member, key: str) -> bytes:
+    def _value(self, member: Member) -> bytes:
         data = self._stored(member)
         if member.method == DEFLATED:
             data = self._inflated(member, data)
         if zlib.crc32(data) != member.crc:
             raise self._error(member, "has another checksum than the directory says")
-        if member.method == STORED:
-            self._known[key] = self._begins[member.name], member.stored, member.crc
         return data
 
     def _stored(self, member: Member) -> bytes:
@@ -180,10 +141,8 @@ class ArchiveReader:
         data = self._source.read(member.offset, head + extra + member.stored)
         self._learn(member, data)
         begin = self._begins[member.name] - member.offset
-        if begin + member.stored > head + extra:
-            return self._stored(member)
         if begin + member.stored > len(data):
-            raise self._error(member, "is cut off")
+            return self._stored(member)  # which says so if the data are cut off
         return data[begin : begin + member.stored]
 
     def _parts(self, member: Member, spans: Sequence[Range]) -> Sequence[bytes]:

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Sequence
 from errno import ENOENT
 from typing import Protocol
 
+from simplezarr.engine.files.files import File
 from simplezarr.engine.files.replace import HAVE_FILES
 from simplezarr.errors import ChangedError
 from simplezarr.runtime.key_locks import KeyLock
@@ -24,6 +25,8 @@ class Source(Protocol):
 
     #: How many bytes that are not needed are read in order to save a request.
     spare: int
+    #: The open file, if there is one that threads read without a shared position.
+    file: File | None
 
     def tail(self, n: int) -> tuple[bytes, int | None]:
         """Return the last `n` bytes, all if there are fewer, and how many bytes there are, None if that is unknown."""
@@ -48,6 +51,7 @@ class _FileSource:
         if file is None:
             raise NoArchiveError(ENOENT, "there is no such file", path)
         self._file = file
+        self.file = file if isinstance(file, File) else None
         self.read = file.read if HAVE_FILES else self._read_locked
 
     def tail(self, n: int) -> tuple[bytes, int | None]:
@@ -70,6 +74,7 @@ class _BytesSource:
     """An archive in memory."""
 
     spare = 512
+    file: File | None = None
 
     def __init__(self, data: bytes):
         self._data = data
@@ -91,6 +96,7 @@ class _StoreSource:
     """A value of a store, in the version of the first answer if the store can tell versions apart."""
 
     spare = 1 << 16
+    file: File | None = None
 
     def __init__(self, store: Store, key: str):
         self._store, self._key = store, key
