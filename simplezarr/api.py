@@ -115,7 +115,7 @@ def create_group(
     store: StoreLike,
     path: str = "",
     *,
-    attributes: Any = None,
+    attributes: Mapping[str, Any] | None = None,
     zarr_format: int | None = None,
     overwrite: bool = False,
     **storage_options: Unpack[StorageOptions],

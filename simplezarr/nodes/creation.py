@@ -1,7 +1,8 @@
 """Create arrays, with the groups above them."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from simplezarr.transfer.array_copy import ALL_BOXES_BYTES, may_lie_below
 from simplezarr.transfer.copy_source import copy_source
 from simplezarr.transfer.values import as_values
 
+if TYPE_CHECKING:
+    from simplezarr.nodes.keywords import ChunkKeysLike, ChunkLengths, CodecLike, DTypeName, Lengths
+
 __all__ = ["create_array", "require_array"]
 
 
@@ -29,16 +33,16 @@ def create_array(
     store: StoreLike,
     path: str = "",
     *,
-    shape: Any = None,
-    dtype: Any = None,
+    shape: "Lengths | None" = None,
+    dtype: "DTypeName | None" = None,
     data: Any = None,
-    chunks: Any = "auto",
-    shards: Any = None,
-    codecs: Any = "auto",
+    chunks: "ChunkLengths | None" = "auto",
+    shards: "ChunkLengths | None" = None,
+    codecs: "CodecLike | Sequence[CodecLike]" = "auto",
     fill_value: Any = None,
-    chunk_key_encoding: Any = "default",
-    dimension_names: Any = None,
-    attributes: Any = None,
+    chunk_key_encoding: "ChunkKeysLike" = "default",
+    dimension_names: Iterable[str | None] | None = None,
+    attributes: Mapping[str, Any] | None = None,
     zarr_format: int | None = None,
     write_empty_chunks: bool = False,
     overwrite: bool = False,
@@ -115,7 +119,12 @@ def create_array(
 
 
 def require_array(
-    store: StoreLike, path: str = "", *, shape: Any, dtype: Any, **arguments: Unpack[RequireArguments]
+    store: StoreLike,
+    path: str = "",
+    *,
+    shape: "Lengths",
+    dtype: "DTypeName",
+    **arguments: Unpack[RequireArguments],
 ) -> Array:
     """Open an array for writing; create it if it is missing. Two processes may do so at the same time.
 

@@ -1,6 +1,6 @@
 """Groups: mappings of their children, which are listed and opened only when asked for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
@@ -19,7 +19,7 @@ from simplezarr.nodes.attributes import Attributes
 from simplezarr.nodes.children import Child, ask_children, fetch_child, name_some, shortened, stored_child
 from simplezarr.nodes.closing import ClosesStore
 from simplezarr.nodes.creation import create_array, require_array
-from simplezarr.nodes.keywords import ArrayKeywords, CreateKeywords
+from simplezarr.nodes.keywords import ArrayKeywords, CreateKeywords, GroupKeywords
 from simplezarr.nodes.other_names import refuse_group_name
 from simplezarr.nodes.properties import ReadOnly
 from simplezarr.nodes.tree import Tree
@@ -31,6 +31,7 @@ from simplezarr.stores.resolve import observed, plain
 
 if TYPE_CHECKING:
     from simplezarr.nodes.info import GroupInfo
+    from simplezarr.nodes.keywords import DTypeName, Lengths
 
 
 def make_node(
@@ -57,7 +58,12 @@ def find_node(store: Store, path: str, *, read_only: bool, consolidated: bool = 
 
 
 def new_group(
-    store: Store, path: str, *, attributes: Any = None, zarr_format: int | None = None, overwrite: bool = False
+    store: Store,
+    path: str,
+    *,
+    attributes: Mapping[str, Any] | None = None,
+    zarr_format: int | None = None,
+    overwrite: bool = False,
 ) -> "Group":
     """Store a new group; without a format, in that of the nearest group above."""
     path = normalize_path(path, new=True)
@@ -268,7 +274,9 @@ class Group(ClosesStore):
         arguments.setdefault("zarr_format", self.metadata.zarr_format)
         return create_array(self.store, self._child_path(name), **arguments)
 
-    def require_array(self, name: str, *, shape: Any, dtype: Any, **arguments: Unpack[ArrayKeywords]) -> Array:
+    def require_array(
+        self, name: str, *, shape: "Lengths", dtype: "DTypeName", **arguments: Unpack[ArrayKeywords]
+    ) -> Array:
         """Open the array at a path below this group, or create it; otherwise as `simplezarr.require_array`."""
         check_writable(self)
         arguments.setdefault("zarr_format", self.metadata.zarr_format)
@@ -285,14 +293,11 @@ class Group(ClosesStore):
         """
         self.create_array(path, data=data)
 
-    def create_group(
-        self, name: str, *, attributes: Any = None, zarr_format: int | None = None, overwrite: bool = False
-    ) -> "Group":
+    def create_group(self, name: str, **arguments: Unpack[GroupKeywords]) -> "Group":
         """Create a group at a path below this one, in its format; otherwise as `simplezarr.create_group`."""
         check_writable(self)
-        zarr_format = self.metadata.zarr_format if zarr_format is None else zarr_format
-        path = self._child_path(name)
-        return new_group(self.store, path, attributes=attributes, zarr_format=zarr_format, overwrite=overwrite)
+        arguments.setdefault("zarr_format", self.metadata.zarr_format)
+        return new_group(self.store, self._child_path(name), **arguments)
 
     def require_group(self, name: str) -> "Group":
         """Return the group at a path below this one; create it if it is missing. Raise NodeExistsError for an array."""

@@ -1,17 +1,37 @@
 """The keywords of the calls that open and create: their types, and what to write for those of other libraries."""
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, SupportsIndex, TypedDict
 
 from simplezarr.stores.base import Store
 from simplezarr.stores.resolve import StoreLike, as_store, takes_options
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import DTypeLike
+
+    from simplezarr.codecs.base import Codec
+    from simplezarr.dtypes import DataType
     from simplezarr.nodes.array import Array
+
+    class NumcodecsCodec(Protocol):
+        """A codec of numcodecs."""
+
+        codec_id: Any
+
+        def get_config(self) -> Any: ...
+
+    #: What the arguments of `create_array` may be.
+    Lengths = SupportsIndex | Sequence[SupportsIndex] | np.ndarray
+    ChunkLengths = Literal["auto"] | Lengths | Sequence[SupportsIndex | Sequence[SupportsIndex | tuple[int, int]]]
+    DTypeName = DTypeLike | DataType | dict[str, Any]
+    CodecLike = str | Codec | Mapping[str, Any] | NumcodecsCodec
+    ChunkKeysLike = str | Mapping[str, Any] | tuple[str, str]
 
 __all__ = [
     "ArrayKeywords",
     "CreateKeywords",
+    "GroupKeywords",
     "RequireArguments",
     "SaveArguments",
     "SaveKeywords",
@@ -46,23 +66,31 @@ class StorageOptions(TypedDict, total=False):
 class ArrayKeywords(TypedDict, total=False):
     """What an array is made with, besides shape and data type (see `create_array`)."""
 
-    chunks: Any
-    shards: Any
-    codecs: Any
+    chunks: "ChunkLengths | None"
+    shards: "ChunkLengths | None"
+    codecs: "CodecLike | Sequence[CodecLike]"
     fill_value: Any
-    chunk_key_encoding: Any
-    dimension_names: Any
-    attributes: Any
+    chunk_key_encoding: "ChunkKeysLike"
+    dimension_names: Iterable[str | None] | None
+    attributes: Mapping[str, Any] | None
     zarr_format: int | None
     write_empty_chunks: bool
     like: "Array | None"
 
 
+class GroupKeywords(TypedDict, total=False):
+    """What a group is made with (see `create_group`)."""
+
+    attributes: Mapping[str, Any] | None
+    zarr_format: int | None
+    overwrite: bool
+
+
 class SaveKeywords(ArrayKeywords, total=False):
     """The keywords of `save`, besides those of the store."""
 
-    shape: Any
-    dtype: Any
+    shape: "Lengths | None"
+    dtype: "DTypeName | None"
     overwrite: bool
 
 

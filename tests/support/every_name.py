@@ -76,9 +76,24 @@ def open_and_create(folder: Path) -> None:
     required = sz.require_array(folder / "b.zarr", "y", shape=(0, 6), dtype="i4", chunks=(2, 3))
     assert_type(required, sz.Array)
     sz.create_array(folder / "d.zarr", like=required, data=values, codecs=sz.codecs.Zstd(level=3))
+    use_spellings()
     threads = sz.get_num_threads()
     sz.set_num_threads(threads)
     assert_type(threads, int)
+
+
+def use_spellings() -> None:
+    """Use the arguments of `create_array` in the ways in which they may be written."""
+    shapes: tuple[int, ...] = (4, 6)
+    sz.create_array({}, shape=shapes, dtype=np.float32, chunks=[2, -1], shards="auto", codecs="gzip")
+    sz.create_array({}, shape=np.int64(4), dtype=np.dtype("i4"), chunks=None, codecs=["zstd", sz.codecs.Crc32c()])
+    sz.create_array({}, shape=[4, 6], dtype=str, chunks=-1, codecs=[])
+    sz.create_array({}, shape=np.array([4, 6]), dtype=[("x", "f4"), ("y", "f4")], chunks="auto", shards=None)
+    sz.create_array({}, shape=(60, 6), dtype=bool, chunks=[[10, (20, 2), 10], 3], dimension_names=["y", None])
+    sz.create_array({}, shape=4, dtype=np.dtypes.StringDType(), chunk_key_encoding=("v2", "/"))
+    gzip = {"name": "gzip", "configuration": {"level": 1}}
+    sz.create_array({}, data=range(4), chunks=np.array([2]), codecs=gzip, attributes={"shape": shapes, "unit": None})
+    sz.create_array({}, data=np.arange(4), dtype="<i2", fill_value=np.int16(-1), chunk_key_encoding={"name": "v2"})
 
 
 def use_array(a: sz.Array) -> None:
