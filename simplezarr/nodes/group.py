@@ -1,6 +1,6 @@
 """Groups: mappings of their children, which are listed and opened only when asked for."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
@@ -58,12 +58,7 @@ def find_node(store: Store, path: str, *, read_only: bool, consolidated: bool = 
 
 
 def new_group(
-    store: Store,
-    path: str,
-    *,
-    attributes: Mapping[str, Any] | None = None,
-    zarr_format: int | None = None,
-    overwrite: bool = False,
+    store: Store, path: str, *, attributes: object = None, zarr_format: int | None = None, overwrite: bool = False
 ) -> "Group":
     """Store a new group; without a format, in that of the nearest group above."""
     path = normalize_path(path, new=True)

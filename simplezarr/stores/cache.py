@@ -76,7 +76,7 @@ class CacheStore(WrapperStore):
         if trust != "immutable" and (isinstance(trust, (bool, str)) or not trust >= 0):
             raise ValueError(f"trust: {trust!r} is neither 'immutable' nor a number of seconds of at least 0")
         self.trust = trust
-        self.path = None if path is None else os.path.abspath(os.path.expanduser(os.fspath(path)))
+        self.path: str | None = None if path is None else os.path.abspath(os.path.expanduser(os.fspath(path)))
         bound = as_size(size)
         self._shelf: Shelf = MemoryShelf(bound) if self.path is None else DirectoryShelf(self.path, bound)
         self._place = _place(store)
