@@ -1,4 +1,7 @@
-"""A server that speaks as much S3 as the stores ask for, counts requests, and can be made to misbehave."""
+"""A server for tests that counts requests, and can be made to misbehave.
+
+It speaks as much S3 as the stores ask for, and the dialect of it that Google Cloud Storage speaks.
+"""
 
 import hashlib
 import random
@@ -12,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape, unescape
 
 PAGE = 1000
+_META = ("x-amz-meta-", "x-goog-meta-")
 
 
 class S3Double(ThreadingHTTPServer):
@@ -28,7 +32,7 @@ class S3Double(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.objects, self.counts, self.guard = {}, Counter(), threading.Lock()
         self.heeds, self.fault, self.lose, self.latency = heeds, None, 0, 0.0
-        self.log = []
+        self.log, self.generation = [], 0
 
     @property
     def endpoint(self):
@@ -138,12 +142,15 @@ class Handler(BaseHTTPRequestHandler):
         return self.answer(206, data[begin:end], **headers, Content_Range=f"bytes {begin}-{end - 1}/{size}")
 
     def do_PUT(self):
-        conditional = "If-Match" in self.headers or "If-None-Match" in self.headers
+        generation = self.headers.get("x-goog-if-generation-match")
+        conditional = "If-Match" in self.headers or "If-None-Match" in self.headers or generation is not None
         if self.begin("PUT" if not conditional else "PUT IF"):
             return None
         with self.server.guard:
             found = self.server.objects.get(self.name)
             if self.server.heeds:
+                if generation not in (None, "0" if found is None else found[1]["x-goog-generation"]):
+                    return self.fail(412, "PreconditionFailed")
                 if found is not None and "If-None-Match" in self.headers:
                     return self.fail(412, "PreconditionFailed")
                 wanted = self.headers.get("If-Match")
@@ -152,15 +159,17 @@ class Handler(BaseHTTPRequestHandler):
                 if wanted is not None and wanted != found[1]["ETag"]:
                     return self.fail(412, "PreconditionFailed")
             tag = f'"{hashlib.md5(self.body).hexdigest()}-{random.getrandbits(32):x}"'
-            kept = {name: value for name, value in self.headers.items() if name.lower().startswith("x-amz-meta-")}
+            kept = {name: value for name, value in self.headers.items() if name.lower().startswith(_META)}
+            self.server.generation += 1
             kept |= {"ETag": tag, "Last-Modified": self.date_time_string()}
+            kept["x-goog-generation"] = str(self.server.generation)
             self.server.objects[self.name] = self.body, kept
             lost = self.server.lose > 0
             self.server.lose -= lost
         if lost:
             self.close_connection = True
             return self.connection.close()
-        return self.answer(200, ETag=tag)
+        return self.answer(200, ETag=tag, **{"x-goog-generation": kept["x-goog-generation"]})
 
     def do_DELETE(self):
         if not self.begin("DELETE"):
