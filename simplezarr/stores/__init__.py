@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simplezarr.stores.fsspec import FsspecStore
     from simplezarr.stores.http import HTTPStore
     from simplezarr.stores.object import ObjectStore
+    from simplezarr.stores.reference import ReferenceStore
     from simplezarr.stores.zarr import ZarrStore
     from simplezarr.stores.zip import ZipStore
 
@@ -30,6 +31,7 @@ _LATER = {
     "FsspecStore": "simplezarr.stores.fsspec",
     "HTTPStore": "simplezarr.stores.http",
     "ObjectStore": "simplezarr.stores.object",
+    "ReferenceStore": "simplezarr.stores.reference",
     "ZarrStore": "simplezarr.stores.zarr",
     "ZipStore": "simplezarr.stores.zip",
 }
@@ -42,6 +44,7 @@ __all__ = [
     "MemoryStore",
     "ObjectStore",
     "Reader",
+    "ReferenceStore",
     "SlowStore",
     "Store",
     "WrapperStore",

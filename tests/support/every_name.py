@@ -217,6 +217,8 @@ def use_stores(folder: Path) -> None:
     assert_type(cached.path, str | None)
     sz.CacheStore(store=sz.LocalStore(folder), path=None, size=1 << 20, trust=5).close()
     print(sz.stores.ZarrStore(store=zarr.storage.MemoryStore()).store)
+    references = sz.stores.ReferenceStore(refs={"a": "b"}, stores={"s3://bucket": sz.MemoryStore()}, options={})
+    print(references.refs, references.name)
     web = sz.HTTPStore("https://example.com", headers={"A": "b"}, missing=(404, 403), timeout=5, concurrency=8)
     print(web, web.url, web.missing, web.timeout)
     web.close()
