@@ -73,7 +73,7 @@ class CacheStore(WrapperStore):
         trust: Literal["immutable"] | float = "immutable",
     ):
         super().__init__(store)
-        if trust != "immutable" and (isinstance(trust, (bool, str)) or not trust >= 0):
+        if trust != "immutable" and not (isinstance(trust, (int, float)) and trust is not True and trust >= 0):
             raise ValueError(f"trust: {trust!r} is neither 'immutable' nor a number of seconds of at least 0")
         self.trust = trust
         self.path: str | None = None if path is None else os.path.abspath(os.path.expanduser(os.fspath(path)))

@@ -315,6 +315,8 @@ def test_stores_without_a_name_share_nothing(tmp_path):
         {"size": "5 XB"},
         {"size": 1, "trust": "always"},
         {"size": 1, "trust": -1},
+        {"size": 1, "trust": None},
+        {"size": 1, "trust": True},
         {"size": 1, "trust": float("nan")},
     ],
 )
