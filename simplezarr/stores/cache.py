@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import time
-import uuid
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from operator import methodcaller
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from simplezarr.engine.files.reader import Reader, clip_range, read_version
 from simplezarr.errors import ChangedError
 from simplezarr.stores.base import Store, byte_view, check_key, too_large
+from simplezarr.stores.cache_place import place_of
 from simplezarr.stores.cache_shelf import DirectoryShelf, MemoryShelf, Shelf, as_size
 from simplezarr.stores.wrapper import WrapperStore
 
@@ -79,7 +79,7 @@ class CacheStore(WrapperStore):
         self.path: str | None = None if path is None else os.path.abspath(os.path.expanduser(os.fspath(path)))
         bound = as_size(size)
         self._shelf: Shelf = MemoryShelf(bound) if self.path is None else DirectoryShelf(self.path, bound)
-        self._place = _place(store)
+        self._place = place_of(store)
 
     @property
     def immutable(self) -> bool:  # type: ignore[override]
@@ -347,15 +347,6 @@ class CachedReader(Reader):
             self._cache.forget(self._key)
             raise ChangedError(f"{self._key!r} was replaced while it was read in parts; read it again")
         return [bytes(part) for part in parts]
-
-
-def _place(store: Store) -> str:
-    """Return what tells a store from others: its `repr`, unless that names no place."""
-    inner = store
-    while isinstance(inner, WrapperStore):
-        inner = inner.store
-    names_place = type(inner).__repr__ is not Store.__repr__ and not inner.in_memory
-    return repr(store) if names_place else uuid.uuid4().hex
 
 
 def _tag(validator: Hashable | None) -> str:

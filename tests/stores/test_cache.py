@@ -323,3 +323,14 @@ def test_stores_without_a_name_share_nothing(tmp_path):
 def test_wrong_arguments(arguments):
     with pytest.raises(ValueError, match=r"size: |trust: "):
         CacheStore(MemoryStore(), **arguments)
+
+
+def test_buckets_of_two_servers_are_told_apart(tmp_path):
+    pytest.importorskip("obstore")
+    from_url = sz.stores.ObjectStore.from_url
+    stores = [from_url("s3://bucket/a", endpoint=f"http://127.0.0.1:{n}", anonymous=True) for n in (1, 2, 1)]
+    first, other, same = [sz.CacheStore(store, tmp_path, size="1 MiB") for store in stores]
+    first.learn("key", 5, None)
+    assert first.known("key") is not None
+    assert same.known("key") is not None
+    assert other.known("key") is None

@@ -488,3 +488,13 @@ def test_large_values_behind_a_server_without_ranges(monkeypatch):
         for _ in range(2):
             with pytest.raises(StoreError, match=r"'a' of .*ignores ranges.*1,000 bytes"):
                 store.get_range("a", 0, 1)
+
+
+def test_caches_tell_urls_with_other_queries_apart(tmp_path):
+    """The query may say which data are meant, so another one must not be answered with what is kept."""
+    with Server({"a": b"one"}) as server:
+        for query, value in (("?x=1", b"one"), ("?x=2", b"two"), ("?x=1", b"one")):
+            server.values["a"] = value
+            cache = sz.CacheStore(sz.HTTPStore(f"{server.url}/{query}"), tmp_path / "cache", size="1 MiB")
+            assert cache.get("a") == value
+        assert len(server.take()) == 2
