@@ -7,6 +7,7 @@ from simplezarr.hierarchy.documents import NODE_DOCUMENTS, RESERVED_NAMES
 from simplezarr.schema.extensions import JsonObject
 from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
+from simplezarr.stores.urls import may_be_references
 
 __all__ = ["describe"]
 
@@ -88,9 +89,8 @@ def _describe_file(place: str) -> str:
 
 
 def _describe_json(head: bytes) -> str:
-    names = [f'{before}{name}"'.encode() for name in RESERVED_NAMES for before in ("/", '"')]
-    if any(name in head for name in (b'"refs"', *names)):
-        return "a JSON file of kerchunk references; fsspec opens it (fsspec.filesystem('reference', fo=...))"
+    if may_be_references(head):
+        return "a JSON file of kerchunk references; simplezarr.stores.ReferenceStore(path) opens it"
     return "a JSON file"
 
 

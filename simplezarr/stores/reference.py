@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from simplezarr.errors import MetadataError, StoreError, UnsupportedError
 from simplezarr.stores.base import Store, check_key, check_prefix, clip_range, names_below
 from simplezarr.stores.resolve import as_store
-from simplezarr.stores.urls import redact
+from simplezarr.stores.urls import may_be_references, redact
 
 __all__ = ["ReferenceStore"]
 
@@ -222,6 +222,8 @@ def _loaded(place: str, options: Mapping[str, object] | None) -> object:
     value = as_store(folder or ("/" if place.startswith("/") else "."), options if "://" in place else None).get(name)
     if value is None:
         raise FileNotFoundError(f"{redact(place)!r}: there is no such file of references")
+    if not may_be_references(bytes(value)):
+        raise MetadataError(f"{redact(place)!r}: is no file of references; open the directory or the URL that holds it")
     try:
         return json.loads(value)
     except ValueError as error:

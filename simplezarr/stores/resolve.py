@@ -12,7 +12,7 @@ from simplezarr.stores.memory import MemoryStore
 
 __all__ = ["StoreLike", "as_store", "observed", "plain", "takes_options", "written"]
 
-_ARCHIVES = (".zip", ".ozx")  # the ends of paths that may be archives, as in `urls`
+_FILES = (".zip", ".ozx", "json")  # the ends of paths that may be archives or references, as in `urls`
 
 
 class _Obstore(Protocol):
@@ -43,8 +43,8 @@ StoreLike = Store | str | os.PathLike[str] | MutableMapping[str, Any] | _Obstore
 def as_store(store: StoreLike, options: Mapping[str, object] | None = None) -> Store:
     """Return a store: the given one, or one over a local directory, over what a URL names, or over a mapping.
 
-    A path that ends in .zip or .ozx is an archive, unless it is a directory. Objects of obstore, fsspec and
-    zarr-python are taken too.
+    A path that ends in .zip or .ozx is an archive, unless it is a directory. A file that ends in .json has kerchunk's
+    references. Objects of obstore, fsspec and zarr-python are taken too.
 
     options: of the store that the scheme of a URL picks; nothing else takes any (see `takes_options`).
 
@@ -54,7 +54,7 @@ def as_store(store: StoreLike, options: Mapping[str, object] | None = None) -> S
     MemoryStore(1 key)
     """
     if isinstance(store, str):  # first, because `isinstance` of abstract classes costs more
-        may_be_url = ":" in store or store[-4:] in _ARCHIVES
+        may_be_url = ":" in store or store[-4:] in _FILES
         made = _of_url(store, options) if may_be_url else LocalStore(store)
     elif isinstance(store, Store):
         made = store

@@ -17,7 +17,7 @@ from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
 
-__all__ = ["is_url", "maker", "redact", "store_of_url", "takes_options"]
+__all__ = ["is_url", "maker", "may_be_references", "redact", "store_of_url", "takes_options"]
 
 Options = Mapping[str, object]
 
@@ -25,6 +25,7 @@ Options = Mapping[str, object]
 _OBJECT_STORE = "object", "ObjectStore.from_url"
 _FSSPEC_STORE = "fsspec", "FsspecStore.from_url"
 _HTTP_STORE = "http", "HTTPStore"
+_REFERENCE_STORE = "reference", "ReferenceStore"
 _ZIP_STORE = "zip", "archive_at"
 
 #: The schemes of object stores, each with the package by which fsspec reaches it.
@@ -39,6 +40,9 @@ _CLOUDS = {
     "adl": "adlfs",
 }
 _ARCHIVES = (".zip", ".ozx")
+_REFERENCES = ".json"
+#: Names of documents, which end the keys that any references have.
+_DOCUMENTS = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 #: Names that may stand before `::` without a URL behind them, as in `zip::data.zip`.
 _CHAINED = ("blockcache", "cached", "dir", "filecache", "reference", "simplecache", "tar", "zip")
 
@@ -56,7 +60,27 @@ def is_url(text: str) -> bool:
     """
     if ":" in text and (_SCHEME.match(text) or _PIPELINE.search(text) or _is_chain(text)):
         return True
+    if text.endswith(_REFERENCES):
+        return _has_references(text)
     return text.endswith(_ARCHIVES) and not os.path.isdir(text)
+
+
+def may_be_references(head: bytes) -> bool:
+    """Return whether a document, by its beginning, has references by key.
+
+    >>> may_be_references(b'{"refs": {}}'), may_be_references(b'{"x/.zarray": "{}"}'), may_be_references(b'{"a": 1}')
+    (True, True, False)
+    """
+    names = [f'{before}{name}"'.encode() for name in _DOCUMENTS for before in ("/", '"')]
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and any(name in head for name in (b'"refs"', *names))
+
+
+def _has_references(path: str) -> bool:
+    """Return whether a path is that of a JSON file with references."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return may_be_references(file.read(1 << 16))
 
 
 def takes_options(text: str) -> bool:
@@ -86,6 +110,8 @@ def store_of_url(url: str, options: Options) -> Store:
         return _archive(url, "", options)
     if _is_chain(url):
         return _other(url, options)
+    if _path_of(url).endswith(_REFERENCES) and (_scheme(url) != "file" or _has_references(_file_path(url))):
+        return maker(*_REFERENCE_STORE)(url, options=options)
     return _SCHEMES.get(_scheme(url), _other)(url, options)
 
 
@@ -112,16 +138,7 @@ def maker(module: str, name: str) -> Callable[..., Store]:
     >>> maker("memory", "MemoryStore")()
     MemoryStore(0 keys)
     """
-    path = f"simplezarr.stores.{module}"
-    try:
-        return cast(Callable[..., Store], attrgetter(name)(importlib.import_module(path)))
-    except ModuleNotFoundError as error:
-        if error.name != path:
-            raise
-        remedy = "subclass simplezarr.Store, or copy the data"
-        raise UnsupportedError(
-            f"{name.partition('.')[0]}: this version of simplezarr does not have it; {remedy}"
-        ) from None
+    return cast(Callable[..., Store], attrgetter(name)(importlib.import_module(f"simplezarr.stores.{module}")))
 
 
 def _without_user(match: re.Match[str]) -> str:

@@ -50,6 +50,13 @@ def test_a_dataset_of_hdf5_is_read_in_place(references, tmp_path):
         assert (root["x"][3:35, ::7] == DATA[3:35, ::7]).all()
         assert dict(root["x"].attrs) == {"units": "m"}
         assert sorted(root) == ["x"]
+    for refs in (place, str(place), f"file://{place}"):
+        assert (sz.open(refs)["x"][...] == DATA).all()
+
+
+def test_a_directory_whose_name_ends_so_is_one(tmp_path):
+    sz.save(tmp_path / "a.json", DATA)
+    assert (sz.load(tmp_path / "a.json") == DATA).all()
 
 
 def test_values_are_those_of_fsspec(references, tmp_path):
@@ -128,6 +135,12 @@ def test_wrong_references_are_refused(refs, error, message):
 def test_wrong_files_are_refused(tmp_path):
     (tmp_path / "a.json").write_bytes(b"\x89HDF")
     (tmp_path / "b.json").write_text("[1]")
-    for name, error in (("a.json", sz.MetadataError), ("b.json", sz.MetadataError), ("c.json", FileNotFoundError)):
+    (tmp_path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+    for name, error in (
+        ("a.json", sz.MetadataError),
+        ("b.json", sz.MetadataError),
+        ("zarr.json", sz.MetadataError),
+        ("c.json", FileNotFoundError),
+    ):
         with pytest.raises(error):
             ReferenceStore(tmp_path / name)
