@@ -366,8 +366,9 @@ class Array(StoredValues, ClosesStore):
         """Write data behind the end along an axis; return the new shape.
 
         data: anything that NumPy takes for an array, as long as the array along all other axes. The shape is changed
-        after the data are written, so no reader sees a part. Concurrent appends lose nothing, also from several
-        processes if the store's locks reach them. Raise ValueError for data that don't fit, otherwise as `write`.
+        after the data are written, so no reader sees a part; in buckets before, so a reader may see fill values.
+        Concurrent appends lose nothing, also from several processes if the store's locks or conditions reach them.
+        Raise ValueError for data that don't fit, otherwise as `write`.
 
         >>> import simplezarr as sz
         >>> sz.create_array({}, data=[1, 2]).append([3])
