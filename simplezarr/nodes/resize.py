@@ -118,7 +118,7 @@ def _append_reserved(
         return _reaching(stored, before) if stored.shape == grown.shape else stored
 
     grown = change_node(handle.store, handle.path, reserve)
-    place = tuple([slice(None)] * axis + [slice(before[axis], grown.shape[axis])])
+    place = tuple([slice(before[axis] if i == axis else 0, n) for i, n in enumerate(grown.shape)])
     try:
         write_key(handle.with_metadata(_to_chunk_ends(grown)), place, data)
     except BaseException:

@@ -245,6 +245,8 @@ class _Write(_Work):
         sides = zip(index, self.spec.shape, self.shape, strict=True)
         inside = tuple([min(size, length - number * size) for number, size, length in sides])
         covered = self.basic and value.shape == inside
+        is_near = store.in_memory or store.local_root is not None
+        keeps = covered and is_near and inside != self.spec.shape  # the array may have grown since it was opened
 
         def change(data: bytes | None) -> bytes | None:
             keep = store.conditional and data is not None  # what is stored can't be removed
@@ -258,7 +260,13 @@ class _Write(_Work):
                 store.update(key, change)
                 return
             with store.lock(key):
-                new = change(None if covered else store.get_limited(key, self.free, holes=True))
+                data = None if covered and not keeps else store.get_limited(key, self.free, holes=True)
+                try:
+                    new = change(data)
+                except Exception:
+                    if not keeps or data is None:
+                        raise
+                    new = change(None)  # all of a damaged chunk that lies in the array is written
                 if new is None:
                     store.delete(key)
                 else:

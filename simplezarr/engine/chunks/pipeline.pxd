@@ -102,5 +102,4 @@ cdef size_t appended(const Pipeline *pipeline, int i) noexcept nogil
 cdef size_t native_room(const Pipeline *pipeline) noexcept nogil
 cdef size_t encoded_bound(const Pipeline *pipeline) noexcept nogil
 cdef void fill_native(const Pipeline *pipeline, char *native) noexcept nogil
-cdef int fill_outside(Context *context, const Pipeline *pipeline, char *native, const Py_ssize_t *inside) noexcept nogil
 cdef int give_back(Context *context, int status) except -1

@@ -226,20 +226,6 @@ cdef int transform_chunk(Context *context, const Pipeline *pipeline, char *data,
     return region_copy_out(context, pipeline, &region, data, transform)
 
 
-cdef int fill_outside(Context *context, const Pipeline *pipeline, char *native, const Py_ssize_t *inside) noexcept nogil:
-    """Fill a chunk in native form, except its first inside[axis] elements along each axis of the chunk."""
-    cdef Region region
-    cdef Py_ssize_t first
-    cdef int i, status = SZ_OK
-    for i in range(pipeline.ndim):
-        first = inside[pipeline.order[i]]
-        if first < pipeline.shape[i] and status == SZ_OK:
-            region_of(pipeline, native + first * pipeline.strides[i], &region)
-            region.count[i] -= first
-            status = region_fill(context, pipeline, &region)
-    return status
-
-
 # ---------------------------------------------------------------- sizes of what is encoded
 
 cdef size_t appended(const Pipeline *pipeline, int i) noexcept nogil:

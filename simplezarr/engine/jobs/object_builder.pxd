@@ -26,6 +26,7 @@ cdef struct ObjectUpdate:
     const TouchedObject *object   # the regions that are written
     Py_ssize_t inside[MAX_NDIM]   # its elements that lie in the array, along each axis
     bint covered                  # all of these are written, so the old content is not needed
+    bint keeps                    # the same, but the object reaches beyond the array: what is stored there stays
     bint keep_empty               # something is stored, even if all of it is the fill value
     ByteSource old                # the old content
     sz_segment part               # the new content of a chunk
@@ -54,7 +55,7 @@ cdef class ObjectBuilder(Job):
                             sz_segment *out, int level) noexcept nogil
     cdef void keep_constant(self, uint64_t clipped, const sz_segment *part) noexcept nogil
     cdef int encode_changed(self, Context *context, const ByteSource *old, const ByteRange *stored,
-                            const TouchedChunk *chunk, const Py_ssize_t *inside, bint keep_empty, char *dst,
+                            const TouchedChunk *chunk, bint covers, bint keep_empty, char *dst,
                             sz_segment *out, int level) noexcept nogil
     cdef int apply(self, Context *context, const TouchedChunk *chunk, char *native) noexcept nogil
 

@@ -8,7 +8,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from simplezarr.runtime import executor
-from simplezarr.csrc cimport SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK
+from simplezarr.csrc cimport SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TRUNCATED
 from simplezarr.csrc.array cimport SZ_AS_IS
 from simplezarr.csrc.io cimport sz_segment
 from simplezarr.csrc.memory cimport sz_add, sz_claim, sz_is_ready, sz_make_ready
@@ -18,11 +18,12 @@ from simplezarr.engine.chunks.encode cimport (
     KEPT, encode_native, encode_region, shard_add, shard_begin, shard_finish, shard_reserve)
 from simplezarr.engine.chunks.moves cimport copy_values, set_cast
 from simplezarr.engine.chunks.pipeline cimport (
-    UNBOUNDED, pipeline_is_shard, encoded_bound, fill_chunk, fill_outside, native_room, region_permute)
+    UNBOUNDED, pipeline_is_shard, encoded_bound, fill_chunk, native_room, region_permute)
+from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.jobs.chunk_regions cimport copy_in
 from simplezarr.engine.jobs.region_table cimport RequestLayout, covers_chunk, covers_object, find_chunk
 from simplezarr.engine.jobs.job cimport Job
-from simplezarr.engine.kernels.context cimport CHUNK_SLOT, pause, raised, scratch
+from simplezarr.engine.kernels.context cimport CHUNK_SLOT, RAISED, pause, raised, scratch, take_error
 
 cdef enum:
     CONSTANT_BYTES = 16 << 20   # of encoded constants that are kept for later chunks
@@ -36,6 +37,20 @@ cdef uint64_t clipped_axes(const Pipeline *pipeline, const Region *region) noexc
         if region.count[pipeline.order[i]] != pipeline.shape[i]:
             clipped |= <uint64_t>1 << pipeline.order[i]
     return clipped
+
+
+cdef bint is_damage(Context *context, int status) noexcept nogil:
+    """Return whether stored bytes could not be decoded; if so, the details of the failure are dropped."""
+    if status == RAISED:
+        return is_codec_failure(context)
+    return status <= SZ_TRUNCATED
+
+
+cdef bint is_codec_failure(Context *context) noexcept with gil:
+    if context.error == NULL or not isinstance(<object>context.error, CodecFailure):
+        return False
+    take_error(context)
+    return True
 
 
 cdef class ObjectBuilder(Job):
@@ -65,13 +80,18 @@ cdef class ObjectBuilder(Job):
 
     cdef void begin(self, ObjectUpdate *update, const TouchedObject *object) noexcept nogil:
         """Begin the update of a stored object whose old content is not known yet."""
+        cdef bint clipped = False
         cdef int i, axis
         update.object = object
         for i in range(self.pipeline.ndim):
             axis = self.pipeline.order[i]
             update.inside[axis] = min(self.pipeline.shape[i],
                                       self.lengths[axis] - object.index[axis] * self.pipeline.shape[i])
+            clipped = clipped or update.inside[axis] != self.pipeline.shape[i]
         update.covered = covers_object(object, update.inside)
+        # The array may have grown since it was opened. Far stores are not asked, because that takes a request.
+        update.keeps = update.covered and clipped and (self.source.local or self.source.in_memory)
+        update.covered = update.covered and not update.keeps
         update.keep_empty = False
         update.old = no_bytes()
         update.room = NULL
@@ -86,12 +106,12 @@ cdef class ObjectBuilder(Job):
             if status != SZ_OK:
                 return status
             return shard_finish(context, &update.shard, update.keep_empty, <sz_segment **>segments, n)
-        if update.covered:
+        if update.covered or (update.keeps and update.old.kind == NO_BYTES):
             status = self.encode_covered(context, self.pipeline, &chunk.region, update.room, &update.part, 0)
         else:
             whole.offset, whole.nbytes = 0, update.old.size
             status = self.encode_changed(context, &update.old, &whole if update.old.kind != NO_BYTES else NULL, chunk,
-                                         update.inside, self.values.keep_empty or update.keep_empty, update.room,
+                                         update.keeps, self.values.keep_empty or update.keep_empty, update.room,
                                          &update.part, 0)
         segments[0], n[0] = &update.part, update.part.data != NULL
         return status
@@ -108,6 +128,9 @@ cdef class ObjectBuilder(Job):
             status = shard_index(context, self.pipeline, &update.old, 0, &update.old.index)
             if status == SZ_OK:
                 status = self.keep_untouched(context, update)
+            if update.keeps and is_damage(context, status):
+                update.old = no_bytes()
+                status = shard_begin(context, &update.shard, self.pipeline, 0)
         if status == SZ_OK and self.team_size > 1:
             status = shard_reserve(context, &update.shard, update.object.n * encoded_bound(self.pipeline.inner))
             return self.share_shard(context, update) if status == SZ_OK else status
@@ -180,18 +203,23 @@ cdef class ObjectBuilder(Job):
         cdef Py_ssize_t inside[MAX_NDIM]
         cdef Py_ssize_t length, rest = chunk.number
         cdef ByteRange found
+        cdef bint covers, clipped = False
         cdef int d, status = SZ_MISSING
         for d in range(pipeline.ndim - 1, -1, -1):
             length = pipeline.shape[d] // pipeline.grid[d]
             inside[d] = min(length, update.inside[pipeline.order[d]] - rest % pipeline.grid[d] * length)
             rest //= pipeline.grid[d]
-        if covers_chunk(pipeline.ndim, chunk, inside):
+            clipped = clipped or inside[d] != length
+        covers = covers_chunk(pipeline.ndim, chunk, inside)
+        if covers and not (clipped and update.old.index != NULL):
             return self.encode_covered(context, pipeline.inner, &chunk.region, dst, out, 1)
         if update.old.index != NULL:
             status = find_inner_chunk(&update.old, chunk.number, pipeline.inner.most, &found)
+        if covers and is_damage(context, status):
+            status = SZ_MISSING
         if status != SZ_OK and status != SZ_MISSING:
             return status
-        return self.encode_changed(context, &update.old, &found if status == SZ_OK else NULL, chunk, inside,
+        return self.encode_changed(context, &update.old, &found if status == SZ_OK else NULL, chunk, covers,
                                    self.values.keep_empty, dst, out, 1)
 
     # ------------------------------------------------------------ chunks
@@ -237,9 +265,13 @@ cdef class ObjectBuilder(Job):
             return
 
     cdef int encode_changed(self, Context *context, const ByteSource *old, const ByteRange *stored,
-                            const TouchedChunk *chunk, const Py_ssize_t *inside, bint keep_empty, char *dst,
+                            const TouchedChunk *chunk, bint covers, bint keep_empty, char *dst,
                             sz_segment *out, int level) noexcept nogil:
-        """Decode a chunk, change it and encode it again. `stored`: its range in the old object, NULL if there is none."""
+        """Decode a chunk, change it and encode it again. What lies outside the array stays: the array may have grown.
+
+        stored: its range in the old object, NULL if there is none. covers: whether all that lies in the array is written.
+        Then a damaged chunk is made anew.
+        """
         cdef const Pipeline *pipeline = self.table.layout.pipeline
         cdef char *native = scratch(context, CHUNK_SLOT, native_room(pipeline))
         cdef int status = SZ_OK
@@ -253,8 +285,8 @@ cdef class ObjectBuilder(Job):
             status = decode_native(context, pipeline, old.memory + stored.offset, stored.nbytes, native, level)
         else:
             status = read_native(context, pipeline, old.file, stored.offset, stored.nbytes, native, level)
-        if status == SZ_OK:
-            status = fill_outside(context, pipeline, native, inside)  # other software may have stored anything there
+        if covers and is_damage(context, status):
+            status = fill_chunk(context, pipeline, native, pipeline.fill)
         if status == SZ_OK:
             status = self.apply(context, chunk, native)
         if status != SZ_OK:
