@@ -7,13 +7,11 @@ True
 import errno
 import pickle
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
-
-    from simplezarr.stores.base import Store
 
 __all__ = [
     "AccessError",
@@ -35,6 +33,14 @@ __all__ = [
 _LARGEST_STORE = 10_000  # bytes of a pickled store that goes along with an error
 
 
+class FailedStore(Protocol):
+    """What every `simplezarr.Store` has. The module of stores stands above this one."""
+
+    @property
+    def in_memory(self) -> bool: ...
+    def get(self, key: str) -> bytes | None: ...
+
+
 class ZarrError(Exception):
     """The base of all errors that simplezarr itself raises.
 
@@ -43,9 +49,9 @@ class ZarrError(Exception):
     the data are, as a `LocalStore`, and does not hold them, as a `MemoryStore`.
     """
 
-    store: "Store | None" = None
+    store: FailedStore | None = None
 
-    def of_store(self, store: "Store") -> "Self":
+    def of_store(self, store: FailedStore) -> "Self":
         """Say which store the error is about, unless it says so already. Return the error itself."""
         if self.store is None:
             self.store = store
@@ -58,7 +64,7 @@ class ZarrError(Exception):
         return type(self), self.args, vars(self) if _is_elsewhere(self.store) else {**vars(self), "store": None}
 
 
-def _is_elsewhere(store: "Store | None") -> bool:
+def _is_elsewhere(store: FailedStore | None) -> bool:
     """Return whether a pickle of the store says where the data are, and does not hold them."""
     if store is None or store.in_memory:
         return False
@@ -69,7 +75,7 @@ def _is_elsewhere(store: "Store | None") -> bool:
 
 
 @contextmanager
-def errors_of(store: "Store") -> "Iterator[None]":
+def errors_of(store: FailedStore) -> "Iterator[None]":
     """Let errors that are raised in the block say that they are about this store.
 
     >>> from simplezarr.stores import MemoryStore

@@ -37,8 +37,6 @@ ROWS = [
 ROW = {folder: number for number, folders in enumerate(ROWS) for folder in folders}
 #: Fronts that import what they name: `utils` is the public name of `tools`, `__main__` runs the command.
 FRONTS = {("utils", "tools"), ("__main__", "cli"), ("__init__", "api"), ("__init__", "testing"), ("__init__", "utils")}
-#: Modules imported for a type alone, at no time when the code runs: an error has the store that it is about.
-FOR_TYPES = {(PACKAGE / "errors.py", "stores.base")}
 #: Roots of what only `executor` and what it stands on may import.
 THREADS = {"threading", "_thread", "concurrent", "queue", "multiprocessing", "asyncio", "selectors", "sched"}
 
@@ -102,9 +100,7 @@ def modules_imported(path):
             continue
         for name in names or [""]:
             inner = ".".join(filter(None, (own, name)))
-            found = inner if inner in known else own or "__init__"
-            if (path, found) not in FOR_TYPES:
-                yield found
+            yield inner if inner in known else own or "__init__"
 
 
 MODULES = sources(*(f"simplezarr/**/*.{suffix}" for suffix in ("py", "pyx", "pxd", "pyi")))
