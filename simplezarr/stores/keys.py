@@ -2,7 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["check_key", "check_prefix", "names_below"]
+__all__ = ["DOCUMENTS", "NODE_DOCUMENTS", "check_key", "check_prefix", "names_below"]
+
+#: Names of the documents that make a node. The parts of a hierarchy in an archive or in references are known by them.
+NODE_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray")
+#: Names of all documents, in the order in which an archive has them.
+DOCUMENTS = (*NODE_DOCUMENTS, ".zattrs", ".zmetadata")
 
 
 def check_key(key: str) -> None:

@@ -14,6 +14,7 @@ from typing import cast
 
 from simplezarr.errors import UnsupportedError
 from simplezarr.stores.base import Store
+from simplezarr.stores.keys import DOCUMENTS
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
 
@@ -41,8 +42,6 @@ _CLOUDS = {
 }
 _ARCHIVES = (".zip", ".ozx")
 _REFERENCES = ".json"
-#: Names of documents, which end the keys that any references have.
-_DOCUMENTS = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
 #: Names that may stand before `::` without a URL behind them, as in `zip::data.zip`.
 _CHAINED = ("blockcache", "cached", "dir", "filecache", "reference", "simplecache", "tar", "zip")
 
@@ -71,7 +70,7 @@ def may_be_references(head: bytes) -> bool:
     >>> may_be_references(b'{"refs": {}}'), may_be_references(b'{"x/.zarray": "{}"}'), may_be_references(b'{"a": 1}')
     (True, True, False)
     """
-    names = [f'{before}{name}"'.encode() for name in _DOCUMENTS for before in ("/", '"')]
+    names = [f'{before}{name}"'.encode() for name in DOCUMENTS for before in ("/", '"')]
     return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and any(name in head for name in (b'"refs"', *names))
 
 

@@ -8,15 +8,14 @@ from errno import ENOENT
 from simplezarr.engine.files.reader import Reader, Snapshot, clip_range
 from simplezarr.errors import ArchiveError
 from simplezarr.stores.base import check_key, check_prefix, too_large
+from simplezarr.stores.keys import NODE_DOCUMENTS
 from simplezarr.stores.zip_directory import DEFLATED, LOCAL_HEADER, Member, read_directory
 from simplezarr.stores.zip_source import Source
 
-__all__ = ["NODE_DOCUMENTS", "ArchiveReader"]
+__all__ = ["ArchiveReader"]
 
 Range = tuple[int, int]
 
-#: Names of documents by which the folder above a hierarchy is found.
-NODE_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray")
 _OTHERS = "__MACOSX/"  # what macOS adds to archives
 #: Bytes of a value up to which it is read together with its header, and then copied.
 _SMALL = 1 << 16

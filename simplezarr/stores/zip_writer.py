@@ -16,14 +16,13 @@ from simplezarr.engine.files.reader import Reader, Snapshot, clip_range
 from simplezarr.errors import ChangedError
 from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.base import check_key, check_prefix, names_below
+from simplezarr.stores.keys import DOCUMENTS
 from simplezarr.stores.zip_draft import Draft
 
 __all__ = ["ArchiveWriter"]
 
 Range = tuple[int, int]
 
-#: In the order in which they are written.
-_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 #: What is left for documents in front of the first chunk, besides twice the room of those that are there already.
 _ROOM = 1 << 16
 _MOST_DEAD = 10  # a tenth of an archive may be bytes of old values
@@ -108,7 +107,7 @@ class ArchiveWriter:
         """Append a value, or hold it if it is a document."""
         check_key(key)
         name = self._name(key)
-        if key.rpartition("/")[2] in _DOCUMENTS:
+        if key.rpartition("/")[2] in DOCUMENTS:
             document = bytes(value)
             with self._change():
                 self.documents[key] = document
@@ -283,7 +282,7 @@ def _end_records(offset: int, size: int, n: int, wide: bool, comment: bytes) -> 
 def _rank(key: str) -> tuple[bool, int, str, int]:
     """Return where a document stands among all: Zarr 3 first, then by depth, then by name."""
     folder, _, name = key.rpartition("/")
-    return name != _DOCUMENTS[0], key.count("/"), folder, _DOCUMENTS.index(name)
+    return name != DOCUMENTS[0], key.count("/"), folder, DOCUMENTS.index(name)
 
 
 def _padding(n: int) -> bytes:
