@@ -30,21 +30,21 @@ WRITES = {
 }
 
 
-@pytest.fixture(params=["memory", "files", "bucket"])
-def store(request, tmp_path):
-    kinds = {"memory": MemoryStore, "files": lambda: LocalStore(tmp_path), "bucket": lambda: BucketStore(Bucket())}
-    return kinds[request.param]()
+def stores(tmp_path):
+    return {"memory": MemoryStore, "files": lambda: LocalStore(tmp_path), "bucket": lambda: BucketStore(Bucket())}
 
 
-@pytest.mark.parametrize("write", WRITES)
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", ["i4", "string"])
-def test_what_was_appended_stays(store, layout, write, dtype):
-    is_bucket = isinstance(store, BucketStore)
-    if dtype == "string" and layout not in ("chunks", "shards"):
-        pytest.skip("text has codecs of its own")
-    if is_bucket and write in ("all", "the last rows", "a constant"):
-        pytest.skip("a far store is not asked for chunks that are written as a whole; the guide says to refresh")
+#: Text has codecs of its own.
+KINDS = [(layout, "i4") for layout in LAYOUTS] + [(layout, "string") for layout in ("chunks", "shards")]
+#: A far store is not asked for chunks that are written as a whole; the guide says to refresh.
+PLACES = [(kind, write) for kind in ("memory", "files") for write in WRITES]
+PLACES += [("bucket", write) for write in ("one element", "a strided part", "points")]
+
+
+@pytest.mark.parametrize(("kind", "write"), PLACES)
+@pytest.mark.parametrize(("layout", "dtype"), KINDS)
+def test_what_was_appended_stays(tmp_path, kind, layout, write, dtype):
+    store = stores(tmp_path)[kind]()
     text = dtype == "string"
     data = np.arange(1, 31).reshape(6, 5)
     data = data.astype(str).astype(object) if text else data.astype(dtype)
@@ -74,11 +74,8 @@ def test_fill_values_keep_what_was_appended(tmp_path, layout):
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff" * 40, bytes(7)])
-@pytest.mark.parametrize("dtype", ["i4", "string"])
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("layout", "dtype"), KINDS)
 def test_a_damaged_chunk_is_made_anew_if_all_of_it_is_written(tmp_path, layout, damage, dtype):
-    if dtype == "string" and layout not in ("chunks", "shards"):
-        pytest.skip("text has codecs of its own")
     array = sz.create_array(tmp_path, "a", dtype=dtype, shape=(6, 5), **LAYOUTS[layout])
     value = "1" if dtype == "string" else 1
     array[...] = value
