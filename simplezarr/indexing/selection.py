@@ -17,12 +17,13 @@ __all__ = [
     "Item",
     "PointList",
     "Selection",
-    "broadcast_selection",
     "expanded",
     "items_of",
+    "numpy_points",
     "numpy_selection",
+    "orthogonal_points",
     "orthogonal_selection",
-    "place_of",
+    "pointwise_points",
     "pointwise_selection",
     "select",
     "split_fields",
@@ -85,7 +86,7 @@ def numpy_selection(key: Any, shape: tuple[int, ...], stored: tuple[int, ...]) -
     (2, 3)
     """
     items = list(items_of(key, shape))
-    return broadcast_selection(items, shape, stored, place_of(items))
+    return select(items, numpy_points(items), shape, stored)
 
 
 def pointwise_selection(key: Any, shape: tuple[int, ...], stored: tuple[int, ...]) -> Selection | Plan:
@@ -94,7 +95,8 @@ def pointwise_selection(key: Any, shape: tuple[int, ...], stored: tuple[int, ...
     >>> pointwise_selection((slice(0, 2), [1, -1, 0]), (5, 4), (5, 4)).shape
     (3, 2)
     """
-    return broadcast_selection(list(items_of(key, shape)), shape, stored, 0)
+    items = list(items_of(key, shape))
+    return select(items, pointwise_points(items), shape, stored)
 
 
 def orthogonal_selection(key: Any, shape: tuple[int, ...], stored: tuple[int, ...]) -> Selection | Plan:
@@ -105,18 +107,8 @@ def orthogonal_selection(key: Any, shape: tuple[int, ...], stored: tuple[int, ..
     >>> orthogonal_selection(([0, 2], [True, False, True, True]), (5, 4), (5, 4)).shape
     (2, 3)
     """
-    items, points, at = list(items_of(key, shape)), [], 0
-    for item in items:
-        if item.basic is not ARRAY:
-            at += item.basic is None or isinstance(item.basic, slice)
-        elif len(item.shape) != 1:
-            raise IndexError(
-                f"an index array with {len(item.shape)} dimensions: orthogonal indexing takes one-dimensional ones"
-            )
-        else:
-            axes = tuple(range(item.axis, item.axis + len(item.arrays)))
-            points.append(PointList(axes, item.arrays, item.shape, at))
-    return select(items, tuple(points), shape, stored)
+    items = list(items_of(key, shape))
+    return select(items, orthogonal_points(items), shape, stored)
 
 
 # ---------------------------------------------------------------- keys
@@ -249,7 +241,33 @@ def wrapped(index: np.ndarray, length: int, axis: int) -> np.ndarray:
 # ---------------------------------------------------------------- selections
 
 
-def place_of(items: Sequence[Item]) -> int:
+def numpy_points(items: Sequence[Item]) -> tuple[PointList, ...]:
+    """Return the arrays of a NumPy key as lists of points. Raise IndexError if they can't be broadcast together."""
+    return _broadcast_points(items, _place_of(items))
+
+
+def pointwise_points(items: Sequence[Item]) -> tuple[PointList, ...]:
+    """Return the arrays of a pointwise key as lists of points. Raise IndexError as `numpy_points`."""
+    return _broadcast_points(items, 0)
+
+
+def orthogonal_points(items: Sequence[Item]) -> tuple[PointList, ...]:
+    """Return each array of an orthogonal key as a list of points. Raise IndexError for arrays of more dimensions."""
+    points, at = [], 0
+    for item in items:
+        if item.basic is not ARRAY:
+            at += item.basic is None or isinstance(item.basic, slice)
+        elif len(item.shape) != 1:
+            raise IndexError(
+                f"an index array with {len(item.shape)} dimensions: orthogonal indexing takes one-dimensional ones"
+            )
+        else:
+            axes = tuple(range(item.axis, item.axis + len(item.arrays)))
+            points.append(PointList(axes, item.arrays, item.shape, at))
+    return tuple(points)
+
+
+def _place_of(items: Sequence[Item]) -> int:
     """Return how many axes of NumPy's result come before those of the arrays."""
     advanced = [i for i, item in enumerate(items) if item.basic is ARRAY or isinstance(item.basic, int)]
     if not advanced or advanced[-1] - advanced[0] >= len(advanced):
@@ -257,10 +275,8 @@ def place_of(items: Sequence[Item]) -> int:
     return sum(item.basic is not Ellipsis for item in items[: advanced[0]])
 
 
-def broadcast_selection(
-    items: Sequence[Item], shape: tuple[int, ...], stored: tuple[int, ...], at: int
-) -> Selection | Plan:
-    """Return a selection with all arrays in one list, whose axes come after `at` others.
+def _broadcast_points(items: Sequence[Item], at: int) -> tuple[PointList, ...]:
+    """Return all arrays as one list, whose axes come after `at` others.
 
     Arrays as `numpy.ix_` makes them are a list each. Raise IndexError if they can't be broadcast together.
     """
@@ -274,10 +290,10 @@ def broadcast_selection(
         ) from None
     if is_outer(listed, common):
         each = [PointList((item.axis,), (item.arrays[0].reshape(-1),), (item.arrays[0].size,), at) for item in listed]
-        return select(items, tuple(each), shape, stored)
+        return tuple(each)
     axes = tuple(item.axis + i for item in listed for i in range(len(item.arrays)))
     arrays = tuple(array for item in listed for array in item.arrays)
-    return select(items, (PointList(axes, arrays, common, at),) if listed else (), shape, stored)
+    return (PointList(axes, arrays, common, at),) if listed else ()
 
 
 def is_outer(listed: Sequence[Item], common: tuple[int, ...]) -> bool:

@@ -14,7 +14,7 @@ from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.nodes.attributes import Attributes
 from simplezarr.nodes.closing import ClosesStore
 from simplezarr.nodes.indexers import Blocks, OIndex, VIndex
-from simplezarr.nodes.lazy import LazyIndex, whole
+from simplezarr.nodes.lazy import LazyIndex, whole_lazy
 from simplezarr.nodes.operators import StoredValues
 from simplezarr.nodes.properties import ReadOnly
 from simplezarr.nodes.regions import Region, as_index, iter_regions
@@ -226,7 +226,7 @@ class Array(StoredValues, ClosesStore):
 
     def __copy_source__(self) -> CopySource:
         """Describe the array as a value that is copied (see `transfer.array_copy`)."""
-        return whole(self).__copy_source__()
+        return whole_lazy(self).__copy_source__()
 
     def read(self, selection: Any = ..., *, out: np.ndarray | None = None) -> Any:
         """Return `a[selection]`: an array, or a scalar if integers select one element.
