@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import groupby, islice
+from math import prod
 
 import numpy as np
 
@@ -16,13 +18,16 @@ from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.errors import ChunkError, UnsupportedError, errors_of
 from simplezarr.hierarchy.documents import RESERVED_NAMES
 from simplezarr.metadata.chunk_keys import join
+from simplezarr.metadata.grids import Axis, Rectilinear
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.runtime import executor
 from simplezarr.stores.base import Store
 
 __all__ = [
     "Index",
+    "are_stored",
     "bytes_below",
+    "chunk_axes",
     "chunk_codecs",
     "count_chunks",
     "grid_shape",
@@ -45,6 +50,14 @@ def grid_shape(metadata: ArrayMetadata, chunks: tuple[int, ...]) -> tuple[int, .
     if metadata.grid is not None and sharding_of(metadata) is None:
         return metadata.grid_shape
     return tuple([-(-length // chunk) for length, chunk in zip(metadata.shape, chunks, strict=True)])
+
+
+def chunk_axes(metadata: ArrayMetadata, chunks: tuple[int, ...]) -> tuple[Axis, ...]:
+    """Return the axes of the grid of units of reading, whose largest shape is `chunks`."""
+    if sharding_of(metadata) is None:
+        return metadata.axes
+    grid = Rectilinear(chunks)
+    return tuple([grid.axis(i, length) for i, length in enumerate(metadata.shape)])
 
 
 def stored_indexes(store: Store, path: str, metadata: ArrayMetadata, at_most: int | None = None) -> list[Index] | None:
@@ -122,6 +135,32 @@ def iter_stored(store: Store, path: str, metadata: ArrayMetadata) -> Iterator[In
         for index, there in zip(some, executor.parallel_map(store.exists, keys, width), strict=True):
             if there:
                 yield index
+
+
+def are_stored(
+    store: Store, path: str, metadata: ArrayMetadata, chunks: tuple[int, ...], indexes: list[Index]
+) -> list[bool]:
+    """Return whether each of these units of reading is stored. No data are read, of shards the indexes.
+
+    The store is listed if they are more than half of the grid, otherwise it is asked for each.
+    """
+    width = executor.concurrency_for(store)
+    present = _inner_chunks(store, path, metadata, chunks)
+    if present is not None:
+        inner, outer = chunk_axes(metadata, chunks), metadata.axes
+        shards = {
+            tuple([shard.whole(chunk.begin(i)) for chunk, shard, i in zip(inner, outer, index, strict=True)])
+            for index in indexes
+        }
+        rows = executor.parallel_map(present, [*shards], width)
+        there = {index for found in rows for index in map(tuple, found.tolist())}
+        return [index in there for index in indexes]
+    if 2 * len(indexes) > prod(metadata.grid_shape) > 2:
+        with suppress(UnsupportedError):
+            listed = {*_inside(store, path, metadata)}
+            return [index in listed for index in indexes]
+    keys = [join(path, metadata.chunk_keys.key(index)) for index in indexes]
+    return executor.parallel_map(store.exists, keys, width)
 
 
 # ---- chunks within shards ----

@@ -86,6 +86,11 @@ class ArrayMetadata:
         return [*unknown, *filter(None, (self.fill_problem, self.grid_problem))]
 
     @property
+    def is_fill_undefined(self) -> bool:
+        """Whether the document says that elements which are not stored have no value; `fill` is then a default."""
+        return False
+
+    @property
     def grid_shape(self) -> tuple[int, ...]:
         """The number of stored units along each axis."""
         return tuple([axis.chunk_starts[-1] for axis in self.axes])

@@ -3,22 +3,21 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from simplezarr.codecs.base import Codec
-from simplezarr.hierarchy.inventory import chunk_codecs, count_chunks, grid_shape, shard_shape, stored_bytes
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.nodes.attributes import Attributes
 from simplezarr.nodes.closing import ClosesStore
+from simplezarr.nodes.described import Described
 from simplezarr.nodes.indexers import Blocks, OIndex, VIndex
 from simplezarr.nodes.lazy import LazyIndex, whole_lazy
+from simplezarr.nodes.missing import missing_chunks
 from simplezarr.nodes.operators import StoredValues
-from simplezarr.nodes.properties import ReadOnly
 from simplezarr.nodes.regions import Region, as_index, iter_regions
 from simplezarr.nodes.resize import append, refreshed, resize
+from simplezarr.nodes.token import array_token
 from simplezarr.runtime import executor
 from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.base import Store
@@ -28,11 +27,10 @@ from simplezarr.transfer.handle import ArrayHandle, open_handle
 from simplezarr.transfer.read_queue import ReadQueue
 
 if TYPE_CHECKING:
-    from simplezarr.nodes.info import ArrayInfo
     from simplezarr.runtime.executor import Future
 
 
-class Array(StoredValues, ClosesStore):
+class Array(Described, StoredValues, ClosesStore):
     """A Zarr array (Zarr 3 core specification, "Array"). `simplezarr.open` and `create_array` make them.
 
     >>> import simplezarr as sz
@@ -45,17 +43,6 @@ class Array(StoredValues, ClosesStore):
 
     __slots__ = ("_handle", "_queue")
 
-    store = ReadOnly[Store]("_handle.store", "open the array in the other store", "The store that the array is in.")
-    path = ReadOnly[str]("_handle.path", "open the other array", "The path in the store, without outer slashes.")
-    metadata = ReadOnly[ArrayMetadata]("_handle.metadata", "create another array", "The metadata that are stored.")
-    read_only = ReadOnly[bool]("_handle.read_only", 'open the array with mode="r+"', "Whether it can only be read.")
-    shape = ReadOnly[tuple[int, ...]]("_handle.shape", "resize(shape) changes it", "Length along each dimension.")
-    dtype = ReadOnly[np.dtype](
-        "_handle.dtype", "create another array", "Data type of the elements, in the machine's byte order."
-    )
-    chunks = ReadOnly[tuple[int, ...]](
-        "_handle.chunks", "create another array", "Shape of the unit of reading: chunk, or inner chunk."
-    )
     _handle: ArrayHandle  # replaced as a whole, so that each call sees one shape
 
     def __init__(
@@ -73,31 +60,6 @@ class Array(StoredValues, ClosesStore):
     # ------------------------------------------------------------ what it is
 
     @property
-    def ndim(self) -> int:
-        """Number of dimensions."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return prod(self.shape)
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of one element in memory."""
-        return self.dtype.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements in memory."""
-        return self.size * self.itemsize
-
-    @property
-    def fill_value(self) -> Any:
-        """The value of elements that are not stored, as a NumPy scalar."""
-        return self._handle.fill_value
-
-    @property
     def write_empty_chunks(self) -> bool:
         """Whether chunks that are all fill value are stored; otherwise they are deleted."""
         return self._handle.write_empty_chunks
@@ -110,69 +72,6 @@ class Array(StoredValues, ClosesStore):
     def attrs(self) -> Attributes:
         """The user's attributes, a mapping; changes are stored if the array was opened with mode "r+"."""
         return Attributes(self)
-
-    @property
-    def dimension_names(self) -> tuple[str | None, ...] | None:
-        """A name or None for each dimension; None if the metadata have no names."""
-        return self.metadata.dimension_names
-
-    @property
-    def codecs(self) -> tuple[Codec, ...]:
-        """The codecs of a chunk in encoding order, with shards of an inner one; `metadata.codecs` has the whole chain.
-
-        With `chunks` and `shards`, `create_array` takes them for an array that is stored in the same way.
-        """
-        return chunk_codecs(self.metadata)
-
-    @property
-    def name(self) -> str:
-        """The absolute path, "/" for an array at the root of its store."""
-        return f"/{self.path}"
-
-    @property
-    def shards(self) -> tuple[int, ...] | None:
-        """Shape of the unit of storage, or None if chunks are stored one by one."""
-        return shard_shape(self.metadata)
-
-    @property
-    def grid_shape(self) -> tuple[int, ...]:
-        """Number of chunks along each dimension."""
-        handle = self._handle
-        return grid_shape(handle.metadata, handle.chunks)
-
-    @property
-    def nchunks(self) -> int:
-        """Number of chunks, stored or not."""
-        return prod(self.grid_shape)
-
-    @property
-    def nchunks_stored(self) -> int:
-        """Number of stored chunks, at most `nchunks`; with shards, of inner chunks.
-
-        This lists the store and reads the index of every shard. UnsupportedError if the store can't be listed.
-        """
-        return count_chunks(self.store, self.path, self.metadata, self.chunks)
-
-    @property
-    def nbytes_stored(self) -> int:
-        """Bytes of the stored chunks or shards, without the metadata. This lists the store."""
-        return stored_bytes(self.store, self.path, self.metadata)
-
-    @property
-    def info(self) -> "ArrayInfo":
-        """A description, whose `repr` has a few lines and whose attributes have the values. This lists the store."""
-        from simplezarr.nodes.info import array_info  # needed rarely
-
-        return array_info(self._handle)
-
-    def __repr__(self) -> str:
-        shards = f" shards={self.shards}" if self.shards else ""
-        return f"<Array {self.name} {self.shape} {self.dtype} chunks={self.chunks}{shards}>"
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("len() of a 0-d array")
-        return self.shape[0]
 
     def __contains__(self, value: Any) -> bool:
         """Return whether an element equals the value, as NumPy compares them; read one row of chunks at a time."""
@@ -194,6 +93,13 @@ class Array(StoredValues, ClosesStore):
     def __reduce__(self) -> tuple[Any, ...]:
         kind = partial(type(self), read_only=self.read_only, write_empty_chunks=self.write_empty_chunks)
         return kind, (self.store, self.path, self.metadata)
+
+    def __dask_tokenize__(self) -> tuple[str, ...]:
+        """Return what tells the array from others by its store, path and metadata. Nothing is read.
+
+        Elements that change do not change it.
+        """
+        return array_token(self._handle)
 
     # ------------------------------------------------------------ reading
 
@@ -268,6 +174,21 @@ class Array(StoredValues, ClosesStore):
         [np.int64(3), np.int64(3)]
         """
         return iter_regions(self._handle, unit, stored)
+
+    def missing(self, selection: Any = ...) -> list[tuple[int, ...]]:
+        """Return the indexes of the chunks of a selection that are not stored, in C order; they are all fill value.
+
+        selection: as NumPy's. No chunk is read, only the indexes of shards. The store is listed if more than half of
+        the grid is selected, otherwise it is asked for each chunk. Raise IndexError for a bad selection, ChunkError for
+        the index of a shard that can't be decoded, and OSError if reading fails.
+
+        >>> import simplezarr as sz
+        >>> a = sz.create_array({}, shape=(4, 4), dtype="u1", chunks=(2, 2))
+        >>> a[0, 0] = 1
+        >>> a.missing(), a.missing(sz.s_[1])
+        ([(0, 1), (1, 0), (1, 1)], [(0, 1)])
+        """
+        return missing_chunks(self._handle, selection)
 
     def get_chunk(self, index: tuple[int, ...] | int, *, out: np.ndarray | None = None) -> np.ndarray:
         """Return a chunk of the grid, at its full shape also at the array's edge; with `out`, in it.

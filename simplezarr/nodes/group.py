@@ -1,11 +1,11 @@
 """Groups: mappings of their children, which are listed and opened only when asked for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
-from simplezarr.errors import NodeExistsError, NodeNotFoundError, errors_of
+from simplezarr.errors import MetadataError, NodeExistsError, NodeNotFoundError, errors_of
 from simplezarr.hierarchy.changes import check_writable, create_node, format_above, remove_node
 from simplezarr.hierarchy.consolidation import consolidate, stale_copy
 from simplezarr.hierarchy.documents import child_names, has_node, new_group_metadata, parse_copy, read_metadata
@@ -20,6 +20,7 @@ from simplezarr.nodes.children import Child, ask_children, fetch_child, name_som
 from simplezarr.nodes.closing import ClosesStore
 from simplezarr.nodes.creation import create_array, require_array
 from simplezarr.nodes.keywords import ArrayKeywords, CreateKeywords, GroupKeywords
+from simplezarr.nodes.listing import Listing
 from simplezarr.nodes.other_names import refuse_group_name
 from simplezarr.nodes.properties import ReadOnly
 from simplezarr.nodes.tree import Tree
@@ -85,7 +86,7 @@ def require_group(store: Store, path: str, zarr_format: int | None = None) -> "G
     return node
 
 
-class Group(ClosesStore):
+class Group(Listing["Group"], ClosesStore):
     """A Zarr group (Zarr 3 core specification, "Group"). `simplezarr.open` and `create_group` make them.
 
     A group with consolidated metadata that was opened for reading answers from them without asking the store: which
@@ -169,39 +170,6 @@ class Group(ClosesStore):
             return iter([*copies.names()])
         return (name for name, there in ask_children(self.store, self.path, self._has_node) if there)
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def keys(self) -> list[str]:
-        """Return the names of the children, sorted."""
-        return [*iter(self)]  # `list(self)` would first ask for the length, and list twice
-
-    def values(self) -> "Iterator[Array | Group]":
-        """Return an iterator of the children, opened one after another."""
-        return (node for _, node in self.items())
-
-    def items(self) -> "Iterator[tuple[str, Array | Group]]":
-        """Return an iterator of (name, child) pairs. A child that can't be opened raises when it is reached."""
-        return ((child.name, child.open()) for child in self._children())
-
-    def arrays(self) -> Iterator[tuple[str, Array]]:
-        """Return an iterator of (name, array) pairs, as `items`; groups are not opened."""
-        nodes = ((child.name, child.open()) for child in self._children() if child.kind() != "group")
-        return ((name, node) for name, node in nodes if isinstance(node, Array))
-
-    def groups(self) -> "Iterator[tuple[str, Group]]":
-        """Return an iterator of (name, group) pairs, as `items`; arrays are not opened."""
-        nodes = ((child.name, child.open()) for child in self._children() if child.kind() == "group")
-        return ((name, node) for name, node in nodes if isinstance(node, Group))
-
-    def array_keys(self) -> list[str]:
-        """Return the names of the arrays among the children, sorted; none is opened."""
-        return [child.name for child in self._children() if child.kind() == "array"]
-
-    def group_keys(self) -> list[str]:
-        """Return the names of the groups among the children, sorted; none is opened."""
-        return [child.name for child in self._children() if child.kind() == "group"]
-
     def _ipython_key_completions_(self) -> list[str]:
         try:
             return self._names()  # without a request for each
@@ -257,6 +225,30 @@ class Group(ClosesStore):
 
     def _made(self, path: str, metadata: ArrayMetadata | GroupMetadata) -> "Array | Group":
         return make_node(self.store, path, metadata, read_only=self.read_only, consolidated=self._consolidated)
+
+    def read(self, selections: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is selected of arrays below this group, by their paths. They are opened and read concurrently.
+
+        selections: for each path a key as NumPy's, `...` for all. Raise NodeNotFoundError, MetadataError for a group,
+        otherwise as `Array.read`.
+
+        >>> import simplezarr as sz
+        >>> group = sz.create_group({})
+        >>> group["x"], group["y"] = [1, 2, 3], [4, 5]
+        >>> group.read({"x": sz.s_[1:], "y": ...})
+        {'x': array([2, 3]), 'y': array([4, 5])}
+        """
+
+        def read_one(path: str) -> Any:
+            node = self[path]
+            if not isinstance(node, Array):
+                message = f"{node.name} of {self.store!r} is a group, not an array; name the arrays below it"
+                raise MetadataError(message).of_store(self.store)
+            return node.read(selections[path])
+
+        paths = [*selections]
+        results = executor.parallel_map(read_one, paths, executor.concurrency_for(self.store))
+        return dict(zip(paths, results, strict=True))
 
     def create_array(self, name: str, **arguments: Unpack[CreateKeywords]) -> Array:
         """Create an array at a path below this group, in its format; otherwise as `simplezarr.create_array`.

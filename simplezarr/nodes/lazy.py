@@ -25,6 +25,7 @@ from simplezarr.indexing.selection import (
 from simplezarr.nodes.operators import StoredValues
 from simplezarr.nodes.properties import ReadOnly
 from simplezarr.nodes.protocols import HasHandle
+from simplezarr.nodes.token import array_token
 from simplezarr.runtime import executor
 from simplezarr.runtime.runs import assign
 from simplezarr.transfer.copy_source import CopySource
@@ -253,6 +254,11 @@ class Lazy(StoredValues):
         if copy is False:
             raise ValueError(f"{self!r} can't become a NumPy array without a copy")
         return np.asarray(self.read(), dtype)
+
+    def __dask_tokenize__(self) -> tuple[object, ...]:
+        """Return what tells the selection from others by its array and by what is selected. Nothing is read."""
+        what = self._composed.shape, self._composed.axes, self._composed.points, self._scalar
+        return "simplezarr.Lazy", array_token(self._array._handle), *what, self._decoded, self._casts
 
     def __copy_source__(self) -> CopySource:
         """Describe the selection as a value that is copied (see `transfer.array_copy`)."""

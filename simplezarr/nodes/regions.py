@@ -3,8 +3,14 @@
 import operator
 from collections.abc import Iterator
 
-from simplezarr.hierarchy.inventory import grid_shape, iter_indexes, iter_stored, iter_stored_chunks, sharding_of
-from simplezarr.metadata.grids import Rectilinear
+from simplezarr.hierarchy.inventory import (
+    chunk_axes,
+    grid_shape,
+    iter_indexes,
+    iter_stored,
+    iter_stored_chunks,
+    sharding_of,
+)
 from simplezarr.transfer.handle import ArrayHandle
 
 __all__ = ["Region", "as_index", "iter_regions"]
@@ -34,8 +40,7 @@ def iter_regions(handle: ArrayHandle, unit: str, stored: bool) -> Iterator[Regio
     metadata, axes = handle.metadata, handle.metadata.axes
     place = handle.store, handle.path, metadata
     if unit == "chunk" and sharding_of(metadata) is not None:
-        grid = Rectilinear(handle.chunks)
-        axes = tuple([grid.axis(i, length) for i, length in enumerate(handle.shape)])
+        axes = chunk_axes(metadata, handle.chunks)
         bounds = grid_shape(metadata, handle.chunks)
         indexes = iter_stored_chunks(*place, handle.chunks) if stored else iter_indexes(bounds)
     else:

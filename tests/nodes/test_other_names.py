@@ -44,6 +44,9 @@ def test_the_remedy_exists_here_and_the_name_there(kind, name):
 @pytest.mark.parametrize("name", ["mean", "sum", "T", "astype", "reshape", "tolist", "flat"])
 @pytest.mark.parametrize("handle", [ARRAY, ARRAY.lazy[...]], ids=["array", "lazy"])
 def test_what_numpy_has_is_there_after_reading(handle, name):
+    if name in dir(handle):
+        assert (type(handle).__name__, name) in [("Lazy", "T"), ("Lazy", "astype")]  # these read nothing
+        return
     with pytest.raises(AttributeError) as info:
         getattr(handle, name)
     spelling = re.search(rf"as in a\.(read\(\)\.{name}(\(\))?)$", str(info.value))

@@ -140,6 +140,8 @@ def use_array(a: sz.Array) -> None:
     assert_type(list(a.iter_chunks(unit="chunk", stored=True)), list[tuple[slice, ...]])
     view = a.lazy[1:3]
     assert view.read().shape == view.shape
+    assert view.T.oindex[[0], 1:].transpose(1, 0).astype("f4").vindex[[0], [0]].size == 1
+    assert_type(a.missing(sz.s_[:2]), list[tuple[int, ...]])
     a.resize((6, 6))
     assert_type(a.append(np.zeros((1, 6), "i4"), axis=0), tuple[int, ...])
 
@@ -158,6 +160,7 @@ def use_group(group: sz.Group) -> None:
     print(group.attrs, group.metadata, group.name, group.path, group.read_only, group.store, group.tree(depth=2))
     assert group.get("nothing", None) is None
     assert (group.array_keys(), group.group_keys()) == (["x"], ["inner"])
+    assert group.read({"x": sz.s_[1:]})["x"].shape == (3,)
     assert_type(group.nbytes_stored, int)
     assert_type(group.info.narrays, int | None)
     assert sorted(group.keys()) == ["inner", "x"]

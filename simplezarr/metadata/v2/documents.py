@@ -75,6 +75,11 @@ class ArrayMetadataV2(ArrayMetadata):
 
     is_undefined: bool = False
 
+    @property
+    def is_fill_undefined(self) -> bool:
+        """Whether the fill value is null."""
+        return self.is_undefined
+
     def to_json(self) -> JsonObject:
         """Return the members of `.zarray`, and attributes and `node_type` as in `zarr.json`."""
         check_attributes(self.attributes)

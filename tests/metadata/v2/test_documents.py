@@ -138,7 +138,7 @@ def test_fill_value(dtype, value, element):
         assert arr[...].tobytes() == want.tobytes() * 3
         again = opened(**json.loads(arr.metadata.to_bytes()))
     assert again[1:2].tobytes() == want.tobytes()
-    assert (again.metadata.is_undefined, again.metadata) == (value is None, arr.metadata)
+    assert (again.metadata.is_fill_undefined, again.metadata) == (value is None, arr.metadata)
     written = json.loads(arr.metadata.to_bytes())["fill_value"]
     stored = want.astype(RECORD if type(dtype) is list else dtype)
     assert written == (None if value is None else oracle_v2.fill_to_json(stored))

@@ -1,0 +1,73 @@
+"""`Group.read`: many arrays at once."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import simplezarr as sz
+
+
+class Rounds(sz.WrapperStore):
+    """Each request takes 20 ms; `rounds` is the length of the longest chain of requests that follow each other."""
+
+    in_memory, concurrency = False, 32
+
+    def __init__(self, store):
+        super().__init__(store)
+        self.guard, self.rounds, self.requests = threading.Lock(), 0, 0
+
+    def _ask(self, method, *args):
+        with self.guard:
+            mine = self.rounds + 1  # it begins after those that have ended
+            self.requests += 1
+        time.sleep(0.02)
+        with self.guard:
+            self.rounds = max(self.rounds, mine)
+        return getattr(self.store, method)(*args)
+
+
+for _method in ("get", "get_range", "get_ranges", "exists", "list", "list_dir", "size"):
+    setattr(Rounds, _method, lambda self, *args, method=_method: self._ask(method, *args))
+
+
+@pytest.mark.parametrize("consolidated", [False, True])
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_many_coordinates_take_few_round_trips(consolidated, zarr_format):
+    data = {}
+    group = sz.create_group(data, zarr_format=zarr_format)
+    for i in range(20):
+        group.create_array(f"x{i}", data=np.arange(50) + i)
+    if consolidated:
+        group.consolidate_metadata()
+    store = Rounds(sz.MemoryStore(data))
+    group = sz.open_group(store)
+    store.rounds = store.requests = 0
+    found = group.read(dict.fromkeys([f"x{i}" for i in range(20)], ...))
+    assert all((found[f"x{i}"] == np.arange(50) + i).all() for i in range(20))
+    assert list(found) == [f"x{i}" for i in range(20)]
+    assert store.requests >= 20
+    assert store.rounds < 5
+
+
+def test_selections_of_paths(tmp_path):
+    group = sz.create_group(tmp_path)
+    data = np.arange(40).reshape(5, 8)
+    group.create_array("a/b", data=data, chunks=(2, 3))
+    group["y"] = data[0]
+    found = group.read({"a/b": sz.s_[::2, [1, 7]], "y": 3})
+    assert found["a/b"].tolist() == data[::2, [1, 7]].tolist()
+    assert found["y"] == data[0, 3]
+    assert group.read({}) == {}
+
+
+def test_what_is_not_an_array():
+    group = sz.create_group({})
+    group["a/b"] = [1, 2]
+    with pytest.raises(sz.NodeNotFoundError, match="no node 'c'"):
+        group.read({"a/b": ..., "c": ...})
+    with pytest.raises(sz.MetadataError, match=r"/a of .* is a group, not an array; name the arrays below it"):
+        group.read({"a": ...})
+    with pytest.raises(IndexError):
+        group.read({"a/b": 2})
