@@ -17,6 +17,7 @@ from struct import Struct
 from typing import Any, NamedTuple
 
 from simplezarr.engine.files.members import MemberTable
+from simplezarr.engine.files.reader import MAX_NBYTES
 from simplezarr.errors import ArchiveError, UnsupportedError
 from simplezarr.stores.base import check_key
 from simplezarr.stores.zip_source import Source
@@ -113,7 +114,7 @@ class Directory:
         """Parse an entry for the table."""
         name, raw_name, stored, _, offset, end = self._entry(at)
         if offset + LOCAL_HEADER.size + len(raw_name) + stored > self._begin:
-            raise self._beyond(name)
+            raise ArchiveError(f"{self.place}: member {name!r} reaches into the directory; {_BROKEN}")
         return name, len(raw_name), stored, offset, end
 
     def _entry(self, at: int) -> tuple[str, bytes, int, int, int, int]:
@@ -170,8 +171,7 @@ class Directory:
                 raise ArchiveError(f"{self.place}: {error}; {remedy}") from None
 
     def _check_places(self) -> None:
-        """Refuse entries that overlap, or that reach into the directory."""
-        last = max(self.table.ends, default=0)
+        """Refuse entries that overlap."""
         if not self.table.in_order:
             pairs = sorted(zip(self.table.begins, self.table.ends, strict=True))
             for (one, end), (other, _) in pairwise(pairs):
@@ -179,11 +179,6 @@ class Directory:
                     names = f"{self._name_at(one)!r} and {self._name_at(other, last=True)!r}"
                     raise ArchiveError(f"{self.place}: members {names} overlap; it is not read")
             self.table.begins = array("q", [begin for begin, _ in pairs])
-        if last > self._begin:
-            raise self._beyond(self._name_at(self.table.begins[-1]))
-
-    def _beyond(self, name: str) -> ArchiveError:
-        return ArchiveError(f"{self.place}: member {name!r} reaches into the directory; {_BROKEN}")
 
     def _name_at(self, offset: int, *, last: bool = False) -> str:
         """Return the name of the first or the last entry at an offset, also of directories."""
@@ -222,7 +217,7 @@ def read_directory(source: Source, place: str) -> Directory:
     # If the size is unknown, nothing can be in front of the archive proper.
     skipped = offset - begin if size is None else size - len(tail)
     base = skipped + begin - offset
-    if skipped + begin < 0 or base < 0 or skipped < 0:
+    if skipped + begin < 0 or base < 0 or skipped < 0 or skipped + len(tail) > MAX_NBYTES:
         raise ArchiveError(f"{place}: its directory does not lie within the file; {_BROKEN}")
     records = tail[max(begin, 0) : stop]
     if begin < 0:

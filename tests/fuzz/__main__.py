@@ -78,7 +78,7 @@ def run(name, n, seed=0, only=None):
         execute = getattr(importlib.import_module(TARGETS[name]), name)(top)
         for number in range(n) if only is None else [only]:
             outcome, wrong = attempt(execute, seed, number, only is not None)
-            failures += [f"{name} seed {seed} number {number}: {line}" for line in wrong]
+            failures += [f"{line}; repeat: python -m tests.fuzz {name} 1 {seed} {number}" for line in wrong]
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
     faulthandler.cancel_dump_traceback_later()
     return outcomes, failures

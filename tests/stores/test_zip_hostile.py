@@ -13,6 +13,14 @@ from tests.support.helpers import within
 A, B = Entry(b"a", b"value"), Entry(b"b", b"other")
 LONG_NAME = archive(A).replace(b"\1" + bytes(11) + b"\xa4\x81", b"\1\x50" + bytes(10) + b"\xa4\x81")
 BOMB = bytes(3_000_000)
+FULL, TOP = 0xFFFFFFFF, (1 << 64) - 1
+
+
+def field(*numbers):
+    """Return an extra field with numbers of 64 bits [4.5.3]."""
+    return b"\1\0" + (8 * len(numbers)).to_bytes(2, "little") + b"".join(n.to_bytes(8, "little") for n in numbers)
+
+
 HOSTILE = {
     "no archive": (b"nothing of the kind", ArchiveError, "no end record"),
     "empty file": (b"", ArchiveError, "no end record"),
@@ -31,6 +39,18 @@ HOSTILE = {
     "directory elsewhere": (archive(A, offset=1 << 20), ArchiveError, "does not lie within"),
     "directory elsewhere, zip64": (archive(A, offset=1 << 60, zip64=True), ArchiveError, "does not lie within"),
     "no zip64 record": (archive(A, offset=0xFFFFFFFF), ArchiveError, "no zip64 end record"),
+    "directory elsewhere, 63 bits": (archive(A, offset=(1 << 63) - 1, zip64=True), ArchiveError, "does not lie within"),
+    "directory elsewhere, 64 bits": (archive(A, offset=1 << 63, zip64=True), ArchiveError, "does not lie within"),
+    "directory at the top": (archive(A, offset=TOP, zip64=True), ArchiveError, "does not lie within"),
+    "directory of all bytes": (archive(A, size=TOP, offset=TOP, zip64=True), ArchiveError, "does not lie within"),
+    "count, 64 bits": (archive(A, count=TOP, zip64=True), ArchiveError, "1 entries instead of"),
+    "offset, 64 bits": (archive(Entry(b"a", b"v", offset=FULL, extra=field(TOP))), ArchiveError, "into the directory"),
+    "offset, 63 bits": (archive(Entry(b"a", b"v", offset=FULL, extra=field((1 << 63) - 1))), ArchiveError,
+                        "into the directory"),
+    "stored, 64 bits": (archive(Entry(b"a", b"v", size=FULL, stored=FULL, extra=field(TOP, TOP))), ArchiveError,
+                        "into the directory"),
+    "stored, 63 bits": (archive(Entry(b"a", b"v", size=FULL, stored=FULL, extra=field(TOP >> 1, TOP >> 1))),
+                        ArchiveError, "into the directory"),
     "garbage in the directory": (archive(A).replace(b"PK\1\2", b"PK\1\3"), ArchiveError, "no entry"),
     "name beyond the directory": (LONG_NAME, ArchiveError, "cut off"),
     "overlap": (archive(A, Entry(b"b", b"other", offset=20)), ArchiveError, "'a' and 'b' overlap"),
@@ -70,6 +90,8 @@ def test_hostile_archives_are_refused(what, tmp_path):
 
 
 READ = {
+    "size, 64 bits": (Entry(b"a", b"v", size=FULL, extra=field(TOP)), ArchiveError, f"decode to {TOP}"),
+    "deflated, 64 bits": (deflated(b"a", BOMB, size=FULL, extra=field(TOP)), ArchiveError, "cannot decode to"),
     "encrypted": (Entry(b"a", b"v", flags=1), UnsupportedError, "encrypted"),
     "masked": (Entry(b"a", b"v", flags=1 << 13), UnsupportedError, "encrypted"),
     "patch": (Entry(b"a", b"v", flags=1 << 5), UnsupportedError, "patch"),
@@ -108,15 +130,10 @@ def test_one_bad_member_is_refused_and_no_other(what):
 
 def test_local_sizes_and_fields_of_64_bits():
     """Numbers of 64 bits in any combination [4.5.3]."""
-
-    def field(*numbers):
-        return b"\1\0" + (8 * len(numbers)).to_bytes(2, "little") + b"".join(n.to_bytes(8, "little") for n in numbers)
-
-    full = 0xFFFFFFFF
     entries = [
-        Entry(b"a", b"aaaa", size=full, stored=full, extra=field(4, 4)),
-        Entry(b"b", b"bb", size=full, extra=b"\x99\x99\3\0abc" + field(2)),
-        Entry(b"c", b"ccc", offset=full, extra=field(0), before=b""),
+        Entry(b"a", b"aaaa", size=FULL, stored=FULL, extra=field(4, 4)),
+        Entry(b"b", b"bb", size=FULL, extra=b"\x99\x99\3\0abc" + field(2)),
+        Entry(b"c", b"ccc", offset=FULL, extra=field(0), before=b""),
     ]
     body = 0
     for entry in entries[:2]:
@@ -154,8 +171,7 @@ def test_extra_fields_without_end_do_not_take_long():
 def test_sparse_archives_of_terabytes(tmp_path):
     """A member of zeros that were never written is refused if sizes are limited."""
     size = 1 << 40
-    field = b"\1\0\x10\0" + 2 * size.to_bytes(8, "little")
-    member = Entry(b"a", stored=0xFFFFFFFF, size=0xFFFFFFFF, extra=field)
+    member = Entry(b"a", stored=FULL, size=FULL, extra=field(size, size))
     data = archive(member, size=len(member.central(0)), offset=len(member.local()) + size, zip64=True)
     with open(tmp_path / "a.zip", "wb") as file:
         file.write(member.local())

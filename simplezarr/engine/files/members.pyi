@@ -10,11 +10,14 @@ from simplezarr.engine.files.files import File
 class MemberTable:
     """Where the members of a zip archive are, by name.
 
-    records: the directory of the archive, to which positions refer. base: how many bytes are in front of the archive, from
-    which it counts offsets. end: where the directory begins. entry: parses the entry at a position, if it is not a usual one. It returns the name, the number
-    of bytes that the name takes, the stored size, the offset in the file and the position of the next entry, or raises.
+    - records: the directory of the archive, to which positions refer.
+    - base: how many bytes are in front of the archive, from which it counts offsets.
+    - end: where the directory begins.
+    - entry: parses the entry at a position, if it is not a usual one. It returns the name, the number of bytes that the
+      name takes, the stored size, the offset in the file and the position of the next entry. It raises if the entry
+      does not lie between `base` and `end`.
 
-    An entry is usual if its name is ASCII or marked as UTF-8, and if no number of it takes 64 bits.
+    An entry is usual if its name is ASCII or marked as UTF-8, no number of it takes 64 bits, and it lies in front of `end`.
 
     >>> table = MemberTable(b"", 0, 0, lambda at: ("", 0, 0, 0, 0))
     >>> table.entries, table.count, table.in_order

@@ -77,13 +77,15 @@ cdef class MemberTable:
             name = None
             if is_usual(data + at, n - at):
                 nname = u16(data + at + 28)
-                stored, offset = u32(data + at + 20), u32(data + at + 42) + base
+                stored, offset = u32(data + at + 20), u32(data + at + 42)
                 following = at + CENTRAL + nname + u16(data + at + 30) + u16(data + at + 32)
-                try:
-                    name = PyUnicode_DecodeUTF8(<const char *>data + at + CENTRAL, nname, NULL)
-                except UnicodeDecodeError:
-                    pass  # `entry` says so
-            if name is None:
+                if offset + LOCAL + nname + stored <= end - base:  # the sum with `base` may be no int64_t
+                    offset += base
+                    try:
+                        name = PyUnicode_DecodeUTF8(<const char *>data + at + CENTRAL, nname, NULL)
+                    except UnicodeDecodeError:
+                        pass
+            if name is None:  # `entry` says what is wrong
                 name, nname, stored, offset, following = entry(at)
             if self.count >= most or following < at + CENTRAL or following > n:
                 raise ValueError(f"entry: {following} is not the position of the entry after {at}")

@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["Reader", "Snapshot", "clip_range", "read_version", "still_changing"]
+__all__ = ["MAX_NBYTES", "Reader", "Snapshot", "clip_range", "read_version", "still_changing"]
 
 Range = tuple[int, int]
 Result = TypeVar("Result")
 
+#: Bytes of the largest value: its positions are signed integers of 64 bits.
+MAX_NBYTES = 2**63 - 1
 #: How often a value is read in parts before it is read whole, if a writer replaces it each time.
 ATTEMPTS = 3
 #: Bytes of the first answer that later requests read again, to check that the value is still the same.

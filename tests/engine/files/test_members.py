@@ -37,7 +37,6 @@ UNUSUAL = {
     "other name": Entry(b"a", b"value", local_name=b"b"),
     "longer name": Entry(b"a", b"value", local_name=b"ab"),
     "no header": Entry(b"a", b"value", local_signature=b"PK\3\5"),
-    "beyond": Entry(b"a", b"value", offset=1 << 20),
     "long extra field": Entry(b"a", b"value", local_extra=bytes(2000)),
 }
 
@@ -48,7 +47,11 @@ def test_what_is_not_read_here(what, tmp_path):
     assert table(data).get("a", opened(tmp_path, data), 100) is None
 
 
-@pytest.mark.parametrize("field", [{"stored": 0xFFFFFFFF}, {"size": 0xFFFFFFFF}, {"offset": 0xFFFFFFFF}, {"disk": 1}])
+FULL = 0xFFFFFFFF
+PARSED = [{"stored": FULL}, {"size": FULL}, {"offset": FULL}, {"disk": 1}, {"offset": 1 << 20}, {"stored": FULL - 1}]
+
+
+@pytest.mark.parametrize("field", PARSED)
 def test_entries_that_the_caller_parses(field):
     asked = []
 
@@ -62,6 +65,16 @@ def test_entries_that_the_caller_parses(field):
         table(archive(Entry(b"a", b"value", **field)), lambda at: ("a", 1, 5, 0, at))
     with pytest.raises(ZeroDivisionError):
         table(archive(Entry(b"\xff", b"value")), lambda at: 1 / 0)
+
+
+@pytest.mark.parametrize("offset", [0, FULL - 1])
+def test_positions_that_are_no_integers_of_64_bits(offset):
+    """A sparse file can be so large that its first bytes move a position past the end of the numbers."""
+    top = (1 << 63) - 1
+    records = Entry(b"a", b"value", offset=offset).central(0)
+    with pytest.raises(ZeroDivisionError):
+        MemberTable(records, top - 30, top, lambda at: 1 / 0)
+    assert [*MemberTable(Entry(b"a", b"value").central(0), top - 36, top, None).ends] == [top]
 
 
 def test_entries_out_of_order():
