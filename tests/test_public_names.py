@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import simplezarr
+import simplezarr.xarray
 from tests.support import every_name
 from tests.support.helpers import python
 
@@ -24,6 +25,7 @@ OBJECTS = {
     "simplezarr.codecs": simplezarr.codecs,
     "simplezarr.testing": simplezarr.testing,
     "simplezarr.utils": simplezarr.utils,
+    "simplezarr.xarray": simplezarr.xarray,
 }
 #: What the program calls them.
 SPELT = {
@@ -33,6 +35,7 @@ SPELT = {
     "sz.stores": simplezarr.stores,
     "sz.testing": simplezarr.testing,
     "sz.utils": simplezarr.utils,
+    "szx": simplezarr.xarray,
     "a": simplezarr.Array,
     "group": simplezarr.Group,
     "store": simplezarr.Store,

@@ -4,6 +4,7 @@ import inspect
 import re
 
 import simplezarr as sz
+import simplezarr.xarray
 from simplezarr.nodes.attributes import Attributes
 from simplezarr.nodes.indexers import Blocks, OIndex, VIndex
 from simplezarr.nodes.lazy import Lazy
@@ -125,6 +126,7 @@ def page():
         table("## Codecs: `simplezarr.codecs`", classes(sz.codecs, sz.codecs.Codec)),
         table("## For authors of stores and codecs: `simplezarr.testing`", functions(sz.testing)),
         table("## Tools: `simplezarr.utils`", functions(sz.utils)),
+        table("## xarray: `simplezarr.xarray`", [*classes(sz.xarray, object, arguments=False), *functions(sz.xarray)]),
         table("## Errors and warnings", errors()),
         ENVIRONMENT,
     ]

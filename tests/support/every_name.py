@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import numpy as np
+import xarray as xr
 import zarr.storage
 
 import simplezarr as sz
+import simplezarr.xarray as szx
 from simplezarr.codecs import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec
 from simplezarr.dtypes import DataType
 
@@ -371,12 +373,20 @@ def use_stores_of_extras() -> None:
         assert_type(files.fs, Any)
 
 
+def use_xarray(folder: Path) -> None:
+    assert_type(szx.variable(sz.open_array(folder / "a.zarr", "x")), xr.Variable)
+    sz.create_array(folder / "dataset.zarr", "x", data=[1, 2], dimension_names=["x"])
+    backend = szx.SimplezarrBackend()
+    assert_type(backend.open_dataset(folder / "dataset.zarr", group="/", consolidated=None, zarr_format=3), xr.Dataset)
+
+
 def main(folder: Path) -> None:
     open_and_create(folder)
     use_array(sz.open_array(folder / "a.zarr", "x", mode="r+"))
     use_group(sz.open_group(folder / "g.zarr", mode="a"))
     use_stores(folder)
     use_stores_of_extras()
+    use_xarray(folder)
     use_codecs()
     print(every_codec())
     catch_errors()

@@ -1,0 +1,9 @@
+"""An engine of xarray: `xarray.open_dataset(store, engine="simplezarr")`, and `to_zarr`, which writes.
+
+Needs the package xarray, and not zarr-python: `pip install simplezarr[xarray]`.
+"""
+
+from simplezarr.xarray.backend import SimplezarrBackend
+from simplezarr.xarray.variables import variable
+
+__all__ = ["SimplezarrBackend", "variable"]
