@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future as Future
 
 __all__ = [
+    "awaited",
     "compute_semaphore",
     "concurrency_for",
     "enqueue",
@@ -112,6 +113,21 @@ def submit(fn: Callable[..., T], /, *args: Any, width: int = 0, **kwargs: Any) -
         if error is not None and not isinstance(error, Exception):  # an interrupt is for the caller
             raise error
     return future
+
+
+async def awaited(fn: Callable[[], T], width: int = 0) -> T:
+    """Return what `fn()` returns; the event loop goes on meanwhile.
+
+    width: as in `submit`. If there is no pool, a thread of the loop's executor makes the call. So `fn` must not wait
+    for the loop then (see `runs_inline`).
+
+    >>> import asyncio
+    >>> asyncio.run(awaited(lambda: 1024))
+    1024
+    """
+    import asyncio  # loaded by whoever runs a loop
+
+    return await (asyncio.to_thread(fn) if runs_inline() else asyncio.wrap_future(submit(fn, width=width)))
 
 
 def runs_inline() -> bool:

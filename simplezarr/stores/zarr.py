@@ -1,11 +1,12 @@
 """A store over a store of zarr-python: icechunk, VirtualiZarr, or an application's own."""
 
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from simplezarr.engine.files.reader import clip_range
 from simplezarr.errors import UnsupportedError
+from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix
 
 if TYPE_CHECKING:
@@ -177,6 +178,11 @@ class ZarrStore(Store):
     def _check_listing(self) -> None:
         if not self.store.supports_listing:
             raise UnsupportedError(f"{self!r}: cannot list its keys; open nodes by their names")
+
+    def lock(self, key: str) -> AbstractContextManager[object]:
+        check_key(key)
+        self.check_writable(key)
+        return KeyLock(self.store, key)  # the owner is zarr-python's store, so the lock excludes all stores over it
 
     def close(self) -> None:
         self.store.close()
