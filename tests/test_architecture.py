@@ -251,7 +251,7 @@ def private_names(tree):
     """Return the private attributes that a module defines, and those that it uses of other objects than `self`."""
     defined, used = set(), set()
     for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             defined.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             defined.add(node.id)
@@ -382,7 +382,7 @@ def functions(path):
     text = path.read_text("utf-8")
     if path.suffix == ".py":
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 yield node.name, node.end_lineno - node.lineno + 1
     elif path.suffix in (".c", ".h"):
         yield from c_functions(text.splitlines())

@@ -23,7 +23,11 @@ GUIDE = PAGES[1:]
 RECIPES = sorted((ROOT / "examples" / "recipes").glob("*.py"))
 MODULES = sorted(module.name for module in pkgutil.walk_packages(simplezarr.__path__, "simplezarr."))
 #: Packages of extras that examples in docstrings need.
-NEEDED = {"simplezarr.stores.fsspec": "fsspec", "simplezarr.stores.object": "obstore"}
+NEEDED = {
+    "simplezarr.stores.fsspec": "fsspec",
+    "simplezarr.stores.object": "obstore",
+    "simplezarr.zarr_python.conversion": "zarr",
+}
 
 
 @pytest.mark.parametrize("name", ["simplezarr", *MODULES])
@@ -75,10 +79,12 @@ def run(program, folder):
 @pytest.mark.parametrize("path", GUIDE, ids=lambda path: path.name)
 def test_guide(path, tmp_path):
     """The examples of a page run one after the other, as one program."""
-    for package in re.findall(r"^(?:from|import) (obstore|fsspec|xarray)\b", path.read_text("utf-8"), re.MULTILINE):
+    needed = r"^(?:from|import) (obstore|fsspec|xarray|zarr)\b"
+    for package in re.findall(needed, path.read_text("utf-8"), re.MULTILINE):
         pytest.importorskip(package)
-    if path.name == "xarray.md" and not entry_points(group="xarray.backends", name="simplezarr"):
-        pytest.skip("the package is not installed, so xarray does not find its engine")
+    group = {"xarray.md": "xarray.backends", "zarr-python.md": "zarr.codec_pipeline"}.get(path.name)
+    if group and not entry_points(group=group, name="simplezarr"):
+        pytest.skip("the package is not installed, or was before it had this entry point: pip install -e .")
     run(write_program(path, tmp_path), tmp_path)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import simplezarr
 import simplezarr.xarray
+from simplezarr import zarr_python
 from tests.support import every_name
 from tests.support.helpers import python
 
@@ -26,6 +27,7 @@ OBJECTS = {
     "simplezarr.testing": simplezarr.testing,
     "simplezarr.utils": simplezarr.utils,
     "simplezarr.xarray": simplezarr.xarray,
+    "simplezarr.zarr_python": zarr_python,
 }
 #: What the program calls them.
 SPELT = {

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simplezarr.indexing.selection import orthogonal_selection, pointwise_selection
+from simplezarr.engine.geometry.plan import Plan
+from simplezarr.indexing.selection import Selection, orthogonal_selection, pointwise_selection
 from simplezarr.transfer.dispatch import Select, select
+from simplezarr.transfer.handle import ArrayHandle
 from simplezarr.zarr_python.protocols import Batch, NotServedError
 
 __all__ = ["Recovered", "recover"]
@@ -19,11 +21,11 @@ __all__ = ["Recovered", "recover"]
 Index = tuple[int, ...]
 
 
-def _orthogonal(handle: Any, key: Any) -> Any:
+def _orthogonal(handle: ArrayHandle, key: Any) -> Selection | Plan:
     return orthogonal_selection(key, handle.shape, handle.grid)
 
 
-def _pointwise(handle: Any, key: Any) -> Any:
+def _pointwise(handle: ArrayHandle, key: Any) -> Selection | Plan:
     return pointwise_selection(key, handle.shape, handle.grid)
 
 

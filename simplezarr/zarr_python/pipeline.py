@@ -1,12 +1,21 @@
 """The codec pipeline of zarr-python that reads and writes whole selections through this library."""
 
+import importlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeVar
 
 from simplezarr.zarr_python.protocols import (
-    Batch, Items, NotServedError, NDBuffer, Pipeline, Spec, ZarrMetadata, ZarrStore, host_array,
-)  # fmt: skip
+    Batch,
+    Items,
+    NDBuffer,
+    NotServedError,
+    Pipeline,
+    Spec,
+    ZarrMetadata,
+    ZarrStore,
+    host_array,
+)
 
 __all__ = ["CodecPipeline"]
 
@@ -45,10 +54,9 @@ class CodecPipeline:
 
         It is the one that makes few tasks (zarr 3.3 and later), otherwise the default.
         """
-        from zarr.core import codec_pipeline
-
-        cls = getattr(codec_pipeline, "FusedCodecPipeline", codec_pipeline.BatchedCodecPipeline)
-        return cast(Pipeline, cls.from_codecs(codecs))
+        known: Any = importlib.import_module("zarr.core.codec_pipeline")
+        made: Pipeline = getattr(known, "FusedCodecPipeline", known.BatchedCodecPipeline).from_codecs(codecs)
+        return made
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._metadata, self._store)
@@ -141,9 +149,9 @@ class CodecPipeline:
     def _own(self) -> Pipeline:
         """The pipeline of zarr-python for this array."""
         if self._made is None:
-            from zarr.core.array import create_codec_pipeline
-
-            self._made = create_codec_pipeline(self._metadata)  # it asks `from_codecs` of the class that is set
+            create = importlib.import_module("zarr.core.array").create_codec_pipeline
+            self._made = create(self._metadata)  # it asks `from_codecs` of the class that is set
+        assert self._made is not None
         return self._made
 
     def _is_quick(self, batch: Batch) -> bool:

@@ -5,7 +5,20 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["Batch", "Buffer", "Items", "NotServedError", "NDBuffer", "Pipeline", "Spec", "StorePath", "ZarrArray", "ZarrMetadata"]
+__all__ = [
+    "Batch",
+    "Buffer",
+    "Items",
+    "NDBuffer",
+    "NotServedError",
+    "Pipeline",
+    "Spec",
+    "StorePath",
+    "ZarrArray",
+    "ZarrMetadata",
+    "ZarrStore",
+    "host_array",
+]
 
 
 class NotServedError(Exception):

@@ -16,6 +16,7 @@ import zarr.storage
 
 import simplezarr as sz
 import simplezarr.xarray as szx
+from simplezarr import zarr_python
 from simplezarr.codecs import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec
 from simplezarr.dtypes import DataType
 
@@ -380,6 +381,12 @@ def use_xarray(folder: Path) -> None:
     assert_type(backend.open_dataset(folder / "dataset.zarr", group="/", consolidated=None, zarr_format=3), xr.Dataset)
 
 
+def use_zarr_python() -> None:
+    theirs = zarr_python.to_zarr(sz.create_array({}, data=[1, 2]))
+    assert_type(zarr_python.from_zarr(theirs), sz.Array)
+    assert sum(zarr_python.CodecPipeline.fallbacks.values()) >= 0
+
+
 def main(folder: Path) -> None:
     open_and_create(folder)
     use_array(sz.open_array(folder / "a.zarr", "x", mode="r+"))
@@ -387,6 +394,7 @@ def main(folder: Path) -> None:
     use_stores(folder)
     use_stores_of_extras()
     use_xarray(folder)
+    use_zarr_python()
     use_codecs()
     print(every_codec())
     catch_errors()

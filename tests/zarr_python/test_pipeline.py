@@ -1,4 +1,4 @@
-"""zarr-python reads and writes through this library: what it gives is what NumPy gives, and what its own pipeline gives."""
+"""zarr-python reads and writes through this library: the results are NumPy's, and those of its own pipeline."""
 
 import asyncio
 import pickle
