@@ -19,152 +19,25 @@ import argparse
 import json
 import os
 import platform
-import random
 import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from peers import contenders, data, table
+from peers.bucket.server import BucketServer, NoServerError
+from peers.comparison import Comparison, Where
 from peers.contenders import OURS
 from peers.plot import plot
-from peers.process import HOME, Worker, WorkerGoneError, pin
+from peers.process import HOME, pin
 from peers.results import RowResult, geometric_mean, result_from_json
 from peers.rows import SIZES, Row, all_rows, choose_rows
-
-VERIFIERS = ("tensorstore", "zarr")  # who reads back what others have written; the second what the first has
-
-
-@dataclass
-class Lane:
-    """One contender at one row, timed once in every round; samples go where the row's result wants them."""
-
-    worker: Worker
-    request: dict[str, Any]
-    samples: list[float]
-    alive: bool = True
-
-
-class Comparison:
-    """The worker processes, and what to do with them for each row."""
-
-    def __init__(self, names: list[str], options: argparse.Namespace, places: tuple[Path, Path]) -> None:
-        self.options, self.places = options, places
-        self.rng = random.Random(options.seed)
-        self.rows = {row.name: row for row in all_rows(options.size)}
-        self.workers = {name: self._worker(name) for name in names}
-        self.readers: dict[str, Worker] = {}
-
-    def _worker(self, name: str) -> Worker:
-        return Worker(name, self.options.threads, self.places, self.options.timeout)
-
-    def close(self) -> None:
-        for worker in (*self.workers.values(), *self.readers.values()):
-            worker.close()
-
-    def measure(self, row: Row) -> RowResult:
-        """All rounds of one row."""
-        result = RowResult(row)
-        lanes = [lane for name, worker in self.workers.items() if (lane := self._lane(result, name, worker))]
-        if row.like and OURS in result.samples:
-            lanes += self._like(result, row.like)
-        for _ in range(self.options.rounds):
-            for lane in self.rng.sample(lanes, len(lanes)):
-                self._once(result, lane)
-        for lane in lanes:
-            if lane.alive and not lane.worker.refused:
-                lane.worker.ask("drop", row=lane.request)
-        result.samples = {name: samples for name, samples in result.samples.items() if samples}
-        if self.options.memory and not row.micro:
-            self._memory(result)
-        return result
-
-    def _lane(self, result: RowResult, name: str, worker: Worker) -> Lane | None:
-        """Prepare and check one contender; return None, with the reason in the result, if that fails."""
-        request = result.row.to_json()
-        reason = worker.refused or self._prepare(result, worker, request)
-        if not reason:
-            return Lane(worker, request, result.samples.setdefault(name, []))
-        result.reasons[name] = reason
-        result.failed |= name == OURS and not worker.refused
-        return None
-
-    def _prepare(self, result: RowResult, worker: Worker, request: dict[str, Any]) -> str | None:
-        try:
-            prepared = worker.ask("prepare", row=request, tune=self.options.tune)
-            if "refused" in prepared:
-                return prepared["refused"]
-            result.settings[worker.name] = prepared["setting"]
-            checked = worker.ask("check", row=request)
-        except WorkerGoneError as gone:
-            return self._lose(result, worker, str(gone))
-        if "written" in checked:
-            checked = self._verify(result, worker.name, checked)
-        return checked.get("refused") or checked["wrong"]
-
-    def _verify(self, result: RowResult, writer: str, files: dict[str, str]) -> dict[str, Any]:
-        """Let another library read what one has written."""
-        name = VERIFIERS[writer.startswith(VERIFIERS[0])]
-        reader = self.readers.get(name) or self.readers.setdefault(name, self._worker(name))
-        try:
-            verified = {"refused": reader.refused} if reader.refused else reader.ask("verify", **files)
-        except WorkerGoneError as gone:
-            reader.close()
-            del self.readers[name]
-            verified = {"refused": str(gone)}
-        if "bytes" in verified:
-            result.stored[writer] = verified["bytes"]
-            return verified
-        return {"refused": f"{name} could not read it back: {verified['refused']}"}
-
-    def _lose(self, result: RowResult, worker: Worker, reason: str) -> str:
-        """Replace a process that is gone, so that the next row can be measured."""
-        worker.refused = reason
-        result.failed |= worker.name == OURS
-        worker.close()
-        self.workers[worker.name] = self._worker(worker.name)
-        return reason
-
-    def _like(self, result: RowResult, name: str) -> list[Lane]:
-        """Add one more lane for ourselves, at the row compared with."""
-        worker, request = self.workers[OURS], self.rows[name].to_json()
-        reason = self._prepare(result, worker, request)
-        if not reason:
-            return [Lane(worker, request, result.like)]
-        result.reasons[OURS], result.failed = f"at {name}: {reason}", True
-        return []
-
-    def _once(self, result: RowResult, lane: Lane) -> None:
-        if not lane.alive or lane.worker.refused:
-            return
-        try:
-            ran = lane.worker.ask("run", row=lane.request)
-        except WorkerGoneError as gone:
-            ran = {"refused": self._lose(result, lane.worker, str(gone))}
-        if "refused" in ran:
-            lane.samples.clear()
-            lane.alive = False
-            result.reasons[lane.worker.name] = ran["refused"]
-            result.failed |= lane.worker.name == OURS
-        else:
-            lane.samples.append(ran["seconds"])
-
-    def _memory(self, result: RowResult) -> None:
-        """Peak memory of one read, in a fresh process for each contender."""
-        for name in result.samples:
-            worker = self._worker(name)
-            try:
-                told = worker.ask("memory", row=result.row.to_json(), setting=result.settings[name])
-                if "bytes" in told:
-                    result.memory[name] = told["bytes"]
-            except WorkerGoneError as gone:
-                result.reasons[name] = f"memory not measured: {gone}"
-            finally:
-                worker.close()
 
 
 def processor() -> str:
@@ -313,6 +186,8 @@ def tell(record: Record, results: list[RowResult], options: argparse.Namespace) 
     print("\n" + table.means(results, options.markdown))
     if any(result.memory for result in results):
         print("\n" + table.memory(results, options.contenders, options.markdown))
+    if any(result.requests for result in results):
+        print("\n" + table.requests(results, options.contenders, options.markdown))
     if options.targets:
         print("\n" + table.targets(results, options.markdown))
     failures = [replace(r, reasons={OURS: r.reasons.get(OURS, "failed")}) for r in results if r.failed]
@@ -322,28 +197,63 @@ def tell(record: Record, results: list[RowResult], options: argparse.Namespace) 
         print("\n" + "\n\n".join([table.reasons(results), table.settings(results), table.stored(results)]))
 
 
+def serve(directory: Path, scratch: Path) -> tuple[BucketServer, tuple[Path, Path]] | None:
+    """Serve what is read and what is written as one bucket; return None, and say why, if no server can run here."""
+    bucket = scratch / "buckets" / "bench"
+    places = bucket / "data", bucket / "written"
+    places[1].mkdir(parents=True)
+    places[0].symlink_to(directory)
+    try:
+        return BucketServer(bucket.parent), places
+    except NoServerError as error:
+        print(f"the rows over a network are left out: {error}", file=sys.stderr)
+        return None
+
+
+def compare_rows(
+    options: argparse.Namespace, rows: list[Row], places: tuple[Path, Path]
+) -> Iterator[tuple[Comparison, RowResult]]:
+    """Measure rows, those of each link by workers of their own. Give each result, and who measured it."""
+    served = serve(*places) if any(row.link for row in rows) else None
+    pin(options.threads)  # those of the workers; the server was started before
+    try:
+        for link, among in groupby(rows, lambda row: row.link):
+            if link and served is None:
+                continue
+            where = Where(places)
+            if link and served:
+                served[0].control(latency=link.latency, bandwidth=link.bandwidth)
+                where = Where(served[1], served[0].endpoint, link)
+            comparison = Comparison(options.contenders, options, where)
+            try:
+                for row in among:
+                    yield comparison, comparison.measure(row)
+            finally:
+                comparison.close()
+    finally:
+        if served:
+            served[0].close()
+
+
 def measure(options: argparse.Namespace, rows: list[Row]) -> tuple[Record, list[RowResult]]:
     """All rows, each told and kept as soon as it is done. Gives also those of this run."""
     directory = (options.data or Path(tempfile.gettempdir()) / "simplezarr-compare").resolve() / str(options.size)
     references = [row for row in all_rows(options.size) if row.name in {r.like for r in rows}]
     write_files(directory, rows + references, options.size)
-    pin(options.threads)
     scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=(options.scratch or directory).resolve()))
     before = machine(scratch)
     if before["load"][0] > 0.5:
         print(f"load average {before['load'][0]:.1f}: not a quiet machine, do not trust the figures", file=sys.stderr)
     record = Record({"machine": before, "size": options.size, "threads": options.threads}, options.json)
-    comparison = Comparison(options.contenders, options, (directory, scratch))
     head, line = table.live(options.contenders)
     print(head, flush=True)
     measured = []
     try:
-        for row in rows:
-            measured.append(comparison.measure(row))
-            print(line(measured[-1]), flush=True)
-            record.add(measured[-1], {name: worker.version for name, worker in comparison.workers.items()})
+        for comparison, result in compare_rows(options, rows, (directory, scratch)):
+            measured.append(result)
+            print(line(result), flush=True)
+            record.add(result, {name: worker.version for name, worker in comparison.workers.items()})
     finally:
-        comparison.close()
         shutil.rmtree(scratch, ignore_errors=True)
     return record, measured
 

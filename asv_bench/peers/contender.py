@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,23 @@ from peers.rows import Axis
 
 Setting = dict[str, Any]
 Box = tuple[slice, ...]
+
+
+REGION = "us-east-1"
+REQUESTS = 64  # at a time, to a server
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an array or a group is on a server that speaks S3. Requests to it need no signature."""
+
+    endpoint: str
+    bucket: str
+    path: str
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self.bucket}/{self.path}"
 
 
 class RefusedError(Exception):
@@ -49,6 +67,10 @@ class Contender:
     def settings(self, task: str) -> list[Setting]:
         return [{}]
 
+    def settings_remote(self, task: str) -> list[Setting]:
+        """Return the ways worth trying if a server has the array."""
+        return self.settings(task)
+
     def configure(self, setting: Setting) -> None:
         """Make a setting the one that ``open`` uses."""
 
@@ -67,6 +89,14 @@ class Contender:
     def open_slow(self, path: str, latency: float, write: bool = False) -> Any:
         """Open a local array each of whose requests takes so many seconds."""
         raise self._refuse("slow a store down")
+
+    def open_remote(self, place: Place, write: bool = False) -> Any:
+        """Open an array on a server, with a store made anew, and nothing kept between calls but metadata."""
+        raise self._refuse("read from a server")
+
+    def members_remote(self, place: Place) -> dict[str, tuple[int, ...]]:
+        """Return the same as ``members``, of a group on a server."""
+        raise self._refuse("open a group on a server")
 
     def members_slow(self, path: str, latency: float) -> dict[str, tuple[int, ...]]:
         """Return the same as ``members``, with requests that take so many seconds each."""

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from peers.contender import Box, Contender, RefusedError, Setting
+from peers.contender import REGION, Box, Contender, Place, RefusedError, Setting
 from peers.floor import Floor
+from peers.peer_icechunk import Icechunk
 from peers.peer_tensorstore import TensorStore, TensorStoreDefault
 from peers.peer_zarr import Zarr, ZarrFused, Zarrs
 from peers.peer_zarrista import Zarrista
@@ -45,6 +46,13 @@ class SimpleZarr(Contender):
 
     def open_slow(self, path: str, latency: float, write: bool = False) -> Any:
         return self.library.open(self._slow(path, latency), mode="r+" if write else "r")
+
+    def open_remote(self, place: Place, write: bool = False) -> Any:
+        mode = "r+" if write else "r"
+        return self.library.open(place.url, mode=mode, endpoint=place.endpoint, region=REGION, anonymous=True)
+
+    def members_remote(self, place: Place) -> dict[str, tuple[int, ...]]:
+        return {name: array.shape for name, array in self.open_remote(place).items()}
 
     def members_slow(self, path: str, latency: float) -> dict[str, tuple[int, ...]]:
         return {name: array.shape for name, array in self.library.open(self._slow(path, latency)).items()}
@@ -86,7 +94,7 @@ class SimpleZarr(Contender):
         self.write(target, (), source)
 
 
-PEERS: tuple[type[Contender], ...] = (TensorStore, TensorStoreDefault, Zarrs, Zarrista, Zarr, ZarrFused)
+PEERS: tuple[type[Contender], ...] = (TensorStore, TensorStoreDefault, Zarrs, Zarrista, Zarr, ZarrFused, Icechunk)
 CONTENDERS: tuple[type[Contender], ...] = (SimpleZarr, Floor, *PEERS)
 OURS, FLOOR = SimpleZarr.name, Floor.name
 NAMES = tuple(contender.name for contender in CONTENDERS)

@@ -19,7 +19,6 @@ import numpy as np
 SEED = 20250601
 TINY_SHAPE = (128, 128, 256)
 MANY = 256  # arrays for the "open" row
-MEMBERS = 1000  # arrays of the groups
 LARGE_SHAPE = (320, 320, 512)  # 102,400 chunks of 1 KB
 TABLE_SHAPE = (20000, 1024)
 SLAB = 16  # planes made at a time
@@ -34,7 +33,7 @@ class ArraySpec:
     chunks: Callable[[int], tuple[int, ...]]
     shards: Callable[[int], tuple[int, ...]] | None = None
     layout: dict[str, Any] = field(default_factory=dict)
-    group: bool = False  # a group of MEMBERS such arrays
+    members: int = 0  # of a group of so many such arrays
 
 
 def _cubes(divisor: int, factor: int = 1) -> Callable[[int], tuple[int, ...]]:
@@ -67,8 +66,10 @@ SPECS = {
     "large": ArraySpec("large", "zstd", lambda size: (8, 8, 8)),
     "blocks-zstd": ArraySpec("tiny", "zstd", lambda size: (16, 16, 32)),
     "many": ArraySpec("few", "zstd", lambda size: (16, 16, 16)),
-    "group": ArraySpec("few", "zstd", lambda size: (16, 16, 16), group=True),
-    "group-consolidated": ArraySpec("few", "zstd", lambda size: (16, 16, 16), group=True),
+    "group": ArraySpec("few", "zstd", lambda size: (16, 16, 16), members=1000),
+    "group-consolidated": ArraySpec("few", "zstd", lambda size: (16, 16, 16), members=1000),
+    "group-100": ArraySpec("few", "zstd", lambda size: (16, 16, 16), members=100),
+    "group-100-consolidated": ArraySpec("few", "zstd", lambda size: (16, 16, 16), members=100),
 }
 
 
@@ -200,8 +201,8 @@ def _write(path: Path, values: np.ndarray, spec: ArraySpec, size: int) -> None:
 
 def array_paths(directory: Path, name: str) -> list[Path]:
     """Return the paths of an array; the rows of many arrays have several, and so have groups."""
-    if SPECS[name].group:
-        return [directory / name / f"{i:04d}" for i in range(MEMBERS)]
+    if SPECS[name].members:
+        return [directory / name / f"{i:04d}" for i in range(SPECS[name].members)]
     return [directory / name / f"{i:03d}" for i in range(MANY)] if name == "many" else [directory / name]
 
 
@@ -223,7 +224,7 @@ def make_array(directory: Path, name: str, size: int) -> None:
     shutil.rmtree(part, ignore_errors=True)
     for target in array_paths(directory, name):
         _write(part / target.relative_to(path), values, spec, size)
-    if spec.group:
+    if spec.members:
         _write_group(part, name.endswith("-consolidated"))
     os.replace(part, path)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from peers.contender import Box, Contender, Setting
+from peers.contender import REGION, REQUESTS, Box, Contender, Place, Setting
 from peers.rows import Axis
 
 
@@ -41,6 +41,14 @@ class TensorStore(Contender):
             for files in (max(4, self.threads), 32)
         ]
 
+    def settings_remote(self, task: str) -> list[Setting]:
+        keep = 0 if task == "open-and-read" else 100_000_000
+        pools = {"cache_pool": {"total_bytes_limit": 0}, "metadata_cache_pool": {"total_bytes_limit": keep}}
+        return [
+            {**pools, "s3_request_concurrency": {"limit": REQUESTS}, "data_copy_concurrency": {"limit": copies}}
+            for copies in sorted({self.threads, 2 * self.threads})
+        ]
+
     def configure(self, setting: Setting) -> None:
         resources = {name: value for name, value in setting.items() if name != "metadata_cache_pool"}
         self.context = self.library.Context(resources)
@@ -56,6 +64,27 @@ class TensorStore(Contender):
 
     def open(self, path: str, write: bool = False) -> Any:
         return self._open({"driver": "file", "path": path}, write)
+
+    def _remote(self, place: Place, path: str) -> Setting:
+        credentials = {"type": "anonymous"}
+        server = {"endpoint": place.endpoint, "aws_region": REGION, "aws_credentials": credentials}
+        return {"driver": "s3", "bucket": place.bucket, "path": f"{path}/", **server}
+
+    def open_remote(self, place: Place, write: bool = False) -> Any:
+        return self._open(self._remote(place, place.path), write)
+
+    def members_remote(self, place: Place) -> dict[str, tuple[int, ...]]:
+        """List the keys, and open what has a document; it knows no groups."""
+        store = self.library.KvStore.open(self._remote(place, place.path), context=self.context).result()
+        names = {key.decode().split("/")[0] for key in store.list().result() if key.endswith(b"/zarr.json")}
+        spec = {"driver": "zarr3", **self.options}
+        opened = {
+            name: self.library.open(
+                {**spec, "kvstore": self._remote(place, f"{place.path}/{name}")}, context=self.context, open=True
+            )
+            for name in sorted(names)
+        }
+        return {name: tuple(future.result().shape) for name, future in opened.items()}
 
     def open_memory(self, files: dict[str, bytes], write: bool = False) -> Any:
         store = self.library.KvStore.open("memory://", context=self.context).result()
@@ -112,6 +141,9 @@ class TensorStoreDefault(TensorStore):
 
     def settings(self, task: str) -> list[Setting]:
         return [self.unsynced]
+
+    def settings_remote(self, task: str) -> list[Setting]:
+        return [{}]
 
     def configure(self, setting: Setting) -> None:
         self.context = self.library.Context(setting)

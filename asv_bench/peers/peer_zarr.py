@@ -6,14 +6,28 @@ from typing import Any
 
 import numpy as np
 
-from peers.contender import Contender, RefusedError, Setting, boxed, unboxed
+from peers.contender import REGION, REQUESTS, Contender, Place, RefusedError, Setting, boxed, unboxed
 from peers.rows import Axis
 
-REQUESTS = 10  # at a time, as it comes out of the box
+DEFAULT_REQUESTS = 10  # at a time, as it comes out of the box
+
+
+def obstore_for(place: Place) -> Any:
+    """Return a store of obstore whose keys are relative to a place."""
+    from obstore.store import S3Store
+
+    return S3Store(
+        place.bucket,
+        prefix=place.path,
+        endpoint=place.endpoint,
+        region=REGION,
+        skip_signature=True,
+        client_options={"allow_http": True},
+    )
 
 
 class Zarr(Contender):
-    """zarr-python with its defaults, except for the number of requests to slow stores."""
+    """zarr-python with its defaults, except for the number of requests to slow stores and to servers."""
 
     name = "zarr"
     package = "zarr"
@@ -29,7 +43,10 @@ class Zarr(Contender):
             zarr.config.set({"codec_pipeline.path": self.pipeline})
 
     def settings(self, task: str) -> list[Setting]:
-        return [{"async.concurrency": requests} for requests in ((64, 32) if task.endswith("-slow") else (REQUESTS,))]
+        return [
+            {"async.concurrency": requests}
+            for requests in ((64, 32) if task.endswith("-slow") else (DEFAULT_REQUESTS,))
+        ]
 
     def configure(self, setting: Setting) -> None:
         self.library.config.set(setting)
@@ -52,6 +69,21 @@ class Zarr(Contender):
 
     def open_slow(self, path: str, latency: float, write: bool = False) -> Any:
         return self.library.open_array(self._slow(path, latency), mode="r+" if write else "r")
+
+    def settings_remote(self, task: str) -> list[Setting]:
+        return [{**self.settings(task)[0], "async.concurrency": REQUESTS}]
+
+    def _remote(self, place: Place, write: bool = False) -> Any:
+        from zarr.storage import ObjectStore
+
+        return ObjectStore(obstore_for(place), read_only=not write)
+
+    def open_remote(self, place: Place, write: bool = False) -> Any:
+        return self.library.open_array(self._remote(place, write), mode="r+" if write else "r")
+
+    def members_remote(self, place: Place) -> dict[str, tuple[int, ...]]:
+        group = self.library.open_group(self._remote(place), mode="r")
+        return {name: array.shape for name, array in group.arrays()}
 
     def members_slow(self, path: str, latency: float) -> dict[str, tuple[int, ...]]:
         group = self.library.open_group(self._slow(path, latency), mode="r")
@@ -93,6 +125,9 @@ class ZarrFused(Zarr):
             for setting in super().settings(task)
         ]
 
+    def settings_remote(self, task: str) -> list[Setting]:
+        return [{**setting, "async.concurrency": REQUESTS} for setting in self.settings(task)]
+
 
 class Zarrs(Zarr):
     """zarr-python with the codec pipeline of zarrs; strict, or what it can't do would be timed on zarr-python's own."""
@@ -110,6 +145,9 @@ class Zarrs(Zarr):
 
     def settings(self, task: str) -> list[Setting]:
         return [{"codec_pipeline.chunk_concurrent_minimum": least} for least in (1, 2, 4)]
+
+    def settings_remote(self, task: str) -> list[Setting]:
+        return [{"codec_pipeline.chunk_concurrent_minimum": 1, "async.concurrency": REQUESTS}]
 
     def _slow(self, path: str, latency: float) -> Any:
         raise self._refuse("slow a store down")  # its stores are not zarr-python's

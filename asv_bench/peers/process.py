@@ -24,14 +24,17 @@ class Worker:
     """The process of one contender. ``refused`` says why there is none, when there is none.
 
     places: the directory of the files that are read, and that of what is written.
+    waiting: how many threads of Rayon there are. Those of zarrs wait for requests, one each.
     """
 
-    def __init__(self, name: str, threads: int, places: tuple[Path, Path], timeout: float) -> None:
+    def __init__(
+        self, name: str, threads: int, places: tuple[Path, Path], timeout: float, waiting: int | None = None
+    ) -> None:
         self.name, self.timeout = name, timeout
         self._unread = b""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the worker)
         command = [sys.executable, "-m", "peers.worker", name, str(threads), *map(str, places)]
-        limits = {"RAYON_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+        limits = {"RAYON_NUM_THREADS": str(waiting or threads), "OMP_NUM_THREADS": str(threads)}
         self._process = subprocess.Popen(
             command,
             cwd=HOME,

@@ -21,6 +21,8 @@ class RowResult:
     stored: dict[str, int] = field(default_factory=dict)  # bytes that each has written, metadata apart
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    requests: dict[str, dict[str, int]] = field(default_factory=dict)  # what one run asks of the server
+    cpu: dict[str, float] = field(default_factory=dict)  # seconds of processor time of that run
     failed: bool = False  # simplezarr gave a wrong answer, or none
 
     def median(self, name: str) -> float | None:
@@ -74,6 +76,8 @@ class RowResult:
             "stored": self.stored,
             "settings": self.settings,
             "reasons": self.reasons,
+            "requests": self.requests,
+            "cpu": self.cpu,
             "failed": self.failed,
         }
 
@@ -86,5 +90,6 @@ def geometric_mean(results: list[RowResult], against: str) -> tuple[float, int] 
 
 def result_from_json(row: Row, document: dict[str, Any]) -> RowResult:
     """Return the result of the row of a name from ``RowResult.to_json``."""
-    kept = {name: document[name] for name in ("samples", "memory", "stored", "settings", "reasons", "failed")}
+    known = ("samples", "memory", "stored", "settings", "reasons", "failed", "requests", "cpu")
+    kept = {name: document[name] for name in known if name in document}
     return RowResult(row, like=(document["like"] or {}).get("samples", []), **kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 Axis = int | slice
@@ -22,6 +22,14 @@ class Target:
     ratio: float
 
 
+@dataclass(frozen=True)
+class Link:
+    """How a server is reached: ms before each answer, MB/s of each connection (0: no limit)."""
+
+    latency: int
+    bandwidth: int = 0
+
+
 MICRO = ("chunk", "scalar", "open")  # small operations, many of which are timed together
 WRITING = ("write", "write-slow", "update", "append", "copy")
 
@@ -30,7 +38,7 @@ WRITING = ("write", "write-slow", "update", "append", "copy")
 class Row:
     """One task (``peers/tasks.py``, ``peers/write_tasks.py``); those in MICRO are timed per operation."""
 
-    KINDS: ClassVar = ("whole reads", "parts", "places", "one by one", "other stores", "writes")
+    KINDS: ClassVar = ("whole reads", "parts", "places", "one by one", "other stores", "over a network", "writes")
 
     name: str
     array: str
@@ -41,6 +49,7 @@ class Row:
     count: int = 0  # how many boxes, rows or points are drawn, or how often is appended
     box: tuple[int, ...] = ()  # shape of a crop
     large: bool = False  # only when asked for
+    link: Link | None = None  # to the server that has the array; None if it is a local directory
 
     @property
     def micro(self) -> bool:
@@ -53,6 +62,8 @@ class Row:
     @property
     def kind(self) -> str:
         """Return which of KINDS it is listed under."""
+        if self.link:
+            return "over a network"
         if self.task.endswith(("-memory", "-slow")):
             return "other stores"
         if self.writing:
@@ -68,6 +79,11 @@ class Row:
         selection = [[axis.start, axis.stop, axis.step] if isinstance(axis, slice) else axis for axis in self.selection]
         known = ("name", "array", "task", "count", "box")
         return {**{name: getattr(self, name) for name in known}, "selection": selection}
+
+    def over(self, link: Link) -> Row:
+        """Return the row with its array on a server."""
+        limit = f"-{link.bandwidth}mb" if link.bandwidth else ""
+        return replace(self, name=f"{self.name}-{link.latency}ms{limit}", link=link)
 
 
 def selection_from_json(selection: Iterable[int | list[int | None]]) -> tuple[Axis, ...]:
@@ -201,6 +217,36 @@ def _writes(size: int) -> list[Row]:
     ]
 
 
+NEAR = _at_most(peer=1.1)
+LINKS = (Link(0), Link(20))
+THIN = Link(20, bandwidth=50)
+
+
+def _remote(size: int) -> list[Row]:
+    """Return the rows whose arrays are on a server, at each of LINKS."""
+    every, crop, half = slice(None), (size // 8,) * 3, size // 2
+    inner = (slice(1, half - 1),) * 3
+    rows = [
+        Row("remote-read-zstd", "cube-zstd", NEAR),
+        Row("remote-read-shards", "cube-shards", NEAR),
+        Row("remote-one-shard", "cube-shards", NEAR, selection=(slice(half),) * 3),
+        Row("remote-read-tiny", "tiny-zstd", NEAR),
+        Row("remote-plane-first", "cube-shards", NEAR, selection=_scaled(size, 100)),
+        Row("remote-plane-last", "cube-shards", NEAR, selection=_scaled(size, every, every, 100)),
+        Row("remote-crops-zstd", "cube-zstd", NEAR, task="crops", count=64, box=crop),
+        Row("remote-crops-shards", "cube-shards", NEAR, task="crops", count=64, box=crop),
+        Row("remote-crops-in-turn", "cube-shards", NEAR, task="crops-in-turn", count=16, box=crop),
+        Row("remote-points", "cube-shards", NEAR, task="points", count=1000),
+        Row("remote-open", "tiny-zstd", NEAR, task="open-and-read", selection=(slice(8), slice(8), slice(16))),
+        Row("remote-group", "group-100", NEAR, task="members"),
+        Row("remote-group-consolidated", "group-100-consolidated", NEAR, task="members"),
+        Row("remote-write-zstd", "block-zstd", NEAR, task="write"),
+        Row("remote-write-shards", "block-shards", NEAR, task="write"),
+        Row("remote-update-shards", "block-shards", NEAR, task="update", selection=inner),
+    ]
+    return [row.over(link) for link in LINKS for row in rows] + [rows[2].over(THIN)]
+
+
 #: The rows of the short table, in its order, and what they are called there (of cubes at their full size).
 LABELS = {
     "read-raw": "read all, 512³ uint16 in 128³ chunks, uncompressed",
@@ -243,7 +289,7 @@ LABELS = {
 
 
 def all_rows(size: int) -> list[Row]:
-    return [*_reads(size), *_slow(size), *_batches(size), *_singles(), *_writes(size)]
+    return [*_reads(size), *_slow(size), *_batches(size), *_singles(), *_writes(size), *_remote(size)]
 
 
 assert LABELS.keys() <= {row.name for row in all_rows(FULL_SIZE)}

@@ -127,6 +127,33 @@ def memory(results: list[RowResult], names: list[str], markdown: bool) -> str:
     return draw(table, markdown)
 
 
+#: How kinds of requests are written in a table.
+KINDS = {"GET": "G", "RANGE": "R", "HEAD": "H", "LIST": "L", "PUT": "P", "POST": "O", "DELETE": "D", "FAULT": "F"}
+
+
+def requests(results: list[RowResult], names: list[str], markdown: bool) -> str:
+    """Return what one run asks of the server, the megabytes that come back, and its processor time here."""
+    known = [name for name in names if any(name in result.requests for result in results)]
+    table = [["requests, MB, ms of CPU", *known]]
+    for result in results:
+        if result.requests:
+            table.append([result.row.name, *(_requested(result, name) for name in known)])
+    letters = ", ".join(f"{letter} {kind}" for kind, letter in KINDS.items())
+    return f"{draw(table, markdown)}\n\n{letters}; with ! if the key is missing"
+
+
+def _requested(result: RowResult, name: str) -> str:
+    counts = result.requests.get(name)
+    if counts is None:
+        return NOTHING
+    told = []
+    for kind, n in sorted(counts.items()):
+        method, _, status = kind.partition(" ")
+        if method in KINDS:
+            told.append(f"{n} {KINDS[method]}{'!' if status else ''}")
+    return f"{' + '.join(told)}, {counts.get('bytes', 0) / 1e6:.1f}, {result.cpu[name] * 1e3:.0f}"
+
+
 def targets(results: list[RowResult], markdown: bool) -> str:
     table = [["row", "target", "reached", "verdict"]]
     for result in results:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from peers import data
-from peers.contender import Contender
+from peers.contender import Contender, Place
 from peers.rows import selection_from_json
 
 OPERATIONS = 300  # of a microbenchmark in one go
@@ -31,6 +31,8 @@ class Task:
         self.selection = selection_from_json(row["selection"])
         self.source = data.source_path(directory, self.spec.source)
         self.scratch = scratch
+        self.endpoint: str | None = row.get("endpoint")
+        self.bucket = directory.parent
         self.rng = np.random.default_rng(data.SEED)
 
     def values(self) -> np.ndarray:
@@ -39,7 +41,18 @@ class Task:
 
     def open(self) -> None:
         """What is done once, outside of the timer."""
-        self.array = self.contender.open(self.paths[0])
+        self.array = self.reach(self.paths[0])
+
+    def reach(self, path: str, write: bool = False) -> Any:
+        """Open the array of a directory, from the server if one has the row's arrays."""
+        place = self.place(path)
+        return self.contender.open_remote(place, write) if place else self.contender.open(path, write)
+
+    def place(self, path: str) -> Place | None:
+        """Return where the server has a directory, None without a server."""
+        if self.endpoint is None:
+            return None
+        return Place(self.endpoint, self.bucket.name, Path(path).relative_to(self.bucket).as_posix())
 
     def ready(self) -> None:
         """Prepare one run, outside the timer."""
@@ -122,6 +135,13 @@ class CropsTask(Task):
     def answers(self) -> Sequence[Answer]:
         values = self.values()
         return [(got, values[box]) for got, box in zip(self.once(), self.boxes, strict=True)]
+
+
+class CropsInTurnTask(CropsTask):
+    """One call for each box."""
+
+    def once(self) -> Sequence[np.ndarray]:
+        return [self.contender.read(self.array, box) for box in self.boxes]
 
 
 class RowsTask(Task):
@@ -234,6 +254,16 @@ class OpenTask(Task):
         return [(self.contender.read(array, ()), self.values()) for array in self.once()]
 
 
+class OpenAndReadTask(ReadTask):
+    """Opening an array, with a store made anew, and reading one chunk."""
+
+    def open(self) -> None:
+        """Nothing: opening is what is timed."""
+
+    def once(self) -> np.ndarray:
+        return self.contender.read(self.reach(self.paths[0]), self.selection)
+
+
 class MembersTask(Task):
     """Opening a group and every array in it, to tell the shapes."""
 
@@ -241,7 +271,8 @@ class MembersTask(Task):
         """Nothing: opening is what is timed."""
 
     def once(self) -> dict[str, tuple[int, ...]]:
-        return self.contender.members(str(self.top))
+        place = self.place(str(self.top))
+        return self.contender.members_remote(place) if place else self.contender.members(str(self.top))
 
     def answers(self) -> Sequence[Answer]:
         got, expected = self.once(), [Path(path).name for path in self.paths]

@@ -2,8 +2,9 @@
 
 ``python -m peers.worker NAME THREADS DIRECTORY SCRATCH``: the files that are read, and where to write.
 
-Requests are ``{"do": "prepare" | "check" | "run" | "drop" | "memory", "row": …}``; each gets one line back. A row stays
-prepared until it is dropped, so that rounds can alternate between contenders, and between rows of one contender.
+Requests are ``{"do": "prepare" | "count" | "check" | "run" | "drop" | "memory", "row": …}``; each gets one line back.
+A row stays prepared until it is dropped, so that rounds can alternate between contenders, and between rows of one
+contender.
 ``{"do": "verify"}`` reads back what another contender has written.
 """
 
@@ -16,6 +17,7 @@ import resource
 import shutil
 import statistics
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from peers import contenders, tasks, write_tasks
+from peers.bucket.server import control
 from peers.contender import Contender, RefusedError, Setting
 from peers.tasks import Task
 from peers.write_tasks import WritingTask
@@ -39,12 +42,14 @@ TASKS: dict[str, type[Task]] = {
     "members-slow": tasks.MembersSlowTask,
     "write-slow": write_tasks.WriteSlowTask,
     "crops": tasks.CropsTask,
+    "crops-in-turn": tasks.CropsInTurnTask,
     "rows": tasks.RowsTask,
     "points": tasks.PointsTask,
     "mask": tasks.MaskTask,
     "chunk": tasks.ChunkTask,
     "scalar": tasks.ScalarTask,
     "open": tasks.OpenTask,
+    "open-and-read": tasks.OpenAndReadTask,
     "members": tasks.MembersTask,
     "write": write_tasks.WriteTask,
     "write-memory": write_tasks.WriteMemoryTask,
@@ -114,7 +119,8 @@ class Session:
 
     def prepare(self, row: dict[str, Any], tune: bool) -> dict[str, Any]:
         """Open a row's arrays in the fastest of the ways that the contender offers, or in the first."""
-        settings = self.contender.settings(row["task"])[: None if tune else 1]
+        ways = self.contender.settings_remote if row.get("endpoint") else self.contender.settings
+        settings = ways(row["task"])[: None if tune else 1]
         chosen, fastest = settings[0], float("inf")
         for setting in settings:
             task = self._opened(row, setting)
@@ -144,6 +150,19 @@ class Session:
         Path(expected).unlink()
         return {"wrong": wrong, "bytes": write_tasks.stored_bytes(Path(written))}
 
+    def count(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return what one run asks of the server, and the seconds of processor time that it takes here."""
+        task = self.tasks[row["name"]]
+        self._configure(self.settings[row["name"]])
+        task.ready()
+        control(row["endpoint"])
+        before = time.process_time()
+        task.once()
+        cpu = time.process_time() - before
+        counts = control(row["endpoint"])
+        task.clear()
+        return {"requests": counts, "cpu": cpu}
+
     def run(self, row: dict[str, Any]) -> dict[str, Any]:
         task = self.tasks[row["name"]]
         self._configure(self.settings[row["name"]])
@@ -170,7 +189,7 @@ class Session:
 def answer(session: Session, request: dict[str, Any]) -> dict[str, Any]:
     """Answer a request; a refusal or an error is told, not raised."""
     do = request.pop("do")
-    if do not in ("prepare", "check", "verify", "run", "drop", "memory"):
+    if do not in ("prepare", "check", "count", "verify", "run", "drop", "memory"):
         raise ValueError(f"unknown request: {do}")
     try:
         return getattr(session, do)(**request)

@@ -36,7 +36,7 @@ class WritingTask(Task):
         return self._opened()
 
     def _opened(self) -> Any:
-        return self.contender.open(str(self.target), write=True)
+        return self.reach(str(self.target), write=True)
 
     def close(self) -> None:
         self.array = None
@@ -99,7 +99,7 @@ class UpdateTask(WritingTask):
     def open(self) -> None:
         super().open()
         shutil.copytree(self.top, self.target)
-        self.array = self.contender.open(str(self.target), write=True)
+        self.array = self._opened()
         part = self.given[self.selection]
         self.variants = itertools.cycle([part + part.dtype.type(k) for k in (1, 2)])
 
