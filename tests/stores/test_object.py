@@ -109,6 +109,34 @@ def test_requests_are_counted(double):
     assert double.take() == {"RANGE": 3}, "the version is refused, then the new index, then the new data"
 
 
+def test_requests_of_a_group_of_a_hundred(double):
+    group = sz.create_group(store_in(double))
+    for i in range(100):
+        group.create_array(f"a{i:02}", shape=(i + 1,), dtype="u1")
+    waiting, most = set(), []
+
+    def note(handler):
+        with double.guard:
+            waiting.add(threading.get_ident())
+            most.append(len(waiting))
+        threading.Event().wait(0.05)
+        with double.guard:
+            waiting.discard(threading.get_ident())
+        return False
+
+    double.take()
+    double.fault = note
+    opened = sz.open(store_in(double))
+    assert [array.shape for _, array in sorted(opened.items())] == [(i + 1,) for i in range(100)]
+    double.fault = None
+    assert double.take() == {"RANGE": 101, "LIST": 1}
+    assert max(most) > 32, "the documents are requested together"
+    group.consolidate_metadata()
+    double.take()
+    assert len({name: array.shape for name, array in sz.open(store_in(double)).items()}) == 100
+    assert double.take() == {"RANGE": 1}
+
+
 def test_deleting_a_thousand_chunks(double):
     group = sz.create_group(store_in(double))
     group.create_array("a", shape=999, dtype="u1", chunks=1)

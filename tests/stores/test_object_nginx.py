@@ -1,8 +1,12 @@
 """The object store over the server of the benchmarks, nginx with Lua: its contract, requests counted, lost updates."""
 
+import asyncio
 import importlib.util
 import subprocess
 import sys
+import threading
+import time
+import urllib.request
 from datetime import timedelta
 from pathlib import Path
 
@@ -52,6 +56,32 @@ def requests(counts):
     return {kind: n for kind, n in counts.items() if kind not in ("bytes", "connections")}
 
 
+def listens(endpoint):
+    try:
+        urllib.request.urlopen(f"{endpoint}/_control", timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_the_server_ends_with_its_process(tmp_path, server):
+    """Also if that is killed."""
+    code = f"""
+import os, signal, sys
+sys.path.insert(0, {str(SERVER.parent)!r})
+from pathlib import Path
+import server
+print(server.BucketServer(Path({str(tmp_path)!r})).endpoint, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    deadline = time.monotonic() + 20
+    while listens(told.stdout.strip()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert told.stdout.startswith("http://")
+    assert not listens(told.stdout.strip())
+
+
 def test_conformance(server):
     check_store(ObjectStore.from_url("s3://bucket/contract", **options(server)))
 
@@ -71,6 +101,22 @@ def test_requests_of_chunks_and_shards(server):
     assert requests(server.control())["RANGE"] <= 9  # the index, and at most each inner chunk of the plane
 
 
+def test_zarrista_reads_what_was_written(server):
+    zarrista, obstore_stores = pytest.importorskip("zarrista"), pytest.importorskip("obstore.store")
+    values = np.arange(64 * 64, dtype="u2").reshape(64, 64)
+    settings = {"prefix": "zarrista", "client_options": {"allow_http": True}, **options(server)}
+    native = obstore_stores.S3Store("bucket", **settings)
+    sz.save("s3://bucket/zarrista", {"chunks": values}, chunks=(8, 8), **options(server))
+    sz.save("s3://bucket/zarrista/shards", values, chunks=(2, 2), shards=(16, 16), **options(server))
+
+    async def read(name):
+        array = await zarrista.AsyncArray.open(native, f"/{name}")
+        return (await array.retrieve_array_subset((...,))).to_numpy()
+
+    for name in ("chunks", "shards"):
+        assert np.array_equal(asyncio.run(read(name)), values)
+
+
 def test_faults_are_no_fill_value(server):
     values = np.arange(1, 1025, dtype="u2").reshape(32, 32)
     backoff = {"init_backoff": timedelta(milliseconds=1), "max_backoff": timedelta(milliseconds=5), "base": 2}
@@ -81,6 +127,33 @@ def test_faults_are_no_fill_value(server):
         for _ in range(5):
             assert np.array_equal(sz.open("s3://bucket/faults", **retried)[...], values)
         assert server.control()["FAULT"] > 0
+
+
+def test_a_shard_that_is_replaced_is_read_in_one_version(server):
+    """A thousand reads, each of them of the old or the new values."""
+    url = "s3://bucket/replaced"
+    sz.save(url, np.zeros((16, 16), "u2"), chunks=(2, 2), shards=(16, 16), **options(server))
+    read = sz.open(url, **options(server))
+    written, done = sz.open(url, mode="r+", **options(server)), threading.Event()
+
+    def replace():
+        value = 0
+        while not done.is_set():
+            value += 1
+            written[...] = np.full((16, 16), value, "u2")
+
+    thread = threading.Thread(target=replace)
+    thread.start()
+    try:
+        seen = set()
+        for i in range(1000):
+            part = np.unique(read[::5, ::3] if i % 2 else read[...])
+            assert len(part) == 1
+            seen.add(int(part[0]))
+        assert len(seen) > 20
+    finally:
+        done.set()
+        thread.join()
 
 
 ADD = """

@@ -100,3 +100,17 @@ def test_other_software_reads_what_was_written(moto):
         opened = zarr.open_group(other, mode="r")
         for name in ("chunks", "shards"):
             np.testing.assert_array_equal(opened[name][...], VALUES)
+
+
+def test_tensorstore_reads_what_was_written(moto, monkeypatch):
+    tensorstore = pytest.importorskip("tensorstore")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    group = sz.create_group(ObjectStore.from_url(moto.bucket("tensors") + "/a.zarr", **moto.options()))
+    group.create_array("chunks", data=VALUES, chunks=(8, 8))
+    group.create_array("shards", data=VALUES, chunks=(2, 2), shards=(16, 16))
+    server = {"endpoint": moto.endpoint, "aws_region": "us-east-1", "aws_credentials": {"type": "environment"}}
+    for name in ("chunks", "shards"):
+        store = {"driver": "s3", "bucket": "tensors", "path": f"a.zarr/{name}/", **server}
+        opened = tensorstore.open({"driver": "zarr3", "kvstore": store}, open=True).result()
+        np.testing.assert_array_equal(opened.read().result(), VALUES)

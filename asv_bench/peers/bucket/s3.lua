@@ -8,6 +8,8 @@ struct dirent { uint64_t d_ino; int64_t d_off; unsigned short d_reclen; unsigned
 DIR *opendir(const char *);
 struct dirent *readdir(DIR *);
 int closedir(DIR *);
+int getppid(void);
+int kill(int, int);
 int mkdir(const char *, int);
 int rename(const char *, const char *);
 int rmdir(const char *);
@@ -100,6 +102,13 @@ function M.refuse(status, code)
   ngx.status = status
   ngx.header["Content-Type"] = "application/xml"
   ngx.print("<Error><Code>", code, "</Code><Message>", code, "</Message></Error>")
+end
+
+-- End the server soon after the process that has started it, also if that was killed.
+function M.end_with(parent)
+  ngx.timer.every(1, function()
+    if C.kill(parent, 0) ~= 0 then C.kill(C.getppid(), 15) end
+  end)
 end
 
 -- ---- What is set, and what is counted ----

@@ -37,6 +37,8 @@ class NoServerError(Exception):
 class BucketServer:
     """A running server; `endpoint` is its address. Use it in a `with` block, or `close` it.
 
+    It ends a second after the process that has started it, if nobody does.
+
     root: the directory that holds the buckets.
     """
 
@@ -108,7 +110,7 @@ def control(endpoint: str, **settings: float) -> dict[str, int]:
 def _configuration(work: Path, root: Path, port: int) -> str:
     user = "user root;" if hasattr(os, "getuid") and os.getuid() == 0 else ""
     text = (HERE / "nginx.conf").read_text(encoding="utf-8")
-    replacements = {"WORK": work, "ROOT": root, "HERE": HERE, "PORT": port, "USER": user}
+    replacements = {"WORK": work, "ROOT": root, "HERE": HERE, "PORT": port, "USER": user, "PARENT": os.getpid()}
     return re.sub(rf"\b({'|'.join(replacements)})\b", lambda word: str(replacements[word[0]]), text)
 
 
