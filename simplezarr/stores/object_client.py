@@ -148,10 +148,14 @@ class Client:
 
     def finish(self, path: str, result: Any) -> Answer:
         """Read the body of a result."""
-        data = self.guard(path, (), result.bytes)
+        return describe(result, self.body(path, result), result.range[0])
+
+    def body(self, path: str, result: Any) -> "Buffer":
+        """Return the bytes of a result."""
+        data: Buffer | None = self.guard(path, (), result.bytes)
         if data is None:
             raise StoreError(f"{self.name}{path}: the value disappeared while it was read; read it again")
-        return describe(result, data, result.range[0])
+        return data
 
     def read(
         self, path: str, span: tuple[int, int] | None = None, match: str | None = None, limit: int | None = None

@@ -134,6 +134,9 @@ def _in_parts(client: Client, path: str, result: Any, width: int, part_size: int
     if limit is not None and first.size > limit:
         raise too_large(path, first.size, limit)
 
+    if first.size <= part_size:
+        return first._replace(data=client.body(path, result))
+
     def fetch(begin: int) -> Answer | None:
         if not begin:
             return client.finish(path, result)
@@ -142,6 +145,4 @@ def _in_parts(client: Client, path: str, result: Any, width: int, part_size: int
     answers = executor.parallel_map(fetch, range(0, first.size, part_size), width)
     if any(answer is None or answer.tag != first.tag for answer in answers):
         raise ConflictError(f"{client.name}{path}: was replaced while it was read")
-    if len(answers) == 1 and answers[0] is not None:
-        return answers[0]
     return first._replace(data=b"".join([answer.data for answer in answers if answer is not None]))
