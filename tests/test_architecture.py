@@ -31,7 +31,7 @@ ROWS = [
     ["transfer"],
     ["nodes"],
     ["api", "__init__"],
-    ["testing", "tools", "utils", "xarray", "zarr_python"],
+    ["testing", "tools", "utils", "dask", "xarray", "zarr_python"],
     ["cli", "__main__"],
 ]
 ROW = {folder: number for number, folders in enumerate(ROWS) for folder in folders}

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import simplezarr
+import simplezarr.dask
 import simplezarr.xarray
 from simplezarr import zarr_python
 from tests.support import every_name
@@ -26,6 +27,7 @@ OBJECTS = {
     "simplezarr.codecs": simplezarr.codecs,
     "simplezarr.testing": simplezarr.testing,
     "simplezarr.utils": simplezarr.utils,
+    "simplezarr.dask": simplezarr.dask,
     "simplezarr.xarray": simplezarr.xarray,
     "simplezarr.zarr_python": zarr_python,
 }
@@ -37,6 +39,7 @@ SPELT = {
     "sz.stores": simplezarr.stores,
     "sz.testing": simplezarr.testing,
     "sz.utils": simplezarr.utils,
+    "szd": simplezarr.dask,
     "szx": simplezarr.xarray,
     "a": simplezarr.Array,
     "group": simplezarr.Group,

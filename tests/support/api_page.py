@@ -4,6 +4,7 @@ import inspect
 import re
 
 import simplezarr as sz
+import simplezarr.dask
 import simplezarr.xarray
 from simplezarr import zarr_python
 from simplezarr.nodes.attributes import Attributes
@@ -130,6 +131,7 @@ def page():
         table("## xarray: `simplezarr.xarray`", [*classes(sz.xarray, object, arguments=False), *functions(sz.xarray)]),
         table("## zarr-python: `simplezarr.zarr_python`", [*functions(zarr_python), *classes(zarr_python, object)]),
         table("### `CodecPipeline`", members(zarr_python.CodecPipeline)),
+        table("## Arrays of dask: `simplezarr.dask`", functions(simplezarr.dask)),
         table("## Errors and warnings", errors()),
         ENVIRONMENT,
     ]

@@ -15,6 +15,7 @@ import xarray as xr
 import zarr.storage
 
 import simplezarr as sz
+import simplezarr.dask as szd
 import simplezarr.xarray as szx
 from simplezarr import zarr_python
 from simplezarr.codecs import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec
@@ -374,6 +375,14 @@ def use_stores_of_extras() -> None:
         assert_type(files.fs, Any)
 
 
+def use_dask(folder: Path) -> None:
+    """Use every name for dask."""
+    x = szd.from_array(sz.open_array(folder / "a.zarr", "x"), chunks="shards")
+    a = szd.create(x, {}, path="x", compute=False, attributes={"unit": "m"})
+    assert_type(a, sz.Array)
+    assert szd.store(x[:1], a, region=sz.s_[:1], compute=True) is None
+
+
 def use_xarray(folder: Path) -> None:
     assert_type(szx.variable(sz.open_array(folder / "a.zarr", "x")), xr.Variable)
     sz.create_array(folder / "dataset.zarr", "x", data=[1, 2], dimension_names=["x"])
@@ -393,6 +402,7 @@ def main(folder: Path) -> None:
     use_group(sz.open_group(folder / "g.zarr", mode="a"))
     use_stores(folder)
     use_stores_of_extras()
+    use_dask(folder)
     use_xarray(folder)
     use_zarr_python()
     use_codecs()
