@@ -25,8 +25,8 @@ MODULES = sorted(module.name for module in pkgutil.walk_packages(simplezarr.__pa
 #: Packages of extras that examples in docstrings need.
 NEEDED = {
     "simplezarr.dask": "dask",
-    "simplezarr.stores.fsspec": "fsspec",
-    "simplezarr.stores.object": "obstore",
+    "simplezarr.stores.fsspec.store": "fsspec",
+    "simplezarr.stores.object.store": "obstore",
     "simplezarr.zarr_python.conversion": "zarr",
 }
 

@@ -1,6 +1,6 @@
 """What tells arrays apart, for software that names what it computes by what that is made of, such as dask."""
 
-from simplezarr.stores.cache_place import place_of
+from simplezarr.stores.cache.place import place_of
 from simplezarr.transfer.handle import ArrayHandle
 
 __all__ = ["array_token"]

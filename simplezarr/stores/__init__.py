@@ -17,23 +17,23 @@ from simplezarr.stores.slow import SlowStore
 from simplezarr.stores.wrapper import WrapperStore
 
 if TYPE_CHECKING:
-    from simplezarr.stores.cache import CacheStore
-    from simplezarr.stores.fsspec import FsspecStore
-    from simplezarr.stores.http import HTTPStore
-    from simplezarr.stores.object import ObjectStore
+    from simplezarr.stores.cache.store import CacheStore
+    from simplezarr.stores.fsspec.store import FsspecStore
+    from simplezarr.stores.http.store import HTTPStore
+    from simplezarr.stores.object.store import ObjectStore
     from simplezarr.stores.reference import ReferenceStore
     from simplezarr.stores.zarr import ZarrStore
-    from simplezarr.stores.zip import ZipStore
+    from simplezarr.stores.zip.store import ZipStore
 
 #: Stores whose modules are loaded when they are first used, because they take longer to load or need an extra.
 _LATER = {
-    "CacheStore": "simplezarr.stores.cache",
-    "FsspecStore": "simplezarr.stores.fsspec",
-    "HTTPStore": "simplezarr.stores.http",
-    "ObjectStore": "simplezarr.stores.object",
+    "CacheStore": "simplezarr.stores.cache.store",
+    "FsspecStore": "simplezarr.stores.fsspec.store",
+    "HTTPStore": "simplezarr.stores.http.store",
+    "ObjectStore": "simplezarr.stores.object.store",
     "ReferenceStore": "simplezarr.stores.reference",
     "ZarrStore": "simplezarr.stores.zarr",
-    "ZipStore": "simplezarr.stores.zip",
+    "ZipStore": "simplezarr.stores.zip.store",
 }
 
 __all__ = [

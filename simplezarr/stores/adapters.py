@@ -29,12 +29,12 @@ def adapt(value: object) -> Store | None:
 
 
 def _of_obstore(value: Any) -> Store | None:
-    return maker("object", "ObjectStore")(value)
+    return maker("object.store", "ObjectStore")(value)
 
 
 def _of_fsspec(value: Any) -> Store | None:
     """Return a store over an `FSMap`."""
-    return maker("fsspec", "FsspecStore")(value.fs, value.root) if hasattr(value, "root") else None
+    return maker("fsspec.store", "FsspecStore")(value.fs, value.root) if hasattr(value, "root") else None
 
 
 class _UPath(Protocol):
@@ -47,7 +47,7 @@ def _of_upath(value: _UPath) -> Store | None:
     """Return a store over a `UPath`."""
     if value.protocol in ("", "file", "local"):
         return LocalStore(value.path)
-    return maker("fsspec", "FsspecStore")(value.fs, value.path)
+    return maker("fsspec.store", "FsspecStore")(value.fs, value.path)
 
 
 class _ZarrStore(Protocol):
@@ -105,11 +105,11 @@ def _view_of(buffers: MutableMapping[str, Any]) -> _ZarrBuffers:
 
 #: By zarr-python's name of the store. An archive that is being written is not complete yet, so there is none to read.
 _UNWRAPPED: dict[str, Callable[[Any], Store]] = {
-    "FsspecStore": lambda value: maker("fsspec", "FsspecStore")(value.fs, value.path),
+    "FsspecStore": lambda value: maker("fsspec.store", "FsspecStore")(value.fs, value.path),
     "LocalStore": lambda value: LocalStore(value.root),
     "MemoryStore": lambda value: MemoryStore(_view_of(getattr(value, "_store_dict"))),  # noqa: B009
-    "ObjectStore": lambda value: maker("object", "ObjectStore")(value.store),
-    "ZipStore": lambda value: maker("zip", "ZipStore")(value.path),
+    "ObjectStore": lambda value: maker("object.store", "ObjectStore")(value.store),
+    "ZipStore": lambda value: maker("zip.store", "ZipStore")(value.path),
 }
 
 

@@ -83,9 +83,9 @@ def written(store: Store, given: StoreLike, path: str, overwrite: bool) -> Abstr
 
     store: what `as_store` made of `given`. If that named an archive, it is a new one, which the context completes.
     """
-    if isinstance(given, Store) or type(plain(store)).__module__ != "simplezarr.stores.zip":
+    if isinstance(given, Store) or type(plain(store)).__module__ != "simplezarr.stores.zip.store":
         return nullcontext(store)
-    from simplezarr.stores.zip import new_archive
+    from simplezarr.stores.zip.store import new_archive
 
     return as_store(new_archive(plain(store), path, overwrite))
 

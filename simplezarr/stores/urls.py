@@ -23,11 +23,11 @@ __all__ = ["is_url", "maker", "may_be_references", "redact", "store_of_url", "ta
 Options = Mapping[str, object]
 
 #: What makes stores, and its module.
-_OBJECT_STORE = "object", "ObjectStore.from_url"
-_FSSPEC_STORE = "fsspec", "FsspecStore.from_url"
-_HTTP_STORE = "http", "HTTPStore"
+_OBJECT_STORE = "object.store", "ObjectStore.from_url"
+_FSSPEC_STORE = "fsspec.store", "FsspecStore.from_url"
+_HTTP_STORE = "http.store", "HTTPStore"
 _REFERENCE_STORE = "reference", "ReferenceStore"
-_ZIP_STORE = "zip", "archive_at"
+_ZIP_STORE = "zip.store", "archive_at"
 
 #: The schemes of object stores, each with the package by which fsspec reaches it.
 _CLOUDS = {

@@ -82,7 +82,7 @@ def _zarr_store(store: Store) -> Any:
 
 def _of_extra(store: Store, storage: Any) -> Any:
     """Return the store of zarr-python for a bucket or a file system, None for any other."""
-    if type(store).__name__ == "ObjectStore" and type(store).__module__ == "simplezarr.stores.object":
+    if type(store).__name__ == "ObjectStore" and type(store).__module__ == "simplezarr.stores.object.store":
         given = getattr(store, "store")  # noqa: B009
         return storage.ObjectStore(given, read_only=store.read_only)
     return None

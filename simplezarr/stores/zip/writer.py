@@ -17,7 +17,7 @@ from simplezarr.errors import ChangedError
 from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.base import check_key, check_prefix, names_below
 from simplezarr.stores.keys import DOCUMENTS
-from simplezarr.stores.zip_draft import Draft
+from simplezarr.stores.zip.draft import Draft
 
 __all__ = ["ArchiveWriter"]
 

@@ -12,7 +12,9 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.errors import AccessError, ChangedError, StoreError
-from simplezarr.stores import byte_view, http, http_pool, http_reader
+from simplezarr.stores import byte_view
+from simplezarr.stores.http import pool, reader
+from simplezarr.stores.http import store as http_store
 from simplezarr.testing import check_store
 from tests.support.http_server import Server
 
@@ -153,8 +155,8 @@ def test_ranges_of_one_call_are_in_flight_together():
 
 @pytest.mark.parametrize("kind", SERVERS)
 def test_large_values_are_read_in_parts(kind, monkeypatch):
-    monkeypatch.setattr(http, "LARGE", 8000)
-    monkeypatch.setattr(http_reader, "LARGE", 8000)
+    monkeypatch.setattr(http_store, "LARGE", 8000)
+    monkeypatch.setattr(reader, "LARGE", 8000)
     value, other = random.Random(1).randbytes(20_000), random.Random(2).randbytes(16_000)
     with Server({"a": value, "b": other, "c": b"small", "d": b""}, **SERVERS[kind]) as server:
         store = sz.HTTPStore(server.url)
@@ -173,8 +175,8 @@ def test_large_values_are_read_in_parts(kind, monkeypatch):
 
 
 def test_large_values_that_are_replaced_are_of_one_version(monkeypatch):
-    monkeypatch.setattr(http, "LARGE", 8000)
-    monkeypatch.setattr(http_reader, "LARGE", 8000)
+    monkeypatch.setattr(http_store, "LARGE", 8000)
+    monkeypatch.setattr(reader, "LARGE", 8000)
     choice = random.Random(3)
     with Server({"a": bytes(50_000)}) as server:
         store = sz.HTTPStore(server.url)
@@ -217,7 +219,7 @@ def test_connections_are_kept():
 
 def test_a_kept_connection_that_the_server_has_closed_costs_no_wait(monkeypatch):
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: pytest.fail("it waited"))
-    monkeypatch.setattr(http_pool, "time", clock)
+    monkeypatch.setattr(pool, "time", clock)
     with Server({"a": b"1"}, close_after=1) as server:
         store = sz.HTTPStore(server.url)
         assert [store.get("a") for _ in range(20)] == [b"1"] * 20
@@ -482,7 +484,7 @@ def test_large_values_are_not_read():
 
 
 def test_large_values_behind_a_server_without_ranges(monkeypatch):
-    monkeypatch.setattr("simplezarr.stores.http._MOST_WHOLE", 500)
+    monkeypatch.setattr("simplezarr.stores.http.store._MOST_WHOLE", 500)
     with Server({"a": bytes(1000)}, ranges="none") as server:
         store = sz.HTTPStore(server.url)
         for _ in range(2):

@@ -10,14 +10,14 @@ from simplezarr.engine.files.reader import Reader, clip_range, read_version
 from simplezarr.errors import AccessError, ChangedError, MetadataError, ReadOnlyError, StoreError, UnsupportedError
 from simplezarr.runtime import executor
 from simplezarr.stores.base import Store, check_key, reads_by, too_large
-from simplezarr.stores.http_reader import LARGE, HTTPReader, Part, Version, read_in_parts
+from simplezarr.stores.http.reader import LARGE, HTTPReader, Part, Version, read_in_parts
 from simplezarr.stores.settings import check_amount, check_count
 from simplezarr.stores.urls import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simplezarr.stores.http_pool import Answer
+    from simplezarr.stores.http.pool import Answer
 
 __all__ = ["HTTPStore"]
 
@@ -68,7 +68,7 @@ class HTTPStore(Store):
         timeout: float = 60,
         concurrency: int = 64,
     ):
-        from simplezarr.stores.http_pool import Address, ConnectionPool  # its imports take 40 ms
+        from simplezarr.stores.http.pool import Address, ConnectionPool  # its imports take 40 ms
 
         self.url = url
         self._address = Address(url)
@@ -276,7 +276,7 @@ class HTTPStore(Store):
         return answer
 
     def _exchange(self, key: str, headers: Mapping[str, str], limit: int | None, method: str) -> "Answer":
-        from simplezarr.stores.http_pool import NoAnswerError, no_answer
+        from simplezarr.stores.http.pool import NoAnswerError, no_answer
 
         check_key(key)
         try:

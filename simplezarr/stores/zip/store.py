@@ -10,10 +10,10 @@ from simplezarr.engine.files.reader import Reader
 from simplezarr.errors import NodeExistsError, ReadOnlyError, ZarrWarning
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, reads_by
 from simplezarr.stores.local import LocalStore
-from simplezarr.stores.zip_draft import FileDraft, StoreDraft
-from simplezarr.stores.zip_reader import ArchiveReader
-from simplezarr.stores.zip_source import NoArchiveError, open_source
-from simplezarr.stores.zip_writer import ArchiveWriter
+from simplezarr.stores.zip.draft import FileDraft, StoreDraft
+from simplezarr.stores.zip.reader import ArchiveReader
+from simplezarr.stores.zip.source import NoArchiveError, open_source
+from simplezarr.stores.zip.writer import ArchiveWriter
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -9,8 +9,8 @@ from simplezarr.engine.files.reader import Reader, Snapshot, clip_range
 from simplezarr.errors import ArchiveError
 from simplezarr.stores.base import check_key, check_prefix, too_large
 from simplezarr.stores.keys import NODE_DOCUMENTS
-from simplezarr.stores.zip_directory import DEFLATED, LOCAL_HEADER, Member, read_directory
-from simplezarr.stores.zip_source import Source
+from simplezarr.stores.zip.directory import DEFLATED, LOCAL_HEADER, Member, read_directory
+from simplezarr.stores.zip.source import Source
 
 __all__ = ["ArchiveReader"]
 

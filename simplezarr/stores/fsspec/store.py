@@ -12,7 +12,7 @@ from simplezarr.errors import AccessError, ChangedError, StoreError, Unsupported
 from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.schema.extras import extra
 from simplezarr.stores.base import Store, byte_view, reads_by, wait_for_locks
-from simplezarr.stores.fsspec_options import CLOUDS, translated
+from simplezarr.stores.fsspec.options import CLOUDS, translated
 from simplezarr.stores.keys import check_key, check_prefix, names_below
 from simplezarr.stores.redaction import redacted, secrets_in
 from simplezarr.stores.urls import redact

@@ -11,10 +11,10 @@ from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.base import Store, byte_view, reads_by, wait_for_locks
 from simplezarr.stores.keys import check_key, check_prefix
 from simplezarr.stores.local import LocalStore
-from simplezarr.stores.object_client import KNOWN_STATUSES, Client, read_range
-from simplezarr.stores.object_options import client_of_url
-from simplezarr.stores.object_reader import ObjectReader, read_whole
-from simplezarr.stores.object_writer import check_conditions, create, update
+from simplezarr.stores.object.client import KNOWN_STATUSES, Client, read_range
+from simplezarr.stores.object.options import client_of_url
+from simplezarr.stores.object.reader import ObjectReader, read_whole
+from simplezarr.stores.object.writer import check_conditions, create, update
 from simplezarr.stores.settings import check_count
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from simplezarr.engine.files.reader import Reader, clip_range, read_version
 from simplezarr.errors import ChangedError
 from simplezarr.stores.base import Store, byte_view, check_key, too_large
-from simplezarr.stores.cache_place import place_of
-from simplezarr.stores.cache_shelf import DirectoryShelf, MemoryShelf, Shelf, as_size
+from simplezarr.stores.cache.place import place_of
+from simplezarr.stores.cache.shelf import DirectoryShelf, MemoryShelf, Shelf, as_size
 from simplezarr.stores.wrapper import WrapperStore
 
 if TYPE_CHECKING:

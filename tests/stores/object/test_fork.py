@@ -10,7 +10,8 @@ import pytest
 import simplezarr as sz
 from simplezarr.errors import StoreError
 from simplezarr.runtime import executor
-from simplezarr.stores import ObjectStore, object_fork
+from simplezarr.stores import ObjectStore
+from simplezarr.stores.object import fork
 from tests.runtime.test_fork import in_child
 from tests.support.s3_double import s3_double
 
@@ -119,4 +120,4 @@ def test_where_there_is_no_copy_the_error_comes_at_once(array, monkeypatch):
 def test_the_parent_keeps_its_extension():
     import obstore._obstore
 
-    assert object_fork.here(obstore_stores.MemoryStore())[0] is obstore._obstore
+    assert fork.here(obstore_stores.MemoryStore())[0] is obstore._obstore

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from simplezarr.engine.files.reader import clip_range
 from simplezarr.errors import AccessError, StoreError
 from simplezarr.stores.base import too_large
-from simplezarr.stores.object_fork import current_process, here
+from simplezarr.stores.object.fork import current_process, here
 from simplezarr.stores.redaction import redacted, secrets_in
 
 if TYPE_CHECKING:

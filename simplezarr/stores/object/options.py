@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from simplezarr.errors import UnsupportedError
 from simplezarr.schema.extras import extra
-from simplezarr.stores.object_client import Client, is_theirs
+from simplezarr.stores.object.client import Client, is_theirs
 from simplezarr.stores.redaction import redacted, secrets_in
 from simplezarr.stores.urls import redact
 

@@ -20,7 +20,7 @@ from simplezarr.engine.files.members import MemberTable
 from simplezarr.engine.files.reader import MAX_NBYTES
 from simplezarr.errors import ArchiveError, UnsupportedError
 from simplezarr.stores.base import check_key
-from simplezarr.stores.zip_source import Source
+from simplezarr.stores.zip.source import Source
 
 __all__ = ["DEFLATED", "LOCAL_HEADER", "STORED", "Directory", "Member", "read_directory"]
 

@@ -8,7 +8,7 @@ from simplezarr.engine.files.reader import ATTEMPTS, Reader, clip_range
 from simplezarr.errors import AccessError, ChangedError, StoreError
 from simplezarr.runtime import executor
 from simplezarr.stores.base import too_large
-from simplezarr.stores.object_client import RETRIED_SECONDS, Answer, Client, ConflictError, describe, read_range
+from simplezarr.stores.object.client import RETRIED_SECONDS, Answer, Client, ConflictError, describe, read_range
 
 __all__ = ["ObjectReader", "read_whole"]
 

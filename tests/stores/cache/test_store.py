@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import simplezarr as sz
 from simplezarr.stores import CacheStore, LocalStore, MemoryStore
-from simplezarr.stores.cache import BLOCK, WHOLE
-from simplezarr.stores.cache_shelf import DirectoryShelf, MemoryShelf
+from simplezarr.stores.cache.shelf import DirectoryShelf, MemoryShelf
+from simplezarr.stores.cache.store import BLOCK, WHOLE
 from simplezarr.testing import check_store
 from tests.support.conditional import Bucket, BucketStore
 from tests.support.helpers import python

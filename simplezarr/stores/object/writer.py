@@ -9,8 +9,8 @@ from uuid import uuid4
 from simplezarr.errors import StoreError, UnsupportedError
 from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.base import byte_view
-from simplezarr.stores.object_client import Answer, Client, ConflictError
-from simplezarr.stores.object_reader import read_whole
+from simplezarr.stores.object.client import Answer, Client, ConflictError
+from simplezarr.stores.object.reader import read_whole
 
 if TYPE_CHECKING:
     from simplezarr.stores.base import Change

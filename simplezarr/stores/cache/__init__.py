@@ -1,0 +1,1 @@
+"""The store in front of another, which keeps what it reads."""

@@ -1,0 +1,1 @@
+"""The store of a web server, over the standard library."""
