@@ -32,7 +32,7 @@ class Prefetched(BackendArray):
             self._batch.read()
         if self._values is None:  # another thread is reading the batch
             self.read()
-        selected = indexing.apply_indexer(indexing.NumpyIndexingAdapter(self._values), key)  # type: ignore[no-untyped-call]
+        selected = indexing.apply_indexer(indexing.NumpyIndexingAdapter(self._values), key)
         return np.array(selected, self.dtype)  # a copy, because others select from the same values
 
     async def async_getitem(self, key: indexing.ExplicitIndexer) -> np.ndarray:

@@ -385,7 +385,25 @@ def use_dask(folder: Path) -> None:
 
 def use_xarray(folder: Path) -> None:
     assert_type(szx.variable(sz.open_array(folder / "a.zarr", "x")), xr.Variable)
-    sz.create_array(folder / "dataset.zarr", "x", data=[1, 2], dimension_names=["x"])
+    dataset = xr.Dataset({"t": ("x", [1, 2])}, {"x": [3, 4]})
+    szx.to_zarr(
+        dataset,
+        folder / "dataset.zarr",
+        mode="w",
+        group="",
+        encoding={"t": {"chunks": (1,)}},
+        compute=True,
+        consolidated=False,
+        append_dim=None,
+        safe_chunks=False,
+        align_chunks=True,
+        storage_options=None,
+        zarr_format=3,
+        write_empty_chunks=True,
+        chunkmanager_store_kwargs={},
+        write_inherited_coords=False,
+    )
+    szx.to_zarr(dataset, folder / "dataset.zarr", region="auto")
     backend = szx.SimplezarrBackend()
     assert_type(backend.open_dataset(folder / "dataset.zarr", group="/", consolidated=None, zarr_format=3), xr.Dataset)
 
