@@ -61,13 +61,13 @@ class ReadQueue:
             future = executor.new_future()
             if self._enqueue((future, key, out)):
                 return future
-        return executor.submit(read_key, handle, key, out)
+        return executor.submit(read_key, handle, key, out, width=executor.concurrency_for(handle.store))
 
     def _enqueue(self, request: _Request) -> bool:
         """Queue a read and a call that serves it; return False if no thread can."""
         try:
             self._requests.append(request)
-            if executor.enqueue(self._serve):
+            if executor.enqueue(self._serve, executor.concurrency_for(self._handle.store)):
                 return True
             with suppress(ValueError):
                 self._requests.remove(request)

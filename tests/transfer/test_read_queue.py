@@ -7,6 +7,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.runtime import executor
+from tests.support.helpers import Rounds
 
 pytestmark = pytest.mark.usefixtures("pool")
 
@@ -54,3 +55,16 @@ def test_a_read_that_no_thread_can_make_is_made_here(queued, monkeypatch):
     arr, _ = queued
     monkeypatch.setattr(executor, "enqueue", lambda *args: False)
     assert arr.read_future(3).result(0) == 3
+
+
+def test_futures_of_many_arrays_take_few_round_trips():
+    """They wait for the store together, however few threads compute."""
+    data = {}
+    for i in range(20):
+        sz.create_array(data, f"x{i}", data=np.arange(50) + i)
+    store = Rounds(sz.MemoryStore(data))
+    arrays = [sz.open_array(store, f"x{i}") for i in range(20)]
+    store.rounds = 0
+    futures = [array.read_future() for array in arrays]
+    assert all((future.result() == np.arange(50) + i).all() for i, future in enumerate(futures))
+    assert store.rounds < 5
