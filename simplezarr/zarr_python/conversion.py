@@ -8,8 +8,10 @@ from simplezarr.api import open_array
 from simplezarr.errors import UnsupportedError
 from simplezarr.nodes.array import Array
 from simplezarr.stores.base import Store
+from simplezarr.stores.fsspec.store import FsspecStore
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
+from simplezarr.stores.object.store import ObjectStore
 from simplezarr.stores.resolve import plain
 from simplezarr.stores.zarr import ZarrStore
 from simplezarr.zarr_python.protocols import ZarrArray
@@ -50,8 +52,9 @@ def to_zarr(a: Array) -> "zarr.Array[Any]":
     if not isinstance(a, Array):
         raise TypeError(f"a: {type(a).__name__} is not a simplezarr.Array; create_array makes one of data")
     package = _zarr()
-    mode = "r" if a.read_only else "r+"
-    made: zarr.Array[Any] = package.open_array(store=_zarr_store(plain(a.store)), path=a.path or None, mode=mode)
+    store, prefix = _zarr_store(plain(a.store))
+    path = "/".join(filter(None, (prefix.strip("/"), a.path)))
+    made: zarr.Array[Any] = package.open_array(store=store, path=path or None, mode="r" if a.read_only else "r+")
     return made
 
 
@@ -62,30 +65,32 @@ def _zarr() -> Any:
         raise UnsupportedError("simplezarr.zarr_python: needs the package 'zarr': pip install 'zarr>=3.1'") from error
 
 
-def _zarr_store(store: Store) -> Any:
-    """Return the store of zarr-python at the place of a store."""
+def _zarr_store(store: Store) -> tuple[Any, str]:
+    """Return the store of zarr-python at the place of a store, and the path there."""
     storage = importlib.import_module("zarr.storage")
     if type(store) is LocalStore:
-        return storage.LocalStore(store.root, read_only=store.read_only)
+        return storage.LocalStore(store.root, read_only=store.read_only), ""
     if type(store) is MemoryStore:
         values: MutableMapping[str, Any] = store.values
         buffers = getattr(values, "buffers", None)
-        return storage.MemoryStore(_Buffers(values) if buffers is None else buffers, read_only=store.read_only)
-    if isinstance(store, ZarrStore):
-        return store.store
-    made = _of_extra(store, storage)
-    if made is None:
-        remedy = "open its place with zarr-python"
-        raise UnsupportedError(f"to_zarr: zarr-python has no store like {store!r}; {remedy}").of_store(store)
-    return made
+        made = storage.MemoryStore(_Buffers(values) if buffers is None else buffers, read_only=store.read_only)
+        return made, ""
+    if type(store) is ZarrStore:
+        return store.store, ""
+    if type(store) is ObjectStore:
+        return storage.ObjectStore(store.store, read_only=store.read_only), store.prefix
+    if type(store) is FsspecStore:
+        return storage.FsspecStore(_asynchronous(store.fs), path=store.path, read_only=store.read_only), ""
+    message = f"to_zarr: zarr-python has no store like {store!r}; open its place with zarr-python"
+    raise UnsupportedError(message).of_store(store)
 
 
-def _of_extra(store: Store, storage: Any) -> Any:
-    """Return the store of zarr-python for a bucket or a file system, None for any other."""
-    if type(store).__name__ == "ObjectStore" and type(store).__module__ == "simplezarr.stores.object.store":
-        given = getattr(store, "store")  # noqa: B009
-        return storage.ObjectStore(given, read_only=store.read_only)
-    return None
+def _asynchronous(fs: Any) -> Any:
+    """Return a file system of fsspec with coroutines."""
+    if fs.async_impl:
+        return type(fs)(*fs.storage_args, **{**fs.storage_options, "asynchronous": True})
+    wrapper = importlib.import_module("fsspec.implementations.asyn_wrapper").AsyncFileSystemWrapper
+    return wrapper(fs, asynchronous=True)
 
 
 class _Buffers(MutableMapping[str, Any]):

@@ -1,6 +1,7 @@
 """zarr-python reads and writes through this library: the results are NumPy's, and those of its own pipeline."""
 
 import asyncio
+import importlib
 import pickle
 import threading
 import tomllib
@@ -15,7 +16,7 @@ from simplezarr.zarr_python import CodecPipeline
 from tests.support.helpers import python
 from tests.zarr_python.conftest import PATH, zarr
 
-from zarr.storage import LocalStore, MemoryStore, WrapperStore, ZipStore  # isort: skip
+from zarr.storage import FsspecStore, LocalStore, MemoryStore, ObjectStore, WrapperStore, ZipStore  # isort: skip
 
 SHAPE = (23, 17)
 DATA = np.arange(23 * 17, dtype="i4").reshape(SHAPE)
@@ -49,6 +50,19 @@ STORES = {
     "memory": lambda path: MemoryStore(),
     "wrapped": lambda path: Wrapper(MemoryStore()),
 }
+
+
+def in_bucket(path):
+    pytest.importorskip("obstore")
+    return ObjectStore(importlib.import_module("obstore.store").MemoryStore())
+
+
+def in_file_system(path):
+    pytest.importorskip("fsspec")
+    return FsspecStore.from_url(f"memory://{path}")
+
+
+OTHERS = {"bucket": in_bucket, "file system": in_file_system}
 
 
 @pytest.fixture(params=STORES)
@@ -161,6 +175,16 @@ def test_assignments_are_those_of_numpy(layout, store):
     z.vindex[expected % 2 == 1] = 8
     expected[expected % 2 == 1] = 8
     assert np.array_equal(sz.open_array(store)[...], expected)
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.usefixtures("strict")
+def test_buckets_and_file_systems(kind, tmp_path):
+    z = created(OTHERS[kind](tmp_path), "shards")
+    expected = DATA.copy()
+    z[3:9, 2:5] = expected[3:9, 2:5] = -1
+    assert np.array_equal(z[...], expected)
+    assert np.array_equal(zarr.open_array(z.store, mode="r").oindex[[20, 3], 1:7], expected[[20, 3], 1:7])
 
 
 @pytest.mark.usefixtures("strict")
@@ -339,11 +363,11 @@ def test_archives_are_read_through_zarr_python(tmp_path):
         assert np.array_equal(zarr.open_array(store, mode="r")[:5], DATA[:5])
 
 
-@pytest.mark.parametrize("kind", ["local", "memory", "wrapped"])
+@pytest.mark.parametrize("kind", [*STORES, *OTHERS])
 @pytest.mark.usefixtures("strict")
 def test_no_update_is_lost(kind, tmp_path):
     """Threads write blocks that are no multiple of the shards."""
-    store = STORES[kind](tmp_path / "x.zarr")
+    store = (STORES | OTHERS)[kind](tmp_path / "x.zarr")
     data = np.arange(1, 40 * 40 + 1, dtype="i4").reshape(40, 40)
     blocks = [np.s_[i : i + 5, j : j + 5] for i in range(0, 40, 5) for j in range(0, 40, 5)]
     for attempt in range(3):

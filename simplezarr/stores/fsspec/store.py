@@ -76,6 +76,7 @@ class FsspecStore(Store):
             fs, path = fs.fs, "/".join(filter(None, (fs.root.rstrip("/"), path)))
         if not hasattr(fs, "cat_file"):
             raise TypeError(f"fs: must be a file system of fsspec, not {type(fs).__name__}; for URLs use from_url")
+        fs = getattr(fs, "sync_fs", fs)  # `AsyncFileSystemWrapper`, of which each one would have locks of its own
         if getattr(fs, "asynchronous", False):  # such a one has coroutines only
             fs = type(fs)(*fs.storage_args, **{**fs.storage_options, "asynchronous": False})
         protocols = (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)

@@ -99,6 +99,11 @@ class ObjectStore(Store):
         store._made_of = url, options
         return store
 
+    @property
+    def store(self) -> object:
+        """The store of obstore."""
+        return self._client.store
+
     def _set_up(self, client: Client, prefix: str, part_size: int, concurrency: int) -> None:
         self._client, self.prefix = client, check_prefix(prefix.strip("/"))
         self.part_size = check_count(part_size, "part_size")

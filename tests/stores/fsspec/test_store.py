@@ -40,6 +40,12 @@ def s3_options(moto):
 # ---------------------------------------------------------------- the contract
 
 
+def test_stores_over_wrappers_of_one_file_system_exclude_each_other(memory):
+    """zarr-python wraps a file system that has no coroutines, anew for each of its stores."""
+    wrapper = pytest.importorskip("fsspec.implementations.asyn_wrapper").AsyncFileSystemWrapper
+    assert FsspecStore(wrapper(memory.fs, asynchronous=True), memory.path).fs is memory.fs
+
+
 def test_conformance_in_memory(memory):
     check_store(memory)
     assert not memory.fs.store

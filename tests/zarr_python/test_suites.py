@@ -1,0 +1,71 @@
+"""The tests of zarr-python and xarray pass with this library's pipeline as with the default one.
+
+zarr-python's are not installed with it: unpack its source distribution of the installed version, and let
+SIMPLEZARR_ZARR_SOURCE name the folder.
+"""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.helpers import same_package
+from tests.zarr_python.conftest import PATH, zarr
+
+SOURCE = os.environ.get("SIMPLEZARR_ZARR_SOURCE", "")
+OPTIONS = ["-q", "-rfE", "-p", "no:cacheprovider", "-p", "no:napari"]
+ZARR = ["-o", "addopts=", "-o", "asyncio_mode=auto"]
+SUBCLASS = f"""
+from test_codec_pipeline_suite import CodecPipelineTests
+
+class TestPipeline(CodecPipelineTests):
+    pipeline_path = "{PATH}"
+"""
+
+needs_source = pytest.mark.skipif(
+    not SOURCE, reason=f"SIMPLEZARR_ZARR_SOURCE names no source of zarr {zarr.__version__}"
+)
+
+
+def run(arguments, folder, pipeline=None, path=""):
+    """Run pytest; return how many tests pass, and the names of those that do not."""
+    environment = same_package()
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [environment.get("PYTHONPATH"), path]))
+    if pipeline:
+        environment["ZARR_CODEC_PIPELINE__PATH"] = pipeline
+    command = [sys.executable, "-m", "pytest", *OPTIONS, *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed, done.stdout[-2000:] + done.stderr[-2000:]
+    return int(passed[1]), {*re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)}
+
+
+@needs_source
+def test_the_suite_for_pipelines(tmp_path):
+    (tmp_path / "test_pipeline.py").write_text(SUBCLASS, "utf-8")
+    assert run([*ZARR, str(tmp_path / "test_pipeline.py")], tmp_path, path=str(Path(SOURCE, "tests"))) == (63, set())
+
+
+@needs_source
+@pytest.mark.campaign
+@pytest.mark.parametrize("suite", ["test_indexing", "test_array", "test_v2", "test_resize", "test_codec_pipeline"])
+def test_arrays_of_zarr_python(suite):
+    arguments = [*ZARR, str(Path(SOURCE, "tests", f"{suite}.py"))]
+    passed, failed = run(arguments, SOURCE, PATH)
+    if failed:
+        assert failed <= run(arguments, SOURCE)[1]
+    assert passed > 30
+
+
+@pytest.mark.campaign
+def test_datasets_of_xarray(tmp_path):
+    if importlib.util.find_spec("xarray.tests") is None:
+        pytest.skip("xarray is not installed with its tests")
+    arguments = ["--pyargs", "xarray.tests.test_backends", "-k", "TestZarrDirectoryStore"]
+    passed, failed = run(arguments, tmp_path, PATH)
+    assert failed <= run(arguments, tmp_path)[1]
+    assert passed > 300
