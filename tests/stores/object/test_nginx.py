@@ -8,7 +8,6 @@ import threading
 import time
 import urllib.request
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +15,10 @@ import pytest
 import simplezarr as sz
 from simplezarr.stores import ObjectStore
 from simplezarr.testing import check_store
+from tests.support.pages import ROOT
 
 pytest.importorskip("obstore.store")
-SERVER = Path(__file__).parents[2] / "asv_bench" / "peers" / "bucket" / "server.py"
+SERVER = ROOT / "asv_bench" / "peers" / "bucket" / "server.py"
 
 
 def load():
@@ -69,7 +69,6 @@ def test_the_server_ends_with_its_process(tmp_path, server):
     code = f"""
 import os, signal, sys
 sys.path.insert(0, {str(SERVER.parent)!r})
-from pathlib import Path
 import server
 print(server.BucketServer(Path({str(tmp_path)!r})).endpoint, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
