@@ -118,6 +118,17 @@ def test_links_lead_somewhere():
             assert "://" in target or (path.parent / target).exists(), f"{path}: {target}"
 
 
+def test_tests_that_are_named_exist():
+    """Those of the page on remote stores; `::` alone stands for the file before it."""
+    text, folder, found = (ROOT / "docs/internals/remote-stores.md").read_text("utf-8"), ROOT / "tests" / "stores", 0
+    path = None
+    for file, test in re.findall(r"`((?:\w+/)*test_\w+\.py)?(?:::(test_\w+))?`", text):
+        path = folder / file if file else path
+        found += path is not None
+        assert path is None or not test or f"def {test}(" in path.read_text("utf-8"), f"{file}::{test}"
+    assert found > 25
+
+
 def test_the_codec_in_python(capsys):
     runpy.run_path(str(ROOT / "examples" / "codec.py"), run_name="__main__")
     assert "Xor(key=7)" in capsys.readouterr().out
