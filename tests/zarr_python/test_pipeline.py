@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import os
 import pickle
 import threading
 import tomllib
@@ -13,6 +14,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.zarr_python import CodecPipeline
+from tests.runtime.test_fork import in_child
 from tests.support.helpers import python
 from tests.zarr_python.conftest import PATH, zarr
 
@@ -394,6 +396,19 @@ def test_reading_from_an_application_s_own_loop(tmp_path):
 
     for key, part in zip(BASIC, asyncio.run(read()), strict=False):
         assert np.array_equal(part, DATA[key])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.usefixtures("strict")
+def test_a_forked_child_reads_and_writes(store):
+    z = created(store, "chunks")
+
+    def works():
+        z[0] = 1
+        return np.array_equal(z[1:], DATA[1:]) and (z[0] == 1).all()
+
+    in_child(works)
 
 
 @pytest.mark.usefixtures("strict")
