@@ -138,6 +138,13 @@ MISTAKES = {
         "'file:///tmp/x'",
     ),
     "a URL of an unknown kind": (lambda p: sz.open("gopher://host/x"), sz.UnsupportedError, "gopher://host/x"),
+    "a value to update": (
+        lambda p: sz.MemoryStore().update("a", 5),
+        TypeError,
+        "'a': ",
+        "change must be a function of the stored value, not int",
+        "call set",
+    ),
     "None as store": (lambda p: sz.open(None), TypeError, "store: ", "None is not a store", "give a path"),
     "bytes as store": (lambda p: sz.open(b"x"), TypeError, "store: ", "bytes is not a store", "give a path"),
     "None as path": (lambda p: sz.open(p, None), TypeError, "path: ", "None is not a path", "'' for the root"),

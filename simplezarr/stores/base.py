@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Store",
     "byte_view",
+    "check_change",
     "check_key",
     "check_prefix",
     "clip_range",
@@ -238,6 +239,7 @@ class Store(ABC):
         >>> store.get("count")
         b'1'
         """
+        check_change(key, change)
         with self.lock(key):
             value = self.get(key)
             changed = change(value)
@@ -331,6 +333,19 @@ def too_large(key: str, size: int, limit: int, holes: int = 0) -> TooLargeError:
     """Return the error for a value that is larger than a limit."""
     hollow = f", at least {holes} of them in holes that were never written" if holes else ""
     return TooLargeError(f"{key!r} has {size} bytes{hollow}; the limit is {limit}", size)
+
+
+def check_change(key: str, change: "Change") -> None:
+    """Raise a TypeError if what `update` gets is no function.
+
+    >>> check_change("a", b"value")
+    Traceback (most recent call last):
+        ...
+    TypeError: 'a': change must be a function of the stored value, not bytes; to store a value as it is, call set
+    """
+    if not callable(change):
+        what = f"change must be a function of the stored value, not {type(change).__name__}"
+        raise TypeError(f"{key!r}: {what}; to store a value as it is, call set")
 
 
 def byte_view(value: "Buffer") -> memoryview:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from simplezarr.engine.files.reader import MAX_NBYTES
 from simplezarr.errors import MetadataError, StoreError, UnsupportedError
 from simplezarr.stores.base import Store, check_key, check_prefix, clip_range, names_below
 from simplezarr.stores.resolve import as_store
@@ -154,7 +155,8 @@ class ReferenceStore(Store):
             return json.dumps(reference).encode()
         parts = reference if isinstance(reference, (list, tuple)) else []
         numbers = parts[1:]
-        if len(parts) not in (1, 3) or not isinstance(parts[0], str) or not all(_is_count(n) for n in numbers):
+        is_place = all(_is_count(n) for n in numbers) and sum(numbers) <= MAX_NBYTES
+        if len(parts) not in (1, 3) or not isinstance(parts[0], str) or not is_place:
             remedy = "a reference is text, [url] or [url, offset, length]"
             raise MetadataError(f"{self!r}: {key!r} has {str(reference)[:200]}; {remedy}")
         url = self._expanded(key, parts[0])
@@ -213,7 +215,7 @@ class ReferenceStore(Store):
 
 
 def _is_count(number: object) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 63
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 0
 
 
 def _loaded(place: str, options: Mapping[str, object] | None) -> object:

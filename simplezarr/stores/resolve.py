@@ -10,7 +10,7 @@ from simplezarr.stores.base import Store
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.memory import MemoryStore
 
-__all__ = ["StoreLike", "as_store", "observed", "plain", "takes_options", "written"]
+__all__ = ["StoreLike", "ZarrLike", "as_store", "observed", "plain", "takes_options", "written"]
 
 _FILES = (".zip", ".ozx", "json")  # the ends of paths that may be archives or references, as in `urls`
 
@@ -21,7 +21,7 @@ class _Obstore(Protocol):
     def head(self, path: str) -> Any: ...
 
 
-class _ZarrStore(Protocol):
+class ZarrLike(Protocol):
     """A store of zarr-python, such as those of icechunk and VirtualiZarr."""
 
     @property
@@ -34,10 +34,10 @@ class _Session(Protocol):
     """A session of icechunk."""
 
     @property
-    def store(self) -> _ZarrStore: ...
+    def store(self) -> ZarrLike: ...
 
 
-StoreLike = Store | str | os.PathLike[str] | MutableMapping[str, Any] | _Obstore | _ZarrStore | _Session
+StoreLike = Store | str | os.PathLike[str] | MutableMapping[str, Any] | _Obstore | ZarrLike | _Session
 
 
 def as_store(store: StoreLike, options: Mapping[str, object] | None = None) -> Store:

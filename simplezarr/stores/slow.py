@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simplezarr.engine.files.reader import Reader
-from simplezarr.stores.base import Store, byte_view, reads_by
+from simplezarr.stores.base import Store, byte_view, check_change, reads_by
 from simplezarr.stores.settings import check_amount, check_count
 from simplezarr.stores.wrapper import WrapperStore
 
@@ -88,6 +88,7 @@ class SlowStore(WrapperStore):
         if not self.conditional:
             super().update(key, change)
             return
+        check_change(key, change)
 
         def waiting(value: bytes | None) -> "Buffer | None":
             self.wait(len(value or b""))

@@ -12,6 +12,8 @@ from simplezarr.stores.base import Store, byte_view, check_key, check_prefix
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    from simplezarr.stores.resolve import ZarrLike
+
 __all__ = ["ZarrStore"]
 
 T = TypeVar("T")
@@ -23,15 +25,6 @@ _MISSING = (FileNotFoundError, KeyError)
 
 class _Value(Protocol):
     def to_bytes(self) -> bytes: ...
-
-
-class _Given(Protocol):
-    """A `zarr.abc.store.Store`, for type checkers."""
-
-    @property
-    def supports_listing(self) -> bool: ...
-    @property
-    def supports_writes(self) -> bool: ...
 
 
 class _Inner(Protocol):
@@ -69,7 +62,7 @@ class ZarrStore(Store):
 
     store: _Inner
 
-    def __init__(self, store: _Given):
+    def __init__(self, store: "ZarrLike"):
         try:
             from zarr.abc.store import RangeByteRequest, SuffixByteRequest
             from zarr.abc.store import Store as ZarrPythonStore
@@ -204,7 +197,7 @@ class ZarrStore(Store):
         return f"ZarrStore({self.store!r})"
 
 
-def _restored(store: _Given, read_only: bool) -> ZarrStore:
+def _restored(store: "ZarrLike", read_only: bool) -> ZarrStore:
     made = ZarrStore(store)
     made.read_only = read_only
     return made

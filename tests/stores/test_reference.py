@@ -115,6 +115,8 @@ def test_stores_and_secrets(tmp_path):
     [
         ({"a": ["u", -1, 3]}, sz.MetadataError, "offset, length"),
         ({"a": ["u", 1.5, 3]}, sz.MetadataError, "offset, length"),
+        ({"a": ["u", 1 << 63, 3]}, sz.MetadataError, "offset, length"),
+        ({"a": ["u", 1, (1 << 63) - 1]}, sz.MetadataError, "offset, length"),
         ({"a": ["u", 1]}, sz.MetadataError, "offset, length"),
         ({"a": [1]}, sz.MetadataError, "offset, length"),
         ({"a": 5}, sz.MetadataError, "offset, length"),

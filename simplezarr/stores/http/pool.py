@@ -8,6 +8,7 @@ import errno
 import http.client
 import os
 import random
+import re
 import ssl
 import time
 from base64 import b64encode
@@ -41,6 +42,8 @@ _UNREACHABLE_ATTEMPTS = 3
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0  # seconds
 #: Bytes of a body that are read at a time: what a header says about its length is not trusted with more memory.
 _PIECE = 64 << 20
+#: A length that a header states. `int` refuses thousands of digits with an error of its own.
+_NUMBER = re.compile("[0-9]{1,19}")
 #: Bytes that are read of the body of an error.
 _ERROR_BODY = 64 << 10
 #: The part of the timeout after which a kept connection is taken for dead: routers drop idle ones without a word.
@@ -329,7 +332,7 @@ def _read(method: str, response: http.client.HTTPResponse, limit: int | None) ->
     body: bytes | None
     if method == "HEAD":
         stated = response.headers.get("Content-Length", "")
-        body, length = response.read(), int(stated) if stated.isdecimal() else None
+        body, length = response.read(), int(stated) if _NUMBER.fullmatch(stated) else None
     elif limit is not None and (length is None or length > limit):
         body = response.read(limit + 1) if length is None else None
         if body is not None and len(body) > limit:

@@ -32,7 +32,7 @@ _MOST_INFLATED = 1 << 30
 #: Answers to HEAD of servers that allow only GET.
 _NO_HEAD = frozenset((400, 401, 403, 405, 501))
 _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.{,400}?-->\s*)?<(?:!doctype html|html)", re.IGNORECASE | re.DOTALL)
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19}|\*)")
 
 
 class HTTPStore(Store):

@@ -8,7 +8,7 @@ from simplezarr.engine.files.reader import Reader, read_version
 from simplezarr.errors import StoreError
 from simplezarr.runtime import executor
 from simplezarr.runtime.key_locks import KeyLock
-from simplezarr.stores.base import Store, byte_view, reads_by, wait_for_locks
+from simplezarr.stores.base import Store, byte_view, check_change, reads_by, wait_for_locks
 from simplezarr.stores.keys import check_key, check_prefix
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.object.client import KNOWN_STATUSES, Client, read_range
@@ -183,6 +183,7 @@ class ObjectStore(Store):
         if not self.conditional:
             super().update(key, change)
             return
+        check_change(key, change)
         check_conditions(self._client, self.prefix)
         # Threads of this process wait for each other, which takes less than trying again.
         with KeyLock(self._client, path):

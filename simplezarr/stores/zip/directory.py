@@ -20,6 +20,7 @@ from simplezarr.engine.files.members import MemberTable
 from simplezarr.engine.files.reader import MAX_NBYTES
 from simplezarr.errors import ArchiveError, UnsupportedError
 from simplezarr.stores.base import check_key
+from simplezarr.stores.zip.records import END, END64, LOCATOR, MAX16, MAX32, POSIX, UTF8
 from simplezarr.stores.zip.source import Source
 
 __all__ = ["DEFLATED", "LOCAL_HEADER", "STORED", "Directory", "Member", "read_directory"]
@@ -34,19 +35,11 @@ LOCAL_HEADER = Struct("<4s2xHH16xHH")
 _ENTRY = Struct("<8xH10xLLHHHH6xL")
 #: What else it holds: system that made it, flags, method, checksum, sizes, length of the name, attributes, offset.
 _MEMBER = Struct("<5xB2xHH4xLLLH8xLL")
-#: End record [4.3.16]: signature, disk, disk of the directory, entries here and in all, size, offset, comment's length.
-_END = Struct("<4sHHHHLLH")
-#: Zip64 end record [4.3.14]: signature, size, disk, disk of the directory, entries here and in all, size, offset.
-_END64 = Struct("<4sQ4xLLQQQQ")
-#: Its locator [4.3.15]: signature, disk, offset, number of disks.
-_LOCATOR = Struct("<4sLQL")
-
 #: The head of an extra field [4.5.1]: kind, number of bytes.
 _FIELD = Struct("<HH")
 
-_ENCRYPTED, _DESCRIBED, _PATCH, _UTF8, _MASKED = 1 << 0, 1 << 3, 1 << 5, 1 << 11, 1 << 13
-_POSIX, _MACOS = 3, 19  # systems that make archives
-_MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
+_ENCRYPTED, _PATCH, _MASKED = 1 << 0, 1 << 5, 1 << 13
+_MACOS = 19  # a system that makes archives
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075  # kinds of extra fields
 #: What is read at first: mostly the end record and the whole directory. A comment may make it necessary to read more.
 _TAIL, _LONG_TAIL = 1 << 16, 1 << 17
@@ -81,7 +74,7 @@ class Directory:
         """Return the member of a name; raise an UnsupportedError or ArchiveError if it cannot be read."""
         at = self.table.entries[name]
         system, flags, method, crc, stored, size, nname, attributes, offset = _MEMBER.unpack_from(self._records, at)
-        if _MAX32 in (stored, size, offset):
+        if MAX32 in (stored, size, offset):
             _, _, stored, size, offset, _ = self._entry(at)
         else:
             offset += self._base
@@ -92,7 +85,7 @@ class Directory:
         if method not in (STORED, DEFLATED):
             codec = _METHODS.get(method, "an unknown codec")
             raise self.unsupported(name, f"is compressed by method {method} ({codec}); pack it stored or deflated")
-        if system == _POSIX and attributes >> 28 == 0xA:  # the file type of POSIX
+        if system == POSIX and attributes >> 28 == 0xA:  # the file type of POSIX
             raise self.unsupported(name, "is a symbolic link; pack the file that it leads to")
         if stored != size if method == STORED else size > _most_inflated(stored):
             what = f"has {stored} bytes that cannot decode to {size}"
@@ -129,11 +122,11 @@ class Directory:
         if end > len(records):
             raise ArchiveError(f"{self.place}: the last entry of its directory is cut off; {_BROKEN}")
         raw_name = records[begin:extra]
-        if flags & _UTF8 or raw_name.isascii():
+        if flags & UTF8 or raw_name.isascii():
             name = self._utf8(raw_name)
         else:
             name = _local_name(raw_name, records[extra : extra + nextra], records[at + 5])
-        if stored == _MAX32 or size == _MAX32 or offset == _MAX32 or disk == _MAX16:
+        if stored == MAX32 or size == MAX32 or offset == MAX32 or disk == MAX16:
             extra_bytes = records[extra : extra + nextra]
             size, stored, offset, disk = self._zip64(name, extra_bytes, size, stored, offset, disk)
         if disk:
@@ -149,7 +142,7 @@ class Directory:
     def _zip64(self, name: str, extra: bytes, *numbers: int) -> Iterator[int]:
         """Yield size, stored size, offset and disk, those that are too large for their fields as zip64 has them."""
         field = next((value for kind, value in _extra_fields(extra) if kind == _ZIP64), b"")
-        for number, limit, nbytes in zip(numbers, (_MAX32, _MAX32, _MAX32, _MAX16), (8, 8, 8, 4), strict=True):
+        for number, limit, nbytes in zip(numbers, (MAX32, MAX32, MAX32, MAX16), (8, 8, 8, 4), strict=True):
             if number != limit:
                 yield number
                 continue
@@ -204,12 +197,12 @@ def read_directory(source: Source, place: str) -> Directory:
         at = _find_end(tail)
     if at < 0:
         raise ArchiveError(f"{place}: there is no end record; this is not a zip archive, or it is cut off")
-    _, disk, first, here, count, nbytes, offset, ncomment = _END.unpack_from(tail, at)
-    comment = tail[at + _END.size : at + _END.size + ncomment]
+    _, disk, first, here, count, nbytes, offset, ncomment = END.unpack_from(tail, at)
+    comment = tail[at + END.size : at + END.size + ncomment]
     wide, stop = _find_end64(tail, at)
     if wide is not None:
-        _, _, disk, first, here, count, nbytes, offset = wide
-    elif offset == _MAX32 or nbytes == _MAX32:
+        *_, disk, first, here, count, nbytes, offset = wide
+    elif offset == MAX32 or nbytes == MAX32:
         raise ArchiveError(f"{place}: there is no zip64 end record; {_BROKEN}")
     if disk or first or here != count:
         raise UnsupportedError(f"{place}: {_split('this is one part')}")
@@ -226,7 +219,7 @@ def read_directory(source: Source, place: str) -> Directory:
             raise ArchiveError(f"{place}: its directory does not lie within the file; {_BROKEN}")
         records = head + records
     directory = Directory(place, records, base, skipped + begin, comment)
-    if directory.table.count != count and (wide is not None or directory.table.count & _MAX16 != count):
+    if directory.table.count != count and (wide is not None or directory.table.count & MAX16 != count):
         raise ArchiveError(f"{place}: its directory has {directory.table.count} entries instead of {count}; {_BROKEN}")
     return directory
 
@@ -236,9 +229,9 @@ def _find_end(tail: bytes) -> int:
 
     Take the last one whose comment ends with the archive; otherwise the last one that bytes follow.
     """
-    followed, at = -1, tail.rfind(b"PK\5\6", 0, len(tail) - _END.size + 4)
+    followed, at = -1, tail.rfind(b"PK\5\6", 0, len(tail) - END.size + 4)
     while at >= 0:
-        end = at + _END.size + int.from_bytes(tail[at + 20 : at + 22], "little")
+        end = at + END.size + int.from_bytes(tail[at + 20 : at + 22], "little")
         if end == len(tail):
             return at
         if end < len(tail) and followed < 0:
@@ -249,11 +242,11 @@ def _find_end(tail: bytes) -> int:
 
 def _find_end64(tail: bytes, at: int) -> tuple[tuple[Any, ...] | None, int]:
     """Return the zip64 end record, if there is one, and where the directory ends: at this record, or at the other."""
-    locator = at - _LOCATOR.size
+    locator = at - LOCATOR.size
     if locator >= 0 and tail[locator : locator + 4] == b"PK\6\7":
         found = tail.rfind(b"PK\6\6", 0, locator)
-        if found >= 0 and found + _END64.size <= locator:
-            numbers = _END64.unpack_from(tail, found)
+        if found >= 0 and found + END64.size <= locator:
+            numbers = END64.unpack_from(tail, found)
             if found + 12 + numbers[1] == locator:
                 return numbers, found
     return None, at
@@ -274,7 +267,7 @@ def _local_name(raw_name: bytes, extra: bytes, system: int) -> str:
     It is in cp437 [D.1], unless the name in UTF-8 stands beside it [4.6.9]. POSIX systems write the bytes of their
     names, mostly in UTF-8, whatever the specification says.
     """
-    candidates = [raw_name] if system in (_POSIX, _MACOS) else []
+    candidates = [raw_name] if system in (POSIX, _MACOS) else []
     for kind, value in _extra_fields(extra):
         if kind == _UNICODE_PATH and value[:1] == b"\1" and value[1:5] == crc32(raw_name).to_bytes(4, "little"):
             candidates.insert(0, value[5:])

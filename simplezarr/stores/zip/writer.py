@@ -18,6 +18,7 @@ from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.base import check_key, check_prefix, names_below
 from simplezarr.stores.keys import DOCUMENTS
 from simplezarr.stores.zip.draft import Draft
+from simplezarr.stores.zip.records import END, END64, LOCATOR, MAX16, MAX32, POSIX, UTF8
 
 __all__ = ["ArchiveWriter"]
 
@@ -30,15 +31,10 @@ _MOST_DEAD = 10  # a tenth of an archive may be bytes of old values
 _LOCAL = Struct("<4sHHHHHLLLHH")
 _CENTRAL = Struct("<4sBBHHHHHLLLHHHHHLL")
 _ZIP64_LOCAL = Struct("<HHQQ")
-_END64 = Struct("<4sQHHLLQQQQ")
-_LOCATOR = Struct("<4sLQL")
-_END = Struct("<4sHHHHLLH")
 #: An extra field that leaves room: kind, size, signature, value of the padding [4.6.10].
 _PADDING = Struct("<HHHH")
-_MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
-_UTF8 = 1 << 11
 _DATE = 1 << 5 | 1  # 1980-01-01, the first day that can be written
-_POSIX, _MODE = 3, 0o100644 << 16
+_MODE = 0o100644 << 16
 
 
 class _Placed(NamedTuple):
@@ -152,8 +148,8 @@ class ArchiveWriter:
 
     def _name(self, key: str) -> bytes:
         name = f"{self._folder}{key}".encode()
-        if len(name) > _MAX16:
-            raise ValueError(f"key: {key[:20]!r}… has {len(name)} bytes; a name in a zip archive has at most {_MAX16}")
+        if len(name) > MAX16:
+            raise ValueError(f"key: {key[:20]!r}… has {len(name)} bytes; a name in a zip archive has at most {MAX16}")
         return name
 
     # ------------------------------------------------------------ the end
@@ -182,7 +178,7 @@ class ArchiveWriter:
         needed = sum(map(len, headers)) + sum(map(len, values))
         spare = self._make_room(needed, len(keys))
         for i in reversed(range(len(keys))):  # the deepest ones take the room that is left
-            padding = min(spare, _MAX16 - _ZIP64_LOCAL.size)
+            padding = min(spare, MAX16 - _ZIP64_LOCAL.size)
             spare -= padding
             if padding:
                 headers[i] = self._header(names[i], len(values[i]), checksums[i], _padding(padding))
@@ -204,7 +200,7 @@ class ArchiveWriter:
         spare = self._begin - needed
         live = needed + sum(member.end - member.offset for _, member in members)
         dead = max(member.end for _, member in members) - live
-        if 0 <= spare <= n * (_MAX16 - _ZIP64_LOCAL.size) and dead * _MOST_DEAD <= live:
+        if 0 <= spare <= n * (MAX16 - _ZIP64_LOCAL.size) and dead * _MOST_DEAD <= live:
             return spare
         moves, at = [], needed
         for key, member in members:
@@ -225,21 +221,21 @@ class ArchiveWriter:
 
     def _header(self, name: bytes, size: int, crc: int, padding: bytes = b"") -> bytes:
         """Return the local header of a member [4.3.7]."""
-        wide = self._wide or size >= _MAX32
+        wide = self._wide or size >= MAX32
         extra = (_ZIP64_LOCAL.pack(1, 16, size, size) if wide else b"") + padding
-        shown = _MAX32 if wide else size
-        flags = 0 if name.isascii() else _UTF8
+        shown = MAX32 if wide else size
+        flags = 0 if name.isascii() else UTF8
         fixed = (b"PK\3\4", 45 if wide else 20, flags, 0, 0, _DATE, crc, shown, shown, len(name), len(extra))
         return _LOCAL.pack(*fixed) + name + extra
 
     def _entry(self, key: str, member: _Placed) -> bytes:
         """Return the entry of a member in the directory [4.3.12]."""
         name = self._name(key)
-        large = [n for n in (member.size, member.size, member.offset) if n >= _MAX32]
+        large = [n for n in (member.size, member.size, member.offset) if n >= MAX32]
         extra = Struct(f"<HH{len(large)}Q").pack(1, 8 * len(large), *large) if large else b""
         version = 45 if large or self._wide else 20
-        size, offset = min(member.size, _MAX32), min(member.offset, _MAX32)
-        fixed = (b"PK\1\2", version, _POSIX, version, 0 if name.isascii() else _UTF8, 0, 0, _DATE, member.crc)
+        size, offset = min(member.size, MAX32), min(member.offset, MAX32)
+        fixed = (b"PK\1\2", version, POSIX, version, 0 if name.isascii() else UTF8, 0, 0, _DATE, member.crc)
         return _CENTRAL.pack(*fixed, size, size, len(name), len(extra), 0, 0, 0, _MODE, offset) + name + extra
 
 
@@ -272,11 +268,11 @@ class _PlacedReader(Reader):
 def _end_records(offset: int, size: int, n: int, wide: bool, comment: bytes) -> bytes:
     """Return what follows the directory [4.3.14 to 4.3.16]."""
     records = b""
-    if wide or n >= _MAX16 or size >= _MAX32 or offset >= _MAX32:
-        records += _END64.pack(b"PK\6\6", _END64.size - 12, _POSIX << 8 | 45, 45, 0, 0, n, n, size, offset)
-        records += _LOCATOR.pack(b"PK\6\7", 0, offset + size, 1)
-    shown, size, offset = min(n, _MAX16), min(size, _MAX32), min(offset, _MAX32)
-    return records + _END.pack(b"PK\5\6", 0, 0, shown, shown, size, offset, len(comment)) + comment
+    if wide or n >= MAX16 or size >= MAX32 or offset >= MAX32:
+        records += END64.pack(b"PK\6\6", END64.size - 12, POSIX << 8 | 45, 45, 0, 0, n, n, size, offset)
+        records += LOCATOR.pack(b"PK\6\7", 0, offset + size, 1)
+    shown, size, offset = min(n, MAX16), min(size, MAX32), min(offset, MAX32)
+    return records + END.pack(b"PK\5\6", 0, 0, shown, shown, size, offset, len(comment)) + comment
 
 
 def _rank(key: str) -> tuple[bool, int, str, int]:

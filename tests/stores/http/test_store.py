@@ -16,7 +16,7 @@ from simplezarr.stores import byte_view
 from simplezarr.stores.http import pool, reader
 from simplezarr.stores.http import store as http_store
 from simplezarr.testing import check_store
-from tests.support.http_server import Server
+from tests.support.http_server import Handler, Server
 
 SHAPE = (32, 32, 32)
 VALUES = np.arange(32**3, dtype="<u2").reshape(SHAPE)
@@ -500,3 +500,44 @@ def test_caches_tell_urls_with_other_queries_apart(tmp_path):
             cache = sz.CacheStore(sz.HTTPStore(f"{server.url}/{query}"), tmp_path / "cache", size="1 MiB")
             assert cache.get("a") == value
         assert len(server.take()) == 2
+
+
+@pytest.mark.parametrize("number", ["9" * 30, "9" * 5000])
+@pytest.mark.parametrize("header", ["Content-Range", "Content-Length"])
+def test_numbers_that_no_value_can_have(monkeypatch, header, number):
+    """`int` refuses 5000 digits with a ValueError of its own."""
+    send = Handler.send_header
+
+    def lie(self, name, text):
+        if name == header:
+            text = f"bytes 0-{number}/{number}" if header == "Content-Range" else number
+        send(self, name, text)
+
+    with Server({"a": b"12345"}) as server:
+        monkeypatch.setattr(Handler, "send_header", lie)
+        store = sz.HTTPStore(server.url, timeout=0.5)
+        if header == "Content-Range":
+            with pytest.raises(StoreError, match="Content-Range"):
+                store.get_range("a", 1, 2)
+        else:
+            with pytest.raises(StoreError, match="'a'"):
+                store.get("a")
+            with pytest.raises(StoreError, match="'a'"):
+                store.size("a")
+
+
+def test_an_archive_is_opened_by_its_url():
+    """The end is read once, and each value that was not in it is one range."""
+    made = sz.MemoryStore()
+    with sz.ZipStore(made, "a.zip", mode="w") as archive:
+        sz.create_array(archive, "x", data=np.arange(100_000), chunks=25_000, codecs=["bytes"])
+    with Server({"a.zip": made.get("a.zip")}) as server:
+        group = sz.open(f"{server.url}/a.zip")
+        opening = len(server.requests)
+        assert opening == 2  # the directory and the document
+        array = group["x"]
+        np.testing.assert_array_equal(array[:30_000], np.arange(30_000))
+        assert len(server.requests) - opening == 3  # a document and two chunks
+        before = len(server.requests)
+        assert array[99_999] == 99_999
+        assert len(server.requests) == before + 1

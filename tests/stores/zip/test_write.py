@@ -320,7 +320,7 @@ def test_archives_beyond_4_gib(tmp_path, monkeypatch):
 @POSIX
 def test_values_beyond_4_gib(tmp_path, monkeypatch):
     """The limit is set lower here: what is larger has sizes of 64 bits."""
-    monkeypatch.setattr("simplezarr.stores.zip.writer._MAX32", 1000)
+    monkeypatch.setattr("simplezarr.stores.zip.writer.MAX32", 1000)
     data = made({"zarr.json": b"{}", "c/0": bytes(5000), "c/1": bytes(999)})
     small = sz.ZipStore(sz.MemoryStore({"a": data.replace(b"\xe8\3\0\0", b"\xff\xff\xff\xff")}), "a")
     assert {key: len(small.get(key)) for key in small.list()} == {"zarr.json": 2, "c/0": 5000, "c/1": 999}
