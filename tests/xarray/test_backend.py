@@ -273,7 +273,7 @@ def test_coordinates_are_read_together(consolidated):
         sz.create_array(store, name, data=[1, 2], dimension_names=[name], attributes={"units": "days since 2000-01-01"})
     if consolidated:
         sz.open_group(store, mode="r+").consolidate_metadata()
-    slow = Timed(store, 0.05)
+    slow = Timed(store, 0.2)
     dataset = open_dataset(slow)
     assert len(dataset.indexes) == 20
     assert str(dataset.time.values[1]).startswith("2000-01-03")
@@ -285,7 +285,7 @@ def test_coordinates_of_a_tree_are_read_together():
     for i in range(10):
         sz.create_array(store, f"g{i}/x", data=[i], dimension_names=["x"])
     sz.open_group(store, mode="r+").consolidate_metadata()
-    slow = Timed(store, 0.05)
+    slow = Timed(store, 0.2)
     tree = xr.open_datatree(slow, engine=SimplezarrBackend)
     assert [tree[f"g{i}"].x.item() for i in range(10)] == [*range(10)]
     assert slow.round_trips() < 4
