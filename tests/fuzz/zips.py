@@ -5,6 +5,7 @@ import io
 import struct
 import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 
@@ -142,14 +143,20 @@ def use(store, data):
 
 
 def zips(top):
-    """Mutate archives that are in memory, or asked for ranges."""
+    """Mutate archives that are in memory, in a file, or asked for ranges."""
     sources = [*originals()]
+
+    def near(data):
+        if len(data) % 2:
+            return sz.MemoryStore({"a": data})
+        (Path(top) / "a").write_bytes(data)
+        return sz.LocalStore(top)
 
     def execute(rand):
         data = rand.choice(sources)
         for _ in range(rand.choice([1, 1, 2, 5])):
             data = data and rand.choice(MUTATIONS)(rand, data, rand.choice(sources))
-        place = rand.choice([lambda data: sz.MemoryStore({"a": data}), Remote])(data)
+        place = rand.choice([near, Remote])(data)
         try:
             store = sz.ZipStore(place, "a")
         except sz.ZarrError as error:
