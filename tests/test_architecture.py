@@ -44,7 +44,7 @@ THREADS = {"threading", "_thread", "concurrent", "queue", "multiprocessing", "as
 AWAITED = {"xarray/lazy.py": {"asyncio"}}
 
 LONGEST_FILE, LONGEST_TEST, LONGEST_FUNCTION = 400, 600, 50
-LONGEST_C_LINE = 110
+LONGEST_C_LINE, MOST_C_PARAMETERS = 110, 8
 #: What may be longer, and why.
 LONG_FILES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {
@@ -365,6 +365,18 @@ def test_functions_are_short(path):
 def test_c_lines_are_short(path):
     long = [n for n, line in enumerate(path.read_text("utf-8").splitlines(), 1) if len(line) > LONGEST_C_LINE]
     assert not long, f"lines {long} have more than {LONGEST_C_LINE} columns: run clang-format"
+
+
+def test_c_functions_take_few_parameters():
+    """What belongs together is one structure: a box, a place (docs/decisions/0073)."""
+    function = re.compile(r"^(?:\w+[ *]+)+(\w+)\(([^()]*)\)\s*[;{]", re.MULTILINE)
+    counts = {
+        f"{path.relative_to(ROOT).as_posix()}::{name}": parameters.count(",") + 1
+        for path in C_FILES
+        for name, parameters in function.findall(path.read_text("utf-8"))
+    }
+    assert counts["csrc/array/copy.h::sz_copy"] == 4
+    assert not {name: n for name, n in counts.items() if n > MOST_C_PARAMETERS}
 
 
 def test_the_median_function_is_short():

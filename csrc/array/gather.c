@@ -35,26 +35,26 @@ static void gather_items(const sz_points *p, char *dst, const char *src, size_t 
 }
 
 typedef struct {
-  int ndim, items; /* items: the points are the inner loop, and the box is walked around it */
-  const ptrdiff_t *shape, *dst_strides, *src_strides;
-  size_t itemsize;
+  const sz_box *box;
+  const ptrdiff_t *dst_strides, *src_strides;
+  int items; /* the points are the inner loop, and the box is walked around it */
 } job;
 
 /* Copy axes d, d + 1, … of the box, with the points of one list innermost. */
 static void gather_box(const job *j, const sz_points *p, int d, char *dst, const char *src) {
   ptrdiff_t k;
-  if (d == j->ndim) {
-    gather_items(p, dst, src, j->itemsize);
+  if (d == j->box->ndim) {
+    gather_items(p, dst, src, j->box->itemsize);
     return;
   }
-  for (k = 0; k < j->shape[d]; k++)
+  for (k = 0; k < j->box->shape[d]; k++)
     gather_box(j, p, d + 1, dst + k * j->dst_strides[d], src + k * j->src_strides[d]);
 }
 
 static void gather_lists(const job *j, int nlists, const sz_points *lists, char *dst, const char *src) {
   ptrdiff_t i;
   if (nlists == 0) {
-    sz_copy(j->ndim, j->shape, dst, j->dst_strides, src, j->src_strides, j->itemsize, SZ_AS_IS);
+    sz_copy(j->box, (sz_dst){dst, j->dst_strides}, (sz_src){src, j->src_strides}, SZ_AS_IS);
   } else if (nlists == 1 && j->items) {
     gather_box(j, lists, 0, dst, src);
   } else {
@@ -63,29 +63,27 @@ static void gather_lists(const job *j, int nlists, const sz_points *lists, char 
   }
 }
 
-void sz_gather(int nlists, const sz_points *lists, int ndim, const ptrdiff_t *shape, char *dst,
-               const ptrdiff_t *dst_strides, const char *src, const ptrdiff_t *src_strides, size_t itemsize) {
-  job j = {ndim, 0, shape, dst_strides, src_strides, itemsize};
-  ptrdiff_t run = (ptrdiff_t)itemsize;
+void sz_gather(int nlists, const sz_points *lists, const sz_box *box, sz_dst dst, sz_src src) {
+  job j = {box, dst.strides, src.strides, 0};
+  ptrdiff_t run = (ptrdiff_t)box->itemsize;
   int d;
-  for (d = 0; d < ndim; d++)
-    if (shape[d] == 0) return;
-  for (d = ndim - 1; d >= 0; d--) {
-    if (shape[d] == 1) continue;
-    if (src_strides[d] != run || dst_strides[d] != run) break;
-    run *= shape[d];
+  for (d = 0; d < box->ndim; d++)
+    if (box->shape[d] == 0) return;
+  for (d = box->ndim - 1; d >= 0; d--) {
+    if (box->shape[d] == 1) continue;
+    if (src.strides[d] != run || dst.strides[d] != run) break;
+    run *= box->shape[d];
   }
-  j.items = d >= 0 ? run < RUN : run == (ptrdiff_t)itemsize; /* d < 0: the box is one run */
-  gather_lists(&j, nlists, lists, dst, src);
+  j.items = d >= 0 ? run < RUN : run == (ptrdiff_t)box->itemsize; /* d < 0: the box is one run */
+  gather_lists(&j, nlists, lists, dst.data, src.data);
 }
 
-void sz_gather_fill(int nlists, const sz_points *lists, int ndim, const ptrdiff_t *shape, char *dst,
-                    const ptrdiff_t *dst_strides, const char *value, size_t itemsize) {
+void sz_gather_fill(int nlists, const sz_points *lists, const sz_box *box, sz_dst dst, const char *value) {
   ptrdiff_t i;
   if (nlists == 0) {
-    sz_fill(ndim, shape, dst, dst_strides, value, itemsize);
+    sz_fill(box, dst, value);
     return;
   }
   for (i = 0; i < lists->n; i++)
-    sz_gather_fill(nlists - 1, lists + 1, ndim, shape, dst + lists->dst[i], dst_strides, value, itemsize);
+    sz_gather_fill(nlists - 1, lists + 1, box, (sz_dst){dst.data + lists->dst[i], dst.strides}, value);
 }

@@ -140,18 +140,21 @@ static int decode_stream(int format, const char *src, size_t n, char *dst, size_
   }
 }
 
-/* Decode `streams` streams from `at` on, each to `size` bytes. */
-static int decode_streams(const char *src, size_t n, size_t at, int format, size_t streams, size_t size,
+/* Decode the streams of block i, which has `size` bytes. */
+static int decode_streams(const char *src, size_t n, const sz_blosc1 *header, int32_t i, size_t size,
                           char *dst, void *zstd, const sz_pause *pause) {
-  for (size_t i = 0; i < streams; i++, dst += size) {
+  const int split = header->split && size == (size_t)header->blocksize;
+  const size_t streams = split ? (size_t)header->typesize : 1, raw = size / streams;
+  size_t at = load(src + HEADER + 4 * (size_t)i);
+  for (size_t k = 0; k < streams; k++, dst += raw) {
     if (at > n || n - at < 4) return SZ_CORRUPT;
     const size_t length = load(src + at);
     at += 4;
-    if (length > n - at || length > size) return SZ_CORRUPT;
-    if (length == size) {
-      memcpy(dst, src + at, size);
+    if (length > n - at || length > raw) return SZ_CORRUPT;
+    if (length == raw) {
+      memcpy(dst, src + at, raw);
     } else {
-      const int status = decode_stream(format, src + at, length, dst, size, zstd, pause);
+      const int status = decode_stream(header->format, src + at, length, dst, raw, zstd, pause);
       if (status != SZ_OK) return status;
     }
     at += length;
@@ -176,9 +179,8 @@ int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, i
     return SZ_OK;
   }
   const int filter = block_filter(header->shuffle, header->typesize, size);
-  const size_t streams = header->split && size == header->blocksize ? (size_t)header->typesize : 1;
-  const int status = decode_streams(src, n, load(src + HEADER + 4 * (size_t)i), header->format, streams,
-                                    (size_t)size / streams, filter == SZ_NOSHUFFLE ? dst : tmp, zstd, pause);
+  char *const filtered = filter == SZ_NOSHUFFLE ? dst : tmp;
+  const int status = decode_streams(src, n, header, i, (size_t)size, filtered, zstd, pause);
   if (status != SZ_OK) return status;
   int32_t done = size;
   if (filter == SZ_SHUFFLE) done = blosc2_unshuffle(header->typesize, size, tmp, dst);
@@ -191,47 +193,45 @@ size_t sz_blosc1_bound(size_t nbytes) { return nbytes + HEADER; }
 /* Return a size of blocks that stay in the second-level cache while a reader decodes and places them. Larger
  * blocks pay with slow compressors at high levels, and with fast ones whose blocks are split. In streams of
  * less than 128 KiB the fast ones find matches that hardly reduce the size and make decoding slower. */
-static int32_t automatic_blocksize(int compressor, int level, int shuffle, int typesize) {
+static int32_t automatic_blocksize(const sz_blosc1_settings *s) {
   static const unsigned char SHIFT[10] = {17, 15, 16, 16, 17, 17, 18, 18, 18, 18};
-  const int fast = compressor == SZ_LZ4 || compressor == SZ_BLOSCLZ;
-  if (level < 0 || level > 9) level = 5;
-  if (fast && shuffle != SZ_NOSHUFFLE && typesize <= MOST_STREAMS)
-    return (int32_t)(typesize < 4 ? typesize : 4) << 17;
+  const int fast = s->compressor == SZ_LZ4 || s->compressor == SZ_BLOSCLZ;
+  const int level = s->level < 0 || s->level > 9 ? 5 : s->level;
+  if (fast && s->shuffle != SZ_NOSHUFFLE && s->typesize <= MOST_STREAMS)
+    return (int32_t)(s->typesize < 4 ? s->typesize : 4) << 17;
   return (int32_t)1 << (SHIFT[level] + (!fast && level != 0));
 }
 
 /* Return a multiple of 8 elements, so that bits can be shuffled. If all elements fit in one block, return
  * whole elements. */
-static int32_t choose_blocksize(size_t n, int compressor, int level, int shuffle, int typesize,
-                                int32_t wanted) {
-  const int32_t step = 8 * typesize, total = (int32_t)n;
-  int32_t size = wanted > 0 ? wanted : automatic_blocksize(compressor, level, shuffle, typesize);
+static int32_t choose_blocksize(const sz_blosc1_settings *s, size_t n) {
+  const int32_t step = 8 * s->typesize, total = (int32_t)n;
+  int32_t size = s->blocksize > 0 ? s->blocksize : automatic_blocksize(s);
   if (size < SMALLEST) size = SMALLEST;
   if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
-  if (size >= total && (shuffle != SZ_BITSHUFFLE || total < step))
-    return total > typesize ? total / typesize * typesize : total;
+  if (size >= total && (s->shuffle != SZ_BITSHUFFLE || total < step))
+    return total > s->typesize ? total / s->typesize * s->typesize : total;
   if (size > total) size = total;
   if (size < step) size = step < total ? step : total;
   return size >= step ? size / step * step : size;
 }
 
-size_t sz_blosc1_scratch(size_t n, int level, int typesize, int compressor, int32_t blocksize) {
+size_t sz_blosc1_scratch(const sz_blosc1_settings *settings, size_t n) {
   if (n == 0 || n > LARGEST_INPUT) return 1;
-  return (size_t)choose_blocksize(n, compressor, level, SZ_SHUFFLE, typesize, blocksize);
+  return (size_t)choose_blocksize(settings, n);
 }
 
 /* Return one stream for each byte of the type, as c-blosc 1 except for zstd. Shuffled bytes of one
  * significance are similar, and compressors give up incompressible streams early. */
-static size_t choose_streams(int compressor, int shuffle, int typesize, int32_t blocksize) {
-  const int worth = compressor != SZ_ZSTD && shuffle != SZ_NOSHUFFLE;
-  return worth && typesize <= MOST_STREAMS && blocksize / typesize >= SMALLEST ? (size_t)typesize : 1;
+static size_t choose_streams(const sz_blosc1_settings *s, int32_t blocksize) {
+  if (s->compressor == SZ_ZSTD || s->shuffle == SZ_NOSHUFFLE || s->typesize > MOST_STREAMS) return 1;
+  return blocksize / s->typesize >= SMALLEST ? (size_t)s->typesize : 1;
 }
 
-/* The settings for the streams of a container. A whole block has `streams` streams. */
+/* What the blocks of a container are encoded with. A whole block has `streams` streams. */
 typedef struct {
-  int compressor, level, shuffle;
+  sz_blosc1_settings settings;
   size_t streams;
-  int32_t typesize;
   char *scratch;
   ZSTD_CCtx *zstd;
   const sz_pause *pause;
@@ -259,7 +259,7 @@ static int encode_zlib(int level, const char *src, size_t n, char *dst, size_t c
 static int encode_zstd(const encoder *e, const char *src, size_t n, char *dst, size_t capacity,
                        size_t *size) {
   size_t length = capacity;
-  const int level = e->level < 9 ? 2 * e->level - 1 : 22;
+  const int level = e->settings.level < 9 ? 2 * e->settings.level - 1 : 22;
   const int status = sz_zstd_encode(e->zstd, level, 0, src, n, dst, &length, e->pause);
   *size = status == SZ_OK ? length : 0;
   return status == SZ_TOO_LONG ? SZ_OK : status;
@@ -268,7 +268,8 @@ static int encode_zstd(const encoder *e, const char *src, size_t n, char *dst, s
 static int encode_lz4(const encoder *e, const char *src, size_t n, int setting, char *dst, size_t capacity,
                       size_t *size) {
   size_t length = capacity;
-  const int status = sz_lz4_encode(src, n, setting, e->compressor == SZ_LZ4HC, dst, &length, e->pause);
+  const int status =
+      sz_lz4_encode(src, n, setting, e->settings.compressor == SZ_LZ4HC, dst, &length, e->pause);
   *size = status == SZ_OK ? length : 0;
   return status == SZ_TOO_LONG ? SZ_OK : status;
 }
@@ -277,13 +278,13 @@ static int encode_lz4(const encoder *e, const char *src, size_t n, int setting, 
 static int encode_stream(const encoder *e, const char *src, size_t n, char *dst, size_t capacity,
                          size_t *size) {
   int done = 0;
-  switch (e->compressor) {
+  switch (e->settings.compressor) {
     case SZ_BLOSCLZ:
-      if (n >= SMALLEST) done = blosclz_compress(e->level, src, (int)n, dst, (int)capacity, NULL);
+      if (n >= SMALLEST) done = blosclz_compress(e->settings.level, src, (int)n, dst, (int)capacity, NULL);
       break;
-    case SZ_LZ4: return encode_lz4(e, src, n, 10 - e->level, dst, capacity, size);
-    case SZ_LZ4HC: return encode_lz4(e, src, n, e->level, dst, capacity, size);
-    case SZ_ZLIB: return encode_zlib(e->level, src, n, dst, capacity, size);
+    case SZ_LZ4: return encode_lz4(e, src, n, 10 - e->settings.level, dst, capacity, size);
+    case SZ_LZ4HC: return encode_lz4(e, src, n, e->settings.level, dst, capacity, size);
+    case SZ_ZLIB: return encode_zlib(e->settings.level, src, n, dst, capacity, size);
     default: return encode_zstd(e, src, n, dst, capacity, size);
   }
   *size = done > 0 ? (size_t)done : 0;
@@ -293,9 +294,9 @@ static int encode_stream(const encoder *e, const char *src, size_t n, char *dst,
 static int filter_block(const encoder *e, const char *src, int32_t n, const char **filtered) {
   int32_t done = n;
   *filtered = e->scratch;
-  switch (block_filter(e->shuffle, e->typesize, n)) {
-    case SZ_SHUFFLE: done = blosc2_shuffle(e->typesize, n, src, e->scratch); break;
-    case SZ_BITSHUFFLE: done = blosc2_bitshuffle(e->typesize, n, src, e->scratch); break;
+  switch (block_filter(e->settings.shuffle, e->settings.typesize, n)) {
+    case SZ_SHUFFLE: done = blosc2_shuffle(e->settings.typesize, n, src, e->scratch); break;
+    case SZ_BITSHUFFLE: done = blosc2_bitshuffle(e->settings.typesize, n, src, e->scratch); break;
     default: *filtered = src;
   }
   return done < 0 ? SZ_NO_MEMORY : SZ_OK;
@@ -353,20 +354,20 @@ static int encode_blocks(const encoder *e, const char *src, size_t n, int32_t bl
   return SZ_OK;
 }
 
-int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int shuffle, int typesize,
-                     int32_t blocksize, char *scratch, void *zstd, const sz_pause *pause, char *dst,
-                     size_t *size) {
-  const int format = format_of(compressor);
+int sz_blosc1_encode(const sz_blosc1_settings *settings, const char *src, size_t n, char *scratch, void *zstd,
+                     const sz_pause *pause, char *dst, size_t *size) {
+  const sz_blosc1_settings s = *settings;
+  const int format = format_of(s.compressor);
   if (format < 0 || n > LARGEST_INPUT) return SZ_UNSUPPORTED;
-  if (typesize < 1 || typesize > 255 || level < 0 || level > 9) return SZ_UNSUPPORTED;
-  const int32_t block = n == 0 ? 1 : choose_blocksize(n, compressor, level, shuffle, typesize, blocksize);
-  const size_t streams = choose_streams(compressor, shuffle, typesize, block);
+  if (s.typesize < 1 || s.typesize > 255 || s.level < 0 || s.level > 9) return SZ_UNSUPPORTED;
+  const int32_t block = n == 0 ? 1 : choose_blocksize(&s, n);
+  const size_t streams = choose_streams(&s, block);
   int flags = format << 5 | (streams > 1 ? 0 : NOT_SPLIT);
-  if (shuffle != SZ_NOSHUFFLE) flags |= shuffle == SZ_SHUFFLE ? SHUFFLED : BITSHUFFLED;
+  if (s.shuffle != SZ_NOSHUFFLE) flags |= s.shuffle == SZ_SHUFFLE ? SHUFFLED : BITSHUFFLED;
   *size = 0;
-  if (level > 0 && n >= SMALLEST) {
-    const encoder e = {compressor, level, shuffle, streams, typesize, scratch, zstd, pause};
-    if (compressor == SZ_ZSTD && zstd == NULL) return SZ_NO_MEMORY;
+  if (s.level > 0 && n >= SMALLEST) {
+    const encoder e = {s, streams, scratch, zstd, pause};
+    if (s.compressor == SZ_ZSTD && zstd == NULL) return SZ_NO_MEMORY;
     const int status = encode_blocks(&e, src, n, block, dst, size);
     if (status != SZ_OK) return status;
   }
@@ -378,7 +379,7 @@ int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int s
   dst[0] = VERSION;
   dst[1] = STREAM_VERSION;
   dst[2] = (char)flags;
-  dst[3] = (char)typesize;
+  dst[3] = (char)s.typesize;
   store(dst + 4, n);
   store(dst + 8, (size_t)block);
   store(dst + 12, *size);

@@ -42,14 +42,23 @@ int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, i
 /* Return the largest output of sz_blosc1_encode for nbytes of input. */
 size_t sz_blosc1_bound(size_t nbytes);
 
+/* How a container is encoded. */
+typedef struct {
+  int compressor;    /* SZ_BLOSCLZ … SZ_ZSTD but not SZ_SNAPPY */
+  int level;         /* 0 (store) to 9 */
+  int shuffle;       /* SZ_NOSHUFFLE, SZ_SHUFFLE or SZ_BITSHUFFLE */
+  int typesize;      /* 1 to 255 */
+  int32_t blocksize; /* 0: chosen by size and settings */
+} sz_blosc1_settings;
+
+/* Return how many bytes of scratch are needed to encode n bytes. */
+size_t sz_blosc1_scratch(const sz_blosc1_settings *settings, size_t n);
+
 /* Encode n bytes (at most 2^31 - 1 - 16) into dst (sz_blosc1_bound(n) bytes); *size receives the length
- * written. compressor: SZ_BLOSCLZ … SZ_ZSTD but not SZ_SNAPPY; level 0 to 9 (0 stores); typesize 1 to 255;
- * blocksize 0 chooses. Makes a stored container if compression does not pay. scratch: as many bytes as
- * sz_blosc1_scratch returns. zstd: a ZSTD_CCtx *, or NULL for the others; pause: between blocks, and
- * within those that take long, or NULL. SZ_OK, SZ_NO_MEMORY, SZ_UNSUPPORTED or a status of the pause. */
-size_t sz_blosc1_scratch(size_t n, int level, int typesize, int compressor, int32_t blocksize);
-int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int shuffle, int typesize,
-                     int32_t blocksize, char *scratch, void *zstd, const sz_pause *pause, char *dst,
-                     size_t *size);
+ * written. Makes a stored container if compression does not pay. zstd: a ZSTD_CCtx *, or NULL for the others;
+ * pause: between blocks, and within those that take long, or NULL. SZ_OK, SZ_NO_MEMORY, SZ_UNSUPPORTED or a
+ * status of the pause. */
+int sz_blosc1_encode(const sz_blosc1_settings *settings, const char *src, size_t n, char *scratch, void *zstd,
+                     const sz_pause *pause, char *dst, size_t *size);
 
 #endif

@@ -15,9 +15,13 @@ typedef struct {
   ptrdiff_t offset;
 } layout;
 
+static inline sz_dst dst_in(guarded g, const layout *l) { return (sz_dst){g.data + l->offset, l->strides}; }
+static inline sz_src src_in(guarded g, const layout *l) { return (sz_src){g.data + l->offset, l->strides}; }
+
 /* Make a layout with axes in random order, random gaps, and some axes reversed. If `repeats`, some axes have
  * stride 0. */
-static inline layout random_layout(int ndim, const ptrdiff_t *shape, size_t itemsize, int repeats) {
+static inline layout random_layout(const sz_box *box, int repeats) {
+  const int ndim = box->ndim;
   layout l = {{0}, 0, 0};
   int order[MOST_AXES];
   for (int i = 0; i < ndim; i++) order[i] = i;
@@ -27,13 +31,13 @@ static inline layout random_layout(int ndim, const ptrdiff_t *shape, size_t item
     order[k] = kept;
   }
   const int gaps = draw(3);
-  ptrdiff_t extent = (ptrdiff_t)itemsize;
+  ptrdiff_t extent = (ptrdiff_t)box->itemsize;
   for (int i = ndim - 1; i >= 0; i--) {
     const int axis = order[i];
     if (repeats && draw(6) == 0) continue;
     l.strides[axis] = gaps == 0 ? extent : extent + draw(gaps * 40);
     if (gaps == 2 && draw(2) == 0) l.strides[axis] = 2 * extent;
-    const ptrdiff_t reach = shape[axis] > 0 ? (shape[axis] - 1) * l.strides[axis] : 0;
+    const ptrdiff_t reach = box->shape[axis] > 0 ? (box->shape[axis] - 1) * l.strides[axis] : 0;
     extent += reach;
     if (draw(5) == 0) {
       l.strides[axis] = -l.strides[axis];
@@ -74,16 +78,15 @@ static inline void reference_element(char *dst, const char *src, size_t itemsize
   }
 }
 
-static inline void reference_copy(int ndim, const ptrdiff_t *shape, char *dst, const ptrdiff_t *dst_strides,
-                                  const char *src, const ptrdiff_t *src_strides, size_t itemsize,
-                                  int transform) {
-  if (ndim == 0) {
-    reference_element(dst, src, itemsize, transform);
+static inline void reference_copy(const sz_box *box, sz_dst dst, sz_src src, int transform) {
+  if (box->ndim == 0) {
+    reference_element(dst.data, src.data, box->itemsize, transform);
     return;
   }
-  for (ptrdiff_t i = 0; i < shape[0]; i++)
-    reference_copy(ndim - 1, shape + 1, dst + i * dst_strides[0], dst_strides + 1, src + i * src_strides[0],
-                   src_strides + 1, itemsize, transform);
+  const sz_box inner = {box->ndim - 1, box->shape + 1, box->itemsize};
+  for (ptrdiff_t i = 0; i < box->shape[0]; i++)
+    reference_copy(&inner, (sz_dst){dst.data + i * dst.strides[0], dst.strides + 1},
+                   (sz_src){src.data + i * src.strides[0], src.strides + 1}, transform);
 }
 
 #endif

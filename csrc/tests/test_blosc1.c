@@ -24,11 +24,12 @@ static void invent(char *data, size_t n) {
 
 static guarded encode(const guarded *data, int which, int level, int shuffle, int typesize,
                       int32_t blocksize) {
-  guarded scratch = guarded_new(sz_blosc1_scratch(data->n, level, typesize, which, blocksize));
+  const sz_blosc1_settings settings = {which, level, shuffle, typesize, blocksize};
+  guarded scratch = guarded_new(sz_blosc1_scratch(&settings, data->n));
   guarded dst = guarded_new(sz_blosc1_bound(data->n));
   size_t size = 0;
-  CHECK(sz_blosc1_encode(data->data, data->n, which, level, shuffle, typesize, blocksize, scratch.data,
-                         compressor, NULL, dst.data, &size) == SZ_OK);
+  CHECK(sz_blosc1_encode(&settings, data->data, data->n, scratch.data, compressor, NULL, dst.data, &size) ==
+        SZ_OK);
   CHECK(size >= 16 && size <= dst.n);
   guarded result = guarded_new(size);
   memcpy(result.data, dst.data, size);
@@ -191,15 +192,19 @@ static void test_cut_stream(void) {
   }
 }
 
-static void test_arguments(void) {
+static int encode_letters(sz_blosc1_settings settings, size_t n) {
   char dst[64], scratch[64];
   size_t size;
-  CHECK(sz_blosc1_encode("abcd", 4, SZ_SNAPPY, 5, 0, 1, 0, scratch, NULL, NULL, dst, &size) ==
-        SZ_UNSUPPORTED);
-  CHECK(sz_blosc1_encode("abcd", 4, SZ_LZ4, 10, 0, 1, 0, scratch, NULL, NULL, dst, &size) == SZ_UNSUPPORTED);
-  CHECK(sz_blosc1_encode("abcd", 4, SZ_LZ4, 5, 0, 256, 0, scratch, NULL, NULL, dst, &size) == SZ_UNSUPPORTED);
-  CHECK(sz_blosc1_encode("abcd", (size_t)1 << 31, SZ_LZ4, 5, 0, 1, 0, scratch, NULL, NULL, dst, &size) ==
-        SZ_UNSUPPORTED);
+  return sz_blosc1_encode(&settings, "abcd", n, scratch, NULL, NULL, dst, &size);
+}
+
+static void test_arguments(void) {
+  static const sz_blosc1_settings RIGHT = {SZ_LZ4, 5, SZ_NOSHUFFLE, 1, 0};
+  CHECK(encode_letters(RIGHT, 4) == SZ_OK);
+  CHECK(encode_letters(RIGHT, (size_t)1 << 31) == SZ_UNSUPPORTED);
+  CHECK(encode_letters((sz_blosc1_settings){SZ_SNAPPY, 5, SZ_NOSHUFFLE, 1, 0}, 4) == SZ_UNSUPPORTED);
+  CHECK(encode_letters((sz_blosc1_settings){SZ_LZ4, 10, SZ_NOSHUFFLE, 1, 0}, 4) == SZ_UNSUPPORTED);
+  CHECK(encode_letters((sz_blosc1_settings){SZ_LZ4, 5, SZ_NOSHUFFLE, 256, 0}, 4) == SZ_UNSUPPORTED);
 }
 
 static void put_number(char *p, uint32_t value) {

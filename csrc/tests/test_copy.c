@@ -6,15 +6,12 @@ static size_t random_itemsize(void) { return ITEMSIZES[draw((int)(sizeof ITEMSIZ
 
 /* Both results are in buffers of the same layout. If the buffers are equal, so are the elements, and the gaps
  * are untouched. */
-static void check_box(int ndim, const ptrdiff_t *shape, size_t itemsize, int transform, layout to,
-                      layout from) {
+static void check_box(const sz_box *box, int transform, layout to, layout from) {
   guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes), src = guarded_new(from.bytes);
   randomize(src.data, src.n);
   for (size_t i = 0; i < src.n; i += 3) src.data[i] = 0;
-  sz_copy(ndim, shape, dst.data + to.offset, to.strides, src.data + from.offset, from.strides, itemsize,
-          transform);
-  reference_copy(ndim, shape, expected.data + to.offset, to.strides, src.data + from.offset, from.strides,
-                 itemsize, transform);
+  sz_copy(box, dst_in(dst, &to), src_in(src, &from), transform);
+  reference_copy(box, dst_in(expected, &to), src_in(src, &from), transform);
   CHECK(memcmp(dst.data, expected.data, dst.n) == 0);
   guarded_free(dst);
   guarded_free(expected);
@@ -24,10 +21,8 @@ static void check_box(int ndim, const ptrdiff_t *shape, size_t itemsize, int tra
 static void test_random_boxes(void) {
   for (long run = fuzz_runs(1500); run > 0; run--) {
     ptrdiff_t shape[MOST_AXES];
-    const int ndim = random_shape(shape);
-    const size_t itemsize = random_itemsize();
-    check_box(ndim, shape, itemsize, random_transform(itemsize), random_layout(ndim, shape, itemsize, 0),
-              random_layout(ndim, shape, itemsize, 1));
+    const sz_box box = {random_shape(shape), shape, random_itemsize()};
+    check_box(&box, random_transform(box.itemsize), random_layout(&box, 0), random_layout(&box, 1));
   }
 }
 
@@ -43,7 +38,8 @@ static void test_transposed(void) {
         draw(2) == 0 ? row + gap : (row + 63) / 64 * 64; /* whole lines get non-temporal stores */
     const layout to = {{dst_row, w}, (size_t)(shape[0] * dst_row + 16), draw(17)};
     const layout from = {{w, shape[0] * w + gap}, (size_t)(shape[1] * (shape[0] * w + gap)), 0};
-    check_box(2, shape, itemsize, random_transform(itemsize), to, from);
+    const sz_box box = {2, shape, itemsize};
+    check_box(&box, random_transform(itemsize), to, from);
   }
 }
 
@@ -63,8 +59,9 @@ static void test_lines(void) {
     const ptrdiff_t to[] = {shape[1] * row + LINE * draw(3), row, 8}, from[] = {shape[1] * length, length, 8};
     memset(dst, SENTINEL, ROOM);
     memset(expected, SENTINEL, ROOM);
-    sz_copy(3, shape, dst + off, to, src, from, 8, transform | SZ_NONTEMPORAL);
-    reference_copy(3, shape, expected + off, to, src, from, 8, transform);
+    const sz_box box = {3, shape, 8};
+    sz_copy(&box, (sz_dst){dst + off, to}, (sz_src){src, from}, transform | SZ_NONTEMPORAL);
+    reference_copy(&box, (sz_dst){expected + off, to}, (sz_src){src, from}, transform);
     CHECK(memcmp(dst, expected, ROOM) == 0);
   }
   free(dst);
@@ -76,20 +73,38 @@ static void test_lines(void) {
 static void test_in_place(void) {
   for (long run = fuzz_runs(500); run > 0; run--) {
     ptrdiff_t shape[MOST_AXES];
-    const int ndim = random_shape(shape);
-    const size_t itemsize = random_itemsize();
-    const int transform = random_transform(itemsize);
-    const layout l = random_layout(ndim, shape, itemsize, 0);
+    const sz_box box = {random_shape(shape), shape, random_itemsize()};
+    const int transform = random_transform(box.itemsize);
+    const layout l = random_layout(&box, 0);
     guarded data = guarded_new(l.bytes), expected = guarded_new(l.bytes), src = guarded_new(l.bytes);
     randomize(src.data, l.bytes);
     memcpy(data.data, src.data, l.bytes);
     memcpy(expected.data, src.data, l.bytes);
-    reference_copy(ndim, shape, expected.data + l.offset, l.strides, src.data + l.offset, l.strides, itemsize,
-                   transform);
-    sz_copy(ndim, shape, data.data + l.offset, l.strides, data.data + l.offset, l.strides, itemsize,
-            transform);
+    reference_copy(&box, dst_in(expected, &l), src_in(src, &l), transform);
+    sz_copy(&box, dst_in(data, &l), src_in(data, &l), transform);
     CHECK(memcmp(data.data, expected.data, l.bytes) == 0);
     guarded_free(data);
+    guarded_free(expected);
+    guarded_free(src);
+  }
+}
+
+/* Copy elements without gaps, to other memory and in place. */
+static void test_contiguous(void) {
+  for (long run = fuzz_runs(500); run > 0; run--) {
+    const ptrdiff_t n = draw(300);
+    const size_t itemsize = random_itemsize(), bytes = (size_t)n * itemsize;
+    const ptrdiff_t stride = (ptrdiff_t)itemsize;
+    const int transform = random_transform(itemsize);
+    const sz_box box = {1, &n, itemsize};
+    guarded dst = guarded_new(bytes), expected = guarded_new(bytes), src = guarded_new(bytes);
+    randomize(src.data, bytes);
+    reference_copy(&box, (sz_dst){expected.data, &stride}, (sz_src){src.data, &stride}, transform);
+    sz_copy_contiguous(dst.data, src.data, n, itemsize, transform);
+    CHECK(memcmp(dst.data, expected.data, bytes) == 0);
+    sz_copy_contiguous(src.data, src.data, n, itemsize, transform);
+    CHECK(memcmp(src.data, expected.data, bytes) == 0);
+    guarded_free(dst);
     guarded_free(expected);
     guarded_free(src);
   }
@@ -98,13 +113,12 @@ static void test_in_place(void) {
 static void test_fill(void) {
   for (long run = fuzz_runs(1000); run > 0; run--) {
     ptrdiff_t shape[MOST_AXES], none[MOST_AXES] = {0};
-    const int ndim = random_shape(shape);
-    const size_t itemsize = draw(50) == 0 ? 1500 : random_itemsize();
-    const layout to = random_layout(ndim, shape, itemsize, 0);
-    guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes), value = guarded_new(itemsize);
-    if (draw(2) == 0) randomize(value.data, itemsize);
-    sz_fill(ndim, shape, dst.data + to.offset, to.strides, value.data, itemsize);
-    reference_copy(ndim, shape, expected.data + to.offset, to.strides, value.data, none, itemsize, SZ_AS_IS);
+    const sz_box box = {random_shape(shape), shape, draw(50) == 0 ? 1500 : random_itemsize()};
+    const layout to = random_layout(&box, 0);
+    guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes), value = guarded_new(box.itemsize);
+    if (draw(2) == 0) randomize(value.data, box.itemsize);
+    sz_fill(&box, dst_in(dst, &to), value.data);
+    reference_copy(&box, dst_in(expected, &to), (sz_src){value.data, none}, SZ_AS_IS);
     CHECK(memcmp(dst.data, expected.data, dst.n) == 0);
     guarded_free(dst);
     guarded_free(expected);
@@ -113,28 +127,27 @@ static void test_fill(void) {
 }
 
 /* Cut a chunk into random runs and copy each from a buffer of its own. Together they are the selection. */
-static void check_runs(int ndim, const ptrdiff_t *chunk, const ptrdiff_t *start, const ptrdiff_t *step,
-                       const ptrdiff_t *count, size_t itemsize, int transform) {
+static void check_runs(const sz_selection *s, int transform) {
   ptrdiff_t total = 1, strides[MOST_AXES], first = 0;
-  const layout to = random_layout(ndim, count, itemsize, 0);
-  for (int d = ndim - 1; d >= 0; d--) {
-    strides[d] = total * step[d] * (ptrdiff_t)itemsize;
-    first += start[d] * total * (ptrdiff_t)itemsize;
-    total *= chunk[d];
+  const size_t itemsize = s->itemsize;
+  const sz_box box = {s->ndim, s->count, itemsize};
+  const layout to = random_layout(&box, 0);
+  for (int d = s->ndim - 1; d >= 0; d--) {
+    strides[d] = total * s->step[d] * (ptrdiff_t)itemsize;
+    first += s->start[d] * total * (ptrdiff_t)itemsize;
+    total *= s->chunk_shape[d];
   }
   guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes),
           src = guarded_new((size_t)total * itemsize);
   randomize(src.data, src.n);
-  reference_copy(ndim, count, expected.data + to.offset, to.strides, src.data + first, strides, itemsize,
-                 transform);
+  reference_copy(&box, dst_in(expected, &to), (sz_src){src.data + first, strides}, transform);
   const int longest = 1 + draw((int)total + 1);
   for (ptrdiff_t at = 0, n; at < total; at += n) {
     n = 1 + draw(longest);
     if (n > total - at) n = total - at;
     guarded run = guarded_new((size_t)n * itemsize);
     memcpy(run.data, src.data + at * (ptrdiff_t)itemsize, run.n);
-    sz_copy_run(ndim, chunk, start, step, count, dst.data + to.offset, to.strides, at, n, run.data, itemsize,
-                transform);
+    sz_copy_run(s, dst_in(dst, &to), at, n, run.data, transform);
     guarded_free(run);
   }
   CHECK(memcmp(dst.data, expected.data, dst.n) == 0);
@@ -154,8 +167,8 @@ static void test_runs(void) {
       count[d] = (chunk[d] - start[d] - 1) / step[d] + 1;
       if (!whole) count[d] -= draw((int)count[d] + (draw(8) == 0));
     }
-    const size_t itemsize = random_itemsize();
-    check_runs(ndim, chunk, start, step, count, itemsize, random_transform(itemsize));
+    const sz_selection selection = {ndim, chunk, start, step, count, random_itemsize()};
+    check_runs(&selection, random_transform(selection.itemsize));
   }
 }
 
@@ -164,6 +177,7 @@ int main(void) {
   test_transposed();
   test_lines();
   test_in_place();
+  test_contiguous();
   test_fill();
   test_runs();
   return 0;

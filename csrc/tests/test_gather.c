@@ -11,16 +11,14 @@ typedef struct {
 } choice;
 
 /* Copy point by point in the order of the lists, element by element. */
-static void reference_gather(int nlists, const sz_points *lists, int ndim, const ptrdiff_t *shape, char *dst,
-                             const ptrdiff_t *dst_strides, const char *src, const ptrdiff_t *src_strides,
-                             size_t itemsize) {
+static void reference_gather(int nlists, const sz_points *lists, const sz_box *box, sz_dst dst, sz_src src) {
   if (nlists == 0) {
-    reference_copy(ndim, shape, dst, dst_strides, src, src_strides, itemsize, SZ_AS_IS);
+    reference_copy(box, dst, src, SZ_AS_IS);
     return;
   }
   for (ptrdiff_t i = 0; i < lists->n; i++)
-    reference_gather(nlists - 1, lists + 1, ndim, shape, dst + lists->dst[i], dst_strides,
-                     src + lists->src[i], src_strides, itemsize);
+    reference_gather(nlists - 1, lists + 1, box, (sz_dst){dst.data + lists->dst[i], dst.strides},
+                     (sz_src){src.data + lists->src[i], src.strides});
 }
 
 /* Draw the lists of points. In dst, each list chooses among the places of an axis of its own, some of them
@@ -48,21 +46,18 @@ static void test_random(void) {
   for (long run = fuzz_runs(600); run > 0; run--) {
     ptrdiff_t shape[MOST_AXES];
     choice c;
-    const int ndim = random_shape(shape);
-    const size_t itemsize = SIZES[draw(7)];
-    const layout from = random_layout(ndim, shape, itemsize, 1), to = random_layout(ndim, shape, itemsize, 0);
+    const sz_box box = {random_shape(shape), shape, SIZES[draw(7)]};
+    const layout from = random_layout(&box, 1), to = random_layout(&box, 0);
     const size_t room = random_lists(&c, to.bytes, ROOM);
     guarded src = guarded_new(from.bytes + MOST_LISTS * ROOM), dst = guarded_new(to.bytes + room),
             want = guarded_new(dst.n);
     randomize(src.data, src.n);
-    sz_gather(c.n, c.lists, ndim, shape, dst.data + to.offset, to.strides, src.data + from.offset,
-              from.strides, itemsize);
-    reference_gather(c.n, c.lists, ndim, shape, want.data + to.offset, to.strides, src.data + from.offset,
-                     from.strides, itemsize);
+    sz_gather(c.n, c.lists, &box, dst_in(dst, &to), src_in(src, &from));
+    reference_gather(c.n, c.lists, &box, dst_in(want, &to), src_in(src, &from));
     CHECK(memcmp(dst.data, want.data, dst.n) == 0);
-    sz_gather_fill(c.n, c.lists, ndim, shape, dst.data + to.offset, to.strides, src.data, itemsize);
+    sz_gather_fill(c.n, c.lists, &box, dst_in(dst, &to), src.data);
     for (int i = 0; i < c.n; i++) c.lists[i].src = NO_OFFSETS; /* filling copies one element */
-    reference_gather(c.n, c.lists, ndim, shape, want.data + to.offset, to.strides, src.data, ZEROS, itemsize);
+    reference_gather(c.n, c.lists, &box, dst_in(want, &to), (sz_src){src.data, ZEROS});
     CHECK(memcmp(dst.data, want.data, dst.n) == 0);
     guarded_free(src);
     guarded_free(dst);

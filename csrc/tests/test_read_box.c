@@ -23,13 +23,14 @@ static void check_selection(const sz_file *file, const char *content, int64_t ba
     src += at * start[d];
     at *= chunk[d];
   }
-  const layout to = random_layout(ndim, count, itemsize, 0);
+  const sz_selection selection = {ndim, chunk, start, step, count, itemsize};
+  const sz_box box = {ndim, count, itemsize};
+  const layout to = random_layout(&box, 0);
   const size_t piece = itemsize + (size_t)draw(2000);
   guarded dst = guarded_new(to.bytes), expected = guarded_new(to.bytes),
           scratch = guarded_new(sz_read_box_room(piece));
-  CHECK(sz_read_box(file, base, ndim, chunk, start, step, count, dst.data + to.offset, to.strides, itemsize,
-                    transform, scratch.data, piece) == SZ_OK);
-  reference_copy(ndim, count, expected.data + to.offset, to.strides, src, strides, itemsize, transform);
+  CHECK(sz_read_box(file, base, &selection, dst_in(dst, &to), transform, scratch.data, piece) == SZ_OK);
+  reference_copy(&box, dst_in(expected, &to), (sz_src){src, strides}, transform);
   CHECK(memcmp(dst.data, expected.data, dst.n) == 0);
   guarded_free(dst);
   guarded_free(expected);
@@ -67,10 +68,12 @@ static void test_long_rows(const sz_file *file, const char *content) {
     const int64_t base = draw(100);
     guarded dst = guarded_new(bytes), expected = guarded_new(bytes),
             scratch = guarded_new(sz_read_box_room(piece));
-    CHECK(sz_read_box(file, base, 3, chunk, start, step, count, dst.data, strides, 2, SZ_AS_IS, scratch.data,
-                      piece) == SZ_OK);
-    reference_copy(3, count, expected.data, strides,
-                   content + base + start[0] * src_strides[0] + start[1] * 1024, src_strides, 2, SZ_AS_IS);
+    const sz_selection selection = {3, chunk, start, step, count, 2};
+    const sz_box box = {3, count, 2};
+    CHECK(sz_read_box(file, base, &selection, (sz_dst){dst.data, strides}, SZ_AS_IS, scratch.data, piece) ==
+          SZ_OK);
+    const char *first = content + base + start[0] * src_strides[0] + start[1] * 1024;
+    reference_copy(&box, (sz_dst){expected.data, strides}, (sz_src){first, src_strides}, SZ_AS_IS);
     CHECK(memcmp(dst.data, expected.data, bytes) == 0);
     guarded_free(dst);
     guarded_free(expected);
@@ -85,11 +88,11 @@ static void test_failures(const sz_file *file) {
   static char dst[40000], scratch[1000];
   const sz_file closed = {.fd = -1};
   const ptrdiff_t *const layouts[] = {strides, gaps};
+  const sz_selection all = {2, chunk, start, ones, chunk, 2};
   for (int i = 0; i < 2; i++) {
-    CHECK(sz_read_box(file, file->size - 19999, 2, chunk, start, ones, chunk, dst, layouts[i], 2, SZ_AS_IS,
-                      scratch, sizeof scratch) == SZ_TRUNCATED);
-    CHECK(sz_read_box(&closed, 0, 2, chunk, start, ones, chunk, dst, layouts[i], 2, SZ_AS_IS, scratch,
-                      sizeof scratch) == SZ_IO);
+    const sz_dst to = {dst, layouts[i]};
+    CHECK(sz_read_box(file, file->size - 19999, &all, to, SZ_AS_IS, scratch, sizeof scratch) == SZ_TRUNCATED);
+    CHECK(sz_read_box(&closed, 0, &all, to, SZ_AS_IS, scratch, sizeof scratch) == SZ_IO);
   }
 }
 

@@ -61,9 +61,12 @@ cdef extern from "codecs/blosc1.h" nogil:
     int sz_blosc1_decode_block(const char *src, size_t n, const sz_blosc1 *header, int32_t i, char *dst, char *tmp,
                                void *zstd, const sz_pause *)
     size_t sz_blosc1_bound(size_t nbytes)
-    size_t sz_blosc1_scratch(size_t n, int level, int typesize, int compressor, int32_t blocksize)
-    int sz_blosc1_encode(const char *src, size_t n, int compressor, int level, int shuffle, int typesize,
-                         int32_t blocksize, char *scratch, void *zstd, const sz_pause *, char *dst, size_t *size)
+    ctypedef struct sz_blosc1_settings:
+        int compressor, level, shuffle, typesize
+        int32_t blocksize
+    size_t sz_blosc1_scratch(const sz_blosc1_settings *settings, size_t n)
+    int sz_blosc1_encode(const sz_blosc1_settings *settings, const char *src, size_t n, char *scratch, void *zstd,
+                         const sz_pause *, char *dst, size_t *size)
 
 cdef extern from "codecs/crc32c.h" nogil:
     uint32_t sz_crc32c(uint32_t crc, const char *data, size_t n)

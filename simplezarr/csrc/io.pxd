@@ -1,6 +1,7 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from simplezarr.csrc cimport sz_pause
+from simplezarr.csrc.array cimport sz_dst, sz_selection
 
 cdef extern from "io/files.h" nogil:
     ctypedef struct sz_file:
@@ -24,9 +25,8 @@ cdef extern from "io/read_box.h" nogil:
     enum:
         SZ_READ_BOX_PIECE
     size_t sz_read_box_room(size_t piece)
-    int sz_read_box(const sz_file *file, int64_t base, int ndim, const Py_ssize_t *chunk_shape, const Py_ssize_t *start,
-                    const Py_ssize_t *step, const Py_ssize_t *count, char *dst, const Py_ssize_t *dst_strides,
-                    size_t itemsize, int transform, char *scratch, size_t piece)
+    int sz_read_box(const sz_file *file, int64_t base, const sz_selection *selection, sz_dst dst, int transform,
+                    char *scratch, size_t piece)
 
 cdef extern from "io/directories.h" nogil:
     enum:

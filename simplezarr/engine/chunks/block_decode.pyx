@@ -3,11 +3,12 @@
 from libc.stdint cimport int32_t
 
 from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT
-from simplezarr.csrc.array cimport SZ_AS_IS, sz_copy_run
+from simplezarr.csrc.array cimport SZ_AS_IS, dst_at, sz_copy_run, sz_selection
 from simplezarr.csrc.codecs cimport SZ_ZSTD_SLACK, sz_blosc1, sz_zstd_frame
 from simplezarr.engine.chunks.in_flight cimport complete_chunk, has_waiters
 from simplezarr.engine.chunks.pipeline cimport (
-    Pipeline, Region, region_extent, region_is_run, region_keeps_order, region_offset, region_copy_out, transform_chunk)
+    Pipeline, Region, region_extent, region_is_run, region_keeps_order, region_offset, region_copy_out, region_selection,
+    transform_chunk)
 from simplezarr.engine.kernels.compressors cimport (
     CodecStep, blosc_block_size, blosc_decode_block, blosc_open, zstd_decode_more, zstd_open, zstd_prefix)
 from simplezarr.engine.kernels.context cimport DECODED, SLOTS_PER_LEVEL, Context, pause, scratch, step_slot
@@ -23,6 +24,7 @@ cdef int decode_in_blocks(Context *context, const Pipeline *pipeline, const char
     If the region has the order of the stored form, each block is copied out while it is in the cache.
     """
     cdef sz_blosc1 header
+    cdef sz_selection selection
     cdef Py_ssize_t first = region_offset(pipeline, region), last = first + region_extent(pipeline, region) - 1
     cdef Py_ssize_t at, size
     cdef int32_t i
@@ -41,6 +43,7 @@ cdef int decode_in_blocks(Context *context, const Pipeline *pipeline, const char
     block = dst = scratch(context, level * SLOTS_PER_LEVEL + DECODED, header.blocksize if ordered else pipeline.nbytes)
     if dst == NULL:
         return SZ_NO_MEMORY
+    selection = region_selection(pipeline, region)
     for i in range(<int32_t>(first // header.blocksize), <int32_t>(last // header.blocksize) + 1):
         at = <Py_ssize_t>i * header.blocksize
         if not ordered:
@@ -52,9 +55,8 @@ cdef int decode_in_blocks(Context *context, const Pipeline *pipeline, const char
             return status
         if ordered:
             size = blosc_block_size(&header, i)
-            sz_copy_run(pipeline.ndim, pipeline.shape, region.start, region.step, region.count, region.data, region.strides,
-                        at // pipeline.itemsize, size // pipeline.itemsize, block, pipeline.itemsize,
-                        pipeline.transform | context.nontemporal)
+            sz_copy_run(&selection, dst_at(region.data, region.strides), at // pipeline.itemsize,
+                        size // pipeline.itemsize, block, pipeline.transform | context.nontemporal)
     return SZ_OK if ordered else region_copy_out(context, pipeline, region, dst, pipeline.transform | context.nontemporal)
 
 
@@ -66,6 +68,7 @@ cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char 
     block is copied out while it is in the cache.
     """
     cdef sz_zstd_frame frame
+    cdef sz_selection selection
     cdef size_t first = region_offset(pipeline, region), last = first + region_extent(pipeline, region)
     cdef size_t shared
     cdef Py_ssize_t placed = first // pipeline.itemsize, whole
@@ -84,6 +87,7 @@ cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char 
     if pipeline.nbytes < ZSTD_BLOCKS or not zstd_open(context, src, n, pipeline.nbytes, &frame):
         return decode_whole(context, pipeline, src, n, region, level)
     frame.dst = dst
+    selection = region_selection(pipeline, region)
     if frame.checked:
         last = pipeline.nbytes
     while own or (has_waiters(context, pipeline, &shared) and frame.done < shared):
@@ -92,9 +96,8 @@ cdef int decode_in_order(Context *context, const Pipeline *pipeline, const char 
             return status if own else SZ_OK  # the waiters decode it themselves and report the error
         whole = frame.done // pipeline.itemsize
         if ordered and whole > placed:
-            sz_copy_run(pipeline.ndim, pipeline.shape, region.start, region.step, region.count, region.data, region.strides,
-                        placed, whole - placed, frame.dst + placed * pipeline.itemsize, pipeline.itemsize,
-                        pipeline.transform | context.nontemporal)
+            sz_copy_run(&selection, dst_at(region.data, region.strides), placed, whole - placed,
+                        frame.dst + placed * pipeline.itemsize, pipeline.transform | context.nontemporal)
             placed = whole
         elif not ordered and own and frame.done >= last:
             status = region_copy_out(context, pipeline, region, frame.dst, pipeline.transform | context.nontemporal)

@@ -12,14 +12,14 @@ from libc.string cimport memcpy
 import numpy as np
 
 from simplezarr.csrc cimport SZ_CORRUPT, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT, SZ_TRUNCATED
-from simplezarr.csrc.array cimport SZ_AS_IS, sz_copy
+from simplezarr.csrc.array cimport SZ_AS_IS, dst_at, src_at, sz_box, sz_copy, sz_copy_contiguous, sz_selection
 from simplezarr.csrc.io cimport SZ_READ_BOX_PIECE, sz_read_box_room, sz_file, sz_read_box
 from simplezarr.engine.chunks.block_decode cimport decode_steps
 from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, ByteSource, bytes_in_memory
 from simplezarr.engine.chunks.in_flight cimport complete_chunk, has_waiters
 from simplezarr.engine.chunks.pipeline cimport (
     FREE_BYTES, CodecPipeline, pipeline_is_raw, free_bytes, give_back, in_pieces, region_extent, region_fill,
-    region_keeps_order, region_permute, region_copy_out, region_whole)
+    region_box, region_keeps_order, region_permute, region_copy_out, region_selection, region_whole)
 from simplezarr.engine.chunks.shard_reader cimport (
     InnerChunkVisitor, fetch, inner_count, inner_region, inner_slices, read_inner_chunks)
 from simplezarr.engine.files.files cimport is_hollow, read_bytes
@@ -44,15 +44,15 @@ cdef struct Raw:
 cdef int read_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
     cdef const Raw *raw = <const Raw *>what
     cdef size_t piece = max(<size_t>SZ_READ_BOX_PIECE, <size_t>pipeline.itemsize)
+    cdef sz_selection selection = region_selection(pipeline, region)
     cdef char *buffer
     if not region_keeps_order(pipeline, region):
         piece = max(piece, <size_t>region_extent(pipeline, region))
     buffer = scratch(context, raw.level * SLOTS_PER_LEVEL + DECODED, sz_read_box_room(min(piece, pipeline.nbytes)))
     if buffer == NULL:
         return SZ_NO_MEMORY
-    return sz_read_box(raw.file, raw.base, pipeline.ndim, pipeline.shape, region.start, region.step, region.count,
-                       region.data, region.strides, pipeline.itemsize, pipeline.transform | context.nontemporal, buffer,
-                       piece)
+    return sz_read_box(raw.file, raw.base, &selection, dst_at(region.data, region.strides),
+                       pipeline.transform | context.nontemporal, buffer, piece)
 
 
 cdef int read_raw(Context *context, const Pipeline *pipeline, const sz_file *file, int64_t base, const Region *region,
@@ -71,6 +71,7 @@ cdef int read_raw(Context *context, const Pipeline *pipeline, const sz_file *fil
 cdef int decode_python(Context *context, const Pipeline *pipeline, const char *src, size_t n,
                        const Region *region) noexcept with gil:
     cdef Py_ssize_t strides[MAX_NDIM]
+    cdef sz_box box = region_box(pipeline, region)
     cdef const char *data
     cdef int i
     try:
@@ -79,7 +80,7 @@ cdef int decode_python(Context *context, const Pipeline *pipeline, const char *s
         for i in range(pipeline.ndim):
             data += region.start[i] * <Py_ssize_t>cnp.PyArray_STRIDES(array)[i]
             strides[i] = region.step[i] * <Py_ssize_t>cnp.PyArray_STRIDES(array)[i]
-        sz_copy(pipeline.ndim, region.count, region.data, region.strides, data, strides, pipeline.itemsize, SZ_AS_IS)
+        sz_copy(&box, dst_at(region.data, region.strides), src_at(data, strides), SZ_AS_IS)
         return SZ_OK
     except BaseException as error:
         return raised(context, error)
@@ -127,7 +128,6 @@ cdef int decode_start(Context *context, const Pipeline *pipeline, const char *sr
 
     dst has room for SZ_ZSTD_SLACK more bytes than the chunk has.
     """
-    cdef Py_ssize_t elements = wanted // pipeline.itemsize
     cdef size_t shared
     if pipeline.python != NULL or pipeline.inner != NULL or pipeline.nsteps != 1 or not pipeline.steps[0].in_order or (
             not zstd_prefix(context, src, n, pipeline.nbytes, wanted, dst)) or (
@@ -135,7 +135,7 @@ cdef int decode_start(Context *context, const Pipeline *pipeline, const char *sr
         return decode_native(context, pipeline, src, n, dst, level)
     complete_chunk(context, pipeline, dst, pipeline.transform)
     if pipeline.transform != SZ_AS_IS:
-        sz_copy(1, &elements, dst, &pipeline.itemsize, dst, &pipeline.itemsize, pipeline.itemsize, pipeline.transform)
+        sz_copy_contiguous(dst, dst, wanted // pipeline.itemsize, pipeline.itemsize, pipeline.transform)
     return SZ_OK
 
 

@@ -20,7 +20,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
-from simplezarr.csrc.array cimport sz_copy
+from simplezarr.csrc.array cimport sz_copy_contiguous
 from simplezarr.csrc.io cimport sz_file
 from simplezarr.csrc.memory cimport sz_add
 from simplezarr.engine.chunks.pipeline cimport fill_native
@@ -244,8 +244,7 @@ cdef void complete_chunk(Context *context, const Pipeline *pipeline, const char 
     chunk.native = <char *>malloc(pipeline.nbytes)
     if chunk.native != NULL:
         n = (last - chunk.first) // <size_t>pipeline.itemsize
-        sz_copy(1, &n, chunk.native + chunk.first, &pipeline.itemsize, src + chunk.first, &pipeline.itemsize,
-                pipeline.itemsize, transform)
+        sz_copy_contiguous(chunk.native + chunk.first, src + chunk.first, n, pipeline.itemsize, transform)
     wake_waiters(chunk)
 
 

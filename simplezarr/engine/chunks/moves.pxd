@@ -1,8 +1,7 @@
 from cpython.object cimport PyObject
 
-from simplezarr.csrc.array cimport sz_points
+from simplezarr.csrc.array cimport sz_box, sz_dst, sz_points, sz_src
 from simplezarr.engine.chunks.pipeline cimport Pipeline, Region
-from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.kernels.context cimport Context
 
 
@@ -22,22 +21,17 @@ cdef struct Values:
 # Elements at listed places that are copied or cast, or filled with a value.
 cdef struct Move:
     const Cast *cast    # NULL: they are not cast
-    int ndim
-    Py_ssize_t shape[MAX_NDIM]
-    Py_ssize_t strides[MAX_NDIM]
-    Py_ssize_t dst_strides[MAX_NDIM]
-    char *dst
-    const char *src
+    sz_box box          # at each place; the itemsize is that of the source or value
+    sz_dst dst
+    sz_src src
     const char *value   # of all of them; NULL: they are copied
-    size_t itemsize     # of one at src
 
 cdef tuple set_cast(Cast *cast, object source, object target, object fields=*)
 cdef int copy_values(Context *context, const Pipeline *pipeline, const Region *region, const Values *values, char *dst,
                      int transform) noexcept nogil
 cdef int region_cast_out(Context *context, const Pipeline *pipeline, const Region *region, const char *native,
                          const Cast *cast) noexcept nogil
-cdef int cast_elements(Context *context, const Cast *cast, int ndim, const Py_ssize_t *shape, char *dst,
-                       const Py_ssize_t *dst_strides, const char *src, const Py_ssize_t *src_strides) noexcept nogil
+cdef int cast_elements(Context *context, const Cast *cast, const sz_box *box, sz_dst dst, sz_src src) noexcept nogil
 cdef int has_other_elements(Context *context, const Pipeline *pipeline, const char *data, const char *value,
                             bint *others) noexcept nogil
 cdef int move_points(Context *context, int nlists, const sz_points *lists, const Move *move) noexcept nogil

@@ -3,13 +3,15 @@
 cimport numpy as cnp
 from cpython.object cimport PyTypeObject
 from cpython.ref cimport Py_INCREF
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 import numpy as np
 
 from simplezarr.csrc cimport SZ_OK
-from simplezarr.csrc.array cimport SZ_AS_IS, sz_all_equal, sz_copy, sz_gather, sz_gather_fill, sz_points
-from simplezarr.engine.chunks.pipeline cimport in_pieces, region_copy_in
+from simplezarr.csrc.array cimport (
+    SZ_AS_IS, dst_at, src_at, sz_all_equal, sz_box, sz_copy, sz_dst, sz_gather, sz_gather_fill, sz_points, sz_src)
+from simplezarr.engine.chunks.pipeline cimport in_pieces, place_in_chunk, region_box, region_copy_in
+from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.kernels.context cimport PIECE_BYTES, pause, raised
 
 cnp.import_array()
@@ -45,19 +47,18 @@ cdef int cast_array(const Cast *cast, object target, object source) except -1:
         return cnp.PyArray_CopyInto(target, source)
 
 
-cdef object view(object dtype, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides, char *data):
+cdef object view(object dtype, const sz_box *box, sz_dst place):
     Py_INCREF(dtype)
-    return PyArray_NewFromDescr(&PyArray_Type, <PyArray_Descr *>dtype, ndim, shape, strides, data,
+    return PyArray_NewFromDescr(&PyArray_Type, <PyArray_Descr *>dtype, box.ndim, box.shape, place.strides, place.data,
                                 cnp.NPY_ARRAY_WRITEABLE, NULL)
 
 
-cdef int cast_elements(Context *context, const Cast *cast, int ndim, const Py_ssize_t *shape, char *dst,
-                       const Py_ssize_t *dst_strides, const char *src, const Py_ssize_t *src_strides) noexcept nogil:
-    """Cast a box of elements as NumPy's assignment does."""
+cdef int cast_elements(Context *context, const Cast *cast, const sz_box *box, sz_dst dst, sz_src src) noexcept nogil:
+    """Cast a box of elements as NumPy's assignment does. Their sizes are those of the data types."""
     with gil:
         try:
-            source = view(<object>cast.source, ndim, shape, src_strides, <char *>src)
-            target = view(<object>cast.target, ndim, shape, dst_strides, dst)
+            source = view(<object>cast.source, box, dst_at(<char *>src.data, src.strides))
+            target = view(<object>cast.target, box, dst)
             cast_array(cast, target, source)
             return SZ_OK
         except BaseException as error:
@@ -74,26 +75,25 @@ cdef struct CastWork:
 cdef int cast_piece_in(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
     cdef const CastWork *work = <const CastWork *>what
     cdef Py_ssize_t strides[MAX_NDIM]
-    cdef char *dst = work.chunk
-    cdef int i, status
-    for i in range(pipeline.ndim):
-        dst += region.start[i] * pipeline.strides[i]
-        strides[i] = region.step[i] * pipeline.strides[i]
-    status = cast_elements(context, work.cast, pipeline.ndim, region.count, dst, strides, region.data, region.strides)
+    cdef char *dst = place_in_chunk(pipeline, region, work.chunk, strides)
+    cdef sz_box box = region_box(pipeline, region)
+    cdef int status = cast_elements(
+        context, work.cast, &box, dst_at(dst, strides), src_at(region.data, region.strides))
     if status == SZ_OK and work.transform != SZ_AS_IS:
-        sz_copy(pipeline.ndim, region.count, dst, strides, dst, strides, pipeline.itemsize, work.transform)
+        sz_copy(&box, dst_at(dst, strides), src_at(dst, strides), work.transform)
     return status
 
 
 cdef int cast_piece_out(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
     cdef const CastWork *work = <const CastWork *>what
     cdef Py_ssize_t strides[MAX_NDIM]
-    cdef const char *src = work.chunk if work.chunk != NULL else pipeline.fill
-    cdef int i
-    for i in range(pipeline.ndim):
-        strides[i] = region.step[i] * pipeline.strides[i] if work.chunk != NULL else 0
-        src += region.start[i] * pipeline.strides[i] if work.chunk != NULL else 0
-    return cast_elements(context, work.cast, pipeline.ndim, region.count, region.data, region.strides, src, strides)
+    cdef sz_box box = region_box(pipeline, region)
+    cdef const char *src = pipeline.fill
+    if work.chunk != NULL:
+        src = place_in_chunk(pipeline, region, work.chunk, strides)
+    else:
+        memset(strides, 0, sizeof(strides))
+    return cast_elements(context, work.cast, &box, dst_at(region.data, region.strides), src_at(src, strides))
 
 
 cdef int region_cast_out(Context *context, const Pipeline *pipeline, const Region *region, const char *native,
@@ -153,30 +153,35 @@ cdef object list_offsets(int nlists, const sz_points *lists, cnp.ndarray array, 
     return held
 
 
+cdef sz_dst place_in(cnp.ndarray array, int nlists):
+    """Return where the box lies in an array that has an axis for each list before those of the box."""
+    return dst_at(<char *>cnp.PyArray_DATA(array), <const Py_ssize_t *>cnp.PyArray_STRIDES(array) + nlists)
+
+
 cdef int cast_points(Context *context, int nlists, const sz_points *lists, const Move *move) noexcept with gil:
-    """Cast the elements by way of contiguous arrays, which have an axis for each list before those of the box."""
+    """Cast the elements by way of contiguous arrays."""
     cdef sz_points listed[MAX_NDIM]
+    cdef sz_box box = move.box
     cdef cnp.ndarray source, target
+    cdef sz_dst place
     cdef int i
     try:
         shape = () if move.value != NULL else (
-            *[lists[i].n for i in range(nlists)], *[move.shape[i] for i in range(move.ndim)])
+            *[lists[i].n for i in range(nlists)], *[box.shape[i] for i in range(box.ndim)])
         source, target = np.empty(shape, <object>move.cast.source), np.empty(shape, <object>move.cast.target)
         if move.value != NULL:
-            memcpy(cnp.PyArray_DATA(source), move.value, move.itemsize)
+            memcpy(cnp.PyArray_DATA(source), move.value, box.itemsize)
         else:
             held = list_offsets(nlists, lists, source, listed, True)
-            sz_gather(nlists, listed, move.ndim, move.shape, <char *>cnp.PyArray_DATA(source),
-                      <const Py_ssize_t *>cnp.PyArray_STRIDES(source) + nlists, move.src, move.strides, move.itemsize)
+            sz_gather(nlists, listed, &box, place_in(source, nlists), move.src)
         cast_array(move.cast, target, source)
+        box.itemsize = cnp.PyArray_ITEMSIZE(target)
+        place = place_in(target, nlists)
         if move.value != NULL:
-            sz_gather_fill(nlists, lists, move.ndim, move.shape, move.dst, move.dst_strides,
-                           <const char *>cnp.PyArray_DATA(target), cnp.PyArray_ITEMSIZE(target))
+            sz_gather_fill(nlists, lists, &box, move.dst, place.data)
         else:
             held = list_offsets(nlists, lists, target, listed, False)
-            sz_gather(nlists, listed, move.ndim, move.shape, move.dst, move.dst_strides,
-                      <const char *>cnp.PyArray_DATA(target),
-                      <const Py_ssize_t *>cnp.PyArray_STRIDES(target) + nlists, cnp.PyArray_ITEMSIZE(target))
+            sz_gather(nlists, listed, &box, move.dst, src_at(place.data, place.strides))
         return SZ_OK
     except BaseException as error:
         return raised(context, error)
@@ -195,8 +200,8 @@ cdef int move_points(Context *context, int nlists, const sz_points *lists, const
         n *= lists[i].n
         if lists[i].n > lists[cut].n:
             cut = i
-    for i in range(move.ndim):
-        n *= move.shape[i]
+    for i in range(move.box.ndim):
+        n *= move.box.shape[i]
     longest = lists[cut].n if nlists else 1
     step = max(1, (MOVED if move.cast == NULL else CAST) // max(1, n // max(1, longest)))
     while first < longest and status == SZ_OK:
@@ -206,10 +211,9 @@ cdef int move_points(Context *context, int nlists, const sz_points *lists, const
         if move.cast != NULL:
             status = cast_points(context, nlists, part, move)
         elif move.value != NULL:
-            sz_gather_fill(nlists, part, move.ndim, move.shape, move.dst, move.dst_strides, move.value, move.itemsize)
+            sz_gather_fill(nlists, part, &move.box, move.dst, move.value)
         else:
-            sz_gather(nlists, part, move.ndim, move.shape, move.dst, move.dst_strides, move.src, move.strides,
-                      move.itemsize)
+            sz_gather(nlists, part, &move.box, move.dst, move.src)
         first += step
         if first < longest and status == SZ_OK:
             status = pause(context)

@@ -1,6 +1,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
+from simplezarr.csrc.array cimport box_of, selection_of, sz_box, sz_selection
 from simplezarr.engine.kernels.compressors cimport CodecStep
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.kernels.context cimport Context
@@ -75,6 +76,25 @@ cdef inline const char *pipeline_outermost(const Pipeline *pipeline) noexcept no
     if pipeline.nsteps:
         return pipeline.steps[0].name
     return "sharding_indexed" if pipeline.inner != NULL else "bytes"
+
+cdef inline sz_box region_box(const Pipeline *pipeline, const Region *region) noexcept nogil:
+    return box_of(pipeline.ndim, region.count, pipeline.itemsize)
+
+cdef inline sz_selection region_selection(const Pipeline *pipeline, const Region *region) noexcept nogil:
+    """Return the region (in stored order) as a selection of the stored form."""
+    return selection_of(pipeline.ndim, pipeline.shape, region.start, region.step, region.count, pipeline.itemsize)
+
+cdef inline char *place_in_chunk(const Pipeline *pipeline, const Region *region, char *chunk,
+                                 Py_ssize_t *strides) noexcept nogil:
+    """Return the place of a region's first element in a chunk at `chunk`, and set the strides there.
+
+    The region is in stored order, the chunk in stored or native form.
+    """
+    cdef int i
+    for i in range(pipeline.ndim):
+        chunk += region.start[i] * pipeline.strides[i]
+        strides[i] = region.step[i] * pipeline.strides[i]
+    return chunk
 
 cdef void region_permute(const Pipeline *pipeline, const Region *region, Region *permuted) noexcept nogil
 cdef bint region_is_all(const Pipeline *pipeline, const Region *region) noexcept nogil

@@ -14,7 +14,7 @@ from cpython.object cimport PyObject
 from cpython.pyport cimport PY_SSIZE_T_MAX
 
 from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK
-from simplezarr.csrc.array cimport sz_copy, sz_fill
+from simplezarr.csrc.array cimport box_of, dst_at, src_at, sz_box, sz_copy, sz_copy_contiguous, sz_fill
 from simplezarr.engine.kernels.compressors cimport CompiledCodec
 from simplezarr.engine.kernels.context cimport PIECE_BYTES, Context, pause, status_message, take_error, context_release
 
@@ -117,7 +117,8 @@ cdef int in_pieces(Context *context, const Pipeline *pipeline, const Region *reg
 
 
 cdef int fill_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *value) noexcept nogil:
-    sz_fill(pipeline.ndim, region.count, region.data, region.strides, <const char *>value, pipeline.itemsize)
+    cdef sz_box box = region_box(pipeline, region)
+    sz_fill(&box, dst_at(region.data, region.strides), <const char *>value)
     return SZ_OK
 
 
@@ -160,13 +161,9 @@ cdef struct Copy:
 
 cdef int place_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
     cdef Py_ssize_t strides[MAX_NDIM]
-    cdef const char *src = (<const Copy *>what).chunk
-    cdef int i
-    for i in range(pipeline.ndim):
-        src += region.start[i] * pipeline.strides[i]
-        strides[i] = region.step[i] * pipeline.strides[i]
-    sz_copy(pipeline.ndim, region.count, region.data, region.strides, src, strides, pipeline.itemsize,
-            (<const Copy *>what).transform)
+    cdef const char *src = place_in_chunk(pipeline, region, (<const Copy *>what).chunk, strides)
+    cdef sz_box box = region_box(pipeline, region)
+    sz_copy(&box, dst_at(region.data, region.strides), src_at(src, strides), (<const Copy *>what).transform)
     return SZ_OK
 
 
@@ -180,13 +177,9 @@ cdef int region_copy_out(Context *context, const Pipeline *pipeline, const Regio
 
 cdef int gather_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
     cdef Py_ssize_t strides[MAX_NDIM]
-    cdef char *dst = (<const Copy *>what).chunk
-    cdef int i
-    for i in range(pipeline.ndim):
-        dst += region.start[i] * pipeline.strides[i]
-        strides[i] = region.step[i] * pipeline.strides[i]
-    sz_copy(pipeline.ndim, region.count, dst, strides, region.data, region.strides, pipeline.itemsize,
-            (<const Copy *>what).transform)
+    cdef char *dst = place_in_chunk(pipeline, region, (<const Copy *>what).chunk, strides)
+    cdef sz_box box = region_box(pipeline, region)
+    sz_copy(&box, dst_at(dst, strides), src_at(region.data, region.strides), (<const Copy *>what).transform)
     return SZ_OK
 
 
@@ -209,7 +202,8 @@ cdef void region_of(const Pipeline *pipeline, char *data, Region *region) noexce
 
 cdef void fill_native(const Pipeline *pipeline, char *native) noexcept nogil:
     """Set a whole chunk in native form to the fill value, without pauses."""
-    sz_fill(pipeline.ndim, pipeline.shape, native, pipeline.strides, pipeline.fill, pipeline.itemsize)
+    cdef sz_box box = box_of(pipeline.ndim, pipeline.shape, pipeline.itemsize)
+    sz_fill(&box, dst_at(native, pipeline.strides), pipeline.fill)
 
 
 cdef int fill_chunk(Context *context, const Pipeline *pipeline, char *data, const char *value) noexcept nogil:
@@ -291,7 +285,7 @@ cdef class CodecPipeline:
         pipeline.most = most
         pipeline.transform = transform
         pipeline.fill, pipeline.stored_fill = PyBytes_AS_STRING(fill), PyBytes_AS_STRING(stored_fill)
-        sz_copy(0, NULL, PyBytes_AS_STRING(stored_fill), NULL, pipeline.fill, NULL, pipeline.itemsize, transform)
+        sz_copy_contiguous(PyBytes_AS_STRING(stored_fill), pipeline.fill, 1, pipeline.itemsize, transform)
         stride = pipeline.itemsize
         for i in range(pipeline.ndim - 1, -1, -1):
             pipeline.order[i] = order[i]

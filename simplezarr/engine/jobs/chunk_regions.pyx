@@ -8,13 +8,13 @@ read without the rest.
 from libc.stdint cimport int64_t
 
 from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK
-from simplezarr.csrc.array cimport SZ_AS_IS, sz_copy, sz_points
+from simplezarr.csrc.array cimport SZ_AS_IS, box_of, dst_at, src_at, sz_box, sz_copy_contiguous, sz_points
 from simplezarr.csrc.codecs cimport SZ_ZSTD_SLACK
 from simplezarr.csrc.io cimport sz_file, sz_read
 from simplezarr.engine.chunks.decode cimport RAW_ALONE, decode_start, read_native, read_raw
 from simplezarr.engine.chunks.moves cimport Cast, Move, cast_elements, move_points, region_cast_out
 from simplezarr.engine.chunks.pipeline cimport (
-    Pipeline, Region, in_pieces, region_extent, region_fill, region_offset, region_permute, region_copy_out)
+    Pipeline, Region, in_pieces, region_box, region_extent, region_fill, region_offset, region_permute, region_copy_out)
 from simplezarr.engine.chunks.shard_reader cimport InnerChunkVisitor
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.jobs.region_table cimport RequestLayout, TouchedChunk, TouchedObject, batch_region, find_chunk
@@ -32,19 +32,26 @@ cdef struct ByteWindow:
 
 # ---------------------------------------------------------------- copying
 
-cdef int chunk_box(const RequestLayout *layout, const TouchedChunk *chunk, Py_ssize_t *shape, Py_ssize_t *strides,
-                   Py_ssize_t *dst_strides) noexcept nogil:
-    """Find the box on the axes without points, except those of one element. Return its number of axes."""
-    cdef int d, ndim = 0
+# The box of a chunk on the axes without points.
+cdef struct ChunkBox:
+    int ndim
+    Py_ssize_t shape[MAX_NDIM]
+    Py_ssize_t strides[MAX_NDIM]      # in the chunk's native form
+    Py_ssize_t dst_strides[MAX_NDIM]  # in the caller's buffer
+
+
+cdef void find_box(const RequestLayout *layout, const TouchedChunk *chunk, ChunkBox *box) noexcept nogil:
+    """Find the box on the axes without points, except those of one element."""
+    cdef int d
     cdef Py_ssize_t count
+    box.ndim = 0
     for d in range(layout.ndim):
         count = chunk.region.count[layout.order[d]]
         if layout.list_of[d] < 0 and count > 1:
-            shape[ndim] = count
-            strides[ndim] = layout.strides[d] * layout.slices[d].step
-            dst_strides[ndim] = layout.dst_strides[d]
-            ndim += 1
-    return ndim
+            box.shape[box.ndim] = count
+            box.strides[box.ndim] = layout.strides[d] * layout.slices[d].step
+            box.dst_strides[box.ndim] = layout.dst_strides[d]
+            box.ndim += 1
 
 
 cdef int move_region(Context *context, const RequestLayout *layout, const Region *region,
@@ -64,16 +71,20 @@ cdef int copy_out(Context *context, const RequestLayout *layout, const TouchedCh
                   const char *native) noexcept nogil:
     """Copy all regions of a chunk from its native form to their destinations. If `native` is NULL, fill them."""
     cdef Region region
+    cdef ChunkBox box
     cdef Move move
     cdef Py_ssize_t i
     cdef int status = SZ_OK
     if chunk.regions == 1:
         return move_region(context, layout, &chunk.region, native)
     if layout.batch == NULL:
-        move.ndim = chunk_box(layout, chunk, move.shape, move.strides, move.dst_strides)
-        move.dst, move.itemsize, move.cast = chunk.data, layout.pipeline.itemsize, layout.cast
-        move.src = native + chunk.src if native != NULL else NULL
-        move.value = NULL if native != NULL else layout.pipeline.fill
+        find_box(layout, chunk, &box)
+        move.cast, move.box = layout.cast, box_of(box.ndim, box.shape, layout.pipeline.itemsize)
+        move.dst, move.src, move.value = dst_at(chunk.data, box.dst_strides), src_at(native, box.strides), NULL
+        if native != NULL:
+            move.src.data += chunk.src
+        else:
+            move.value = layout.pipeline.fill
         return move_points(context, layout.nlists, chunk.lists, &move)
     for i in range(chunk.regions):
         batch_region(layout, chunk.lists[0].dst[i], &region)
@@ -92,14 +103,14 @@ cdef int copy_extent(Context *context, const RequestLayout *layout, const Region
     src: the stored form from the region's first element to its last, which has so many bytes.
     """
     cdef const Pipeline *pipeline = layout.pipeline
-    cdef Py_ssize_t start = region_offset(pipeline, stored), itemsize = pipeline.itemsize, n = nbytes // itemsize
+    cdef Py_ssize_t start = region_offset(pipeline, stored)
     cdef char *native
     if layout.cast == NULL:
         return region_copy_out(context, pipeline, stored, src - start, pipeline.transform | context.nontemporal)
     native = scratch(context, CHUNK_SLOT, nbytes)
     if native == NULL:
         return SZ_NO_MEMORY
-    sz_copy(1, &n, native, &itemsize, src, &itemsize, itemsize, pipeline.transform)
+    sz_copy_contiguous(native, src, nbytes // pipeline.itemsize, pipeline.itemsize, pipeline.transform)
     return region_cast_out(context, pipeline, stored, native - start, layout.cast)
 
 
@@ -108,14 +119,15 @@ cdef int copy_in(Context *context, const RequestLayout *layout, const TouchedChu
 
     Batches are only read.
     """
+    cdef ChunkBox box
     cdef Move move
     cdef sz_points lists[MAX_NDIM]
     cdef int j
-    move.cast = NULL
+    find_box(layout, chunk, &box)
     for j in range(layout.nlists):
         lists[j].n, lists[j].src, lists[j].dst = chunk.lists[j].n, chunk.lists[j].dst, chunk.lists[j].src
-    move.ndim = chunk_box(layout, chunk, move.shape, move.dst_strides, move.strides)
-    move.dst, move.src, move.value, move.itemsize = native + chunk.src, chunk.data, NULL, layout.pipeline.itemsize
+    move.cast, move.value, move.box = NULL, NULL, box_of(box.ndim, box.shape, layout.pipeline.itemsize)
+    move.dst, move.src = dst_at(native + chunk.src, box.strides), src_at(chunk.data, box.dst_strides)
     return move_points(context, layout.nlists, lists, &move)
 
 
@@ -198,8 +210,7 @@ cdef Py_ssize_t read_window(const Pipeline *pipeline, const sz_file *file, int64
     if file != NULL and n:
         status[0] = sz_read(file, native + start, end - start, offset + start)
         if pipeline.transform != SZ_AS_IS:
-            sz_copy(1, &n, native + start, &pipeline.itemsize, native + start, &pipeline.itemsize, pipeline.itemsize,
-                    pipeline.transform)
+            sz_copy_contiguous(native + start, native + start, n, pipeline.itemsize, pipeline.transform)
     return end - start + READ_COST
 
 
@@ -214,6 +225,7 @@ cdef struct CastRead:
 cdef int read_cast_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
     cdef const CastRead *read = <const CastRead *>what
     cdef Region piece = region[0]
+    cdef sz_box box = region_box(pipeline, region)
     cdef Py_ssize_t nbytes = pipeline.itemsize
     cdef int i, status
     for i in range(pipeline.ndim - 1, -1, -1):
@@ -224,7 +236,7 @@ cdef int read_cast_piece(Context *context, const Pipeline *pipeline, const Regio
         return SZ_NO_MEMORY
     status = read_raw(context, pipeline, read.file, read.offset, &piece, read.level)
     return status if status != SZ_OK else cast_elements(
-        context, read.cast, pipeline.ndim, region.count, region.data, region.strides, piece.data, piece.strides)
+        context, read.cast, &box, dst_at(region.data, region.strides), src_at(piece.data, piece.strides))
 
 
 cdef int read_several(Context *context, const TouchedObject *object, const TouchedChunk *chunk, const sz_file *file,

@@ -1,6 +1,6 @@
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 
-from simplezarr.csrc.codecs cimport sz_blosc1, sz_zstd_frame
+from simplezarr.csrc.codecs cimport sz_blosc1, sz_blosc1_settings, sz_zstd_frame
 from simplezarr.engine.kernels.context cimport Context
 
 
@@ -21,10 +21,8 @@ cdef struct CodecStep:
     int level
     int window        # gzip: bits, 15 for a zlib stream
     int checksum      # zstd
-    int compressor    # Blosc: as in blosc1.h
-    int shuffle
-    int typesize
-    int32_t blocksize
+    int typesize      # shuffle
+    sz_blosc1_settings blosc
 
 cdef class CompiledCodec:
     cdef CodecStep step

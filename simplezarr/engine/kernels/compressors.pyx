@@ -137,11 +137,10 @@ cdef int blosc_encode(Context *context, const CodecStep *step, const char *src, 
     cdef char *tmp
     if n > 0x7fffffff - 16:
         return SZ_TOO_LONG
-    tmp = scratch(context, BLOCK_SLOT, sz_blosc1_scratch(n, step.level, step.typesize, step.compressor, step.blocksize))
+    tmp = scratch(context, BLOCK_SLOT, sz_blosc1_scratch(&step.blosc, n))
     if tmp == NULL or zstd_encoder(context) == NULL:
         return SZ_NO_MEMORY
-    return sz_blosc1_encode(src, n, step.compressor, step.level, step.shuffle, step.typesize, step.blocksize, tmp,
-                            context.zstd_encoder, &pauses, dst, size)
+    return sz_blosc1_encode(&step.blosc, src, n, tmp, context.zstd_encoder, &pauses, dst, size)
 
 
 cdef size_t blosc_bound(const CodecStep *step, size_t n) noexcept nogil:
@@ -278,12 +277,10 @@ def blosc_codec(str cname="zstd", int clevel=5, str shuffle="noshuffle", int typ
     """Return the codec Blosc 1; cname blosclz, lz4, lz4hc, snappy (only read), zlib or zstd; clevel 0 to 9."""
     cdef CompiledCodec codec = new_codec("blosc", blosc_decode, blosc_encode, blosc_bound)
     codec.step.in_blocks = True
-    codec.step.compressor = {"blosclz": SZ_BLOSCLZ, "lz4": SZ_LZ4, "lz4hc": SZ_LZ4HC, "snappy": SZ_SNAPPY,
-                             "zlib": SZ_ZLIB, "zstd": SZ_ZSTD}[cname]
-    codec.step.shuffle = {"noshuffle": SZ_NOSHUFFLE, "shuffle": SZ_SHUFFLE, "bitshuffle": SZ_BITSHUFFLE}[shuffle]
-    codec.step.level = clevel
-    codec.step.typesize = typesize
-    codec.step.blocksize = blocksize
+    codec.step.blosc.compressor = {"blosclz": SZ_BLOSCLZ, "lz4": SZ_LZ4, "lz4hc": SZ_LZ4HC, "snappy": SZ_SNAPPY,
+                                   "zlib": SZ_ZLIB, "zstd": SZ_ZSTD}[cname]
+    codec.step.blosc.shuffle = {"noshuffle": SZ_NOSHUFFLE, "shuffle": SZ_SHUFFLE, "bitshuffle": SZ_BITSHUFFLE}[shuffle]
+    codec.step.blosc.level, codec.step.blosc.typesize, codec.step.blosc.blocksize = clevel, typesize, blocksize
     return codec
 
 
