@@ -136,7 +136,7 @@ class _SlowReader(Reader):
     """Delay each answer of another reader by the time of a request."""
 
     def __init__(self, store: SlowStore, reader: Reader):
-        self.store, self.reader = store, reader
+        self.store, self.reader, self.has_twins = store, reader, reader.has_twins
 
     @property
     def validator(self) -> Hashable | None:
@@ -144,6 +144,10 @@ class _SlowReader(Reader):
 
     def pin(self, validator: Hashable) -> bool:
         return self.reader.pin(validator)
+
+    def twin(self) -> Reader | None:
+        twin = self.reader.twin()
+        return None if twin is None else _SlowReader(self.store, twin)
 
     def get_ranges(self, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes] | None:
         values = self.reader.get_ranges(ranges)

@@ -186,7 +186,7 @@ class _TracingReader(Reader):
     """Report each request of another reader."""
 
     def __init__(self, reader: Reader, key: str):
-        self.reader, self.key = reader, key
+        self.reader, self.key, self.has_twins = reader, key, reader.has_twins
 
     @property
     def validator(self) -> Hashable | None:
@@ -194,6 +194,10 @@ class _TracingReader(Reader):
 
     def pin(self, validator: Hashable) -> bool:
         return self.reader.pin(validator)
+
+    def twin(self) -> Reader | None:
+        twin = self.reader.twin()
+        return None if twin is None else _TracingReader(twin, self.key)
 
     def get_ranges(self, ranges: Iterable[Range]) -> Sequence[bytes] | None:
         ranges = tuple([(start, length) for start, length in ranges])

@@ -28,12 +28,6 @@ cdef enum:
     COALESCE_MAX_LOCAL = 1 << 20
     COALESCE_MAX_REMOTE = 8 << 20
 
-# Where a requested inner chunk is stored.
-cdef struct InnerChunkRange:
-    uint64_t offset, nbytes
-    Py_ssize_t number       # as the visitor counts
-    InFlightChunk *leading  # this thread leads the chunk, also for others; or NULL
-
 
 cdef object fetch(const ByteSource *source, list ranges):
     """Return byte ranges of a stored object from its store as a list of buffers, or None if there is no such object."""
@@ -150,6 +144,12 @@ cdef Py_ssize_t coalesced_end(const InnerChunkRange *ranges, Py_ssize_t n, Py_ss
     return i
 
 
+cdef Py_ssize_t part_end(const InnerChunkRange *ranges, Py_ssize_t n, Py_ssize_t i) noexcept nogil:
+    """Return the end of the part that begins with the i-th inner chunk: of what one request brings."""
+    cdef uint64_t end
+    return coalesced_end(ranges, n, i, COALESCE_GAP_REMOTE, PART_BYTES, &end)
+
+
 cdef object data_end(const Pipeline *pipeline, const ByteSource *shard):
     """Return where the last inner chunk of a shard ends, as its index says."""
     cdef ByteRange found
@@ -172,7 +172,8 @@ cdef int fetch_ranges(Context *context, const Pipeline *pipeline, const ByteSour
             start = ranges[i].offset
             i = coalesced_end(ranges, n, i, COALESCE_GAP_REMOTE, COALESCE_MAX_REMOTE, &end)
             coalesced.append((start, end - start))
-        (<object>source.reader).least = data_end(pipeline, source)
+        if not (<object>source.reader).has_twins:  # others ask for a version, not for what they have read before
+            (<object>source.reader).least = data_end(pipeline, source)
         foreign(1)
         try:
             parts = fetch(source, coalesced)
@@ -286,8 +287,7 @@ cdef Py_ssize_t keep_own(Context *context, const Pipeline *pipeline, const ByteS
 cdef int read_inner_chunks(Context *context, const Pipeline *pipeline, const ByteSource *source,
                            const InnerChunkVisitor *visitor, Py_ssize_t first, Py_ssize_t last, int level) noexcept nogil:
     """Find, read and visit the requested inner chunks first … last - 1 of a shard whose index is known."""
-    cdef Py_ssize_t n, i
-    cdef PyObject *fetched = NULL
+    cdef Py_ssize_t n
     cdef int status
     cdef InnerChunkRange *ranges = <InnerChunkRange *>scratch(
         context, level * SLOTS_PER_LEVEL + ENTRIES, (last - first) * sizeof(InnerChunkRange))
@@ -296,6 +296,16 @@ cdef int read_inner_chunks(Context *context, const Pipeline *pipeline, const Byt
     status = find_inner_chunks(context, pipeline, source, visitor, first, last, level, ranges, &n)
     if status != SZ_OK or n == 0:
         return status
+    return read_found_chunks(context, pipeline, source, visitor, ranges, n, level)
+
+
+cdef int read_found_chunks(Context *context, const Pipeline *pipeline, const ByteSource *source,
+                           const InnerChunkVisitor *visitor, InnerChunkRange *ranges, Py_ssize_t n,
+                           int level) noexcept nogil:
+    """Read and visit the listed inner chunks, which are in the order of their offsets."""
+    cdef PyObject *fetched = NULL
+    cdef Py_ssize_t i
+    cdef int status = SZ_OK
     if source.kind == IN_STORE:
         n = keep_own(context, pipeline, source, visitor, ranges, n)
         status = fetch_ranges(context, pipeline, source, ranges, n, &fetched) if n else SZ_OK

@@ -67,6 +67,8 @@ class Reader:
 
     #: A lower bound of the number of bytes before those that were read first. Callers that know more set it.
     least = 0
+    #: Whether `twin` may return a reader. Otherwise a shard that is needed as a whole is requested as a whole.
+    has_twins = False
 
     @property
     def validator(self) -> Hashable | None:
@@ -84,6 +86,15 @@ class Reader:
         returns False.
         """
         return False
+
+    def twin(self) -> "Reader | None":
+        """Return another reader of the same version, for another thread; None if the store cannot ask for a version.
+
+        Call it after the first answer or `pin`; another thread may use the reader meanwhile. The default returns None.
+        A class that overrides it sets `has_twins`. Several threads then request the parts of a large shard, and decode
+        them as they arrive.
+        """
+        return None
 
     def get_range(self, start: int, length: int) -> bytes | None:
         """Return one range of the version, as `Store.get_range`; None if the key does not exist."""
@@ -217,9 +228,14 @@ class Snapshot(Reader):
     def __init__(self, value: bytes | None):
         self._value = value
 
+    has_twins = True
+
     @property
     def validator(self) -> Hashable | None:
         return None if self._value is None else _Same(self._value)
+
+    def twin(self) -> Reader:
+        return Snapshot(self._value)
 
     def get_ranges(self, ranges: Iterable[Range]) -> Sequence[bytes] | None:
         value = self._value

@@ -23,8 +23,6 @@ cdef class ReadJob(Job):
                        Py_ssize_t part) noexcept nogil
     cdef int read_shard(self, Context *context, ByteSource *byte_source, const TouchedObject *object, Py_ssize_t part,
                         bint keep) noexcept nogil
-    cdef int read_chunks(self, Context *context, const ByteSource *byte_source, const TouchedObject *object,
-                         Py_ssize_t part) noexcept nogil
     cdef int read_value(self, Context *context, const TouchedObject *object, Py_ssize_t part) noexcept with gil
     cdef int fetch_value(self, Context *context, str key, const TouchedObject *object, Py_ssize_t part) except? -1
     cdef int decode_value(self, Context *context, object value, const TouchedObject *object, Py_ssize_t part) except? -1

@@ -26,10 +26,11 @@ from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.geometry.plan cimport product
 from simplezarr.engine.memory.result_pool import empty
 from simplezarr.engine.jobs.chunk_source cimport ChunkSource, known_index, learn_index
-from simplezarr.engine.jobs.chunk_regions cimport ChunkCursor, copy_extent, copy_out, decode_regions, read_regions, visitor
+from simplezarr.engine.jobs.chunk_regions cimport copy_extent, copy_out, decode_regions, read_regions
+from simplezarr.engine.jobs.shard_parts cimport is_read_in_parts, read_shard_chunks
 from simplezarr.engine.jobs.region_table cimport (
     RegionTable, TouchedChunk, TouchedObject, batch_regions, find_chunk, find_object, regions_of, shard_region)
-from simplezarr.engine.chunks.shard_reader cimport InnerChunkVisitor, add_index_version, read_inner_chunks
+from simplezarr.engine.chunks.shard_reader cimport add_index_version
 from simplezarr.engine.jobs.job cimport SHARE_BYTES, Job
 from simplezarr.engine.kernels.context cimport (
     Context, as_buffer, buffer_address, buffer_length, drop, foreign, pause, raised, scratch, take_error, context_resume,
@@ -250,18 +251,10 @@ cdef class ReadJob(Job):
         if status == SZ_OK and byte_source.kind == IN_STORE and byte_source.key != NULL:
             status = add_index_version(context, self.pipeline, byte_source)
         if status == SZ_OK:
-            status = self.read_chunks(context, byte_source, object, part)
+            status = read_shard_chunks(context, self, byte_source, object, part)
         if held != NULL:
             drop(held)
         return status
-
-    cdef int read_chunks(self, Context *context, const ByteSource *byte_source, const TouchedObject *object,
-                         Py_ssize_t part) noexcept nogil:
-        """Read the requested inner chunks of a shard whose index is known."""
-        cdef ChunkCursor cursor
-        cdef InnerChunkVisitor visit = visitor(&cursor, object)
-        return read_inner_chunks(context, self.pipeline, byte_source, &visit, object.n * part // self.splits,
-                                 object.n * (part + 1) // self.splits, 0)
 
     cdef int read_value(self, Context *context, const TouchedObject *object, Py_ssize_t part) noexcept with gil:
         """Read a chunk through its store's methods: only the bytes that are needed, if that is less work."""
@@ -271,7 +264,8 @@ cdef class ReadJob(Job):
         try:
             key = self.key(context, object.index)
             if not self.source.in_memory:
-                if pipeline_is_shard(pipeline) and object.n * 10 < pipeline.ninner * 6:
+                if pipeline_is_shard(pipeline) and (
+                        object.n * 10 < pipeline.ninner * 6 or is_read_in_parts(store, key, pipeline, object.n)):
                     return self.read_parts(context, key, object)
                 if pipeline_is_raw(pipeline) and object.chunk.regions == 1:
                     region_permute(pipeline, &object.chunk.region, &stored)

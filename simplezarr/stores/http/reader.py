@@ -82,6 +82,7 @@ class HTTPReader(Reader):
         self._server, self._name, self._version = store, key, None
 
     _version: Version | None
+    has_twins = True
 
     @property
     def validator(self) -> Hashable | None:
@@ -92,6 +93,15 @@ class HTTPReader(Reader):
             return False
         self._version = validator
         return True
+
+    def twin(self) -> Reader | None:
+        if self._copy is not None:
+            return self._copy.twin()
+        if self._version is None or not self._server.has_ranges:
+            return None
+        twin = HTTPReader(self._server, self._name)
+        twin._version = self._version
+        return twin
 
     def get_ranges(self, ranges: Iterable[Range]) -> Sequence[bytes] | None:
         ranges = [*ranges]

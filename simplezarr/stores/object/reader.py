@@ -24,6 +24,8 @@ class ObjectReader(Reader):
     width: how many requests may be made at a time. part_size: bytes of one request at most.
     """
 
+    has_twins = True
+
     def __init__(self, client: Client, path: str, width: int, part_size: int):
         self._client, self._path, self._width, self._part_size = client, path, width, part_size
         self._begun = False
@@ -41,6 +43,13 @@ class ObjectReader(Reader):
         if isinstance(validator, str) and validator.startswith('"'):  # the version of GCS is no condition
             self._match = validator
         return self._match is not None
+
+    def twin(self) -> Reader | None:
+        if self._known is None and self._match is None:
+            return None
+        twin = ObjectReader(self._client, self._path, self._width, self._part_size)
+        twin._begun, twin._known, twin._match = self._begun, self._known, self._match
+        return twin
 
     def size(self) -> int | None:
         if not self._begun:
