@@ -164,7 +164,7 @@ def _check_ranges(store: Store) -> None:
 
 
 def _check_reader(store: Store) -> None:
-    """Check that a reader stays with the version of its first answer, or raises."""
+    """Check that a reader and its twin stay with the version of the first answer, or raise."""
     key, old, new = "a/value", VALUE, bytes(reversed(VALUE[:-9]))
     ranges = [(5, 100), (len(old) - 7, 7), (1000, 3)]
     wanted = [old[start : start + length] for start, length in ranges]
@@ -176,11 +176,18 @@ def _check_reader(store: Store) -> None:
             fail(store, "a reader returned another size than the value has")
         if missing.get_range(0, 1) is not None or missing.get_ranges(ranges) is not None:
             fail(store, "a reader of a missing key returned bytes")
-        validator = reader.validator
+        validator, twin = reader.validator, reader.twin()
+        if twin is not None and not reader.has_twins:
+            fail(store, "a reader has a twin, but its `has_twins` is False")
+        if twin is not None and [*(twin.get_ranges(ranges) or ())] != wanted:
+            fail(store, "the twin of a reader returned other bytes than the value has")
         _call(store, "set", key, new)
-        with suppress(ChangedError):
-            if [*(reader.get_ranges(ranges) or ())] != wanted:
-                fail(store, "a reader returned bytes of another version than its first answer; raise a ChangedError")
+        for one in [reader] if twin is None else [reader, twin, reader.twin() or twin]:
+            with one, suppress(ChangedError):
+                if [*(one.get_ranges(ranges) or ())] != wanted:
+                    fail(
+                        store, "a reader returned bytes of another version than its first answer; raise a ChangedError"
+                    )
         with _call(store, "reader", key) as later:
             if later.get_range(-20, 20) != new[-20:]:
                 fail(store, "a new reader did not return the new value")

@@ -12,6 +12,7 @@ import pytest
 from simplezarr import codecs
 from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec
 from simplezarr.dtypes import parse_dtype
+from simplezarr.engine.files.reader import Snapshot
 from simplezarr.engine.files.replace import remove_file
 from simplezarr.errors import UnsupportedError
 from simplezarr.stores import LocalStore, MemoryStore, Store, WrapperStore, byte_view
@@ -121,6 +122,38 @@ class SortsRanges(MemoryStore):
 class JoinsEqualRanges(MemoryStore):
     def get_ranges(self, key, ranges):
         return super().get_ranges(key, dict.fromkeys(ranges))
+
+
+class _LooseTwins(Snapshot):
+    """Its twins read what is stored when they are asked."""
+
+    def __init__(self, store, key):
+        super().__init__(store.get(key))
+        self.store, self.key = store, key
+
+    def twin(self):
+        return _Latest(self.store, self.key)
+
+
+class _Latest(_LooseTwins):
+    def get_ranges(self, ranges):
+        return Snapshot(self.store.get(self.key)).get_ranges(ranges)
+
+
+@broken("another version than its first answer")
+class LooseTwins(MemoryStore):
+    def reader(self, key):
+        return _LooseTwins(self, key)
+
+
+class _SecretTwins(Snapshot):
+    has_twins = False
+
+
+@broken("`has_twins` is False")
+class SecretTwins(MemoryStore):
+    def reader(self, key):
+        return _SecretTwins(self.get(key))
 
 
 @broken("instead of raising a ValueError|instead of a ValueError")

@@ -27,6 +27,6 @@ cdef class ReadJob(Job):
     cdef int fetch_value(self, Context *context, str key, const TouchedObject *object, Py_ssize_t part) except? -1
     cdef int decode_value(self, Context *context, object value, const TouchedObject *object, Py_ssize_t part) except? -1
     cdef object get_value(self, Context *context, str key)
-    cdef int read_parts(self, Context *context, str key, const TouchedObject *object) except? -1
+    cdef int read_parts(self, Context *context, str key, const TouchedObject *object, object reader) except? -1
     cdef int read_ranges(self, Context *context, object reader, const TouchedObject *object) except? -1
     cdef int read_extent(self, Context *context, object get_range, const Region *stored) except? -1

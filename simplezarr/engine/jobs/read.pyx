@@ -27,7 +27,7 @@ from simplezarr.engine.geometry.plan cimport product
 from simplezarr.engine.memory.result_pool import empty
 from simplezarr.engine.jobs.chunk_source cimport ChunkSource, known_index, learn_index
 from simplezarr.engine.jobs.chunk_regions cimport copy_extent, copy_out, decode_regions, read_regions
-from simplezarr.engine.jobs.shard_parts cimport is_read_in_parts, read_shard_chunks
+from simplezarr.engine.jobs.shard_parts cimport read_shard_chunks, reader_of_parts
 from simplezarr.engine.jobs.region_table cimport (
     RegionTable, TouchedChunk, TouchedObject, batch_regions, find_chunk, find_object, regions_of, shard_region)
 from simplezarr.engine.chunks.shard_reader cimport add_index_version
@@ -264,9 +264,11 @@ cdef class ReadJob(Job):
         try:
             key = self.key(context, object.index)
             if not self.source.in_memory:
-                if pipeline_is_shard(pipeline) and (
-                        object.n * 10 < pipeline.ninner * 6 or is_read_in_parts(store, key, pipeline, object.n)):
-                    return self.read_parts(context, key, object)
+                if pipeline_is_shard(pipeline):
+                    some = object.n * 10 < pipeline.ninner * 6
+                    reader = store.reader(key) if some else reader_of_parts(store, key, pipeline, object.n)
+                    if reader is not None:
+                        return self.read_parts(context, key, object, reader)
                 if pipeline_is_raw(pipeline) and object.chunk.regions == 1:
                     region_permute(pipeline, &object.chunk.region, &stored)
                     if region_extent(pipeline, &stored) * 2 < <Py_ssize_t>pipeline.nbytes:
@@ -338,14 +340,14 @@ cdef class ReadJob(Job):
                 status = decode_regions(context, object, &object.chunk, byte_source.memory, byte_source.size, 0)
         return status
 
-    cdef int read_parts(self, Context *context, str key, const TouchedObject *object) except? -1:
-        """Read some inner chunks of one version of a shard.
+    cdef int read_parts(self, Context *context, str key, const TouchedObject *object, reader) except? -1:
+        """Read inner chunks of one version of a shard with a reader of it.
 
         If a writer replaces the shard meanwhile, read again. The last attempt reads the whole shard with one request.
         """
         cdef int status = SZ_OK
-        for _ in range(readers.ATTEMPTS):
-            with self.source.store.reader(key) as reader:
+        for attempt in range(readers.ATTEMPTS):
+            with self.source.store.reader(key) if attempt else reader as reader:
                 status = self.read_ranges(context, reader, object)
             if context.error == NULL or not isinstance(<object>context.error, ChangedError):
                 if status == SZ_MISSING:

@@ -21,6 +21,6 @@ cdef class ShardPartsJob(Job):
     cdef int take_reader(self, Context *context, PyObject **reader) noexcept with gil
     cdef void return_reader(self, PyObject *reader) noexcept with gil
 
-cdef bint is_read_in_parts(store, str key, const Pipeline *pipeline, Py_ssize_t n) except -1
+cdef object reader_of_parts(store, str key, const Pipeline *pipeline, Py_ssize_t n)
 cdef int read_shard_chunks(Context *context, Job job, const ByteSource *shard, const TouchedObject *object,
                            Py_ssize_t part) noexcept nogil

@@ -30,12 +30,15 @@ cdef enum:
     WORTH_BYTES = 4 * PART_BYTES
 
 
-cdef bint is_read_in_parts(store, str key, const Pipeline *pipeline, Py_ssize_t n) except -1:
-    """Return whether n inner chunks of a shard should be read in parts, although they are most of it."""
+cdef object reader_of_parts(store, str key, const Pipeline *pipeline, Py_ssize_t n):
+    """Return a reader, if n inner chunks of a shard should be read in parts although they are most of it. Else None."""
     if product(n, pipeline.inner.nbytes) < WORTH_BYTES or executor.concurrency_for(store) == 1:
-        return False
-    with store.reader(key) as reader:
-        return reader.has_twins
+        return None
+    reader = store.reader(key)
+    if reader.has_twins:
+        return reader
+    reader.close()
+    return None
 
 
 cdef int read_shard_chunks(Context *context, Job job, const ByteSource *shard, const TouchedObject *object,
