@@ -10,7 +10,7 @@ from libc.stdlib cimport qsort
 from simplezarr.csrc cimport SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TRUNCATED
 from simplezarr.engine.chunks.byte_source cimport IN_FILE, IN_MEMORY, IN_STORE, UNKNOWN_SIZE, ByteRange, find_inner_chunk
 from simplezarr.engine.chunks.in_flight cimport (
-    InFlightChunk, CoalesceKey, lead_or_join, end_leading, worth_coalescing, add_version)
+    CoalesceKey, lead_or_join, end_leading, worth_coalescing, add_version)
 from simplezarr.engine.chunks.pipeline cimport pipeline_is_raw
 from simplezarr.engine.files.files cimport read_bytes
 from simplezarr.engine.geometry.plan cimport MAX_NDIM, ChunkProjection, slice_project, slice_set
