@@ -90,6 +90,7 @@ int32_t zng_deflateReset(zng_stream *);
 int32_t zng_deflateEnd(zng_stream *);
 size_t zng_deflateBound(zng_stream *, size_t n);
 int32_t zng_compress2(uint8_t *dst, size_t *capacity, const uint8_t *src, size_t n, int32_t level);
+uint32_t zng_crc32_z(uint32_t crc, const uint8_t *data, size_t n);
 int32_t zng_uncompress(uint8_t *dst, size_t *capacity, const uint8_t *src, size_t n);
 
 /* lz4, blosclz, the shuffles */

@@ -55,6 +55,7 @@ int sz_adopt(int fd, sz_file *file) {
   }
   if (!S_ISREG(status.st_mode)) return fail(fd, EINVAL);
   file->fd = fd;
+  file->base = 0;
   file->size = (int64_t)status.st_size;
   file->device = (uint64_t)status.st_dev;
   file->inode = (uint64_t)status.st_ino;
@@ -83,6 +84,7 @@ static ssize_t read_around(int fd, char *dst, size_t n, int64_t offset) {
 }
 
 int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset) {
+  offset += file->base;
   while (n > 0) {
     const size_t wanted = n < LARGEST_TRANSFER ? n : LARGEST_TRANSFER;
     const int around = n >= WORTH_A_DETOUR && sz_page_alias((uintptr_t)dst, (uintptr_t)offset);
@@ -102,13 +104,14 @@ int64_t sz_holes(const sz_file *file, int64_t enough) {
   int64_t holes = 0;
 #if defined(SEEK_HOLE) && defined(SEEK_DATA)
   const int error = errno;
-  int64_t at = 0;
-  for (int i = 0; i < MOST_HOLES && at < file->size && holes <= enough; i++) {
+  const int64_t end = file->base + file->size;
+  int64_t at = file->base;
+  for (int i = 0; i < MOST_HOLES && at < end && holes <= enough; i++) {
     const off_t hole = lseek(file->fd, (off_t)at, SEEK_HOLE);
-    if (hole < 0 || hole >= file->size) break;
+    if (hole < 0 || hole >= end) break;
     const off_t data = lseek(file->fd, hole, SEEK_DATA);
     if (data < 0 && errno != ENXIO) break; /* ENXIO: the hole extends to the end */
-    at = data < 0 || data > file->size ? file->size : (int64_t)data;
+    at = data < 0 || data > end ? end : (int64_t)data;
     holes += at - hole;
   }
   errno = error;

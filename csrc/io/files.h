@@ -19,10 +19,13 @@ typedef struct {
 } sz_owner;
 
 /* An open regular file and its identity. Its bytes are taken to be unchanged as long as device, inode, times
- * and size are. (mtime can be set back after a change, but that changes ctime.) */
+ * and size are. (mtime can be set back after a change, but that changes ctime.)
+ *
+ * A copy with another base and size stands for a part of the file: offsets count from the base. The copy is
+ * not closed. */
 typedef struct {
   int fd;
-  int64_t size;
+  int64_t base, size;
   uint64_t device, inode;
   int64_t mtime_ns, ctime_ns;
   sz_owner owner;
@@ -49,7 +52,7 @@ int sz_adopt(int fd, sz_file *file);
 int sz_keep_owner(int fd, sz_owner now, sz_owner wanted);
 
 /* Read exactly n bytes from offset (retrying EINTR and short reads). SZ_OK; SZ_TRUNCATED if the file ends
- * early; SZ_IO with errno. */
+ * early; SZ_IO with errno. The end of a part is not looked at. */
 int sz_read(const sz_file *file, char *dst, size_t n, int64_t offset);
 
 /* Return how many of the file's bytes are in holes, or 0 if the file system does not tell. Counting ends once

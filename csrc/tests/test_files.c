@@ -124,6 +124,30 @@ static void test_holes(void) {
   sz_close(&file);
 }
 
+/* A part of a file is read from its base, and only its holes are counted. */
+static void test_part(void) {
+  enum { HALF = 1 << 20 };
+  static char half[HALF];
+  char data[4];
+  sz_file file;
+  memset(half, 'x', HALF);
+  memcpy(half, "0123456789", 10);
+  write_file("part", half, HALF);
+  CHECK(truncate(path_of("part"), 2 * HALF) == 0);
+  CHECK(sz_open(SZ_NO_DIRECTORY, path_of("part"), &file) == SZ_OK && file.base == 0);
+  sz_file part = file;
+  part.base = 3, part.size = 4;
+  CHECK(sz_read(&part, data, 4, 0) == SZ_OK && memcmp(data, "3456", 4) == 0);
+  CHECK(sz_read(&part, data, 2, 2) == SZ_OK && memcmp(data, "56", 2) == 0);
+  part.base = 2 * HALF - 2;
+  CHECK(sz_read(&part, data, 4, 0) == SZ_TRUNCATED);
+  part.base = 0, part.size = HALF;
+  CHECK(sz_holes(&part, HALF) == 0);
+  part.base = HALF;
+  CHECK(sz_holes(&part, HALF) == sz_holes(&file, HALF));
+  sz_close(&file);
+}
+
 /* The bytes read are those of the file at every offset in the page, and an early end is noticed. */
 static void test_places(void) {
   enum { BYTES = 100000, PAGE = 4096 };
@@ -152,6 +176,7 @@ int main(void) {
   test_ranges();
   test_replaced();
   test_holes();
+  test_part();
   test_places();
   remove_folder();
   return 0;

@@ -28,6 +28,7 @@ cdef extern from "codecs/vendor.h" nogil:
                              int32_t strategy)
     int32_t zng_deflate(zng_stream *, int32_t flush)
     int32_t zng_deflateEnd(zng_stream *)
+    uint32_t zng_crc32_z(uint32_t crc, const uint8_t *data, size_t n)
 
 cdef extern from "codecs/zstd.h" nogil:
     ctypedef struct sz_zstd_frame:

@@ -6,7 +6,7 @@ from simplezarr.csrc.array cimport sz_dst, sz_selection
 cdef extern from "io/files.h" nogil:
     ctypedef struct sz_file:
         int fd
-        int64_t size
+        int64_t base, size
         uint64_t device, inode
         int64_t mtime_ns, ctime_ns
     enum:

@@ -90,9 +90,10 @@ cdef bint file_key(CoalesceKey *key, const Pipeline *pipeline, const sz_file *fi
 
     While the leader has the file open, no other file can take its inode.
     """
-    key.n = 6
+    key.n = 7
     key.words[0], key.words[1], key.words[2] = <uint64_t>pipeline, file.device, file.inode
     key.words[3], key.words[4], key.words[5] = <uint64_t>file.mtime_ns, <uint64_t>file.ctime_ns, <uint64_t>file.size
+    key.words[6] = <uint64_t>file.base
     return is_settled(file.mtime_ns, file.ctime_ns)
 
 

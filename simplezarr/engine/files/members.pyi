@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Callable
 from typing import final
 
+from simplezarr.engine.files.extents import ExtentTable
 from simplezarr.engine.files.files import File
 
 @final
@@ -60,4 +61,10 @@ class MemberTable:
         """Return the value of a member that is stored, not deflated, has the right checksum, and is not larger than a limit.
 
         Return None for any other, and if anything is unusual or wrong; the caller finds out what. `begins` must ascend.
+        """
+
+    def find_extents(self, names: list[str], file: File, extents: ExtentTable, all_names: bool) -> None:
+        """Enter where the values of members lie that are stored; leave out all others, and any that is unusual or wrong.
+
+        all_names: whether there is no value of a name that is not in the table. `begins` must ascend.
         """

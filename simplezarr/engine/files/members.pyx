@@ -1,7 +1,5 @@
 """The members of a zip archive: their places, parsed from its directory, and small ones read from its file."""
 
-import zlib
-
 cimport cython
 from cpython cimport array
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -11,7 +9,9 @@ from libc.string cimport memcmp
 
 from simplezarr.csrc cimport SZ_OK
 from simplezarr.csrc.io cimport sz_read
+from simplezarr.engine.files.extents cimport ExtentTable
 from simplezarr.engine.files.files cimport File
+from simplezarr.engine.kernels.deflate cimport crc32
 
 cdef enum:
     CENTRAL = 46          # bytes of an entry without its name, and of a local header
@@ -20,10 +20,10 @@ cdef enum:
     DESCRIBED = 1 << 3
     POSIX = 3             # a system that makes archives
     LINK = 0xA            # the type of its symbolic links
+    LONG_HEADER = 1024    # bytes of a local header whose member is left to the caller if it is longer
     EXTRA = 512           # bytes of extra fields that are read along with a value
     FULL = 0xffffffff     # stands for a number of 64 bits elsewhere
 
-cdef object crc32 = zlib.crc32
 cdef array.array OFFSETS = array.array("q")
 
 
@@ -50,6 +50,14 @@ cdef bint is_usual(const unsigned char *entry, Py_ssize_t n) noexcept nogil:
             if entry[i] & 0x80:
                 return False
     return True
+
+
+cdef int64_t data_begin(const unsigned char *entry, const unsigned char *header) noexcept nogil:
+    """Return where the data of a stored member begin, from its header on; -1 if that is the header of another."""
+    cdef Py_ssize_t nname = u16(entry + 28)
+    if memcmp(header, b"PK\3\4", 4) != 0 or u16(header + 8) != 0 or u16(header + 26) != nname:
+        return -1
+    return LOCAL + nname + u16(header + 28) if memcmp(header + LOCAL, entry + CENTRAL, nname) == 0 else -1
 
 
 @cython.final
@@ -117,39 +125,64 @@ cdef class MemberTable:
                 high = middle
         return begins[low] if low < len(self.begins) else self.end
 
-    def get(self, str name not None, File file not None, int64_t limit):
-        """Return the value of a usual member, None for any other."""
+    cdef const unsigned char *stored_entry(self, str name) except? NULL:
+        """Return the entry of a usual member that is stored, NULL for any other."""
         cdef const unsigned char *entry
-        cdef const unsigned char *header
-        cdef Py_ssize_t at, nname, head, begin
-        cdef int64_t offset, end, stored
-        cdef uint32_t flags
-        cdef int status
-        cdef bytes content, value
+        cdef Py_ssize_t at
         found = self.entries.get(name)
         if found is None:
-            return None
+            return NULL
         at = found
         entry = <const unsigned char *>PyBytes_AS_STRING(self.records) + at
-        flags, stored, nname = u16(entry + 8), u32(entry + 20), u16(entry + 28)
-        if stored > limit or stored != u32(entry + 24) or u16(entry + 10) != 0:
-            return None
-        if flags & ~(<uint32_t>(UTF8 | DESCRIBED)) or u32(entry + 42) == FULL:
-            return None
+        if u32(entry + 20) != u32(entry + 24) or u16(entry + 10) != 0:
+            return NULL
+        if u16(entry + 8) & ~(<uint32_t>(UTF8 | DESCRIBED)) or u32(entry + 20) == FULL or u32(entry + 42) == FULL:
+            return NULL
         if entry[5] == POSIX and u32(entry + 38) >> 28 == LINK:
+            return NULL
+        return entry
+
+    def get(self, str name not None, File file not None, int64_t limit):
+        """Return the value of a usual member, None for any other."""
+        cdef const unsigned char *entry = self.stored_entry(name)
+        cdef char *header
+        cdef int64_t offset, end, stored, begin
+        cdef bint right
+        cdef bytes content
+        if entry == NULL or u32(entry + 20) > limit:
             return None
-        offset, head = u32(entry + 42) + self.base, LOCAL + nname
-        end = min(self.after(offset), offset + head + stored + EXTRA)
-        if end < offset + head + stored:
+        stored, offset = u32(entry + 20), u32(entry + 42) + self.base
+        end = min(self.after(offset), offset + LOCAL + u16(entry + 28) + stored + EXTRA)
+        if end < offset + LOCAL + u16(entry + 28) + stored:
             return None
         content = PyBytes_FromStringAndSize(NULL, end - offset)
-        header = <const unsigned char *>PyBytes_AS_STRING(content)
+        header = PyBytes_AS_STRING(content)
         with nogil:
-            status = sz_read(&file.file, <char *>header, end - offset, offset)
-        if status != SZ_OK or memcmp(header, b"PK\3\4", 4) != 0 or u16(header + 8) != 0 or u16(header + 26) != nname:
-            return None
-        begin = head + u16(header + 28)
-        if begin + stored > end - offset or memcmp(header + LOCAL, entry + CENTRAL, nname) != 0:
-            return None
-        value = PyBytes_FromStringAndSize(<const char *>header + begin, stored)
-        return value if crc32(value) == u32(entry + 16) else None
+            right = sz_read(&file.file, header, end - offset, offset) == SZ_OK
+            begin = data_begin(entry, <const unsigned char *>header) if right else -1
+            right = 0 <= begin <= end - offset - stored and crc32(header + begin, stored) == u32(entry + 16)
+        return PyBytes_FromStringAndSize(header + begin, stored) if right else None
+
+    def find_extents(self, list names not None, File file not None, ExtentTable extents not None, bint all_names):
+        """Enter where the values of usual stored members lie."""
+        cdef unsigned char header[LONG_HEADER]
+        cdef const unsigned char *entry
+        cdef Py_ssize_t i, head
+        cdef int64_t offset, begin
+        cdef bint right
+        for i in range(min(len(names), extents.n)):
+            if all_names and names[i] not in self.entries:
+                extents.absent(i)
+                continue
+            entry = self.stored_entry(names[i])
+            if entry == NULL:
+                continue
+            head, offset = LOCAL + u16(entry + 28), u32(entry + 42) + self.base
+            if head > LONG_HEADER:
+                continue
+            with nogil:
+                right = sz_read(&file.file, <char *>header, head, offset) == SZ_OK
+                begin = data_begin(entry, header) if right else -1
+            if begin >= 0 and offset + begin + u32(entry + 20) <= self.after(offset) and (
+                    extents.set(i, file, offset + begin, u32(entry + 20))):
+                extents.set_crc(i, u32(entry + 16))

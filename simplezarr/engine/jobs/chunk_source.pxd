@@ -10,7 +10,7 @@ from simplezarr.engine.kernels.context cimport Context
 # A shard's decoded index and the version of the shard that it was read from.
 cdef class ShardIndex:
     cdef uint64_t device, inode
-    cdef int64_t mtime_ns, ctime_ns, size
+    cdef int64_t mtime_ns, ctime_ns, base, size
     cdef object validator  # of the version in a store that is not local; None if the store is immutable
     cdef bytes data
 

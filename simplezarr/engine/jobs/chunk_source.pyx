@@ -133,7 +133,7 @@ cdef class ChunkSource:
             return None
         if file != NULL:
             if (index.inode != file.inode or index.mtime_ns != file.mtime_ns or index.ctime_ns != file.ctime_ns
-                    or index.size != file.size or index.device != file.device):
+                    or index.size != file.size or index.device != file.device or index.base != file.base):
                 return None
         elif index.validator is not None and not (<object>shard.reader).pin(index.validator):
             return None
@@ -149,7 +149,7 @@ cdef class ChunkSource:
         if file != NULL:
             if not is_settled(file.mtime_ns, file.ctime_ns):
                 return 0
-            index.device, index.inode, index.size = file.device, file.inode, file.size
+            index.device, index.inode, index.base, index.size = file.device, file.inode, file.base, file.size
             index.mtime_ns, index.ctime_ns = file.mtime_ns, file.ctime_ns
         elif not self.store.immutable:
             reader = <object>shard.reader

@@ -7,8 +7,9 @@ from libc.string cimport memset
 from simplezarr.csrc cimport SZ_CORRUPT, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TRAILING, SZ_TRUNCATED
 from simplezarr.csrc.array cimport sz_all_equal
 from simplezarr.csrc.codecs cimport (
-    SZ_Z_BUF_ERROR, SZ_Z_DATA_ERROR, SZ_Z_FINISH, SZ_Z_MEM_ERROR, SZ_Z_NO_FLUSH, SZ_Z_OK, SZ_Z_STREAM_END, zng_deflate,
-    zng_deflateEnd, zng_deflateInit2, zng_inflate, zng_inflateEnd, zng_inflateInit2, zng_inflateReset2, zng_stream)
+    SZ_Z_BUF_ERROR, SZ_Z_DATA_ERROR, SZ_Z_FINISH, SZ_Z_MEM_ERROR, SZ_Z_NO_FLUSH, SZ_Z_OK, SZ_Z_STREAM_END, zng_crc32_z,
+    zng_deflate, zng_deflateEnd, zng_deflateInit2, zng_inflate, zng_inflateEnd, zng_inflateInit2, zng_inflateReset2,
+    zng_stream)
 from simplezarr.engine.kernels.compressors cimport CompiledCodec, CodecStep, new_codec
 from simplezarr.engine.kernels.context cimport Context, add_discard, pause
 
@@ -33,6 +34,11 @@ cdef void discard(Context *context) noexcept:
 
 
 add_discard(discard)
+
+
+cdef uint32_t crc32(const char *data, size_t n) noexcept nogil:
+    """Return the checksum of gzip and of zip archives."""
+    return zng_crc32_z(0, <const uint8_t *>data, n)
 
 
 cdef int inflate_status(int32_t code) noexcept nogil:
