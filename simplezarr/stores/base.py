@@ -24,6 +24,7 @@ from simplezarr.stores.keys import check_key, check_prefix, names_below
 if TYPE_CHECKING:
     from typing import Self
 
+    from simplezarr.engine.files.file_ranges import FileRangeTable
     from typing_extensions import Buffer
 
     Change = Callable[[bytes | None], Buffer | None]
@@ -80,6 +81,15 @@ class Store(ABC):
         """The directory whose files are the values, if their paths are the keys and no method is needed to read them.
 
         Otherwise None, as in subclasses of `LocalStore` and in wrappers: the methods that they override must be called.
+        """
+        return None
+
+    @property
+    def find_file_ranges(self) -> "Callable[[list[str], FileRangeTable], None] | None":
+        """A function that enters into a table which values are some bytes of local files, so that no method is called.
+
+        It gets keys, in full, and a table with a place for each. None if there are no such values, and, as
+        `local_root`, in subclasses and wrappers that override a method which reads.
         """
         return None
 

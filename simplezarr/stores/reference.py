@@ -6,18 +6,30 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from simplezarr.engine.files.files import File, open_regular
 from simplezarr.engine.files.reader import MAX_NBYTES
+from simplezarr.engine.files.replace import HAVE_FILES
 from simplezarr.errors import MetadataError, StoreError, UnsupportedError
-from simplezarr.stores.base import Store, check_key, check_prefix, clip_range, names_below
+from simplezarr.stores.base import Store, check_key, check_prefix, clip_range, names_below, reads_by
 from simplezarr.stores.resolve import as_store
 from simplezarr.stores.urls import may_be_references, redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simplezarr.engine.files.file_ranges import FileRangeTable
 
 __all__ = ["ReferenceStore"]
 
 Range = tuple[int, int]
+#: Requests at a time, if values are on servers.
+_CONCURRENCY = 64
+#: How many URLs are kept with their stores.
+_MOST_PLACES = 10_000
 _TEMPLATE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -50,7 +62,6 @@ class ReferenceStore(Store):
     """
 
     immutable = True
-    concurrency = 64
 
     def __init__(
         self,
@@ -63,7 +74,59 @@ class ReferenceStore(Store):
         self._options = dict(options or {})
         self._stores = {url.rstrip("/"): store for url, store in (stores or {}).items()}
         self._made: dict[str, Store] = {}
+        self._places: dict[str, tuple[Store, str]] = {}
+        self._is_near: bool | None = None
         self.refs, self._templates = _parsed(refs if isinstance(refs, Mapping) else _loaded(os.fspath(refs), options))
+
+    @property
+    def concurrency(self) -> int | None:  # type: ignore[override]
+        """The number of requests at a time: None if the first value that is elsewhere is in a local file."""
+        if self._is_near is None:
+            self._is_near = self._find_concurrency() is None
+        return None if self._is_near else _CONCURRENCY
+
+    def _find_concurrency(self) -> int | None:
+        for key, reference in self.refs.items():
+            if isinstance(reference, list | tuple):
+                found = self._find(key)
+                return found.store.concurrency if isinstance(found, Target) else None
+        return None
+
+    @property
+    def find_file_ranges(self) -> "Callable[[list[str], FileRangeTable], None] | None":
+        return self._find_file_ranges if HAVE_FILES and reads_by(self, ReferenceStore) else None
+
+    def _find_file_ranges(self, keys: "list[str]", ranges: "FileRangeTable") -> None:
+        files: dict[str, File | None] = {}
+        refs = self.refs
+        for i, key in enumerate(keys):
+            if key not in refs:
+                ranges.absent(i)
+                continue
+            reference = refs[key]
+            if not isinstance(reference, list | tuple) or not reference or not isinstance(reference[0], str):
+                continue
+            url = reference[0]
+            if url not in files:
+                files[url] = self._open(key, url)
+            file = files[url]
+            if file is not None and len(reference) == 3:
+                with suppress(TypeError, OverflowError):
+                    ranges.found(i, file, reference[1], reference[2])
+            elif file is not None and len(reference) == 1:
+                ranges.found(i, file, 0, file.size)
+
+    def _open(self, key: str, url: str) -> File | None:
+        """Return the open file of a reference's URL.
+
+        None if it is not a local file, or cannot be opened, which reading by its store reports.
+        """
+        store, name = self._place_of(self._expanded(key, url))
+        root = store.local_root
+        try:
+            return None if root is None else open_regular(f"{root}/{name}")
+        except OSError:
+            return None
 
     def get(self, key: str) -> bytes | None:
         found = self._find(key)
@@ -160,7 +223,7 @@ class ReferenceStore(Store):
             remedy = "a reference is text, [url] or [url, offset, length]"
             raise MetadataError(f"{self!r}: {key!r} has {str(reference)[:200]}; {remedy}")
         url = self._expanded(key, parts[0])
-        store, name = self._place(url)
+        store, name = self._place_of(url)
         offset, length = numbers or (0, None)
         return Target(store, name, offset, length, url)
 
@@ -186,6 +249,15 @@ class ReferenceStore(Store):
         if self._templates and "{{" in text:
             raise UnsupportedError(f"{self!r}: {key!r} has a template that computes; expand it with kerchunk first")
         return text
+
+    def _place_of(self, url: str) -> tuple[Store, str]:
+        """Do `_place`, or return what it returned for the same URL."""
+        place = self._places.get(url)
+        if place is None:
+            if len(self._places) >= _MOST_PLACES:
+                self._places.clear()
+            place = self._places[url] = self._place(url)
+        return place
 
     def _place(self, url: str) -> tuple[Store, str]:
         """Return the store of a URL or path, and the key in it."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from simplezarr.engine.geometry.plan import Plan, chunk_plan
 from simplezarr.engine.jobs.chunk_source import ChunkSource
-from simplezarr.engine.jobs.read import read, read_batch
+from simplezarr.engine.jobs.read_request import read, read_batch
 from simplezarr.engine.jobs.write import write
 from simplezarr.engine.memory.result_pool import empty
 from simplezarr.errors import ChunkError

@@ -8,6 +8,8 @@ from simplezarr.engine.geometry.plan cimport AxisSlice
 from simplezarr.engine.kernels.context cimport Context
 
 cdef enum:
+    COALESCE_GAP_LOCAL = 16 << 10  # bytes between two chunks of a file that cost less to read than another request
+    COALESCE_MAX_LOCAL = 1 << 20   # bytes of one request, unless a chunk is larger
     # bytes of one part of a shard that several threads read, unless an inner chunk is larger
     PART_BYTES = 4 << 20
 

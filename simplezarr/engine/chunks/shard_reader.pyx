@@ -21,11 +21,7 @@ cdef extern from "Python.h":
     PyObject *PyList_GET_ITEM(PyObject *, Py_ssize_t) nogil
 
 cdef enum:
-    # bytes between two inner chunks that cost less to read than another request
-    COALESCE_GAP_LOCAL = 16 << 10
     COALESCE_GAP_REMOTE = 256 << 10
-    # bytes of one request, unless an inner chunk is larger
-    COALESCE_MAX_LOCAL = 1 << 20
     COALESCE_MAX_REMOTE = 8 << 20
 
 

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Callable
 from typing import final
 
-from simplezarr.engine.files.extents import ExtentTable
+from simplezarr.engine.files.file_ranges import FileRangeTable
 from simplezarr.engine.files.files import File
 
 @final
@@ -63,7 +63,7 @@ class MemberTable:
         Return None for any other, and if anything is unusual or wrong; the caller finds out what. `begins` must ascend.
         """
 
-    def find_extents(self, names: list[str], file: File, extents: ExtentTable, all_names: bool) -> None:
+    def find_file_ranges(self, names: list[str], file: File, ranges: FileRangeTable, all_names: bool) -> None:
         """Enter where the values of members lie that are stored; leave out all others, and any that is unusual or wrong.
 
         all_names: whether there is no value of a name that is not in the table. `begins` must ascend.

@@ -9,7 +9,7 @@ from libc.string cimport memcmp
 
 from simplezarr.csrc cimport SZ_OK
 from simplezarr.csrc.io cimport sz_read
-from simplezarr.engine.files.extents cimport ExtentTable
+from simplezarr.engine.files.file_ranges cimport FileRangeTable
 from simplezarr.engine.files.files cimport File
 from simplezarr.engine.kernels.deflate cimport crc32
 
@@ -160,19 +160,19 @@ cdef class MemberTable:
         with nogil:
             right = sz_read(&file.file, header, end - offset, offset) == SZ_OK
             begin = data_begin(entry, <const unsigned char *>header) if right else -1
-            right = 0 <= begin <= end - offset - stored and crc32(header + begin, stored) == u32(entry + 16)
+            right = 0 <= begin <= end - offset - stored and crc32(0, header + begin, stored) == u32(entry + 16)
         return PyBytes_FromStringAndSize(header + begin, stored) if right else None
 
-    def find_extents(self, list names not None, File file not None, ExtentTable extents not None, bint all_names):
+    def find_file_ranges(self, list names not None, File file not None, FileRangeTable ranges not None, bint all_names):
         """Enter where the values of usual stored members lie."""
         cdef unsigned char header[LONG_HEADER]
         cdef const unsigned char *entry
         cdef Py_ssize_t i, head
         cdef int64_t offset, begin
         cdef bint right
-        for i in range(min(len(names), extents.n)):
+        for i in range(min(len(names), ranges.n)):
             if all_names and names[i] not in self.entries:
-                extents.absent(i)
+                ranges.absent(i)
                 continue
             entry = self.stored_entry(names[i])
             if entry == NULL:
@@ -184,5 +184,5 @@ cdef class MemberTable:
                 right = sz_read(&file.file, <char *>header, head, offset) == SZ_OK
                 begin = data_begin(entry, header) if right else -1
             if begin >= 0 and offset + begin + u32(entry + 20) <= self.after(offset) and (
-                    extents.set(i, file, offset + begin, u32(entry + 20))):
-                extents.set_crc(i, u32(entry + 16))
+                    ranges.set(i, file, offset + begin, u32(entry + 20))):
+                ranges.set_crc(i, u32(entry + 16))

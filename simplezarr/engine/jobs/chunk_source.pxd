@@ -22,6 +22,7 @@ cdef class ChunkSource:
     cdef object keys
     cdef tuple chunks        # the shape of a chunk, in the array's order of axes
     cdef bint local          # stored objects are files that the engine opens itself
+    cdef object find_file_ranges # enters into an FileRangeTable which values are parts of local files; or None
     cdef bytes prefix        # of the names of files, or of keys
     cdef const char *prefix_bytes
     cdef bytes folder        # of the array, with a slash; the beginning of `prefix`
@@ -32,6 +33,7 @@ cdef class ChunkSource:
     cdef bint bare           # a key has no "c" in front of its numbers
     cdef bint in_memory
     cdef object indexes      # cached shard indexes, the oldest first; None if there are no shards
+    cdef bint is_near(self) except -1
     cdef object fetch(self, str key)
     cdef ShardIndex cached_index(self, bytes name, const ByteSource *shard)
     cdef int keep_index(self, bytes name, const ByteSource *shard) except -1

@@ -43,6 +43,7 @@ cdef class ChunkSource:
         self.indexes = OrderedDict() if pipeline.compiled.inner != NULL else None
         root = store.local_root if SZ_HAVE_FILES else None
         self.local = root is not None
+        self.find_file_ranges = store.find_file_ranges if SZ_HAVE_FILES and not self.local else None
         if self.local:
             encoded = PyUnicode_EncodeFSDefault(root)
             self.root_nbytes = len(encoded)
@@ -58,6 +59,10 @@ cdef class ChunkSource:
     def key(self, tuple index) -> str:
         """Return the key of a stored object: of a shard if the array has shards, otherwise of a chunk."""
         return f"{self.path}/{self.keys.key(index)}" if self.path else self.keys.key(index)
+
+    cdef bint is_near(self) except -1:
+        """Return whether no request has to wait for another machine."""
+        return self.local or self.in_memory or (self.find_file_ranges is not None and self.store.concurrency is None)
 
     cdef object fetch(self, str key):
         """Return a whole stored object, or None if it is not stored. TooLargeError may come before the object is read."""

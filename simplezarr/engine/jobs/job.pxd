@@ -1,7 +1,8 @@
+cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t
 
-from simplezarr.engine.chunks.pipeline cimport Pipeline
+from simplezarr.engine.chunks.pipeline cimport Pipeline, pipeline_outermost
 from simplezarr.engine.jobs.chunk_source cimport ChunkSource
 from simplezarr.engine.jobs.region_table cimport RegionTable
 from simplezarr.engine.kernels.context cimport Context
@@ -16,8 +17,10 @@ cdef class Job:
     cdef const Pipeline *pipeline
     cdef Py_ssize_t splits   # the number of units that a stored object is divided into
     cdef Py_ssize_t n        # the number of units
+    cdef Py_ssize_t batch    # the number of units that are drawn at once
+    cdef Py_ssize_t nbatches
     cdef int nontemporal        # SZ_NONTEMPORAL if the result outgrows the caches, otherwise 0
-    cdef Py_ssize_t interleave  # units are drawn in turn from so many runs
+    cdef Py_ssize_t interleave  # batches are drawn in turn from so many runs
     cdef object compute_semaphore  # limits the threads that compute, if more wait for a store; else None
     cdef int directory       # of the array, if names are looked up from it
     cdef int64_t next
@@ -29,14 +32,20 @@ cdef class Job:
     cdef int64_t inner
     cdef const char *culprit
     cdef PyObject *raised
+    cdef int do_batch(self, Context *context, Py_ssize_t i) noexcept nogil
     cdef int do_unit(self, Context *context, Py_ssize_t i) noexcept nogil
     cdef int copy_shared(self, Context *context, Py_ssize_t i, Py_ssize_t k, const char *native) noexcept nogil
     cdef int begin_unit(self, Context *context, Py_ssize_t i) noexcept nogil
+    @cython.final
+    cdef inline void set_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
+        """Record for messages, and for threads that wait, on which unit the thread works."""
+        context.inner, context.unit = -1, i
+        context.culprit = pipeline_outermost(self.pipeline)
     cdef int finish_waits(self, Context *context, bint wait) noexcept nogil
     cdef int open_directory(self) except -1
     cdef int widened(self, int threads, Py_ssize_t nbytes) except -1
     cdef int run(self, int width) except -1
-    cdef Py_ssize_t next_unit(self) noexcept nogil
+    cdef Py_ssize_t next_batch(self) noexcept nogil
     cdef char *file_name(self, Context *context, const Py_ssize_t *index) noexcept nogil
     cdef str key(self, Context *context, const Py_ssize_t *index)
     cdef void fail(self, Context *context, int status) noexcept nogil

@@ -17,7 +17,6 @@ from simplezarr.csrc.io cimport SZ_NO_DIRECTORY, sz_close_directory, sz_open_dir
 from simplezarr.csrc.memory cimport sz_claim, sz_draw, sz_peek
 from simplezarr.engine.chunks.in_flight cimport (
     COMPLETE, PENDING, InFlightChunk, release_chunk, release_waits, wait_for_chunk)
-from simplezarr.engine.chunks.pipeline cimport pipeline_outermost
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.jobs.region_table cimport TouchedObject, find_object
 from simplezarr.engine.kernels.context cimport (
@@ -60,7 +59,7 @@ cdef class Job:
     """A read or write in progress, which several threads may `drain`."""
 
     def __cinit__(self):
-        self.directory, self.splits, self.interleave = SZ_NO_DIRECTORY, 1, 1
+        self.directory, self.splits, self.batch, self.interleave = SZ_NO_DIRECTORY, 1, 1, 1
 
     def __dealloc__(self):
         sz_close_directory(self.directory)
@@ -71,6 +70,10 @@ cdef class Job:
         if self.source.local and self.n >= MANY_FILES and self.directory == SZ_NO_DIRECTORY:
             self.directory = sz_open_directory(PyBytes_AS_STRING(self.source.folder))
         return 0
+
+    cdef int do_batch(self, Context *context, Py_ssize_t i) noexcept nogil:
+        """Do the units of batch number i, if batches have several. Subclasses override it."""
+        return SZ_OK
 
     cdef int do_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
         """Do unit number i. Subclasses override it."""
@@ -91,7 +94,7 @@ cdef class Job:
     cdef int run(self, int width) except -1:
         """Do all units, in the calling thread and width - 1 others. Raise the error of the first failure."""
         self.open_directory()
-        self.interleave = width
+        self.nbatches, self.interleave = (self.n + self.batch - 1) // self.batch, width
         self.compute_semaphore = executor.compute_semaphore(width) if width > 1 else None
         if width > 1:
             executor.run_workers(self.drain, width, self.stop)
@@ -114,10 +117,10 @@ cdef class Job:
         context.nontemporal, context.ended = self.nontemporal, &self.failed
         with nogil:
             while not sz_peek(&self.failed):
-                i = self.next_unit()
+                i = self.next_batch()
                 if i < 0:
                     break
-                status = self.begin_unit(context, i)
+                status = self.begin_unit(context, i) if self.batch == 1 else self.do_batch(context, i)
                 if status == SZ_OK and context.nwaits:
                     status = self.finish_waits(context, False)
                 if status == SZ_OK:
@@ -131,8 +134,7 @@ cdef class Job:
         context_release(context)
 
     cdef int begin_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
-        context.inner, context.unit = -1, i
-        context.culprit = pipeline_outermost(self.pipeline)
+        self.set_unit(context, i)
         return self.do_unit(context, i)
 
     cdef int finish_waits(self, Context *context, bint wait) noexcept nogil:
@@ -167,17 +169,17 @@ cdef class Job:
             release_chunk(<InFlightChunk *>waited.chunk)
         return status
 
-    cdef Py_ssize_t next_unit(self) noexcept nogil:
-        """Draw the number of the next unit, or -1 if none is left.
+    cdef Py_ssize_t next_batch(self) noexcept nogil:
+        """Draw the number of the next batch of units, or -1 if none is left.
 
-        Units drawn one after another lie far apart. Neighbours share pages of the result, often of 2 MiB. Threads that
+        Batches drawn one after another lie far apart. Neighbours share pages of the result, often of 2 MiB. Threads that
         begin with neighbours would each clear these pages, and only one of them needs to.
         """
         cdef Py_ssize_t i = sz_draw(&self.next)
         cdef Py_ssize_t run = i % self.interleave
-        if i >= self.n:
+        if i >= self.nbatches:
             return -1
-        return run * (self.n // self.interleave) + min(run, self.n % self.interleave) + i // self.interleave
+        return run * (self.nbatches // self.interleave) + min(run, self.nbatches % self.interleave) + i // self.interleave
 
     cdef char *file_name(self, Context *context, const Py_ssize_t *index) noexcept nogil:
         """Return the name of a stored object's file, relative to the job's directory if that is open; or its key."""

@@ -19,7 +19,7 @@ cdef class ReadJob(Job):
     cdef int read_shared(self, Context *context, const char *name, const TouchedObject *object,
                          Py_ssize_t part) noexcept nogil
     cdef int read_small(self, Context *context, const char *name, const TouchedObject *object) noexcept nogil
-    cdef int read_open(self, Context *context, const sz_file *file, const TouchedObject *object,
+    cdef int read_open(self, Context *context, const sz_file *file, const char *loaded, const TouchedObject *object,
                        Py_ssize_t part) noexcept nogil
     cdef int read_shard(self, Context *context, ByteSource *byte_source, const TouchedObject *object, Py_ssize_t part,
                         bint keep) noexcept nogil

@@ -9,10 +9,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from libc.errno cimport errno
 
-from simplezarr.runtime import executor
-from simplezarr.runtime.runs import assign
 from simplezarr.csrc cimport SZ_IO, SZ_MISSING, SZ_NO_MEMORY, SZ_OK, SZ_TOO_LONG, SZ_TOO_SHORT
-from simplezarr.csrc.array cimport SZ_NONTEMPORAL
 from simplezarr.csrc.io cimport sz_close, sz_file, sz_open, sz_read_once
 from simplezarr.engine.chunks.byte_source cimport IN_STORE, ByteSource, bytes_in_file, bytes_in_memory, bytes_in_store
 from simplezarr.engine.chunks.decode cimport is_hollow_chunk, shard_index
@@ -24,12 +21,10 @@ from simplezarr.engine.chunks.pipeline cimport (
     Pipeline, Region, pipeline_is_raw, pipeline_is_shard, region_extent, region_fill, region_offset, region_permute)
 from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.geometry.plan cimport product
-from simplezarr.engine.memory.result_pool import empty
-from simplezarr.engine.jobs.chunk_source cimport ChunkSource, known_index, learn_index
+from simplezarr.engine.jobs.chunk_source cimport known_index, learn_index
 from simplezarr.engine.jobs.chunk_regions cimport copy_extent, copy_out, decode_regions, read_regions
 from simplezarr.engine.jobs.shard_parts cimport read_shard_chunks, reader_of_parts
-from simplezarr.engine.jobs.region_table cimport (
-    RegionTable, TouchedChunk, TouchedObject, batch_regions, find_chunk, find_object, regions_of, shard_region)
+from simplezarr.engine.jobs.region_table cimport TouchedChunk, TouchedObject, find_chunk, find_object, shard_region
 from simplezarr.engine.chunks.shard_reader cimport add_index_version
 from simplezarr.engine.jobs.job cimport SHARE_BYTES, Job
 from simplezarr.engine.kernels.context cimport (
@@ -41,45 +36,6 @@ from simplezarr.engine.files import reader as readers
 cdef enum:
     SHARE_CHUNKS = 32             # chunks of any size that are worth waking another thread for
     SMALL_BYTES = 32 << 10        # a smaller chunk is read in one call
-    NONTEMPORAL_BYTES = 8 << 20   # a result of this size leaves the caches before it is complete
-
-
-def read(ChunkSource source, selected, out, fields=None):
-    """Decode what is selected into `out`.
-
-    selected: a `Plan` over stored objects, or a `ListedSelection`.
-    out: an array of its shape. If it has another data type than the pipeline, elements are cast chunk by chunk.
-    fields: the name of a field of records, or a list of names, if `out` is for these alone.
-
-    Raise ChunkError for a chunk that cannot be decoded, OSError if the system refuses to read.
-    """
-    cdef RegionTable table = regions_of(source, selected, out)
-    if table.cast_for(out, fields) and out.dtype.hasobject:  # what it refers to takes more memory than these values
-        values = empty(out.shape, source.pipeline.dtype)
-        read(source, selected, values)
-        assign(out, values if fields is None else values[fields])
-    else:
-        run(source, table, SZ_NONTEMPORAL if table.layout.nlists == 0 and table.layout.straight and (
-            out.nbytes >= NONTEMPORAL_BYTES) else 0)
-
-
-def read_batch(ChunkSource source, tuple shape, list plans, list outs):
-    """Do `read` for each plan of an array of `shape`, all into arrays of one data type; read each chunk only once."""
-    cdef RegionTable table = batch_regions(source, shape, plans, outs)
-    if outs and table.cast_for(outs[0], None) and outs[0].dtype.hasobject:
-        for plan, out in zip(plans, outs):
-            read(source, plan, out)
-    else:
-        run(source, table, 0)
-
-
-cdef int run(ChunkSource source, RegionTable table, int nontemporal) except -1:
-    cdef ReadJob job
-    if table.nobjects:
-        job = ReadJob.__new__(ReadJob)
-        job.source, job.table, job.pipeline, job.nontemporal = source, table, &source.pipeline.compiled, nontemporal
-        job.run(job.split(executor.get_num_threads()))
-    return 0
 
 
 cdef class ReadJob(Job):
@@ -91,13 +47,13 @@ cdef class ReadJob(Job):
     cdef int split(self, int threads):
         """Divide the work into units. Return the number of threads that it is worth."""
         cdef Py_ssize_t work, nobjects = self.table.nobjects, nchunks = self.table.nchunks
-        cdef bint local = self.source.local or self.source.in_memory
+        cdef bint near = self.source.is_near()
         work = product(nchunks, self.table.layout.pipeline.nbytes)
         self.splits, self.n = 1, nobjects
         threads = self.widened(threads, work // nobjects)
-        if threads == 1 or nchunks == 1 or (local and work < SHARE_BYTES and nchunks < SHARE_CHUNKS):
+        if threads == 1 or nchunks == 1 or (near and work < SHARE_BYTES and nchunks < SHARE_CHUNKS):
             return 1
-        if local and pipeline_is_shard(self.pipeline) and self.n < 4 * threads:
+        if near and pipeline_is_shard(self.pipeline) and self.n < 4 * threads:
             self.splits = max(1, min((4 * threads + self.n - 1) // self.n, work // self.n // SHARE_BYTES))
             self.n *= self.splits
         if self.splits > 1:
@@ -174,7 +130,7 @@ cdef class ReadJob(Job):
         if status != SZ_OK:
             context.os_error = errno
             return status
-        status = self.read_open(context, &file, object, part)
+        status = self.read_open(context, &file, NULL, object, part)
         if status == SZ_IO:
             context.os_error = errno
         sz_close(&file)
@@ -187,7 +143,7 @@ cdef class ReadJob(Job):
         cdef int status = shared.status
         context.os_error = shared.os_error
         if status == SZ_OK:
-            status = self.read_open(context, &shared.file, object, part)
+            status = self.read_open(context, &shared.file, NULL, object, part)
             if status == SZ_IO:
                 context.os_error = errno
         return status
@@ -209,12 +165,13 @@ cdef class ReadJob(Job):
             return SZ_TOO_LONG
         return decode_regions(context, object, &object.chunk, raw, size, 0)
 
-    cdef int read_open(self, Context *context, const sz_file *file, const TouchedObject *object,
+    cdef int read_open(self, Context *context, const sz_file *file, const char *loaded, const TouchedObject *object,
                        Py_ssize_t part) noexcept nogil:
+        """Read and decode an open file, or a part of a file. `loaded`: its bytes; or NULL, as for any shard."""
         cdef ByteSource byte_source
         cdef CoalesceKey coalesce_key
         cdef char *raw
-        cdef int status
+        cdef int status = SZ_OK
         cdef size_t size = file.size
         if pipeline_is_shard(self.pipeline):
             byte_source = bytes_in_file(file)
@@ -224,16 +181,18 @@ cdef class ReadJob(Job):
         if pipeline_is_raw(self.pipeline):
             if size != self.pipeline.nbytes:
                 return SZ_TOO_SHORT if size < self.pipeline.nbytes else SZ_TOO_LONG
-            return read_regions(context, object, &object.chunk, file, 0, 0)
+            if loaded == NULL:
+                return read_regions(context, object, &object.chunk, file, 0, 0)
         if size > self.pipeline.most or is_hollow_chunk(self.pipeline, file):
             return SZ_TOO_LONG
         if worth_coalescing(self.pipeline, False) and file_key(&coalesce_key, self.pipeline, file) and (
                 self.read_elsewhere(context, &coalesce_key, object)):
             return SZ_OK
-        raw = scratch(context, 0, size)
-        status = read_bytes(context, file, raw, size, 0) if raw != NULL else SZ_NO_MEMORY
+        if loaded == NULL:
+            loaded = raw = scratch(context, 0, size)
+            status = read_bytes(context, file, raw, size, 0) if raw != NULL else SZ_NO_MEMORY
         if status == SZ_OK:
-            status = decode_regions(context, object, &object.chunk, raw, size, 0)
+            status = decode_regions(context, object, &object.chunk, loaded, size, 0)
         stop_leading(context)
         return status
 

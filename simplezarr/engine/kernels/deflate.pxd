@@ -1,3 +1,3 @@
 from libc.stdint cimport uint32_t
 
-cdef uint32_t crc32(const char *data, size_t n) noexcept nogil
+cdef uint32_t crc32(uint32_t crc, const char *data, size_t n) noexcept nogil

@@ -36,9 +36,9 @@ cdef void discard(Context *context) noexcept:
 add_discard(discard)
 
 
-cdef uint32_t crc32(const char *data, size_t n) noexcept nogil:
-    """Return the checksum of gzip and of zip archives."""
-    return zng_crc32_z(0, <const uint8_t *>data, n)
+cdef uint32_t crc32(uint32_t crc, const char *data, size_t n) noexcept nogil:
+    """Return the checksum of gzip and of zip archives, after bytes whose checksum is `crc`, or 0."""
+    return zng_crc32_z(crc, <const uint8_t *>data, n)
 
 
 cdef int inflate_status(int32_t code) noexcept nogil:

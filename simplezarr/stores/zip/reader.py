@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from errno import ENOENT
 
+from simplezarr.engine.files.file_ranges import FileRangeTable
 from simplezarr.engine.files.reader import Reader, Snapshot, clip_range
 from simplezarr.errors import ArchiveError
 from simplezarr.stores.base import check_key, check_prefix, too_large
@@ -87,6 +88,17 @@ class ArchiveReader:
             value = self._value(member)
             return [value[begin:end] for begin, end in spans]
         return self._parts(member, spans)
+
+    @property
+    def in_file(self) -> bool:
+        """Whether the archive is a file that the engine can read."""
+        return self._file is not None
+
+    def find_file_ranges(self, keys: list[str], ranges: FileRangeTable) -> None:
+        """Enter where the values of keys lie that are stored, not deflated."""
+        if self._file is not None:
+            names = [self.folder + key for key in keys] if self.folder else keys
+            self._table.find_file_ranges(names, self._file, ranges, not self._aliased)
 
     def reader(self, key: str) -> Reader | None:
         """Return a reader of a deflated value, None for any other: their parts are read when they are asked for."""

@@ -16,7 +16,11 @@ from simplezarr.stores.zip.source import NoArchiveError, open_source
 from simplezarr.stores.zip.writer import ArchiveWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Buffer
+
+    from simplezarr.engine.files.file_ranges import FileRangeTable
 
 __all__ = ["ZipStore", "archive_at", "new_archive"]
 
@@ -105,6 +109,16 @@ class ZipStore(Store):
         self._sealed = bool(value)
 
     # ------------------------------------------------------------ reading
+
+    @property
+    def find_file_ranges(self) -> "Callable[[list[str], FileRangeTable], None] | None":
+        is_known = isinstance(self._archive, ArchiveReader) and self._archive.in_file and reads_by(self, ZipStore)
+        return self._find_file_ranges if is_known else None
+
+    def _find_file_ranges(self, keys: "list[str]", ranges: "FileRangeTable") -> None:
+        archive = self._opened()
+        assert isinstance(archive, ArchiveReader)
+        archive.find_file_ranges(keys, ranges)
 
     def get(self, key: str) -> bytes | None:
         return self._opened().get(key)

@@ -1,11 +1,11 @@
-"""Values that are some consecutive bytes of a local file: extents, which the engine reads without their store."""
+"""Values that are ranges of bytes of local files, which the engine reads without their store."""
 
 from typing import final
 
 from simplezarr.engine.files.files import File
 
 @final
-class ExtentTable:
+class FileRangeTable:
     """Where the values of `n` keys lie, as the store finds out that gets the table.
 
     A key that the store says nothing about is read by the methods of the store, which also raise its errors.
@@ -14,7 +14,7 @@ class ExtentTable:
     >>> from simplezarr.engine.files.files import open_regular
     >>> with tempfile.NamedTemporaryFile() as made:
     ...     made.write(b"12345") and made.flush()
-    ...     table, file = ExtentTable(3), open_regular(made.name)
+    ...     table, file = FileRangeTable(3), open_regular(made.name)
     >>> table.found(0, file, 1, 3), table.found(1, file, 3, 3), table.absent(2)
     (True, False, None)
     """

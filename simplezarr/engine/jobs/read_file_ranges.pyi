@@ -1,0 +1,6 @@
+"""Read stored objects that are parts of local files: references, and the stored members of archives."""
+
+from simplezarr.engine.jobs.read import ReadJob
+
+class FileRangeReadJob(ReadJob):
+    """A read in progress, of a store that knows for some keys which bytes of which file their values are."""

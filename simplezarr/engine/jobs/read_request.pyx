@@ -1,0 +1,54 @@
+"""Read what a call asks for, or a batch of calls, by the job that suits the store."""
+
+from simplezarr.csrc.array cimport SZ_NONTEMPORAL
+from simplezarr.engine.jobs.chunk_source cimport ChunkSource
+from simplezarr.engine.jobs.read cimport ReadJob
+from simplezarr.engine.jobs.read_file_ranges cimport FileRangeReadJob
+from simplezarr.engine.jobs.region_table cimport RegionTable, batch_regions, regions_of
+from simplezarr.engine.memory.result_pool import empty
+from simplezarr.runtime import executor
+from simplezarr.runtime.runs import assign
+
+cdef enum:
+    NONTEMPORAL_BYTES = 8 << 20   # a result of this size leaves the caches before it is complete
+
+
+def read(ChunkSource source, selected, out, fields=None):
+    """Decode what is selected into `out`.
+
+    selected: a `Plan` over stored objects, or a `ListedSelection`.
+    out: an array of its shape. If it has another data type than the pipeline, elements are cast chunk by chunk.
+    fields: the name of a field of records, or a list of names, if `out` is for these alone.
+
+    Raise ChunkError for a chunk that cannot be decoded, OSError if the system refuses to read.
+    """
+    cdef RegionTable table = regions_of(source, selected, out)
+    if table.cast_for(out, fields) and out.dtype.hasobject:  # what it refers to takes more memory than these values
+        values = empty(out.shape, source.pipeline.dtype)
+        read(source, selected, values)
+        assign(out, values if fields is None else values[fields])
+    else:
+        run(source, table, SZ_NONTEMPORAL if table.layout.nlists == 0 and table.layout.straight and (
+            out.nbytes >= NONTEMPORAL_BYTES) else 0)
+
+
+def read_batch(ChunkSource source, tuple shape, list plans, list outs):
+    """Do `read` for each plan of an array of `shape`, all into arrays of one data type; read each chunk only once."""
+    cdef RegionTable table = batch_regions(source, shape, plans, outs)
+    if outs and table.cast_for(outs[0], None) and outs[0].dtype.hasobject:
+        for plan, out in zip(plans, outs):
+            read(source, plan, out)
+    else:
+        run(source, table, 0)
+
+
+cdef int run(ChunkSource source, RegionTable table, int nontemporal) except -1:
+    cdef ReadJob job
+    if table.nobjects:
+        if source.find_file_ranges is None:
+            job = ReadJob.__new__(ReadJob)
+        else:
+            job = FileRangeReadJob.__new__(FileRangeReadJob)
+        job.source, job.table, job.pipeline, job.nontemporal = source, table, &source.pipeline.compiled, nontemporal
+        job.run(job.split(executor.get_num_threads()))
+    return 0
