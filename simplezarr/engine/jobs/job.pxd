@@ -18,7 +18,6 @@ cdef class Job:
     cdef Py_ssize_t splits   # the number of units that a stored object is divided into
     cdef Py_ssize_t n        # the number of units
     cdef Py_ssize_t batch    # the number of units that are drawn at once
-    cdef Py_ssize_t nbatches
     cdef int nontemporal        # SZ_NONTEMPORAL if the result outgrows the caches, otherwise 0
     cdef Py_ssize_t interleave  # batches are drawn in turn from so many runs
     cdef object compute_semaphore  # limits the threads that compute, if more wait for a store; else None

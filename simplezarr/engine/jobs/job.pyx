@@ -94,7 +94,7 @@ cdef class Job:
     cdef int run(self, int width) except -1:
         """Do all units, in the calling thread and width - 1 others. Raise the error of the first failure."""
         self.open_directory()
-        self.nbatches, self.interleave = (self.n + self.batch - 1) // self.batch, width
+        self.interleave = width
         self.compute_semaphore = executor.compute_semaphore(width) if width > 1 else None
         if width > 1:
             executor.run_workers(self.drain, width, self.stop)
@@ -177,9 +177,10 @@ cdef class Job:
         """
         cdef Py_ssize_t i = sz_draw(&self.next)
         cdef Py_ssize_t run = i % self.interleave
-        if i >= self.nbatches:
+        cdef Py_ssize_t n = self.n if self.batch == 1 else (self.n + self.batch - 1) // self.batch
+        if i >= n:
             return -1
-        return run * (self.nbatches // self.interleave) + min(run, self.nbatches % self.interleave) + i // self.interleave
+        return run * (n // self.interleave) + min(run, n % self.interleave) + i // self.interleave
 
     cdef char *file_name(self, Context *context, const Py_ssize_t *index) noexcept nogil:
         """Return the name of a stored object's file, relative to the job's directory if that is open; or its key."""
