@@ -24,8 +24,9 @@ from simplezarr.stores.keys import check_key, check_prefix, names_below
 if TYPE_CHECKING:
     from typing import Self
 
-    from simplezarr.engine.files.file_ranges import FileRangeTable
     from typing_extensions import Buffer
+
+    from simplezarr.engine.files.file_ranges import FileRangeTable
 
     Change = Callable[[bytes | None], Buffer | None]
 
