@@ -215,6 +215,7 @@ def use_stores(folder: Path) -> None:
             store.immutable,
             store.in_memory,
             store.local_root,
+            store.find_file_ranges is None,
             store.read_only,
         )
         store.delete_prefix("a/")
