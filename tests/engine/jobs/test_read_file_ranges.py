@@ -78,7 +78,7 @@ def no_methods(monkeypatch):
         for name in ("get", "get_limited", "get_range", "get_ranges", "reader"):
             monkeypatch.setattr(LocalStore, name, refuse)
         for name in ("get", "get_limited", "get_ranges", "reader"):
-            monkeypatch.setattr("simplezarr.stores.zip_reader.ArchiveReader." + name, refuse)
+            monkeypatch.setattr("simplezarr.stores.zip.reader.ArchiveReader." + name, refuse)
 
     return forbid
 
