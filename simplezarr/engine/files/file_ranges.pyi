@@ -1,6 +1,6 @@
 """Values that are ranges of bytes of local files, which the engine reads without their store."""
 
-from typing import final
+from typing import Self, final
 
 from simplezarr.engine.files.files import File
 
@@ -19,7 +19,7 @@ class FileRangeTable:
     (True, False, None)
     """
 
-    def __init__(self, n: int) -> None: ...
+    def __new__(cls, n: int) -> Self: ...
     def found(self, i: int, file: File, offset: int, nbytes: int) -> bool:
         """Enter that the value of key number i is `nbytes` bytes of a file, from `offset` on.
 

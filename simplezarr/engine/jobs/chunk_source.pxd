@@ -22,7 +22,7 @@ cdef class ChunkSource:
     cdef object keys
     cdef tuple chunks        # the shape of a chunk, in the array's order of axes
     cdef bint local          # stored objects are files that the engine opens itself
-    cdef object find_file_ranges # enters into an FileRangeTable which values are parts of local files; or None
+    cdef object find_file_ranges  # enters into a FileRangeTable which values are parts of local files; or None
     cdef bytes prefix        # of the names of files, or of keys
     cdef const char *prefix_bytes
     cdef bytes folder        # of the array, with a slash; the beginning of `prefix`

@@ -35,6 +35,7 @@ cdef class Job:
     cdef int do_unit(self, Context *context, Py_ssize_t i) noexcept nogil
     cdef int copy_shared(self, Context *context, Py_ssize_t i, Py_ssize_t k, const char *native) noexcept nogil
     cdef int begin_unit(self, Context *context, Py_ssize_t i) noexcept nogil
+
     @cython.final
     cdef inline void set_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
         """Record for messages, and for threads that wait, on which unit the thread works."""

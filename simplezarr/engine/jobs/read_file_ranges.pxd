@@ -1,3 +1,4 @@
+cimport cython
 from cpython.object cimport PyObject
 
 from simplezarr.engine.files.file_ranges cimport FileRange
@@ -6,6 +7,7 @@ from simplezarr.engine.jobs.region_table cimport TouchedObject
 from simplezarr.engine.kernels.context cimport Context
 
 
+@cython.final
 cdef class FileRangeReadJob(ReadJob):
     cdef dict tables   # of shards that are cut into parts, by number of the stored object
     cdef int read_units(self, Context *context, Py_ssize_t first, Py_ssize_t end) noexcept nogil

@@ -136,7 +136,9 @@ cdef class FileRangeReadJob(ReadJob):
             foreign(-1)
         return found if self.splits == 1 else self.tables.setdefault(first // self.splits, found)
 
-    cdef int read_found_limited(self, Context *context, Py_ssize_t first, FileRange *ranges, Py_ssize_t n) noexcept with gil:
+    cdef int read_found_limited(
+        self, Context *context, Py_ssize_t first, FileRange *ranges, Py_ssize_t n
+    ) noexcept with gil:
         """Do `read_found` while no more threads than may compute do so."""
         cdef int status
         try:
@@ -194,7 +196,7 @@ cdef class FileRangeReadJob(ReadJob):
         for k in range(n):
             if status == SZ_OK:
                 status = self.read_file_range(context, first + ranges[k].number, &ranges[k],
-                                          raw + (ranges[k].part.base - run.base))
+                                              raw + (ranges[k].part.base - run.base))
         return status
 
     cdef int read_file_range(self, Context *context, Py_ssize_t unit, FileRange *found, const char *loaded) noexcept nogil:
