@@ -8,7 +8,7 @@ process that opens an array, because it loads all registered pipelines. So zarr 
 
 from typing import TYPE_CHECKING
 
-from simplezarr.zarr_python.pipeline import CodecPipeline
+from simplezarr.zarr_python.codec_pipeline import CodecPipeline
 
 if TYPE_CHECKING:
     from simplezarr.zarr_python.conversion import from_zarr, to_zarr
