@@ -8,12 +8,11 @@ import importlib.util
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.helpers import same_package
+from tests.support.helpers import PYTHON, same_package
 from tests.zarr_python.conftest import PATH, zarr
 
 SOURCE = os.environ.get("SIMPLEZARR_ZARR_SOURCE", "")
@@ -37,7 +36,7 @@ def run(arguments, folder, pipeline=None, path=""):
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [environment.get("PYTHONPATH"), path]))
     if pipeline:
         environment["ZARR_CODEC_PIPELINE__PATH"] = pipeline
-    command = [sys.executable, "-m", "pytest", *OPTIONS, *arguments]
+    command = [*PYTHON, "-m", "pytest", *OPTIONS, *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed, done.stdout[-2000:] + done.stderr[-2000:]

@@ -15,6 +15,7 @@ import pytest
 import simplezarr as sz
 from simplezarr.stores import ObjectStore
 from simplezarr.testing import check_store
+from tests.support.helpers import PYTHON, same_package
 from tests.support.pages import ROOT
 
 pytest.importorskip("obstore.store")
@@ -68,12 +69,13 @@ def test_the_server_ends_with_its_process(tmp_path, server):
     """Also if that is killed."""
     code = f"""
 import os, signal, sys
+from pathlib import Path
 sys.path.insert(0, {str(SERVER.parent)!r})
 import server
 print(server.BucketServer(Path({str(tmp_path)!r})).endpoint, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    told = subprocess.run([*PYTHON, "-c", code], capture_output=True, text=True, timeout=60)
     deadline = time.monotonic() + 20
     while listens(told.stdout.strip()) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -174,7 +176,7 @@ def test_two_processes_lose_no_update_of_one_object(server, shards):
     url = f"s3://bucket/updates-{shards is None}"
     chunks = (8, 8) if shards is None else (1, 8)
     sz.save(url, np.zeros((8, 8), "u2"), chunks=chunks, shards=shards, **options(server))
-    command = [sys.executable, "-c", ADD, url, server.endpoint]
-    writers = [subprocess.Popen([*command, *rows]) for rows in ("0123", "4567")]
+    command = [*PYTHON, "-c", ADD, url, server.endpoint]
+    writers = [subprocess.Popen([*command, *rows], env=same_package()) for rows in ("0123", "4567")]
     assert [writer.wait(120) for writer in writers] == [0, 0]
     assert np.array_equal(sz.open(url, **options(server))[...], np.full((8, 8), 10))
