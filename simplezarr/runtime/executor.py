@@ -125,7 +125,7 @@ async def awaited(fn: Callable[[], T], width: int = 0) -> T:
     >>> asyncio.run(awaited(lambda: 1024))
     1024
     """
-    import asyncio  # loaded by whoever runs a loop
+    import asyncio  # a caller that runs a loop has loaded it
 
     return await (asyncio.to_thread(fn) if runs_inline() else asyncio.wrap_future(submit(fn, width=width)))
 
