@@ -200,7 +200,12 @@ def _blocks(a: Array, chunks: Any) -> Chunks:
         return _cut(a, a.chunks if chunks == "chunks" else unit)
     if isinstance(chunks, str):
         size = dask.config.get("array.chunk-size") if chunks == "auto" else chunks
-        elements = parse_bytes(size) // max(1, a.dtype.itemsize)
+        try:
+            nbytes = parse_bytes(size)
+        except ValueError as error:
+            message = f'chunks={chunks!r} must be "auto", "shards", "chunks", a size as "256KiB", or lengths'
+            raise ValueError(message) from error
+        elements = nbytes // max(1, a.dtype.itemsize)
         if math.prod(unit) > elements:
             unit = a.chunks
         return _cut(a, _grown(a.shape, unit, elements))

@@ -270,3 +270,8 @@ def test_arrays_in_a_bucket_take_their_credentials_along(client, moto):
     assert (a[...] == DATA[:60, :60]).all()
     assert "very-secret-value" not in repr(x.dask)
     assert b"very-secret-value" in pickle.dumps(a)
+
+
+def test_unknown_words_for_chunks_are_refused():
+    with pytest.raises(ValueError, match=r"chunks='shard' must be \"auto\", \"shards\", \"chunks\", a size"):
+        szd.from_array(sz.create_array({}, shape=6, dtype="i4", chunks=4), chunks="shard")
