@@ -24,6 +24,8 @@ class Server(ThreadingHTTPServer):
       "none".
     - faults: a share of the answers that fail, each in one of the ways `kinds`: a status, "drop" (the connection is
       closed), "cut" (after 40 bytes of the body) or "stall" (0.1 s).
+    - cuts: after how many bytes of their bodies the next answers with a value end and the connection is closed.
+    - heeds: whether the condition If-Range is heeded.
     - statuses: status codes by key, in place of the answers.
     - missing: the status of an answer for a missing key; "page" is an HTML page with status 200.
     - redirects: the URL before the key that a request for a key is redirected to, or a function of the path.
@@ -42,6 +44,7 @@ class Server(ThreadingHTTPServer):
         self.requests, self.connections = [], 0
         self.ranges, self.versions, self.faults, self.kinds = "all", "etag", 0.0, (503, "drop")
         self.statuses, self.dates, self.missing, self.redirects, self.close_after = {}, {}, 404, None, None
+        self.cuts, self.heeds = [], True
         self.head, self.encode, self.latency, self.hook, self.retry_after = True, False, 0.0, None, None
         for name, value in options.items():
             assert hasattr(self, name), name
@@ -117,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.command == "HEAD" and not server.head:
             self.reply(405, b"")
         elif key in server.values:
-            self.give(key, server.values[key], kind == "cut")
+            self.give(key, server.values[key], 40 if kind == "cut" else None)
         elif server.missing == "page":
             self.reply(200, PAGE, **{"Content-Type": "text/html; charset=utf-8"})
         else:
@@ -138,6 +141,10 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(412, b"another version", **headers)
             return
         asked = self.headers["Range"]
+        if server.heeds and self.headers["If-Range"] not in (None, headers.get("ETag"), headers.get("Last-Modified")):
+            asked = None
+        with server.guard:
+            cut = server.cuts.pop(0) if server.cuts and self.command == "GET" else cut
         if server.encode:
             value = gzip.compress(value, mtime=0)
             headers["Content-Encoding"] = "gzip"
@@ -153,7 +160,7 @@ class Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {first}-{last}/{len(value)}"
             self.reply(206, value[first : last + 1], cut, **headers)
 
-    def reply(self, status, body, cut=False, **headers):
+    def reply(self, status, body, cut=None, **headers):
         self.send_response(status)
         for name, text in headers.items():
             self.send_header(name, text)
@@ -162,10 +169,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body[:40] if cut else body)
+            self.wfile.write(body[:cut])
         self.wfile.flush()
         self.answers = getattr(self, "answers", 0) + 1
-        if cut or self.answers == self.server.close_after:
+        if cut is not None or self.answers == self.server.close_after:
             self.drop()
 
     def drop(self):

@@ -6,6 +6,7 @@ It speaks as much S3 as the stores ask for, and the dialect of it that Google Cl
 import hashlib
 import random
 import re
+import socket
 import threading
 import time
 from collections import Counter
@@ -246,3 +247,33 @@ def failing(share, how, seed=7):
         return True
 
     return fault
+
+
+def breaking_off(after, then=None):
+    """Let the body of the next answer with a value end after so many bytes; then call a function of the server."""
+    left = [None]
+
+    def fault(handler):
+        if handler.command == "GET" and handler.name in handler.server.objects and left:
+            left.pop()
+            handler.wfile = _Short(handler, after, then)
+        return False
+
+    return fault
+
+
+class _Short:
+    """Writes the head of an answer, then some bytes of its body, and closes the connection."""
+
+    def __init__(self, handler, n, then):
+        self.handler, self.file, self.n, self.then = handler, handler.wfile, n, then
+        self.flush, self.close, self.closed = self.file.flush, self.file.close, False
+
+    def write(self, data):
+        if len(data) <= self.n:  # the head
+            return self.file.write(data)
+        self.file.write(data[: self.n])
+        if self.then is not None:
+            self.then(self.handler.server)
+        self.handler.close_connection = True
+        return self.handler.connection.shutdown(socket.SHUT_RDWR)

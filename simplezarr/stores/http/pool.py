@@ -8,14 +8,12 @@ import errno
 import http.client
 import os
 import random
-import re
 import ssl
 import time
 from base64 import b64encode
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from socket import gaierror
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
@@ -23,9 +21,11 @@ from urllib.request import getproxies, proxy_bypass
 from weakref import finalize
 
 from simplezarr.errors import StoreError
+from simplezarr.stores.http.answer import Answer, BrokenOffError, read_answer
+from simplezarr.stores.http.resume import Rest
 from simplezarr.stores.urls import redact
 
-__all__ = ["Address", "Answer", "ConnectionPool", "NoAnswerError", "basic", "no_answer"]
+__all__ = ["Address", "ConnectionPool", "NoAnswerError", "basic", "no_answer"]
 
 #: Characters of a URL that are not encoded.
 _KEPT = "/%:@!$&'()*+,;=~"
@@ -40,12 +40,6 @@ _TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504, 509, 520, 521, 522, 5
 #: How often a request is made again if the server cannot be reached at all.
 _UNREACHABLE_ATTEMPTS = 3
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0  # seconds
-#: Bytes of a body that are read at a time: what a header says about its length is not trusted with more memory.
-_PIECE = 64 << 20
-#: A length that a header states. `int` refuses thousands of digits with an error of its own.
-_NUMBER = re.compile("[0-9]{1,19}")
-#: Bytes that are read of the body of an error.
-_ERROR_BODY = 64 << 10
 #: The part of the timeout after which a kept connection is taken for dead: routers drop idle ones without a word.
 _KEPT_SHARE = 0.25
 
@@ -56,22 +50,6 @@ class NoAnswerError(Exception):
     def __init__(self, attempts: int):
         super().__init__(attempts)
         self.attempts = attempts
-
-
-@dataclass(slots=True)
-class Answer:
-    """A complete answer.
-
-    body: None if it is larger than the limit of the request; then it was not read, and `length` says its size if the
-    server did.
-    """
-
-    status: int
-    reason: str
-    headers: "http.client.HTTPMessage"
-    body: bytes | None
-    length: int | None
-    attempts: int = 1
 
 
 class Address:
@@ -138,21 +116,29 @@ class ConnectionPool:
 
         Raise NoAnswerError. After the last attempt an answer such as 503 is returned.
         """
-        deadline, attempts, answer = time.monotonic() + self.timeout, 0, None
+        deadline, attempts, in_vain, rest = time.monotonic() + self.timeout, 0, 0, Rest()
         while True:
-            attempts += 1
-            failure: OSError | http.client.HTTPException | None = None
+            attempts, in_vain = attempts + 1, in_vain + 1
+            failure: BaseException | None = None
+            answer, pause = None, 0.0
             try:
-                answer = self._follow(method, url, headers, limit, deadline)
-                answer.attempts = attempts
-                if answer.status not in _TRANSIENT:
-                    return answer
-                pause = _retry_after(answer)
+                answer = self._follow(method, url, rest.headers(headers), limit, deadline)
+                answer.attempts, pause = attempts, _retry_after(answer)
+            except BrokenOffError as error:
+                failure = error.__cause__
+                if rest.begin(error.answer):
+                    deadline, in_vain = time.monotonic() + self.timeout, 0
             except (OSError, http.client.HTTPException) as error:
-                failure, pause = error, 0.0
-            pause = max(pause, random.uniform(0.5, 1) * min(_FIRST_PAUSE * 2 ** min(attempts, 10), _LONGEST_PAUSE))
-            if time.monotonic() + pause > deadline or _is_final(failure, attempts):
-                if failure is None and answer is not None:
+                failure = error
+            if answer is not None and answer.status not in _TRANSIENT:
+                whole = rest.complete(answer)
+                if whole is not None:
+                    return whole
+                continue
+            shortest = random.uniform(0.5, 1) * min(_FIRST_PAUSE * 2 ** min(in_vain, 10), _LONGEST_PAUSE)
+            pause = max(pause, shortest)
+            if time.monotonic() + pause > deadline or _is_final(failure, in_vain):
+                if answer is not None:
                     return answer
                 raise NoAnswerError(attempts) from failure
             time.sleep(pause)
@@ -197,7 +183,7 @@ class ConnectionPool:
                 raise
         complete = False
         try:
-            answer = _read(method, response, limit)
+            answer = read_answer(method, response, limit)
             complete = response.isclosed() and not response.will_close
         finally:
             if complete:
@@ -322,47 +308,13 @@ def _set_timeout(connection: http.client.HTTPConnection, seconds: float) -> None
         connection.sock.settimeout(seconds)
 
 
-def _read(method: str, response: http.client.HTTPResponse, limit: int | None) -> Answer:
-    """Read the body of an answer. Raise IncompleteRead if it breaks off."""
-    length = response.length
-    if response.status >= 300:
-        limit = _ERROR_BODY if limit is None else min(limit, _ERROR_BODY)
-    elif limit is not None and "Content-Encoding" in response.headers:
-        limit = 2 * limit + _ERROR_BODY  # what is compressed may be larger than the value
-    body: bytes | None
-    if method == "HEAD":
-        stated = response.headers.get("Content-Length", "")
-        body, length = response.read(), int(stated) if _NUMBER.fullmatch(stated) else None
-    elif limit is not None and (length is None or length > limit):
-        body = response.read(limit + 1) if length is None else None
-        if body is not None and len(body) > limit:
-            body = None
-    elif length is None or length <= _PIECE:
-        body = response.read()
-    else:
-        body = _in_pieces(response, length)
-    return Answer(response.status, response.reason, response.headers, body, length)
-
-
-def _in_pieces(response: http.client.HTTPResponse, length: int) -> bytes:
-    pieces: list[bytes] = []
-    left = length
-    while left:
-        piece = response.read(min(left, _PIECE))
-        if not piece:
-            raise http.client.IncompleteRead(b"", left)
-        pieces.append(piece)
-        left -= len(piece)
-    return b"".join(pieces)
-
-
 def _retry_after(answer: Answer) -> float:
     """Return the seconds that the server asks to wait."""
     text = answer.headers.get("Retry-After", "")
     return float(text) if text.isdecimal() else 0.0
 
 
-def _is_final(failure: Exception | None, attempts: int) -> bool:
+def _is_final(failure: BaseException | None, attempts: int) -> bool:
     """Return whether another attempt would fail as this one did."""
     if isinstance(failure, (ssl.SSLCertVerificationError, _RedirectError, http.client.InvalidURL)):
         return True

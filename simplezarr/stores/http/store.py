@@ -11,13 +11,14 @@ from simplezarr.errors import AccessError, ChangedError, MetadataError, ReadOnly
 from simplezarr.runtime import executor
 from simplezarr.stores.base import Store, check_key, reads_by, too_large
 from simplezarr.stores.http.reader import LARGE, HTTPReader, Part, Version, read_in_parts
+from simplezarr.stores.http.resume import CONTENT_RANGE, condition_of
 from simplezarr.stores.settings import check_amount, check_count
 from simplezarr.stores.urls import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simplezarr.stores.http.pool import Answer
+    from simplezarr.stores.http.answer import Answer
 
 __all__ = ["HTTPStore"]
 
@@ -32,7 +33,6 @@ _MOST_INFLATED = 1 << 30
 #: Answers to HEAD of servers that allow only GET.
 _NO_HEAD = frozenset((400, 401, 403, 405, 501))
 _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.{,400}?-->\s*)?<(?:!doctype html|html)", re.IGNORECASE | re.DOTALL)
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19}|\*)")
 
 
 class HTTPStore(Store):
@@ -44,7 +44,8 @@ class HTTPStore(Store):
     - missing: the status codes that mean that a key does not exist. Some servers answer 403 for missing keys; say so
       with `missing=(404, 410, 403)`.
     - timeout: seconds without a sign of the server, and for all attempts of one request together. Busy servers (5xx,
-      408, 429), dropped connections and bodies that break off are tried again.
+      408, 429), dropped connections and bodies that break off are tried again. Of a body of which 256 KiB or more had
+      come, only the rest is asked for, if the server tells versions apart; then the time begins anew.
     - concurrency: how many requests one call makes at a time.
 
     It cannot be written, nor be listed: a group is read through its consolidated metadata, or by the names of its
@@ -209,7 +210,7 @@ class HTTPStore(Store):
             self.has_ranges = False  # its ranges are of the compressed value
             return self._whole_part(key)
         stated = answer.headers.get("Content-Range", "")
-        found = _CONTENT_RANGE.fullmatch(stated.strip())
+        found = CONTENT_RANGE.fullmatch(stated.strip())
         if found is None or found[1] is None or answer.body is None:
             raise self._wrong(key, f"the server answered a range with the Content-Range {stated!r}")
         first, end = int(found[1]), int(found[2]) + 1
@@ -226,7 +227,7 @@ class HTTPStore(Store):
 
     def _outside(self, key: str, start: int, length: int, answer: "Answer") -> Part | None:
         """Return an empty part of a value, because the server says that the range is outside it."""
-        found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
+        found = CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
         size = self.size(key) if found is None or found[3] == "*" else int(found[3])
         if size is None:
             return None
@@ -338,20 +339,10 @@ def _is_encoded(answer: "Answer") -> bool:
 
 
 def _version(answer: "Answer", size: int | None) -> Version | None:
-    """Return the version that an answer is of, None if its server cannot tell versions apart.
-
-    The time of the last change tells them apart if it is past: a change within the same second would not show.
-    """
-    from email.utils import parsedate_to_datetime  # http.client has loaded it
-
-    etag, changed = answer.headers.get("ETag", "").strip(), answer.headers.get("Last-Modified")
-    if re.fullmatch(r'"[^"]*"', etag):
-        return Version(etag, None, size)
-    if changed is None or size is None:
+    """Return the version that an answer is of, None if its server cannot tell versions apart."""
+    condition = condition_of(answer.headers)
+    if condition is None:
         return None
-    now = answer.headers.get("Date")
-    try:
-        age = parsedate_to_datetime(now or "") - parsedate_to_datetime(changed)
-    except (TypeError, ValueError):
-        return None
-    return Version(None, changed, size) if age.total_seconds() >= 2 else None
+    if condition.startswith('"'):
+        return Version(condition, None, size)
+    return None if size is None else Version(None, condition, size)

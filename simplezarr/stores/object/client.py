@@ -6,8 +6,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from simplezarr.engine.files.reader import clip_range
-from simplezarr.errors import AccessError, StoreError
+from simplezarr.engine.files.reader import ATTEMPTS, clip_range
+from simplezarr.errors import AccessError, ChangedError, StoreError
 from simplezarr.stores.base import too_large
 from simplezarr.stores.object.fork import current_process, here
 from simplezarr.stores.redaction import redacted, secrets_in
@@ -151,11 +151,27 @@ class Client:
         return describe(result, self.body(path, result), result.range[0])
 
     def body(self, path: str, result: Any) -> "Buffer":
-        """Return the bytes of a result."""
-        data: Buffer | None = self.guard(path, (), result.bytes)
+        """Return the bytes of a result. If they break off, obstore asks for the rest of the same version.
+
+        Raise a ConflictError if the value was replaced meanwhile.
+        """
+        began = perf_counter()
+        try:
+            data: Buffer | None = self.guard(path, (), result.bytes)
+        except StoreError:
+            if perf_counter() - began <= RETRIED_SECONDS and self._is_replaced(path, describe(result, b"", 0)):
+                raise ConflictError(f"{self.name}{path}: the value was replaced while it was read") from None
+            raise
         if data is None:
             raise StoreError(f"{self.name}{path}: the value disappeared while it was read; read it again")
         return data
+
+    def _is_replaced(self, path: str, first: Answer) -> bool:
+        try:
+            now = self.head(path)
+        except StoreError:
+            return False
+        return now is not None and now.tag != first.tag
 
     def read(
         self, path: str, span: tuple[int, int] | None = None, match: str | None = None, limit: int | None = None
@@ -166,12 +182,18 @@ class Client:
         match: the ETag that the value must have; otherwise a ConflictError is raised.
         limit: bytes of the value above which a TooLargeError is raised, before the value is read.
         """
-        result = self.begin(path, span, match)
-        if result is None:
-            return None
-        if limit is not None and result.meta["size"] > limit:
-            raise too_large(path, result.meta["size"], limit)
-        return self.finish(path, result)
+        for _ in range(ATTEMPTS):
+            result = self.begin(path, span, match)
+            if result is None:
+                return None
+            if limit is not None and result.meta["size"] > limit:
+                raise too_large(path, result.meta["size"], limit)
+            try:
+                return self.finish(path, result)
+            except ConflictError:
+                if match is not None:
+                    raise
+        raise ChangedError(f"{self.name}{path}: was replaced each time it was read; read it when its writer is done")
 
     def _failure(self, path: str, kind: str, text: str) -> StoreError:
         what = redacted(text, self._secrets)
