@@ -1,16 +1,83 @@
 """What moves the elements of an array: one class for each kind of array, behind one protocol."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from simplezarr.engine.geometry.plan import Plan
 from simplezarr.indexing.selection import Selection
 
-__all__ = ["Fields", "Index", "Transfer"]
+__all__ = ["Boxes", "Fields", "Index", "Places", "Transfer", "in_order"]
 
 Index = tuple[int, ...]
 Fields = str | list[str] | None  # the name of a field, or a list of names
+
+
+class Boxes(NamedTuple):
+    """Boxes of one shape within an array.
+
+    starts: the first element of each, as intp of shape (boxes, axes) without gaps.
+    shape: the lengths of every box, one for each axis.
+    """
+
+    starts: np.ndarray
+    shape: Index
+
+    def plans(self, shape: Index, stored: Index) -> list[Plan]:
+        """Return the plan of each box in an array of `shape`, over stored objects of another shape."""
+        starts = self.starts.tolist()
+        return [Plan(tuple(map(slice, start, map(int.__add__, start, self.shape))), shape, stored) for start in starts]
+
+    def points(self) -> tuple[np.ndarray, ...]:
+        """Return an index array for each axis: those of all elements, in the order of the boxes.
+
+        >>> [index.tolist() for index in Boxes(np.array([[0, 3], [1, 2]]), (1, 2)).points()]
+        [[[[0]], [[1]]], [[[3, 4]], [[2, 3]]]]
+        """
+        ndim = len(self.shape)
+        along = [np.arange(n).reshape(n, *(1,) * (ndim - axis - 1)) for axis, n in enumerate(self.shape)]
+        return tuple([self.starts[:, axis].reshape(-1, *(1,) * ndim) + along[axis] for axis in range(ndim)])
+
+
+class Places(NamedTuple):
+    """Where boxes of one shape go: each to a row of one of several arrays.
+
+    outs: arrays of shape (rows, *shape of a box), all of one data type. Those that have rows have the same strides
+    along the axes of a box.
+    out, row: which of them each box goes to, and its row there; as intp.
+    """
+
+    outs: list[np.ndarray]
+    out: np.ndarray
+    row: np.ndarray
+
+    def views(self) -> list[np.ndarray]:
+        """Return an array for each box."""
+        pairs = zip(self.out.tolist(), self.row.tolist(), strict=True)
+        return [self.outs[out][row, ...] for out, row in pairs]
+
+    def first(self) -> np.ndarray:
+        """Return the first array that has rows."""
+        return next(out for out in self.outs if len(out))
+
+    def offsets(self) -> np.ndarray:
+        """Return the bytes from the first element of the `first` array to that of each box."""
+        bases = np.array([out.__array_interface__["data"][0] for out in self.outs], np.intp)
+        steps = np.array([out.strides[0] for out in self.outs], np.intp)
+        bases -= self.first().__array_interface__["data"][0]
+        offsets: np.ndarray = bases[self.out] + self.row * steps[self.out]
+        return offsets
+
+    def put(self, values: np.ndarray) -> None:
+        """Put values of shape (boxes, *shape of a box) in their places."""
+        for number, out in enumerate(self.outs):
+            chosen = np.flatnonzero(self.out == number)
+            out[self.row[chosen]] = values[chosen]
+
+
+def in_order(values: np.ndarray) -> Places:
+    """Return the places of boxes that are the rows of one array, in their order."""
+    return Places([values], np.zeros(len(values), np.intp), np.arange(len(values)))
 
 
 class Transfer(Protocol):
@@ -34,6 +101,12 @@ class Transfer(Protocol):
 
     def read_many(self, plans: list[Plan], outs: list[np.ndarray]) -> None:
         """Decode what each plan selects into its own array, as `read`; all arrays have one data type."""
+
+    def read_boxes(self, boxes: Boxes, places: Places, threads: int) -> None:
+        """Decode boxes into their places, each chunk once; cast as `read`.
+
+        threads: the most threads that work on it; 0: as many as `read` has.
+        """
 
     def read_chunk(self, index: Index, out: np.ndarray | None) -> np.ndarray:
         """Decode a whole chunk, into `out` if it is given. Raise IndexError if the grid has no such chunk."""

@@ -22,7 +22,7 @@ from simplezarr.metadata.grids import Axis
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.runtime import executor
 from simplezarr.stores.base import Store
-from simplezarr.transfer.protocol import Fields, Index
+from simplezarr.transfer.protocol import Boxes, Fields, Index, Places
 from simplezarr.transfer.regular import RegularTransfer
 
 __all__ = ["RectilinearTransfer"]
@@ -118,6 +118,11 @@ class RectilinearTransfer:
                 places.append(view[(*place, ...)])
         for transfer, parts, places in batches.values():
             transfer.read_many(parts, places)
+
+    def read_boxes(self, boxes: Boxes, places: Places, threads: int) -> None:
+        """Decode boxes into their places, each chunk once."""
+        shape = self.metadata.shape
+        self.read_many(boxes.plans(shape, tuple([max(1, length) for length in shape])), places.views())
 
     def read_chunk(self, index: Index, out: np.ndarray | None) -> np.ndarray:
         """Decode a whole chunk in its own shape, also its part outside the array."""

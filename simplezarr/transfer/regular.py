@@ -1,12 +1,13 @@
 """Arrays whose elements have one size, in chunks of one shape: the engine moves their elements."""
 
 import operator
+from collections.abc import Callable
 
 import numpy as np
 
 from simplezarr.engine.geometry.plan import Plan, chunk_plan
 from simplezarr.engine.jobs.chunk_source import ChunkSource
-from simplezarr.engine.jobs.read_request import read, read_batch
+from simplezarr.engine.jobs.read_request import read, read_batch, read_boxes
 from simplezarr.engine.jobs.write import write
 from simplezarr.engine.memory.result_pool import empty
 from simplezarr.errors import ChunkError
@@ -15,7 +16,7 @@ from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.schema.leniency import tolerate
 from simplezarr.stores.base import Store
 from simplezarr.transfer.clipped_chunks import padding_source
-from simplezarr.transfer.protocol import Fields, Index
+from simplezarr.transfer.protocol import Boxes, Fields, Index, Places
 from simplezarr.transfer.values import check_out
 
 __all__ = ["RegularTransfer"]
@@ -41,15 +42,7 @@ class RegularTransfer:
         try:
             read(self.source, selection, out, fields)
         except ChunkError as error:
-            source = padding_source(self.store, self.source.path, self.metadata, error)
-            if source is None:
-                raise
-            try:
-                read(source, selection, out, fields)
-            except ChunkError as other:
-                other.store = self.store  # not the one that pads
-                raise
-            tolerate("cropped-chunk", f"array /{source.path}, chunk {error.index}")
+            self._padded(error, lambda source: read(source, selection, out, fields))
 
     def write(self, selection: Plan | Selection, values: np.ndarray) -> None:
         """Store values where they are selected."""
@@ -62,6 +55,18 @@ class RegularTransfer:
         except ChunkError:  # it may be a chunk that `read` copes with; otherwise that raises the error
             for plan, out in zip(plans, outs, strict=True):
                 self.read(plan, out)
+
+    def read_boxes(self, boxes: Boxes, places: Places, threads: int) -> None:
+        """Decode boxes into their places, each chunk once."""
+        out = places.first()
+        if out.dtype.hasobject:  # what it refers to takes more memory than the elements that are stored
+            self.read_many(boxes.plans(self.metadata.shape, self.metadata.chunk_shape), places.views())
+            return
+        arguments = self.metadata.shape, boxes.starts, boxes.shape, out, places.offsets(), threads
+        try:
+            read_boxes(self.source, *arguments)
+        except ChunkError as error:
+            self._padded(error, lambda source: read_boxes(source, *arguments))
 
     def read_chunk(self, index: Index, out: np.ndarray | None) -> np.ndarray:
         """Decode a whole chunk, also its part outside the array."""
@@ -83,6 +88,21 @@ class RegularTransfer:
     def encoded_chunk(self, index: Index) -> bytes | None:
         """Return the stored bytes of a chunk, None if it is not stored."""
         return self.source.encoded_chunk(self._checked(index))
+
+    def _padded(self, error: ChunkError, read: Callable[[ChunkSource], None]) -> None:
+        """Read once more, with chunks at the edge that are stored without their part outside the array.
+
+        Raise the error if it has another reason.
+        """
+        source = padding_source(self.store, self.source.path, self.metadata, error)
+        if source is None:
+            raise error
+        try:
+            read(source)
+        except ChunkError as other:
+            other.store = self.store  # not the one that pads
+            raise
+        tolerate("cropped-chunk", f"array /{source.path}, chunk {error.index}")
 
     def _checked(self, index: Index) -> Index:
         """Return a chunk's index as integers. Raise IndexError if the grid has no such chunk."""

@@ -20,10 +20,10 @@ from simplezarr.engine.chunks.pipeline import CodecFailure
 from simplezarr.engine.files.reader import Reader, read_version
 from simplezarr.engine.geometry.plan import Plan
 from simplezarr.errors import ChangedError, ChunkError, TooLargeError, ZarrError
-from simplezarr.indexing.selection import Selection, wrapped
+from simplezarr.indexing.selection import Selection, pointwise_selection, wrapped
 from simplezarr.runtime import executor
 from simplezarr.runtime.runs import assign
-from simplezarr.transfer.protocol import Fields, Index
+from simplezarr.transfer.protocol import Boxes, Fields, Index, Places
 from simplezarr.transfer.regular import RegularTransfer
 
 __all__ = ["VariableTransfer"]
@@ -120,6 +120,15 @@ class VariableTransfer(RegularTransfer):
         """Decode what each plan selects into its own array, one after another."""
         for plan, out in zip(plans, outs, strict=True):
             self.read(plan, out)
+
+    def read_boxes(self, boxes: Boxes, places: Places, threads: int) -> None:
+        """Decode boxes into their places, as points, so that each chunk is decoded once."""
+        if not boxes.shape:  # so they are all the same element
+            self.read_many(boxes.plans((), ()), places.views())
+            return
+        values = np.empty((len(boxes.starts), *boxes.shape), places.outs[0].dtype)
+        self.read(pointwise_selection(boxes.points(), self.metadata.shape, self.metadata.chunk_shape), values)
+        places.put(values)
 
     def _run(self, work: "_Read | _Write") -> None:
         if work.plan.n:

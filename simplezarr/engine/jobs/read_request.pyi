@@ -13,3 +13,14 @@ def read(
 
 def read_batch(source: ChunkSource, shape: tuple[int, ...], plans: list[Plan], outs: list[np.ndarray]) -> None:
     """Do `read` for each plan of an array of `shape`, all into arrays of one data type; read each chunk only once."""
+
+def read_boxes(
+    source: ChunkSource,
+    shape: tuple[int, ...],
+    starts: np.ndarray,
+    lengths: tuple[int, ...],
+    out: np.ndarray,
+    places: np.ndarray,
+    threads: int,
+) -> None:
+    """Decode boxes of one shape, `lengths`, of an array of `shape`, and each chunk once."""

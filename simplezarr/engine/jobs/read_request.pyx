@@ -1,10 +1,11 @@
 """Read what a call asks for, or a batch of calls, by the job that suits the store."""
 
 from simplezarr.csrc.array cimport SZ_NONTEMPORAL
+from simplezarr.engine.jobs.batch_table cimport batch_regions, box_regions
 from simplezarr.engine.jobs.chunk_source cimport ChunkSource
 from simplezarr.engine.jobs.read cimport ReadJob
 from simplezarr.engine.jobs.read_file_ranges cimport FileRangeReadJob
-from simplezarr.engine.jobs.region_table cimport RegionTable, batch_regions, regions_of
+from simplezarr.engine.jobs.region_table cimport RegionTable, regions_of
 from simplezarr.engine.memory.result_pool import empty
 from simplezarr.runtime import executor
 from simplezarr.runtime.runs import assign
@@ -29,7 +30,7 @@ def read(ChunkSource source, selected, out, fields=None):
         assign(out, values if fields is None else values[fields])
     else:
         run(source, table, SZ_NONTEMPORAL if table.layout.nlists == 0 and table.layout.straight and (
-            out.nbytes >= NONTEMPORAL_BYTES) else 0)
+            out.nbytes >= NONTEMPORAL_BYTES) else 0, 0)
 
 
 def read_batch(ChunkSource source, tuple shape, list plans, list outs):
@@ -39,16 +40,34 @@ def read_batch(ChunkSource source, tuple shape, list plans, list outs):
         for plan, out in zip(plans, outs):
             read(source, plan, out)
     else:
-        run(source, table, 0)
+        run(source, table, 0, 0)
 
 
-cdef int run(ChunkSource source, RegionTable table, int nontemporal) except -1:
+def read_boxes(ChunkSource source, tuple shape, starts, tuple lengths, out, places, int threads):
+    """Decode boxes of one shape, `lengths`, of an array of `shape`, and each chunk once.
+
+    starts: the first element of each, as integers of shape (boxes, axes); the boxes lie within the array.
+    out: an array of a number of boxes, for its data type and its strides along the axes of a box.
+    places: for each box, the bytes from the first element of `out` to the place of its own.
+    threads: the most threads that work on it; 0: as many as `read` has.
+
+    Raise as `read`.
+    """
+    cdef RegionTable table = box_regions(source, shape, starts, lengths, out, places)
+    table.cast_for(out, None)
+    run(source, table, 0, threads)
+
+
+cdef int run(ChunkSource source, RegionTable table, int nontemporal, int most) except -1:
+    """Run the job, in at most so many threads unless `most` is 0."""
     cdef ReadJob job
+    cdef int width = executor.get_num_threads()
     if table.nobjects:
         if source.find_file_ranges is None:
             job = ReadJob.__new__(ReadJob)
         else:
             job = FileRangeReadJob.__new__(FileRangeReadJob)
         job.source, job.table, job.pipeline, job.nontemporal = source, table, &source.pipeline.compiled, nontemporal
-        job.run(job.split(executor.get_num_threads()))
+        width = job.split(min(width, most) if most else width)
+        job.run(min(width, most) if most else width)  # more than may compute, if they wait for a store
     return 0

@@ -75,7 +75,7 @@ cdef class RegionTable:
     cdef int bind_points(self, list tables, list places) except -1
     cdef PointTable points(self, tuple shape, tuple axes, list indices, Py_ssize_t n)
     cdef int bind_plan(self, Plan plan, object out) except -1
+    cdef int bind_slices(self, Plan plan) except -1
     cdef bint cast_for(self, object out, object fields) except -1
 
 cdef RegionTable regions_of(ChunkSource source, object selected, object out)
-cdef RegionTable batch_regions(ChunkSource source, tuple shape, list plans, list outs)

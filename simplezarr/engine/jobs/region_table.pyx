@@ -252,9 +252,14 @@ cdef class RegionTable:
 
     cdef int bind_plan(self, Plan plan, object out) except -1:
         """Add the axes without points: a plan over stored objects, and the axes of `out` in its order."""
+        self.layout.data = plan.bind(out, self.layout.dst_strides)
+        return self.bind_slices(plan)
+
+    cdef int bind_slices(self, Plan plan) except -1:
+        """Add the axes without points, of a plan over stored objects."""
         cdef RequestLayout *layout = &self.layout
         cdef int d
-        layout.data, layout.slices = plan.bind(out, layout.dst_strides), plan.slices
+        layout.slices = plan.slices
         for d in range(layout.ndim):
             if layout.list_of[d] < 0:
                 self.nobjects = product(self.nobjects, plan.slices[d].nchunks)
@@ -315,58 +320,3 @@ cdef RegionTable regions_of(ChunkSource source, object selected, object out):
     else:
         table.bind_plan(selected.plan, out[(*basic, ...)])
     return table
-
-
-cdef RegionTable batch_regions(ChunkSource source, tuple shape, list plans, list outs):
-    """Return the regions of a batch of basic selections of an array of `shape`. Each has an array in `outs`."""
-    cdef RegionTable table = RegionTable.__new__(RegionTable, source)
-    cdef RequestLayout *layout = &table.layout
-    cdef Py_ssize_t n = 0, i, k = 0, rows, nplans = len(plans)
-    cdef int ndim = layout.ndim, d
-    cdef BatchSelection *batch
-    memory = np.empty((nplans, sizeof(BatchSelection)), np.uint8)
-    slices, strides = np.empty((nplans * ndim, sizeof(AxisSlice)), np.uint8), np.empty(nplans * ndim, np.intp)
-    batch = <BatchSelection *>cnp.PyArray_DATA(memory)
-    for i in range(nplans):
-        bind_selection(layout, plans[i], outs[i], &batch[i], <AxisSlice *>cnp.PyArray_DATA(slices) + i * ndim,
-                       integers(strides) + i * ndim)
-        n += batch[i].n
-    entries, indices = np.empty((n, 2), np.intp), [np.empty(n, np.intp) for _ in range(ndim)]
-    for i in range(nplans):
-        list_entries(i, batch[i].n, integers(entries) + 2 * k)
-        rows = batch[i].n
-        for d in range(ndim if rows else 0):
-            rows //= batch[i].slices[d].nchunks
-            list_starts(&batch[i].slices[d], rows, batch[i].n, integers(indices[d]) + k)
-        k += batch[i].n
-    layout.batch, layout.entries = batch, integers(entries)
-    points = table.points(shape, tuple(range(ndim)), indices, n)
-    table.bind_points([points], [np.arange(n) if points.order is None else points.order])
-    table.kept += [memory, slices, strides, entries]
-    return table
-
-
-cdef int bind_selection(const RequestLayout *layout, Plan plan, object out, BatchSelection *selection, AxisSlice *slices,
-                        Py_ssize_t *strides) except -1:
-    cdef int d
-    selection.n, selection.slices, selection.strides = 1, slices, strides
-    selection.data = plan.bind(out, strides)
-    for d in range(layout.ndim):
-        slice_set(&slices[d], plan.slices[d].start, plan.slices[d].step, plan.slices[d].count, layout.shape[d])
-        selection.n = product(selection.n, slices[d].nchunks)
-    return 0
-
-
-cdef void list_entries(Py_ssize_t selection, Py_ssize_t n, Py_ssize_t *entries) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        entries[2 * i], entries[2 * i + 1] = selection, i
-
-
-cdef void list_starts(const AxisSlice *axis_slice, Py_ssize_t inner, Py_ssize_t n, Py_ssize_t *index) noexcept nogil:
-    """List the first element along one axis of each entry. `PointTable` groups the entries by it."""
-    cdef ChunkProjection projection
-    cdef Py_ssize_t i
-    for i in range(n):
-        slice_project(axis_slice, i // inner % axis_slice.nchunks, &projection)
-        index[i] = projection.chunk * axis_slice.size + projection.src

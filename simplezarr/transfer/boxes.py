@@ -1,0 +1,68 @@
+"""Boxes of one shape, read into many arrays without a Python object for each of them."""
+
+import numpy as np
+
+from simplezarr.transfer.handle import ArrayHandle
+from simplezarr.transfer.protocol import Boxes, Places
+from simplezarr.transfer.values import check_out
+
+__all__ = ["Boxes", "Places", "read_boxes"]
+
+
+def read_boxes(handle: ArrayHandle, boxes: Boxes, places: Places, *, threads: int = 0) -> None:
+    """Decode boxes of an array into their places, and each chunk that they touch once.
+
+    Elements are cast to the data type of the places, as NumPy's assignment does. If several boxes have one place, the
+    result is that of any of them.
+
+    threads: the most threads that work on it, with 1 the caller alone; 0: as many as any other read has.
+
+    Raise IndexError for boxes outside the array and for places that do not exist, ValueError and TypeError for arrays
+    that do not fit, as `check_out`. Otherwise raise as `read_many`.
+    """
+    _check_boxes(handle, boxes)
+    _check_places(handle, boxes, places)
+    if len(boxes.starts) and 0 not in boxes.shape:
+        handle.transfer.read_boxes(boxes, places, threads)
+
+
+def _check_boxes(handle: ArrayHandle, boxes: Boxes) -> None:
+    starts, ndim = boxes.starts, len(handle.shape)
+    if (
+        starts.dtype != np.intp
+        or starts.shape[1:] != (ndim,)
+        or len(boxes.shape) != ndim
+        or not starts.flags.c_contiguous
+    ):
+        wrong = f"starts are {starts.dtype} of shape {starts.shape}, boxes of shape {boxes.shape}"
+        raise ValueError(f"array {handle.name}: {wrong}; use contiguous intp of shape (boxes, {ndim})")
+    if (starts < 0).any() or (starts + boxes.shape > handle.shape).any():
+        i = np.flatnonzero(((starts < 0) | (starts + boxes.shape > handle.shape)).any(axis=1))[0]
+        wrong = f"box {i} begins at {tuple(starts[i].tolist())} and has shape {boxes.shape}"
+        raise IndexError(f"array {handle.name}: {wrong}, but the array has {handle.shape}")
+
+
+def _check_places(handle: ArrayHandle, boxes: Boxes, places: Places) -> None:
+    outs, n = places.outs, len(boxes.starts)
+    if places.out.shape != (n,) or places.row.shape != (n,):
+        wrong = f"{n} boxes have places of shapes {places.out.shape} and {places.row.shape}"
+        raise ValueError(f"array {handle.name}: {wrong}; give each box one")
+    for out in outs:
+        check_out(out, handle.dtype, (*np.shape(out)[:1], *boxes.shape), handle.path)
+    if n == 0:
+        return
+    rows = np.array([len(out) for out in outs], np.intp)
+    if (
+        places.out.min() < 0
+        or places.out.max() >= len(outs)
+        or ((places.row < 0) | (places.row >= rows[places.out])).any()
+    ):
+        raise IndexError(f"array {handle.name}: a box has a place outside the {len(outs)} arrays that it may go to")
+    first = places.first()
+    if any(out.dtype != first.dtype or (len(out) and _steps(out) != _steps(first)) for out in outs):
+        raise ValueError(f"array {handle.name}: the places differ in data type or strides; make them alike")
+
+
+def _steps(out: np.ndarray) -> list[int]:
+    """Return the strides along the axes of a box, except those that have one element at most."""
+    return [step for step, n in zip(out.strides[1:], out.shape[1:], strict=True) if n > 1]
