@@ -22,6 +22,7 @@ import numpy as np
 
 from simplezarr.codecs.configuration import make
 from simplezarr.dtypes import DataType
+from simplezarr.engine.files.reader import Data
 from simplezarr.errors import MetadataError, UnsupportedError
 from simplezarr.schema.extensions import JsonObject, as_json
 
@@ -42,8 +43,6 @@ __all__ = [
     "resolve_chain",
     "split_chain",
 ]
-
-Data = bytes | bytearray | memoryview
 
 _PLAIN = (str, int, float, bool, tuple, list)
 #: The types of values that `as_json` replaces in fields.

@@ -66,7 +66,8 @@ BESIDE = {ArrayMetadata.document: (), ARRAY: (ATTRIBUTES,), GROUP: (ATTRIBUTES, 
 def fetch_document(store: Store, key: str) -> bytes | None:
     """Return a document, None if there is none. One that is too large is not read if the store knows its size."""
     try:
-        return store.get_limited(key, MAX_SIZE)
+        document = store.get_limited(key, MAX_SIZE)
+        return None if document is None else bytes(document)
     except TooLargeError as error:
         return _Unread(error.size)
 

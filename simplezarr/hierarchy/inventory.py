@@ -245,7 +245,7 @@ class _IndexReader:
         if not self.chain.bytes_bytes:
             return store.get_range(key, self.index.start, self.index.nbytes)
         data = store.get_limited(key, self.most)
-        return None if data is None else self.index.cut(self.chain.unwrap(data))
+        return None if data is None else self.index.cut(self.chain.unwrap(bytes(data)))
 
 
 def sharding_of(metadata: ArrayMetadata) -> Sharding | None:

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from operator import methodcaller
 from typing import TYPE_CHECKING
 
-from simplezarr.engine.files.reader import Reader, Snapshot, clip_range, read_version
+from simplezarr.engine.files.reader import Data, Reader, Snapshot, clip_range, read_version
 from simplezarr.errors import ReadOnlyError, TooLargeError, UnsupportedError
 from simplezarr.runtime import executor
 from simplezarr.runtime.key_locks import KeyLock
@@ -96,10 +96,16 @@ class Store(ABC):
 
     @abstractmethod
     def get(self, key: str) -> bytes | None:
-        """Return the value of a key, None if there is no such key. Raise an exception if reading fails."""
+        """Return the value of a key, None if there is no such key. Raise an exception if reading fails.
 
-    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> bytes | None:
+        The stores of this package return bytes. A store of one's own may return any contiguous buffer, as may its other
+        methods that read: arrays are read from it without a copy, unless it can change.
+        """
+
+    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> Data | None:
         """Return the value of a key as `get` does; raise a `TooLargeError` if it has more than `limit` bytes.
+
+        It need not be `bytes`, so that nothing is copied in vain. A buffer that can change is copied before it is used.
 
         holes: count only bytes that were never written, in a sparse file.
 
@@ -112,8 +118,9 @@ class Store(ABC):
         simplezarr.errors.TooLargeError: 'a' has 3 bytes; the limit is 2
         """
         value = self.get(key)
-        if value is not None and not holes and len(value) > limit:
-            raise too_large(key, len(value), limit)
+        size = 0 if value is None else byte_view(value).nbytes
+        if not holes and size > limit:
+            raise too_large(key, size, limit)
         return value
 
     def get_range(self, key: str, start: int, length: int) -> bytes | None:
@@ -126,8 +133,9 @@ class Store(ABC):
         value = self.get(key)
         if value is None:
             return None
-        begin, end = clip_range(len(value), start, length)
-        return value[begin:end]
+        view = byte_view(value)
+        begin, end = clip_range(view.nbytes, start, length)
+        return bytes(view[begin:end])
 
     def get_ranges(self, key: str, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes] | None:
         """Return what `get_range` returns for each (start, length), in this order; None if there is no such key.
@@ -252,7 +260,8 @@ class Store(ABC):
         """
         check_change(key, change)
         with self.lock(key):
-            value = self.get(key)
+            found = self.get(key)
+            value = None if found is None else bytes(found)
             changed = change(value)
             if changed is value:
                 return
@@ -287,7 +296,7 @@ class Store(ABC):
     def size(self, key: str) -> int | None:
         """Return the number of bytes of a value, None if there is no such key."""
         value = self.get(key)
-        return None if value is None else len(value)
+        return None if value is None else byte_view(value).nbytes
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield all keys below a prefix, in full, each once, in any order."""

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from simplezarr.engine.files.files import file_bytes, file_size
-from simplezarr.engine.files.reader import Reader
+from simplezarr.engine.files.reader import Data, Reader
 from simplezarr.engine.files.replace import HAVE_FILES
 from simplezarr.runtime.key_locks import KeyLock
 from simplezarr.stores.above import enclosing_directory
@@ -96,7 +96,7 @@ class LocalStore(Store):
         parts = self._read(key, None)
         return None if parts is None else parts[0]
 
-    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> bytes | None:
+    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> Data | None:
         if type(self) is not LocalStore and not reads_by(self, LocalStore, "get"):
             return super().get_limited(key, limit, holes=holes)
         if self.follow_symlinks:

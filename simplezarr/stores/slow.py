@@ -4,7 +4,7 @@ import time
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from simplezarr.engine.files.reader import Reader
+from simplezarr.engine.files.reader import Data, Reader
 from simplezarr.stores.base import Store, byte_view, check_change, reads_by
 from simplezarr.stores.settings import check_amount, check_count
 from simplezarr.stores.wrapper import WrapperStore
@@ -149,7 +149,7 @@ class _SlowReader(Reader):
         twin = self.reader.twin()
         return None if twin is None else _SlowReader(self.store, twin)
 
-    def get_ranges(self, ranges: Iterable[tuple[int, int]]) -> Sequence[bytes] | None:
+    def get_ranges(self, ranges: Iterable[tuple[int, int]]) -> Sequence[Data] | None:
         values = self.reader.get_ranges(ranges)
         self.store.wait(sum(map(len, values or ())))
         return values

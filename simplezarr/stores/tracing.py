@@ -11,7 +11,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from simplezarr.engine.files.reader import Reader
+from simplezarr.engine.files.reader import Data, Reader
 from simplezarr.errors import ChunkError
 from simplezarr.runtime.trace import active_logger
 from simplezarr.stores.base import Store, byte_view
@@ -81,11 +81,11 @@ def _ask(
     return answer
 
 
-def _length(value: bytes | None) -> int | None:
+def _length(value: Data | None) -> int | None:
     return None if value is None else len(value)
 
 
-def _lengths(values: Sequence[bytes] | None) -> int | None:
+def _lengths(values: Sequence[Data] | None) -> int | None:
     return None if values is None else sum(map(len, values))
 
 
@@ -103,7 +103,7 @@ class TracingStore(WrapperStore):
     def get(self, key: str) -> bytes | None:
         return _ask(partial(self.store.get, key), "get", key, _length)
 
-    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> bytes | None:
+    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> Data | None:
         return _ask(partial(self.store.get_limited, key, limit, holes=holes), "get", key, _length)
 
     def get_range(self, key: str, start: int, length: int) -> bytes | None:
@@ -199,7 +199,7 @@ class _TracingReader(Reader):
         twin = self.reader.twin()
         return None if twin is None else _TracingReader(twin, self.key)
 
-    def get_ranges(self, ranges: Iterable[Range]) -> Sequence[bytes] | None:
+    def get_ranges(self, ranges: Iterable[Range]) -> Sequence[Data] | None:
         ranges = tuple([(start, length) for start, length in ranges])
         self.reader.least = self.least
         return _ask(partial(self.reader.get_ranges, ranges), "get_ranges", self.key, _lengths, ranges)

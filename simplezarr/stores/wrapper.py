@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from simplezarr.engine.files.reader import Reader
+from simplezarr.engine.files.reader import Data, Reader
 from simplezarr.stores.base import Store, reads_by
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class WrapperStore(Store):
     def get(self, key: str) -> bytes | None:
         return self.store.get(key)
 
-    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> bytes | None:
+    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> Data | None:
         if reads_by(self, WrapperStore, "get"):
             return self.store.get_limited(key, limit, holes=holes)
         return super().get_limited(key, limit, holes=holes)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from simplezarr.engine.files.reader import Reader
 from simplezarr.errors import ChangedError, ReadOnlyError, UnsupportedError
 from simplezarr.runtime.executor import parallel_for
-from simplezarr.stores.base import Store
+from simplezarr.stores.base import Store, byte_view
 from simplezarr.testing.common import cut, fail, failing
 
 __all__ = ["check_store"]
@@ -58,7 +59,17 @@ def _call(store: Store, method: str, *args: Any) -> Any:
         fail(store, f"{_show(method, args)} raised {error!r}", error)
 
 
+def _as_bytes(result: Any) -> Any:
+    """Return the bytes of a buffer, and anything else as it is."""
+    try:
+        return bytes(byte_view(result))
+    except (TypeError, ValueError):
+        return result
+
+
 def _compare(store: Store, result: object, wanted: object, method: str, *args: Any) -> None:
+    if type(wanted) is bytes:
+        result = _as_bytes(result)
     if type(result) is not type(wanted) or result != wanted:
         fail(store, f"{_show(method, args)} returned {cut(result)} instead of {cut(wanted)}")
 
@@ -155,7 +166,7 @@ def _check_ranges(store: Store) -> None:
         begin = start + n if start < 0 else start
         _expect(store, VALUE[max(begin, 0) : max(begin + length, 0)], "get_range", "a/value", start, length)
     parts = _call(store, "get_ranges", "a/value", ranges)
-    if [*parts] != [VALUE[start % n : start % n + length] for start, length in ranges]:
+    if [*map(_as_bytes, parts)] != [VALUE[start % n : start % n + length] for start, length in ranges]:
         fail(store, f"get_ranges returned other bytes than the ranges {ranges}, in this order")
     _call(store, "set", "a/value", b"")
     _expect(store, b"", "get_range", "a/value", 0, 1)
@@ -170,7 +181,7 @@ def _check_reader(store: Store) -> None:
     wanted = [old[start : start + length] for start, length in ranges]
     _call(store, "set", key, old)
     with _call(store, "reader", key) as reader, _call(store, "reader", "a/missing") as missing:
-        if reader.get_range(-20, 20) != old[-20:] or [*reader.get_ranges(ranges)] != wanted:
+        if _as_bytes(reader.get_range(-20, 20)) != old[-20:] or _read(reader, ranges) != wanted:
             fail(store, "a reader returned other bytes than the value has")
         if reader.size() != len(old):
             fail(store, "a reader returned another size than the value has")
@@ -179,21 +190,25 @@ def _check_reader(store: Store) -> None:
         validator, twin = reader.validator, reader.twin()
         if twin is not None and not reader.has_twins:
             fail(store, "a reader has a twin, but its `has_twins` is False")
-        if twin is not None and [*(twin.get_ranges(ranges) or ())] != wanted:
+        if twin is not None and _read(twin, ranges) != wanted:
             fail(store, "the twin of a reader returned other bytes than the value has")
         _call(store, "set", key, new)
         for one in [reader] if twin is None else [reader, twin, reader.twin() or twin]:
             with one, suppress(ChangedError):
-                if [*(one.get_ranges(ranges) or ())] != wanted:
+                if _read(one, ranges) != wanted:
                     fail(
                         store, "a reader returned bytes of another version than its first answer; raise a ChangedError"
                     )
         with _call(store, "reader", key) as later:
-            if later.get_range(-20, 20) != new[-20:]:
+            if _as_bytes(later.get_range(-20, 20)) != new[-20:]:
                 fail(store, "a new reader did not return the new value")
             if validator is not None and later.validator == validator:
                 fail(store, "readers of two versions have the same validator")
     _clear(store, key)
+
+
+def _read(reader: Reader, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+    return [*map(_as_bytes, reader.get_ranges(ranges) or ())]
 
 
 def _check_replacing(store: Store) -> None:
@@ -266,7 +281,7 @@ def _check_threads(store: Store) -> None:
     def task(i: int) -> None:
         _call(store, "set", "a/shared", values[i % 2])
         time.sleep(0.0007 * (i % 4))  # so that the calls of other threads come between
-        if _call(store, "get", "a/shared") not in values:
+        if _as_bytes(_call(store, "get", "a/shared")) not in values:
             fail(store, "get returned neither the value before a set nor the value after it")
         if _call(store, "size", "a/shared") not in map(len, values):
             fail(store, "size returned the size of a value that was partly written")
@@ -288,11 +303,11 @@ def _check_lock(store: Store) -> None:
 
     def task(i: int) -> None:
         with store.lock(key):
-            count = int(_call(store, "get", key) or 0)
+            count = _count(store, key)
             _set_inside(store, key, b"%d" % (count + 1))
 
     parallel_for(task, rounds)
-    count = int(_call(store, "get", key))
+    count = _count(store, key)
     if count != rounds:
         fail(store, f"lost {rounds - count} of the {rounds} changes made inside `lock`")
     for _ in range(2):  # the second time the key is missing
@@ -333,10 +348,10 @@ def _check_update(store: Store) -> None:
     rounds, key = 20, "a/updated"
 
     def task(i: int) -> None:
-        _call(store, "update", key, lambda value: b"%d" % (int(value or 0) + 1))
+        _call(store, "update", key, lambda value: b"%d" % (int(value or b"0") + 1))
 
     parallel_for(task, rounds)
-    count = int(_call(store, "get", key))
+    count = _count(store, key)
     if count != rounds:
         fail(store, f"lost {rounds - count} of the {rounds} changes made by `update`")
     _call(store, "update", key, lambda value: value)
@@ -353,6 +368,12 @@ def _check_update(store: Store) -> None:
         _expect_error(store, ReadOnlyError, "update", key, lambda value: b"1")
     finally:
         store.read_only = False
+
+
+def _count(store: Store, key: str) -> int:
+    """Return the number that a key holds, 0 if there is no such key."""
+    value = _call(store, "get", key)
+    return 0 if value is None else int(_as_bytes(value))
 
 
 def _set_inside(store: Store, key: str, value: bytes) -> None:

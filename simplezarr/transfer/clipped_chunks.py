@@ -31,7 +31,8 @@ class _PaddedChunks(WrapperStore):
 
     def get(self, key: str) -> bytes | None:
         spec = self.metadata.spec
-        data = self.store.get_limited(key, bind(self.metadata.codecs, spec).most)
+        value = self.store.get_limited(key, bind(self.metadata.codecs, spec).most)
+        data = None if value is None else bytes(value)
         inside = _inside(self.metadata, self.metadata.chunk_keys.parse(key[self.skip :], len(spec.shape)))
         if data is None or inside is None:
             return data

@@ -17,7 +17,7 @@ from simplezarr.codecs.python_pipeline import PythonPipeline
 from simplezarr.codecs.transpose import Transpose
 from simplezarr.codecs.variable_shard import filled, is_fill
 from simplezarr.engine.chunks.pipeline import CodecFailure
-from simplezarr.engine.files.reader import Reader, read_version
+from simplezarr.engine.files.reader import Data, Reader, read_version
 from simplezarr.engine.geometry.plan import Plan
 from simplezarr.errors import ChangedError, ChunkError, TooLargeError, ZarrError
 from simplezarr.indexing.selection import Selection, pointwise_selection, wrapped
@@ -201,7 +201,7 @@ class _Read(_Work):
                 read_version(self.source.store, key, place)
                 return
             data = self.source.store.get_limited(key, self.free, holes=True)
-            self.place(places, self.fill if data is None else self.chain(data)[selection])
+            self.place(places, self.fill if data is None else self.chain(bytes(data))[selection])
 
     def place_shard(self, index: Index, key: str, selection: Slices, place: np.ndarray, reader: Reader) -> None:
         """Read the requested inner chunks of a shard, with one request after that for the index."""
@@ -257,11 +257,12 @@ class _Write(_Work):
         is_near = store.in_memory or store.local_root is not None
         keeps = covered and is_near and inside != self.spec.shape  # the array may have grown since it was opened
 
-        def change(data: bytes | None) -> bytes | None:
+        def change(found: Data | None) -> bytes | None:
+            data = None if found is None else bytes(found)
             keep = store.conditional and data is not None  # what is stored can't be removed
             if self.shard is not None:
                 return self.changed_shard(index, key, data, selection, value, keep)
-            old = None if data is None else self.chain(bytes(data))
+            old = None if data is None else self.chain(data)
             return self.changed(old, selection, value, self.spec, self.chain.encode, keep or self.keep_empty)
 
         with self.located(index, key):

@@ -52,11 +52,20 @@ class NoneForEmpty(MemoryStore):
         return super().get(key) or None
 
 
-@broken(r"get\('a/value'\) returned bytearray")
-class GivesByteArrays(MemoryStore):
+@broken(r"get\('a/value'\) returned '.*instead of b'")
+class GivesText(MemoryStore):
     def get(self, key):
         value = super().get(key)
-        return None if value is None else bytearray(value)
+        return value if value is None or not key.endswith("value") else value.decode("latin-1")
+
+
+@broken(r"get\('a/value'\) returned array.*instead of b'")
+class GivesEverySecondByte(MemoryStore):
+    """Another buffer than bytes will do, but not one that is not contiguous."""
+
+    def get(self, key):
+        value = super().get(key)
+        return None if value is None else np.frombuffer(value, "u1").repeat(2)[::2]
 
 
 @broken(r"get\('a/value'\) returned bytearray|instead of b'before'|gave <memory")

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["MAX_NBYTES", "Reader", "Snapshot", "clip_range", "read_version", "still_changing"]
+__all__ = ["MAX_NBYTES", "Data", "Reader", "Snapshot", "clip_range", "read_version", "still_changing"]
 
+#: The bytes of a value: never an object whose items are of another size.
+Data = bytes | bytearray | memoryview
 Range = tuple[int, int]
 Result = TypeVar("Result")
 
@@ -96,13 +98,17 @@ class Reader:
         """
         return None
 
-    def get_range(self, start: int, length: int) -> bytes | None:
-        """Return one range of the version, as `Store.get_range`; None if the key does not exist."""
+    def get_range(self, start: int, length: int) -> Data | None:
+        """Return one range of the version, as `Store.get_range`; None if the key does not exist.
+
+        They need not be `bytes`, so that nothing is copied in vain. A buffer that can change is copied before it is
+        used.
+        """
         parts = self.get_ranges([(start, length)])
         return None if parts is None else parts[0]
 
-    def get_ranges(self, ranges: Iterable[Range]) -> Sequence[bytes] | None:
-        """Return several ranges of the version, as `Store.get_ranges`; None if the key does not exist."""
+    def get_ranges(self, ranges: Iterable[Range]) -> Sequence[Data] | None:
+        """Return several ranges of the version, as `get_range` and `Store.get_ranges`."""
         ranges = [*ranges]
         if not ranges and self._begun:
             return []
@@ -150,7 +156,7 @@ class Reader:
 
     # ------------------------------------------------------------ a store without versions
 
-    def _first(self, ranges: list[Range]) -> Sequence[bytes] | None:
+    def _first(self, ranges: list[Range]) -> Sequence[Data] | None:
         immutable = self._store.immutable
         one = ranges if immutable or "get_ranges" in self.methods else ranges[:1]
         parts = self._ask(one)
@@ -169,10 +175,10 @@ class Reader:
                 return None if rest is None else [*parts, *rest]
         return parts
 
-    def _ask(self, ranges: list[Range]) -> Sequence[bytes] | None:
+    def _ask(self, ranges: list[Range]) -> Sequence[Data] | None:
         if "get_ranges" in self.methods:
             return self._store.get_ranges(self._key, ranges)
-        parts = []
+        parts: list[Data] = []
         for start, length in ranges:
             part = self._store.get_range(self._key, start, length)
             if part is None:
@@ -180,7 +186,7 @@ class Reader:
             parts.append(part)
         return parts
 
-    def _in_one(self, ranges: list[Range], place: Range, before: bytes) -> Sequence[bytes] | None:
+    def _in_one(self, ranges: list[Range], place: Range, before: bytes) -> Sequence[Data] | None:
         """Read all ranges and the pinned bytes with one request; return None if separate requests cost less."""
         if any(start < 0 for start, _ in ranges) or (place[0] < 0 and place[0] + place[1]):
             return None
@@ -201,7 +207,7 @@ class Reader:
             self._check(parts is not None and bytes(parts[0]) == before)
         return [data[start - low :][:length] for start, length in ranges]
 
-    def _twice(self, ranges: list[Range], place: Range, before: bytes) -> Sequence[bytes] | None:
+    def _twice(self, ranges: list[Range], place: Range, before: bytes) -> Sequence[Data] | None:
         """Read the ranges one by one, then all but the last again, and the pinned bytes.
 
         Bytes that are equal both times were also equal when the last range was read.
@@ -225,8 +231,8 @@ class Snapshot(Reader):
     ([b'23', b'5'], None)
     """
 
-    def __init__(self, value: bytes | None):
-        self._value = value
+    def __init__(self, value: Data | None):
+        self._value = None if value is None else bytes(value)  # no copy of bytes
 
     has_twins = True
 

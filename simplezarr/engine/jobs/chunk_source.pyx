@@ -5,6 +5,7 @@ from functools import partial
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
+from cpython.pyport cimport PY_SSIZE_T_MAX
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
@@ -67,8 +68,10 @@ cdef class ChunkSource:
     cdef object fetch(self, str key):
         """Return a whole stored object, or None if it is not stored. TooLargeError may come before the object is read."""
         cdef const Pipeline *pipeline = &self.pipeline.compiled
-        if self.in_memory or pipeline_is_shard(pipeline):
+        if self.in_memory:
             return self.store.get(key)
+        if pipeline_is_shard(pipeline):
+            return self.store.get_limited(key, PY_SSIZE_T_MAX)
         if pipeline.python == NULL:
             try:
                 return self.store.get_limited(key, pipeline.most)
@@ -90,7 +93,8 @@ cdef class ChunkSource:
         cdef Py_ssize_t inner = 0
         cdef int d
         if pipeline.inner == NULL:
-            return self.store.get(self.key(index))
+            value = self.store.get(self.key(index))
+            return None if value is None else bytes(value)
         if not pipeline_is_shard(pipeline):
             raise UnsupportedError(f"array '/{self.path}', chunk {index}: it has no bytes of its own, because a codec "
                                    "encodes the whole shard; call get_chunk, which decodes it").of_store(self.store)
@@ -125,7 +129,7 @@ cdef class ChunkSource:
         part = reader.get_range(found.offset, found.nbytes) if status == SZ_OK else None
         if part is None or <uint64_t>len(part) != found.nbytes:
             raise CodecFailure("sharding_indexed: the index is damaged", "sharding_indexed")
-        return part
+        return bytes(part)
 
     cdef ShardIndex cached_index(self, bytes name, const ByteSource *shard):
         """Return the shard's index, or None unless it is cached and still that of the shard's version.

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from operator import methodcaller
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from simplezarr.engine.files.reader import Reader, clip_range, read_version
+from simplezarr.engine.files.reader import Data, Reader, clip_range, read_version
 from simplezarr.errors import ChangedError
 from simplezarr.stores.base import Store, byte_view, check_key, too_large
 from simplezarr.stores.cache.place import place_of
@@ -113,8 +113,8 @@ class CacheStore(WrapperStore):
                     raise too_large(key, record.size, limit)
                 return value
         if self.immutable:
-            value = self.store.get(key) if limit is None else self.store.get_limited(key, limit)
-            value = None if value is None else bytes(value)
+            found = self.store.get(key) if limit is None else self.store.get_limited(key, limit)
+            value = None if found is None else bytes(found)
             record = self.learn(key, None if value is None else len(value), None)
             if value is not None and record is not None:
                 self._shelf.write(self.data_name(key, record, "all"), value)
@@ -124,7 +124,8 @@ class CacheStore(WrapperStore):
             size = reader.size()
             if size is not None and limit is not None and size > limit:
                 raise too_large(key, size, limit)
-            return reader.get_range(0, size) if size is not None else None
+            data = reader.get_range(0, size) if size is not None else None
+            return None if data is None else bytes(data)
 
         return read_version(self.store, key, read, self.reader)
 
@@ -247,7 +248,7 @@ class CachedReader(Reader):
         self._cache, self._key = cache, key
         self._inner: Reader | None = None
         self._record: Record | None = None
-        self._last: bytes | None = None  # the last block, if it is what told the size
+        self._last: Data | None = None  # the last block, if it is what told the size
         self._begun = False
 
     @property
@@ -264,7 +265,7 @@ class CachedReader(Reader):
             return self._record.size
         return None if self._inner is None else self._inner.size()
 
-    def get_ranges(self, ranges: Iterable[Range]) -> Sequence[bytes] | None:
+    def get_ranges(self, ranges: Iterable[Range]) -> Sequence[Data] | None:
         ranges = [*ranges]
         self._begin()
         if self._record is None:

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from simplezarr.engine.files.reader import ATTEMPTS, Reader, Snapshot, clip_range
+from simplezarr.engine.files.reader import ATTEMPTS, Data, Reader, Snapshot, clip_range
 from simplezarr.errors import ChangedError, StoreError
 from simplezarr.runtime import executor
 from simplezarr.stores.base import too_large
@@ -103,7 +103,7 @@ class HTTPReader(Reader):
         twin._version = self._version
         return twin
 
-    def get_ranges(self, ranges: Iterable[Range]) -> Sequence[bytes] | None:
+    def get_ranges(self, ranges: Iterable[Range]) -> Sequence[Data] | None:
         ranges = [*ranges]
         if self._copy is not None or (self._version is None and not self._server.has_versions):
             return super().get_ranges(ranges)

@@ -251,7 +251,7 @@ def read_range(client: Client, path: str, start: int, length: int, match: str | 
         return None
     begin, end = clip_range(answer.size, start, length)
     view = memoryview(answer.data)[max(begin - answer.start, 0) : max(end - answer.start, 0)]
-    return answer._replace(data=bytes(view), start=begin)
+    return answer._replace(data=view, start=begin)
 
 
 def describe(result: Any, data: "Buffer", start: int) -> Answer:

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from time import perf_counter
 from typing import Any
 
-from simplezarr.engine.files.reader import ATTEMPTS, Reader, clip_range
+from simplezarr.engine.files.reader import ATTEMPTS, Data, Reader, clip_range
 from simplezarr.errors import AccessError, ChangedError, StoreError
 from simplezarr.runtime import executor
 from simplezarr.stores.base import too_large
@@ -59,7 +59,7 @@ class ObjectReader(Reader):
             self._known, self._begun = known, True
         return None if self._known is None else self._known.size
 
-    def get_ranges(self, ranges: Iterable[Range]) -> Sequence[bytes] | None:
+    def get_ranges(self, ranges: Iterable[Range]) -> Sequence[Data] | None:
         ranges = [*ranges]
         if not self._begun:
             if ranges and max(length for _, length in ranges) <= self._part_size:
@@ -69,7 +69,7 @@ class ObjectReader(Reader):
             return None
         return self._pinned(self._known, ranges)
 
-    def _unpinned(self, ranges: Sequence[Range]) -> Sequence[bytes] | None:
+    def _unpinned(self, ranges: Sequence[Range]) -> Sequence[Data] | None:
         def fetch(span: Range) -> Answer | None:
             return read_range(self._client, self._path, *span, self._match)
 
@@ -80,9 +80,9 @@ class ObjectReader(Reader):
         if len({None if answer is None else answer.tag for answer in answers}) > 1:
             raise self._changed()
         self._known, self._begun = answers[0], True
-        return None if self._known is None else [bytes(answer.data) for answer in answers if answer is not None]
+        return None if self._known is None else [memoryview(answer.data) for answer in answers if answer is not None]
 
-    def _pinned(self, first: Answer, ranges: Iterable[Range]) -> Sequence[bytes]:
+    def _pinned(self, first: Answer, ranges: Iterable[Range]) -> Sequence[Data]:
         spans = [clip_range(first.size, start, length) for start, length in ranges]
         step = self._part_size
         pieces = [(at, min(at + step, end)) for begin, end in spans for at in range(begin, end, step)]
@@ -94,20 +94,26 @@ class ObjectReader(Reader):
             answers = executor.parallel_map(fetch, pieces, self._width)
         except ConflictError:
             raise self._changed() from None
-        parts = []
+        parts: list[memoryview] = []
         for (begin, end), answer in zip(pieces, answers, strict=True):
             if answer is None or answer.tag != first.tag:
                 raise self._changed()
-            if memoryview(answer.data).nbytes != end - begin:
+            part = memoryview(answer.data)
+            if part.nbytes != end - begin:
                 place = f"{self._client.name}{self._path}"
                 raise StoreError(f"{place}: the answer to a range has another length than was asked for")
-            parts.append(answer.data)
+            parts.append(part)
         found = iter(parts)
-        return [b"".join([next(found) for _ in range(begin, end, step)]) for begin, end in spans]
+        return [_whole_of([next(found) for _ in range(begin, end, step)]) for begin, end in spans]
 
     def _changed(self) -> ChangedError:
         place = f"{self._client.name}{self._path}"
         return ChangedError(f"{place}: was replaced while it was read in parts; read it again")
+
+
+def _whole_of(parts: list[memoryview]) -> Data:
+    """Return the bytes of all parts, without a copy if there is one."""
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def read_whole(client: Client, path: str, width: int, part_size: int, limit: int | None = None) -> Answer | None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from simplezarr.engine.files.reader import Reader, read_version
+from simplezarr.engine.files.reader import Data, Reader, read_version
 from simplezarr.errors import StoreError
 from simplezarr.runtime import executor
 from simplezarr.runtime.key_locks import KeyLock
@@ -112,20 +112,22 @@ class ObjectStore(Store):
     # ------------------------------------------------------------ reading
 
     def get(self, key: str) -> bytes | None:
-        return self._whole(key, None)
+        value = self._whole(key, None)
+        return None if value is None else bytes(value)
 
-    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> bytes | None:
+    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> Data | None:
         if not reads_by(self, ObjectStore, "get"):
             return super().get_limited(key, limit, holes=holes)
         return self._whole(key, None if holes else limit)
 
-    def _whole(self, key: str, limit: int | None) -> bytes | None:
+    def _whole(self, key: str, limit: int | None) -> Data | None:
         answer = read_whole(self._client, self._path(key), self._width(), self.part_size, limit)
-        return None if answer is None else bytes(answer.data)
+        return None if answer is None else memoryview(answer.data)
 
     def get_range(self, key: str, start: int, length: int) -> bytes | None:
         if length > self.part_size:
-            return self.reader(key).get_range(start, length)
+            part = self.reader(key).get_range(start, length)
+            return None if part is None else bytes(part)
         answer = read_range(self._client, self._path(key), start, length)
         return None if answer is None else bytes(answer.data)
 
@@ -133,7 +135,8 @@ class ObjectStore(Store):
         if not reads_by(self, ObjectStore, "get", "get_range"):
             return super().get_ranges(key, ranges)
         ranges = [*ranges]
-        return read_version(self, key, lambda reader: reader.get_ranges(ranges), self._reader)
+        parts = read_version(self, key, lambda reader: reader.get_ranges(ranges), self._reader)
+        return None if parts is None else [bytes(part) for part in parts]
 
     def reader(self, key: str) -> Reader:
         return self._reader(key) if reads_by(self, ObjectStore) else super().reader(key)

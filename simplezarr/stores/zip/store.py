@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from simplezarr.engine.files.reader import Reader
+from simplezarr.engine.files.reader import Data, Reader
 from simplezarr.errors import NodeExistsError, ReadOnlyError, ZarrWarning
 from simplezarr.stores.base import Store, byte_view, check_key, check_prefix, reads_by
 from simplezarr.stores.local import LocalStore
@@ -123,7 +123,7 @@ class ZipStore(Store):
     def get(self, key: str) -> bytes | None:
         return self._opened().get(key)
 
-    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> bytes | None:
+    def get_limited(self, key: str, limit: int, *, holes: bool = False) -> Data | None:
         archive = self._opened()
         if type(archive) is ArchiveReader and (type(self) is ZipStore or reads_by(self, ZipStore, "get")):
             return archive.get_limited(key, limit, holes)

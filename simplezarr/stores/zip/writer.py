@@ -75,7 +75,8 @@ class ArchiveWriter:
         """Return ranges of a value, or all of it (None)."""
         with self.reader(key) as reader:
             size = reader.size() or 0
-            return reader.get_ranges([(0, size)] if ranges is None else ranges)
+            parts = reader.get_ranges([(0, size)] if ranges is None else ranges)
+        return None if parts is None else [bytes(part) for part in parts]
 
     def size(self, key: str) -> int | None:
         """Return the number of bytes of a value, None if there is no such key."""

@@ -249,7 +249,11 @@ class _Check:
             if checks.most >= UNLIMITED and size > free and reader.holes(free) > free:
                 return [("chunk", f"{size} bytes, more than {free} of them never written")], 1, size
             faults: Faults = []
-            read = lambda start, length: reader.get_range(start, length) or b""  # noqa: E731
+
+            def read(start: int, length: int) -> bytes:
+                part = reader.get_range(start, length)
+                return b"" if part is None else bytes(part)
+
             return faults, checks.check(read, size, faults), size
 
         if type(self.store.reader(key)) is Reader:  # it would make more requests, in order to detect changes
