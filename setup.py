@@ -1,5 +1,6 @@
 """The extension modules, and the C library that they link. Everything else about the project is in pyproject.toml."""
 
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,7 +44,11 @@ class BuildLibrary(build_clib):
 
 
 class BuildExtensions(build_ext):
-    """Build the C library before the extensions link it, also in place and with several processes."""
+    """Build the C library before the extensions link it, also in place; compile on all processors unless told."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
 
     def run(self) -> None:
         self.run_command("build_clib")  # which runs once, also if `build` has run it

@@ -1,6 +1,6 @@
 """Ctrl-C is heard soon, in processor time, in the middle of large pieces of work; twice in a row, too.
 
-The campaign is `python -m tests.support.promptness MiB`, for a MiB for each 20 of SIMPLEZARR_CAMPAIGN, at most 1000.
+The campaign is `python -m tests.support.promptness MiB`, 100 to 1000 MiB: one for each 20 of SIMPLEZARR_CAMPAIGN.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import simplezarr as sz
 from simplezarr import codecs
 from tests.support.promptness import OPERATIONS, measure
 
-MIB = min(int(os.environ.get("SIMPLEZARR_CAMPAIGN", "8000")) // 20, 1000)
+MIB = min(max(int(os.environ.get("SIMPLEZARR_CAMPAIGN", "8000")) // 20, 100), 1000)
 LONGEST = 0.3  # seconds
 
 #: One call of a library or of NumPy does it, which nothing can end:
