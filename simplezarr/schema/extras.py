@@ -12,11 +12,14 @@ from simplezarr.errors import UnsupportedError
 __all__ = ["extra"]
 
 
-def extra(name: str, purpose: str, module: str | None = None) -> ModuleType:
-    """Return the package of an extra, or a module in it; raise UnsupportedError, which names the extra, without it."""
+def extra(name: str, purpose: str, module: str | None = None, *, of: str | None = None) -> ModuleType:
+    """Return the package of an extra, or a module in it; raise UnsupportedError, which names the extra, without it.
+
+    of: the extra, if it is not named as its package.
+    """
     try:
         return importlib.import_module(module or name)
     except ImportError as error:
         raise UnsupportedError(
-            f"{purpose} need the package {name!r}: pip install 'simplezarr[{name}]' ({error})"
+            f"{purpose} need the package {name!r}: pip install 'simplezarr[{of or name}]' ({error})"
         ) from None

@@ -15,6 +15,7 @@ from simplezarr.engine.files.reader import MAX_NBYTES
 from simplezarr.engine.files.replace import HAVE_FILES
 from simplezarr.errors import MetadataError, StoreError, UnsupportedError
 from simplezarr.stores.base import Store, check_key, check_prefix, clip_range, names_below, reads_by
+from simplezarr.stores.parquet_references import DOCUMENTS, ParquetReferences
 from simplezarr.stores.resolve import as_store
 from simplezarr.stores.urls import may_be_references, redact
 
@@ -30,6 +31,8 @@ Range = tuple[int, int]
 _CONCURRENCY = 64
 #: How many URLs are kept with their stores.
 _MOST_PLACES = 10_000
+#: Stands for a key without a reference.
+_ABSENT = object()
 _TEMPLATE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -46,7 +49,8 @@ class Target(NamedTuple):
 class ReferenceStore(Store):
     """Read values that are parts of other files, or that the references hold themselves. It can only be read.
 
-    - refs: kerchunk's references of version 0 or 1: a mapping, the path of a JSON file, or its URL.
+    - refs: kerchunk's references of version 0 or 1: a mapping, the path of a JSON file, or its URL. Or the path or URL
+      of a directory with references in parquet (extra `parquet`), of which only what is needed is read.
     - stores: by URL, the store of what begins with it, in place of the one that the URL names.
     - options: for the stores that URLs name, such as `anonymous=True`.
 
@@ -86,7 +90,8 @@ class ReferenceStore(Store):
         return None if self._is_near else _CONCURRENCY
 
     def _find_concurrency(self) -> int | None:
-        for key, reference in self.refs.items():
+        refs = self.refs
+        for key, reference in refs.samples() if isinstance(refs, ParquetReferences) else refs.items():
             if isinstance(reference, list | tuple):
                 found = self._find(key)
                 return found.store.concurrency if isinstance(found, Target) else None
@@ -100,10 +105,10 @@ class ReferenceStore(Store):
         files: dict[str, File | None] = {}
         refs = self.refs
         for i, key in enumerate(keys):
-            if key not in refs:
+            reference = refs.get(key, _ABSENT)
+            if reference is _ABSENT:
                 ranges.absent(i)
                 continue
-            reference = refs[key]
             if not isinstance(reference, list | tuple) or not reference or not isinstance(reference[0], str):
                 continue
             url = reference[0]
@@ -195,10 +200,13 @@ class ReferenceStore(Store):
 
     def list(self, prefix: str = "") -> Iterator[str]:
         prefix = check_prefix(prefix)
+        if isinstance(self.refs, ParquetReferences):
+            return self.refs.below(prefix)
         return iter([key for key in self.refs if key.startswith(prefix)])
 
     def list_dir(self, prefix: str = "") -> Sequence[str]:
-        return names_below(self.refs, check_prefix(prefix))
+        prefix = check_prefix(prefix)
+        return self.refs.names(prefix) if isinstance(self.refs, ParquetReferences) else names_below(self.refs, prefix)
 
     def close(self) -> None:
         for store in self._made.values():
@@ -209,9 +217,11 @@ class ReferenceStore(Store):
     def _find(self, key: str) -> bytes | Target | None:
         """Return a value that the references hold, or where it lies; None if there is no such key."""
         check_key(key)
-        if key not in self.refs:
+        reference = self.refs.get(key, _ABSENT)
+        if reference is _ABSENT:
             return None
-        reference = self.refs[key]
+        if isinstance(reference, bytes):  # of references in parquet
+            return reference
         if isinstance(reference, str):
             return self._inline(key, reference)
         if isinstance(reference, dict):
@@ -291,9 +301,13 @@ def _is_count(number: object) -> bool:
 
 
 def _loaded(place: str, options: Mapping[str, object] | None) -> object:
-    """Return the JSON of a file or URL."""
-    folder, _, name = place.rpartition("/")
-    value = as_store(folder or ("/" if place.startswith("/") else "."), options if "://" in place else None).get(name)
+    """Return the JSON of a file or URL, or the references in parquet in a directory."""
+    folder, _, name = place.rstrip("/").rpartition("/")
+    store = as_store(folder or ("/" if place.startswith("/") else "."), options if "://" in place else None)
+    documents = None if name.endswith(".json") else store.get(f"{name}/{DOCUMENTS}")
+    if documents is not None:
+        return ParquetReferences(store, f"{name}/", redact(place), documents)
+    value = store.get(name)
     if value is None:
         raise FileNotFoundError(f"{redact(place)!r}: there is no such file of references")
     if not may_be_references(bytes(value)):
@@ -306,6 +320,8 @@ def _loaded(place: str, options: Mapping[str, object] | None) -> object:
 
 def _parsed(document: object) -> tuple[Mapping[str, object], dict[str, str]]:
     """Return the references by key, and the templates."""
+    if isinstance(document, ParquetReferences):
+        return document, {}
     if not isinstance(document, Mapping):
         raise MetadataError(f"references: must be an object, not {type(document).__name__}; give kerchunk's references")
     if "version" not in document:

@@ -12,7 +12,7 @@ from simplezarr.stores.memory import MemoryStore
 
 __all__ = ["StoreLike", "ZarrLike", "as_store", "observed", "plain", "takes_options", "written"]
 
-_FILES = (".zip", ".ozx", "json")  # the ends of paths that may be archives or references, as in `urls`
+_FILES = (".zip", ".ozx", "json", "parq", "quet")  # the ends of paths of archives and references, as in `urls`
 
 
 class _Obstore(Protocol):
@@ -44,7 +44,8 @@ def as_store(store: StoreLike, options: Mapping[str, object] | None = None) -> S
     """Return a store: the given one, or one over a local directory, over what a URL names, or over a mapping.
 
     A path that ends in .zip or .ozx is an archive, unless it is a directory. A file that ends in .json has kerchunk's
-    references. Objects of obstore, fsspec and zarr-python are taken too.
+    references, and so may a directory that ends in .parq or .parquet. Objects of obstore, fsspec and zarr-python are
+    taken too.
 
     options: of the store that the scheme of a URL picks; nothing else takes any (see `takes_options`).
 

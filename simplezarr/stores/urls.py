@@ -41,7 +41,7 @@ _CLOUDS = {
     "adl": "adlfs",
 }
 _ARCHIVES = (".zip", ".ozx")
-_REFERENCES = ".json"
+_REFERENCES = (".json", ".parq", ".parquet")
 #: Names that may stand before `::` without a URL behind them, as in `zip::data.zip`.
 _CHAINED = ("blockcache", "cached", "dir", "filecache", "reference", "simplecache", "tar", "zip")
 
@@ -75,7 +75,13 @@ def may_be_references(head: bytes) -> bool:
 
 
 def _has_references(path: str) -> bool:
-    """Return whether a path is that of a JSON file with references."""
+    """Return whether a path is that of a JSON file with references, or of a directory with references in parquet."""
+    if os.path.isdir(path):
+        try:
+            with open(f"{path}/.zmetadata", "rb") as file:
+                return b'"record_size"' in file.read()
+        except OSError:
+            return False
     if not os.path.isfile(path):
         return False
     with open(path, "rb") as file:
