@@ -15,7 +15,6 @@ machines whose store locks or conditions reach each other. So nothing is locked 
 """
 
 import math
-import sys
 import uuid
 from itertools import accumulate
 from typing import Any, Unpack
@@ -31,7 +30,7 @@ from simplezarr.nodes.arguments import CHUNK_NBYTES, RATIO
 from simplezarr.nodes.array import Array
 from simplezarr.nodes.keywords import CreateKeywords
 from simplezarr.nodes.lazy import Lazy
-from simplezarr.runtime.executor import get_num_threads, set_num_threads
+from simplezarr.runtime.workers import share_processors
 from simplezarr.stores.resolve import StoreLike
 
 __all__ = ["create", "from_array", "store"]
@@ -136,7 +135,7 @@ class _Source:
         return self.array.dtype
 
     def __getitem__(self, key: Any) -> Any:
-        _share_processors()
+        share_processors()
         return self.array[key]
 
     def __dask_tokenize__(self) -> tuple[str, ...]:
@@ -163,26 +162,10 @@ def _written(x: da.Array, a: Array, region: Any) -> da.Array:
 
 def _write_block(block: np.ndarray, target: Lazy, call: str, block_info: Any = None) -> np.ndarray:
     """Write a block to its part of the target."""
-    _share_processors()
+    share_processors()
     place = tuple([slice(start, stop) for start, stop in block_info[0]["array-location"]])
     target[(*place, ...)].write(block)
     return np.ones((1,) * block.ndim, np.bool_)
-
-
-def _share_processors() -> None:
-    """In a worker of dask.distributed, use at most as many threads for a call as the worker has: others have the rest.
-
-    A worker of one thread gets a second one, because with 1 a store would get one request at a time.
-    """
-    worker = sys.modules.get("distributed.worker")
-    if worker is None:
-        return
-    try:
-        threads = max(2, worker.get_worker().state.nthreads)
-    except ValueError:  # this is not a worker
-        return
-    if threads < get_num_threads():
-        set_num_threads(threads)
 
 
 def _check_known(x: da.Array) -> None:

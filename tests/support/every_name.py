@@ -428,6 +428,21 @@ def main(folder: Path) -> None:
     print(every_codec())
     catch_errors()
     sz.testing.check_store(sz.stores.MemoryStore())
-    report = sz.utils.check(folder / "a.zarr", "x", progress=lambda done, total: None)
+    copied = sz.utils.copy(
+        source=folder / "a.zarr",
+        destination=folder / "copied.zarr",
+        path="y",
+        chunks=(1, -1),
+        shards=False,
+        codecs=["gzip"],
+        zarr_format=3,
+        region=None,
+        overwrite=True,
+        resume=False,
+        progress=lambda done, total: None,
+        client=None,
+    )
+    assert_type(copied, sz.Array | sz.Group)
+    report = sz.utils.check(folder / "a.zarr", "x", progress=lambda done, total: None, client=None)
     assert_type(report, sz.utils.Report)
     assert_type(report.problems, tuple[sz.utils.Problem, ...])

@@ -5,6 +5,7 @@ several threads. So memory holds the nodes, and only the data that the threads a
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -25,6 +26,7 @@ from simplezarr.stores.resolve import StoreLike, as_store, plain
 from simplezarr.tools.check.consolidated import stale_copies
 from simplezarr.tools.check.report import Problem, Report
 from simplezarr.tools.check.shards import Faults, chunk_check
+from simplezarr.tools.cluster import Client, ClientLike, client_of, on_cluster, thread_count
 
 __all__ = ["check"]
 
@@ -34,15 +36,26 @@ _BESIDE = {ArrayMetadata.document: (), ARRAY: (ATTRIBUTES,), GROUP: (ATTRIBUTES,
 _LOSSES = ("bad-attributes", "bad-consolidated")
 _WARNINGS = ("lenient", "unsupported", "name", "shadowed", "stray", "outside", "partial")
 
+_TASKS = 4  # for each thread of a cluster, if there are as many stored chunks
+_MOST_IN_TASK = 256  # stored chunks
+
 Index = tuple[int, ...]
+_Chunk = tuple[str, str, Index]  # path of the array, key, index
 
 
-def check(store: StoreLike, path: str = "", *, progress: Callable[[int, int], object] | None = None) -> Report:
+def check(
+    store: StoreLike,
+    path: str = "",
+    *,
+    progress: Callable[[int, int], object] | None = None,
+    client: ClientLike | None = None,
+) -> Report:
     """Verify that a hierarchy (Zarr 3, Zarr 2 or both) conforms to the specifications and can be read.
 
     store: as for `open`; it must be able to list its keys.
     path: of a node; everything below it is checked.
     progress: is called with the number of keys checked and the number of all keys, from one thread at a time.
+    client: a `distributed.Client`, or the address of its scheduler. Its workers check the chunks, each shard in one.
 
     Every document is parsed, and every stored chunk (in shards, every inner chunk) is decoded, so every checksum is
     compared. Shard indexes, consolidated metadata and names of nodes are verified. Keys that belong to no node are
@@ -61,7 +74,8 @@ def check(store: StoreLike, path: str = "", *, progress: Callable[[int, int], ob
     ...     print(problem.kind, problem.key, problem.message, sep=": ")
     chunk: a/c/1: crc32c: the checksum does not match the bytes
     """
-    return _Check(as_store(store), normalize_path(path), progress).report()
+    with client_of(client) if client else nullcontext() as used:
+        return _Check(as_store(store), normalize_path(path), progress, used).report()
 
 
 @dataclass(slots=True)
@@ -80,10 +94,17 @@ class _Node:
 
 
 class _Check:
-    def __init__(self, store: Store, path: str, progress: Callable[[int, int], object] | None):
-        self.store, self.path, self.progress = store, path, progress
+    def __init__(
+        self,
+        store: Store,
+        path: str,
+        progress: Callable[[int, int], object] | None = None,
+        client: Client | None = None,
+    ):
+        self.store, self.path, self.progress, self.client = store, path, progress, client
         self.problems: list[Problem] = []
         self.nodes: dict[str, _Node] = {}
+        self.left: list[_Chunk] = []  # for the workers of the cluster
         self.total = self.done = self.chunks = self.nbytes = 0
         self.ended = False
 
@@ -97,6 +118,8 @@ class _Check:
         for path, key, message in stale_copies(self.store, {node.path: node.metadata for node in nodes}):
             self.found("stale", path, key, message)
         self.check_keys()
+        if self.client is not None:
+            self.check_left(self.client)
         self.find_partials()
         self.problems.sort(key=lambda problem: (problem.path, problem.key, problem.kind, problem.message))
         return Report(tuple(self.problems), len(self.nodes), self.chunks, self.nbytes)
@@ -169,34 +192,57 @@ class _Check:
                     key = None if self.ended else next(keys, None)
                 if key is None:
                     return
-                self.check_key(key)
-                with KeyLock(self, "done"):
-                    self.done += 1
-                    if self.progress is not None:
-                        self.progress(self.done, max(self.done, self.total))
+                if self.check_key(key):
+                    self.count(1)
 
         executor.run_workers(work, executor.concurrency_for(self.store), self.stop)
 
     def stop(self) -> None:
         self.ended = True
 
-    def check_key(self, key: str) -> None:
+    def count(self, keys: int) -> None:
+        """Report that so many more keys are checked."""
+        with KeyLock(self, "done"):
+            self.done += keys
+            if self.progress is not None:
+                self.progress(self.done, max(self.done, self.total))
+
+    def check_left(self, client: Client) -> None:
+        """Have the workers of a cluster check the chunks that were left for them."""
+        size = min(max(len(self.left) // (_TASKS * thread_count(client)), 1), _MOST_IN_TASK)
+        self.left.sort(key=lambda chunk: chunk[0])  # by node, so that few metadata go with each task
+
+        def tasks() -> Iterator[tuple[Store, dict[str, ArrayMetadata], list[_Chunk]]]:
+            for i in range(0, len(self.left), size):
+                some = self.left[i : i + size]
+                found = {path: self.nodes[path].metadata for path, _, _ in some}
+                yield plain(self.store), {path: m for path, m in found.items() if isinstance(m, ArrayMetadata)}, some
+
+        for problems, chunks, nbytes, keys in on_cluster(client, check_chunks, tasks()):
+            self.problems += problems
+            self.chunks += chunks
+            self.nbytes += nbytes
+            self.count(keys)
+
+    def check_key(self, key: str) -> bool:
+        """Check what is stored for a key; return False if it is left for the workers of a cluster."""
         fault = _fault_of_key(key)
         if fault is not None:
             self.found("stray", "", key, fault)
-            return
+            return True
         node = self.owner(key)
         if node is None:
             self.found("stray", "", key, "it belongs to no node")
-            return
+            return True
         name = key[len(node.path) + 1 :] if node.path else key
         if name in RESERVED_NAMES:
             if name != node.own and name not in _BESIDE[node.own]:
                 self.found("shadowed", node.path, key, f"it is not read, because {node.own!r} makes the node")
         elif isinstance(node.metadata, ArrayMetadata):
-            self.check_chunk_key(node, node.metadata, key, name)
+            return self.check_chunk_key(node, node.metadata, key, name)
         elif node.metadata is not None:
             self.found("stray", node.path, key, "it is in a group, but belongs to no node")
+        return True
 
     def owner(self, key: str) -> _Node | None:
         """Return the nearest node above a key."""
@@ -208,7 +254,7 @@ class _Check:
                 return None
         return None
 
-    def check_chunk_key(self, node: _Node, metadata: ArrayMetadata, key: str, name: str) -> None:
+    def check_chunk_key(self, node: _Node, metadata: ArrayMetadata, key: str, name: str) -> bool:
         index = metadata.chunk_keys.parse(name, len(metadata.shape))
         if index is None:
             self.found("stray", node.path, key, "it is below an array, but is not the key of a chunk")
@@ -216,7 +262,11 @@ class _Check:
             message = f"chunk {index} lies outside the array, whose grid has the shape {metadata.grid_shape}"
             self.found("outside", node.path, key, message)
         elif not node.unsupported:
+            if self.client is not None:
+                self.left.append((node.path, key, index))
+                return False
             self.check_chunk(node.path, metadata, key, index)
+        return True
 
     def check_chunk(self, path: str, metadata: ArrayMetadata, key: str, index: Index) -> None:
         try:
@@ -278,6 +328,22 @@ class _Check:
             path = node.path if node else ""
             message = "left by a killed writer; LocalStore.remove_partials() removes it"
             self.found("partial", path, key, message)
+
+
+def check_chunks(
+    store: Store, metadata: dict[str, ArrayMetadata], some: list[_Chunk]
+) -> tuple[list[Problem], int, int, int]:
+    """Check some stored chunks, in a worker of a cluster: return problems, numbers of chunks, bytes and keys.
+
+    metadata: of the arrays, by path.
+    """
+    job = _Check(store, "")
+    executor.parallel_for(
+        lambda i: job.check_chunk(some[i][0], metadata[some[i][0]], *some[i][1:]),
+        len(some),
+        executor.concurrency_for(store),
+    )
+    return job.problems, job.chunks, job.nbytes, len(some)
 
 
 class _Unpinned:

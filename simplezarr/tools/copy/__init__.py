@@ -1,0 +1,1 @@
+"""Copy arrays and hierarchies."""

@@ -1,0 +1,127 @@
+"""Long jobs on a cluster of processes: what they write and find is what one process writes and finds."""
+
+import os
+
+import numpy as np
+import pytest
+
+import simplezarr as sz
+from simplezarr.tools.copy import copy as module
+from simplezarr.utils import check, copy
+
+distributed = pytest.importorskip("distributed")
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+DATA = np.arange(300 * 200, dtype="i4").reshape(300, 200)
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Two processes with two threads each."""
+    how = {"n_workers": 2, "threads_per_worker": 2, "processes": True, "dashboard_address": None}
+    with distributed.LocalCluster(**how) as cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Small arrays go to the workers too."""
+    monkeypatch.setattr(module, "_SMALL_BYTES", 0)
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+LAYOUTS = [{"chunks": (7, 9), "shards": (70, 90)}, {"chunks": (31, 200), "codecs": "gzip"}, {"codecs": []}, {}]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_a_copy_equals_the_local_one(client, small, tmp_path, layout):
+    source = sz.create_group(tmp_path / "source", attributes={"a": 1})
+    source.create_array("x", data=DATA, chunks=(20, 10))
+    source.create_array("deep/texts", data=np.array(["a", "bc"] * 50, np.dtypes.StringDType()), chunks=7)
+    copy(source, tmp_path / "local", **layout)
+    seen = []
+    copied = copy(source, tmp_path / "far", client=client, progress=lambda *n: seen.append(n), **layout)
+    assert files(tmp_path / "far") == files(tmp_path / "local")
+    assert (copied["x"][...] == DATA).all()
+    assert seen[-1][0] == seen[-1][1] == len(seen) > 2
+
+
+def test_workers_write_and_an_address_does(client, small, tmp_path):
+    """Each stored object is written once, and not by this process."""
+    source = sz.create_array(tmp_path / "source", data=DATA, chunks=(20, 10))
+    store = Written(tmp_path / "copy")
+    copied = copy(source, store, chunks=(50, 50), client=client.scheduler.address)
+    assert (copied[...] == DATA).all()
+    lines = (tmp_path / "copy.log").read_text().split()
+    keys = [line.split(":")[1] for line in lines if not line.endswith("zarr.json")]
+    assert sorted(keys) == sorted(f"c/{i}/{j}" for i in range(6) for j in range(4))
+    assert str(os.getpid()) not in {line.split(":")[0] for line in lines if not line.endswith("zarr.json")}
+
+
+class Written(sz.WrapperStore):
+    """Writes down which process wrote which key."""
+
+    def __init__(self, path):
+        super().__init__(sz.LocalStore(path))
+        self.path = path
+
+    def __reduce__(self):
+        return Written, (self.path,)
+
+    def set(self, key, value):
+        with open(f"{self.path}.log", "a") as log:
+            log.write(f"{os.getpid()}:{key}\n")
+        super().set(key, value)
+
+
+def test_an_error_in_a_worker_leaves_no_array(client, small, tmp_path):
+    source = sz.create_array(tmp_path / "source", data=DATA, chunks=(20, 10))
+    sz.LocalStore(tmp_path / "source").set("c/3/3", b"damaged")
+    with pytest.raises(sz.ChunkError, match=r"c/3/3"):
+        copy(source, tmp_path / "copy", "a", chunks=(50, 50), client=client)
+    assert not sz.exists(tmp_path / "copy", "a")
+    assert [*(tmp_path / "copy").rglob("c")] == []
+
+
+def test_stores_in_memory_are_refused(client, tmp_path):
+    source = sz.create_array(tmp_path / "source", data=DATA)
+    with pytest.raises(sz.UnsupportedError, match=r"client: workers can't write to .*, which is in the memory of this"):
+        copy(source, target := {}, client=client)
+    assert target == {}
+    with pytest.raises(TypeError, match=r"client: a distributed.Client or its address is needed, not int"):
+        check(tmp_path / "source", client=5)
+
+
+def test_a_check_finds_the_same_damage(client, tmp_path):
+    root = sz.create_group(tmp_path / "a")
+    root.create_array("x", data=DATA, chunks=(20, 10), codecs=["zstd", "crc32c"])
+    root.create_array("deep/y", data=DATA, chunks=(10, 10), shards=(50, 50))
+    store = sz.LocalStore(tmp_path / "a")
+    sound = check(store, client=client)
+    assert sound == check(store)
+    assert (sound.problems, sound.chunks) == ((), 300 + 600)
+    store.set("x/c/3/3", b"damaged")
+    store.set("x/c/99/3", b"outside")
+    store.set("deep/y/c/1/1", (store.get("deep/y/c/1/1") or b"")[:-9] + b"123456789")
+    store.set("deep/stray", b"")
+    seen = []
+    found = check(store, client=client, progress=lambda *n: seen.append(n))
+    assert found == check(store)
+    assert {problem.kind for problem in found.problems} == {"chunk", "outside", "shard", "stray"}
+    assert seen[-1][0] == seen[-1][1]
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_nothing_of_dask_is_imported_without_a_cluster(tmp_path):
+    from tests.support.helpers import python
+
+    code = """
+import sys, simplezarr as sz
+a = sz.create_array({}, data=[1, 2, 3])
+sz.utils.copy(a, {}), sz.utils.check(a.store)
+print(any(name.split(".")[0] in ("dask", "distributed", "asyncio") for name in sys.modules))
+"""
+    assert python(code, seconds=60, directory=tmp_path).strip() == "False"
