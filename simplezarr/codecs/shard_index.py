@@ -86,9 +86,15 @@ class ShardIndex:
         return offset, nbytes
 
     def end(self, entries: np.ndarray) -> int:
-        """Return the number of the byte behind the last inner chunk, 0 if nothing is stored."""
-        stored = entries[entries[..., 1] != NOT_STORED]
-        return int(stored.sum(axis=1).max(initial=0))
+        """Return the number of the byte behind the last inner chunk, 0 if nothing is stored.
+
+        Entries that `entry` refuses do not count.
+        """
+        offsets, lengths = entries[..., 0].reshape(-1), entries[..., 1].reshape(-1)
+        # Both terms of each sum are below 2**63, so it does not wrap.
+        can_be = (offsets <= MAX_LENGTH) & (lengths <= MAX_LENGTH)
+        ends = offsets[can_be] + lengths[can_be]
+        return int(ends[ends <= MAX_LENGTH].max(initial=0))
 
     def empty(self) -> np.ndarray:
         """Return the entries of a shard in which nothing is stored."""

@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -115,9 +114,8 @@ class ReferenceStore(Store):
             if url not in files:
                 files[url] = self._open(key, url)
             file = files[url]
-            if file is not None and len(reference) == 3:
-                with suppress(TypeError, OverflowError):
-                    ranges.found(i, file, reference[1], reference[2])
+            if file is not None and len(reference) == 3 and _is_range(reference[1:]):
+                ranges.found(i, file, reference[1], reference[2])
             elif file is not None and len(reference) == 1:
                 ranges.found(i, file, 0, file.size)
 
@@ -228,8 +226,7 @@ class ReferenceStore(Store):
             return json.dumps(reference).encode()
         parts = reference if isinstance(reference, (list, tuple)) else []
         numbers = parts[1:]
-        is_place = all(_is_count(n) for n in numbers) and sum(numbers) <= MAX_NBYTES
-        if len(parts) not in (1, 3) or not isinstance(parts[0], str) or not is_place:
+        if len(parts) not in (1, 3) or not isinstance(parts[0], str) or not _is_range(numbers):
             remedy = "a reference is text, [url] or [url, offset, length]"
             raise MetadataError(f"{self!r}: {key!r} has {str(reference)[:200]}; {remedy}")
         url = self._expanded(key, parts[0])
@@ -296,8 +293,18 @@ class ReferenceStore(Store):
         return f"ReferenceStore({f'{len(self.refs)} keys' if self.name is None else repr(self.name)})"
 
 
-def _is_count(number: object) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and number >= 0
+def _is_range(numbers: "Sequence[object]") -> bool:
+    """Return whether numbers, of an offset and a length if there are any, are of a range that a value can have.
+
+    >>> _is_range([5, 3]), _is_range([True, 3]), _is_range([5, -3])
+    (True, False, False)
+    """
+    total = 0
+    for number in numbers:
+        if type(number) is not int or number < 0:
+            return False
+        total += number
+    return total <= MAX_NBYTES
 
 
 def _loaded(place: str, options: Mapping[str, object] | None) -> object:

@@ -146,3 +146,26 @@ def test_wrong_files_are_refused(tmp_path):
     ):
         with pytest.raises(error):
             ReferenceStore(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        *([True, 4], [4, True], [False, False], [1.0, 4], [0, 4.0], [np.int64(0), 4], ["0", 4], [None, 4], [0]),
+        *([-4, 4], [0, -4], [1 << 63, 4], [1, (1 << 63) - 1], [0, 4, 4]),
+    ],
+    ids=str,
+)
+def test_arrays_refuse_what_get_refuses(numbers, tmp_path):
+    """A local file is read by another way than by `get`."""
+    (tmp_path / "data.bin").write_bytes(bytes(100))
+    document = {"zarr_format": 2, "shape": [8], "chunks": [4], "dtype": "|u1", "compressor": None, "filters": None}
+    refs = {
+        ".zarray": json.dumps({**document, "fill_value": 0, "order": "C"}),
+        "0": [str(tmp_path / "data.bin"), 4, 4],
+        "1": [str(tmp_path / "data.bin"), *numbers],
+    }
+    store = ReferenceStore(refs)
+    for read in (lambda: store.get("1"), lambda: store.get_range("1", 0, 4), sz.open_array(store).read):
+        with pytest.raises(sz.MetadataError, match="offset, length"):
+            read()

@@ -26,7 +26,9 @@ _USED, _ABANDONED = 60, 3600
 
 
 class Shelf(Protocol):
-    """Bytes by name. What it cannot keep it does not have: no method raises an OSError."""
+    """Bytes by name. What it cannot keep it does not have: no method raises an OSError. size: the bound in bytes."""
+
+    size: int
 
     def read(self, name: str) -> bytes | None: ...
     def part(self, name: str, begin: int, end: int, size: int) -> bytes | None:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from operator import methodcaller
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from simplezarr.engine.files.reader import Data, Reader, clip_range, read_version
+from simplezarr.engine.files.reader import MAX_NBYTES, Data, Reader, clip_range, read_version
 from simplezarr.errors import ChangedError
 from simplezarr.stores.base import Store, byte_view, check_key, too_large
 from simplezarr.stores.cache.place import place_of
@@ -152,12 +152,7 @@ class CacheStore(WrapperStore):
 
     def known(self, key: str) -> Record | None:
         """Return what is known of a key, however old."""
-        text = self._shelf.read(self._record_name(key))
-        try:
-            size, tag, checked = json.loads(text or b"null")
-            return Record(None if size is None else int(size), str(tag), float(checked))
-        except (TypeError, ValueError):
-            return None
+        return _record(self._shelf.read(self._record_name(key)))
 
     def is_fresh(self, record: Record) -> bool:
         """Return whether a record is trusted without a request."""
@@ -308,6 +303,8 @@ class CachedReader(Reader):
         parts = [part for part in kept if part is not None]
         if len(parts) == len(spans):
             return parts
+        if sum(end - begin for begin, end in spans) > self._cache.shelf.size:  # which could not be kept
+            return self._fetch(record, spans)
         blocks = self._blocks(record, size, spans)
         return [_cut(blocks, size, *span) for span in spans]
 
@@ -322,7 +319,8 @@ class CachedReader(Reader):
                 found[number] = block
         missing = [number for number in numbers if number not in found]
         if missing:
-            for number, block in zip(missing, self._fetch(record, size, missing), strict=True):
+            found_now = self._fetch(record, [_place_of(size, number) for number in missing])
+            for number, block in zip(missing, found_now, strict=True):
                 found[number] = block
                 self._cache.shelf.write(self._cache.data_name(self._key, record, number), block)
         return found
@@ -336,11 +334,10 @@ class CachedReader(Reader):
             return block
         return self._cache.shelf.part(name, 0, end - begin, end - begin)
 
-    def _fetch(self, record: Record, size: int, numbers: list[int]) -> list[bytes]:
-        """Return blocks from the store. Raise ChangedError if it has another version by now."""
+    def _fetch(self, record: Record, places: Sequence[Range]) -> list[bytes]:
+        """Return parts, by where they begin and end, from the store. Raise ChangedError if it has another version."""
         if self._inner is None:
             self._inner = self._cache.store.reader(self._key)
-        places = [_place_of(size, number) for number in numbers]
         parts = self._inner.get_ranges([(begin, end - begin) for begin, end in places])
         validator = self._inner.validator
         same = parts is not None and (not record.tag or _tag(validator) == record.tag)
@@ -348,6 +345,21 @@ class CachedReader(Reader):
             self._cache.forget(self._key)
             raise ChangedError(f"{self._key!r} was replaced while it was read in parts; read it again")
         return [bytes(part) for part in parts]
+
+
+def _record(text: bytes | None) -> Record | None:
+    """Return the record that is kept as JSON, None if there is none, or if it is damaged.
+
+    >>> _record(b'[5, "version", 100.0]'), _record(b'[Infinity, "version", 100.0]')
+    (Record(size=5, tag='version', checked=100.0), None)
+    """
+    try:
+        size, tag, checked = json.loads(text or b"null")
+        made = Record(size, tag, float(checked))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None
+    is_size = size is None or (type(size) is int and 0 <= size <= MAX_NBYTES)
+    return made if is_size and type(tag) is str else None
 
 
 def _tag(validator: Hashable | None) -> str:

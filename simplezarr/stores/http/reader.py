@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from simplezarr.engine.files.reader import ATTEMPTS, Data, Reader, Snapshot, clip_range
@@ -167,8 +168,11 @@ def read_in_parts(server: _Server, key: str, limit: int | None) -> bytes | None:
                 size = len(first) if len(first) < LARGE else reader.size() or 0
                 if limit is not None and size > limit:
                     raise too_large(key, size, limit)
-                rest = reader.get_ranges([(at, LARGE) for at in range(LARGE, size, LARGE)])
-                return b"".join([first, *(rest or [])])
+                # The size is what the server says. So the parts are not listed before it gives them.
+                rest = executor.parallel_map(
+                    partial(_part_at, reader), range(LARGE, size, LARGE), executor.concurrency_for(server)
+                )
+                return b"".join([first, *rest])
             except ChangedError:
                 pass
             except StoreError:
@@ -176,6 +180,14 @@ def read_in_parts(server: _Server, key: str, limit: int | None) -> bytes | None:
                     raise
                 return None
     return None
+
+
+def _part_at(reader: HTTPReader, start: int) -> Data:
+    """Return a part of the version of a reader, in any thread."""
+    twin = reader.twin()
+    part = None if twin is None else twin.get_range(start, LARGE)
+    reader._expect(part is not None)
+    return part or b""
 
 
 def _joined(ranges: Sequence[Range], size: int | None) -> tuple[list[Range], list[int | None]]:

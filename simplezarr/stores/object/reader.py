@@ -1,6 +1,8 @@
 """Read values of an object store: large ones in parts at a time, and parts of one version."""
 
 from collections.abc import Hashable, Iterable, Sequence
+from functools import partial
+from itertools import islice
 from time import perf_counter
 from typing import Any
 
@@ -13,6 +15,9 @@ from simplezarr.stores.object.client import RETRIED_SECONDS, Answer, Client, Con
 __all__ = ["ObjectReader", "read_whole"]
 
 Range = tuple[int, int]
+
+#: Pieces of a value that are asked for together.
+_BATCH = 4096
 
 
 class ObjectReader(Reader):
@@ -85,26 +90,27 @@ class ObjectReader(Reader):
     def _pinned(self, first: Answer, ranges: Iterable[Range]) -> Sequence[Data]:
         spans = [clip_range(first.size, start, length) for start, length in ranges]
         step = self._part_size
-        pieces = [(at, min(at + step, end)) for begin, end in spans for at in range(begin, end, step)]
-
-        def fetch(piece: Range) -> Answer | None:
-            return self._client.read(self._path, piece, first.condition)
-
+        # The size is what the server says. So the pieces are not all listed before it gives them.
+        pieces = ((at, min(at + step, end)) for begin, end in spans for at in range(begin, end, step))
+        parts: list[memoryview] = []
         try:
-            answers = executor.parallel_map(fetch, pieces, self._width)
+            while batch := [*islice(pieces, _BATCH)]:
+                parts += executor.parallel_map(partial(self._piece, first), batch, self._width)
         except ConflictError:
             raise self._changed() from None
-        parts: list[memoryview] = []
-        for (begin, end), answer in zip(pieces, answers, strict=True):
-            if answer is None or answer.tag != first.tag:
-                raise self._changed()
-            part = memoryview(answer.data)
-            if part.nbytes != end - begin:
-                place = f"{self._client.name}{self._path}"
-                raise StoreError(f"{place}: the answer to a range has another length than was asked for")
-            parts.append(part)
         found = iter(parts)
         return [_whole_of([next(found) for _ in range(begin, end, step)]) for begin, end in spans]
+
+    def _piece(self, first: Answer, piece: Range) -> memoryview:
+        """Return a piece of the version of the first answer."""
+        answer = self._client.read(self._path, piece, first.condition)
+        if answer is None or answer.tag != first.tag:
+            raise self._changed()
+        part = memoryview(answer.data)
+        if part.nbytes != piece[1] - piece[0]:
+            place = f"{self._client.name}{self._path}"
+            raise StoreError(f"{place}: the answer to a range has another length than was asked for")
+        return part
 
     def _changed(self) -> ChangedError:
         place = f"{self._client.name}{self._path}"

@@ -334,3 +334,27 @@ def test_buckets_of_two_servers_are_told_apart(tmp_path):
     assert first.known("key") is not None
     assert same.known("key") is not None
     assert other.known("key") is None
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        *(b'[Infinity, "", 0]', b'[NaN, "", 0]', b'[1e400, "", 0]', b'[-1, "", 0]', b'[true, "", 0]'),
+        *(b"[5, null, 0]", b'[5, "", null]', b'[5, "", 1' + 400 * b"0" + b"]", b'[18446744073709551616, "", 0]'),
+        *(b"", b"null", b"{}", b"[]", b"[5]", b"\xff", 100_000 * b"["),
+    ],
+    ids=lambda record: repr(record[:30]),
+)
+@pytest.mark.parametrize("trust", ["immutable", 10.0, 0])
+def test_damaged_records_are_misses(record, trust, tmp_path):
+    place = Place(Bucket())
+    place.set("a", b"12345")
+    cache = CacheStore(place, tmp_path, size="1 MB", trust=trust)
+    assert cache.get("a") == b"12345"
+    name = cache._record_name("a")
+    cache.shelf.write(name, record)
+    assert cache.get("a") == b"12345"
+    cache.shelf.write(name, record)
+    assert cache.get_range("a", 1, 2) == b"23"
+    cache.shelf.write(name, record)
+    assert cache.size("a") == 5

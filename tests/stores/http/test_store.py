@@ -16,6 +16,7 @@ from simplezarr.stores import byte_view
 from simplezarr.stores.http import pool, reader
 from simplezarr.stores.http import store as http_store
 from simplezarr.testing import check_store
+from tests.support.helpers import within
 from tests.support.http_server import Handler, Server
 
 SHAPE = (32, 32, 32)
@@ -541,3 +542,38 @@ def test_an_archive_is_opened_by_its_url():
         before = len(server.requests)
         assert array[99_999] == 99_999
         assert len(server.requests) == before + 1
+
+
+def test_a_claimed_size_is_not_planned_for():
+    """A server says that a value has 2**62 bytes. The first part that it does not give ends the read."""
+    value = bytes(20 << 20)
+
+    def claim(handler):
+        reply = handler.reply
+
+        def claiming(status, body, cut=None, **headers):
+            if status == 206:
+                headers["Content-Range"] = f"{headers['Content-Range'].partition('/')[0]}/{1 << 62}"
+            reply(status, body, cut, **headers)
+
+        handler.reply = claiming
+
+    with Server({"a": value}, hook=claim) as server:
+        store = sz.HTTPStore(server.url)
+        store.has_large = True
+        with pytest.raises(StoreError, match="'a' of HTTPStore"):
+            within_memory(store.get, "a")
+        assert len(server.take()) < 200
+
+
+def within_memory(call, *args):
+    """Call a function, which must not take more than 512 MiB in Python objects."""
+    import tracemalloc
+
+    tracemalloc.start()
+    try:
+        return within(60, call, *args)
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 512 << 20

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from simplezarr.errors import ChangedError, StoreError
+from tests.support.helpers import within
 from tests.support.s3_double import breaking_off, s3_double
 
 pytest.importorskip("obstore.store")
@@ -70,3 +71,31 @@ def test_a_server_that_breaks_off_always(server, store):
     server.fault = lambda handler: breaking_off(1000)(handler)
     with pytest.raises(StoreError, match="bucket/a/key"):
         store.get("key")
+
+
+def test_a_claimed_size_is_not_planned_for(server, store):
+    """A server says that a value has 2**62 bytes. The first part that it does not give ends the read."""
+
+    def claim(handler):
+        answer = handler.answer
+
+        def claiming(status, body=b"", **headers):
+            if "Content_Range" in headers:
+                headers["Content_Range"] = f"{headers['Content_Range'].partition('/')[0]}/{1 << 62}"
+            if handler.command == "HEAD" and status == 200:
+                headers["length"] = str(1 << 62)
+            answer(status, body, **headers)
+
+        handler.answer = claiming
+        return False
+
+    store = ObjectStore.from_url("s3://bucket/a", part_size=MIB, **server.options(retry_config={"max_retries": 0}))
+    server.fault = claim
+    for read in (
+        lambda: store.get("key"),
+        lambda: store.get_range("key", 0, 1 << 62),
+        lambda: store.get_ranges("key", [(0, 1 << 62)]),
+        lambda: store.reader("key").get_range(0, 1 << 62),
+    ):
+        with pytest.raises(StoreError, match="bucket/a/key"):
+            within(60, read)
