@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import time
 import traceback
 
 import numpy as np
@@ -135,6 +136,54 @@ def test_requests_of_a_group_of_a_hundred(double):
     double.take()
     assert len({name: array.shape for name, array in sz.open(store_in(double)).items()}) == 100
     assert double.take() == {"RANGE": 1}
+
+
+class RoundTrips:
+    """Counts the round trips of a server: the requests that are made without waiting for an answer are one.
+
+    It answers when no request has come for a while.
+    """
+
+    def __init__(self, quiet=0.15):
+        self.quiet, self.count, self.last = quiet, 0, 0.0
+        self.changed = threading.Condition()
+
+    def __call__(self, handler):
+        with self.changed:
+            self.last = time.monotonic()
+            number = self.count
+            while self.count == number:
+                self.changed.wait(self.quiet / 3)
+                if self.count == number and time.monotonic() - self.last > self.quiet:
+                    self.count += 1
+                    self.changed.notify_all()
+        return False
+
+
+def test_round_trips(double):
+    """The document, the listing, and the documents of the children by 64; one if they are consolidated."""
+    group = sz.create_group(store_in(double))
+    a = group.create_array("a00", shape=(64,), dtype="u1", chunks=8, shards=32)
+    a[...] = np.arange(64)
+    for i in range(1, 100):
+        group.create_array(f"a{i:02}", shape=(i + 1,), dtype="u1")
+
+    def counted(call):
+        double.fault = trips = RoundTrips()
+        result = call()
+        double.fault = None
+        return trips.count, result
+
+    trips, opened = counted(lambda: dict(sz.open(store_in(double)).items()))
+    assert trips <= 4
+    assert len(opened) == 100
+    assert counted(lambda: sz.open_group(store_in(double))["a07"].shape) == (2, (8,))
+    assert counted(lambda: sz.open_array(store_in(double), "a07").shape) == (1, (8,))
+    a = sz.open_array(store_in(double), "a00")
+    assert counted(lambda: a[3::32].tolist()) == (2, [3, 35])  # the indexes of both shards, then the chunks
+    assert counted(lambda: a[3::32].tolist()) == (1, [3, 35])
+    group.consolidate_metadata()
+    assert counted(lambda: len(dict(sz.open(store_in(double)).items()))) == (1, 100)
 
 
 def test_deleting_a_thousand_chunks(double):
