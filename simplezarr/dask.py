@@ -69,8 +69,9 @@ def store(x: da.Array, a: Array, region: Any = None, *, compute: bool = True) ->
 
     With compute=False return a small array of dask instead, which writes when it is computed.
 
-    Raise ValueError for a shape that does not fit, or blocks of unknown shape, IndexError for a bad region, and
-    ReadOnlyError. What else may fail is raised when it is computed, as by `Array.write`.
+    Raise TypeError for what is not an array of dask, ValueError for a shape that does not fit, or blocks of unknown
+    shape, IndexError for a bad region, and ReadOnlyError. What else may fail is raised when it is computed, as by
+    `Array.write`.
 
     >>> import simplezarr as sz
     >>> a = sz.create_array({}, shape=6, dtype="i4", chunks=4)
@@ -94,7 +95,8 @@ def create(
     - arguments: as those of `create_array`. Without `chunks` and `shards`, chunks are chosen that divide the blocks of
       `x`, so each chunk is written once.
 
-    Raise ValueError for blocks of unknown shape, otherwise as `create_array`.
+    Raise TypeError for what is not an array of dask, ValueError for blocks of unknown shape, otherwise as
+    `create_array`.
 
     >>> a = create(da.ones((300, 400), chunks=(120, 400)), {}, attributes={"unit": "m"})
     >>> a, float(a[...].sum())
@@ -169,6 +171,9 @@ def _write_block(block: np.ndarray, target: Lazy, call: str, block_info: Any = N
 
 
 def _check_known(x: da.Array) -> None:
+    if not isinstance(x, da.Array):
+        remedy = "assign it, a[...] = x, or make an array of dask of it with dask.array.from_array(x)"
+        raise TypeError(f"x: {type(x).__name__} is not an array of dask; {remedy}")
     if any(math.isnan(length) for lengths in x.chunks for length in lengths):
         raise ValueError(f"x has blocks of unknown shape: {x.chunks}; call x.compute_chunk_sizes() before")
 

@@ -275,3 +275,11 @@ def test_arrays_in_a_bucket_take_their_credentials_along(client, moto):
 def test_unknown_words_for_chunks_are_refused():
     with pytest.raises(ValueError, match=r"chunks='shard' must be \"auto\", \"shards\", \"chunks\", a size"):
         szd.from_array(sz.create_array({}, shape=6, dtype="i4", chunks=4), chunks="shard")
+
+
+def test_arrays_of_numpy_are_told_what_to_do(sharded):
+    for call in (lambda: szd.store(DATA, sharded), lambda: szd.create(DATA, {})):
+        with pytest.raises(
+            TypeError, match=r"x: ndarray is not an array of dask; assign it, a\[...\] = x, or .*from_array"
+        ):
+            call()

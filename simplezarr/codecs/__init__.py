@@ -7,7 +7,14 @@ Zstd(level=3, checksum=False)
 
 from typing import TYPE_CHECKING
 
-from simplezarr.codecs.base import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec
+from simplezarr.codecs.base import (
+    ArrayArrayCodec,
+    ArrayBytesCodec,
+    BytesBytesCodec,
+    ChunkSpec,
+    Codec,
+    split_chain,
+)
 from simplezarr.codecs.registry import BUILTIN, codec_class, register_codec
 
 if TYPE_CHECKING:  # the same classes, for type checkers: at run time `__getattr__` imports them
@@ -64,6 +71,7 @@ __all__ = [
     "Codec",
     "codec_class",
     "register_codec",
+    "split_chain",
     *_EXPORTS,
 ]
 

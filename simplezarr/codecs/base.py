@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import Field, dataclass, fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -254,12 +254,26 @@ class NativeCodec(BoundedCodec):
         return self.compiled.decode(data, limit)
 
 
-#: The array -> array codecs of a chain, its array -> bytes codec and its bytes -> bytes codecs.
-SplitChain = tuple[tuple[ArrayArrayCodec, ...], ArrayBytesCodec, tuple[BytesBytesCodec, ...]]
+class SplitChain(NamedTuple):
+    """A chain by kinds of codecs: array -> array, array -> bytes, bytes -> bytes, by the names of zarr-python."""
+
+    filters: tuple[ArrayArrayCodec, ...]
+    serializer: ArrayBytesCodec
+    compressors: tuple[BytesBytesCodec, ...]
 
 
-def split_chain(codecs: Sequence[Codec], where: str) -> SplitChain:
-    """Return a chain by kinds of codecs; raise MetadataError if their order is wrong or one is missing."""
+def split_chain(codecs: Sequence[Codec], where: str = "codecs") -> SplitChain:
+    """Return a chain of codecs by their kinds: `filters`, `serializer` and `compressors`, as zarr-python has them.
+
+    where: the beginning of messages. Raise MetadataError if their order is wrong or the serializer is missing, and
+    TypeError for what is not a codec.
+
+    >>> import simplezarr as sz
+    >>> a = sz.create_array({}, shape=(4, 6), dtype="i2", codecs=[sz.codecs.Transpose((1, 0)), "gzip", "crc32c"])
+    >>> parts = split_chain(a.codecs)
+    >>> parts.filters, parts.serializer.name, [codec.to_json()["name"] for codec in parts.compressors]
+    ((Transpose(order=(1, 0)),), 'bytes', ['gzip', 'crc32c'])
+    """
     heads: list[ArrayArrayCodec] = []
     middle: ArrayBytesCodec | None = None
     tails: list[BytesBytesCodec] = []
@@ -278,7 +292,7 @@ def split_chain(codecs: Sequence[Codec], where: str) -> SplitChain:
             middle = codec
     if middle is None:
         raise MetadataError(f'{where}: no array -> bytes codec; add one, for example "bytes"')
-    return tuple(heads), middle, tuple(tails)
+    return SplitChain(tuple(heads), middle, tuple(tails))
 
 
 def resolve_chain(codecs: Sequence[Codec], spec: ChunkSpec, where: str) -> tuple[list[ChunkSpec], int | None]:

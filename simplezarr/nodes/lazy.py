@@ -6,7 +6,7 @@ Selections, transpositions and casts of it are such values too. Each is one sele
 import operator
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -49,6 +49,13 @@ class LazyIndex:
 
     def __init__(self, array: HasHandle):
         self._array = array
+
+    if not TYPE_CHECKING:  # otherwise any name would pass the type checker
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say what to write for what selections have, such as `a.lazy.transpose`."""
+            remedy = f"; a.lazy[...] selects all: write a.lazy[...].{name}" if _is_public_name(name) else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{remedy}")
 
     def __getitem__(self, selection: Any) -> "Lazy":
         return whole_lazy(self._array)[selection]
@@ -296,6 +303,11 @@ class Lazy(StoredValues):
 
     def __repr__(self) -> str:
         return f"<Lazy {self.shape} {self.dtype} of {self._array!r}>"
+
+
+def _is_public_name(name: str) -> bool:
+    """Return whether lazy selections have such a public name."""
+    return not name.startswith("_") and hasattr(Lazy, name)
 
 
 def whole_lazy(array: HasHandle) -> Lazy:

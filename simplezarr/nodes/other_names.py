@@ -12,6 +12,7 @@ _FILLED = (
 )
 _LIKE = "create_array(store, path, like=array) makes it"
 _CODECS = "codecs has the codecs of a chunk in encoding order, metadata.codecs the whole chain"
+_PARTS = "simplezarr.codecs.split_chain(a.codecs) has filters, serializer and compressors"
 _PARENT = "open_group(a.store) opens the root of its store"
 _ATTRIBUTES = "attrs.update(...) changes attributes, attrs.put(...) replaces them"
 _READS = {"basic": "a[...]", "orthogonal": "a.oindex[...]", "coordinate": "a.vindex[...]", "mask": "a.vindex[mask]"}
@@ -23,18 +24,18 @@ OF_ARRAYS = {
     "compression": _CODECS,
     "compression_opts": _CODECS,
     "compressor": _CODECS,
-    "compressors": _CODECS,
+    "compressors": _PARTS,
     "dims": "dimension_names has the names of the dimensions",
     "file": _PARENT,
     "fillvalue": "it is called fill_value",
-    "filters": _CODECS,
+    "filters": _PARTS,
     "get_block_selection": "write a.blocks[...]",
     "maxshape": "every array can be resized, with resize(shape) or append(data)",
     "nchunks_initialized": "nchunks_stored counts the chunks that are stored",
     "order": "results are in C order; a Transpose in codecs stores chunks in another",
     "parent": _PARENT,
     "read_direct": "write a.read(selection, out=...)",
-    "serializer": _CODECS,
+    "serializer": _PARTS,
     "set_block_selection": "write a.blocks[...] = values",
     "update_attributes": _ATTRIBUTES,
     "write_direct": "write a.write(selection, values)",

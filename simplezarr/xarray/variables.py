@@ -6,7 +6,7 @@ from typing import Any
 from xarray import Variable
 from xarray.backends.zarr import DIMENSION_KEY, FillValueCoder
 
-from simplezarr.codecs.base import split_chain
+from simplezarr.codecs import split_chain
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.nodes.array import Array
 from simplezarr.xarray.lazy import LazyData
@@ -143,12 +143,12 @@ def _codecs(a: Array) -> dict[str, Any]:
         members = a.metadata.to_json()
         compressors = [] if members["compressor"] is None else [members["compressor"]]
         return {"filters": _settings(members["filters"] or []) or None, "compressors": _settings(compressors)}
-    heads, middle, tails = split_chain(a.codecs, "codecs")
-    (serializer,) = _settings([middle.to_json()])
+    parts = split_chain(a.codecs)
+    (serializer,) = _settings([parts.serializer.to_json()])
     return {
-        "filters": _settings([codec.to_json() for codec in heads]),
+        "filters": _settings([codec.to_json() for codec in parts.filters]),
         "serializer": serializer,
-        "compressors": _settings([codec.to_json() for codec in tails]),
+        "compressors": _settings([codec.to_json() for codec in parts.compressors]),
     }
 
 

@@ -10,9 +10,10 @@ from xarray.backends.writers import dump_to_store
 from xarray.backends.zarr import _choose_default_mode
 
 from simplezarr.api import create_group, exists, open_group
+from simplezarr.errors import UnsupportedError
 from simplezarr.nodes.group import Group
 from simplezarr.stores.base import Store
-from simplezarr.stores.resolve import StoreLike, as_store
+from simplezarr.stores.resolve import StoreLike, as_store, written
 from simplezarr.xarray.writer import GroupWriter
 
 __all__ = ["to_zarr"]
@@ -43,7 +44,8 @@ def to_zarr(
     """Write to a Zarr group, as `Dataset.to_zarr` does with zarr-python.
 
     - data: a dataset, a DataArray, or a tree, whose groups are written below the group.
-    - store: what `simplezarr.open` takes. storage_options: options of the store that a URL names.
+    - store: what `simplezarr.open` takes. A name that ends in .zip makes a new archive, as a whole or not at all.
+      storage_options: options of the store that a URL names.
     - mode: "w" replaces what is there, "w-" makes a new group, "a" also changes one, "a-" as well but only along
       `append_dim`, "r+" changes values alone. None is "a" with `append_dim`, "r+" with `region`, otherwise "w-".
     - group: the path of the group in the store.
@@ -76,26 +78,32 @@ def to_zarr(
     if isinstance(data, DataTree):
         _check_tree(data, encoding or {}, append_dim)
     made = as_store(store, storage_options)
-    writer = GroupWriter(
-        _opened(made, (group or "").strip("/"), chosen, zarr_format),
-        chosen,
-        append_dim=append_dim,
-        write_region=dict(region) if isinstance(region, Mapping) else region,
-        safe_chunks=safe_chunks,
-        write_empty=write_empty_chunks,
-        close_store_on_close=made is not store,
-        align_chunks=align_chunks,
-    )
-    values = ArrayWriter()
-    try:
-        for target, dataset, settings in _parts(data, writer, encoding or {}, write_inherited_coords):
-            dump_to_store(target.checked(dataset, settings), target, values, encoding=settings)
-        if consolidated or (consolidated is None and chosen != "r+"):
-            open_group(made, mode="r+").consolidate_metadata()
-        writes = values.sync(compute=compute, chunkmanager_store_kwargs=chunkmanager_store_kwargs)
-    finally:
-        if compute:
-            writer.close()
+    with written(made, store, group or "", chosen == "w") as place:
+        is_archive = place is not made
+        if is_archive and not compute:
+            raise UnsupportedError(
+                f"compute=False: {place!r} is an archive, which is complete when this call ends; write to a directory"
+            )
+        writer = GroupWriter(
+            _opened(place, (group or "").strip("/"), chosen, zarr_format),
+            chosen,
+            append_dim=append_dim,
+            write_region=dict(region) if isinstance(region, Mapping) else region,
+            safe_chunks=safe_chunks,
+            write_empty=write_empty_chunks,
+            close_store_on_close=made is not store and not is_archive,
+            align_chunks=align_chunks,
+        )
+        values = ArrayWriter()
+        try:
+            for target, dataset, settings in _parts(data, writer, encoding or {}, write_inherited_coords):
+                dump_to_store(target.checked(dataset, settings), target, values, encoding=settings)
+            if consolidated or (consolidated is None and chosen != "r+"):
+                open_group(place, mode="r+").consolidate_metadata()
+            writes = values.sync(compute=compute, chunkmanager_store_kwargs=chunkmanager_store_kwargs)
+        finally:
+            if compute:
+                writer.close()
     return writer if compute else delayed_close_after_writes(writes, writer)
 
 

@@ -264,3 +264,15 @@ def test_a_selection_of_what_was_cut_off_is_shorter():
 def test_pickles(tmp_path):
     part = sz.create_array(tmp_path / "a", data=DATA).lazy[1:, [3, 0]].T.astype("f4")
     assert same(pickle.loads(pickle.dumps(part)).read(), DATA[1:, [3, 0]].T.astype("f4"))
+
+
+def test_what_a_selection_has_needs_a_selection():
+    a = sz.create_array({}, data=[[1, 2], [3, 4]])
+    for name in ("transpose", "T", "astype", "read", "shape"):
+        with pytest.raises(
+            AttributeError, match=rf"no attribute '{name}'; a.lazy\[...\] selects all: write a.lazy\[...\].{name}$"
+        ):
+            getattr(a.lazy, name)
+    assert a.lazy[...].transpose().read().tolist() == [[1, 3], [2, 4]]
+    for name in ("nothing", "_array_interface", "__array__", "_composed"):
+        assert not hasattr(a.lazy, name)

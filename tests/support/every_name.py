@@ -247,6 +247,7 @@ def use_codecs() -> None:
     assert sz.codecs.codec_class("zstd") is sz.codecs.Zstd
     assert_type(sz.codecs.Blosc(cname="lz4", clevel=5, shuffle="shuffle").clevel, int)
     array = sz.create_array({}, shape=4, dtype="i4")
+    assert_type(sz.codecs.split_chain(array.codecs, where="codecs").compressors, tuple[BytesBytesCodec, ...])
     spec = ChunkSpec(shape=(4,), dtype=array.metadata.data_type, fill=bytes(4))
     sz.testing.check_codec(sz.codecs.Crc32c(), [spec], exact=True)
 

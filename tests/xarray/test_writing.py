@@ -30,6 +30,47 @@ def counting(n, start=0, name="x"):
     return xr.Dataset({"t": (name, numbers)}, {name: numbers})
 
 
+# ------------------------------------------------------------ archives
+
+
+def test_an_archive_is_new_and_whole(tmp_path):
+    to_zarr(example(), tmp_path / "a.zip")
+    xr.testing.assert_identical(opened(tmp_path / "a.zip").load(), example())
+    assert opened(tmp_path / "a.zip").chunks is not None
+    with pytest.raises(sz.NodeExistsError, match="the archive already exists, and is written only as a whole"):
+        to_zarr(counting(3), tmp_path / "a.zip")
+    for arguments in ({"append_dim": "x"}, {"region": {"x": slice(0, 3)}}, {"mode": "a"}):
+        with pytest.raises(sz.NodeExistsError):
+            to_zarr(counting(3), tmp_path / "a.zip", **arguments)
+    xr.testing.assert_identical(opened(tmp_path / "a.zip").load(), example())
+    to_zarr(counting(3), tmp_path / "a.zip", mode="w")
+    xr.testing.assert_identical(opened(tmp_path / "a.zip").load(), counting(3))
+    tree = xr.DataTree.from_dict({"/": counting(2), "/below": counting(4, name="y")})
+    to_zarr(tree, tmp_path / "b.zip")
+    assert [name for name, _ in sz.open_group(tmp_path / "b.zip").groups()] == ["below"]
+    with sz.ZipStore(tmp_path / "c.zip", mode="w") as store:
+        to_zarr(counting(3), store, group="inside")
+    assert opened(tmp_path / "c.zip", group="inside").t.values.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_failure_leaves_the_archive_that_was_there(tmp_path, there):
+    da = pytest.importorskip("dask.array")
+    if there:
+        to_zarr(counting(3), tmp_path / "a.zip")
+    before = [(path.name, path.read_bytes()) for path in tmp_path.iterdir()]
+
+    def fail(block):
+        raise OSError("gone")
+
+    wrong = xr.Dataset({"u": ("x", np.arange(4)), "t": ("x", da.map_blocks(fail, da.ones(4, chunks=2), dtype="f8"))})
+    with pytest.raises(OSError, match="gone"):
+        to_zarr(wrong, tmp_path / "a.zip", mode="w")
+    with pytest.raises(sz.UnsupportedError, match=r"compute=False: .* is an archive, which is complete when this call"):
+        to_zarr(wrong, tmp_path / "a.zip", mode="w", compute=False)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == before
+
+
 # ------------------------------------------------------------ what is stored
 
 
