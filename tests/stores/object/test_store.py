@@ -2,7 +2,6 @@
 
 import pickle
 import threading
-import time
 import traceback
 
 import numpy as np
@@ -139,24 +138,27 @@ def test_requests_of_a_group_of_a_hundred(double):
 
 
 class RoundTrips:
-    """Counts the round trips of a server: the requests that are made without waiting for an answer are one.
+    """Holds the requests of each round trip back until all of them have come: so none waits for another's answer.
 
-    It answers when no request has come for a while.
+    sizes: how many requests there are in each. `wrong` has those that did not come together, or came afterwards.
     """
 
-    def __init__(self, quiet=0.15):
-        self.quiet, self.count, self.last = quiet, 0, 0.0
+    def __init__(self, sizes):
+        self.sizes, self.count, self.waiting, self.wrong = sizes, 0, 0, []
         self.changed = threading.Condition()
 
     def __call__(self, handler):
         with self.changed:
-            self.last = time.monotonic()
             number = self.count
-            while self.count == number:
-                self.changed.wait(self.quiet / 3)
-                if self.count == number and time.monotonic() - self.last > self.quiet:
-                    self.count += 1
-                    self.changed.notify_all()
+            if number == len(self.sizes):
+                self.wrong.append(handler.path)
+                return False
+            self.waiting += 1
+            if self.waiting == self.sizes[number]:
+                self.count, self.waiting = number + 1, 0
+                self.changed.notify_all()
+            elif not self.changed.wait_for(lambda: self.count > number or self.wrong, 30):
+                self.wrong.append(handler.path)
         return False
 
 
@@ -168,22 +170,22 @@ def test_round_trips(double):
     for i in range(1, 100):
         group.create_array(f"a{i:02}", shape=(i + 1,), dtype="u1")
 
-    def counted(call):
-        double.fault = trips = RoundTrips()
+    def in_trips(sizes, call):
+        double.fault = trips = RoundTrips(sizes)
         result = call()
         double.fault = None
-        return trips.count, result
+        assert trips.count == len(sizes)
+        assert not trips.wrong
+        return result
 
-    trips, opened = counted(lambda: dict(sz.open(store_in(double)).items()))
-    assert trips <= 4
-    assert len(opened) == 100
-    assert counted(lambda: sz.open_group(store_in(double))["a07"].shape) == (2, (8,))
-    assert counted(lambda: sz.open_array(store_in(double), "a07").shape) == (1, (8,))
+    assert len(in_trips([1, 1, 64, 36], lambda: dict(sz.open(store_in(double)).items()))) == 100
+    assert in_trips([1, 1], lambda: sz.open_group(store_in(double))["a07"].shape) == (8,)
+    assert in_trips([1], lambda: sz.open_array(store_in(double), "a07").shape) == (8,)
     a = sz.open_array(store_in(double), "a00")
-    assert counted(lambda: a[3::32].tolist()) == (2, [3, 35])  # the indexes of both shards, then the chunks
-    assert counted(lambda: a[3::32].tolist()) == (1, [3, 35])
+    assert in_trips([2, 2], lambda: a[3::32].tolist()) == [3, 35]  # the indexes of both shards, then the chunks
+    assert in_trips([2], lambda: a[3::32].tolist()) == [3, 35]
     group.consolidate_metadata()
-    assert counted(lambda: len(dict(sz.open(store_in(double)).items()))) == (1, 100)
+    assert len(in_trips([1], lambda: dict(sz.open(store_in(double)).items()))) == 100
 
 
 def test_deleting_a_thousand_chunks(double):
