@@ -30,6 +30,8 @@ TASKS: dict[str, tuple[str, int | None, bool, str]] = {
     "read-crc32c": ("['crc32c']", None, False, "stored.read(out=values)"),
     "read-shards": ("['zstd']", 16, False, "stored.read(out=values)"),
     "read-reversed": ("['zstd']", None, False, "stored.read(np.s_[::-1], out=values)"),
+    "read-cast": ("['zstd']", None, False, "stored.read(out=floats)"),
+    "read-converted": ("['zstd']", None, False, "read_boxes(stored._handle, boxes, places, conversion, threads=1)"),
     "read-memory": ("['zstd']", None, True, "stored.read(out=values)"),
     "write-raw": ("[]", None, False, "stored[...] = values"),
     "write-zstd": ("['zstd']", None, False, "stored[...] = values"),
@@ -37,7 +39,7 @@ TASKS: dict[str, tuple[str, int | None, bool, str]] = {
 }
 #: The functions of which calls are counted, by callgrind.
 CALLS = {
-    "copies": ("sz_copy", "sz_gather", "sz_copy_run"),
+    "copies": ("sz_copy", "sz_gather", "sz_copy_run", "sz_convert", "sz_convert_points"),
     "gil": ("PyEval_SaveThread", "PyGILState_Ensure"),
 }
 HERE = Path(__file__).resolve().parent
@@ -45,6 +47,7 @@ PROGRAM = """
 import ctypes, json, sys, tempfile, time
 import numpy as np
 import simplezarr as sz
+from simplezarr.transfer.boxes import Boxes, Conversion, Places, read_boxes
 few, many, size, tasks, folder = json.loads(sys.argv[1])
 library = ctypes.CDLL(None)
 library.counted_end.argtypes = [ctypes.c_char_p]
@@ -63,7 +66,14 @@ def measure(name, codecs, shard, memory, do, chunks):
         stored = sz.create_array(store, data=values, chunks=(size,), shards=shards, codecs=chain)
         time.sleep(0.2 if shard else 0)  # the index of a shard that is just being written is not kept
         code = compile(do, name, "exec")
-        names = {"stored": stored, "values": values, "np": np}
+        floats = np.empty(values.shape, "f4")
+        starts = np.arange(0, values.size, size // 4).reshape(-1, 1)  # each chunk is cut into four boxes
+        rows = np.arange(len(starts))[::-1]
+        names = {
+            "stored": stored, "values": values, "np": np, "floats": floats, "read_boxes": read_boxes,
+            "boxes": Boxes(starts, (size // 4,)), "places": Places([floats.reshape(len(rows), -1)], rows * 0, rows),
+            "conversion": Conversion(np.dtype("f4"), 1 / 255, -0.5),
+        }
         for _ in range(3):
             exec(code, names)  # what is done once only
         before = counted()

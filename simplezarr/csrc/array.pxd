@@ -51,3 +51,16 @@ cdef extern from "array/gather.h" nogil:
 
 cdef extern from "array/equal.h" nogil:
     int sz_all_equal(const char *data, size_t n, const char *value, size_t itemsize)
+
+cdef extern from "array/convert.h" nogil:
+    ctypedef enum sz_number:
+        SZ_U8, SZ_I8, SZ_U16, SZ_I16, SZ_U32, SZ_I32, SZ_U64, SZ_I64, SZ_F16, SZ_BF16, SZ_F32, SZ_F64, SZ_NUMBERS
+    ctypedef struct sz_conversion:
+        sz_number source "from"
+        sz_number target "to"
+        int axis
+        const double *scale
+        const double *offset
+    void sz_convert(const sz_box *box, sz_dst dst, sz_src src, const sz_conversion *conversion)
+    void sz_convert_points(int nlists, const sz_points *lists, const sz_box *box, sz_dst dst, sz_src src,
+                           const sz_conversion *conversion)

@@ -2,28 +2,33 @@
 
 import numpy as np
 
+from simplezarr.engine.chunks.moves import converts
 from simplezarr.transfer.handle import ArrayHandle
-from simplezarr.transfer.protocol import Boxes, Places
+from simplezarr.transfer.protocol import Boxes, Conversion, Places
 from simplezarr.transfer.values import check_out
 
-__all__ = ["Boxes", "Places", "read_boxes"]
+__all__ = ["Boxes", "Conversion", "Places", "read_boxes"]
 
 
-def read_boxes(handle: ArrayHandle, boxes: Boxes, places: Places, *, threads: int = 0) -> None:
+def read_boxes(
+    handle: ArrayHandle, boxes: Boxes, places: Places, conversion: Conversion | None = None, *, threads: int = 0
+) -> None:
     """Decode boxes of an array into their places, and each chunk that they touch once.
 
-    Elements are cast to the data type of the places, as NumPy's assignment does. If several boxes have one place, the
-    result is that of any of them.
+    Without a conversion, elements are cast to the data type of the places as NumPy's assignment does. If several boxes
+    have one place, the result is that of any of them.
 
     threads: the most threads that work on it, with 1 the caller alone; 0: as many as any other read has.
 
     Raise IndexError for boxes outside the array and for places that do not exist, ValueError and TypeError for arrays
-    that do not fit, as `check_out`. Otherwise raise as `read_many`.
+    and conversions that do not fit. Otherwise raise as `read_many`.
     """
     _check_boxes(handle, boxes)
-    _check_places(handle, boxes, places)
+    if conversion is not None:
+        _check_conversion(handle, boxes, conversion)
+    _check_places(handle, boxes, places, handle.dtype if conversion is None else np.dtype(conversion.dtype))
     if len(boxes.starts) and 0 not in boxes.shape:
-        handle.transfer.read_boxes(boxes, places, threads)
+        handle.transfer.read_boxes(boxes, places, conversion, threads)
 
 
 def _check_boxes(handle: ArrayHandle, boxes: Boxes) -> None:
@@ -42,13 +47,29 @@ def _check_boxes(handle: ArrayHandle, boxes: Boxes) -> None:
         raise IndexError(f"array {handle.name}: {wrong}, but the array has {handle.shape}")
 
 
-def _check_places(handle: ArrayHandle, boxes: Boxes, places: Places) -> None:
+def _check_conversion(handle: ArrayHandle, boxes: Boxes, conversion: Conversion) -> None:
+    dtype, axis = np.dtype(conversion.dtype), conversion.axis
+    if not converts(handle.dtype, dtype):
+        wrong = f"{handle.dtype} can't be converted to {dtype}"
+        raise TypeError(f"array {handle.name}: {wrong}; numbers become float16, bfloat16, float32 or float64")
+    shapes = {np.shape(conversion.scale), np.shape(conversion.offset)} - {()}
+    if axis is not None and not 0 <= axis < len(boxes.shape):
+        wrong = f"axis {axis} of a conversion is not one of boxes of shape {boxes.shape}"
+        raise ValueError(f"array {handle.name}: {wrong}; use 0 to {len(boxes.shape) - 1}")
+    wanted = set() if axis is None else {boxes.shape[axis : axis + 1]}
+    if not shapes <= wanted:
+        wrong = f"scale and offset have shapes {np.shape(conversion.scale)} and {np.shape(conversion.offset)}"
+        remedy = "give an axis" if axis is None else f"boxes have {boxes.shape[axis]} elements along axis {axis}"
+        raise ValueError(f"array {handle.name}: {wrong}; {remedy}")
+
+
+def _check_places(handle: ArrayHandle, boxes: Boxes, places: Places, dtype: np.dtype) -> None:
     outs, n = places.outs, len(boxes.starts)
     if places.out.shape != (n,) or places.row.shape != (n,):
         wrong = f"{n} boxes have places of shapes {places.out.shape} and {places.row.shape}"
         raise ValueError(f"array {handle.name}: {wrong}; give each box one")
     for out in outs:
-        check_out(out, handle.dtype, (*np.shape(out)[:1], *boxes.shape), handle.path)
+        check_out(out, dtype, (*np.shape(out)[:1], *boxes.shape), handle.path)
     if n == 0:
         return
     rows = np.array([len(out) for out in outs], np.intp)
@@ -59,6 +80,8 @@ def _check_places(handle: ArrayHandle, boxes: Boxes, places: Places) -> None:
     ):
         raise IndexError(f"array {handle.name}: a box has a place outside the {len(outs)} arrays that it may go to")
     first = places.first()
+    if dtype != handle.dtype and first.dtype != dtype:
+        raise TypeError(f"array {handle.name}: the places are {first.dtype}; a conversion to {dtype} needs that")
     if any(out.dtype != first.dtype or (len(out) and _steps(out) != _steps(first)) for out in outs):
         raise ValueError(f"array {handle.name}: the places differ in data type or strides; make them alike")
 

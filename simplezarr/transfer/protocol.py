@@ -4,10 +4,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from simplezarr.engine.chunks.moves import convert
 from simplezarr.engine.geometry.plan import Plan
 from simplezarr.indexing.selection import Selection
 
-__all__ = ["Boxes", "Fields", "Index", "Places", "Transfer", "in_order"]
+__all__ = ["Boxes", "Conversion", "Fields", "Index", "Places", "Transfer", "in_order"]
 
 Index = tuple[int, ...]
 Fields = str | list[str] | None  # the name of a field, or a list of names
@@ -68,8 +69,12 @@ class Places(NamedTuple):
         offsets: np.ndarray = bases[self.out] + self.row * steps[self.out]
         return offsets
 
-    def put(self, values: np.ndarray) -> None:
-        """Put values of shape (boxes, *shape of a box) in their places."""
+    def put(self, values: np.ndarray, conversion: "Conversion | None" = None) -> None:
+        """Put values of shape (boxes, *shape of a box) in their places; converted, or else cast."""
+        if conversion is not None:
+            numbers, (scale, offset, axis) = np.empty(values.shape, conversion.dtype), conversion.factors()
+            convert(values, numbers, scale, offset, axis if axis < 0 else axis + 1)
+            values = numbers
         for number, out in enumerate(self.outs):
             chosen = np.flatnonzero(self.out == number)
             out[self.row[chosen]] = values[chosen]
@@ -78,6 +83,31 @@ class Places(NamedTuple):
 def in_order(values: np.ndarray) -> Places:
     """Return the places of boxes that are the rows of one array, in their order."""
     return Places([values], np.zeros(len(values), np.intp), np.arange(len(values)))
+
+
+class Conversion(NamedTuple):
+    """Numbers that become others as they are copied: y = x * scale + offset.
+
+    x is taken as a float64, multiplied and added to with one rounding each, and rounded once to `dtype`. What is too
+    large becomes infinite, and NaN stays. A single offset of 0 adds nothing, so that -0.0 stays. Missing chunks have
+    the fill value, converted.
+
+    dtype: float16, bfloat16 (of ml_dtypes), float32 or float64.
+    scale, offset: numbers, or an array of one for each element along an axis of a box.
+    """
+
+    dtype: np.dtype
+    scale: float | np.ndarray = 1.0
+    offset: float | np.ndarray = 0.0
+    axis: int | None = None
+
+    def factors(self) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return scale and offset as contiguous arrays of one length, and the axis or -1, for the engine."""
+        scale, offset = np.asarray(self.scale, np.float64), np.asarray(self.offset, np.float64)
+        if self.axis is None:
+            return scale.reshape(1), (offset if offset != 0 else -np.zeros(())).reshape(1), -1
+        together = np.broadcast_arrays(scale, offset)
+        return np.ascontiguousarray(together[0]), np.ascontiguousarray(together[1]), self.axis
 
 
 class Transfer(Protocol):
@@ -102,8 +132,8 @@ class Transfer(Protocol):
     def read_many(self, plans: list[Plan], outs: list[np.ndarray]) -> None:
         """Decode what each plan selects into its own array, as `read`; all arrays have one data type."""
 
-    def read_boxes(self, boxes: Boxes, places: Places, threads: int) -> None:
-        """Decode boxes into their places, each chunk once; cast as `read`.
+    def read_boxes(self, boxes: Boxes, places: Places, conversion: Conversion | None, threads: int) -> None:
+        """Decode boxes into their places, each chunk once; converted, or else cast as `read`.
 
         threads: the most threads that work on it; 0: as many as `read` has.
         """

@@ -22,7 +22,7 @@ from simplezarr.metadata.grids import Axis
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.runtime import executor
 from simplezarr.stores.base import Store
-from simplezarr.transfer.protocol import Boxes, Fields, Index, Places
+from simplezarr.transfer.protocol import Boxes, Conversion, Fields, Index, Places, in_order
 from simplezarr.transfer.regular import RegularTransfer
 
 __all__ = ["RectilinearTransfer"]
@@ -119,8 +119,13 @@ class RectilinearTransfer:
         for transfer, parts, places in batches.values():
             transfer.read_many(parts, places)
 
-    def read_boxes(self, boxes: Boxes, places: Places, threads: int) -> None:
+    def read_boxes(self, boxes: Boxes, places: Places, conversion: Conversion | None, threads: int) -> None:
         """Decode boxes into their places, each chunk once."""
+        if conversion is not None:
+            values = np.empty((len(boxes.starts), *boxes.shape), self.metadata.data_type.numpy)
+            self.read_boxes(boxes, in_order(values), None, threads)
+            places.put(values, conversion)
+            return
         shape = self.metadata.shape
         self.read_many(boxes.plans(shape, tuple([max(1, length) for length in shape])), places.views())
 

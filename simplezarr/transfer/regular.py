@@ -16,7 +16,7 @@ from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.schema.leniency import tolerate
 from simplezarr.stores.base import Store
 from simplezarr.transfer.clipped_chunks import padding_source
-from simplezarr.transfer.protocol import Boxes, Fields, Index, Places
+from simplezarr.transfer.protocol import Boxes, Conversion, Fields, Index, Places
 from simplezarr.transfer.values import check_out
 
 __all__ = ["RegularTransfer"]
@@ -56,17 +56,22 @@ class RegularTransfer:
             for plan, out in zip(plans, outs, strict=True):
                 self.read(plan, out)
 
-    def read_boxes(self, boxes: Boxes, places: Places, threads: int) -> None:
+    def read_boxes(self, boxes: Boxes, places: Places, conversion: Conversion | None, threads: int) -> None:
         """Decode boxes into their places, each chunk once."""
         out = places.first()
         if out.dtype.hasobject:  # what it refers to takes more memory than the elements that are stored
             self.read_many(boxes.plans(self.metadata.shape, self.metadata.chunk_shape), places.views())
             return
-        arguments = self.metadata.shape, boxes.starts, boxes.shape, out, places.offsets(), threads
+        factors = None if conversion is None else conversion.factors()
+
+        def read(source: ChunkSource) -> None:
+            offsets = places.offsets()
+            read_boxes(source, self.metadata.shape, boxes.starts, boxes.shape, out, offsets, factors, threads)
+
         try:
-            read_boxes(self.source, *arguments)
+            read(self.source)
         except ChunkError as error:
-            self._padded(error, lambda source: read_boxes(source, *arguments))
+            self._padded(error, read)
 
     def read_chunk(self, index: Index, out: np.ndarray | None) -> np.ndarray:
         """Decode a whole chunk, also its part outside the array."""

@@ -5,7 +5,7 @@ import numpy as np
 from simplezarr.engine.geometry.plan import Plan
 from simplezarr.indexing.selection import Selection
 from simplezarr.stores.tracing import reported_failures
-from simplezarr.transfer.protocol import Boxes, Fields, Index, Places, Transfer
+from simplezarr.transfer.protocol import Boxes, Conversion, Fields, Index, Places, Transfer
 
 __all__ = ["TracingTransfer"]
 
@@ -36,10 +36,10 @@ class TracingTransfer:
         with reported_failures():
             self.transfer.read_many(plans, outs)
 
-    def read_boxes(self, boxes: Boxes, places: Places, threads: int) -> None:
+    def read_boxes(self, boxes: Boxes, places: Places, conversion: Conversion | None, threads: int) -> None:
         """Read as the other transfer."""
         with reported_failures():
-            self.transfer.read_boxes(boxes, places, threads)
+            self.transfer.read_boxes(boxes, places, conversion, threads)
 
     def read_chunk(self, index: Index, out: np.ndarray | None) -> np.ndarray:
         """Read as the other transfer."""

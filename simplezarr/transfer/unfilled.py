@@ -15,7 +15,7 @@ from simplezarr.metadata.layout import zero_element
 from simplezarr.metadata.v3 import ArrayMetadata
 from simplezarr.runtime.runs import assign
 from simplezarr.stores.base import Store
-from simplezarr.transfer.protocol import Boxes, Fields, Index, Places, Transfer, in_order
+from simplezarr.transfer.protocol import Boxes, Conversion, Fields, Index, Places, Transfer, in_order
 from simplezarr.transfer.values import check_out
 
 __all__ = ["UnfilledTransfer"]
@@ -55,17 +55,17 @@ class UnfilledTransfer:
         for plan, out in zip(plans, outs, strict=True):
             self.read(plan, out)
 
-    def read_boxes(self, boxes: Boxes, places: Places, threads: int) -> None:
+    def read_boxes(self, boxes: Boxes, places: Places, conversion: Conversion | None, threads: int) -> None:
         """Decode boxes into their places. Raise ChunkError if not all of them are stored."""
         shape = (len(boxes.starts), *boxes.shape)
         once, again = np.empty(shape, self.metadata.data_type.numpy), np.empty(shape, self.metadata.data_type.numpy)
-        self.twins[0].read_boxes(boxes, in_order(once), threads)
-        self.twins[1].read_boxes(boxes, in_order(again), threads)
+        self.twins[0].read_boxes(boxes, in_order(once), None, threads)
+        self.twins[1].read_boxes(boxes, in_order(again), None, threads)
         if not _is_same(once, again):
             plans = boxes.plans(self.metadata.shape, self.metadata.chunk_shape)
             i = [_is_same(*pair) for pair in zip(once, again, strict=True)].index(False)
             raise self._not_stored(self._chunk_that_differs(plans[i], once[i, ...], again[i, ...]))
-        places.put(once)
+        places.put(once, conversion)
 
     def read_chunk(self, index: Index, out: np.ndarray | None) -> np.ndarray:
         """Decode a whole chunk. Raise ChunkError if it is not stored."""

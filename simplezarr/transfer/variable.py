@@ -23,7 +23,7 @@ from simplezarr.errors import ChangedError, ChunkError, TooLargeError, ZarrError
 from simplezarr.indexing.selection import Selection, pointwise_selection, wrapped
 from simplezarr.runtime import executor
 from simplezarr.runtime.runs import assign
-from simplezarr.transfer.protocol import Boxes, Fields, Index, Places
+from simplezarr.transfer.protocol import Boxes, Conversion, Fields, Index, Places
 from simplezarr.transfer.regular import RegularTransfer
 
 __all__ = ["VariableTransfer"]
@@ -121,7 +121,7 @@ class VariableTransfer(RegularTransfer):
         for plan, out in zip(plans, outs, strict=True):
             self.read(plan, out)
 
-    def read_boxes(self, boxes: Boxes, places: Places, threads: int) -> None:
+    def read_boxes(self, boxes: Boxes, places: Places, conversion: Conversion | None, threads: int) -> None:
         """Decode boxes into their places, as points, so that each chunk is decoded once."""
         if not boxes.shape:  # so they are all the same element
             self.read_many(boxes.plans((), ()), places.views())

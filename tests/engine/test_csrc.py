@@ -108,6 +108,15 @@ def test_copy_without_vectors(tmp_path: Path) -> None:
     run(tmp_path / "portable", SIMPLEZARR_FUZZ_RUNS="300")
 
 
+def test_convert_without_wide_vectors(tmp_path: Path) -> None:
+    """The loops for processors without AVX2."""
+    array = CSRC / "array"
+    sources = [str(array / name) for name in ("convert.c", "convert_kernels.c", "copy.c")]
+    options = ["-O1", "-DSZ_PORTABLE", f"-I{CSRC}", *SANITIZERS, str(CSRC / "tests" / "test_convert.c"), *sources]
+    compile_c([*options, "-lm", "-o", "portable"], cwd=tmp_path)
+    run(tmp_path / "portable", SIMPLEZARR_FUZZ_RUNS="100")
+
+
 def test_zstd_without_bmi(tmp_path: Path) -> None:
     """The decoder of beginnings for processors without the instructions that it takes where they are."""
     sources = [

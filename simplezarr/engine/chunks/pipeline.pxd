@@ -16,6 +16,7 @@ cdef struct Region:
     Py_ssize_t count[MAX_NDIM]
     Py_ssize_t strides[MAX_NDIM]  # bytes between neighbours, in the caller's buffer
     char *data                    # the first of them, there
+    Py_ssize_t along              # the number of the first in the selection, along the axis of a conversion that has one
 
 # A codec chain, bound to a chunk's shape, data type and fill value: everything that can be known before a chunk is read.
 cdef struct Pipeline:

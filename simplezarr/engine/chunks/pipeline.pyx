@@ -48,7 +48,7 @@ cdef int give_back(Context *context, int status) except -1:
 
 cdef void region_permute(const Pipeline *pipeline, const Region *region, Region *permuted) noexcept nogil:
     cdef int i
-    permuted.data = region.data
+    permuted.data, permuted.along = region.data, region.along
     for i in range(pipeline.ndim):
         permuted.start[i] = region.start[pipeline.order[i]]
         permuted.step[i] = region.step[pipeline.order[i]]

@@ -12,7 +12,7 @@ from simplezarr.csrc.array cimport SZ_AS_IS, box_of, dst_at, src_at, sz_box, sz_
 from simplezarr.csrc.codecs cimport SZ_ZSTD_SLACK
 from simplezarr.csrc.io cimport sz_file, sz_read
 from simplezarr.engine.chunks.decode cimport RAW_ALONE, decode_start, read_native, read_raw
-from simplezarr.engine.chunks.moves cimport Cast, Move, cast_elements, move_points, region_cast_out
+from simplezarr.engine.chunks.moves cimport Cast, Move, cast_elements, move_points, place_along, region_cast_out
 from simplezarr.engine.chunks.pipeline cimport (
     Pipeline, Region, in_pieces, region_box, region_extent, region_fill, region_offset, region_permute, region_copy_out)
 from simplezarr.engine.chunks.shard_reader cimport InnerChunkVisitor
@@ -38,19 +38,22 @@ cdef struct ChunkBox:
     Py_ssize_t shape[MAX_NDIM]
     Py_ssize_t strides[MAX_NDIM]      # in the chunk's native form
     Py_ssize_t dst_strides[MAX_NDIM]  # in the caller's buffer
+    int converted                     # the axis along which the factors of a conversion go, or -1
 
 
 cdef void find_box(const RequestLayout *layout, const TouchedChunk *chunk, ChunkBox *box) noexcept nogil:
     """Find the box on the axes without points, except those of one element."""
     cdef int d
     cdef Py_ssize_t count
-    box.ndim = 0
+    box.ndim, box.converted = 0, -1
     for d in range(layout.ndim):
         count = chunk.region.count[layout.order[d]]
         if layout.list_of[d] < 0 and count > 1:
             box.shape[box.ndim] = count
             box.strides[box.ndim] = layout.strides[d] * layout.slices[d].step
             box.dst_strides[box.ndim] = layout.dst_strides[d]
+            if d == layout.converted:
+                box.converted = box.ndim
             box.ndim += 1
 
 
@@ -81,6 +84,11 @@ cdef int copy_out(Context *context, const RequestLayout *layout, const TouchedCh
         find_box(layout, chunk, &box)
         move.cast, move.box = layout.cast, box_of(box.ndim, box.shape, layout.pipeline.itemsize)
         move.dst, move.src, move.value = dst_at(chunk.data, box.dst_strides), src_at(native, box.strides), NULL
+        if layout.cast != NULL:
+            move.conversion = layout.cast.conversion
+            move.conversion.axis = box.converted
+            move.conversion.scale += chunk.region.along
+            move.conversion.offset += chunk.region.along
         if native != NULL:
             move.src.data += chunk.src
         else:
@@ -217,6 +225,7 @@ cdef Py_ssize_t read_window(const Pipeline *pipeline, const sz_file *file, int64
 # What is needed to read an uncompressed chunk whose elements are cast.
 cdef struct CastRead:
     const Cast *cast
+    const Region *whole   # in stored order
     const sz_file *file
     int64_t offset
     int level
@@ -224,8 +233,8 @@ cdef struct CastRead:
 
 cdef int read_cast_piece(Context *context, const Pipeline *pipeline, const Region *region, const void *what) noexcept nogil:
     cdef const CastRead *read = <const CastRead *>what
-    cdef Region piece = region[0]
-    cdef sz_box box = region_box(pipeline, region)
+    cdef Region piece = region[0], stored, stored_piece
+    cdef sz_box box
     cdef Py_ssize_t nbytes = pipeline.itemsize
     cdef int i, status
     for i in range(pipeline.ndim - 1, -1, -1):
@@ -235,8 +244,13 @@ cdef int read_cast_piece(Context *context, const Pipeline *pipeline, const Regio
     if piece.data == NULL:
         return SZ_NO_MEMORY
     status = read_raw(context, pipeline, read.file, read.offset, &piece, read.level)
-    return status if status != SZ_OK else cast_elements(
-        context, read.cast, &box, dst_at(region.data, region.strides), src_at(piece.data, piece.strides))
+    if status != SZ_OK:
+        return status
+    region_permute(pipeline, region, &stored)
+    region_permute(pipeline, &piece, &stored_piece)
+    box = region_box(pipeline, &stored)
+    return cast_elements(context, read.cast, place_along(read.cast, read.whole, &stored), &box,
+                         dst_at(stored.data, stored.strides), src_at(stored_piece.data, stored_piece.strides))
 
 
 cdef int read_several(Context *context, const TouchedObject *object, const TouchedChunk *chunk, const sz_file *file,
@@ -244,10 +258,13 @@ cdef int read_several(Context *context, const TouchedObject *object, const Touch
     """Read an uncompressed chunk through its native form: only what the regions need, if that costs less."""
     cdef const Pipeline *pipeline = object.layout.pipeline
     cdef CastRead read
+    cdef Region whole
     cdef char *native
     cdef int status = SZ_OK
     if chunk.regions == 1:  # so its elements are cast
-        read.cast, read.file, read.offset, read.level = object.layout.cast, file, offset, level
+        region_permute(pipeline, &chunk.region, &whole)
+        read.cast, read.whole = object.layout.cast, &whole
+        read.file, read.offset, read.level = file, offset, level
         return in_pieces(context, pipeline, &chunk.region, read_cast_piece, &read)
     native = scratch(context, CHUNK_SLOT, pipeline.nbytes)
     if native == NULL:

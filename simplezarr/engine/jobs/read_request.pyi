@@ -21,6 +21,7 @@ def read_boxes(
     lengths: tuple[int, ...],
     out: np.ndarray,
     places: np.ndarray,
+    conversion: tuple[np.ndarray, np.ndarray, int] | None,
     threads: int,
 ) -> None:
     """Decode boxes of one shape, `lengths`, of an array of `shape`, and each chunk once."""

@@ -43,18 +43,23 @@ def read_batch(ChunkSource source, tuple shape, list plans, list outs):
         run(source, table, 0, 0)
 
 
-def read_boxes(ChunkSource source, tuple shape, starts, tuple lengths, out, places, int threads):
+def read_boxes(ChunkSource source, tuple shape, starts, tuple lengths, out, places, conversion, int threads):
     """Decode boxes of one shape, `lengths`, of an array of `shape`, and each chunk once.
 
     starts: the first element of each, as integers of shape (boxes, axes); the boxes lie within the array.
     out: an array of a number of boxes, for its data type and its strides along the axes of a box.
     places: for each box, the bytes from the first element of `out` to the place of its own.
+    conversion: None, or (scale, offset, axis) as `convert` takes them, to numbers of the data type of `out`.
     threads: the most threads that work on it; 0: as many as `read` has.
 
     Raise as `read`.
     """
     cdef RegionTable table = box_regions(source, shape, starts, lengths, out, places)
-    table.cast_for(out, None)
+    if conversion is None:
+        table.cast_for(out, None)
+    else:
+        scale, offset, axis = conversion
+        table.convert_for(out, scale, offset, axis)
     run(source, table, 0, threads)
 
 

@@ -20,6 +20,7 @@ cdef struct RequestLayout:
     const Pipeline *pipeline     # of a chunk
     Py_ssize_t straight          # regions of a chunk that is decoded directly into place: 1, or 0 if elements are cast
     const Cast *cast             # to the data type of the destinations; NULL: they have the pipeline's
+    int converted                # the axis along which the factors of its conversion go, or -1
     const AxisSlice *slices      # over stored objects; of axes without points
     int list_of[MAX_NDIM]        # the list that has the points of an axis, or -1
     Py_ssize_t shape[MAX_NDIM]   # of a chunk
@@ -55,6 +56,7 @@ cdef struct TouchedObject:
     # of a shard
     AxisSlice slices[MAX_NDIM]   # over its chunks; of axes without points
     char *data
+    Py_ssize_t along             # as that of a region
 
 cdef void find_object(const RequestLayout *layout, Py_ssize_t i, TouchedObject *object) noexcept nogil
 cdef const TouchedChunk *find_chunk(const TouchedObject *object, Py_ssize_t k, TouchedChunk *memory) noexcept nogil
@@ -77,5 +79,6 @@ cdef class RegionTable:
     cdef int bind_plan(self, Plan plan, object out) except -1
     cdef int bind_slices(self, Plan plan) except -1
     cdef bint cast_for(self, object out, object fields) except -1
+    cdef int convert_for(self, object out, object scale, object offset, int axis) except -1
 
 cdef RegionTable regions_of(ChunkSource source, object selected, object out)

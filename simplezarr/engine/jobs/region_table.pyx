@@ -16,7 +16,7 @@ from libc.stdlib cimport free, malloc
 
 import numpy as np
 
-from simplezarr.engine.chunks.moves cimport set_cast
+from simplezarr.engine.chunks.moves cimport set_cast, set_conversion
 from simplezarr.engine.chunks.pipeline cimport pipeline_is_shard
 from simplezarr.engine.geometry.plan cimport product, slice_project, slice_set
 from simplezarr.engine.geometry.point_table import taken
@@ -32,6 +32,8 @@ cdef inline void set_axis(const RequestLayout *layout, int d, const ChunkProject
     chunk.region.start[axis], chunk.region.count[axis] = projection.src, projection.count
     chunk.region.step[axis], chunk.region.strides[axis] = layout.slices[d].step, layout.dst_strides[d]
     chunk.region.data += projection.dst * layout.dst_strides[d]
+    if d == layout.converted:
+        chunk.region.along += projection.dst
 
 
 cdef Py_ssize_t set_points(const TouchedObject *object, Py_ssize_t k, TouchedChunk *chunk) noexcept nogil:
@@ -60,7 +62,7 @@ cdef void batch_region(const RequestLayout *layout, Py_ssize_t entry, Region *re
     cdef const AxisSlice *axis_slice
     cdef ChunkProjection projection
     cdef int d, axis
-    region.data = selection.data
+    region.data, region.along = selection.data, 0
     for d in range(layout.ndim - 1, -1, -1):
         axis_slice = &selection.slices[d]
         slice_project(axis_slice, number % axis_slice.nchunks, &projection)
@@ -69,6 +71,8 @@ cdef void batch_region(const RequestLayout *layout, Py_ssize_t entry, Region *re
         region.start[axis], region.step[axis], region.count[axis] = projection.src, axis_slice.step, projection.count
         region.strides[axis] = selection.strides[d]
         region.data += projection.dst * region.strides[axis]
+        if d == layout.converted:
+            region.along = projection.dst
 
 
 cdef void set_first_region(const RequestLayout *layout, TouchedChunk *chunk) noexcept nogil:
@@ -121,7 +125,7 @@ cdef void find_object(const RequestLayout *layout, Py_ssize_t i, TouchedObject *
     if not layout.whole_objects:
         find_shard(layout, i, object)
         return
-    chunk.number, chunk.regions, chunk.region.data = 0, 1, layout.data
+    chunk.number, chunk.regions, chunk.region.data, chunk.region.along = 0, 1, layout.data, 0
     for d in range(layout.ndim - 1, -1, -1):
         if layout.list_of[d] < 0:
             axis_slice = &layout.slices[d]
@@ -139,7 +143,7 @@ cdef void find_shard(const RequestLayout *layout, Py_ssize_t i, TouchedObject *o
     cdef const AxisSlice *axis_slice
     cdef ChunkProjection projection
     cdef int d
-    object.data = layout.data
+    object.data, object.along = layout.data, 0
     for d in range(layout.ndim - 1, -1, -1):
         if layout.list_of[d] < 0:
             axis_slice = &layout.slices[d]
@@ -147,6 +151,8 @@ cdef void find_shard(const RequestLayout *layout, Py_ssize_t i, TouchedObject *o
             i //= axis_slice.nchunks
             object.index[d] = projection.chunk
             object.data += projection.dst * layout.dst_strides[d]
+            if d == layout.converted:
+                object.along = projection.dst
             slice_set(&object.slices[d], projection.src, axis_slice.step, projection.count, layout.shape[d])
             object.n *= object.slices[d].nchunks
 
@@ -159,7 +165,7 @@ cdef const TouchedChunk *find_chunk(const TouchedObject *object, Py_ssize_t k, T
     cdef int d
     if layout.whole_objects:
         return &object.chunk
-    memory.number, memory.regions, memory.region.data = 0, 1, object.data
+    memory.number, memory.regions, memory.region.data, memory.region.along = 0, 1, object.data, object.along
     if layout.nlists:
         k = set_points(object, k, memory)
     for d in range(layout.ndim - 1, -1, -1):
@@ -238,7 +244,7 @@ cdef class RegionTable:
         cdef Py_ssize_t scale = 1
         self.source, self.nobjects, self.nchunks = source, 1, 1
         layout.ndim, layout.whole_objects = pipeline.ndim, not shard
-        layout.pipeline, layout.straight = pipeline.inner if shard else pipeline, 1
+        layout.pipeline, layout.straight, layout.converted = pipeline.inner if shard else pipeline, 1, -1
         for d in range(pipeline.ndim - 1, -1, -1):
             axis = pipeline.order[layout.pipeline.order[d]] if shard else pipeline.order[d]
             layout.shape[axis], layout.strides[axis] = layout.pipeline.shape[d], layout.pipeline.strides[d]
@@ -293,6 +299,17 @@ cdef class RegionTable:
         self.cast_objects = set_cast(&self.cast, native, dtype, fields)
         self.layout.straight, self.layout.cast = 0, &self.cast
         return True
+
+    cdef int convert_for(self, object out, object scale, object offset, int axis) except -1:
+        """Let numbers be converted to the data type of `out`, with factors along an axis, or one of each if that is -1."""
+        cdef int stored = -1, i
+        for i in range(self.layout.ndim if axis >= 0 else 0):
+            if self.layout.pipeline.order[i] == self.layout.order[axis]:
+                stored = i
+        set_conversion(&self.cast, self.source.pipeline.dtype, out.dtype, scale, offset, stored)
+        self.cast_objects = scale, offset
+        self.layout.straight, self.layout.cast, self.layout.converted = 0, &self.cast, axis
+        return 0
 
     cdef PointTable points(self, tuple shape, tuple axes, list indices, Py_ssize_t n):
         cdef RequestLayout *layout = &self.layout
