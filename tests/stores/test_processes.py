@@ -51,7 +51,7 @@ def main(method, place):
         for child in children:
             child.start()
         for child in children:
-            child.join(60)
+            child.join(120)
     finally:
         done.set()
         for thread in threads:
@@ -96,5 +96,5 @@ def test_ten_of_ten_children_read(method, array, tmp_path):
     program.write_text(PROGRAM)
     place.write_bytes(pickle.dumps(array))
     command = [*PYTHON, str(program), method, str(place)]
-    done = subprocess.run(command, cwd=tmp_path, env=same_package(), capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, cwd=tmp_path, env=same_package(), capture_output=True, text=True, timeout=400)
     assert done.stdout == f"{10 * [0]} [] {VALUES.sum()}\n", done.stderr[-2000:]

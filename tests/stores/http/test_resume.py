@@ -1,5 +1,7 @@
 """Bodies that break off: only their rest is asked for, and no value is a mixture of versions."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -130,14 +132,14 @@ def test_versions_that_keep_changing():
 
     with Server({"a": OLD}, cuts=100 * [MIB], hook=replace, heeds=False) as server:
         with pytest.raises(StoreError, match=r"'a' of HTTPStore.*the body of the answer broke off"):
-            alone(server, timeout=0.3).get("a")
+            alone(server, timeout=1.5).get("a")
         assert sum(condition is not None for _, condition, _ in asked(server)) == 1
 
 
 def test_progress_gives_more_time():
     """Each answer breaks off after 256 KiB, and all together take longer than the timeout."""
-    with Server({"a": OLD}, cuts=15 * [256 << 10], latency=0.05) as server:
-        assert alone(server, timeout=0.5).get("a") == OLD
+    with Server({"a": OLD}, cuts=15 * [256 << 10], latency=0.15) as server:
+        assert alone(server, timeout=2).get("a") == OLD
         assert sum(n for n, _, _ in asked(server)) == sum(4 * MIB - i * (256 << 10) for i in range(16))
 
 
@@ -164,7 +166,7 @@ def test_a_server_that_falls_silent():
         handler.close_connection = True
 
     with Server({"a": OLD}, hook=fall_silent) as server:
-        assert alone(server, timeout=0.5).get("a") == OLD
+        assert alone(server, timeout=2).get("a") == OLD
         assert [n for n, _, _ in asked(server)] == [4 * MIB, 3 * MIB]
 
 
@@ -196,3 +198,20 @@ def test_many_cuts_of_an_array():
         np.testing.assert_array_equal(a[...], values)
         chunk = values[0].nbytes
         assert sum(n for n, _, _ in asked(server, chunk)) == 8 * chunk - 4 * 700_000
+
+
+def test_a_body_is_copied_nowhere():
+    """The memory of the value itself, and of nothing else."""
+    value = bytes(48 * MIB)
+    with Server({"a": value}) as server:
+        store = alone(server)
+        store.get_range("a", 0, 1)
+        tracemalloc.start()
+        try:
+            got = store.get("a")
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert got == value
+        assert type(got) is bytes
+        assert peak < 50 * MIB
