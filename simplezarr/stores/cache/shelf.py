@@ -1,7 +1,6 @@
 """Keep named bytes up to a bound, in a directory or in memory. The entries that were not used for longest go first."""
 
 import os
-import re
 import time
 from contextlib import suppress
 from itertools import count
@@ -14,10 +13,7 @@ try:
 except ImportError:  # no POSIX system: two sweeps may run at the same time, which does no harm
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["DirectoryShelf", "MemoryShelf", "Shelf", "as_size"]
-
-_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
+__all__ = ["DirectoryShelf", "MemoryShelf", "Shelf"]
 
 #: A sweep leaves this share of the bound. Another sweep follows when that much more has been added.
 _LEFT, _ADDED = 0.9, 0.05
@@ -36,23 +32,6 @@ class Shelf(Protocol):
 
     def write(self, name: str, data: bytes) -> None: ...
     def remove(self, name: str) -> None: ...
-
-
-def as_size(size: int | str) -> int:
-    """Return a number of bytes; text has a unit.
-
-    >>> as_size("20 GiB"), as_size("1.5 MB"), as_size(4096)
-    (21474836480, 1500000, 4096)
-    """
-    if isinstance(size, str):
-        match = re.fullmatch(r"\s*([0-9.]+)\s*([A-Za-z]*)\s*", size)
-        unit = _UNITS.get(match.group(2).upper()) if match else None
-        if match is None or unit is None or match.group(1).count(".") > 1 or match.group(1) == ".":
-            raise ValueError(f"size: {size!r} is not a size; write a number of bytes, or text such as '20 GiB'")
-        size = int(float(match.group(1)) * unit)
-    if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
-        raise ValueError(f"size: {size!r} is not a positive number of bytes")
-    return size
 
 
 class MemoryShelf:

@@ -13,7 +13,8 @@ from simplezarr.engine.files.reader import MAX_NBYTES, Data, Reader, clip_range,
 from simplezarr.errors import ChangedError
 from simplezarr.stores.base import Store, byte_view, check_key, too_large
 from simplezarr.stores.cache.place import place_of
-from simplezarr.stores.cache.shelf import DirectoryShelf, MemoryShelf, Shelf, as_size
+from simplezarr.stores.cache.shelf import DirectoryShelf, MemoryShelf, Shelf
+from simplezarr.stores.settings import as_size
 from simplezarr.stores.wrapper import WrapperStore
 
 if TYPE_CHECKING:

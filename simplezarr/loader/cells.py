@@ -1,0 +1,57 @@
+"""Cells: samples that are read together because their boxes begin in the same chunks of the first array."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from simplezarr.hierarchy.inventory import chunk_axes
+from simplezarr.loader.fields import Field
+
+__all__ = ["CellGrid"]
+
+
+class CellGrid:
+    """The chunks of an array along the axes that samples are cut along, `per_cell` of them along each axis a cell."""
+
+    def __init__(self, field: Field, per_cell: int):
+        self.field, self.per_cell = field, per_cell
+        self.edges = [chunk_starts(field, axis)[::per_cell] for axis in field.axes]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of cells along each axis."""
+        return tuple([len(edges) for edges in self.edges])
+
+    def numbers(self, starts: np.ndarray) -> np.ndarray:
+        """Return the number of each sample's cell (int64), from where its box begins, shape (n, k)."""
+        number = np.zeros(len(starts), np.int64)
+        for axis, edges in enumerate(self.edges):
+            number = number * len(edges) + np.searchsorted(edges, starts[:, axis], side="right") - 1
+        return number
+
+    def decoded_bytes(self, fields: Sequence[Field]) -> float:
+        """Return about how many bytes of chunks are decoded for the samples of a cell."""
+        return sum([self._decoded_bytes(field) for field in fields])
+
+    def _decoded_bytes(self, field: Field) -> float:
+        array = field.array
+        nbytes = float(array.dtype.itemsize)
+        for axis, (length, chunk) in enumerate(zip(array.shape, array.chunks, strict=True)):
+            if axis not in field.axes:
+                nbytes *= length
+                continue
+            k = field.axes.index(axis)
+            cell = self.field.lengths[k] / max(1, len(self.edges[k]))  # elements along this axis
+            touched = math.ceil((cell + field.samples.extent[k] - 1) / chunk) * chunk
+            nbytes *= min(length, touched if cell % chunk == 0 else touched + chunk)
+        return nbytes
+
+
+def chunk_starts(field: Field, axis: int) -> np.ndarray:
+    """Return the first element of each chunk along an axis of the field's array."""
+    array = field.array
+    if array.metadata.grid is None:
+        return np.arange(0, max(1, array.shape[axis]), array.chunks[axis])
+    runs = chunk_axes(array.metadata, array.chunks)[axis]
+    return np.array([runs.begin(number) for number in range(max(1, runs.chunk_starts[-1]))])

@@ -1,0 +1,184 @@
+"""What an epoch costs and how well its order mixes, before anything is read."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from simplezarr.hierarchy.inventory import grid_shape
+from simplezarr.loader.cells import CellGrid
+from simplezarr.loader.fields import Field
+from simplezarr.loader.schedule import Schedule, StreamPlan
+from simplezarr.nodes.array import Array
+from simplezarr.runtime.executor import get_num_threads
+
+__all__ = ["Description", "Mixing", "describe", "mixing"]
+
+_MOST_GROUPS, _MOST_SIZES = 64, 16  # that are looked at
+_ENCODED = 1 << 20  # bytes of a stored object that a thread holds while it decodes
+_CORRELATIONS = (0.1, 0.5, 1.0)
+
+
+class Mixing(NamedTuple):
+    """How well an order mixes, compared with one in which every order is equally likely.
+
+    - lift: how many times as often two samples of a batch are of one chunk.
+    - mix: the number of different chunks in a batch, as a share of that in such an order.
+    - same: the chance that two samples of a batch are of one chunk.
+    """
+
+    lift: float
+    mix: float
+    same: float
+
+
+@dataclass(frozen=True)
+class Description:
+    """What an epoch costs and how well its order mixes; as text a few lines.
+
+    - batches, samples: of this rank in an epoch.
+    - resident_bytes: memory of the batches that are being filled. bound_bytes: with what the threads need besides, and
+      the batch that the consumer has.
+    - chunks_per_sample, decoded_per_sample, stored_per_sample: chunks, bytes of decoded chunks and stored bytes that
+      are read for a sample. The last is an estimate from the sizes of a few stored objects.
+    - lift, mix: see `Mixing`.
+    - deff: the variance of a batch's mean, as a multiple of that of independent samples, if samples of one chunk have
+      a correlation of 0.1, 0.5 or 1. A batch is worth as many independent samples as its size divided by it.
+    """
+
+    batch_size: int
+    batches: int
+    samples: int
+    resident_bytes: int
+    bound_bytes: int
+    chunks_per_sample: float
+    decoded_per_sample: float
+    stored_per_sample: float
+    lift: float
+    mix: float
+    deff: dict[float, float]
+
+    def __str__(self) -> str:
+        worth = self.batch_size / self.deff[0.5]
+        return "\n".join(
+            [
+                f"{self.batches} batches of {self.batch_size}, {self.samples} samples",
+                f"memory: {_size(self.resident_bytes)} for batches being filled, at most {_size(self.bound_bytes)}",
+                f"for each sample: {self.chunks_per_sample:.3g} chunks, {_size(self.decoded_per_sample)} decoded, "
+                f"about {_size(self.stored_per_sample)} stored",
+                f"mixing: lift {self.lift:.2f}, mix {self.mix:.2f}; "
+                f"if samples of a chunk correlate by 0.5, a batch is worth {worth:.0f} independent samples",
+            ]
+        )
+
+
+def describe(schedule: Schedule) -> Description:
+    """Return the description of the first epoch."""
+    plans, fields, b = schedule.plans(0), schedule.fields, schedule.batch_size
+    chunks, decoded, stored = _cost(schedule, plans)
+    held = [min(plan.ring, plan.batches) for plan in plans]
+    resident = sum(held) * schedule.batch_bytes
+    threads = get_num_threads()
+    largest = max(int(np.prod(field.array.chunks)) * field.array.dtype.itemsize for field in fields)
+    quality = mixing(chunk_numbers(schedule), b)
+    return Description(
+        batch_size=b,
+        batches=schedule.batches,
+        samples=len(schedule.order(0)),
+        resident_bytes=resident,
+        bound_bytes=resident + schedule.batch_bytes + threads * (largest + _ENCODED),
+        chunks_per_sample=chunks,
+        decoded_per_sample=decoded,
+        stored_per_sample=stored,
+        lift=quality.lift,
+        mix=quality.mix,
+        deff={rho: 1 + rho * (b - 1) * quality.same for rho in _CORRELATIONS},
+    )
+
+
+def chunk_numbers(schedule: Schedule) -> np.ndarray:
+    """Return the chunk of the first array that each sample of epoch 0 begins in, in the order of delivery."""
+    field = schedule.fields[0]
+    starts = field.samples.starts(schedule.order(0), field.lengths, schedule.seed, 0)
+    return CellGrid(field, 1).numbers(starts)
+
+
+def mixing(chunks: np.ndarray, batch_size: int) -> Mixing:
+    """Return how well an order mixes.
+
+    chunks: the number of each sample's chunk, in the order of delivery.
+
+    >>> mixing(np.array([0, 1, 0, 1]), 2)
+    Mixing(lift=0.0, mix=1.3333333333333333, same=0.0)
+    """
+    n = len(chunks) // batch_size * batch_size
+    if n == 0 or batch_size < 2:
+        return Mixing(1.0, 1.0, 0.0)
+    counts = np.unique(chunks, return_counts=True)[1].astype(float)
+    total = float(len(chunks))
+    uniform = float((counts * (counts - 1)).sum() / (total * (total - 1)))
+    batches = np.sort(chunks[:n].reshape(-1, batch_size), axis=1)
+    begins = np.flatnonzero(np.diff(batches, axis=1, prepend=-1).reshape(-1))  # of runs of one chunk
+    runs = np.diff(np.append(begins, n)).astype(float)
+    same = float((runs * (runs - 1)).sum() / (n * (batch_size - 1)))
+    expected = float((1 - (1 - counts / total) ** batch_size).sum())
+    return Mixing(same / uniform if uniform else 1.0, len(begins) / (n // batch_size) / expected, same)
+
+
+def _cost(schedule: Schedule, plans: list[StreamPlan]) -> tuple[float, float, float]:
+    """Return chunks, decoded bytes and stored bytes per sample, from some of the groups."""
+    stored = [_stored_chunk_bytes(field.array) for field in schedule.fields]
+    samples, chunks, nbytes, read = 0, 0, 0, 0.0
+    for plan, _, _ in plans:
+        groups = len(plan.bounds) - 1
+        for group in range(0, groups, max(1, groups // _MOST_GROUPS)):
+            numbers = plan.numbers[plan.positions[plan.bounds[group] : plan.bounds[group + 1]]]
+            samples += len(numbers)
+            for field, size in zip(schedule.fields, stored, strict=True):
+                starts = field.samples.starts(numbers, field.lengths, schedule.seed, 0)
+                touched = _touched_chunks(field, starts)
+                chunks += touched
+                nbytes += touched * int(np.prod(field.array.chunks)) * field.array.dtype.itemsize
+                read += touched * size
+    samples = max(1, samples)
+    return chunks / samples, nbytes / samples, read / samples
+
+
+def _touched_chunks(field: Field, starts: np.ndarray) -> int:
+    """Return how many chunks the samples touch."""
+    array = field.array
+    number, others = np.zeros((len(starts), 1), np.int64), 1
+    for axis, (length, chunk) in enumerate(zip(array.shape, array.chunks, strict=True)):
+        if axis not in field.axes:
+            others *= -(-length // chunk)
+            continue
+        k = field.axes.index(axis)
+        first, last = starts[:, k] // chunk, (starts[:, k] + field.samples.extent[k] - 1) // chunk
+        steps = np.arange(int((last - first).max(initial=0)) + 1)
+        along = np.minimum(first[:, None] + steps, last[:, None])
+        number = (number[:, :, None] * (-(-length // chunk)) + along[:, None, :]).reshape(len(starts), -1)
+    return len(np.unique(number)) * others
+
+
+def _stored_chunk_bytes(array: Array) -> float:
+    """Return about how many bytes a chunk takes as it is stored, from the sizes of a few stored objects."""
+    handle = array._handle
+    grid = grid_shape(handle.metadata, handle.metadata.chunk_shape)
+    total = int(np.prod(grid))
+    numbers = np.unique(np.linspace(0, max(0, total - 1), min(total, _MOST_SIZES)).astype(np.int64)).tolist()
+    indexes = [tuple(int(i) for i in np.unravel_index(number, grid)) for number in numbers]
+    sizes = [handle.store.size(handle.source.key(index)) or 0 for index in indexes]
+    inner = int(np.prod(handle.metadata.chunk_shape)) / max(1, int(np.prod(handle.chunks)))
+    return sum(sizes) / max(1, len(sizes)) / max(1.0, inner)
+
+
+def _size(nbytes: float) -> str:
+    """Return a number of bytes as text.
+
+    >>> _size(3 << 20), _size(100)
+    ('3.0 MiB', '100 B')
+    """
+    for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if nbytes >= size:
+            return f"{nbytes / size:.1f} {unit}"
+    return f"{nbytes:.0f} B"

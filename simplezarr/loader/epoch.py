@@ -1,0 +1,74 @@
+"""An epoch as an iterator: the batches of one or several streams in turn."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from simplezarr.loader.fields import ALONE
+from simplezarr.loader.ring import Allocate
+from simplezarr.loader.schedule import Schedule
+from simplezarr.loader.stream import Stream
+
+__all__ = ["Epoch"]
+
+
+class Epoch:
+    """An iterator of an epoch's batches. Threads read ahead of it until it ends, is closed or is no longer used."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        number: int,
+        first: int,
+        *,
+        transform: Callable[[Any], Any] | None,
+        with_index: bool,
+        allocate: Allocate | None,
+    ):
+        self.number, self.delivered = number, first
+        self._fields, self._transform, self._with_index = schedule.fields, transform, with_index
+        plans = schedule.plans(number)
+        n = len(plans)
+        self._streams = [
+            Stream(
+                schedule.fields,
+                plan,
+                schedule.batch_size,
+                seed=schedule.seed,
+                epoch=number,
+                first=(first - k + n - 1) // n,
+                allocate=allocate,
+            )
+            for k, plan in enumerate(plans)
+        ]
+
+    def __iter__(self) -> "Epoch":
+        return self
+
+    def __next__(self) -> Any:
+        """Return the next batch: an array, or arrays by name; with their numbers if the loader was asked for them."""
+        stream = self._streams[self.delivered % len(self._streams)]
+        before = stream.delivered
+        try:
+            numbers, arrays = stream.next()
+        finally:  # a batch that cannot be read is passed over
+            self.delivered += stream.delivered - before
+        batch = self._batch(arrays)
+        if self._transform is not None:
+            batch = self._transform(batch)
+        return (batch, numbers) if self._with_index else batch
+
+    def close(self) -> None:
+        """Stop reading ahead. Reads in progress end by themselves."""
+        for stream in self._streams:
+            stream.close()
+
+    def __del__(self) -> None:
+        for stream in getattr(self, "_streams", ()):
+            stream.close()
+
+    def _batch(self, arrays: list[np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
+        if self._fields[0].name == ALONE:
+            return arrays[0]
+        return {field.name: values for field, values in zip(self._fields, arrays, strict=True)}

@@ -1,0 +1,197 @@
+"""The arrays that samples are cut from: which box of each array a sample is, and how it lies in a batch."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from simplezarr.loader.cast import Cast
+from simplezarr.loader.samples import AxisName, SampleKind
+from simplezarr.nodes.array import Array
+from simplezarr.transfer.boxes import Boxes, Conversion, Places, read_boxes
+
+__all__ = ["ALONE", "Arrays", "Field", "make_fields"]
+
+#: The name of the only field, if the loader was given one array instead of a mapping.
+ALONE = ""
+
+#: One array, or arrays by name. Arguments that concern each of them are given alike.
+Arrays = Array | Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Field:
+    """An array, the samples that are cut from it, and the cast of their elements.
+
+    axes: those of the array that samples are cut along.
+    """
+
+    name: str
+    array: Array
+    samples: SampleKind
+    axes: tuple[int, ...]
+    cast: Cast | None
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The lengths of the array along the axes."""
+        return tuple([self.array.shape[axis] for axis in self.axes])
+
+    @cached_property
+    def box(self) -> tuple[int, ...]:
+        """The shape of the elements between a sample's first and last, on all axes of the array."""
+        shape = list(self.array.shape)
+        for axis, length in zip(self.axes, self.samples.extent, strict=True):
+            shape[axis] = length
+        return tuple(shape)
+
+    @cached_property
+    def dtype(self) -> np.dtype:
+        """The data type of what is delivered."""
+        return self.array.dtype if self.cast is None else self.cast.dtype
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a sample as it is delivered."""
+        shape = self._stored_shape
+        return (shape[-1], *shape[:-1]) if self._channels_first else shape
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of a sample as it is delivered."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def near(self) -> bool:
+        """Whether the array's store answers without waiting."""
+        store = self.array.store
+        return store.in_memory or store.concurrency is None
+
+    def read(self, starts: np.ndarray, batches: list[np.ndarray], batch: np.ndarray, row: np.ndarray) -> None:
+        """Read samples into their batches.
+
+        - starts: where each of n samples begins along the axes, shape (n, k).
+        - batches: arrays of shape (rows, *shape).
+        - batch, row: the number of each sample's batch in that list, and its row there.
+        """
+        first = np.zeros((len(starts), self.array.ndim), np.intp)
+        first[:, self.axes] = starts
+        outs = [self._as_boxes(values) for values in batches]
+        box, stride = self.box, self.samples.stride
+        if stride > 1:  # each element of a window is a box by itself
+            first, batch, row, box = self._elements(first, batch, row, stride)
+        read_boxes(self.array._handle, Boxes(first, box), Places(outs, batch, row), self._conversion)
+
+    def touches(self, starts: np.ndarray, index: tuple[int, ...]) -> np.ndarray:
+        """Return for each sample whether it has an element in a chunk of the array."""
+        box, _ = self.array._handle.transfer.chunk_box(index)
+        touching = np.ones(len(starts), bool)
+        for k, axis in enumerate(self.axes):
+            begin = starts[:, k]
+            touching &= (begin < box[axis].stop) & (begin + self.box[axis] > box[axis].start)
+        return touching
+
+    @cached_property
+    def _stored_shape(self) -> tuple[int, ...]:
+        shape = list(self.box)
+        if self.samples.stride > 1:
+            shape[self.axes[0]] = (shape[self.axes[0]] - 1) // self.samples.stride + 1
+        return tuple([n for axis, n in enumerate(shape) if not (self.samples.squeezed and axis in self.axes)])
+
+    @property
+    def _channels_first(self) -> bool:
+        return self.cast is not None and self.cast.channels_first
+
+    @cached_property
+    def _conversion(self) -> Conversion | None:
+        """The cast as the engine takes it, None if it is NumPy's own."""
+        cast = self.cast
+        if cast is None or (cast.plain and cast.dtype == self.dtype and not _is_float(cast.dtype)):
+            return None
+        per_channel = [np.asarray(factor) for factor in (cast.scale, cast.offset) if isinstance(factor, tuple)]
+        axis = None
+        if per_channel:
+            kept = [d for d in range(self.array.ndim) if not (self.samples.squeezed and d in self.axes)]
+            axis = kept[cast.axis]
+            if any(len(factor) != self.box[axis] for factor in per_channel):
+                raise ValueError(
+                    f"Cast: along axis {cast.axis} a number for each of {self.box[axis]} channels is needed"
+                )
+        return Conversion(cast.dtype, _as_factor(cast.scale), _as_factor(cast.offset), axis)
+
+    def _as_boxes(self, values: np.ndarray) -> np.ndarray:
+        """Return a view of a batch with the axes of the array behind that of the rows, in their order."""
+        if self._channels_first:
+            values = np.moveaxis(values, 1, -1)
+        if self.samples.squeezed:
+            values = np.expand_dims(values, tuple([axis + 1 for axis in self.axes]))
+        if self.samples.stride > 1:
+            axis = self.axes[0] + 1
+            values = np.moveaxis(values, axis, 1)
+            values = values.reshape(-1, *values.shape[2:])  # a view: only the rows and this axis are joined
+            values = np.expand_dims(values, axis)
+        return values
+
+    def _elements(
+        self, first: np.ndarray, batch: np.ndarray, row: np.ndarray, stride: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, ...]]:
+        """Return the elements of windows as boxes of length 1."""
+        axis = self.axes[0]
+        length = (self.box[axis] - 1) // stride + 1
+        first, steps = np.repeat(first, length, axis=0), np.tile(np.arange(length), len(first))
+        first[:, axis] += steps * stride
+        box = (*self.box[:axis], 1, *self.box[axis + 1 :])
+        return first, np.repeat(batch, length), np.repeat(row, length) * length + steps, box
+
+
+def make_fields(
+    arrays: Arrays, samples: SampleKind | Mapping[str, SampleKind], cast: Cast | Mapping[str, Cast] | None
+) -> tuple[Field, ...]:
+    """Return the fields that the arguments of a loader describe, in the order of their names."""
+    if isinstance(samples, Mapping) and not isinstance(arrays, Mapping):
+        arrays = dict.fromkeys(samples, arrays)  # several views of one array
+    named = arrays if isinstance(arrays, Mapping) else {ALONE: arrays}
+    if not named:
+        raise ValueError("Loader: there must be at least one array")
+    kinds = samples if isinstance(samples, Mapping) else dict.fromkeys(named, samples)
+    casts = cast if isinstance(cast, Mapping) else {} if cast is None else dict.fromkeys(named, cast)
+    for what, given in (("samples", kinds), ("cast", casts)):
+        unknown = set(given) - set(named)
+        if unknown:
+            raise ValueError(f"Loader: {what} has {sorted(unknown)}, but the arrays are {sorted(named)}")
+    if set(kinds) != set(named):
+        raise ValueError(f"Loader: samples are missing for {sorted(set(named) - set(kinds))}")
+    fields = [_make_field(name, array, kinds[name], casts.get(name)) for name, array in named.items()]
+    return tuple(fields)
+
+
+def _make_field(name: str, array: Array, samples: SampleKind, cast: Cast | None) -> Field:
+    if not isinstance(array, Array):
+        raise TypeError(
+            f"Loader: {name or 'the array'} must be a simplezarr.Array, not {type(array).__name__}; open it first"
+        )
+    if isinstance(cast, str | np.dtype | type):
+        cast = Cast(cast)
+    return Field(name, array, samples, tuple([_axis(array, axis) for axis in samples.axes]), cast)
+
+
+def _axis(array: Array, axis: AxisName) -> int:
+    """Return the number of an axis of the array. Raise ValueError if it has no such axis."""
+    if isinstance(axis, str):
+        names = array.dimension_names or ()
+        if axis not in names:
+            raise ValueError(f"array {array.name}: no axis is named {axis!r}; their names are {array.dimension_names}")
+        return names.index(axis)
+    if not -array.ndim <= axis < array.ndim:
+        raise ValueError(f"array {array.name} has {array.ndim} axes, so there is no axis {axis}")
+    return axis % array.ndim
+
+
+def _is_float(dtype: np.dtype) -> bool:
+    return dtype.name in ("float16", "bfloat16", "float32", "float64")
+
+
+def _as_factor(factor: float | tuple[float, ...]) -> float | np.ndarray:
+    return np.asarray(factor) if isinstance(factor, tuple) else factor

@@ -1,0 +1,329 @@
+"""From the arguments of a loader to the plans of an epoch: the samples of a rank, their order, and the ring."""
+
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from simplezarr.loader.cells import CellGrid
+from simplezarr.loader.counter_random import Purpose, permutation, uniform
+from simplezarr.loader.fields import Field
+from simplezarr.loader.orders import (
+    ORDER_VERSION,
+    Plan,
+    by_cells,
+    chunk_order,
+    given_order,
+    listed_order,
+    needed_ring,
+    split_evenly,
+)
+
+__all__ = ["Schedule", "Shuffle", "StreamPlan", "count_samples"]
+
+Shuffle = Literal["chunks", "uniform", False]
+
+_GROUP_BYTES = 4 << 20  # of decoded chunks that are worth a call of the engine
+_OPEN_GROUPS = 8  # at least so many lie in the ring
+_OPEN_CELLS = 4  # the same of cells of crops
+
+
+class StreamPlan(NamedTuple):
+    """The plan of one stream of an epoch, its batches, and how many of them are held at a time."""
+
+    plan: Plan
+    batches: int
+    ring: int
+
+
+class Schedule:
+    """The arguments of a `Loader`, checked, and what follows from them for each epoch.
+
+    The samples of an epoch are dealt to streams, one for each rank of the first start. Later a rank may serve several
+    streams: then it delivers a batch of each in turn, so all world sizes that divide the number of streams see the same
+    batches.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        *,
+        batch_size: int,
+        shuffle: Shuffle,
+        window: int,
+        seed: int,
+        drop_last: bool,
+        prefetch: int,
+        rank: int | None,
+        world_size: int | None,
+        indices: ArrayLike | None,
+        weights: ArrayLike | None,
+    ):
+        if shuffle not in ("chunks", "uniform", False):
+            raise ValueError(f'shuffle: must be "chunks", "uniform" or False, not {shuffle!r}')
+        if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0:
+            raise ValueError(f"seed: must be an integer of at least 0, not {seed!r}")
+        if isinstance(prefetch, bool) or prefetch < 0:
+            raise ValueError(f"prefetch: must be a number of batches of at least 0, not {prefetch!r}")
+        self.fields, self.batch_size, self.shuffle, self.window = tuple(fields), batch_size, shuffle, window
+        self.seed, self.drop_last, self.prefetch = int(seed), drop_last, prefetch
+        self.rank, self.world_size = _check_rank(rank, world_size)
+        self.streams, self.part, self.parts = self.world_size, 0, 1
+        self.samples = count_samples(self.fields)
+        self._numbers = _select(self.samples, indices)
+        self._shares = _cumulated(weights, len(self._numbers))
+        self._planned: tuple[int, list[StreamPlan]] | None = None
+        self.room = self.window // self.batch_bytes
+        if not self.room:
+            raise ValueError(f"window: {window} bytes hold no batch; one has {self.batch_bytes} bytes")
+        self.plans(0)  # raises if the window is too small
+
+    # ------------------------------------------------------------ sizes
+
+    @property
+    def batch_bytes(self) -> int:
+        """Bytes of a batch as it is delivered."""
+        return max(1, self.batch_size * sum([field.nbytes for field in self.fields]))
+
+    @property
+    def batches(self) -> int:
+        """Batches of an epoch that this rank delivers, or this part of a rank."""
+        return self._part_batches * (self.streams // self.world_size)
+
+    @property
+    def _stream_batches(self) -> int:
+        n = len(self._numbers)
+        if self.drop_last:
+            return n // self.streams // self.batch_size
+        return math.ceil(math.ceil(n / self.streams) / self.batch_size)
+
+    @property
+    def _part_batches(self) -> int:
+        return (self._stream_batches - self.part + self.parts - 1) // self.parts
+
+    # ------------------------------------------------------------ plans
+
+    def plans(self, epoch: int) -> list[StreamPlan]:
+        """Return the plan of each stream that this rank serves. Raise ValueError if the window is too small."""
+        if self._planned is None or self._planned[0] != epoch:
+            numbers, cells = self._listed(epoch)
+            mine = range(self.rank, self.streams, self.world_size)
+            self._planned = epoch, [self._plan(numbers, cells, stream, epoch) for stream in mine]
+        return self._planned[1]
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Return the numbers of the samples that this rank delivers in an epoch."""
+        plans = self.plans(epoch)
+        batches = [
+            plan.plan.numbers[batch * self.batch_size : (batch + 1) * self.batch_size]
+            for batch in range(self._part_batches)
+            for plan in plans
+        ]
+        return np.concatenate(batches) if batches else np.empty(0, np.int64)
+
+    def _listed(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the samples of an epoch, for all ranks, in the order in which they are dealt, and their cells."""
+        numbers = self._numbers
+        n, words = len(numbers), (self.seed, epoch)
+        if self._shares is not None:
+            numbers = numbers[np.searchsorted(self._shares, uniform(np.arange(n), *words, Purpose.WEIGHTS), "right")]
+        if self.shuffle == "uniform":
+            return numbers[permutation(n, *words, Purpose.PERMUTATION)], np.empty(0, np.int64)
+        field = self.fields[0]
+        starts = field.samples.starts(numbers, field.lengths, self.seed, epoch)
+        cells = self.grid.numbers(starts)
+        if self.shuffle:
+            order = by_cells(numbers, cells, *words)
+            numbers, cells = numbers[order], cells[order]
+        return numbers, cells
+
+    def _plan(self, numbers: np.ndarray, cells: np.ndarray, stream: int, epoch: int) -> StreamPlan:
+        """Return the plan of a stream, or of this part of it."""
+        share = split_evenly(len(numbers), self.streams, stream)
+        b, batches = self.batch_size, self._part_batches
+        before = sum([(self._stream_batches - part + self.parts - 1) // self.parts for part in range(self.part)])
+        begin = share.start + before * b
+        end = share.stop if self.part == self.parts - 1 else min(share.stop, begin + batches * b)
+        numbers, cells = numbers[begin:end], cells[begin:end]
+        if not self.drop_last and self.streams > 1 and len(numbers):  # equal counts on all ranks
+            missing = max(0, batches * b - len(numbers))
+            numbers, cells = np.resize(numbers, len(numbers) + missing), np.resize(cells, len(cells) + missing)
+        if self.shuffle == "uniform":
+            ring = min(self.room, max(1, batches))
+            return StreamPlan(given_order(numbers, b, ring), batches, ring)
+        return self._by_chunks(numbers, cells, batches, stream, epoch)
+
+    def _by_chunks(self, numbers: np.ndarray, cells: np.ndarray, batches: int, stream: int, epoch: int) -> StreamPlan:
+        b = self.batch_size
+        each = max(1, len(numbers)) / max(1, len(np.unique(cells)))  # samples of a cell
+        least = max(1, int(each * _GROUP_BYTES / max(1.0, self.grid.decoded_bytes(self.fields))))
+        if not self.shuffle:
+            ring = min(self.room, max(1 + self.prefetch, 2 + 3 * least // b))
+            return StreamPlan(listed_order(numbers, cells, b, ring, least), batches, ring)
+        needed = needed_ring(cells, b)
+        if needed > self.room:
+            message = f"window: {self.window} bytes are too small to read chunks once an epoch"
+            raise ValueError(f'{message}; {needed * self.batch_bytes} are needed, or shuffle="uniform"')
+        ring = min(self.room, max(1, -(-len(numbers) // b)))
+        least = max(1, min(least, ring * b // _OPEN_GROUPS))
+        return StreamPlan(
+            chunk_order(numbers, cells, b, ring, least, self.seed, epoch, stream, self.part), batches, ring
+        )
+
+    @property
+    def grid(self) -> CellGrid:
+        """The cells of the first array."""
+        field = self.fields[0]
+        per_cell = field.samples.per_cell or self._best_cell(field)
+        return CellGrid(field, per_cell)
+
+    def _best_cell(self, field: Field) -> int:
+        """Return how many chunks along each axis make the cells of crops that decode least and fit into the window."""
+        room = self.room * self.batch_size / _OPEN_CELLS
+        n = len(self._numbers) / self.streams
+        best, least, size = 1, math.inf, 1
+        while True:
+            grid = CellGrid(field, size)
+            each = n / math.prod(grid.shape)
+            cost = grid.decoded_bytes(self.fields) / max(each, 1.0)
+            if size > 1 and each > room:
+                return best
+            if cost < least:
+                best, least = size, cost
+            if max(grid.shape) == 1:
+                return best
+            size *= 2
+
+    # ------------------------------------------------------------ state and shares
+
+    def split(self, part: int, parts: int) -> "Schedule":
+        """Return the schedule of a part of this rank's batches."""
+        other: Schedule = object.__new__(Schedule)
+        other.__dict__.update(self.__dict__, part=part, parts=parts, _planned=None)
+        return other
+
+    def state(self, epoch: int, batch: int) -> dict[str, Any]:
+        """Return what `Loader.state_dict` returns."""
+        return {
+            "version": ORDER_VERSION,
+            "seed": self.seed,
+            "epoch": epoch,
+            "batch": batch,
+            "world_size": self.streams,
+            "ranks": self.world_size,
+            "fingerprint": self.fingerprint(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> tuple[int, int]:
+        """Return the epoch and the batch at which to go on. Raise ValueError for a state of another loader."""
+        mine = self.state(0, 0)
+        for name in ("version", "seed"):
+            if state.get(name) != mine[name]:
+                raise ValueError(f"load_state_dict: {name} is {state.get(name)!r}; this loader has {mine[name]!r}")
+        for name, value in mine["fingerprint"].items():
+            other = dict(state["fingerprint"]).get(name)
+            if other != value:
+                raise ValueError(f"load_state_dict: {name} is {other!r}; this loader has {value!r}")
+        streams, ranks, batch = int(state["world_size"]), int(state["ranks"]), int(state["batch"])
+        if streams % self.world_size:
+            raise ValueError(
+                f"load_state_dict: a world size of {self.world_size} does not divide the first one, {streams}"
+            )
+        if ranks != self.world_size and batch * ranks % streams:
+            raise ValueError(
+                f"load_state_dict: {batch} batches of {ranks} ranks are no whole number of steps of {streams}"
+            )
+        if ranks != self.world_size:
+            batch = batch * ranks // streams * (streams // self.world_size)
+        if streams != self.streams:
+            self.streams, self._planned = streams, None
+        return int(state["epoch"]), batch
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return what the batches depend on, as short texts."""
+        numbers, shares = self._numbers, self._shares
+        return {
+            "arrays": _short(
+                [f"{field.name} {field.array.shape} {field.dtype} {field.array.chunks}" for field in self.fields]
+            ),
+            "samples": _short([repr(field.samples) for field in self.fields]),
+            "batch_size": str(self.batch_size),
+            "shuffle": str(self.shuffle),
+            "window": str(self.window),
+            "drop_last": str(self.drop_last),
+            "indices": f"{len(numbers)} {zlib.crc32(numbers.tobytes()):08x}",
+            "weights": "" if shares is None else f"{zlib.crc32(shares.tobytes()):08x}",
+        }
+
+    def text(self) -> str:
+        """Return what `repr` of the loader shows."""
+        field = self.fields[0]
+        arrays = ", ".join([f"{field.name or 'array'} {field.array.shape} {field.dtype}" for field in self.fields])
+        order = f"shuffle={self.shuffle!r}"
+        return f"{arrays}: {self.batches} batches of {self.batch_size} {field.samples!r}, {order}"
+
+
+def _short(texts: Sequence[str]) -> str:
+    """Return the texts, or the beginning and a checksum if they are long: a state is small."""
+    text = "; ".join(texts)
+    return text if len(text) <= 100 else f"{text[:90]}… {zlib.crc32(text.encode()):08x}"
+
+
+def _check_rank(rank: int | None, world_size: int | None) -> tuple[int, int]:
+    """Return both as integers, of which the first is less than the second."""
+    if (rank is None) != (world_size is None):
+        raise ValueError("rank, world_size: give both or none of them")
+    if rank is None or world_size is None:
+        return 0, 1
+    if not 0 <= rank < world_size:
+        raise ValueError(f"rank: must be at least 0 and less than world_size, which is {world_size}; not {rank}")
+    return int(rank), int(world_size)
+
+
+def count_samples(fields: Sequence[Field]) -> int:
+    """Return how many samples there are. Raise ValueError if the arrays are not aligned."""
+    first = fields[0]
+    for field in fields[1:]:
+        if field.lengths != first.lengths:
+            message = f"array {field.array.name} has {field.lengths} elements along the axes of the samples"
+            raise ValueError(f"{message}, but array {first.array.name} has {first.lengths}; they must be aligned")
+    counts = [field.samples.count(field.lengths) for field in fields]
+    if min(counts) <= 0 and any(isinstance(n, int) and n for n in first.lengths):
+        small = fields[int(np.argmin(counts))]
+        raise ValueError(
+            f"array {small.array.name} of shape {small.array.shape} has no sample: {small.samples!r} is larger"
+        )
+    return max(0, min(counts))
+
+
+def _select(n: int, indices: ArrayLike | None) -> np.ndarray:
+    """Return the numbers of the samples to deliver (int64)."""
+    if indices is None:
+        return np.arange(n)
+    chosen = np.asarray(indices)
+    if chosen.dtype == bool:
+        if chosen.shape != (n,):
+            raise ValueError(f"indices: a mask must have shape ({n},), not {chosen.shape}")
+        return np.flatnonzero(chosen)
+    if chosen.ndim != 1 or (chosen.dtype.kind not in "iu" and chosen.size):
+        raise ValueError(
+            f"indices: must be one-dimensional integers or a mask, not {chosen.dtype} of shape {chosen.shape}"
+        )
+    if chosen.size and (chosen.min() < 0 or chosen.max() >= n):
+        raise ValueError(f"indices: must be at least 0 and less than {n}, the number of samples")
+    return chosen.astype(np.int64)
+
+
+def _cumulated(weights: ArrayLike | None, n: int) -> np.ndarray | None:
+    """Return the cumulated shares of the weights, or None."""
+    if weights is None:
+        return None
+    values = np.asarray(weights, np.float64)
+    if values.shape != (n,) or not np.isfinite(values).all() or (values < 0).any() or not values.sum() > 0:
+        raise ValueError(f"weights: must be {n} numbers of at least 0, one for each sample, and not all 0")
+    shares: np.ndarray = np.cumsum(values) / values.sum()
+    shares[np.flatnonzero(values)[-1] :] = 1.0  # so that rounding makes no sample of weight 0 possible
+    return shares

@@ -1,0 +1,260 @@
+"""One stream of an epoch in progress: groups of samples are read into the ring while its batches are handed out.
+
+Threads of the pool read ahead, as far as the ring has room. The consumer's thread reads too while it waits. Whatever
+the threads do, the batches are those of the plan.
+"""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from simplezarr.errors import ChunkError
+from simplezarr.loader.fields import Field
+from simplezarr.loader.ring import Allocate, Ring
+from simplezarr.loader.schedule import StreamPlan
+from simplezarr.runtime import executor
+from simplezarr.runtime.sync import Condition
+
+__all__ = ["Stream"]
+
+WAITING, READING, DONE = 0, 1, 2
+
+
+class Stream:
+    """Reads the samples of a plan, and hands out its batches in their order.
+
+    - plan: the order, the number of batches, and how many are held at a time. Samples behind the last are not read.
+    - first: the batch to begin with. Samples of earlier ones are not read.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        plan: StreamPlan,
+        batch_size: int,
+        *,
+        seed: int,
+        epoch: int,
+        first: int = 0,
+        allocate: Allocate | None = None,
+    ):
+        self.fields, self.batch_size, self.seed, self.epoch, self.delivered = fields, batch_size, seed, epoch, first
+        self.plan, self.batches, self.width = plan
+        self.ring = Ring(fields, batch_size, allocate)
+        self.closed = False
+        self.errors: dict[int, BaseException] = {}  # by batch
+        self._condition, self._process, self._helpers, self._reading = Condition(), os.getpid(), 0, 0
+        self._near = all(field.near for field in fields)
+        self._plan_groups(first)
+
+    def _plan_groups(self, first: int) -> None:
+        """Find the batches of each group, and the order in which the groups are needed."""
+        plan, b = self.plan, self.batch_size
+        batch = plan.positions // b
+        wanted = (batch >= first) & (batch < self.batches)
+        self._missing = np.bincount(batch[wanted], minlength=self.batches)
+        self._rows = self._missing.copy()
+        bounds = plan.bounds[:-1]
+        if len(bounds):
+            beyond = self.batches
+            self._low = np.minimum.reduceat(np.where(wanted, batch, beyond), bounds)
+            self._high = np.maximum.reduceat(np.where(wanted, batch, -1), bounds)
+        else:
+            self._low = self._high = np.empty(0, np.int64)
+        needed = np.flatnonzero(self._high >= 0)
+        self._order = needed[np.argsort(self._low[needed], kind="stable")].tolist()
+        self._state = np.full(len(bounds), DONE, np.int8)
+        self._state[self._order] = WAITING
+        self._next = 0  # every group before it in that order has been claimed
+
+    # ------------------------------------------------------------ the consumer
+
+    def next(self) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return the numbers of the next batch's samples, and an array for each field.
+
+        Raise StopIteration after the last batch. If a chunk of the batch cannot be read, raise that error. The call
+        after it returns the batch that follows.
+        """
+        batch = self.delivered
+        if batch >= self.batches or self.closed:
+            raise StopIteration
+        if self._process != os.getpid():
+            self._adopt()
+        self._call_helpers()
+        while not self._is_over(batch):
+            group = self._claim()
+            if group is not None:
+                self._read_claimed(group)
+                continue
+            with self._condition:
+                if not self._is_over(batch) and self._reading:
+                    self._condition.wait(1.0)
+        with self._condition:
+            self.delivered = batch + 1
+            error = self.errors.pop(batch, None)
+            if error is None:
+                arrays = self.ring.take(batch, int(self._rows[batch]))
+            else:
+                self.ring.drop(batch)
+        self._call_helpers()
+        if error is not None:
+            raise error
+        return self.plan.numbers[batch * self.batch_size : (batch + 1) * self.batch_size], arrays
+
+    def close(self) -> None:
+        """Let no further read begin."""
+        self.closed = True
+
+    def _is_over(self, batch: int) -> bool:
+        """Return whether a batch is complete or cannot be read."""
+        return self._missing[batch] == 0 or batch in self.errors
+
+    def _adopt(self) -> None:
+        """In a forked child, read again what threads of the parent were reading: they do not exist here."""
+        self._condition, self._process, self._helpers, self._reading = Condition(), os.getpid(), 0, 0
+        self._state[self._state == READING] = WAITING
+        self._next = 0
+
+    # ------------------------------------------------------------ groups
+
+    def _claim(self) -> int | None:
+        """Return a group that nobody reads yet and whose last batch is within the ring, or None."""
+        with self._condition:
+            while self._next < len(self._order) and self._state[self._order[self._next]] != WAITING:
+                self._next += 1
+            if self.closed or self._next == len(self._order):
+                return None
+            group: int = self._order[self._next]
+            if self._high[group] >= self.delivered + self.width:
+                return None
+            self._next += 1
+            self._state[group] = READING
+            self._reading += 1
+            return group
+
+    def _read_claimed(self, group: int) -> None:
+        """Read a claimed group. If an interrupt ends this early, the group waits again."""
+        state = WAITING
+        try:
+            self._read_group(group)
+            state = DONE
+        finally:
+            with self._condition:
+                self._state[group] = state
+                self._reading -= 1
+                if state == WAITING:
+                    self._next = 0
+                self._condition.notify_all()
+
+    def _read_group(self, group: int) -> None:
+        begin, end = self.plan.bounds[group : group + 2]
+        positions = self.plan.positions[begin:end]
+        batch = positions // self.batch_size
+        positions = positions[(batch >= self.delivered) & (batch < self.batches)]
+        try:
+            self._read(positions)
+        except Exception as error:
+            self._read_apart(positions, error)
+        else:
+            self._count(positions)
+
+    def _read(self, positions: np.ndarray) -> None:
+        """Read the samples at these positions into their batches."""
+        if not len(positions):
+            return
+        numbers = self.plan.numbers[positions]
+        batch = positions // self.batch_size
+        row = positions - batch * self.batch_size
+        low = int(batch.min())
+        used = np.flatnonzero(np.bincount(batch - low))
+        places = np.zeros(used[-1] + 1, np.intp)
+        places[used] = np.arange(len(used))
+        batch = places[batch - low]
+        with self._condition:
+            arrays = [self.ring.arrays(low + k) for k in used.tolist()]
+        starts = self._starts(numbers)
+        for k, field in enumerate(self.fields):
+            field.read(starts[field.name], [values[k] for values in arrays], batch, row)
+
+    def _starts(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
+        """Return where the samples of each field begin. Fields with equal samples share them."""
+        starts, made = {}, {}
+        for field in self.fields:
+            kind = id(field.samples), field.lengths
+            if kind not in made:
+                made[kind] = field.samples.starts(numbers, field.lengths, self.seed, self.epoch)
+            starts[field.name] = made[kind]
+        return starts
+
+    def _count(self, positions: np.ndarray) -> None:
+        """Count the samples of batches that have been read."""
+        batch = positions // self.batch_size
+        low = int(batch.min(initial=self.batches))
+        read = np.bincount(batch - low)
+        with self._condition:
+            self._missing[low : low + len(read)] -= read
+
+    def _read_apart(self, positions: np.ndarray, error: Exception) -> None:
+        """Find the batches that a chunk is missing from which cannot be read, and read the others.
+
+        The error belongs to the first batch that needs the chunk, if the error tells which chunk that is.
+        """
+        batch = positions // self.batch_size
+        failing = self._first_with(positions, error)
+        for number in np.unique(batch).tolist():
+            part = positions[batch == number]
+            if number == failing:
+                self.errors[number] = error
+                continue
+            try:
+                self._read(part)
+            except Exception as other:
+                self.errors[number] = other
+            else:
+                self._count(part)
+
+    def _first_with(self, positions: np.ndarray, error: Exception) -> int:
+        """Return the first batch that needs the chunk which the error names, or else the first of all."""
+        if isinstance(error, ChunkError) and error.index is not None:
+            starts = self._starts(self.plan.numbers[positions])
+            for field in self.fields:
+                if field.array.path == error.path:
+                    touching = field.touches(starts[field.name], error.index)
+                    if touching.any():
+                        return int(positions[touching].min()) // self.batch_size
+        return int(positions.min()) // self.batch_size
+
+    # ------------------------------------------------------------ helpers
+
+    def _call_helpers(self) -> None:
+        """Have threads of the pool read groups, as many as there are groups that may be read and threads."""
+        if self.closed or executor.runs_inline():
+            return
+        width = min(
+            executor.concurrency_for(field.array.store) if not field.near else executor.get_num_threads()
+            for field in self.fields
+        )
+        with self._condition:
+            ready = sum(
+                1
+                for group in self._order[self._next : self._next + width]
+                if self._high[group] < self.delivered + self.width
+            )
+            wanted = min(ready, width - self._helpers)
+            self._helpers += max(0, wanted)
+        for _ in range(wanted):
+            if not executor.enqueue(self._help, width):
+                with self._condition:
+                    self._helpers -= 1
+
+    def _help(self) -> None:
+        """Read groups until none may be read."""
+        try:
+            while (group := self._claim()) is not None:
+                self._read_claimed(group)
+        except BaseException:  # the group waits again, and the consumer's thread will meet the same
+            pass
+        finally:
+            with self._condition:
+                self._helpers -= 1
