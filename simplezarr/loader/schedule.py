@@ -147,10 +147,12 @@ class Schedule:
         before = sum([(self._stream_batches - part + self.parts - 1) // self.parts for part in range(self.part)])
         begin = share.start + before * b
         end = share.stop if self.part == self.parts - 1 else min(share.stop, begin + batches * b)
-        numbers, cells = numbers[begin:end], cells[begin:end]
-        if not self.drop_last and self.streams > 1 and len(numbers):  # equal counts on all ranks
-            missing = max(0, batches * b - len(numbers))
-            numbers, cells = np.resize(numbers, len(numbers) + missing), np.resize(cells, len(cells) + missing)
+        if not self.drop_last and self.streams > 1 and batches:  # equal counts on all ranks
+            begin = min(begin, len(numbers) - 1)  # a rank without samples of its own repeats one of another
+            end = max(end, begin + 1)
+            numbers, cells = np.resize(numbers[begin:end], batches * b), np.resize(cells[begin:end], batches * b)
+        else:
+            numbers, cells = numbers[begin:end], cells[begin:end]
         if self.shuffle == "uniform":
             ring = min(self.room, max(1, batches))
             return StreamPlan(given_order(numbers, b, ring), batches, ring)
