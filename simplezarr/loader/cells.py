@@ -17,6 +17,7 @@ class CellGrid:
     def __init__(self, field: Field, per_cell: int):
         self.field, self.per_cell = field, per_cell
         self.edges = [chunk_starts(field, axis)[::per_cell] for axis in field.axes]
+        self.lengths = [field.array.chunks[axis] * per_cell for axis in field.axes]  # of a cell, in elements
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -42,9 +43,8 @@ class CellGrid:
                 nbytes *= length
                 continue
             k = field.axes.index(axis)
-            cell = self.field.lengths[k] / max(1, len(self.edges[k]))  # elements along this axis
-            touched = math.ceil((cell + field.samples.extent[k] - 1) / chunk) * chunk
-            nbytes *= min(length, touched if cell % chunk == 0 else touched + chunk)
+            touched = math.ceil((self.lengths[k] + field.samples.extent[k] - 1) / chunk) * chunk
+            nbytes *= min(length, touched if self.lengths[k] % chunk == 0 else touched + chunk)
         return nbytes
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from simplezarr.loader.fields import ALONE
-from simplezarr.loader.ring import Allocate
+from simplezarr.loader.ring import BatchMemory
 from simplezarr.loader.schedule import Schedule
 from simplezarr.loader.stream import Stream
 
@@ -24,7 +24,7 @@ class Epoch:
         *,
         transform: Callable[[Any], Any] | None,
         with_index: bool,
-        allocate: Allocate | None,
+        memory: BatchMemory,
     ):
         self.number, self.delivered = number, first
         self._fields, self._transform, self._with_index = schedule.fields, transform, with_index
@@ -38,7 +38,7 @@ class Epoch:
                 seed=schedule.seed,
                 epoch=number,
                 first=(first - k + n - 1) // n,
-                allocate=allocate,
+                memory=memory,
             )
             for k, plan in enumerate(plans)
         ]

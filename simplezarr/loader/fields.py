@@ -10,7 +10,8 @@ import numpy as np
 from simplezarr.loader.cast import Cast
 from simplezarr.loader.samples import AxisName, SampleKind
 from simplezarr.nodes.array import Array
-from simplezarr.transfer.boxes import Boxes, Conversion, Places, read_boxes
+from simplezarr.transfer.boxes import Boxes, Places, read_boxes
+from typing import Any as Conversion
 
 __all__ = ["ALONE", "Arrays", "Field", "make_fields"]
 
@@ -69,20 +70,22 @@ class Field:
         store = self.array.store
         return store.in_memory or store.concurrency is None
 
-    def read(self, starts: np.ndarray, batches: list[np.ndarray], batch: np.ndarray, row: np.ndarray) -> None:
+    def read(
+        self, starts: np.ndarray, batches: list[np.ndarray], batch: np.ndarray, row: np.ndarray, threads: int = 0
+    ) -> None:
         """Read samples into their batches.
 
         - starts: where each of n samples begins along the axes, shape (n, k).
-        - batches: arrays of shape (rows, *shape).
+        - batches: the batches, as `as_boxes` returns them.
         - batch, row: the number of each sample's batch in that list, and its row there.
+        - threads: the most threads that work on it, with 1 the caller alone; 0: as many as any other read has.
         """
         first = np.zeros((len(starts), self.array.ndim), np.intp)
         first[:, self.axes] = starts
-        outs = [self._as_boxes(values) for values in batches]
         box, stride = self.box, self.samples.stride
         if stride > 1:  # each element of a window is a box by itself
             first, batch, row, box = self._elements(first, batch, row, stride)
-        read_boxes(self.array._handle, Boxes(first, box), Places(outs, batch, row), self._conversion)
+        read_boxes(self.array._handle, Boxes(first, box), Places(batches, batch, row), threads=threads)
 
     def touches(self, starts: np.ndarray, index: tuple[int, ...]) -> np.ndarray:
         """Return for each sample whether it has an element in a chunk of the array."""
@@ -121,8 +124,8 @@ class Field:
                 )
         return Conversion(cast.dtype, _as_factor(cast.scale), _as_factor(cast.offset), axis)
 
-    def _as_boxes(self, values: np.ndarray) -> np.ndarray:
-        """Return a view of a batch with the axes of the array behind that of the rows, in their order."""
+    def as_boxes(self, values: np.ndarray) -> np.ndarray:
+        """Return a view of a batch, an array of shape (rows, *shape), with the axes of the array behind that of the rows, in their order."""
         if self._channels_first:
             values = np.moveaxis(values, 1, -1)
         if self.samples.squeezed:

@@ -10,7 +10,7 @@ from simplezarr.loader.cast import Cast
 from simplezarr.loader.description import Description, describe
 from simplezarr.loader.epoch import Epoch
 from simplezarr.loader.fields import Arrays, make_fields
-from simplezarr.loader.ring import Allocate
+from simplezarr.loader.ring import Allocate, BatchMemory
 from simplezarr.loader.samples import SampleKind
 from simplezarr.loader.schedule import Schedule, Shuffle
 from simplezarr.stores.settings import as_size, check_count
@@ -96,6 +96,7 @@ class Loader:
             weights=weights,
         )
         self._transform, self._with_index, self._out = transform, with_index, out
+        self._memory = BatchMemory(self.fields, self.batch_size, out)
         self._next_epoch, self._first = 0, 0
         self._epoch: Epoch | None = None
 
@@ -112,7 +113,7 @@ class Loader:
             self._first,
             transform=self._transform,
             with_index=self._with_index,
-            allocate=self._out,
+            memory=self._memory,
         )
         self._next_epoch, self._first = self._next_epoch + 1, 0
         return self._epoch
@@ -179,8 +180,13 @@ class Loader:
     def split(self, part: int, parts: int) -> "Loader":
         """Return a loader of one part of this rank's share, for one of several worker processes."""
         other: Loader = object.__new__(Loader)
-        other.__dict__.update(self.__dict__, _schedule=self._schedule.split(part, parts), _epoch=None)
+        other.__setstate__({**self.__getstate__(), "_schedule": self._schedule.split(part, parts)})
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_epoch": None}
+        state = {**self.__dict__, "_epoch": None}
+        del state["_memory"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _memory=BatchMemory(state["fields"], state["_schedule"].batch_size, state["_out"]))

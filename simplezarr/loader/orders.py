@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simplezarr.loader.counter_random import Purpose, permutation, random_bits, uniform
+from simplezarr.loader.counter_random import Purpose, permutation, random_bits, sorting, uniform
 
 __all__ = [
     "ORDER_VERSION",
@@ -83,10 +83,13 @@ def by_cells(numbers: np.ndarray, cells: np.ndarray, *words: int) -> np.ndarray:
     cells: the number of each sample's cell.
     """
     names, inverse = np.unique(cells, return_inverse=True)
-    place = np.empty(len(names), np.int64)
-    place[permutation(len(names), *words, Purpose.CELLS)] = np.arange(len(names))
-    within = random_bits(np.arange(len(numbers)), *words, Purpose.WITHIN)
-    return np.lexsort((within, place[inverse.reshape(-1)]))
+    place = np.empty(len(names), np.uint64)
+    place[permutation(len(names), *words, Purpose.CELLS)] = np.arange(len(names), dtype=np.uint64)
+    bits = np.uint64(len(names).bit_length())
+    key = random_bits(np.arange(len(numbers)), *words, Purpose.WITHIN)
+    key >>= bits
+    key |= place[inverse.reshape(-1)] << (np.uint64(64) - bits)
+    return sorting(key)
 
 
 def chunk_order(numbers: np.ndarray, cells: np.ndarray, batch_size: int, ring: int, least: int, *words: int) -> Plan:
@@ -136,14 +139,15 @@ def _spread(n: int, first: np.ndarray, bounds: np.ndarray, width: float, *words:
     parts = np.arange(n) - np.repeat(first, counts)
     random = uniform(np.arange(n), *words, Purpose.SPREAD)
     if width >= n:
-        key = random
+        key = random * n
     else:
         group = np.searchsorted(bounds, first, side="right") - 1
         begin = (bounds[group] + bounds[group + 1] - width) / 2
         key = np.abs(np.repeat(begin, counts) + (parts + random) / np.repeat(counts, counts) * width)
         key = n - np.abs(n - key)
+    key *= 2.0 ** (63 - n.bit_length())  # at most n before
     positions = np.empty(n, np.int64)
-    positions[np.argsort(key, kind="stable")] = np.arange(n)
+    positions[sorting(key.astype(np.uint64))] = np.arange(n)
     return positions
 
 

@@ -1,4 +1,4 @@
-"""The ring of batches: those that are being filled, and memory of delivered ones that nobody uses any more."""
+"""The memory of batches: those that are being filled, and that of delivered ones that nobody uses any more."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -8,68 +8,97 @@ import numpy as np
 
 from simplezarr.engine.memory.result_pool import empty
 from simplezarr.loader.fields import Field
+from simplezarr.runtime.sync import Condition
 
-__all__ = ["Allocate", "Ring"]
+__all__ = ["Allocate", "BatchMemory", "Ring", "Slot"]
 
 #: Makes the memory of one field of a batch: an array of this shape and data type, in C order.
 Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
 
 
-class _Slot(NamedTuple):
-    """The memory of a batch: an array for each field, and how many references there are to each if it is unused."""
+class Slot(NamedTuple):
+    """The memory of a batch.
+
+    - arrays: one for each field. boxes: views of them, as `Field.as_boxes` makes them.
+    - unused: how many references there are to each array while no batch uses it.
+    """
 
     arrays: list[np.ndarray]
+    boxes: list[np.ndarray]
     unused: list[int]
 
 
-class Ring:
-    """The memory of the batches of an epoch.
+class BatchMemory:
+    """The memory of a loader's batches, which is used again from batch to batch and from epoch to epoch.
 
     A batch is handed out as views. Its memory is used again when no view of it is left, so a batch that is kept stays
     as it is. On a Python without a global lock, counts of references are not exact, and memory is not used again.
     """
 
     def __init__(self, fields: Sequence[Field], batch_size: int, allocate: Allocate | None) -> None:
-        self._shapes = [((batch_size, *field.shape), field.dtype) for field in fields]
+        self._fields = [(field, (batch_size, *field.shape)) for field in fields]
         self._allocate = allocate or empty
-        self._filling: dict[int, _Slot] = {}
-        self._delivered: list[_Slot] = []
+        self._returned: list[Slot] = []
+        self._lock = Condition()
         self._counts = getattr(sys, "_is_gil_enabled", lambda: True)()
 
-    def arrays(self, batch: int) -> list[np.ndarray]:
-        """Return the arrays of a batch that is being filled, one for each field."""
+    def take(self) -> Slot:
+        """Return memory that nobody uses."""
+        with self._lock:
+            for k, slot in enumerate(self._returned):
+                if _references(slot.arrays) == slot.unused:
+                    return self._returned.pop(k)
+        return self._new()
+
+    def give(self, slot: Slot, most: int) -> None:
+        """Take memory back that may still be in use. Keep at most so many slots."""
+        if self._counts:
+            with self._lock:
+                self._returned.append(slot)
+                if len(self._returned) > most:
+                    del self._returned[0]
+
+    def _new(self) -> Slot:
+        arrays = [self._allocate(shape, field.dtype) for field, shape in self._fields]
+        boxes = []
+        for values, (field, shape) in zip(arrays, self._fields, strict=True):
+            if values.shape != shape or values.dtype != field.dtype or not values.flags.c_contiguous:
+                raise ValueError(f"out: must return a C-contiguous array of shape {shape} and type {field.dtype}")
+            boxes.append(field.as_boxes(values))
+        del values
+        return Slot(arrays, boxes, _references(arrays))
+
+
+class Ring:
+    """The batches of an epoch that are being filled: at most `size` of them."""
+
+    def __init__(self, memory: BatchMemory, size: int) -> None:
+        self._memory, self._size = memory, size
+        self._filling: dict[int, Slot] = {}
+
+    def boxes(self, batch: int) -> list[np.ndarray]:
+        """Return where the samples of a batch are placed, for each field."""
         slot = self._filling.get(batch)
         if slot is None:
-            slot = self._filling[batch] = self._unused() or self._new()
-        return slot.arrays
+            slot = self._filling[batch] = self._memory.take()
+        return slot.boxes
 
     def take(self, batch: int, rows: int) -> list[np.ndarray]:
         """Return views of the first rows of a complete batch. It leaves the ring."""
         slot = self._filling.pop(batch)
-        if self._counts:
-            self._delivered.append(slot)
+        self._memory.give(slot, self._size)
         return [values[:rows] for values in slot.arrays]
 
     def drop(self, batch: int) -> None:
-        """Give up a batch that could not be read. A read of it may still be in progress, so its memory is not kept."""
-        self._filling.pop(batch, None)
+        """Give up a batch that could not be read."""
+        slot = self._filling.pop(batch, None)
+        if slot is not None:  # a read of it may still be in progress, which holds it in use
+            self._memory.give(slot, self._size)
 
-    def _new(self) -> _Slot:
-        arrays = [self._allocate(shape, dtype) for shape, dtype in self._shapes]
-        for values, (shape, dtype) in zip(arrays, self._shapes, strict=True):
-            if values.shape != shape or values.dtype != dtype or not values.flags.c_contiguous:
-                raise ValueError(f"out: must return a C-contiguous array of shape {shape} and type {dtype}")
-        del values
-        return _Slot(arrays, _references(arrays))
-
-    def _unused(self) -> _Slot | None:
-        """Return the memory of a delivered batch of which no view is left, or None."""
-        for k, slot in enumerate(self._delivered):
-            if _references(slot.arrays) == slot.unused:
-                return self._delivered.pop(k)
-        if len(self._delivered) > 2 and len(self._delivered) > len(self._filling):
-            del self._delivered[0]  # the consumer keeps its batches, so their memory will not come back
-        return None
+    def close(self) -> None:
+        """Give up all batches."""
+        for batch in list(self._filling):
+            self.drop(batch)
 
 
 def _references(arrays: list[np.ndarray]) -> list[int]:

@@ -76,7 +76,7 @@ class Samples(Sequence[Sample]):
             values = empty((len(numbers), *field.shape), field.dtype)
             if len(numbers):
                 starts = field.samples.starts(numbers, field.lengths, self.seed, 0)
-                field.read(starts, [values], np.zeros(len(numbers), np.intp), np.arange(len(numbers)))
+                field.read(starts, [field.as_boxes(values)], np.zeros(len(numbers), np.intp), np.arange(len(numbers)))
             arrays.append(values)
         return arrays
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from simplezarr.errors import ChunkError
 from simplezarr.loader.fields import Field
-from simplezarr.loader.ring import Allocate, Ring
+from simplezarr.loader.ring import BatchMemory, Ring
 from simplezarr.loader.schedule import StreamPlan
 from simplezarr.runtime import executor
 from simplezarr.runtime.sync import Condition
@@ -37,11 +37,11 @@ class Stream:
         seed: int,
         epoch: int,
         first: int = 0,
-        allocate: Allocate | None = None,
+        memory: BatchMemory,
     ):
         self.fields, self.batch_size, self.seed, self.epoch, self.delivered = fields, batch_size, seed, epoch, first
         self.plan, self.batches, self.width = plan
-        self.ring = Ring(fields, batch_size, allocate)
+        self.ring = Ring(memory, self.width)
         self.closed = False
         self.errors: dict[int, BaseException] = {}  # by batch
         self._condition, self._process, self._helpers, self._reading = Condition(), os.getpid(), 0, 0
@@ -104,7 +104,9 @@ class Stream:
 
     def close(self) -> None:
         """Let no further read begin."""
-        self.closed = True
+        with self._condition:
+            self.closed = True
+            self.ring.close()
 
     def _is_over(self, batch: int) -> bool:
         """Return whether a batch is complete or cannot be read."""
@@ -172,10 +174,14 @@ class Stream:
         places[used] = np.arange(len(used))
         batch = places[batch - low]
         with self._condition:
-            arrays = [self.ring.arrays(low + k) for k in used.tolist()]
+            boxes = [self.ring.boxes(low + k) for k in used.tolist()]
         starts = self._starts(numbers)
         for k, field in enumerate(self.fields):
-            field.read(starts[field.name], [values[k] for values in arrays], batch, row)
+            field.read(starts[field.name], [of_batch[k] for of_batch in boxes], batch, row, self._threads())
+
+    def _threads(self) -> int:
+        """Return how many threads may work on a group: one alone if others have groups of their own."""
+        return 1 if self._near and self._reading >= executor.get_num_threads() else 0
 
     def _starts(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
         """Return where the samples of each field begin. Fields with equal samples share them."""
