@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class Field:
         return store.in_memory or store.concurrency is None
 
     def read(
-        self, starts: np.ndarray, batches: list[np.ndarray], batch: np.ndarray, row: np.ndarray, threads: int = 0
+        self, starts: np.ndarray, batches: list[list[np.ndarray]], batch: np.ndarray, row: np.ndarray, threads: int = 0
     ) -> None:
         """Read samples into their batches.
 
@@ -85,7 +86,8 @@ class Field:
         box, stride = self.box, self.samples.stride
         if stride > 1:  # each element of a window is a box by itself
             first, batch, row, box = self._elements(first, batch, row, stride)
-        read_boxes(self.array._handle, Boxes(first, box), Places(batches, batch, row), threads=threads)
+        places = Places(list(chain.from_iterable(batches)), batch, row)
+        read_boxes(self.array._handle, Boxes(first, box), places, threads=threads)
 
     def touches(self, starts: np.ndarray, index: tuple[int, ...]) -> np.ndarray:
         """Return for each sample whether it has an element in a chunk of the array."""
@@ -124,18 +126,19 @@ class Field:
                 )
         return Conversion(cast.dtype, _as_factor(cast.scale), _as_factor(cast.offset), axis)
 
-    def as_boxes(self, values: np.ndarray) -> np.ndarray:
-        """Return a view of a batch, an array of shape (rows, *shape), with the axes of the array behind that of the rows, in their order."""
+    def as_boxes(self, values: np.ndarray) -> list[np.ndarray]:
+        """Return where boxes go in a batch, an array of shape (rows, *shape): views with the axes of the array.
+
+        There is one view, but one for each element of a window if the window has a stride.
+        """
         if self._channels_first:
             values = np.moveaxis(values, 1, -1)
         if self.samples.squeezed:
             values = np.expand_dims(values, tuple([axis + 1 for axis in self.axes]))
-        if self.samples.stride > 1:
-            axis = self.axes[0] + 1
-            values = np.moveaxis(values, axis, 1)
-            values = values.reshape(-1, *values.shape[2:])  # a view: only the rows and this axis are joined
-            values = np.expand_dims(values, axis)
-        return values
+        if self.samples.stride == 1:
+            return [values]
+        axis = self.axes[0] + 1
+        return [np.expand_dims(element, axis) for element in np.moveaxis(values, axis, 0)]
 
     def _elements(
         self, first: np.ndarray, batch: np.ndarray, row: np.ndarray, stride: int
@@ -146,7 +149,7 @@ class Field:
         first, steps = np.repeat(first, length, axis=0), np.tile(np.arange(length), len(first))
         first[:, axis] += steps * stride
         box = (*self.box[:axis], 1, *self.box[axis + 1 :])
-        return first, np.repeat(batch, length), np.repeat(row, length) * length + steps, box
+        return first, np.repeat(batch, length) * length + steps, np.repeat(row, length), box
 
 
 def make_fields(

@@ -24,7 +24,7 @@ class Slot(NamedTuple):
     """
 
     arrays: list[np.ndarray]
-    boxes: list[np.ndarray]
+    boxes: list[list[np.ndarray]]
     unused: list[int]
 
 
@@ -76,7 +76,7 @@ class Ring:
         self._memory, self._size = memory, size
         self._filling: dict[int, Slot] = {}
 
-    def boxes(self, batch: int) -> list[np.ndarray]:
+    def boxes(self, batch: int) -> list[list[np.ndarray]]:
         """Return where the samples of a batch are placed, for each field."""
         slot = self._filling.get(batch)
         if slot is None:
