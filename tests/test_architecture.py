@@ -31,6 +31,7 @@ ROWS = [
     ["transfer"],
     ["nodes"],
     ["api", "__init__"],
+    ["loader"],
     ["testing", "tools", "utils", "dask", "xarray", "zarr_python"],
     ["cli", "__main__"],
 ]

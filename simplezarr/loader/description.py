@@ -9,7 +9,6 @@ from simplezarr.hierarchy.inventory import grid_shape
 from simplezarr.loader.cells import CellGrid
 from simplezarr.loader.fields import Field
 from simplezarr.loader.schedule import Schedule, StreamPlan
-from simplezarr.nodes.array import Array
 from simplezarr.runtime.executor import get_num_threads
 
 __all__ = ["Description", "Mixing", "describe", "mixing"]
@@ -37,8 +36,8 @@ class Description:
     """What an epoch costs and how well its order mixes; as text a few lines.
 
     - batches, samples: of this rank in an epoch.
-    - resident_bytes: memory of the batches that are being filled. bound_bytes: with what the threads need besides, and
-      the batch that the consumer has.
+    - resident_bytes: memory of the batches that are being filled: those of the window, and those that are read ahead.
+    - bound_bytes: with what the threads need besides, and the batch that the consumer has.
     - chunks_per_sample, decoded_per_sample, stored_per_sample: chunks, bytes of decoded chunks and stored bytes that
       are read for a sample. The last is an estimate from the sizes of a few stored objects.
     - lift, mix: see `Mixing`.
@@ -127,7 +126,7 @@ def mixing(chunks: np.ndarray, batch_size: int) -> Mixing:
 
 def _cost(schedule: Schedule, plans: list[StreamPlan]) -> tuple[float, float, float]:
     """Return chunks, decoded bytes and stored bytes per sample, from some of the groups."""
-    stored = [_stored_chunk_bytes(field.array) for field in schedule.fields]
+    stored = [_stored_chunk_bytes(field) for field in schedule.fields]
     samples, chunks, nbytes, read = 0, 0, 0, 0.0
     for plan, _, _ in plans:
         groups = len(plan.bounds) - 1
@@ -160,9 +159,9 @@ def _touched_chunks(field: Field, starts: np.ndarray) -> int:
     return len(np.unique(number)) * others
 
 
-def _stored_chunk_bytes(array: Array) -> float:
+def _stored_chunk_bytes(field: Field) -> float:
     """Return about how many bytes a chunk takes as it is stored, from the sizes of a few stored objects."""
-    handle = array._handle
+    handle = field.handle
     grid = grid_shape(handle.metadata, handle.metadata.chunk_shape)
     total = int(np.prod(grid))
     numbers = np.unique(np.linspace(0, max(0, total - 1), min(total, _MOST_SIZES)).astype(np.int64)).tolist()

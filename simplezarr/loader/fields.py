@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from typing import Any as Conversion
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from simplezarr.loader.cast import Cast
 from simplezarr.loader.samples import AxisName, SampleKind
 from simplezarr.nodes.array import Array
 from simplezarr.transfer.boxes import Boxes, Places, read_boxes
-from typing import Any as Conversion
+from simplezarr.transfer.handle import ArrayHandle, open_handle
 
 __all__ = ["ALONE", "Arrays", "Field", "make_fields"]
 
@@ -35,6 +36,15 @@ class Field:
     samples: SampleKind
     axes: tuple[int, ...]
     cast: Cast | None
+
+    def __reduce__(self) -> tuple[type, tuple[str, Array, SampleKind, tuple[int, ...], Cast | None]]:
+        return Field, (self.name, self.array, self.samples, self.axes, self.cast)
+
+    @cached_property
+    def handle(self) -> ArrayHandle:
+        """The array at the time at which it is first read. If it is resized later, the samples stay what they are."""
+        array = self.array
+        return open_handle(array.store, array.path, array.metadata, True, array.write_empty_chunks)
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -87,11 +97,11 @@ class Field:
         if stride > 1:  # each element of a window is a box by itself
             first, batch, row, box = self._elements(first, batch, row, stride)
         places = Places(list(chain.from_iterable(batches)), batch, row)
-        read_boxes(self.array._handle, Boxes(first, box), places, threads=threads)
+        read_boxes(self.handle, Boxes(first, box), places, threads=threads)
 
     def touches(self, starts: np.ndarray, index: tuple[int, ...]) -> np.ndarray:
         """Return for each sample whether it has an element in a chunk of the array."""
-        box, _ = self.array._handle.transfer.chunk_box(index)
+        box, _ = self.handle.transfer.chunk_box(index)
         touching = np.ones(len(starts), bool)
         for k, axis in enumerate(self.axes):
             begin = starts[:, k]

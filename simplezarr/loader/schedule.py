@@ -21,6 +21,7 @@ from simplezarr.loader.orders import (
     needed_ring,
     split_evenly,
 )
+from simplezarr.runtime.executor import concurrency_for
 
 __all__ = ["Schedule", "Shuffle", "StreamPlan", "count_samples"]
 
@@ -155,7 +156,7 @@ class Schedule:
             numbers, cells = numbers[begin:end], cells[begin:end]
         if self.shuffle == "uniform":
             ring = min(self.room, max(1, batches))
-            return StreamPlan(given_order(numbers, b, ring), batches, ring)
+            return StreamPlan(given_order(numbers, b, ring), batches, ring + self.prefetch)
         return self._by_chunks(numbers, cells, batches, stream, epoch)
 
     def _by_chunks(self, numbers: np.ndarray, cells: np.ndarray, batches: int, stream: int, epoch: int) -> StreamPlan:
@@ -163,17 +164,26 @@ class Schedule:
         each = max(1, len(numbers)) / (1 + np.count_nonzero(np.diff(cells)))  # samples of a cell
         least = max(1, int(each * _GROUP_BYTES / max(1.0, self.grid.decoded_bytes(self.fields))))
         if not self.shuffle:
-            ring = min(self.room, max(1 + self.prefetch, 2 + 3 * least // b))
-            return StreamPlan(listed_order(numbers, cells, b, ring, least), batches, ring)
+            ring = min(self.room, 2 + 3 * least // b)
+            return StreamPlan(listed_order(numbers, cells, b, ring, least), batches, ring + self._ahead(each))
         needed = needed_ring(cells, b)
         if needed > self.room:
             message = f"window: {self.window} bytes are too small to read chunks once an epoch"
             raise ValueError(f'{message}; {needed * self.batch_bytes} are needed, or shuffle="uniform"')
         ring = min(self.room, max(1, -(-len(numbers) // b)))
         least = max(1, min(least, ring * b // _OPEN_GROUPS))
-        return StreamPlan(
-            chunk_order(numbers, cells, b, ring, least, self.seed, epoch, stream, self.part), batches, ring
-        )
+        plan = chunk_order(numbers, cells, b, ring, least, self.seed, epoch, stream, self.part)
+        return StreamPlan(plan, batches, ring + self._ahead(each))
+
+    def _ahead(self, each: float) -> int:
+        """Return how many batches are read ahead, besides those of the window. The order does not depend on it.
+
+        each: samples of a cell. If a store takes time to answer, as many requests are under way as it allows, as far as
+        half of the window has room for them.
+        """
+        far = [concurrency_for(field.array.store) for field in self.fields if not field.near]
+        wanted = math.ceil(max(far, default=0) * each / self.batch_size)
+        return max(self.prefetch, min(self.room // 2, wanted))
 
     @property
     def grid(self) -> CellGrid:
