@@ -53,6 +53,7 @@ class Loader:
     follows.
 
     >>> import simplezarr as sz
+    >>> from simplezarr.loader import Loader, Rows
     >>> images = sz.create_array({}, data=np.arange(24).reshape(12, 2), chunks=(4, 2))
     >>> loader = Loader(images, Rows(), batch_size=4, seed=1)
     >>> [batch.shape for batch in loader]
