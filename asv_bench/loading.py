@@ -1,9 +1,9 @@
 """Feeding training, side by side: `python asv_bench/loading.py [--rounds 5] [--only ROW] [--contenders NAME,…]`.
 
 Each contender delivers epochs of batches of the same samples of the same files (zstd, page cache warm), in a process of
-its own; in every round each does one epoch, in turn. For each: microseconds of processor time and of wall time a sample,
-medians, and the processor time as a multiple of that of the floor, which decodes each chunk once a window in C, copies or
-converts its rows in two threads, and does nothing else.
+its own. In every round each does one epoch, in turn. For each: microseconds of processor time and of wall time a sample,
+medians, and the processor time as a multiple of that of the floor. The floor decodes each chunk once a window, in C. It
+copies or converts the rows in two threads, and does nothing else.
 
 The order "chunks" has the same window for all. Contenders that assemble a window and then gather batches out of it are
 written as their users would: slices read ahead, one fancy index for each batch.
@@ -251,9 +251,8 @@ def floor(path, batch, window, order):
         places[index[rows // chunk] * chunk + rows % chunk] = np.arange(len(rows))
         scale = ctypes.c_float(SCALE if order == "float" else 0)
         arguments = (ctypes.c_void_p(array.ctypes.data) for array in (np.ascontiguousarray(chunks), places))
-        if library.floor_rows(
-            ctypes.c_void_p(a._handle), ctypes.c_int64(len(chunks)), *arguments, scale, THREADS, ctypes.c_void_p(out.ctypes.data)
-        ):
+        handle, target = ctypes.c_void_p(a._handle), ctypes.c_void_p(out.ctypes.data)
+        if library.floor_rows(handle, ctypes.c_int64(len(chunks)), *arguments, scale, THREADS, target):
             raise OSError("the floor failed")
         return len(rows)
 
@@ -301,9 +300,7 @@ def measure(row, names, rounds, top):
     processes, times = {}, {}
     for name in names:
         command = [sys.executable, __file__, "--serve", name, str(top / array), str(batch), str(window), order]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if process.stdout.readline().strip() == "ready":
             processes[name] = process
     for _ in range(rounds + 1):  # the first one warms up
@@ -339,9 +336,8 @@ def main():
     arguments.data.mkdir(exist_ok=True)
     write(arguments.data)
     names = [name.replace(": ", ", ") for name in arguments.contenders.split(",")]
-    print(
-        f"load average {os.getloadavg()[0]:.1f}\n{'row':20} {'contender':20} {'us of CPU':>10} {'us':>10} {'/ floor':>7}"
-    )
+    print(f"load average {os.getloadavg()[0]:.1f}")
+    print(f"{'row':20} {'contender':20} {'us of CPU':>10} {'us':>10} {'/ floor':>7}")
     for row in arguments.only or ROWS:
         measure(row, names, arguments.rounds, arguments.data)
 

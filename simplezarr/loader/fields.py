@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Any as Conversion
 
 import numpy as np
 
+from simplezarr.engine.chunks.moves import converts
 from simplezarr.loader.cast import Cast
 from simplezarr.loader.samples import AxisName, SampleKind
 from simplezarr.nodes.array import Array
-from simplezarr.transfer.boxes import Boxes, Places, read_boxes
+from simplezarr.transfer.boxes import Boxes, Conversion, Places, read_boxes
 from simplezarr.transfer.handle import ArrayHandle, open_handle
 
 __all__ = ["ALONE", "Arrays", "Field", "make_fields"]
@@ -97,7 +97,7 @@ class Field:
         if stride > 1:  # each element of a window is a box by itself
             first, batch, row, box = self._elements(first, batch, row, stride)
         places = Places(list(chain.from_iterable(batches)), batch, row)
-        read_boxes(self.handle, Boxes(first, box), places, threads=threads)
+        read_boxes(self.handle, Boxes(first, box), places, self._conversion, threads=threads)
 
     def touches(self, starts: np.ndarray, index: tuple[int, ...]) -> np.ndarray:
         """Return for each sample whether it has an element in a chunk of the array."""
@@ -121,9 +121,9 @@ class Field:
 
     @cached_property
     def _conversion(self) -> Conversion | None:
-        """The cast as the engine takes it, None if it is NumPy's own."""
-        cast = self.cast
-        if cast is None or (cast.plain and cast.dtype == self.dtype and not _is_float(cast.dtype)):
+        """The cast as the engine takes it, None if it is one that NumPy's assignment makes."""
+        cast, stored = self.cast, self.array.dtype
+        if cast is None or (cast.plain and (cast.dtype == stored or not converts(stored, cast.dtype))):
             return None
         per_channel = [np.asarray(factor) for factor in (cast.scale, cast.offset) if isinstance(factor, tuple)]
         axis = None
@@ -203,10 +203,6 @@ def _axis(array: Array, axis: AxisName) -> int:
     if not -array.ndim <= axis < array.ndim:
         raise ValueError(f"array {array.name} has {array.ndim} axes, so there is no axis {axis}")
     return axis % array.ndim
-
-
-def _is_float(dtype: np.dtype) -> bool:
-    return dtype.name in ("float16", "bfloat16", "float32", "float64")
 
 
 def _as_factor(factor: float | tuple[float, ...]) -> float | np.ndarray:
