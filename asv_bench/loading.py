@@ -1,7 +1,7 @@
 """Feeding training, side by side: `python asv_bench/loading.py [--rounds 5] [--only ROW] [--contenders NAME,…]`.
 
 Each contender delivers epochs of batches of the same samples of the same files (zstd, page cache warm), in a process of
-its own. In every round each does one epoch, in turn. For each: microseconds of processor time and of wall time a sample,
+its own. In every round each does one epoch, in turn. For each: microseconds of processor and of wall time a sample,
 medians, and the processor time as a multiple of that of the floor. The floor decodes each chunk once a window, in C. It
 copies or converts the rows in two threads, and does nothing else.
 

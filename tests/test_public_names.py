@@ -13,6 +13,7 @@ import pytest
 
 import simplezarr
 import simplezarr.dask
+import simplezarr.loader
 import simplezarr.xarray
 from simplezarr import zarr_python
 from tests.support import every_name
@@ -29,6 +30,7 @@ OBJECTS = {
     "simplezarr.utils": simplezarr.utils,
     "simplezarr.dask": simplezarr.dask,
     "simplezarr.xarray": simplezarr.xarray,
+    "simplezarr.loader": simplezarr.loader,
     "simplezarr.zarr_python": zarr_python,
 }
 #: What the program calls them.

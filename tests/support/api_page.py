@@ -6,7 +6,7 @@ import re
 import simplezarr as sz
 import simplezarr.dask
 import simplezarr.xarray
-from simplezarr import zarr_python
+from simplezarr import loader, zarr_python
 from simplezarr.nodes.attributes import Attributes
 from simplezarr.nodes.indexers import Blocks, OIndex, VIndex
 from simplezarr.nodes.lazy import Lazy
@@ -128,6 +128,8 @@ def page():
         table("## Codecs: `simplezarr.codecs`", classes(sz.codecs, sz.codecs.Codec)),
         table("## For authors of stores and codecs: `simplezarr.testing`", functions(sz.testing)),
         table("## Tools: `simplezarr.utils`", functions(sz.utils)),
+        table("## Training: `simplezarr.loader`", classes(loader, object)),
+        table("### `Loader`", members(loader.Loader)),
         table("## xarray: `simplezarr.xarray`", [*classes(sz.xarray, object, arguments=False), *functions(sz.xarray)]),
         table("## zarr-python: `simplezarr.zarr_python`", [*functions(zarr_python), *classes(zarr_python, object)]),
         table("### `CodecPipeline`", members(zarr_python.CodecPipeline)),

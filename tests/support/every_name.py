@@ -17,7 +17,7 @@ import zarr.storage
 import simplezarr as sz
 import simplezarr.dask as szd
 import simplezarr.xarray as szx
-from simplezarr import zarr_python
+from simplezarr import loader, zarr_python
 from simplezarr.codecs import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec
 from simplezarr.dtypes import DataType
 
@@ -410,6 +410,40 @@ def use_xarray(folder: Path) -> None:
     assert_type(backend.open_dataset(folder / "dataset.zarr", group="/", consolidated=None, zarr_format=3), xr.Dataset)
 
 
+def use_loader(folder: Path) -> None:
+    images = sz.create_array(folder / "images", data=np.zeros((12, 4, 4), "u1"), chunks=(4, 4, 4))
+    labels = sz.create_array(folder / "labels", data=np.arange(12), chunks=6)
+    arrays = {"image": images, "label": labels}
+    made = loader.Loader(
+        arrays,
+        loader.Rows(),
+        batch_size=4,
+        shuffle="chunks",
+        window="1 MiB",
+        seed=3,
+        drop_last=True,
+        cast={"image": loader.Cast("float32", scale=1 / 255, offset=0.0)},
+        prefetch=2,
+        rank=0,
+        world_size=1,
+        indices=np.arange(12),
+        weights=np.ones(12),
+        transform=lambda batch: batch["image"],
+        with_index=True,
+        out=np.empty,
+    )
+    for batch, numbers in made:
+        assert batch.shape == (4, 4, 4)
+        assert len(numbers) == made.batch_size
+    made.set_epoch(1)
+    made.load_state_dict(made.state_dict())
+    print(len(made), made.order(0), made.starts([0], 0), made.describe().lift, made.split(0, 2))
+    windows = {"x": loader.Windows(2), "y": loader.Windows(1, step=1, stride=1, offset=2)}
+    for samples in (windows, loader.Crops((2, 2), per_epoch=4), loader.Boxes([[0, 0]], (2, 2))):
+        next(iter(loader.Loader(images, samples, batch_size=1)))
+    print(len(loader.Samples(arrays, loader.Rows())), loader.Samples(images, loader.Rows(), seed=1)[0])
+
+
 def use_zarr_python() -> None:
     theirs = zarr_python.to_zarr(sz.create_array({}, data=[1, 2]))
     assert_type(zarr_python.from_zarr(theirs), sz.Array)
@@ -424,6 +458,7 @@ def main(folder: Path) -> None:
     use_stores_of_extras()
     use_dask(folder)
     use_xarray(folder)
+    use_loader(folder)
     use_zarr_python()
     use_codecs()
     print(every_codec())
