@@ -59,6 +59,10 @@ class Epoch:
             batch = self._transform(batch)
         return (batch, numbers) if self._with_index else batch
 
+    def ready(self) -> bool:
+        """Return whether the next call of `next` need not wait for a read."""
+        return self._streams[self.delivered % len(self._streams)].ready()
+
     def close(self) -> None:
         """Stop reading ahead. Reads in progress end by themselves."""
         for stream in self._streams:

@@ -1,7 +1,7 @@
 """The loader: epochs of batches from stored arrays."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -96,7 +96,7 @@ class Loader:
             indices=indices,
             weights=weights,
         )
-        self._transform, self._with_index, self._out = transform, with_index, out
+        self.transform, self._with_index, self.out = transform, with_index, out
         self._memory = BatchMemory(self.fields, self.batch_size, out)
         self._next_epoch, self._first = 0, 0
         self._epoch: Epoch | None = None
@@ -108,16 +108,30 @@ class Loader:
 
         Each call begins another epoch. Iterators do not depend on each other.
         """
-        self._epoch = Epoch(
-            self._schedule,
-            self._next_epoch,
-            self._first,
-            transform=self._transform,
-            with_index=self._with_index,
-            memory=self._memory,
-        )
+        return self.begin_next()
+
+    def begin_next(self, memory: BatchMemory | None = None) -> Epoch:
+        """Return an iterator of the next epoch, whose batches are in the loader's memory or in some other."""
+        self._epoch = self.begin(self._next_epoch, self._first, memory)
         self._next_epoch, self._first = self._next_epoch + 1, 0
         return self._epoch
+
+    def begin(self, epoch: int, batch: int, memory: BatchMemory | None = None) -> Epoch:
+        """Return an iterator of an epoch that begins with one of its batches. The loader does not count it."""
+        return Epoch(
+            self._schedule,
+            epoch,
+            batch,
+            transform=self.transform,
+            with_index=self._with_index,
+            memory=memory or self._memory,
+        )
+
+    def __getitem__(self, index: object) -> NoReturn:
+        raise TypeError(
+            "a Loader has no samples by number, because it delivers batches in its own order; iterate over it. For a "
+            "DataLoader of torch use simplezarr.torch.dataset(loader), or simplezarr.loader.Samples with a sampler"
+        )
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch. It is equal on all ranks."""
@@ -173,8 +187,16 @@ class Loader:
         all its ranks had delivered equally many batches. Raise ValueError for a state of a loader that delivers other
         batches, with what differs.
         """
-        self._next_epoch, self._first = self._schedule.restore(state)
+        self._next_epoch, self._first = self.restore(state)
         self._epoch = None
+
+    def state_at(self, epoch: int, batch: int) -> dict[str, Any]:
+        """Return the state of an iterator that has delivered `batch` batches of an epoch."""
+        return self._schedule.state(epoch, batch)
+
+    def restore(self, state: Mapping[str, Any]) -> tuple[int, int]:
+        """Return the epoch and the batch at which a state goes on. The loader's own place stays."""
+        return self._schedule.restore(state)
 
     # ------------------------------------------------------------ processes
 
@@ -190,4 +212,4 @@ class Loader:
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _memory=BatchMemory(state["fields"], state["_schedule"].batch_size, state["_out"]))
+        self.__dict__.update(state, _memory=BatchMemory(state["fields"], state["_schedule"].batch_size, state["out"]))

@@ -1,5 +1,6 @@
 """The memory of batches: those that are being filled, and that of delivered ones that nobody uses any more."""
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from simplezarr.runtime.sync import Condition
 
 __all__ = ["Allocate", "BatchMemory", "Ring", "Slot"]
 
+ALIGNMENT = 128
+
 #: Makes the memory of one field of a batch: an array of this shape and data type, in C order.
 Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
 
@@ -20,12 +23,18 @@ class Slot(NamedTuple):
     """The memory of a batch.
 
     - arrays: one for each field. boxes: views of them, as `Field.as_boxes` makes them.
-    - unused: how many references there are to each array while no batch uses it.
+    - owners: what all views of each array refer to.
+    - unused: how many references there are to each owner, and to `boxes`, while neither a batch nor a read uses it.
     """
 
     arrays: list[np.ndarray]
     boxes: list[list[np.ndarray]]
+    owners: list[np.ndarray]
     unused: list[int]
+
+    def is_unused(self) -> bool:
+        """Return whether no view of the memory is left, and no read goes on into it."""
+        return _references(self.owners, self.boxes) == self.unused
 
 
 class BatchMemory:
@@ -37,7 +46,7 @@ class BatchMemory:
 
     def __init__(self, fields: Sequence[Field], batch_size: int, allocate: Allocate | None) -> None:
         self._fields = [(field, (batch_size, *field.shape)) for field in fields]
-        self._allocate = allocate or empty
+        self._allocate = allocate or aligned
         self._returned: list[Slot] = []
         self._lock = Condition()
         self._counts = getattr(sys, "_is_gil_enabled", lambda: True)()
@@ -46,7 +55,7 @@ class BatchMemory:
         """Return memory that nobody uses."""
         with self._lock:
             for k, slot in enumerate(self._returned):
-                if _references(slot.arrays) == slot.unused:
+                if slot.is_unused():
                     return self._returned.pop(k)
         return self._new()
 
@@ -59,14 +68,20 @@ class BatchMemory:
                     del self._returned[0]
 
     def _new(self) -> Slot:
-        arrays = [self._allocate(shape, field.dtype) for field, shape in self._fields]
-        boxes = []
-        for values, (field, shape) in zip(arrays, self._fields, strict=True):
+        arrays, boxes, owners = [], [], []
+        for field, shape in self._fields:
+            values = self._allocate(shape, field.dtype)
             if values.shape != shape or values.dtype != field.dtype or not values.flags.c_contiguous:
                 raise ValueError(f"out: must return a C-contiguous array of shape {shape} and type {field.dtype}")
+            owner, values = _owned(values)
+            owners.append(owner)
+            arrays.append(values)
             boxes.append(field.as_boxes(values))
-        del values
-        return Slot(arrays, boxes, _references(arrays))
+        del values, owner
+        slot = Slot(arrays, boxes, owners, [])
+        del arrays, boxes, owners
+        slot.unused.extend(_references(slot.owners, slot.boxes))
+        return slot
 
 
 class Ring:
@@ -101,6 +116,35 @@ class Ring:
             self.drop(batch)
 
 
-def _references(arrays: list[np.ndarray]) -> list[int]:
-    """Return how many references there are to each array. Those of the list and of this function are always counted."""
-    return [sys.getrefcount(values) for values in arrays]
+def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return a new array that begins at a multiple of 128 bytes: JAX takes no other memory without a copy."""
+    nbytes = math.prod(shape) * dtype.itemsize
+    if dtype.hasobject or dtype.kind == "T" or not nbytes:
+        return empty(shape, dtype)
+    memory = empty((nbytes + ALIGNMENT,), np.dtype(np.uint8))
+    begin = -memory.ctypes.data % ALIGNMENT
+    return memory[begin : begin + nbytes].view(dtype).reshape(shape)
+
+
+class _Memory:
+    """Memory of an array, for another one that is not a view of the first."""
+
+    def __init__(self, values: np.ndarray):
+        self.values, self.__array_interface__ = values, values.__array_interface__
+
+
+def _owned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what all views of an array will refer to, and the array.
+
+    NumPy lets a view of a view refer to the array behind both. That may be memory of several batches, so references to
+    it tell nothing about one of them.
+    """
+    if not isinstance(values.base, np.ndarray):
+        return values, values
+    owner = np.asarray(_Memory(values.reshape(-1).view(np.uint8)))
+    return owner, owner.view(values.dtype).reshape(values.shape)
+
+
+def _references(owners: list[np.ndarray], boxes: list[list[np.ndarray]]) -> list[int]:
+    """Return how many references there are to each owner, and to `boxes`. Those of this call are always counted."""
+    return [*[sys.getrefcount(values) for values in owners], sys.getrefcount(boxes)]

@@ -145,6 +145,9 @@ class Schedule:
         """Return the plan of a stream, or of this part of it."""
         share = split_evenly(len(numbers), self.streams, stream)
         b, batches = self.batch_size, self._part_batches
+        if not self.shuffle and self.parts > 1:
+            places = self._in_turn(share, len(numbers))
+            return self._by_chunks(numbers[places], cells[places], batches, stream, epoch)
         before = sum([(self._stream_batches - part + self.parts - 1) // self.parts for part in range(self.part)])
         begin = share.start + before * b
         end = share.stop if self.part == self.parts - 1 else min(share.stop, begin + batches * b)
@@ -158,6 +161,14 @@ class Schedule:
             ring = min(self.room, max(1, batches))
             return StreamPlan(given_order(numbers, b, ring), batches, ring + self.prefetch)
         return self._by_chunks(numbers, cells, batches, stream, epoch)
+
+    def _in_turn(self, share: slice, n: int) -> np.ndarray:
+        """Return the places of this part's samples: parts that are asked in turn deliver the given order."""
+        b, places = self.batch_size, np.arange(share.start, share.stop)
+        if not self.drop_last and self.streams > 1 and n:
+            places = np.resize(places if len(places) else [min(share.start, n - 1)], self._stream_batches * b)
+        chosen: np.ndarray = places[np.arange(len(places)) // b % self.parts == self.part]
+        return chosen
 
     def _by_chunks(self, numbers: np.ndarray, cells: np.ndarray, batches: int, stream: int, epoch: int) -> StreamPlan:
         b = self.batch_size

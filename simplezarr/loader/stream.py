@@ -102,6 +102,10 @@ class Stream:
             raise error
         return self.plan.numbers[batch * self.batch_size : (batch + 1) * self.batch_size], arrays
 
+    def ready(self) -> bool:
+        """Return whether `next` returns or raises without a read."""
+        return self.closed or self.delivered >= self.batches or self._is_over(self.delivered)
+
     def close(self) -> None:
         """Let no further read begin."""
         with self._condition:
