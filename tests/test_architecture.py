@@ -32,7 +32,7 @@ ROWS = [
     ["nodes"],
     ["api", "__init__"],
     ["loader"],
-    ["testing", "tools", "utils", "dask", "xarray", "zarr_python"],
+    ["testing", "tools", "utils", "dask", "torch", "xarray", "zarr_python"],
     ["cli", "__main__"],
 ]
 ROW = {folder: number for number, folders in enumerate(ROWS) for folder in folders}

@@ -2,15 +2,18 @@
 
 import doctest
 import importlib
+import json
 import pkgutil
 import re
 import runpy
 import subprocess
 import sys
 import tempfile
+import time
 from importlib.metadata import entry_points
 from itertools import chain
 
+import numpy as np
 import pytest
 
 import simplezarr
@@ -27,6 +30,9 @@ NEEDED = {
     "simplezarr.dask": "dask",
     "simplezarr.stores.fsspec.store": "fsspec",
     "simplezarr.stores.object.store": "obstore",
+    "simplezarr.torch.datasets": "torch",
+    "simplezarr.torch.devices": "torch",
+    "simplezarr.torch.tensors": "torch",
     "simplezarr.zarr_python.conversion": "zarr",
 }
 
@@ -82,7 +88,7 @@ def run(program, folder):
 @pytest.mark.parametrize("path", GUIDE, ids=lambda path: path.name)
 def test_guide(path, tmp_path):
     """The examples of a page run one after the other, as one program."""
-    needed = r"^(?:from|import) (obstore|fsspec|dask|xarray|zarr)\b"
+    needed = r"^(?:from|import) (obstore|fsspec|dask|xarray|zarr|torch)\b"
     for package in re.findall(needed, path.read_text("utf-8"), re.MULTILINE):
         pytest.importorskip(package)
     group = {"xarray.md": "xarray.backends", "zarr-python.md": "zarr.codec_pipeline"}.get(path.name)
@@ -140,6 +146,42 @@ def test_quickstart(capsys):
     assert "(731, 180, 360) float32" in printed
     assert "mri (128, 96, 24, 2) int16" in printed
     assert "NodeNotFoundError: there is no node 'nothing'" in printed
+
+
+def test_training_goes_on_where_it_was_killed(tmp_path):
+    """The weights are those of a run without a break, bit for bit. With torch and without."""
+    program = ROOT / "examples" / "train.py"
+    folders = [tmp_path / "whole", tmp_path / "broken"]
+    for folder in folders:
+        folder.mkdir()
+    command = [sys.executable, "-W", "error", str(program), "--epochs", "2"]
+    environment = same_package()
+
+    def learn(folder):
+        done = subprocess.run(
+            [*command, str(folder)], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def learned(folder):
+        with np.load(folder / "checkpoint.npz") as saved:
+            return {name: saved[name] for name in saved}
+
+    assert "epoch 1: " in learn(folders[0])
+    process = subprocess.Popen([*command, str(folders[1])], env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (folders[1] / "checkpoint.npz").exists() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    state = json.loads(str(learned(folders[1])["loader"]))
+    assert (state["epoch"], state["batch"]) < (2, 0)
+    assert f"goes on in epoch {state['epoch']} behind batch {state['batch']}\n" in learn(folders[1])
+    whole, broken = map(learned, folders)
+    assert whole.keys() == broken.keys()
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, broken[name])
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

@@ -1,7 +1,9 @@
 """The page of all public names, made of their docstrings: `python -m tests.support.api_page > docs/api.md`."""
 
+import ast
 import inspect
 import re
+from pathlib import Path
 
 import simplezarr as sz
 import simplezarr.dask
@@ -93,6 +95,19 @@ def functions(module):
             yield name + signature(getattr(module, name)), sentence(getattr(module, name))
 
 
+def written(*paths):
+    """Yield the same for the public functions of files, which are not imported: they need a package."""
+    for path in paths:
+        tree = ast.parse((Path(sz.__file__).parent / path).read_text("utf-8"))
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                for argument in (*node.args.args, *node.args.kwonlyargs):
+                    argument.annotation = None
+                found = " ".join(ast.get_docstring(node).split("\n\n")[0].split())
+                what = re.split(r"[.:](?= [A-Z`])", found)[0].removesuffix(".").replace("|", "\\|")
+                yield f"{node.name}({ast.unparse(node.args)})", what
+
+
 def classes(module, base, *, arguments=True):
     """Yield (spelling, sentence) for the public classes of a module."""
     for name in module.__all__:
@@ -134,6 +149,7 @@ def page():
         table("## zarr-python: `simplezarr.zarr_python`", [*functions(zarr_python), *classes(zarr_python, object)]),
         table("### `CodecPipeline`", members(zarr_python.CodecPipeline)),
         table("## Arrays of dask: `simplezarr.dask`", functions(simplezarr.dask)),
+        table("## PyTorch: `simplezarr.torch`", written("torch/datasets.py", "torch/devices.py")),
         table("## Errors and warnings", errors()),
         ENVIRONMENT,
     ]
