@@ -11,6 +11,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.runtime import executor
+from simplezarr.runtime.sync import Semaphore
 from simplezarr.utils import check
 from tests.runtime.test_fork import in_child
 from tests.support.helpers import Crowded, python, within
@@ -214,6 +215,30 @@ def test_few_compute_while_many_wait():
     store.expect("get", 32)
     array[1:-1, 1:-1] = 5
     assert 1 <= Watched.most[0] <= 4
+
+
+@pytest.mark.parametrize(("side", "waits"), [(64, 0), (128, 2)], ids=["8 KiB", "32 KiB"])
+def test_brief_chunks_do_not_queue_for_a_processor(side, waits, monkeypatch):
+    """A thread decodes or encodes such a chunk at once. It would wait longer for its turn."""
+    entries = []
+
+    class Noted:
+        def __init__(self, value):
+            self.semaphore = Semaphore(value)
+
+        def __enter__(self):
+            entries.append(1)
+            self.semaphore.__enter__()
+
+        def __exit__(self, *error):
+            self.semaphore.__exit__(*error)
+
+    values = np.arange(16 * side * side, dtype="u2").reshape(16, side, side)
+    array = sz.create_array(Crowded(sz.MemoryStore()), shape=values.shape, dtype="u2", chunks=(1, side, side))
+    monkeypatch.setattr(executor, "Semaphore", Noted)
+    array[...] = values
+    assert np.array_equal(array[...], values)
+    assert len(entries) == 16 * waits
 
 
 def test_first_error_stops_the_rest(tree):

@@ -9,6 +9,7 @@ from simplezarr.engine.kernels.context cimport Context
 
 cdef enum:
     SHARE_BYTES = 256 << 10  # decoded bytes that are worth waking another thread for
+    BRIEF_BYTES = 16 << 10   # a smaller chunk of a far store is decoded sooner than another thread wakes
 
 
 cdef class Job:
@@ -21,6 +22,7 @@ cdef class Job:
     cdef int nontemporal        # SZ_NONTEMPORAL if the result outgrows the caches, otherwise 0
     cdef Py_ssize_t interleave  # batches are drawn in turn from so many runs
     cdef object compute_semaphore  # limits the threads that compute, if more wait for a store; else None
+    cdef bint waits          # whether there is a compute semaphore
     cdef int directory       # of the array, if names are looked up from it
     cdef int64_t next
     cdef int32_t failed
@@ -43,6 +45,16 @@ cdef class Job:
         context.culprit = pipeline_outermost(self.pipeline)
     cdef int finish_waits(self, Context *context, bint wait) noexcept nogil
     cdef int open_directory(self) except -1
+
+    @cython.final
+    cdef inline bint is_brief(self) noexcept nogil:
+        """Return whether the job waits for a store, and its chunks are so small that threads compute with the GIL.
+
+        Giving it up, getting it back and waiting for the compute semaphore would take longer.
+        """
+        return (self.waits and self.pipeline.nbytes < BRIEF_BYTES and self.pipeline.inner == NULL
+                and self.pipeline.python == NULL)
+
     cdef int widened(self, int threads, Py_ssize_t nbytes) except -1
     cdef int run(self, int width) except -1
     cdef Py_ssize_t next_batch(self) noexcept nogil

@@ -96,6 +96,7 @@ cdef class Job:
         self.open_directory()
         self.interleave = width
         self.compute_semaphore = executor.compute_semaphore(width) if width > 1 else None
+        self.waits = self.compute_semaphore is not None
         if width > 1:
             executor.run_workers(self.drain, width, self.stop)
         else:

@@ -26,6 +26,9 @@ cdef class ReadJob(Job):
     cdef int read_value(self, Context *context, const TouchedObject *object, Py_ssize_t part) noexcept with gil
     cdef int fetch_value(self, Context *context, str key, const TouchedObject *object, Py_ssize_t part) except? -1
     cdef int decode_value(self, Context *context, object value, const TouchedObject *object, Py_ssize_t part) except? -1
+    cdef int decode_resumed(self, Context *context, object value, const TouchedObject *object, Py_ssize_t part) except? -1
+    cdef int decode_memory(self, Context *context, ByteSource *byte_source, const TouchedObject *object,
+                           Py_ssize_t part) noexcept nogil
     cdef object get_value(self, Context *context, str key)
     cdef int read_parts(self, Context *context, str key, const TouchedObject *object, object reader) except? -1
     cdef int read_ranges(self, Context *context, object reader, const TouchedObject *object) except? -1

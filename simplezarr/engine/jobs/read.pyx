@@ -264,12 +264,18 @@ cdef class ReadJob(Job):
                 return SZ_OK
         if self.compute_semaphore is None:
             return self.decode_value(context, value, object, part)
+        if self.is_brief():
+            return self.decode_resumed(context, value, object, part)
         with self.compute_semaphore:
-            context_resume(context)
-            try:
-                return self.decode_value(context, value, object, part)
-            finally:
-                context_park(context)
+            return self.decode_resumed(context, value, object, part)
+
+    cdef int decode_resumed(self, Context *context, value, const TouchedObject *object, Py_ssize_t part) except? -1:
+        """Decode a whole stored object in a thread whose context is parked."""
+        context_resume(context)
+        try:
+            return self.decode_value(context, value, object, part)
+        finally:
+            context_park(context)
 
     cdef object get_value(self, Context *context, str key):
         """Return the whole value, the same for all parts of a shard."""
@@ -285,19 +291,22 @@ cdef class ReadJob(Job):
         """Decode a whole stored object that is in memory."""
         cdef ByteSource byte_source
         cdef CoalesceKey coalesce_key
-        cdef int status
         byte_source = bytes_in_memory(buffer_address(<PyObject *>value), buffer_length(<PyObject *>value))
         if self.source.in_memory and pipeline_is_shard(self.pipeline) and worth_coalescing(self.pipeline.inner, False):
             value_key(&coalesce_key, self.pipeline, byte_source.memory)
             byte_source.key = &coalesce_key
+        if self.is_brief():
+            return self.decode_memory(context, &byte_source, object, part)
         with nogil:
-            if pipeline_is_shard(self.pipeline):
-                status = self.read_shard(context, &byte_source, object, part, False)
-            elif byte_source.size > self.pipeline.most:
-                status = SZ_TOO_LONG
-            else:
-                status = decode_regions(context, object, &object.chunk, byte_source.memory, byte_source.size, 0)
-        return status
+            return self.decode_memory(context, &byte_source, object, part)
+
+    cdef int decode_memory(self, Context *context, ByteSource *byte_source, const TouchedObject *object,
+                           Py_ssize_t part) noexcept nogil:
+        if pipeline_is_shard(self.pipeline):
+            return self.read_shard(context, byte_source, object, part, False)
+        if byte_source.size > self.pipeline.most:
+            return SZ_TOO_LONG
+        return decode_regions(context, object, &object.chunk, byte_source.memory, byte_source.size, 0)
 
     cdef int read_parts(self, Context *context, str key, const TouchedObject *object, reader) except? -1:
         """Read inner chunks of one version of a shard with a reader of it.

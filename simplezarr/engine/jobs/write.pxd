@@ -23,3 +23,4 @@ cdef class WriteJob(ObjectBuilder):
     cdef int forget_index(self, const ObjectUpdate *update) except -1
     cdef tuple value(self, Context *context, ObjectUpdate *update, object stored)
     cdef tuple made(self, Context *context, ObjectUpdate *update, object stored)
+    cdef tuple made_resumed(self, Context *context, ObjectUpdate *update, object stored)

@@ -251,12 +251,18 @@ cdef class WriteJob(ObjectBuilder):
         """Return the new value, or None to store nothing, and a status. Compute within the job's semaphore."""
         if self.compute_semaphore is None:
             return self.made(context, update, stored)
+        if self.is_brief():
+            return self.made_resumed(context, update, stored)
         with self.compute_semaphore:
-            context_resume(context)
-            try:
-                return self.made(context, update, stored)
-            finally:
-                context_park(context)
+            return self.made_resumed(context, update, stored)
+
+    cdef tuple made_resumed(self, Context *context, ObjectUpdate *update, stored):
+        """Return what `made` returns, in a thread whose context is parked."""
+        context_resume(context)
+        try:
+            return self.made(context, update, stored)
+        finally:
+            context_park(context)
 
     cdef tuple made(self, Context *context, ObjectUpdate *update, stored):
         """Return the new value and a status. `stored`: the old value, or None."""
@@ -270,8 +276,11 @@ cdef class WriteJob(ObjectBuilder):
         if pipeline_is_raw(self.pipeline):
             made = PyBytes_FromStringAndSize(NULL, self.pipeline.nbytes)
             update.room = PyBytes_AS_STRING(made)
-        with nogil:
+        if self.is_brief():
             status = self.make(context, update, &segments, &n)
+        else:
+            with nogil:
+                status = self.make(context, update, &segments, &n)
         if made is not None and status == SZ_OK and n and segments[0].data == update.room:
             return made, status
         return joined(segments, n) if n and status == SZ_OK else None, status

@@ -102,7 +102,7 @@ class Client:
         if process is not current_process():
             module, store = here(self.store)
             self._here = current_process(), module, store
-        missing = self._missing if function == "get" else frozenset()
+        missing = self._missing if function in ("get", "get_range") else frozenset()
         return self.guard(path, missing, getattr(module, function), store, *args, **kwargs)
 
     def guard(
@@ -145,6 +145,15 @@ class Client:
         if match is not None:
             options["if_match"] = match
         return self.ask(path, "get", path, options=options or None)
+
+    def beginning(self, path: str, nbytes: int) -> "Buffer | None":
+        """Return the first bytes of a value, as many as there are up to `nbytes`; None if there is no such key.
+
+        It is one call, which says nothing else about the value. With many threads, each return from obstore to Python
+        takes longer than a short answer.
+        """
+        data: Buffer | None = self.ask(path, "get_range", path, start=0, end=nbytes)
+        return data
 
     def finish(self, path: str, result: Any) -> Answer:
         """Read the body of a result."""

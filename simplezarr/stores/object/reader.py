@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simplezarr.engine.files.reader import ATTEMPTS, Data, Reader, clip_range
 from simplezarr.errors import AccessError, ChangedError, StoreError
@@ -12,7 +12,10 @@ from simplezarr.runtime import executor
 from simplezarr.stores.base import too_large
 from simplezarr.stores.object.client import RETRIED_SECONDS, Answer, Client, ConflictError, describe, read_range
 
-__all__ = ["ObjectReader", "read_whole"]
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["ObjectReader", "read_data", "read_whole"]
 
 Range = tuple[int, int]
 
@@ -147,6 +150,24 @@ def read_whole(client: Client, path: str, width: int, part_size: int, limit: int
         except ConflictError:
             pass  # it was replaced meanwhile
     return client.read(path, limit=limit)
+
+
+def read_data(client: Client, path: str, width: int, part_size: int, limit: int | None) -> "Buffer | None":
+    """Return the bytes of a whole value as `read_whole` reads it. One that is known to be small needs a single call."""
+    if limit is not None and limit < part_size and client.has_ranges:
+        began = perf_counter()
+        try:
+            data = client.beginning(path, limit + 1)
+        except AccessError:
+            raise
+        except StoreError:  # perhaps the value is empty, or the server has no ranges
+            if perf_counter() - began > RETRIED_SECONDS:
+                raise
+        else:
+            if data is None or memoryview(data).nbytes <= limit:
+                return data
+    answer = read_whole(client, path, width, part_size, limit)
+    return None if answer is None else answer.data
 
 
 def _in_parts(client: Client, path: str, result: Any, width: int, part_size: int, limit: int | None) -> Answer:

@@ -13,7 +13,7 @@ from simplezarr.stores.keys import check_key, check_prefix
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.object.client import KNOWN_STATUSES, Client, read_range
 from simplezarr.stores.object.options import client_of_url
-from simplezarr.stores.object.reader import ObjectReader, read_whole
+from simplezarr.stores.object.reader import ObjectReader, read_data
 from simplezarr.stores.object.writer import check_conditions, create, update
 from simplezarr.stores.settings import check_count
 
@@ -121,8 +121,8 @@ class ObjectStore(Store):
         return self._whole(key, None if holes else limit)
 
     def _whole(self, key: str, limit: int | None) -> Data | None:
-        answer = read_whole(self._client, self._path(key), self._width(), self.part_size, limit)
-        return None if answer is None else memoryview(answer.data)
+        data = read_data(self._client, self._path(key), self._width(), self.part_size, limit)
+        return None if data is None else memoryview(data)
 
     def get_range(self, key: str, start: int, length: int) -> bytes | None:
         if length > self.part_size:

@@ -44,6 +44,10 @@ def test_only_the_rest_is_asked_for(server, store):
     assert ranges(server) == ["bytes=0-8388607", f"bytes={MIB}-{4 * MIB - 1}"]
     server.take()
     server.fault = breaking_off(MIB)
+    assert store.get_limited("key", 4 * MIB) == OLD
+    assert ranges(server) == [f"bytes=0-{4 * MIB}", f"bytes={MIB}-{4 * MIB - 1}"]
+    server.take()
+    server.fault = breaking_off(MIB)
     assert store.get_range("key", MIB, 2 * MIB) == OLD[MIB : 3 * MIB]
     assert ranges(server) == [f"bytes={MIB}-{3 * MIB - 1}", f"bytes={2 * MIB}-{3 * MIB - 1}"]
 
@@ -51,6 +55,9 @@ def test_only_the_rest_is_asked_for(server, store):
 def test_another_version_is_read_from_its_beginning(server, store):
     server.fault = breaking_off(MIB, replace)
     assert store.get("key") == NEW
+    store.set("key", OLD)
+    server.fault = breaking_off(MIB, replace)
+    assert store.get_limited("key", 4 * MIB) == NEW
     store.set("key", OLD)
     server.fault = breaking_off(MIB, replace)
     assert store.get_range("key", MIB, 2 * MIB) == NEW[MIB : 3 * MIB]
@@ -69,8 +76,9 @@ def test_a_reader_stays_with_its_version(server, store):
 
 def test_a_server_that_breaks_off_always(server, store):
     server.fault = lambda handler: breaking_off(1000)(handler)
-    with pytest.raises(StoreError, match="bucket/a/key"):
-        store.get("key")
+    for read in (lambda: store.get("key"), lambda: store.get_limited("key", 4 * MIB)):
+        with pytest.raises(StoreError, match="bucket/a/key"):
+            read()
 
 
 def test_a_claimed_size_is_not_planned_for(server, store):

@@ -199,7 +199,13 @@ def test_a_value_that_is_too_large_is_not_read(double):
     store.set("key", DATA)
     with pytest.raises(TooLargeError, match="100000 bytes"):
         store.get_limited("key", 99_999)
+    double.take()
     assert store.get_limited("key", 100_000) == DATA
+    assert store.get_limited("missing", 100_000) is None
+    assert sum(double.take().values()) == 2
+    store.set("empty", b"")
+    assert store.get_limited("empty", 0) == store.get_limited("empty", 5) == b""
+    assert store_in(double, part_size=10_000).get_limited("key", 100_000) == DATA
 
 
 def test_a_set_below_64_mib_is_one_put(double):
@@ -225,10 +231,13 @@ def test_a_server_without_ranges(double):
         del handler.headers["Range"]
 
     double.fault = whole
-    double.take()
-    assert store.get("key") == DATA
-    assert store.get("key") == DATA
-    assert sum(double.take().values()) == 3
+    for read, requests in ((lambda: store.get("key"), 3), (lambda: store.get_limited("key", len(DATA)), 4)):
+        store._client.has_ranges = True  # as if it were the first value
+        double.take()
+        assert read() == read() == DATA
+        assert sum(double.take().values()) == requests
+    with pytest.raises(TooLargeError, match="100000 bytes"):
+        store.get_limited("key", 5)
 
 
 # ---------------------------------------------------------------- one version
