@@ -18,6 +18,7 @@ cdef class Job:
     cdef const Pipeline *pipeline
     cdef Py_ssize_t splits   # the number of units that a stored object is divided into
     cdef Py_ssize_t n        # the number of units
+    cdef int threads         # that may compute; 0 if the job shares out no single shards
     cdef Py_ssize_t batch    # the number of units that are drawn at once
     cdef int nontemporal        # SZ_NONTEMPORAL if the result outgrows the caches, otherwise 0
     cdef Py_ssize_t interleave  # batches are drawn in turn from so many runs

@@ -49,7 +49,7 @@ cdef class ReadJob(Job):
         cdef Py_ssize_t work, nobjects = self.table.nobjects, nchunks = self.table.nchunks
         cdef bint near = self.source.is_near()
         work = product(nchunks, self.table.layout.pipeline.nbytes)
-        self.splits, self.n = 1, nobjects
+        self.splits, self.n, self.threads = 1, nobjects, 0 if near else threads
         threads = self.widened(threads, work // nobjects)
         if threads == 1 or nchunks == 1 or (near and work < SHARE_BYTES and nchunks < SHARE_CHUNKS):
             return 1

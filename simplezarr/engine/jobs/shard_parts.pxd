@@ -9,13 +9,20 @@ from simplezarr.engine.jobs.region_table cimport TouchedObject
 from simplezarr.engine.kernels.context cimport Context
 
 
-cdef class ShardPartsJob(Job):
+cdef class ShardJob(Job):
     cdef const TouchedObject *object
     cdef const ByteSource *shard
-    cdef const InnerChunkRange *ranges  # of the requested inner chunks, in the order of their offsets
-    cdef const Py_ssize_t *ends         # of each part, in `ranges`
     cdef const int32_t *ended           # becomes true if the job that reads the shard ends
     cdef bint no_coalescing
+
+
+cdef class ShardDecodeJob(ShardJob):
+    pass
+
+
+cdef class ShardPartsJob(ShardJob):
+    cdef const InnerChunkRange *ranges  # of the requested inner chunks, in the order of their offsets
+    cdef const Py_ssize_t *ends         # of each part, in `ranges`
     cdef object reader                  # of the index
     cdef list idle                      # readers of the same version that no thread uses
     cdef int take_reader(self, Context *context, PyObject **reader) noexcept with gil

@@ -6,6 +6,8 @@ the bytes of one part at a time.
 
 Each thread has a reader of its own, a `twin` of the one that read the index. So all parts are of one version, or one of
 the readers raises ChangedError and the shard is read again.
+
+A smaller shard is fetched by one request. If there are fewer shards than threads, threads share the decoding.
 """
 
 from cpython.object cimport PyObject
@@ -14,11 +16,12 @@ from libc.string cimport memcpy
 
 from simplezarr.csrc cimport SZ_NO_MEMORY, SZ_OK
 from simplezarr.csrc.memory cimport sz_peek
-from simplezarr.engine.chunks.byte_source cimport IN_STORE
+from simplezarr.engine.chunks.byte_source cimport IN_MEMORY, IN_STORE
 from simplezarr.engine.chunks.shard_reader cimport (
     InnerChunkVisitor, PART_BYTES, find_inner_chunks, part_end, read_found_chunks, read_inner_chunks)
 from simplezarr.engine.geometry.plan cimport product
 from simplezarr.engine.jobs.chunk_regions cimport ChunkCursor, copy_out, visitor
+from simplezarr.engine.jobs.job cimport SHARE_BYTES
 from simplezarr.engine.jobs.region_table cimport TouchedChunk, find_chunk
 from simplezarr.engine.kernels.context cimport ENTRIES, RAW, STOPPED, in_foreign, raised, scratch
 from simplezarr.errors import ChangedError
@@ -28,6 +31,7 @@ cdef enum:
     # Decoded bytes of a shard from which a large part of it, or all, is read in parts. A smaller one is read as a whole
     # sooner, because that needs no request for the index.
     WORTH_BYTES = 4 * PART_BYTES
+    SHARES = 4  # runs of inner chunks for each thread that decodes a shard, because some take longer
 
 
 cdef object reader_of_parts(store, str key, const Pipeline *pipeline, Py_ssize_t n):
@@ -46,10 +50,46 @@ cdef int read_shard_chunks(Context *context, Job job, const ByteSource *shard, c
     """Read the requested inner chunks of a shard whose index is known. `part`: those of one unit of the job."""
     cdef ChunkCursor cursor
     cdef InnerChunkVisitor visit = visitor(&cursor, object)
-    if shard.kind != IN_STORE:
-        return read_inner_chunks(context, job.pipeline, shard, &visit, object.n * part // job.splits,
-                                 object.n * (part + 1) // job.splits, 0)
-    return read_far_chunks(context, job, shard, object, &visit)
+    cdef Py_ssize_t width
+    if shard.kind == IN_STORE:
+        return read_far_chunks(context, job, shard, object, &visit)
+    if shard.kind == IN_MEMORY and job.splits == 1:
+        width = sharers(job, object)
+        if width > 1:
+            return decode_shared(context, job, shard, object, width)
+    return read_inner_chunks(context, job.pipeline, shard, &visit, object.n * part // job.splits,
+                             object.n * (part + 1) // job.splits, 0)
+
+
+cdef Py_ssize_t sharers(Job job, const TouchedObject *object) noexcept nogil:
+    """Return how many threads decode a shard that is in memory, if the job did not divide it: more than the shard's own
+    if there are fewer shards than may compute.
+    """
+    cdef Py_ssize_t worth = object.n * <Py_ssize_t>job.pipeline.inner.nbytes // SHARE_BYTES
+    return min(object.n, min(worth, job.threads // job.n)) if job.threads > job.n else 1
+
+
+cdef int decode_shared(Context *context, Job job, const ByteSource *shard, const TouchedObject *object,
+                       Py_ssize_t width) noexcept with gil:
+    """Decode the requested inner chunks of a shard that is in memory by several threads."""
+    cdef ShardDecodeJob shares
+    try:
+        shares = ShardDecodeJob.__new__(ShardDecodeJob)
+        begin_inside(shares, context, job, shard, object)
+        shares.n = min(object.n, SHARES * width)
+        executor.run_workers(shares.drain, width, shares.stop)
+        return take_failure(context, shares)
+    except BaseException as error:
+        return raised(context, error)
+
+
+cdef int begin_inside(ShardJob inside, Context *context, Job job, const ByteSource *shard,
+                      const TouchedObject *object) except -1:
+    """Set up a job for one shard of a job whose thread has this context."""
+    inside.source, inside.table, inside.pipeline, inside.nontemporal = job.source, job.table, job.pipeline, job.nontemporal
+    inside.object, inside.shard = object, shard
+    inside.ended, inside.no_coalescing = context.ended, context.no_coalescing or in_foreign()
+    return 0
 
 
 cdef int read_far_chunks(Context *context, Job job, const ByteSource *shard, const TouchedObject *object,
@@ -86,9 +126,8 @@ cdef bint read_parts(Context *context, Job job, const ByteSource *shard, const T
         if twin is None:
             return False
         parts = ShardPartsJob.__new__(ShardPartsJob)
-        parts.source, parts.table, parts.pipeline, parts.nontemporal = job.source, job.table, job.pipeline, job.nontemporal
-        parts.object, parts.shard, parts.ranges, parts.ends, parts.n = object, shard, ranges, ends, nparts
-        parts.ended, parts.no_coalescing = context.ended, context.no_coalescing or in_foreign()
+        begin_inside(parts, context, job, shard, object)
+        parts.ranges, parts.ends, parts.n = ranges, ends, nparts
         parts.reader, parts.idle = reader, [twin]
         try:
             executor.run_workers(parts.drain, width, parts.stop)
@@ -101,16 +140,37 @@ cdef bint read_parts(Context *context, Job job, const ByteSource *shard, const T
     return True
 
 
-cdef int take_failure(Context *context, ShardPartsJob parts) noexcept:
+cdef int take_failure(Context *context, Job inside) noexcept:
     """Move the first failure of a job, if any, to the context of the thread that began it."""
-    if not parts.failed:
+    if not inside.failed:
         return SZ_OK
-    context.os_error, context.inner, context.culprit = parts.os_error, parts.inner, parts.culprit
-    context.error, parts.raised = parts.raised, NULL
-    return parts.status
+    context.os_error, context.inner, context.culprit = inside.os_error, inside.inner, inside.culprit
+    context.error, inside.raised = inside.raised, NULL
+    return inside.status
 
 
-cdef class ShardPartsJob(Job):
+cdef class ShardJob(Job):
+    """The requested inner chunks of one shard of another job."""
+
+    cdef int copy_shared(self, Context *context, Py_ssize_t i, Py_ssize_t k, const char *native) noexcept nogil:
+        cdef TouchedChunk memory
+        return copy_out(context, &self.table.layout, find_chunk(self.object, k, &memory), native)
+
+
+cdef class ShardDecodeJob(ShardJob):
+    """A shard in memory that several threads decode."""
+
+    cdef int do_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
+        """Decode one run of inner chunks."""
+        cdef ChunkCursor cursor
+        cdef InnerChunkVisitor visit = visitor(&cursor, self.object)
+        if self.ended != NULL and sz_peek(self.ended):
+            return STOPPED
+        return read_inner_chunks(context, self.pipeline, self.shard, &visit, self.object.n * i // self.n,
+                                 self.object.n * (i + 1) // self.n, 0)
+
+
+cdef class ShardPartsJob(ShardJob):
     """A shard that is read in parts."""
 
     cdef int do_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
@@ -136,10 +196,6 @@ cdef class ShardPartsJob(Job):
             context.no_coalescing = no_coalescing
             self.return_reader(shard.reader)
         return status
-
-    cdef int copy_shared(self, Context *context, Py_ssize_t i, Py_ssize_t k, const char *native) noexcept nogil:
-        cdef TouchedChunk memory
-        return copy_out(context, &self.table.layout, find_chunk(self.object, k, &memory), native)
 
     cdef int take_reader(self, Context *context, PyObject **reader) noexcept with gil:
         """Take an idle reader, or make one. *reader is a reference that `return_reader` drops."""
