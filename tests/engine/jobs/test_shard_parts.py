@@ -348,15 +348,17 @@ def test_a_part_that_is_cut_off(far):
 
 def test_an_interrupt_waits_for_the_parts_in_flight(far):
     """Ctrl-C comes in the calling thread while a helper's part is in flight. No helper uses the result afterwards."""
-    main, left, ended = threading.get_ident(), threading.Event(), []
+    main, waits, left, ended = threading.get_ident(), threading.Event(), threading.Event(), []
 
     def interrupt(store, begin, end):
         if threading.get_ident() == main:
             try:
+                waits.set()
                 assert left.wait(30)
             finally:
                 left.set()
         elif not left.is_set():
+            assert waits.wait(30)  # otherwise the interrupt may come before the caller has a part
             signal.pthread_kill(main, signal.SIGINT)
             assert left.wait(30)
             time.sleep(0.05)

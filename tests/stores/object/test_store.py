@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
-from simplezarr.errors import AccessError, ChangedError, StoreError, TooLargeError, UnsupportedError
+from simplezarr.errors import AccessError, ChangedError, StoreError, UnsupportedError
 from simplezarr.runtime import executor
 from simplezarr.stores import LocalStore, MemoryStore, ObjectStore
 from simplezarr.testing import check_store
@@ -194,20 +194,6 @@ def test_one_thread_asks_one_request_at_a_time(double):
         sz.set_num_threads(before)
 
 
-def test_a_value_that_is_too_large_is_not_read(double):
-    store = store_in(double)
-    store.set("key", DATA)
-    with pytest.raises(TooLargeError, match="100000 bytes"):
-        store.get_limited("key", 99_999)
-    double.take()
-    assert store.get_limited("key", 100_000) == DATA
-    assert store.get_limited("missing", 100_000) is None
-    assert sum(double.take().values()) == 2
-    store.set("empty", b"")
-    assert store.get_limited("empty", 0) == store.get_limited("empty", 5) == b""
-    assert store_in(double, part_size=10_000).get_limited("key", 100_000) == DATA
-
-
 def test_a_set_below_64_mib_is_one_put(double):
     store = store_in(double)
     double.take()
@@ -231,13 +217,10 @@ def test_a_server_without_ranges(double):
         del handler.headers["Range"]
 
     double.fault = whole
-    for read, requests in ((lambda: store.get("key"), 3), (lambda: store.get_limited("key", len(DATA)), 4)):
-        store._client.has_ranges = True  # as if it were the first value
-        double.take()
-        assert read() == read() == DATA
-        assert sum(double.take().values()) == requests
-    with pytest.raises(TooLargeError, match="100000 bytes"):
-        store.get_limited("key", 5)
+    double.take()
+    assert store.get("key") == DATA
+    assert store.get("key") == DATA
+    assert sum(double.take().values()) == 3
 
 
 # ---------------------------------------------------------------- one version
