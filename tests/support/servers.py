@@ -12,10 +12,18 @@ import time
 import urllib.request
 from contextlib import contextmanager
 
-#: Runs moto on a port that the system chooses, and prints the port.
+#: Runs moto on a port that the system chooses, and prints the port. Moto checks the condition of a PUT and stores the
+#: value in two steps, so two PUTs with one condition could both succeed, which S3 excludes. Hence the lock.
 _MOTO = """
 import sys
+import threading
+from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
+put, one = S3Response.put_object, threading.Lock()
+def put_alone(self):
+    with one:
+        return put(self)
+S3Response.put_object = put_alone
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)

@@ -208,21 +208,6 @@ def test_stores_of_a_bucket_share_their_client(double):
     assert repr(other) == "ObjectStore('s3://bucket/b/c/')"
 
 
-def test_a_server_without_ranges(double):
-    """It answers with the whole value, which obstore takes for an error; such a value is read as a whole."""
-    store = store_in(double)
-    store.set("key", DATA)
-
-    def whole(handler):
-        del handler.headers["Range"]
-
-    double.fault = whole
-    double.take()
-    assert store.get("key") == DATA
-    assert store.get("key") == DATA
-    assert sum(double.take().values()) == 3
-
-
 # ---------------------------------------------------------------- one version
 
 
