@@ -10,7 +10,14 @@ from simplezarr.loader.ring import BatchMemory
 from simplezarr.loader.schedule import Schedule
 from simplezarr.loader.stream import Stream
 
-__all__ = ["Epoch"]
+__all__ = ["Epoch", "Progress"]
+
+
+class Progress:
+    """How many batches of an epoch have been delivered. A loader that keeps it does not keep the iterator."""
+
+    def __init__(self, number: int, delivered: int):
+        self.number, self.delivered = number, delivered
 
 
 class Epoch:
@@ -26,7 +33,7 @@ class Epoch:
         with_index: bool,
         memory: BatchMemory,
     ):
-        self.number, self.delivered = number, first
+        self.progress = Progress(number, first)
         self._fields, self._transform, self._with_index = schedule.fields, transform, with_index
         plans = schedule.plans(number)
         n = len(plans)
@@ -43,6 +50,16 @@ class Epoch:
             for k, plan in enumerate(plans)
         ]
 
+    @property
+    def number(self) -> int:
+        """The number of the epoch."""
+        return self.progress.number
+
+    @property
+    def delivered(self) -> int:
+        """How many batches have been delivered, with those that came before this iterator."""
+        return self.progress.delivered
+
     def __iter__(self) -> "Epoch":
         return self
 
@@ -53,7 +70,7 @@ class Epoch:
         try:
             numbers, arrays = stream.next()
         finally:  # a batch that cannot be read is passed over
-            self.delivered += stream.delivered - before
+            self.progress.delivered += stream.delivered - before
         batch = self._batch(arrays)
         if self._transform is not None:
             batch = self._transform(batch)

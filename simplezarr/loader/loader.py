@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from simplezarr.loader.cast import Cast
 from simplezarr.loader.description import Description, describe
-from simplezarr.loader.epoch import Epoch
+from simplezarr.loader.epoch import Epoch, Progress
 from simplezarr.loader.fields import Arrays, make_fields
 from simplezarr.loader.ring import Allocate, BatchMemory
 from simplezarr.loader.samples import SampleKind
@@ -99,7 +99,7 @@ class Loader:
         self.transform, self._with_index, self.out = transform, with_index, out
         self._memory = BatchMemory(self.fields, self.batch_size, out)
         self._next_epoch, self._first = 0, 0
-        self._epoch: Epoch | None = None
+        self._progress: Progress | None = None
 
     # ------------------------------------------------------------ batches
 
@@ -112,9 +112,9 @@ class Loader:
 
     def begin_next(self, memory: BatchMemory | None = None) -> Epoch:
         """Return an iterator of the next epoch, whose batches are in the loader's memory or in some other."""
-        self._epoch = self.begin(self._next_epoch, self._first, memory)
-        self._next_epoch, self._first = self._next_epoch + 1, 0
-        return self._epoch
+        epoch = self.begin(self._next_epoch, self._first, memory)
+        self._progress, self._next_epoch, self._first = epoch.progress, self._next_epoch + 1, 0
+        return epoch
 
     def begin(self, epoch: int, batch: int, memory: BatchMemory | None = None) -> Epoch:
         """Return an iterator of an epoch that begins with one of its batches. The loader does not count it."""
@@ -146,7 +146,7 @@ class Loader:
         """Let the next iterator begin with this epoch."""
         if epoch < 0:
             raise ValueError(f"epoch: must be at least 0, not {epoch}")
-        self._next_epoch, self._first, self._epoch = int(epoch), 0, None
+        self._next_epoch, self._first, self._progress = int(epoch), 0, None
 
     # ------------------------------------------------------------ order and costs
 
@@ -174,8 +174,8 @@ class Loader:
         Nothing that was read ahead belongs to it. Loading it costs at most the decoding of one window again.
         """
         epoch, batch = self._next_epoch, self._first
-        if self._epoch is not None:
-            epoch, batch = self._epoch.number, self._epoch.delivered
+        if self._progress is not None:
+            epoch, batch = self._progress.number, self._progress.delivered
             if batch >= len(self):
                 epoch, batch = epoch + 1, 0
         return self._schedule.state(epoch, batch)
@@ -188,7 +188,7 @@ class Loader:
         batches, with what differs.
         """
         self._next_epoch, self._first = self.restore(state)
-        self._epoch = None
+        self._progress = None
 
     def state_at(self, epoch: int, batch: int) -> dict[str, Any]:
         """Return the state of an iterator that has delivered `batch` batches of an epoch."""
@@ -207,7 +207,7 @@ class Loader:
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**self.__dict__, "_epoch": None}
+        state = {**self.__dict__, "_progress": None}
         del state["_memory"]
         return state
 

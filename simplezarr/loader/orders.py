@@ -14,6 +14,7 @@ __all__ = [
     "Plan",
     "by_cells",
     "chunk_order",
+    "cut_cells",
     "given_order",
     "listed_order",
     "needed_ring",
@@ -115,6 +116,21 @@ def chunk_order(numbers: np.ndarray, cells: np.ndarray, batch_size: int, ring: i
     delivered = np.empty(n, np.int64)
     delivered[positions] = np.arange(n)
     return Plan(numbers[delivered], positions, bounds, cells[delivered])
+
+
+def cut_cells(cells: np.ndarray, most: int) -> np.ndarray:
+    """Return the numbers of cells anew, so that none has more than `most` samples. A cut cell is read more than once.
+
+    cells: the number of each sample's cell; equal ones follow each other.
+
+    >>> cut_cells(np.array([7, 7, 7, 5]), 2).tolist()
+    [0, 0, 1, 2]
+    """
+    begins = np.diff(cells, prepend=cells[:1] - 1) != 0
+    first = np.flatnonzero(begins)
+    within = np.arange(len(cells)) - np.repeat(first, np.diff(np.append(first, len(cells))))
+    numbers: np.ndarray = np.cumsum(begins | (within % most == 0)) - 1
+    return numbers
 
 
 def needed_ring(cells: np.ndarray, batch_size: int) -> int:

@@ -3,6 +3,7 @@
 import math
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,11 +17,13 @@ from simplezarr.loader.orders import (
     Plan,
     by_cells,
     chunk_order,
+    cut_cells,
     given_order,
     listed_order,
     needed_ring,
     split_evenly,
 )
+from simplezarr.loader.samples import Crops
 from simplezarr.runtime.executor import concurrency_for
 
 __all__ = ["Schedule", "Shuffle", "StreamPlan", "count_samples"]
@@ -178,6 +181,9 @@ class Schedule:
             ring = min(self.room, 2 + 3 * least // b)
             return StreamPlan(listed_order(numbers, cells, b, ring, least), batches, ring + self._ahead(each))
         needed = needed_ring(cells, b)
+        if needed > self.room > 2 and self._varies:
+            cells = cut_cells(cells, (self.room - 2) * b)
+            needed = needed_ring(cells, b)
         if needed > self.room:
             message = f"window: {self.window} bytes are too small to read chunks once an epoch"
             raise ValueError(f'{message}; {needed * self.batch_bytes} are needed, or shuffle="uniform"')
@@ -185,6 +191,11 @@ class Schedule:
         least = max(1, min(least, ring * b // _OPEN_GROUPS))
         plan = chunk_order(numbers, cells, b, ring, least, self.seed, epoch, stream, self.part)
         return StreamPlan(plan, batches, ring + self._ahead(each))
+
+    @property
+    def _varies(self) -> bool:
+        """Whether other epochs have other numbers of samples in a cell. Then cells that are too large are cut."""
+        return self._shares is not None or isinstance(self.fields[0].samples, Crops)
 
     def _ahead(self, each: float) -> int:
         """Return how many batches are read ahead, besides those of the window. The order does not depend on it.
@@ -237,7 +248,7 @@ class Schedule:
             "batch": batch,
             "world_size": self.streams,
             "ranks": self.world_size,
-            "fingerprint": self.fingerprint(),
+            "fingerprint": dict(self.fingerprint),
         }
 
     def restore(self, state: Mapping[str, Any]) -> tuple[int, int]:
@@ -265,6 +276,7 @@ class Schedule:
             self.streams, self._planned = streams, None
         return int(state["epoch"]), batch
 
+    @cached_property
     def fingerprint(self) -> dict[str, str]:
         """Return what the batches depend on, as short texts."""
         numbers, shares = self._numbers, self._shares

@@ -100,7 +100,7 @@ class Stream:
         self._call_helpers()
         if error is not None:
             raise error
-        return self.plan.numbers[batch * self.batch_size : (batch + 1) * self.batch_size], arrays
+        return self.plan.numbers[batch * self.batch_size : (batch + 1) * self.batch_size].copy(), arrays
 
     def ready(self) -> bool:
         """Return whether `next` returns or raises without a read."""
@@ -206,34 +206,41 @@ class Stream:
             self._missing[low : low + len(read)] -= read
 
     def _read_apart(self, positions: np.ndarray, error: Exception) -> None:
-        """Find the batches that a chunk is missing from which cannot be read, and read the others.
+        """Find the batches of a group that cannot be read, and read the others.
 
-        The error belongs to the first batch that needs the chunk, if the error tells which chunk that is.
+        The error belongs to the first batch that needs the chunk which it names. If it names none, each batch is read
+        again, and errors that come again belong to their batches. An error that does not come again is still raised,
+        for the first batch.
         """
         batch = positions // self.batch_size
         failing = self._first_with(positions, error)
+        failures = {} if failing is None else {failing: error}
+        read: list[np.ndarray] = []
         for number in np.unique(batch).tolist():
-            part = positions[batch == number]
             if number == failing:
-                self.errors[number] = error
                 continue
+            part = positions[batch == number]
             try:
                 self._read(part)
             except Exception as other:
-                self.errors[number] = other
+                failures[number] = other
             else:
-                self._count(part)
+                read.append(part)
+        self.errors.update(failures or {int(batch.min()): error})  # before any of the batches is complete
+        for part in read:
+            self._count(part)
 
-    def _first_with(self, positions: np.ndarray, error: Exception) -> int:
-        """Return the first batch that needs the chunk which the error names, or else the first of all."""
-        if isinstance(error, ChunkError) and error.index is not None:
-            starts = self._starts(self.plan.numbers[positions])
-            for field in self.fields:
-                if field.array.path == error.path:
-                    touching = field.touches(starts[field.name], error.index)
-                    if touching.any():
-                        return int(positions[touching].min()) // self.batch_size
-        return int(positions.min()) // self.batch_size
+    def _first_with(self, positions: np.ndarray, error: Exception) -> int | None:
+        """Return the first batch that needs the chunk which the error names, None if it names none."""
+        if not isinstance(error, ChunkError) or error.index is None:
+            return None
+        starts = self._starts(self.plan.numbers[positions])
+        for field in self.fields:
+            if field.array.path == error.path:
+                touching = field.touches(starts[field.name], error.index)
+                if touching.any():
+                    return int(positions[touching].min()) // self.batch_size
+        return None
 
     # ------------------------------------------------------------ helpers
 

@@ -23,7 +23,8 @@ class Copy(Protocol):
 class Batches(Protocol):
     """What batches are taken from: an `Epoch`."""
 
-    delivered: int
+    @property
+    def delivered(self) -> int: ...
 
     def __next__(self) -> Any: ...
     def ready(self) -> bool: ...

@@ -118,7 +118,6 @@ def test_nothing_is_read_after_an_iterator_is_dropped(pool):
     dropped = weakref.ref(epoch)
     del epoch
     gc.collect()
-    made._epoch = None
     assert dropped() is None
     time.sleep(0.2)
     store.take()
@@ -178,6 +177,47 @@ def test_errors_of_the_store_are_raised():
     with pytest.raises(OSError, match="gone"):
         list(made)
     assert made.state_dict()["batch"] >= 1
+
+
+def test_an_error_of_the_store_costs_only_the_batches_that_need_the_chunk(pool):
+    made = loader(sz.open_array(Failing(values_of(array()), OSError(5, "gone"), part="c/7/"), mode="r"))
+    needs = [bool(((batch // 25) == 7).any()) for batch in made.order(0).reshape(-1, 20)]
+    epoch, outcome = iter(made), []
+    for _ in needs:
+        try:
+            batch, index = next(epoch)
+            np.testing.assert_array_equal(batch, DATA[index])
+            outcome.append(False)
+        except OSError:
+            outcome.append(True)
+    assert outcome == needs
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_an_error_that_does_not_come_again_is_raised_once(threads, pool):
+    sz.set_num_threads(threads)
+
+    class Once(Counting):
+        failed = False
+
+        def get(self, key):
+            if "c/7/" in key and not self.failed:
+                self.failed = True
+                raise OSError(5, "gone")
+            return super().get(key)
+
+    for _ in range(20):
+        epoch, failures, got = iter(loader(sz.open_array(Once(values_of(array())), mode="r"))), 0, 0
+        while True:
+            try:
+                batch, index = next(epoch)
+                np.testing.assert_array_equal(batch, DATA[index])
+                got += 1
+            except StopIteration:
+                break
+            except OSError:
+                failures += 1
+        assert (failures, got) == (1, 29)
 
 
 def test_an_interrupt_loses_nothing(monkeypatch):

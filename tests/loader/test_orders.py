@@ -219,6 +219,18 @@ def test_weights_draw_with_replacement(shuffle):
     assert (loader.order(0) != loader.order(1)).any()
 
 
+def test_cells_that_become_too_large_are_cut():
+    """With weights, the samples of a chunk may be many times as many in some epoch as in the first."""
+    weights = np.ones(400)
+    weights[:10] = 300
+    loader = rows(400, 10, batch_size=10, ring=4, weights=weights)
+    for epoch in range(20):
+        assert len(loader.order(epoch)) == 400
+        assert (np.bincount(loader.order(epoch) // 10, minlength=40)[0]) > 100
+    for batch in loader:
+        assert batch.shape == (10,)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
