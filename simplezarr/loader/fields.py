@@ -1,8 +1,9 @@
 """The arrays that samples are cut from: which box of each array a sample is, and how it lies in a batch."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 
@@ -10,12 +11,12 @@ import numpy as np
 
 from simplezarr.engine.chunks.moves import converts
 from simplezarr.loader.cast import Cast
-from simplezarr.loader.samples import AxisName, SampleKind
+from simplezarr.loader.samples import AxisName, SampleKind, Windows
 from simplezarr.nodes.array import Array
 from simplezarr.transfer.boxes import Boxes, Conversion, Places, read_boxes
 from simplezarr.transfer.handle import ArrayHandle, open_handle
 
-__all__ = ["ALONE", "Arrays", "Field", "make_fields"]
+__all__ = ["ALONE", "Arrays", "Field", "joined", "make_fields", "read_together"]
 
 #: The name of the only field, if the loader was given one array instead of a mapping.
 ALONE = ""
@@ -28,7 +29,8 @@ Arrays = Array | Mapping[str, Array]
 class Field:
     """An array, the samples that are cut from it, and the cast of their elements.
 
-    axes: those of the array that samples are cut along.
+    - axes: those of the array that samples are cut along.
+    - by_element: whether each element of a window is read as a box by itself.
     """
 
     name: str
@@ -36,9 +38,10 @@ class Field:
     samples: SampleKind
     axes: tuple[int, ...]
     cast: Cast | None
+    by_element: bool = False
 
-    def __reduce__(self) -> tuple[type, tuple[str, Array, SampleKind, tuple[int, ...], Cast | None]]:
-        return Field, (self.name, self.array, self.samples, self.axes, self.cast)
+    def __reduce__(self) -> tuple[type, tuple[str, Array, SampleKind, tuple[int, ...], Cast | None, bool]]:
+        return Field, (self.name, self.array, self.samples, self.axes, self.cast, self.by_element)
 
     @cached_property
     def handle(self) -> ArrayHandle:
@@ -81,24 +84,6 @@ class Field:
         store = self.array.store
         return store.in_memory or store.concurrency is None
 
-    def read(
-        self, starts: np.ndarray, batches: list[list[np.ndarray]], batch: np.ndarray, row: np.ndarray, threads: int = 0
-    ) -> None:
-        """Read samples into their batches.
-
-        - starts: where each of n samples begins along the axes, shape (n, k).
-        - batches: the batches, as `as_boxes` returns them.
-        - batch, row: the number of each sample's batch in that list, and its row there.
-        - threads: the most threads that work on it, with 1 the caller alone; 0: as many as any other read has.
-        """
-        first = np.zeros((len(starts), self.array.ndim), np.intp)
-        first[:, self.axes] = starts
-        box, stride = self.box, self.samples.stride
-        if stride > 1:  # each element of a window is a box by itself
-            first, batch, row, box = self._elements(first, batch, row, stride)
-        places = Places(list(chain.from_iterable(batches)), batch, row)
-        read_boxes(self.handle, Boxes(first, box), places, self._conversion, threads=threads)
-
     def touches(self, starts: np.ndarray, index: tuple[int, ...]) -> np.ndarray:
         """Return for each sample whether it has an element in a chunk of the array."""
         box, _ = self.handle.transfer.chunk_box(index)
@@ -120,7 +105,7 @@ class Field:
         return self.cast is not None and self.cast.channels_first
 
     @cached_property
-    def _conversion(self) -> Conversion | None:
+    def conversion(self) -> Conversion | None:
         """The cast as the engine takes it, None if it is one that NumPy's assignment makes."""
         cast, stored = self.cast, self.array.dtype
         if cast is None or (cast.plain and (cast.dtype == stored or not converts(stored, cast.dtype))):
@@ -139,27 +124,69 @@ class Field:
     def as_boxes(self, values: np.ndarray) -> list[np.ndarray]:
         """Return where boxes go in a batch, an array of shape (rows, *shape): views with the axes of the array.
 
-        There is one view, but one for each element of a window if the window has a stride.
+        There is one view, or one for each element of a window if these are read by themselves.
         """
         if self._channels_first:
             values = np.moveaxis(values, 1, -1)
         if self.samples.squeezed:
             values = np.expand_dims(values, tuple([axis + 1 for axis in self.axes]))
-        if self.samples.stride == 1:
+        if not self.by_element:
             return [values]
         axis = self.axes[0] + 1
         return [np.expand_dims(element, axis) for element in np.moveaxis(values, axis, 0)]
 
-    def _elements(
-        self, first: np.ndarray, batch: np.ndarray, row: np.ndarray, stride: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, ...]]:
-        """Return the elements of windows as boxes of length 1."""
-        axis = self.axes[0]
+    def boxes(self, starts: np.ndarray, batch: np.ndarray, row: np.ndarray) -> tuple[Boxes, np.ndarray, np.ndarray]:
+        """Return the boxes of samples, and for each the number of its view and its row there.
+
+        - starts: where each of n samples begins along the axes, shape (n, k).
+        - batch, row: the number of each sample's batch, and its row there.
+        """
+        first = np.zeros((len(starts), self.array.ndim), np.intp)
+        first[:, self.axes] = starts
+        if not self.by_element:
+            return Boxes(first, self.box), batch, row
+        axis, stride = self.axes[0], self.samples.stride
         length = (self.box[axis] - 1) // stride + 1
         first, steps = np.repeat(first, length, axis=0), np.tile(np.arange(length), len(first))
         first[:, axis] += steps * stride
         box = (*self.box[:axis], 1, *self.box[axis + 1 :])
-        return first, np.repeat(batch, length) * length + steps, np.repeat(row, length), box
+        return Boxes(first, box), np.repeat(batch, length) * length + steps, np.repeat(row, length)
+
+
+def read_together(
+    fields: Sequence[Field],
+    starts: Sequence[np.ndarray],
+    batches: Sequence[list[list[np.ndarray]]],
+    batch: np.ndarray,
+    row: np.ndarray,
+    threads: int = 0,
+) -> None:
+    """Read samples of one or several views of an array into their batches. Each chunk is decoded once.
+
+    - starts: for each field where its samples begin.
+    - batches: for each field the batches, as `Field.as_boxes` returns them.
+    - batch, row: the number of each sample's batch in these lists, and its row there.
+    - threads: the most threads that work on it, with 1 the caller alone; 0: as many as any other read has.
+    """
+    outs: list[np.ndarray] = []
+    parts = []
+    for field, begin, views in zip(fields, starts, batches, strict=True):
+        boxes, out, at = field.boxes(begin, batch, row)
+        parts.append((boxes.starts, out + len(outs), at))
+        outs.extend(chain.from_iterable(views))
+    first, out, at = parts[0] if len(parts) == 1 else [np.concatenate(part) for part in zip(*parts, strict=True)]
+    read_boxes(
+        fields[0].handle, Boxes(first, boxes.shape), Places(outs, out, at), fields[0].conversion, threads=threads
+    )
+
+
+def joined(fields: Sequence[Field]) -> list[list[int]]:
+    """Return the numbers of the fields in lists: those of a list are views of one array, which are read together."""
+    lists: dict[object, list[int]] = {}
+    for number, field in enumerate(fields):
+        key = _view(field) if field.by_element else number
+        lists.setdefault(key, []).append(number)
+    return list(lists.values())
 
 
 def make_fields(
@@ -180,7 +207,20 @@ def make_fields(
     if set(kinds) != set(named):
         raise ValueError(f"Loader: samples are missing for {sorted(set(named) - set(kinds))}")
     fields = [_make_field(name, array, kinds[name], casts.get(name)) for name, array in named.items()]
-    return tuple(fields)
+    views = Counter(_view(field) for field in fields if isinstance(field.samples, Windows))
+    return tuple(
+        [
+            replace(field, by_element=field.samples.stride > 1 or views[_view(field)] > 1)
+            if isinstance(field.samples, Windows)
+            else field
+            for field in fields
+        ]
+    )
+
+
+def _view(field: Field) -> tuple[object, ...]:
+    """Return what windows that are read together have in common."""
+    return id(field.array), field.axes, field.cast
 
 
 def _make_field(name: str, array: Array, samples: SampleKind, cast: Cast | None) -> Field:

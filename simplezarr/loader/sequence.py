@@ -7,7 +7,7 @@ import numpy as np
 
 from simplezarr.engine.memory.result_pool import empty
 from simplezarr.loader.cast import Cast
-from simplezarr.loader.fields import ALONE, Arrays, make_fields
+from simplezarr.loader.fields import ALONE, Arrays, make_fields, read_together
 from simplezarr.loader.samples import SampleKind
 from simplezarr.loader.schedule import count_samples
 
@@ -76,7 +76,8 @@ class Samples(Sequence[Sample]):
             values = empty((len(numbers), *field.shape), field.dtype)
             if len(numbers):
                 starts = field.samples.starts(numbers, field.lengths, self.seed, 0)
-                field.read(starts, [field.as_boxes(values)], np.zeros(len(numbers), np.intp), np.arange(len(numbers)))
+                batch, row = np.zeros(len(numbers), np.intp), np.arange(len(numbers))
+                read_together([field], [starts], [[field.as_boxes(values)]], batch, row)
             arrays.append(values)
         return arrays
 

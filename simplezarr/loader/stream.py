@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simplezarr.errors import ChunkError
-from simplezarr.loader.fields import Field
+from simplezarr.loader.fields import Field, joined, read_together
 from simplezarr.loader.ring import BatchMemory, Ring
 from simplezarr.loader.schedule import StreamPlan
 from simplezarr.runtime import executor
@@ -46,6 +46,7 @@ class Stream:
         self.errors: dict[int, BaseException] = {}  # by batch
         self._condition, self._process, self._helpers, self._reading = Condition(), os.getpid(), 0, 0
         self._near = all(field.near for field in fields)
+        self._joined = joined(fields)
         self._plan_groups(first)
 
     def _plan_groups(self, first: int) -> None:
@@ -180,8 +181,10 @@ class Stream:
         with self._condition:
             boxes = [self.ring.boxes(low + k) for k in used.tolist()]
         starts = self._starts(numbers)
-        for k, field in enumerate(self.fields):
-            field.read(starts[field.name], [of_batch[k] for of_batch in boxes], batch, row, self._threads())
+        for members in self._joined:
+            fields = [self.fields[k] for k in members]
+            views = [[of_batch[k] for of_batch in boxes] for k in members]
+            read_together(fields, [starts[field.name] for field in fields], views, batch, row, self._threads())
 
     def _threads(self) -> int:
         """Return how many threads may work on a group: one alone if others have groups of their own."""

@@ -99,6 +99,20 @@ def test_views_of_one_array_are_read_together():
         np.testing.assert_array_equal(batch["y"], TIMES[numbers[:, None] + 3])
 
 
+@pytest.mark.parametrize("window", ["12 KiB", "1 MiB"])
+def test_a_chunk_is_decoded_once_for_all_views_of_an_array(window, pool):
+    values = sz.create_array({}, data=TIMES, chunks=(16, 6, 5)).store
+    counts = []
+    for samples in ({"x": Windows(3), "y": Windows(1, offset=3)}, Windows(4)):
+        store = Counting({key: values.get(key) for key in values.list()})
+        loader = Loader(sz.open_array(store, mode="r"), samples, batch_size=1, window=window, seed=2)
+        store.take()
+        assert sum(1 for _ in loader) == 117
+        counts.append([key for method, key, *_ in store.take() if method == "get"])
+    assert sorted(counts[0]) == sorted(counts[1])
+    assert 8 <= len(counts[0]) <= 2 * 8
+
+
 def test_aligned_arrays_and_casts():
     labels = np.arange(120) % 9
     arrays = {
