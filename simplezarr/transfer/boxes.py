@@ -68,22 +68,37 @@ def _check_places(handle: ArrayHandle, boxes: Boxes, places: Places, dtype: np.d
     if places.out.shape != (n,) or places.row.shape != (n,):
         wrong = f"{n} boxes have places of shapes {places.out.shape} and {places.row.shape}"
         raise ValueError(f"array {handle.name}: {wrong}; give each box one")
-    for out in outs:
+    alike = _are_alike(outs)
+    for out in outs[:1] if alike else outs:
         check_out(out, dtype, (*np.shape(out)[:1], *boxes.shape), handle.path)
     if n == 0:
         return
-    rows = np.array([len(out) for out in outs], np.intp)
-    if (
-        places.out.min() < 0
-        or places.out.max() >= len(outs)
-        or ((places.row < 0) | (places.row >= rows[places.out])).any()
-    ):
+    low, high = int(places.row.min()), int(places.row.max())
+    inside = places.out.min() >= 0 and places.out.max() < len(outs) and low >= 0
+    if inside and (not alike or high >= len(outs[0])):
+        inside = bool((places.row < np.array([len(out) for out in outs], np.intp)[places.out]).all())
+    if not inside:
         raise IndexError(f"array {handle.name}: a box has a place outside the {len(outs)} arrays that it may go to")
     first = places.first()
     if dtype != handle.dtype and first.dtype != dtype:
         raise TypeError(f"array {handle.name}: the places are {first.dtype}; a conversion to {dtype} needs that")
-    if any(out.dtype != first.dtype or (len(out) and _steps(out) != _steps(first)) for out in outs):
+    if not alike and any(out.dtype != first.dtype or (len(out) and _steps(out) != _steps(first)) for out in outs):
         raise ValueError(f"array {handle.name}: the places differ in data type or strides; make them alike")
+
+
+def _are_alike(outs: list[np.ndarray]) -> bool:
+    """Return whether all are arrays with the shape, strides and data type of the first, and writable."""
+    if not outs or type(outs[0]) is not np.ndarray:
+        return False
+    shape, strides, dtype = outs[0].shape, outs[0].strides, outs[0].dtype
+    return all(
+        type(out) is np.ndarray
+        and out.shape == shape
+        and out.strides == strides
+        and out.dtype is dtype
+        and out.flags.writeable
+        for out in outs
+    )
 
 
 def _steps(out: np.ndarray) -> list[int]:
