@@ -35,6 +35,7 @@ ROWS = {
     "images, uniform": ("images", 64, 1024, "uniform"),
 }
 CROP = (64, 64, 64)
+CHUNKS = {"rows": 128, "rows-shards": 32, "images": 64}  # rows of a chunk
 
 
 def write(top):
@@ -170,7 +171,8 @@ def uniform(read, n, batch):
     return epoch
 
 
-def by_orders(a, read, pick, batch, window, order):
+def by_orders(a, path, read, pick, batch, window, order):
+    """Return the epoch of a library that has slices, and perhaps lists of rows."""
     if order == "crops":
         rng = np.random.default_rng(SEED)
         pool = ThreadPoolExecutor(THREADS)
@@ -183,11 +185,7 @@ def by_orders(a, read, pick, batch, window, order):
         return epoch
     if order == "uniform":
         return uniform(pick, a.shape[0], batch)
-    return gathered(read, a.shape[0], CHUNKS[Path(a_path).name], batch, window, order)
-
-
-CHUNKS = {"rows": 128, "rows-shards": 32, "images": 64}
-a_path = ""
+    return gathered(read, a.shape[0], CHUNKS[Path(path).name], batch, window, order)
 
 
 def tensorstore(path, batch, window, order):
@@ -197,7 +195,7 @@ def tensorstore(path, batch, window, order):
     context = ts.Context({"data_copy_concurrency": {"limit": THREADS}, "file_io_concurrency": {"limit": 4}})
     a = ts.open({"driver": "zarr3", "kvstore": f"file://{path}/"}, context=context, read=True, open=True).result()
     return by_orders(
-        a, lambda key: a[key].read().result(), lambda rows: a[ts.d[0][rows]].read().result(), batch, window, order
+        a, path, lambda key: a[key].read().result(), lambda rows: a[ts.d[0][rows]].read().result(), batch, window, order
     )
 
 
@@ -209,7 +207,7 @@ def zarr_of(pipeline):
         if pipeline:
             zarr.config.set({"codec_pipeline.path": pipeline})
         a = zarr.open_array(path, mode="r")
-        return by_orders(a, lambda key: a[key], lambda rows: a.oindex[rows], batch, window, order)
+        return by_orders(a, path, lambda key: a[key], lambda rows: a.oindex[rows], batch, window, order)
 
     return made
 
@@ -226,7 +224,7 @@ def zarrista(path, batch, window, order):
         key = key if isinstance(key, tuple) else (key, *[slice(0, m) for m in a.shape[1:]])
         return np.asarray(a.retrieve_array_subset(key))
 
-    return by_orders(a, read, None, batch, window, order)
+    return by_orders(a, path, read, None, batch, window, order)
 
 
 def floor(path, batch, window, order):
@@ -278,15 +276,13 @@ CONTENDERS = {
     "read_future": windows,
     "tensorstore": tensorstore,
     "zarrista": zarrista,
-    "zarr-python, fused": zarr_of("zarr.core.codec_pipeline.FusedCodecPipeline"),
-    "zarr-python, zarrs": zarr_of("zarrs.ZarrsCodecPipeline"),
+    "zarr-python-fused": zarr_of("zarr.core.codec_pipeline.FusedCodecPipeline"),
+    "zarr-python-zarrs": zarr_of("zarrs.ZarrsCodecPipeline"),
 }
 
 
 def serve(name, path, batch, window, order):
     """In a process of its own: do an epoch for each line that comes, and tell samples, processor and wall seconds."""
-    global a_path
-    a_path = path
     epoch = CONTENDERS[name](path, int(batch), int(window), order)
     print("ready" if epoch else "none", flush=True)
     for _ in sys.stdin:
@@ -330,12 +326,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", action="append", choices=ROWS)
-    parser.add_argument("--contenders", default=",".join(CONTENDERS).replace("zarr-python, ", "zarr-python: "))
+    parser.add_argument("--contenders", default=",".join(CONTENDERS))
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / f"simplezarr-loading-{os.getuid()}")
     arguments = parser.parse_args()
     arguments.data.mkdir(exist_ok=True)
     write(arguments.data)
-    names = [name.replace(": ", ", ") for name in arguments.contenders.split(",")]
+    names = arguments.contenders.split(",")
     print(f"load average {os.getloadavg()[0]:.1f}")
     print(f"{'row':20} {'contender':20} {'us of CPU':>10} {'us':>10} {'/ floor':>7}")
     for row in arguments.only or ROWS:
