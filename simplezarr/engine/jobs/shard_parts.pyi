@@ -2,8 +2,18 @@
 
 from typing import final
 
+from typing_extensions import disjoint_base
+
 from simplezarr.engine.jobs.job import Job
 
+@disjoint_base
+class ShardJob(Job):
+    """The requested inner chunks of one shard of another job."""
+
 @final
-class ShardPartsJob(Job):
+class ShardDecodeJob(ShardJob):
+    """A shard in memory that several threads decode."""
+
+@final
+class ShardPartsJob(ShardJob):
     """A shard that is read in parts."""
