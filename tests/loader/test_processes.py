@@ -26,18 +26,12 @@ def make_loader(array, **arguments):
     return Loader(array, Rows(), batch_size=8, window=5 * 8 * 24, seed=5, **arguments)
 
 
-def epoch_numbers(loader):
-    """The samples of the next epoch, in the order of delivery; the batches must be those of the array."""
-    batches = list(loader)
-    assert len(batches) == len(loader)
+def numbers_in(batches):
+    """The samples of an epoch, in the order of delivery; the batches must be those of the array."""
     numbers = [batch[:, 0] // 6 for batch in batches]
     for batch, rows in zip(batches, numbers, strict=True):
         np.testing.assert_array_equal(batch, VALUES[rows])
     return [number for rows in numbers for number in rows.tolist()]
-
-
-def two_epochs(loader, samples):
-    return epoch_numbers(loader), epoch_numbers(loader), [samples[k].tolist() for k in (0, 59)]
 
 
 def second_half(epoch):
@@ -48,11 +42,15 @@ def second_half(epoch):
 def test_loaders_and_samples_in_another_process(array, method):
     """Also if the parent has read before, so its threads exist."""
     loader, samples = make_loader(array), Samples(array, Rows())
-    first = epoch_numbers(loader)
-    with multiprocessing.get_context(method).Pool(1) as pool:
-        found = pool.apply_async(two_epochs, (loader, samples)).get(60)
-    assert found == (loader.order(1).tolist(), loader.order(2).tolist(), VALUES[[0, 59]].tolist())
+    first = numbers_in(list(loader))
+    with multiprocessing.get_context(method).Pool(1) as pool:  # a function that any process can import: `list`
+        found = [numbers_in(pool.apply_async(list, (loader,)).get(60))]
+        loader.set_epoch(2)
+        found.append(numbers_in(pool.apply_async(list, (loader,)).get(60)))
+        rows = pool.apply_async(list, (samples,)).get(60)
+    assert found == [loader.order(1).tolist(), loader.order(2).tolist()]
     assert found[0] != first
+    np.testing.assert_array_equal(rows, VALUES)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +127,7 @@ def test_parts_are_disjoint_and_whole(array):
             worker = loader.split(part, parts)
             worker.set_epoch(4)
             lengths.append(len(worker))
-            found += epoch_numbers(worker)
+            found += numbers_in(list(worker))
         assert sum(lengths) == len(loader)
         assert len(set(found)) == len(found) == len(loader.order(4))
         assert lengths == sorted(lengths, reverse=True)  # as a DataLoader takes turns
@@ -146,7 +144,7 @@ def test_an_iterator_that_is_dropped_reads_no_more(array, pool):
     with pytest.raises(StopIteration):
         next(epoch)
     within(10, _until, lambda: not any(stream._helpers for stream in streams))
-    assert epoch_numbers(loader) == loader.order(1).tolist()
+    assert numbers_in(list(loader)) == loader.order(1).tolist()
 
 
 def _until(condition):
