@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from weakref import ReferenceType, ref
 
 from simplezarr.errors import ZarrWarning
 
@@ -99,7 +100,16 @@ CODEC_ALIASES = {
 _OWN_FILES = os.path.dirname(os.path.dirname(__file__)) + os.sep  # of the package
 
 _tolerated: ContextVar[int] = ContextVar("tolerated", default=0)
-_collected: ContextVar[list[tuple[str, str]] | None] = ContextVar("collected", default=None)
+
+
+class _Cases(list[tuple[str, str]]):
+    """Cases and messages that are collected."""
+
+    __slots__ = ("__weakref__",)
+
+
+#: Refers weakly to the list of `collect`. If an interrupt ends `collect` before it can reset this, the list is gone.
+_collected: ContextVar["ReferenceType[_Cases] | None"] = ContextVar("collected", default=None)
 
 
 def tolerate(case: str, where: str, detail: str = "") -> None:
@@ -110,7 +120,8 @@ def tolerate(case: str, where: str, detail: str = "") -> None:
 def repeat(case: str, message: str) -> None:
     """Warn of a case that was collected, with its message."""
     _tolerated.set(_tolerated.get() + 1)
-    collected = _collected.get()
+    reference = _collected.get()
+    collected = None if reference is None else reference()
     if collected is None:
         warn(message)
     else:
@@ -144,8 +155,8 @@ def collect() -> Iterator[list[tuple[str, str]]]:
     >>> cases
     [('null-fill', 'a/zarr.json: fill_value: null is read as zero, an empty string or NaT')]
     """
-    cases: list[tuple[str, str]] = []
-    token = _collected.set(cases)
+    cases = _Cases()
+    token = _collected.set(ref(cases))
     try:
         yield cases
     finally:

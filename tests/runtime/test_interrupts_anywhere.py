@@ -14,6 +14,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.runtime import pool
+from simplezarr.schema.leniency import collect, tolerate
 from simplezarr.stores import LocalStore, MemoryStore, SlowStore
 from tests.runtime.test_interrupts import count_events, interrupted, raise_at, wait_until_idle
 from tests.support.helpers import PYTHON, python, same_package, within
@@ -202,3 +203,18 @@ def test_an_interrupted_program_ends(ending, tmp_path):
         finally:
             program.kill()
         assert program.returncode in (0, 1, 130, -signal.SIGINT), errors
+
+
+def test_an_interrupt_leaves_no_warning_uncollected():
+    """At any instruction of `collect`, which would otherwise keep the warnings of all later reads."""
+
+    def collects():
+        with collect():
+            tolerate("null-fill", "a")
+
+    count = count_events(collects)
+    assert count > 50
+    for at in range(count):
+        assert interrupted(collects, at)
+        with pytest.warns(sz.ZarrWarning, match="null is read as zero"):
+            tolerate("null-fill", "b")
