@@ -1,6 +1,8 @@
 """Long jobs on a cluster of processes: what they write and find is what one process writes and finds."""
 
 import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,10 +19,15 @@ DATA = np.arange(300 * 200, dtype="i4").reshape(300, 200)
 
 @pytest.fixture(scope="module")
 def client():
-    """Two processes with two threads each."""
+    """Two processes with two threads each, which can import this module: they get its store."""
     how = {"n_workers": 2, "threads_per_worker": 2, "processes": True, "dashboard_address": None}
-    with distributed.LocalCluster(**how) as cluster, distributed.Client(cluster) as client:
-        yield client
+    root = str(Path(__file__).parents[2])
+    sys.path.append(root)  # last, so that the installed package is found before that of the checkout
+    try:
+        with distributed.LocalCluster(**how) as cluster, distributed.Client(cluster) as client:
+            yield client
+    finally:
+        sys.path.remove(root)
 
 
 @pytest.fixture
