@@ -5,6 +5,7 @@ worker was lost, so it must be one that may.
 """
 
 import importlib
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -83,7 +84,21 @@ def on_cluster(client: Client, function: Callable[..., Any], tasks: Iterable[tup
 
 
 def _submitted(client: Client, function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
-    return client.submit(_call, function, *task, pure=False)
+    return client.submit(pickle.loads, pickle.dumps(_Call(function, task)), pure=False)
+
+
+class _Call:
+    """A call that is made when it is unpickled.
+
+    So a worker gets bytes. What it can't import, for example a store of a module that it lacks, is an error of the
+    task. Otherwise the worker would fail to understand its scheduler, and the caller would wait for ever.
+    """
+
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _call, (self.function, *self.arguments)
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:

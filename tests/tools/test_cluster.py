@@ -2,6 +2,7 @@
 
 import os
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import simplezarr as sz
 from simplezarr.tools.copy import copy as module
 from simplezarr.utils import check, copy
+from tests.support.helpers import within
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -91,6 +93,20 @@ def test_an_error_in_a_worker_leaves_no_array(client, small, tmp_path):
         copy(source, tmp_path / "copy", "a", chunks=(50, 50), client=client)
     assert not sz.exists(tmp_path / "copy", "a")
     assert [*(tmp_path / "copy").rglob("c")] == []
+
+
+def test_what_workers_cannot_import_is_an_error(client, small, tmp_path, monkeypatch):
+    """Not a wait for ever, as if the module came to the worker as a part of a message."""
+    nowhere = types.ModuleType("nowhere")
+    monkeypatch.setitem(sys.modules, "nowhere", nowhere)
+    nowhere.Elsewhere = type("Elsewhere", (Written,), {"__module__": "nowhere", "__reduce__": elsewhere})
+    source = sz.create_array(tmp_path / "source", data=DATA, chunks=(20, 10))
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):
+        within(60, lambda: copy(source, nowhere.Elsewhere(tmp_path / "copy"), client=client))
+
+
+def elsewhere(store):
+    return type(store), (store.path,)
 
 
 def test_stores_in_memory_are_refused(client, tmp_path):
