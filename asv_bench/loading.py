@@ -214,9 +214,10 @@ def zarr_of(pipeline):
 
 def zarrista(path, batch, window, order):
     """zarrista, by slices."""
-    import zarrista as zr
+    from zarrista import Array
+    from zarrista.store import FilesystemStore
 
-    a = zr.Array.open(zr.FilesystemStore(str(Path(path).parent)), "/" + Path(path).name)
+    a = Array.open(FilesystemStore(str(path)))
     if order == "uniform":
         return None
 

@@ -84,7 +84,7 @@ class Stream:
             self._adopt()
         self._call_helpers()
         while not self._is_over(batch):
-            group = self._claim()
+            group = self._claim() if self._reading < self._most_threads() else None
             if group is not None:
                 self._read_claimed(group)
                 continue
@@ -188,7 +188,8 @@ class Stream:
 
     def _threads(self) -> int:
         """Return how many threads may work on a group: one alone if others have groups of their own."""
-        return 1 if self._near and self._reading >= executor.get_num_threads() else 0
+        threads = executor.get_num_threads()
+        return 1 if self._near and self._reading + self._count_ready(threads) >= threads else 0
 
     def _starts(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
         """Return where the samples of each field begin. Fields with equal samples share them."""
@@ -251,22 +252,23 @@ class Stream:
         """Have threads of the pool read groups, as many as there are groups that may be read and threads."""
         if self.closed or executor.runs_inline():
             return
-        width = min(
-            executor.concurrency_for(field.array.store) if not field.near else executor.get_num_threads()
-            for field in self.fields
-        )
+        threads = self._most_threads()
         with self._condition:
-            ready = sum(
-                1
-                for group in self._order[self._next : self._next + width]
-                if self._high[group] < self.delivered + self.width
-            )
-            wanted = min(ready, width - self._helpers)
+            wanted = min(self._count_ready(threads), threads - self._helpers)
             self._helpers += max(0, wanted)
         for _ in range(wanted):
-            if not executor.enqueue(self._help, width):
+            if not executor.enqueue(self._help, threads):
                 with self._condition:
                     self._helpers -= 1
+
+    def _most_threads(self) -> int:
+        """Return how many threads may read groups at a time: more than may compute if stores take time to answer."""
+        return min([executor.concurrency_for(field.array.store) for field in self.fields])
+
+    def _count_ready(self, most: int) -> int:
+        """Return how many groups nobody reads yet that may be read; `most` at most."""
+        ready = self._order[self._next : self._next + most]
+        return sum([bool(self._high[group] < self.delivered + self.width) for group in ready])
 
     def _help(self) -> None:
         """Read groups until none may be read."""
