@@ -6,7 +6,7 @@ worker was lost, so it must be one that may.
 
 import importlib
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Protocol
@@ -21,10 +21,10 @@ _AHEAD = 3  # tasks for each thread of the cluster that are submitted at a time
 
 
 class Client(Protocol):
-    """What is used of a `distributed.Client`."""
+    """What is used of a `distributed.Client`. Its methods may also be awaited, so their results have no type."""
 
     def submit(self, func: Callable[..., Any], *args: Any, pure: bool) -> Any: ...
-    def nthreads(self) -> Mapping[str, int]: ...
+    def nthreads(self) -> Any: ...
     def cancel(self, futures: Any) -> Any: ...
 
 
@@ -49,7 +49,8 @@ def client_of(given: ClientLike) -> Iterator[Client]:
 
 def thread_count(client: Client) -> int:
     """Return the number of threads of all workers, at least 1."""
-    return max(1, sum(client.nthreads().values()))
+    threads: int = sum(client.nthreads().values())
+    return max(1, threads)
 
 
 def check_reachable(store: Store) -> None:
