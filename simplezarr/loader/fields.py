@@ -228,6 +228,9 @@ def _make_field(name: str, array: Array, samples: SampleKind, cast: Cast | None)
         raise TypeError(
             f"Loader: {name or 'the array'} must be a simplezarr.Array, not {type(array).__name__}; open it first"
         )
+    if isinstance(samples, type) or not hasattr(samples, "starts"):
+        shown = samples.__name__ if isinstance(samples, type) else type(samples).__name__
+        raise TypeError(f"Loader: samples must be Rows(), Windows(…), Crops(…) or Boxes(…), not {shown}; make one")
     if isinstance(cast, str | np.dtype | type):
         cast = Cast(cast)
     return Field(name, array, samples, tuple([_axis(array, axis) for axis in samples.axes]), cast)

@@ -159,6 +159,9 @@ def test_arrays_must_be_aligned():
         Loader(arrays, Rows(), batch_size=1)
     with pytest.raises(TypeError, match=r"must be a simplezarr\.Array, not ndarray"):
         Loader({"a": TIMES}, Rows(), batch_size=1)
+    for wrong in (Rows, 5):
+        with pytest.raises(TypeError, match=r"samples must be Rows\(\), .* not (Rows|int); make one"):
+            Loader(arrays["a"], wrong, batch_size=1)
     with pytest.raises(ValueError, match="no axis is named 'time'"):
         Loader(arrays["a"], Rows("time"), batch_size=1)
     with pytest.raises(ValueError, match=r"cast has \['c'\]"):
