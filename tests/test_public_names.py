@@ -31,6 +31,7 @@ OBJECTS = {
     "simplezarr.dask": simplezarr.dask,
     "simplezarr.xarray": simplezarr.xarray,
     "simplezarr.loader": simplezarr.loader,
+    "simplezarr.loader.Loader": simplezarr.loader.Loader,
     "simplezarr.zarr_python": zarr_python,
 }
 #: What the program calls them.

@@ -1,5 +1,6 @@
 """The loader: epochs of batches from stored arrays."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -7,15 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simplezarr.loader.cast import Cast
+from simplezarr.loader.delivery import Delivery
 from simplezarr.loader.description import Description, describe
-from simplezarr.loader.epoch import Epoch, Progress
+from simplezarr.loader.epoch import Epoch
 from simplezarr.loader.fields import Arrays, make_fields
-from simplezarr.loader.ring import Allocate, BatchMemory
+from simplezarr.loader.ring import Allocate
 from simplezarr.loader.samples import SampleKind
 from simplezarr.loader.schedule import Schedule, Shuffle
 from simplezarr.stores.settings import as_size, check_count
 
-__all__ = ["Batch", "Loader"]
+__all__ = ["Batch", "Loader", "delivery_of"]
 
 #: An array, or arrays by name.
 Batch = np.ndarray | dict[str, np.ndarray]
@@ -49,6 +51,9 @@ class Loader:
     - out: makes the memory of a batch: `out(shape, dtype)` returns an array. It is used again when nobody uses it.
 
     Raise ValueError for arguments that do not fit each other, and if the window is too small, with the size it needs.
+    Warn if an epoch has no batch: there are no samples, or with `drop_last` fewer than fill one. That is no error,
+    because a program may go on with an empty validation set, and loaders of other libraries are empty without a word.
+
     A chunk that can't be read raises in `next` for the first batch that needs it. The next call gives the batch that
     follows.
 
@@ -82,9 +87,9 @@ class Loader:
         with_index: bool = False,
         out: Allocate | None = None,
     ):
-        self.fields = make_fields(arrays, samples, cast)
-        self._schedule = Schedule(
-            self.fields,
+        fields = make_fields(arrays, samples, cast)
+        schedule = Schedule(
+            fields,
             batch_size=check_count(batch_size, "batch_size"),
             shuffle=shuffle,
             window=as_size(window, "window"),
@@ -96,10 +101,9 @@ class Loader:
             indices=indices,
             weights=weights,
         )
-        self.transform, self._with_index, self.out = transform, with_index, out
-        self._memory = BatchMemory(self.fields, self.batch_size, out)
-        self._next_epoch, self._first = 0, 0
-        self._progress: Progress | None = None
+        if not schedule.batches:
+            warnings.warn(schedule.why_empty(), stacklevel=2)
+        self._delivery = Delivery(fields, schedule, transform, with_index, out)
 
     # ------------------------------------------------------------ batches
 
@@ -108,24 +112,7 @@ class Loader:
 
         Each call begins another epoch. Iterators do not depend on each other.
         """
-        return self.begin_next()
-
-    def begin_next(self, memory: BatchMemory | None = None) -> Epoch:
-        """Return an iterator of the next epoch, whose batches are in the loader's memory or in some other."""
-        epoch = self.begin(self._next_epoch, self._first, memory)
-        self._progress, self._next_epoch, self._first = epoch.progress, self._next_epoch + 1, 0
-        return epoch
-
-    def begin(self, epoch: int, batch: int, memory: BatchMemory | None = None) -> Epoch:
-        """Return an iterator of an epoch that begins with one of its batches. The loader does not count it."""
-        return Epoch(
-            self._schedule,
-            epoch,
-            batch,
-            transform=self.transform,
-            with_index=self._with_index,
-            memory=memory or self._memory,
-        )
+        return self._delivery.begin_next()
 
     def __getitem__(self, index: object) -> NoReturn:
         raise TypeError(
@@ -146,7 +133,7 @@ class Loader:
         """Let the next iterator begin with this epoch."""
         if epoch < 0:
             raise ValueError(f"epoch: must be at least 0, not {epoch}")
-        self._next_epoch, self._first, self._progress = int(epoch), 0, None
+        self._delivery.go_to(int(epoch), 0)
 
     # ------------------------------------------------------------ order and costs
 
@@ -156,7 +143,7 @@ class Loader:
 
     def starts(self, numbers: ArrayLike, epoch: int) -> np.ndarray:
         """Return where samples of an epoch begin in the first array: shape (n, k), for k axes they are cut along."""
-        field = self.fields[0]
+        field = self._delivery.fields[0]
         return field.samples.starts(np.asarray(numbers), field.lengths, self._schedule.seed, epoch)
 
     def describe(self) -> Description:
@@ -173,12 +160,7 @@ class Loader:
 
         Nothing that was read ahead belongs to it. Loading it costs at most the decoding of one window again.
         """
-        epoch, batch = self._next_epoch, self._first
-        if self._progress is not None:
-            epoch, batch = self._progress.number, self._progress.delivered
-            if batch >= len(self):
-                epoch, batch = epoch + 1, 0
-        return self._schedule.state(epoch, batch)
+        return self._delivery.state()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Let the next iterator go on behind the last batch that had been delivered.
@@ -187,29 +169,13 @@ class Loader:
         all its ranks had delivered equally many batches. Raise ValueError for a state of a loader that delivers other
         batches, with what differs.
         """
-        self._next_epoch, self._first = self.restore(state)
-        self._progress = None
+        self._delivery.go_to(*self._schedule.restore(state))
 
-    def state_at(self, epoch: int, batch: int) -> dict[str, Any]:
-        """Return the state of an iterator that has delivered `batch` batches of an epoch."""
-        return self._schedule.state(epoch, batch)
+    @property
+    def _schedule(self) -> Schedule:
+        return self._delivery.schedule
 
-    def restore(self, state: Mapping[str, Any]) -> tuple[int, int]:
-        """Return the epoch and the batch at which a state goes on. The loader's own place stays."""
-        return self._schedule.restore(state)
 
-    # ------------------------------------------------------------ processes
-
-    def split(self, part: int, parts: int) -> "Loader":
-        """Return a loader of one part of this rank's share, for one of several worker processes."""
-        other: Loader = object.__new__(Loader)
-        other.__setstate__({**self.__getstate__(), "_schedule": self._schedule.split(part, parts)})
-        return other
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = {**self.__dict__, "_progress": None}
-        del state["_memory"]
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _memory=BatchMemory(state["fields"], state["_schedule"].batch_size, state["out"]))
+def delivery_of(loader: Loader) -> Delivery:
+    """Return what is behind a loader, for the other modules of this package."""
+    return loader._delivery

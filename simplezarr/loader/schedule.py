@@ -108,6 +108,17 @@ class Schedule:
     def _part_batches(self) -> int:
         return (self._stream_batches - self.part + self.parts - 1) // self.parts
 
+    def why_empty(self) -> str:
+        """Return why an epoch has no batches, and what to do."""
+        n = len(self._numbers)
+        if not n:
+            return "Loader: there are no samples, so an epoch has no batches; check the arrays and `indices`"
+        share = "" if self.streams == 1 else f" of {n} for each of {self.streams} ranks"
+        return (
+            f"Loader: {n // self.streams} samples{share} fill no batch of {self.batch_size}, so an epoch has no "
+            "batches; make batch_size smaller, or give drop_last=False"
+        )
+
     # ------------------------------------------------------------ plans
 
     def plans(self, epoch: int) -> list[StreamPlan]:

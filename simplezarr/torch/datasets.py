@@ -7,7 +7,9 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from simplezarr.loader import Loader
+from simplezarr.loader.delivery import Delivery
 from simplezarr.loader.epoch import Epoch
+from simplezarr.loader.loader import delivery_of
 from simplezarr.runtime.executor import get_num_threads, set_num_threads
 from simplezarr.torch.epochs import SLOTS, EpochTable, iteration_tag
 from simplezarr.torch.tensors import as_tensor, check_types, map_arrays
@@ -59,7 +61,7 @@ class LoaderDataset(IterableDataset[Any]):
         check_types(loader)
         self.loader = loader
         self._slots = torch.zeros(SLOTS, dtype=torch.int64).share_memory_()
-        self._part: Loader | None = None  # of this process
+        self._part: Delivery | None = None  # of this process
         self._identity: dict[str, Any] = {}
         self._saved: tuple[int, int] | None = None  # epoch and batch of a loaded state that no iterator has taken
         self._made, self._newest = 0, _Place(0)
@@ -110,7 +112,7 @@ class LoaderDataset(IterableDataset[Any]):
                     f"load_state_dict: {name} is {state.get(name)!r}, but here it is {self._identity[name]}; "
                     "use as many workers as when the state was saved"
                 )
-        self._saved = part.restore(state)
+        self._saved = part.schedule.restore(state)
         self._identify(part)
         self._made, self._newest = 0, _Place(0)
         self._table().rewind(self._saved[0] if self._saved[1] else self._saved[0] - 1)
@@ -124,7 +126,7 @@ class LoaderDataset(IterableDataset[Any]):
         part = self._own_part()
         saved, self._saved = self._saved, None
         # torchdata makes two iterators of a state at the end of an epoch; the second is to begin another one
-        if saved is not None and (place.number == 0 or saved[1] < len(part)):
+        if saved is not None and (place.number == 0 or saved[1] < part.schedule.batches):
             self._table().note(saved[0])
             place.epoch, place.batch = saved
         else:
@@ -137,10 +139,10 @@ class LoaderDataset(IterableDataset[Any]):
             return EpochTable(self._slots.numpy())
         return EpochTable(self._slots.numpy(), iteration_tag(worker.seed - worker.id, worker.num_workers), worker.id)
 
-    def _own_part(self) -> Loader:
-        """Return the loader of this process: in a worker, that of its part. Workers share the threads of a process."""
+    def _own_part(self) -> Delivery:
+        """Return what this process delivers: in a worker, its part. Workers share the threads of a process."""
         if self._part is None:
-            part, worker = self.loader, get_worker_info()
+            part, worker = delivery_of(self.loader), get_worker_info()
             if worker is not None:
                 threads = get_num_threads()
                 set_num_threads(min(threads, max(2, threads // worker.num_workers)))
@@ -151,11 +153,11 @@ class LoaderDataset(IterableDataset[Any]):
             self._part = part
         return self._part
 
-    def _identify(self, part: Loader) -> None:
+    def _identify(self, part: Delivery) -> None:
         """Keep what every state of this part contains. Workers send a state with each batch."""
         worker = get_worker_info()
         mine = {"worker": 0, "workers": 0} if worker is None else {"worker": worker.id, "workers": worker.num_workers}
-        self._identity = {**part.state_at(0, 0), **mine}
+        self._identity = {**part.schedule.state(0, 0), **mine}
 
 
 class _Batches(Iterator[Any]):

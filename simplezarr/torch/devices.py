@@ -11,6 +11,7 @@ import torch
 
 from simplezarr.engine.memory.result_pool import empty
 from simplezarr.loader import Loader
+from simplezarr.loader.loader import delivery_of
 from simplezarr.loader.ring import BatchMemory
 from simplezarr.stores.settings import as_size
 from simplezarr.torch.ahead import Ahead
@@ -57,10 +58,11 @@ class TensorLoader:
             raise TypeError(f"simplezarr.torch.loader: needs a simplezarr.loader.Loader, not {type(loader).__name__}")
         check_types(loader)
         self.loader, self.device = loader, _full_device(device)
+        self._delivery = delivery_of(loader)
         self._memory: BatchMemory | None = None  # that of the loader
-        if self.device.type == "cuda" and loader.out is None:
+        if self.device.type == "cuda" and self._delivery.out is None:
             allocate = PageLocked(_eighth_of_memory() if pinned is None else as_size(pinned, "pinned"))
-            self._memory = BatchMemory(loader.fields, loader.batch_size, allocate)
+            self._memory = BatchMemory(self._delivery.fields, loader.batch_size, allocate)
         self._newest: TensorEpoch | None = None
 
     def __len__(self) -> int:
@@ -69,7 +71,7 @@ class TensorLoader:
 
     def __iter__(self) -> "TensorEpoch":
         """Return an iterator of the next epoch's batches; after `load_state_dict` of the rest of the saved epoch."""
-        epoch = self.loader.begin_next(self._memory)
+        epoch = self._delivery.begin_next(self._memory)
         batches: Batches = epoch
         if self.device.type == "cuda":
             batches = Ahead(epoch, CudaCopies(self.device))

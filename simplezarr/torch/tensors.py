@@ -8,6 +8,7 @@ import torch
 
 from simplezarr.errors import UnsupportedError
 from simplezarr.loader import Loader
+from simplezarr.loader.loader import delivery_of
 
 __all__ = ["as_tensor", "check_types", "map_arrays"]
 
@@ -41,7 +42,8 @@ def map_arrays(batch: Any, change: Callable[[np.ndarray], Any]) -> Any:
 
 def check_types(loader: Loader) -> None:
     """Raise UnsupportedError if torch does not have the data type of an array, and no `transform` may give another."""
-    for field in loader.fields if loader.transform is None else ():
+    delivery = delivery_of(loader)
+    for field in delivery.fields if delivery.transform is None else ():
         try:
             as_tensor(np.empty(0, field.dtype))
         except UnsupportedError:

@@ -9,6 +9,7 @@ import simplezarr as sz
 from simplezarr.loader import Boxes, Crops, Loader, Rows
 from simplezarr.loader.counter_random import permutation, random_bits, uniform
 from simplezarr.loader.description import mixing
+from simplezarr.loader.loader import delivery_of
 from simplezarr.loader.orders import by_cells, chunk_order, given_order, listed_order, needed_ring
 
 
@@ -78,6 +79,7 @@ def test_listed_order_is_complete_and_fits_the_ring(n, chunk, batch, ring, least
             assert (end - 1) // batch - begin // batch < ring
 
 
+@pytest.mark.filterwarnings("ignore:Loader. .* an epoch has no batches")
 @settings(max_examples=150)
 @given(
     *sizes,
@@ -98,8 +100,8 @@ def test_each_sample_is_delivered_once(n, chunk, batch, ring, shuffle, drop_last
     for rank in ranks:
         whole = len(rank) * batch
         assert len(rank.order(1)) == (whole if drop_last or world > 1 else n)
-        parts = [rank.split(part, workers) for part in range(workers)]
-        assert sum(map(len, parts)) == len(rank)
+        parts = [delivery_of(rank).split(part, workers).schedule for part in range(workers)]
+        assert sum(part.batches for part in parts) == len(rank)
         of_parts = np.concatenate([part.order(1) for part in parts])
         if drop_last or world == 1:
             assert len(set(of_parts.tolist())) == len(of_parts) == len(rank.order(1))
@@ -111,6 +113,7 @@ def test_each_sample_is_delivered_once(n, chunk, batch, ring, shuffle, drop_last
         assert world > 1 or len(delivered) == n
 
 
+@pytest.mark.filterwarnings("ignore:Loader. .* an epoch has no batches")
 @given(st.integers(1, 300), st.integers(1, 20), st.sampled_from([(4, 2), (6, 3), (6, 1), (4, 4)]))
 def test_other_world_sizes_see_the_same_global_batches(n, batch, worlds):
     first, second = worlds
@@ -253,6 +256,36 @@ def test_cells_that_become_too_large_are_cut():
 def test_wrong_arguments(arguments, words):
     with pytest.raises(ValueError, match=words.replace("(", r"\(")):
         rows(500, 100, **{"batch_size": 10, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("n", "arguments", "words"),
+    [
+        (0, {}, "there are no samples"),
+        (0, {"drop_last": False}, "there are no samples"),
+        (50, {"indices": []}, "there are no samples"),
+        (9, {}, "9 samples fill no batch of 10, .* make batch_size smaller, or give drop_last=False"),
+        (29, {"rank": 2, "world_size": 3}, "9 samples of 29 for each of 3 ranks fill no batch of 10"),
+    ],
+)
+@pytest.mark.parametrize("shuffle", ["chunks", "uniform", False])
+def test_an_epoch_without_batches_is_warned_of(n, arguments, words, shuffle):
+    with pytest.warns(UserWarning, match=words) as caught:
+        loader = rows(n, 5, batch_size=10, shuffle=shuffle, **arguments)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert (len(loader), list(loader), loader.order(0).tolist()) == (0, [], [])
+    assert loader.describe().batches == 0
+    assert loader.state_dict()["batch"] == 0
+
+
+@pytest.mark.parametrize("shuffle", ["chunks", "uniform", False])
+def test_a_small_epoch_is_one_small_batch_if_asked_for(shuffle):
+    loader = rows(9, 5, batch_size=10, shuffle=shuffle, drop_last=False)
+    assert [batch.shape for batch in loader] == [(9,)]
+    assert sorted(loader.order(0).tolist()) == list(range(9))
+    ranks = [rows(29, 5, batch_size=10, shuffle=shuffle, drop_last=False, rank=k, world_size=3) for k in range(3)]
+    assert [[batch.shape for batch in rank] for rank in ranks] == [[(10,)]] * 3
+    assert {number for rank in ranks for number in rank.order(0).tolist()} == set(range(29))
 
 
 def test_boxes_are_checked():

@@ -11,6 +11,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.loader import Boxes, Cast, Crops, Loader, Rows, Samples, Windows
+from simplezarr.loader.loader import delivery_of
 from tests.support.helpers import Waiting, within
 
 METHODS = [method for method in ("fork", "forkserver", "spawn") if method in multiprocessing.get_all_start_methods()]
@@ -80,7 +81,7 @@ def test_pickled_loaders_deliver_the_same(array, make):
 def test_an_epoch_goes_on_in_a_forked_child(array, pool, delivered):
     """Threads of the parent were reading ahead. The child gets every batch that is left, and so does the parent."""
     loader = make_loader(array)
-    expected = [batch.tolist() for batch in loader.begin(0, 0)]
+    expected = [batch.tolist() for batch in delivery_of(loader).begin(0, 0)]
     epoch = iter(loader)
     assert [batch.tolist() for batch in itertools.islice(epoch, delivered)] == expected[:delivered]
     with multiprocessing.get_context("fork").Pool(1, initializer=_keep, initargs=(epoch,)) as children:
@@ -124,10 +125,9 @@ def test_parts_are_disjoint_and_whole(array):
         loader = make_loader(array, **arguments)
         found, lengths = [], []
         for part in range(parts):
-            worker = loader.split(part, parts)
-            worker.set_epoch(4)
-            lengths.append(len(worker))
-            found += numbers_in(list(worker))
+            worker = delivery_of(loader).split(part, parts)
+            lengths.append(worker.schedule.batches)
+            found += numbers_in(list(worker.begin(4, 0)))
         assert sum(lengths) == len(loader)
         assert len(set(found)) == len(found) == len(loader.order(4))
         assert lengths == sorted(lengths, reverse=True)  # as a DataLoader takes turns
@@ -157,7 +157,8 @@ def _until(condition):
 def test_parts_in_turn_deliver_the_given_order(array, parts, arguments):
     """Without shuffling. A DataLoader asks its workers in turn."""
     loader = make_loader(array, shuffle=False, **arguments)
-    batches = [[batch.tolist() for batch in loader.split(part, parts)] for part in range(parts)]
+    workers = [delivery_of(loader).split(part, parts) for part in range(parts)]
+    batches = [[batch.tolist() for batch in worker.begin(0, 0)] for worker in workers]
     turns = [batch for turn in itertools.zip_longest(*batches) for batch in turn if batch is not None]
     assert turns == [batch.tolist() for batch in loader]
     assert len(turns) == len(loader)

@@ -8,6 +8,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.loader import Crops, Loader, Rows, Samples
+from simplezarr.loader.loader import delivery_of
 from simplezarr.loader.ring import BatchMemory
 from tests.support.helpers import Counting, Waiting
 
@@ -90,7 +91,7 @@ def test_batches_are_given_by_dlpack(dtype, rows):
 def test_memory_of_a_batch_is_used_again_when_no_view_is_left(rows):
     """Whatever kind of view is kept, and whatever `out` has returned."""
     array = sz.create_array({}, data=np.arange(4 * rows * 2).reshape(-1, 2), chunks=(rows, 2))
-    fields = Loader(array, Rows(), batch_size=rows).fields
+    fields = delivery_of(Loader(array, Rows(), batch_size=rows)).fields
     shared = np.empty((9, rows, 2), "i8")
     places = iter(shared)
 
@@ -131,6 +132,6 @@ def test_memory_that_is_still_being_filled_is_not_given_away():
     filling = {values.ctypes.data for slot in stream.ring._filling.values() for values in slot.arrays}
     assert filling
     epoch.close()
-    taken = [loader._memory.take() for _ in range(8)]
+    taken = [delivery_of(loader).memory.take() for _ in range(8)]
     store.gate.set()
     assert not filling & {slot.arrays[0].ctypes.data for slot in taken}

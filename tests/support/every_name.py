@@ -437,7 +437,7 @@ def use_loader(folder: Path) -> None:
         assert len(numbers) == made.batch_size
     made.set_epoch(1)
     made.load_state_dict(made.state_dict())
-    print(len(made), made.order(0), made.starts([0], 0), made.describe().lift, made.split(0, 2))
+    print(len(made), made.order(0), made.starts([0], 0), made.describe().lift)
     windows = {"x": loader.Windows(2), "y": loader.Windows(1, step=1, stride=1, offset=2)}
     for samples in (windows, loader.Crops((2, 2), per_epoch=4), loader.Boxes([[0, 0]], (2, 2))):
         next(iter(loader.Loader(images, samples, batch_size=1)))

@@ -10,6 +10,7 @@ import pytest
 
 import simplezarr as sz
 from simplezarr.loader import Loader, Rows, Samples
+from simplezarr.loader.loader import delivery_of
 from tests.support.helpers import Counting
 
 torch = pytest.importorskip("torch", reason="the extra `torch`: 554 MB")
@@ -50,9 +51,8 @@ def expected_epoch(loader, epoch, workers):
     """The batches of an epoch as a DataLoader asks the workers for them in turn."""
     parts = []
     for worker in range(max(1, workers)):
-        part = loader.split(worker, max(1, workers))
-        part.set_epoch(epoch)
-        parts.append(numbers_of(map(torch.from_numpy, part)))
+        part = delivery_of(loader).split(worker, max(1, workers))
+        parts.append(numbers_of(map(torch.from_numpy, part.begin(epoch, 0))))
     return [batch for turn in itertools.zip_longest(*parts) for batch in turn if batch is not None]
 
 
@@ -71,7 +71,7 @@ def test_epochs_with_workers_that_are_forked(array, workers, persistent, argumen
     if persistent and not workers:
         pytest.skip("torch refuses persistent workers if there are none")
     loader = make_loader(array, **arguments)
-    next(iter(loader.begin(0, 0)))  # threads exist before the fork
+    next(delivery_of(loader).begin(0, 0))  # threads exist before the fork
     context = "fork" if workers else None
     batches = data.DataLoader(
         szt.dataset(loader),
