@@ -33,6 +33,7 @@ __all__ = [
     "grid_shape",
     "inner_shape",
     "iter_indexes",
+    "iter_listed",
     "iter_stored",
     "iter_stored_chunks",
     "shard_shape",
@@ -64,11 +65,15 @@ def stored_indexes(store: Store, path: str, metadata: ArrayMetadata, at_most: in
     """Return the indexes of the stored chunks or shards, also outside the array; None if more than `at_most`."""
     stop = None if at_most is None or at_most >= sys.maxsize else at_most + 1
     with errors_of(store):
-        indexes = [*islice(_walk(store, path, metadata), stop)]
+        indexes = [*islice(iter_listed(store, path, metadata), stop)]
     return None if at_most is not None and len(indexes) > at_most else indexes
 
 
-def _walk(store: Store, path: str, metadata: ArrayMetadata) -> Iterator[Index]:
+def iter_listed(store: Store, path: str, metadata: ArrayMetadata) -> Iterator[Index]:
+    """Yield the indexes of the stored chunks or shards, also outside the array, in the order in which they are listed.
+
+    Raise UnsupportedError if the store can't be listed.
+    """
     keys, ndim = metadata.chunk_keys, len(metadata.shape)
     if not ndim:
         return iter([()] if store.exists(join(path, keys.key(()))) else [])

@@ -86,6 +86,22 @@ class Written(sz.WrapperStore):
         super().set(key, value)
 
 
+def test_workers_get_the_parts_in_which_something_is_stored(client, small, tmp_path, monkeypatch):
+    """As many tasks as the local copy writes parts, not one for each of the parts."""
+    monkeypatch.setattr(module, "ALL_BOXES_BYTES", 20_000)
+    source = sz.create_array(tmp_path / "source", shape=(1000, 1000), dtype="u1", chunks=(10, 10), fill_value=3)
+    source[3:5, 31:33] = source[990:] = 1
+    tasks, parts = [], []
+    submit, write = type(client).submit, sz.Array.write
+    monkeypatch.setattr(type(client), "submit", lambda *a, **how: tasks.append(a) or submit(*a, **how))
+    copied = copy(source, tmp_path / "far", chunks=(50, 50), client=client)
+    monkeypatch.setattr(sz.Array, "write", lambda a, key, value: parts.append(key) or write(a, key, value))
+    copy(source, tmp_path / "local", chunks=(50, 50))
+    assert (copied[...] == source[...]).all()
+    assert files(tmp_path / "far") == files(tmp_path / "local")
+    assert len(tasks) == len(parts) == 4
+
+
 def test_an_error_in_a_worker_leaves_no_array(client, small, tmp_path):
     source = sz.create_array(tmp_path / "source", data=DATA, chunks=(20, 10))
     sz.LocalStore(tmp_path / "source").set("c/3/3", b"damaged")

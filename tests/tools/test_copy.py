@@ -1,6 +1,7 @@
 """`simplezarr.utils.copy`: values, attributes and documents of a copy, what it refuses, and what an error leaves."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -259,6 +260,72 @@ def test_parts_are_whole_stored_objects(monkeypatch):
         owners = [[k for k, part in enumerate(parts) if _overlap(part, unit)] for unit in units]
         assert all(len(owner) == 1 for owner in owners)
         assert sum(np.prod([s.stop - s.start for s in part]) for part in parts) == DATA.size
+
+
+SPARSE = [(slice(3, 5), slice(31, 33)), (slice(990, 1000), slice(None))]
+LAYOUTS = [
+    {"chunks": (70, 30), "shards": False},
+    {"chunks": (5, 5), "shards": (50, 100)},
+    {"zarr_format": 2, "codecs": "gzip"},
+    {"region": np.s_[1:, 10:995], "chunks": (45, 45), "shards": False},
+]
+
+
+def sparse(shards=None):
+    source = sz.create_array({}, shape=(1000, 1000), dtype="u1", chunks=(10, 10), shards=shards, fill_value=3)
+    for part in SPARSE:
+        source[part] = 1
+    return source
+
+
+@pytest.mark.parametrize("shards", [None, (20, 50)])
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_parts_without_anything_stored_are_left_out(monkeypatch, layout, shards):
+    monkeypatch.setattr(module, "_SMALL_BYTES", 0)
+    monkeypatch.setattr(module, "ALL_BOXES_BYTES", 20_000)
+    source, seen, written = sparse(shards), [], []
+    write = sz.Array.write
+    monkeypatch.setattr(sz.Array, "write", lambda a, key, value: written.append(key) or write(a, key, value))
+    copied = copy(source, {}, progress=lambda *counts: seen.append(counts), **layout)
+    whole = source[...][layout.get("region", ...)]
+    np.testing.assert_array_equal(copied[...], whole)
+    parts = [*Parts(copied, (10, 10), 20_000)]
+    assert [part for part in parts if (whole[part] == 1).any()] == written
+    assert len(written) < len(parts) / 2
+    assert seen[-1] == (len(parts), len(parts))
+
+
+def test_few_requests_are_made_for_a_sparse_array(monkeypatch):
+    """One list; besides the chunks of the parts in which something is stored, nothing is asked for."""
+    monkeypatch.setattr(module, "ALL_BOXES_BYTES", 20_000)
+    store = Counting(sparse().store.values)
+    assert sum(key.startswith("c/") for key in store.data) == 101
+    copy(sz.open(store), {}, chunks=(50, 50))
+    calls = store.take()
+    assert [call for call in calls if call[0] == "list"] == [("list", "c/")]
+    assert 101 <= len(calls) < 1000  # of 10,000 chunks
+
+
+@pytest.mark.parametrize("case", ["fill", "kept", "unlisted"])
+def test_no_part_is_left_out_if_what_is_missing_means_something_else(monkeypatch, case):
+    monkeypatch.setattr(module, "_SMALL_BYTES", 0)
+    monkeypatch.setattr(module, "ALL_BOXES_BYTES", 20_000)
+    source = sparse()
+    if case == "kept":
+        source = sz.create_array({}, shape=(1000, 1000), dtype="u1", chunks=(10, 10), zarr_format=2, fill_value=None)
+        source[SPARSE[0]] = 1
+    if case == "unlisted":
+        source = sz.open(Unlisted(source.store.values))
+    if case == "fill":
+        made = module.array_metadata
+        zero = sz.create_array({}, shape=1, dtype="u1").metadata.fill
+        monkeypatch.setattr(module, "array_metadata", lambda *given: replace(made(*given), fill=zero))
+    np.testing.assert_array_equal(copy(source, {})[...], source[...])
+
+
+class Unlisted(Counting):
+    def list(self, prefix=""):
+        raise sz.UnsupportedError("not listed")
 
 
 def _overlap(one, other):

@@ -7,10 +7,12 @@ from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from simplezarr.api import open
-from simplezarr.errors import MetadataError, NodeExistsError, UnsupportedError
+from simplezarr.errors import MetadataError, NodeExistsError, UnsupportedError, errors_of
 from simplezarr.hierarchy.changes import create_node
 from simplezarr.hierarchy.documents import Metadata, encode_metadata, new_group_metadata, read_metadata
+from simplezarr.hierarchy.inventory import iter_listed
 from simplezarr.metadata.chunk_keys import join, normalize_path
+from simplezarr.metadata.grids import Axis
 from simplezarr.metadata.json_document import copy_json
 from simplezarr.metadata.v3 import ArrayMetadata, GroupMetadata
 from simplezarr.nodes.arguments import check_format
@@ -214,9 +216,12 @@ class _Copying:
 
     def _array(self, plan: _ArrayPlan, parts: Parts, client: Client | None) -> None:
         target = plan.target(self.store)
-        tasks = ((plan.source, plan.region, target, part) for part in parts)
 
         def fill() -> None:
+            stored = _stored_parts(plan.value, target, parts)
+            if len(stored) < len(parts):
+                self._count(len(parts) - len(stored))
+            tasks = ((plan.source, plan.region, target, part) for part in stored)
             for copied in starmap(copy_part, tasks) if client is None else on_cluster(client, copy_part, tasks):
                 self._count(copied)
 
@@ -240,6 +245,36 @@ class _Copying:
             self.done += parts
             if self.progress is not None:
                 self.progress(self.done, self.total)
+
+
+def _stored_parts(source: CopySource, target: Array, parts: Parts) -> Parts | list[tuple[slice, ...]]:
+    """Return the parts in which something is stored; all parts if what is missing is not to be missing in the copy."""
+    handle, box = source.handle, source.box
+    if len(parts) == 1 or handle is None or box is None or target.write_empty_chunks:
+        return parts
+    made, metadata = target.metadata, handle.metadata
+    unlike = made.fill != metadata.fill or made.data_type != metadata.data_type
+    if unlike or metadata.fill_problem or metadata.skipped:
+        return parts
+
+    def boxes() -> Iterator[list[range]]:
+        for index in iter_listed(handle.store, handle.path, metadata):
+            sides = zip(metadata.axes, index, metadata.grid_shape, box, strict=True)
+            yield [_within(axis, number, count, along) for axis, number, count, along in sides]
+
+    try:
+        with errors_of(handle.store):
+            return parts.holding(boxes())
+    except UnsupportedError:  # it can't be listed
+        return parts
+
+
+def _within(axis: Axis, number: int, count: int, along: range) -> range:
+    """Return the places within a selected range of what chunk `number` of an axis holds of it."""
+    if number >= count:
+        return range(0)
+    first, last = max(axis.begin(number), along.start), min(axis.begin(number + 1), along.stop)
+    return range(first - along.start, last - along.start)
 
 
 def _is_same(stored: Metadata, metadata: Metadata) -> bool:

@@ -3,7 +3,8 @@
 A part consists of whole stored objects, so no two parts write one of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 from math import lcm, prod
 
 from simplezarr.hierarchy.inventory import iter_indexes
@@ -56,6 +57,21 @@ class Parts:
 
     def __iter__(self) -> Iterator[Part]:
         return map(self._part, iter_indexes(self.numbers))
+
+    def holding(self, boxes: Iterable[Sequence[range]]) -> "Parts | list[Part]":
+        """Return the parts that hold an element of a box, in C order; itself if these are all."""
+        found: set[tuple[int, ...]] = set()
+        for box in boxes:
+            if all(box):
+                found.update(product(*map(self._numbers, range(len(box)), box)))
+                if len(found) == len(self):
+                    return self
+        return [self._part(index) for index in sorted(found)]
+
+    def _numbers(self, axis: int, along: range) -> range:
+        """Return the numbers of the parts along an axis that hold elements of a range."""
+        first, last = (self.axes[axis].whole(element) // self.counts[axis] for element in (along[0], along[-1]))
+        return range(first, last + 1)
 
     def _part(self, index: tuple[int, ...]) -> Part:
         sides = zip(self.axes, index, self.counts, self.grid, self.shape, strict=True)
