@@ -42,7 +42,8 @@ class Loader:
     - drop_last: whether samples that fill no batch are left out. Otherwise the last batch is smaller; with several
       ranks, samples are repeated so that all ranks have equally many batches of full size.
     - cast: the data type of what is delivered, by name if arrays differ (see `Cast`).
-    - prefetch: batches that are read ahead, besides those of the window; more if the store takes time to answer.
+    - prefetch: batches that are read ahead, besides those of the window; more if several threads read or the store
+      takes time to answer, at most half of the window. `describe` tells how much memory that is.
     - rank, world_size: of this process among those that share the samples. All need the same seed.
     - indices: the numbers of the samples to deliver, by default all; or a mask of them.
     - weights: of these samples, which are then drawn with replacement, as many as there are.

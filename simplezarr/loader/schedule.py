@@ -24,7 +24,7 @@ from simplezarr.loader.orders import (
     split_evenly,
 )
 from simplezarr.loader.samples import Crops
-from simplezarr.runtime.executor import concurrency_for
+from simplezarr.runtime.executor import concurrency_for, get_num_threads
 
 __all__ = ["Schedule", "Shuffle", "StreamPlan", "count_samples"]
 
@@ -190,7 +190,8 @@ class Schedule:
         least = max(1, int(each * _GROUP_BYTES / max(1.0, self.grid.decoded_bytes(self.fields))))
         if not self.shuffle:
             ring = min(self.room, 2 + 3 * least // b)
-            return StreamPlan(listed_order(numbers, cells, b, ring, least), batches, ring + self._ahead(each))
+            plan = listed_order(numbers, cells, b, ring, least)
+            return StreamPlan(plan, batches, ring + self._ahead(each, plan))
         needed = needed_ring(cells, b)
         if needed > self.room > 2 and self._varies:
             cells = cut_cells(cells, (self.room - 2) * b)
@@ -201,22 +202,26 @@ class Schedule:
         ring = min(self.room, max(1, -(-len(numbers) // b)))
         least = max(1, min(least, ring * b // _OPEN_GROUPS))
         plan = chunk_order(numbers, cells, b, ring, least, self.seed, epoch, stream, self.part)
-        return StreamPlan(plan, batches, ring + self._ahead(each))
+        return StreamPlan(plan, batches, ring + self._ahead(each, plan))
 
     @property
     def _varies(self) -> bool:
         """Whether other epochs have other numbers of samples in a cell. Then cells that are too large are cut."""
         return self._shares is not None or isinstance(self.fields[0].samples, Crops)
 
-    def _ahead(self, each: float) -> int:
+    def _ahead(self, each: float, plan: Plan) -> int:
         """Return how many batches are read ahead, besides those of the window. The order does not depend on it.
 
-        each: samples of a cell. If a store takes time to answer, as many requests are under way as it allows, as far as
-        half of the window has room for them.
+        each: samples of a cell. A group fills batches from the first to the last of the window. So each group that is
+        read at the same time needs batches of its own behind them: one for each thread, and one that waits for the next
+        free thread. If a store takes time to answer, as many requests are under way as it allows. Half of the window
+        bounds both.
         """
         far = [concurrency_for(field.array.store) for field in self.fields if not field.near]
-        wanted = math.ceil(max(far, default=0) * each / self.batch_size)
-        return max(self.prefetch, min(self.room // 2, wanted))
+        threads = get_num_threads()
+        group = len(plan.positions) / max(1, len(plan.bounds) - 1)
+        wanted = max(far) * each if far else (threads + 1) * group if threads > 1 else 0
+        return max(self.prefetch, min(self.room // 2, math.ceil(wanted / self.batch_size)))
 
     @property
     def grid(self) -> CellGrid:

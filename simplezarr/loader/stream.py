@@ -54,6 +54,7 @@ class Stream:
         plan, b = self.plan, self.batch_size
         batch = plan.positions // b
         wanted = (batch >= first) & (batch < self.batches)
+        self._batch, self._row = batch, plan.positions - batch * b  # of each sample, in the order of reading
         self._missing = np.bincount(batch[wanted], minlength=self.batches)
         self._rows = self._missing.copy()
         bounds = plan.bounds[:-1]
@@ -155,36 +156,37 @@ class Stream:
                 self._condition.notify_all()
 
     def _read_group(self, group: int) -> None:
-        begin, end = self.plan.bounds[group : group + 2]
-        positions = self.plan.positions[begin:end]
-        batch = positions // self.batch_size
-        positions = positions[(batch >= self.delivered) & (batch < self.batches)]
+        chosen = self._wanted(np.arange(*self.plan.bounds[group : group + 2]))
         try:
-            self._read(positions)
+            self._read(chosen)
         except Exception as error:
-            self._read_apart(positions, error)
+            self._read_apart(chosen, error)
         else:
-            self._count(positions)
+            self._count(chosen)
 
-    def _read(self, positions: np.ndarray) -> None:
-        """Read the samples at these positions into their batches."""
-        if not len(positions):
-            return
-        numbers = self.plan.numbers[positions]
-        batch = positions // self.batch_size
-        row = positions - batch * self.batch_size
-        low = int(batch.min())
-        used = np.flatnonzero(np.bincount(batch - low))
-        places = np.zeros(used[-1] + 1, np.intp)
-        places[used] = np.arange(len(used))
-        batch = places[batch - low]
-        with self._condition:
-            boxes = [self.ring.boxes(low + k) for k in used.tolist()]
+    def _read(self, chosen: np.ndarray) -> None:
+        """Read chosen samples into their batches. They are given by their places in the order of reading."""
+        with self._condition:  # a batch that cannot be read may be passed over at any time
+            chosen = self._wanted(chosen)
+            if not len(chosen):
+                return
+            batch, row = self._batch[chosen], self._row[chosen]
+            low, high = int(batch.min()), int(batch.max())
+            boxes = [self.ring.boxes(number) for number in range(low, high + 1)]
+        batch -= low
+        numbers = self.plan.numbers[self.plan.positions[chosen]]
         starts = self._starts(numbers)
         for members in self._joined:
             fields = [self.fields[k] for k in members]
             views = [[of_batch[k] for of_batch in boxes] for k in members]
             read_together(fields, [starts[field.name] for field in fields], views, batch, row, self._threads())
+
+    def _wanted(self, chosen: np.ndarray) -> np.ndarray:
+        """Return those of chosen samples whose batches have not been delivered and are not behind the last."""
+        batch = self._batch[chosen]
+        if len(batch) and batch.min() >= self.delivered and batch.max() < self.batches:
+            return chosen
+        return chosen[(batch >= self.delivered) & (batch < self.batches)]
 
     def _threads(self) -> int:
         """Return how many threads may work on a group: one alone if others have groups of their own."""
@@ -201,29 +203,30 @@ class Stream:
             starts[field.name] = made[kind]
         return starts
 
-    def _count(self, positions: np.ndarray) -> None:
+    def _count(self, chosen: np.ndarray) -> None:
         """Count the samples of batches that have been read."""
-        batch = positions // self.batch_size
+        batch = self._batch[chosen]
         low = int(batch.min(initial=self.batches))
-        read = np.bincount(batch - low)
+        batch -= low
+        read = np.bincount(batch)
         with self._condition:
             self._missing[low : low + len(read)] -= read
 
-    def _read_apart(self, positions: np.ndarray, error: Exception) -> None:
+    def _read_apart(self, chosen: np.ndarray, error: Exception) -> None:
         """Find the batches of a group that cannot be read, and read the others.
 
         The error belongs to the first batch that needs the chunk which it names. If it names none, each batch is read
         again, and errors that come again belong to their batches. An error that does not come again is still raised,
         for the first batch.
         """
-        batch = positions // self.batch_size
-        failing = self._first_with(positions, error)
+        batch = self._batch[chosen]
+        failing = self._first_with(chosen, error)
         failures = {} if failing is None else {failing: error}
         read: list[np.ndarray] = []
         for number in np.unique(batch).tolist():
             if number == failing:
                 continue
-            part = positions[batch == number]
+            part = chosen[batch == number]
             try:
                 self._read(part)
             except Exception as other:
@@ -234,16 +237,16 @@ class Stream:
         for part in read:
             self._count(part)
 
-    def _first_with(self, positions: np.ndarray, error: Exception) -> int | None:
+    def _first_with(self, chosen: np.ndarray, error: Exception) -> int | None:
         """Return the first batch that needs the chunk which the error names, None if it names none."""
         if not isinstance(error, ChunkError) or error.index is None:
             return None
-        starts = self._starts(self.plan.numbers[positions])
+        starts = self._starts(self.plan.numbers[self.plan.positions[chosen]])
         for field in self.fields:
             if field.array.path == error.path:
                 touching = field.touches(starts[field.name], error.index)
                 if touching.any():
-                    return int(positions[touching].min()) // self.batch_size
+                    return int(self._batch[chosen[touching]].min())
         return None
 
     # ------------------------------------------------------------ helpers

@@ -61,14 +61,6 @@ class Places(NamedTuple):
         """Return the first array that has rows."""
         return next(out for out in self.outs if len(out))
 
-    def offsets(self) -> np.ndarray:
-        """Return the bytes from the first element of the `first` array to that of each box."""
-        bases = np.array([out.__array_interface__["data"][0] for out in self.outs], np.intp)
-        steps = np.array([out.strides[0] for out in self.outs], np.intp)
-        bases -= self.first().__array_interface__["data"][0]
-        offsets: np.ndarray = bases[self.out] + self.row * steps[self.out]
-        return offsets
-
     def put(self, values: np.ndarray, conversion: "Conversion | None" = None) -> None:
         """Put values of shape (boxes, *shape of a box) in their places; converted, or else cast."""
         if conversion is not None:

@@ -65,8 +65,7 @@ class RegularTransfer:
         factors = None if conversion is None else conversion.factors()
 
         def read(source: ChunkSource) -> None:
-            offsets = places.offsets()
-            read_boxes(source, self.metadata.shape, boxes.starts, boxes.shape, out, offsets, factors, threads)
+            read_boxes(source, self.metadata.shape, boxes.starts, boxes.shape, out, *places, factors, threads)
 
         try:
             read(self.source)

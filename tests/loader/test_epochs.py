@@ -16,10 +16,12 @@ from tests.support.helpers import Counting, Failing
 
 DATA = np.arange(600 * 4, dtype="i8").reshape(600, 4)
 ROOM = 12 * 20 * 32  # twelve batches of twenty samples
+LARGE = {"batch_size": 10, "window": 40 * 10 * 32}  # two thirds of the array
+AHEAD = 6  # batches that several threads read ahead: half of the window at most
 
 
 class Near(Counting):
-    """Counts calls, and answers at once, so that nothing more is read ahead than the window holds."""
+    """Counts calls, and answers at once, so that no more is read ahead than threads need."""
 
     concurrency = None
 
@@ -81,7 +83,7 @@ def test_memory_is_used_again(pool):
     made = loader(with_index=False)
     places = [batch.__array_interface__["data"][0] for _ in range(3) for batch in made]
     assert len(places) == 90
-    assert len(set(places)) <= 12 + 2 + 2  # those of the ring, and of two batches that the loop holds
+    assert len(set(places)) <= 12 + AHEAD + 2  # those of the ring, and of two batches that the loop holds
     part = None
     for batch in made:
         part = batch[3:5].copy() if part is None else part
@@ -95,8 +97,8 @@ def test_memory_is_used_again(pool):
 
 
 def test_resident_memory_is_bounded(pool):
-    """No more batches are allocated than the window holds, and one for the consumer."""
-    made = []
+    """No more batches are allocated than the window holds, those that are read ahead, and one for the consumer."""
+    made: list[tuple[int, ...]] = []
 
     def allocate(shape, dtype):
         made.append(shape)
@@ -104,7 +106,7 @@ def test_resident_memory_is_bounded(pool):
 
     for batch in loader(out=allocate, with_index=False):
         del batch
-    assert len(made) <= 12 + 2 + 1
+    assert len(made) <= 12 + AHEAD + 1
     assert set(made) == {(20, 4)}
     with pytest.raises(ValueError, match="out: must return a C-contiguous array"):
         next(iter(loader(out=lambda shape, dtype: np.empty(shape, dtype).T)))
@@ -136,15 +138,26 @@ def test_no_thread_reads_further_than_the_window(pool):
     next(epoch)
     time.sleep(0.3)
     read = [call for call in store.take() if call[0] == "get" and "c/" in call[1]]
-    assert 1 <= len(set(read)) <= 1 + (6 * 20 - 1) // 25
+    assert 1 <= len(set(read)) <= 1 + ((1 + 4 + 2) * 20 - 1) // 25  # one was delivered
 
 
 def test_more_is_read_ahead_from_a_far_store_in_the_same_order(pool):
     near, far = Near(values_of(array())), Counting(values_of(array()))
-    loaders = [loader(sz.open_array(store, mode="r")) for store in (near, far)]
+    sz.set_num_threads(2)
+    loaders = [loader(sz.open_array(store, mode="r"), **LARGE) for store in (near, far)]
     assert loaders[0].order(0).tolist() == loaders[1].order(0).tolist()
-    held = [made.describe().resident_bytes // (20 * 32) for made in loaders]
-    assert held == [12 + 2, 12 + 6]
+    held = [made.describe().resident_bytes // (10 * 32) for made in loaders]
+    assert held == [40 + 15, 40 + 20]  # three groups of 50 samples; half of the window
+
+
+@pytest.mark.parametrize(("threads", "ahead"), [(1, 2), (2, 15), (3, 20), (9, 20)])
+def test_batches_are_read_ahead_for_each_thread(threads, ahead, pool):
+    sz.set_num_threads(threads)
+    made = loader(**LARGE)
+    assert made.describe().resident_bytes == (40 + ahead) * 10 * 32
+    order = made.order(0).tolist()
+    sz.set_num_threads(1)
+    assert loader(**LARGE).order(0).tolist() == order
 
 
 # ---- errors ----
@@ -381,7 +394,7 @@ def test_described_chunks_are_those_that_are_read(shuffle):
     assert len(read) / described.samples == pytest.approx(described.chunks_per_sample, rel=0.05)
     sizes = np.mean([len(store.data[key]) for _, key in read])
     assert described.stored_per_sample == pytest.approx(described.chunks_per_sample * sizes, rel=0.1)
-    assert described.resident_bytes <= ROOM + 2 * 20 * 32
+    assert described.resident_bytes <= ROOM + AHEAD * 20 * 32
     assert str(described).startswith("30 batches of 20, 600 samples\nmemory: ")
 
 

@@ -3,3 +3,4 @@ from simplezarr.engine.jobs.region_table cimport RegionTable
 
 cdef RegionTable batch_regions(ChunkSource source, tuple shape, list plans, list outs)
 cdef RegionTable box_regions(ChunkSource source, tuple shape, object starts, tuple lengths, object out, object places)
+cdef object place_offsets(object first, list outs, object out, object row)

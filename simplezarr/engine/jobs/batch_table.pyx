@@ -97,6 +97,26 @@ cdef void list_entries(Py_ssize_t number, const BatchSelection *selection, int n
 
 # ---------------------------------------------------------------- boxes of one shape
 
+cdef object place_offsets(object first, list outs, object out, object row):
+    """Return the bytes from the first element of an array to the place of each box (intp).
+
+    outs: arrays with a row for each box. out, row: the number of each box's array, and its row there; intp, contiguous.
+    """
+    cdef Py_ssize_t i, n = len(out), nouts = len(outs)
+    bases, steps, places = np.empty(nouts, np.intp), np.empty(nouts, np.intp), np.empty(n, np.intp)
+    cdef Py_ssize_t *base = integers(bases)
+    cdef Py_ssize_t *step = integers(steps)
+    cdef Py_ssize_t *place = integers(places)
+    cdef const Py_ssize_t *number = integers(out)
+    cdef const Py_ssize_t *at = integers(row)
+    for i in range(nouts):
+        base[i] = <char *>cnp.PyArray_DATA(outs[i]) - <char *>cnp.PyArray_DATA(first)
+        step[i] = cnp.PyArray_STRIDE(outs[i], 0)
+    for i in range(n):
+        place[i] = base[number[i]] + at[i] * step[number[i]]
+    return places
+
+
 cdef RegionTable box_regions(ChunkSource source, tuple shape, object starts, tuple lengths, object out, object places):
     """Return the regions of boxes of one shape, `lengths`, in an array of `shape`.
 

@@ -19,8 +19,10 @@ def read_boxes(
     shape: tuple[int, ...],
     starts: np.ndarray,
     lengths: tuple[int, ...],
+    first: np.ndarray,
+    outs: list[np.ndarray],
     out: np.ndarray,
-    places: np.ndarray,
+    row: np.ndarray,
     conversion: tuple[np.ndarray, np.ndarray, int] | None,
     threads: int,
 ) -> None:

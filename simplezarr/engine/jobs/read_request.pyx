@@ -1,7 +1,9 @@
 """Read what a call asks for, or a batch of calls, by the job that suits the store."""
 
+import numpy as np
+
 from simplezarr.csrc.array cimport SZ_NONTEMPORAL
-from simplezarr.engine.jobs.batch_table cimport batch_regions, box_regions
+from simplezarr.engine.jobs.batch_table cimport batch_regions, box_regions, place_offsets
 from simplezarr.engine.jobs.chunk_source cimport ChunkSource
 from simplezarr.engine.jobs.read cimport ReadJob
 from simplezarr.engine.jobs.read_file_ranges cimport FileRangeReadJob
@@ -43,23 +45,24 @@ def read_batch(ChunkSource source, tuple shape, list plans, list outs):
         run(source, table, 0, 0)
 
 
-def read_boxes(ChunkSource source, tuple shape, starts, tuple lengths, out, places, conversion, int threads):
+def read_boxes(ChunkSource source, tuple shape, starts, tuple lengths, first, list outs, out, row, conversion, int threads):
     """Decode boxes of one shape, `lengths`, of an array of `shape`, and each chunk once.
 
     starts: the first element of each, as integers of shape (boxes, axes); the boxes lie within the array.
-    out: an array of a number of boxes, for its data type and its strides along the axes of a box.
-    places: for each box, the bytes from the first element of `out` to the place of its own.
-    conversion: None, or (scale, offset, axis) as `convert` takes them, to numbers of the data type of `out`.
+    first: one of the arrays that has rows, for its data type and its strides along the axes of a box.
+    outs: arrays with a row for each box. out, row: the number of each box's array, and its row there, as intp.
+    conversion: None, or (scale, offset, axis) as `convert` takes them, to numbers of the data type of `first`.
     threads: the most threads that work on it; 0: as many as `read` has.
 
     Raise as `read`.
     """
-    cdef RegionTable table = box_regions(source, shape, starts, lengths, out, places)
+    places = place_offsets(first, outs, np.ascontiguousarray(out, np.intp), np.ascontiguousarray(row, np.intp))
+    cdef RegionTable table = box_regions(source, shape, starts, lengths, first, places)
     if conversion is None:
-        table.cast_for(out, None)
+        table.cast_for(first, None)
     else:
         scale, offset, axis = conversion
-        table.convert_for(out, scale, offset, axis)
+        table.convert_for(first, scale, offset, axis)
     run(source, table, 0, threads)
 
 
