@@ -186,7 +186,8 @@ class Stream:
         batch = self._batch[chosen]
         if len(batch) and batch.min() >= self.delivered and batch.max() < self.batches:
             return chosen
-        return chosen[(batch >= self.delivered) & (batch < self.batches)]
+        wanted: np.ndarray = chosen[(batch >= self.delivered) & (batch < self.batches)]
+        return wanted
 
     def _threads(self) -> int:
         """Return how many threads may work on a group: one alone if others have groups of their own."""
