@@ -19,10 +19,14 @@ __all__ = [
     "listed_order",
     "needed_ring",
     "split_evenly",
+    "uniform_order",
 ]
 
 #: Is part of every saved state. A change that gives other orders changes it.
 ORDER_VERSION = 1
+
+
+_TURNS = 16  # parts of the cells whose samples are read in turn, in the order "uniform"
 
 
 class Plan(NamedTuple):
@@ -62,6 +66,28 @@ def given_order(numbers: np.ndarray, batch_size: int, ring: int) -> Plan:
         step = min(most, 2 * step)
     bounds = np.minimum(np.array(ends, np.int64) * batch_size, len(numbers))
     return Plan(numbers, np.arange(len(numbers)), bounds, np.empty(0, np.int64))
+
+
+def uniform_order(numbers: np.ndarray, cells: np.ndarray, batch_size: int, ring: int) -> Plan:
+    """Return the plan of samples that are delivered as they are listed, and of which cells are read once a ring.
+
+    cells: the number of each sample's cell.
+
+    The cells are dealt to parts. The samples of a part are read together, those of as many batches as the ring has. The
+    parts take turns, at batches that are evenly apart, so that reading goes on evenly. If a ring has less than two
+    samples of a cell, little is shared, and the plan is that of `given_order`.
+    """
+    n, held = len(numbers), ring * batch_size
+    names, inverse = np.unique(cells, return_inverse=True)
+    if 2 * len(names) > min(n, held):
+        return given_order(numbers, batch_size, ring)
+    parts = min(_TURNS, len(names), ring)
+    part = inverse.reshape(-1) * parts // len(names)
+    turn = np.zeros(n, np.int64) if n <= held else (np.arange(n) // batch_size + part * ring // parts) // ring
+    group = turn * parts + part
+    positions = np.lexsort((inverse.reshape(-1), group))
+    bounds = np.append(np.flatnonzero(np.diff(group[positions], prepend=-1)), n)
+    return Plan(numbers, positions, bounds, cells)
 
 
 def listed_order(numbers: np.ndarray, cells: np.ndarray, batch_size: int, ring: int, least: int) -> Plan:

@@ -22,6 +22,7 @@ from simplezarr.loader.orders import (
     listed_order,
     needed_ring,
     split_evenly,
+    uniform_order,
 )
 from simplezarr.loader.samples import Crops
 from simplezarr.runtime.executor import concurrency_for, get_num_threads
@@ -146,11 +147,11 @@ class Schedule:
         if self._shares is not None:
             numbers = numbers[np.searchsorted(self._shares, uniform(np.arange(n), *words, Purpose.WEIGHTS), "right")]
         if self.shuffle == "uniform":
-            return numbers[permutation(n, *words, Purpose.PERMUTATION)], np.empty(0, np.int64)
+            numbers = numbers[permutation(n, *words, Purpose.PERMUTATION)]
         field = self.fields[0]
         starts = field.samples.starts(numbers, field.lengths, self.seed, epoch)
         cells = self.grid.numbers(starts)
-        if self.shuffle:
+        if self.shuffle == "chunks":
             order = by_cells(numbers, cells, *words)
             numbers, cells = numbers[order], cells[order]
         return numbers, cells
@@ -173,7 +174,8 @@ class Schedule:
             numbers, cells = numbers[begin:end], cells[begin:end]
         if self.shuffle == "uniform":
             ring = min(self.room, max(1, batches))
-            return StreamPlan(given_order(numbers, b, ring), batches, ring + self.prefetch)
+            plan = given_order(numbers, b, ring) if self._overlaps else uniform_order(numbers, cells, b, ring)
+            return StreamPlan(plan, batches, ring + self.prefetch)
         return self._by_chunks(numbers, cells, batches, stream, epoch)
 
     def _in_turn(self, share: slice, n: int) -> np.ndarray:
@@ -203,6 +205,12 @@ class Schedule:
         least = max(1, min(least, ring * b // _OPEN_GROUPS))
         plan = chunk_order(numbers, cells, b, ring, least, self.seed, epoch, stream, self.part)
         return StreamPlan(plan, batches, ring + self._ahead(each, plan))
+
+    @property
+    def _overlaps(self) -> bool:
+        """Whether many samples lie in more than one cell of the first array, so that reading by cells decodes more."""
+        field, lengths = self.fields[0], self.grid.lengths
+        return any(8 * (n - 1) > length for n, length in zip(field.samples.extent, lengths, strict=True))
 
     @property
     def _varies(self) -> bool:

@@ -10,7 +10,7 @@ from simplezarr.loader import Boxes, Crops, Loader, Rows
 from simplezarr.loader.counter_random import permutation, random_bits, uniform
 from simplezarr.loader.description import mixing
 from simplezarr.loader.loader import delivery_of
-from simplezarr.loader.orders import by_cells, chunk_order, given_order, listed_order, needed_ring
+from simplezarr.loader.orders import by_cells, chunk_order, given_order, listed_order, needed_ring, uniform_order
 
 
 def rows(n, chunk, **arguments):
@@ -77,6 +77,25 @@ def test_listed_order_is_complete_and_fits_the_ring(n, chunk, batch, ring, least
         assert (plan.bounds[0], plan.bounds[-1]) == (0, n)
         for begin, end in zip(plan.bounds, plan.bounds[1:], strict=False):
             assert (end - 1) // batch - begin // batch < ring
+
+
+@given(*sizes, st.integers(1, 12))
+def test_uniform_order_is_complete_and_fits_the_ring(n, chunk, batch, ring):
+    numbers = permutation(n, 3)
+    plan = uniform_order(numbers, numbers // chunk, batch, ring)
+    assert plan.numbers.tolist() == numbers.tolist()
+    assert sorted(plan.positions.tolist()) == list(range(n))
+    assert (plan.bounds[0], plan.bounds[-1]) == (0, n)
+    assert (np.diff(plan.bounds) > 0).all()
+    for begin, end in zip(plan.bounds, plan.bounds[1:], strict=False):
+        inside = plan.positions[begin:end] // batch
+        assert inside.max() - inside.min() < ring
+
+
+def test_uniform_order_reads_a_chunk_once_a_ring():
+    """64 chunks, 128 batches, 16 of which are held: 8 rings, and what lies before the first turn of a part."""
+    reads = rows(4096, 64, batch_size=32, ring=16, shuffle="uniform").describe().chunks_per_sample * 4096
+    assert 8 * 64 * 0.99 <= reads <= 9 * 64
 
 
 @pytest.mark.filterwarnings("ignore:Loader. .* an epoch has no batches")
