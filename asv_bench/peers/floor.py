@@ -119,9 +119,9 @@ class FloorArray:
         if self._library.floor_write(self._handle, sides(*start), sides(*count), sides(*step), threads, address):
             raise OSError("the floor failed to write")
 
-    def many(self, starts: np.ndarray, count: list[int], threads: int) -> np.ndarray:
-        """Read boxes of one shape, stacked; ``starts`` has a row for each."""
-        out, sides = np.empty((len(starts), *count), self.dtype), self._sides
+    def many(self, starts: np.ndarray, count: list[int], threads: int, out: np.ndarray | None = None) -> np.ndarray:
+        """Read boxes of one shape, stacked; ``starts`` has a row for each. ``out``: where to."""
+        out, sides = np.empty((len(starts), *count), self.dtype) if out is None else out, self._sides
         starts = np.ascontiguousarray(starts, "int64")
         if self._library.floor_many(
             self._handle, sides(*self.shape), len(starts), starts.ctypes.data, sides(*count), threads, out.ctypes.data

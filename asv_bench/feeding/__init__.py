@@ -1,0 +1,1 @@
+"""Contenders, data and processes of `loading.py`."""
