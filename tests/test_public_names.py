@@ -14,6 +14,7 @@ import pytest
 import simplezarr
 import simplezarr.dask
 import simplezarr.loader
+import simplezarr.ome
 import simplezarr.xarray
 from simplezarr import zarr_python
 from tests.support import every_name
@@ -32,6 +33,8 @@ OBJECTS = {
     "simplezarr.xarray": simplezarr.xarray,
     "simplezarr.loader": simplezarr.loader,
     "simplezarr.loader.Loader": simplezarr.loader.Loader,
+    "simplezarr.ome": simplezarr.ome,
+    "simplezarr.ome.Image": simplezarr.ome.Image,
     "simplezarr.zarr_python": zarr_python,
 }
 #: What the program calls them.
@@ -44,6 +47,7 @@ SPELT = {
     "sz.utils": simplezarr.utils,
     "szd": simplezarr.dask,
     "szx": simplezarr.xarray,
+    "ome": simplezarr.ome,
     "a": simplezarr.Array,
     "group": simplezarr.Group,
     "store": simplezarr.Store,

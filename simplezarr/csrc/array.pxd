@@ -64,3 +64,12 @@ cdef extern from "array/convert.h" nogil:
     void sz_convert(const sz_box *box, sz_dst dst, sz_src src, const sz_conversion *conversion)
     void sz_convert_points(int nlists, const sz_points *lists, const sz_box *box, sz_dst dst, sz_src src,
                            const sz_conversion *conversion)
+
+cdef extern from "array/shrink.h" nogil:
+    ctypedef enum sz_summary:
+        SZ_MEAN, SZ_MODE
+    ctypedef struct sz_shrinking:
+        sz_summary summary
+        sz_number number
+        const int *factors
+    void sz_shrink(const sz_box *box, sz_dst dst, sz_src src, const sz_shrinking *shrinking)

@@ -294,9 +294,14 @@ def _changed_attributes(before: Metadata, after: Metadata) -> Members:
 
 def _changed_layout(document: bytes, before: Metadata, after: Metadata) -> dict[str, object]:
     """Return the members of an array's document that differ, apart from its attributes."""
-    if not isinstance(before, ArrayMetadata) or not isinstance(after, ArrayMetadata) or after.shape == before.shape:
+    if not isinstance(before, ArrayMetadata) or not isinstance(after, ArrayMetadata):
         return {}
-    changes: dict[str, object] = {"shape": list(after.shape)}
+    changes: dict[str, object] = {}
+    if after.dimension_names is not None and after.dimension_names != before.dimension_names:
+        changes["dimension_names"] = list(after.dimension_names)
+    if after.shape == before.shape:
+        return changes
+    changes["shape"] = list(after.shape)
     if after.grid is not None:
         if after.grid != before.grid:
             changes["chunk_grid"] = after.grid.to_json()

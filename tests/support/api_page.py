@@ -7,6 +7,7 @@ from pathlib import Path
 
 import simplezarr as sz
 import simplezarr.dask
+import simplezarr.ome
 import simplezarr.xarray
 from simplezarr import loader, zarr_python
 from simplezarr.nodes.attributes import Attributes
@@ -145,6 +146,8 @@ def page():
         table("## Tools: `simplezarr.utils`", functions(sz.utils)),
         table("## Training: `simplezarr.loader`", classes(loader, object)),
         table("### `Loader`", members(loader.Loader)),
+        table("## OME-Zarr: `simplezarr.ome`", functions(simplezarr.ome)),
+        table("### `Image`", members(simplezarr.ome.Image)),
         table("## xarray: `simplezarr.xarray`", [*classes(sz.xarray, object, arguments=False), *functions(sz.xarray)]),
         table("## zarr-python: `simplezarr.zarr_python`", [*functions(zarr_python), *classes(zarr_python, object)]),
         table("### `CodecPipeline`", members(zarr_python.CodecPipeline)),

@@ -17,7 +17,7 @@ import zarr.storage
 import simplezarr as sz
 import simplezarr.dask as szd
 import simplezarr.xarray as szx
-from simplezarr import loader, zarr_python
+from simplezarr import loader, ome, zarr_python
 from simplezarr.codecs import ArrayArrayCodec, ArrayBytesCodec, BytesBytesCodec, ChunkSpec, Codec
 from simplezarr.dtypes import DataType
 
@@ -444,6 +444,51 @@ def use_loader(folder: Path) -> None:
     print(len(loader.Samples(arrays, loader.Rows())), loader.Samples(images, loader.Rows(), seed=1)[0])
 
 
+def use_ome() -> None:
+    store: dict[str, bytes] = {}
+    image = ome.create(
+        store=store,
+        path="cells",
+        data=np.zeros((3, 40, 40), "u2"),
+        axes="cyx",
+        scale={"y": 0.5, "x": 0.5},
+        unit={"y": "micrometer", "x": "micrometer"},
+        levels=2,
+        factors=2,
+        method="mean",
+        chunks=(1, 16, 16),
+        shards=(1, 32, 32),
+        codecs="gzip",
+        version="0.5",
+        labels=False,
+        overwrite=True,
+        progress=lambda done, total: None,
+        client=None,
+    )
+    sz.create_array(store, "plain/0", data=np.zeros((40, 40), "u2"))
+    made = ome.build_pyramid(
+        store=store,
+        path="plain/0",
+        axes="yx",
+        scale=[1.0, 1.0],
+        unit=[None, None],
+        levels="auto",
+        factors={"y": 2, "x": 2},
+        method="mode",
+        chunks=(16, 16),
+        shards="auto",
+        overwrite=False,
+        progress=lambda done, total: None,
+        client=None,
+    )
+    assert_type(made, ome.Image)
+    opened = ome.open(store=store, path="cells", mode="r")
+    assert_type(opened.levels, tuple[sz.Array, ...])
+    assert opened.shape == image.shape == (3, 40, 40)
+    print(opened.group, opened.version, opened.axes, opened.units, opened.dtype, opened.ndim)
+    print(opened.scale(1), opened.translation(1))
+
+
 def use_zarr_python() -> None:
     theirs = zarr_python.to_zarr(sz.create_array({}, data=[1, 2]))
     assert_type(zarr_python.from_zarr(theirs), sz.Array)
@@ -459,6 +504,7 @@ def main(folder: Path) -> None:
     use_dask(folder)
     use_xarray(folder)
     use_loader(folder)
+    use_ome()
     use_zarr_python()
     use_codecs()
     print(every_codec())

@@ -28,6 +28,8 @@ cdef struct Move:
     sz_src src
     const char *value   # of all of them; NULL: they are copied
 
+cdef dict NUMBERS  # the types of numbers that the kernels know, by the names of NumPy's data types
+
 cdef tuple set_cast(Cast *cast, object source, object target, object fields=*)
 cdef int set_conversion(Cast *cast, object source, object target, object scale, object offset, int axis) except -1
 cdef Py_ssize_t place_along(const Cast *cast, const Region *whole, const Region *piece) noexcept nogil

@@ -34,7 +34,7 @@ cdef enum:
 cdef Py_ssize_t NO_STRIDES[MAX_NDIM]  # zeros
 cdef double ONE = 1, NOTHING = -0.0   # which changes no number, -0.0 neither
 
-#: The types of numbers that the kernel converts from and to, by the names of NumPy's data types.
+#: The types of numbers that the kernel converts to. Those of NUMBERS are converted from.
 cdef dict TARGETS = {"float16": SZ_F16, "bfloat16": SZ_BF16, "float32": SZ_F32, "float64": SZ_F64}
 cdef dict NUMBERS = {
     "bool": SZ_U8, "uint8": SZ_U8, "uint16": SZ_U16, "uint32": SZ_U32, "uint64": SZ_U64,
