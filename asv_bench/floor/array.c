@@ -80,9 +80,11 @@ static void copy_row(char *to, int64_t to_step, const char *from, int64_t from_s
 static void copy_box(int ndim, const int64_t *count, int64_t itemsize, char *to, const int64_t *to_stride,
                      const char *from, const int64_t *from_stride) {
   int last = ndim - 1;
-  int64_t at[MAX_DIMS] = {0};
+  int64_t at[MAX_DIMS] = {0}, to_step = to_stride[last], from_step = from_stride[last], n = count[last];
+  /* Axes behind which nothing is left out on either side are one row. */
+  while (last && to_stride[last - 1] == n * to_step && from_stride[last - 1] == n * from_step) n *= count[--last];
   for (;;) {
-    copy_row(to, to_stride[last], from, from_stride[last], count[last], itemsize);
+    copy_row(to, to_step, from, from_step, n, itemsize);
     int d = last - 1;
     for (; d >= 0; d--) {
       to += to_stride[d];
