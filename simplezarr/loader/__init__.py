@@ -13,8 +13,9 @@
 """
 
 from simplezarr.loader.cast import Cast
+from simplezarr.loader.crops import Crops
 from simplezarr.loader.loader import Loader
-from simplezarr.loader.samples import Boxes, Crops, Rows, Windows
+from simplezarr.loader.samples import Boxes, Rows, Windows
 from simplezarr.loader.sequence import Samples
 
 __all__ = ["Boxes", "Cast", "Crops", "Loader", "Rows", "Samples", "Windows"]

@@ -43,8 +43,9 @@ class CellGrid:
                 nbytes *= length
                 continue
             k = field.axes.index(axis)
-            touched = math.ceil((self.lengths[k] + field.samples.extent[k] - 1) / chunk) * chunk
-            nbytes *= min(length, touched if self.lengths[k] % chunk == 0 else touched + chunk)
+            cell = self.lengths[k] * (float(field.scale[k]) if field.scale else 1)
+            touched = math.ceil((cell + field.box[axis] - 1) / chunk) * chunk
+            nbytes *= min(length, touched if cell % chunk == 0 else touched + chunk)
         return nbytes
 
 

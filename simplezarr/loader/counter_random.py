@@ -9,7 +9,7 @@ from enum import IntEnum
 
 import numpy as np
 
-__all__ = ["Purpose", "permutation", "random_bits", "sorting", "uniform"]
+__all__ = ["Purpose", "chances", "draw", "permutation", "random_bits", "sorting", "uniform"]
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     PERMUTATION = 4
     WEIGHTS = 5
     CROPS = 6
+    CROP_CHUNKS = 7
 
 
 def random_bits(counters: np.ndarray, *words: int) -> np.ndarray:
@@ -51,6 +52,25 @@ def random_bits(counters: np.ndarray, *words: int) -> np.ndarray:
 def uniform(counters: np.ndarray, *words: int) -> np.ndarray:
     """Return a float64 in [0, 1) for each counter."""
     return (random_bits(counters, *words) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def chances(weights: np.ndarray) -> np.ndarray:
+    """Return the cumulated chances of things with these weights, for `draw`.
+
+    They are summed one after the other, because the last bits of NumPy's `sum` differ from processor to processor.
+
+    >>> chances(np.array([1.0, 0.0, 3.0])).tolist()
+    [0.25, 0.25, 1.0]
+    """
+    cumulated: np.ndarray = np.cumsum(weights)
+    cumulated /= cumulated[-1]
+    cumulated[np.flatnonzero(weights)[-1] :] = 1.0  # so that rounding makes nothing of weight 0 possible
+    return cumulated
+
+
+def draw(cumulated: np.ndarray, counters: np.ndarray, *words: int) -> np.ndarray:
+    """Return the number of a random thing (int64) for each counter, with the chances of `chances`."""
+    return np.searchsorted(cumulated, uniform(counters, *words), "right")
 
 
 def permutation(n: int, *words: int) -> np.ndarray:

@@ -1,23 +1,27 @@
 """What a `Loader` delivers and how far it has come: the object behind it, which `simplezarr.torch` uses too."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 from simplezarr.loader.epoch import Epoch, Progress
 from simplezarr.loader.fields import Field
 from simplezarr.loader.ring import Allocate, BatchMemory
 from simplezarr.loader.schedule import Schedule
 
-__all__ = ["Delivery"]
+__all__ = ["Delivery", "OnError"]
+
+OnError = Literal["raise", "skip"]
 
 
 class Delivery:
     """Epochs of a schedule, and the memory of their batches.
 
     - fields, schedule: what a batch holds, and in which order.
-    - transform, with_index, out: the arguments of `Loader`.
+    - transform, with_index, out, on_error: the arguments of `Loader`.
+    - skipped: how many batches could not be read and were left out.
 
-    It pickles without its memory, and without what its newest iterator has delivered.
+    It pickles without its memory, and without what its iterators have delivered or skipped.
     """
 
     def __init__(
@@ -27,10 +31,13 @@ class Delivery:
         transform: Callable[[Any], Any] | None,
         with_index: bool,
         out: Allocate | None,
+        on_error: OnError,
     ):
+        if on_error not in ("raise", "skip"):
+            raise ValueError(f'on_error: must be "raise" or "skip", not {on_error!r}')
         self.fields, self.schedule = fields, schedule
-        self.transform, self.with_index, self.out = transform, with_index, out
-        self._next_epoch, self._first = 0, 0
+        self.transform, self.with_index, self.out, self.on_error = transform, with_index, out, on_error
+        self._next_epoch, self._first, self.skipped = 0, 0, 0
         self._progress: Progress | None = None
         self.memory = BatchMemory(fields, schedule.batch_size, out)
 
@@ -46,7 +53,15 @@ class Delivery:
             transform=self.transform,
             with_index=self.with_index,
             memory=memory or self.memory,
+            skip=partial(self._skip, epoch) if self.on_error == "skip" else None,
         )
+
+    def _skip(self, epoch: int, batch: int, error: Exception) -> None:
+        """Count a batch that cannot be read, and log why."""
+        from logging import getLogger
+
+        self.skipped += 1
+        getLogger("simplezarr").warning("batch %d of epoch %d is skipped: %s", batch, epoch, error)
 
     def begin_next(self, memory: BatchMemory | None = None) -> Epoch:
         """Return an iterator of the next epoch, or of the rest of one that was saved. The next call gives the next."""
@@ -74,7 +89,7 @@ class Delivery:
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**self.__dict__, "_progress": None}
+        state = {**self.__dict__, "_progress": None, "skipped": 0}
         del state["memory"]
         return state
 

@@ -9,12 +9,13 @@ from simplezarr.hierarchy.inventory import grid_shape
 from simplezarr.loader.cells import CellGrid
 from simplezarr.loader.fields import Field
 from simplezarr.loader.schedule import Schedule, StreamPlan
-from simplezarr.runtime.executor import get_num_threads
+from simplezarr.runtime.executor import concurrency_for, get_num_threads
 
 __all__ = ["Description", "Mixing", "describe", "mixing"]
 
 _MOST_GROUPS, _MOST_SIZES = 64, 16  # that are looked at
-_ENCODED = 1 << 20  # bytes of a stored object that a thread holds while it decodes
+_RUN = 1 << 20  # bytes of a local shard that a thread reads at a time
+_ORDER = 192  # bytes for each sample of all ranks, while an order is made and the one before it is still held
 _CORRELATIONS = (0.1, 0.5, 1.0)
 
 
@@ -37,7 +38,8 @@ class Description:
 
     - batches, samples: of this rank in an epoch.
     - resident_bytes: memory of the batches that are being filled: those of the window, and those that are read ahead.
-    - bound_bytes: with what the threads need besides, and the batch that the consumer has.
+    - bound_bytes: with what the threads need besides, the order, and the batch that the consumer has. What threads need
+      is an estimate, too. The process has some MiB more, for example for the stacks of threads.
     - chunks_per_sample, decoded_per_sample, stored_per_sample: chunks, bytes of decoded chunks and stored bytes that
       are read for a sample. The last is an estimate from the sizes of a few stored objects.
     - lift, mix: see `Mixing`.
@@ -74,18 +76,18 @@ class Description:
 def describe(schedule: Schedule) -> Description:
     """Return the description of the first epoch."""
     plans, fields, b = schedule.plans(0), schedule.fields, schedule.batch_size
-    chunks, decoded, stored = _cost(schedule, plans)
+    sizes = [_stored_sizes(field) for field in fields]
+    chunks, decoded, stored = _cost(schedule, plans, sizes)
     held = [min(plan.ring, plan.batches) for plan in plans]
     resident = sum(held) * schedule.batch_bytes
-    threads = get_num_threads()
-    largest = max(int(np.prod(field.array.chunks)) * field.array.dtype.itemsize for field in fields)
+    working = max([_working_bytes(field, of_field) for field, of_field in zip(fields, sizes, strict=True)])
     quality = mixing(chunk_numbers(schedule), b)
     return Description(
         batch_size=b,
         batches=schedule.batches,
         samples=len(schedule.order(0)),
         resident_bytes=resident,
-        bound_bytes=resident + schedule.batch_bytes + threads * (largest + _ENCODED),
+        bound_bytes=resident + schedule.batch_bytes + working + schedule.listed * _ORDER,
         chunks_per_sample=chunks,
         decoded_per_sample=decoded,
         stored_per_sample=stored,
@@ -98,7 +100,7 @@ def describe(schedule: Schedule) -> Description:
 def chunk_numbers(schedule: Schedule) -> np.ndarray:
     """Return the chunk of the first array that each sample of epoch 0 begins in, in the order of delivery."""
     field = schedule.fields[0]
-    starts = field.samples.starts(schedule.order(0), field.lengths, schedule.seed, 0)
+    starts = field.starts(schedule.order(0), schedule.seed, 0)
     return CellGrid(field, 1).numbers(starts)
 
 
@@ -124,9 +126,37 @@ def mixing(chunks: np.ndarray, batch_size: int) -> Mixing:
     return Mixing(same / uniform if uniform else 1.0, len(begins) / (n // batch_size) / expected, same)
 
 
-def _cost(schedule: Schedule, plans: list[StreamPlan]) -> tuple[float, float, float]:
+def _working_bytes(field: Field, sizes: list[int]) -> int:
+    """Return about how many bytes threads hold at most while they read chunks of a field.
+
+    Each request holds stored bytes and a decoded chunk that other threads may wait for, each computing thread another
+    decoded chunk.
+    """
+    threads = get_num_threads()
+    stored = max(sizes, default=0)
+    if field.near:
+        stored = min(stored, max(_RUN, stored if _inner_chunks(field) == 1 else 0))
+    requests = threads if field.near else max(threads, concurrency_for(field.array.store))
+    return requests * (stored + _chunk_bytes(field)) + threads * _chunk_bytes(field)
+
+
+def _chunk_bytes(field: Field) -> int:
+    """Return the bytes of a decoded chunk."""
+    return int(np.prod(field.array.chunks)) * field.array.dtype.itemsize
+
+
+def _inner_chunks(field: Field) -> float:
+    """Return how many chunks a stored object has."""
+    handle = field.handle
+    return max(1.0, int(np.prod(handle.metadata.chunk_shape)) / max(1, int(np.prod(handle.chunks))))
+
+
+def _cost(schedule: Schedule, plans: list[StreamPlan], sizes: list[list[int]]) -> tuple[float, float, float]:
     """Return chunks, decoded bytes and stored bytes per sample, from some of the groups."""
-    stored = [_stored_chunk_bytes(field) for field in schedule.fields]
+    stored = [
+        sum(of_field) / max(1, len(of_field)) / _inner_chunks(field)
+        for field, of_field in zip(schedule.fields, sizes, strict=True)
+    ]
     samples, chunks, nbytes, read = 0, 0, 0, 0.0
     for plan, _, _ in plans:
         groups = len(plan.bounds) - 1
@@ -134,10 +164,10 @@ def _cost(schedule: Schedule, plans: list[StreamPlan]) -> tuple[float, float, fl
             numbers = plan.numbers[plan.positions[plan.bounds[group] : plan.bounds[group + 1]]]
             samples += len(numbers)
             for field, size in zip(schedule.fields, stored, strict=True):
-                starts = field.samples.starts(numbers, field.lengths, schedule.seed, 0)
+                starts = field.starts(numbers, schedule.seed, 0)
                 touched = _touched_chunks(field, starts)
                 chunks += touched
-                nbytes += touched * int(np.prod(field.array.chunks)) * field.array.dtype.itemsize
+                nbytes += touched * _chunk_bytes(field)
                 read += touched * size
     samples = max(1, samples)
     return chunks / samples, nbytes / samples, read / samples
@@ -152,23 +182,21 @@ def _touched_chunks(field: Field, starts: np.ndarray) -> int:
             others *= -(-length // chunk)
             continue
         k = field.axes.index(axis)
-        first, last = starts[:, k] // chunk, (starts[:, k] + field.samples.extent[k] - 1) // chunk
+        first, last = starts[:, k] // chunk, (starts[:, k] + field.box[axis] - 1) // chunk
         steps = np.arange(int((last - first).max(initial=0)) + 1)
         along = np.minimum(first[:, None] + steps, last[:, None])
         number = (number[:, :, None] * (-(-length // chunk)) + along[:, None, :]).reshape(len(starts), -1)
     return len(np.unique(number)) * others
 
 
-def _stored_chunk_bytes(field: Field) -> float:
-    """Return about how many bytes a chunk takes as it is stored, from the sizes of a few stored objects."""
+def _stored_sizes(field: Field) -> list[int]:
+    """Return the sizes of a few stored objects."""
     handle = field.handle
     grid = grid_shape(handle.metadata, handle.metadata.chunk_shape)
     total = int(np.prod(grid))
     numbers = np.unique(np.linspace(0, max(0, total - 1), min(total, _MOST_SIZES)).astype(np.int64)).tolist()
     indexes = [tuple(int(i) for i in np.unravel_index(number, grid)) for number in numbers]
-    sizes = [handle.store.size(handle.source.key(index)) or 0 for index in indexes]
-    inner = int(np.prod(handle.metadata.chunk_shape)) / max(1, int(np.prod(handle.chunks)))
-    return sum(sizes) / max(1, len(sizes)) / max(1.0, inner)
+    return [handle.store.size(handle.source.key(index)) or 0 for index in indexes]
 
 
 def _size(nbytes: float) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from simplezarr.errors import ZarrError
 from simplezarr.loader.fields import ALONE
 from simplezarr.loader.ring import BatchMemory
 from simplezarr.loader.schedule import Schedule
@@ -21,7 +22,11 @@ class Progress:
 
 
 class Epoch:
-    """An iterator of an epoch's batches. Threads read ahead of it until it ends, is closed or is no longer used."""
+    """An iterator of an epoch's batches. Threads read ahead of it until it ends, is closed or is no longer used.
+
+    skip: is called with the number of each batch that cannot be read, and why; then the iterator goes on with the next
+    batch. None: the error is raised.
+    """
 
     def __init__(
         self,
@@ -32,8 +37,9 @@ class Epoch:
         transform: Callable[[Any], Any] | None,
         with_index: bool,
         memory: BatchMemory,
+        skip: Callable[[int, Exception], None] | None = None,
     ):
-        self.progress = Progress(number, first)
+        self.progress, self._skip = Progress(number, first), skip
         self._fields, self._transform, self._with_index = schedule.fields, transform, with_index
         plans = schedule.plans(number)
         n = len(plans)
@@ -65,16 +71,29 @@ class Epoch:
 
     def __next__(self) -> Any:
         """Return the next batch: an array, or arrays by name; with their numbers if the loader was asked for them."""
-        stream = self._streams[self.delivered % len(self._streams)]
-        before = stream.delivered
-        try:
-            numbers, arrays = stream.next()
-        finally:  # a batch that cannot be read is passed over
-            self.progress.delivered += stream.delivered - before
+        while True:
+            number = self.delivered
+            try:
+                numbers, arrays = self._next()
+            except (ZarrError, OSError) as error:  # what stores and codecs raise
+                if self._skip is None or self.delivered == number:
+                    raise
+                self._skip(number, error)
+            else:
+                break
         batch = self._batch(arrays)
         if self._transform is not None:
             batch = self._transform(batch)
         return (batch, numbers) if self._with_index else batch
+
+    def _next(self) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return the numbers of the next batch's samples, and its arrays. What cannot be read is passed over."""
+        stream = self._streams[self.delivered % len(self._streams)]
+        before = stream.delivered
+        try:
+            return stream.next()
+        finally:
+            self.progress.delivered += stream.delivered - before
 
     def ready(self) -> bool:
         """Return whether the next call of `next` need not wait for a read."""

@@ -4,6 +4,8 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import fields as dataclass_fields
+from fractions import Fraction
 from functools import cached_property
 from itertools import chain
 
@@ -31,6 +33,8 @@ class Field:
 
     - axes: those of the array that samples are cut along.
     - by_element: whether each element of a window is read as a box by itself.
+    - scale: for each of the axes, how long a box is compared with that in the first array; empty if it is as long.
+    - frame: the lengths of the first array, if there is a scale.
     """
 
     name: str
@@ -39,9 +43,12 @@ class Field:
     axes: tuple[int, ...]
     cast: Cast | None
     by_element: bool = False
+    scale: tuple[Fraction, ...] = ()
+    frame: tuple[int, ...] = ()
 
-    def __reduce__(self) -> tuple[type, tuple[str, Array, SampleKind, tuple[int, ...], Cast | None, bool]]:
-        return Field, (self.name, self.array, self.samples, self.axes, self.cast, self.by_element)
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        """Copy without what was computed, which belongs to one process."""
+        return Field, tuple([getattr(self, part.name) for part in dataclass_fields(self)])
 
     @cached_property
     def handle(self) -> ArrayHandle:
@@ -51,15 +58,28 @@ class Field:
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """The lengths of the array along the axes."""
-        return tuple([self.array.shape[axis] for axis in self.axes])
+        """The lengths along the axes in which samples are counted: those of the array, or else of the first one."""
+        return self.frame or tuple([self.array.shape[axis] for axis in self.axes])
+
+    def starts(self, numbers: np.ndarray, seed: int, epoch: int) -> np.ndarray:
+        """Return where samples begin in the array: intp of shape (n, k), for k axes."""
+        return self.scaled(self.samples.starts(numbers, self.lengths, seed, epoch))
+
+    def scaled(self, starts: np.ndarray) -> np.ndarray:
+        """Return starts in the array, from those in the first one."""
+        if not self.scale:
+            return starts
+        factors = [(factor.numerator, factor.denominator) for factor in self.scale]
+        numerators, denominators = np.array(factors, np.intp).T
+        inside: np.ndarray = starts * numerators // denominators
+        return inside
 
     @cached_property
     def box(self) -> tuple[int, ...]:
         """The shape of the elements between a sample's first and last, on all axes of the array."""
         shape = list(self.array.shape)
-        for axis, length in zip(self.axes, self.samples.extent, strict=True):
-            shape[axis] = length
+        for k, (axis, length) in enumerate(zip(self.axes, self.samples.extent, strict=True)):
+            shape[axis] = int(length * self.scale[k]) if self.scale else length
         return tuple(shape)
 
     @cached_property

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simplezarr.loader.cast import Cast
-from simplezarr.loader.delivery import Delivery
+from simplezarr.loader.delivery import Delivery, OnError
 from simplezarr.loader.description import Description, describe
 from simplezarr.loader.epoch import Epoch
 from simplezarr.loader.fields import Arrays, make_fields
 from simplezarr.loader.ring import Allocate
 from simplezarr.loader.samples import SampleKind
+from simplezarr.loader.scales import Scales, fit
 from simplezarr.loader.schedule import Schedule, Shuffle
 from simplezarr.stores.settings import as_size, check_count
 
@@ -42,6 +43,9 @@ class Loader:
     - drop_last: whether samples that fill no batch are left out. Otherwise the last batch is smaller; with several
       ranks, samples are repeated so that all ranks have equally many batches of full size.
     - cast: the data type of what is delivered, by name if arrays differ (see `Cast`).
+    - scale: of arrays with larger or smaller elements than the first, by name: how long a box is compared with that in
+      the first array, such as 0.5; a number, or one for each axis that samples are cut along. Crops then begin where
+      all arrays have whole elements. Other samples must do so by themselves.
     - prefetch: batches that are read ahead, besides those of the window; more if several threads read or the store
       takes time to answer, at most half of the window. `describe` tells how much memory that is.
     - rank, world_size: of this process among those that share the samples. All need the same seed.
@@ -50,12 +54,15 @@ class Loader:
     - transform: is called with each batch, in the consumer's thread, and returns what is delivered.
     - with_index: whether to deliver `(batch, numbers)`, with the numbers of the samples.
     - out: makes the memory of a batch: `out(shape, dtype)` returns an array. It is used again when nobody uses it.
+    - on_error: "raise"; or "skip": a batch that needs a chunk which cannot be read is left out, logged as a warning of
+      the logger "simplezarr", and counted in `skipped`. All other batches are what and where they would be, also after
+      `load_state_dict`. Ranks may then get different numbers of batches.
 
     Raise ValueError for arguments that do not fit each other, and if the window is too small, with the size it needs.
     Warn if an epoch has no batch: there are no samples, or with `drop_last` fewer than fill one. That is no error,
     because a program may go on with an empty validation set, and loaders of other libraries are empty without a word.
 
-    A chunk that can't be read raises in `next` for the first batch that needs it. The next call gives the batch that
+    A chunk that can't be read raises in `next` for each batch that needs it. The next call gives the batch that
     follows.
 
     >>> import simplezarr as sz
@@ -79,6 +86,7 @@ class Loader:
         seed: int = 0,
         drop_last: bool = True,
         cast: Casts = None,
+        scale: Scales = None,
         prefetch: int = 2,
         rank: int | None = None,
         world_size: int | None = None,
@@ -87,8 +95,9 @@ class Loader:
         transform: Callable[[Any], Any] | None = None,
         with_index: bool = False,
         out: Allocate | None = None,
+        on_error: OnError = "raise",
     ):
-        fields = make_fields(arrays, samples, cast)
+        fields = fit(make_fields(arrays, samples, cast), scale)
         schedule = Schedule(
             fields,
             batch_size=check_count(batch_size, "batch_size"),
@@ -104,7 +113,7 @@ class Loader:
         )
         if not schedule.batches:
             warnings.warn(schedule.why_empty(), stacklevel=2)
-        self._delivery = Delivery(fields, schedule, transform, with_index, out)
+        self._delivery = Delivery(fields, schedule, transform, with_index, out, on_error)
 
     # ------------------------------------------------------------ batches
 
@@ -130,6 +139,11 @@ class Loader:
         """The number of samples in a batch."""
         return self._schedule.batch_size
 
+    @property
+    def skipped(self) -> int:
+        """The number of batches that this process could not read and left out, with `on_error="skip"`."""
+        return self._delivery.skipped
+
     def set_epoch(self, epoch: int) -> None:
         """Let the next iterator begin with this epoch."""
         if epoch < 0:
@@ -145,7 +159,7 @@ class Loader:
     def starts(self, numbers: ArrayLike, epoch: int) -> np.ndarray:
         """Return where samples of an epoch begin in the first array: shape (n, k), for k axes they are cut along."""
         field = self._delivery.fields[0]
-        return field.samples.starts(np.asarray(numbers), field.lengths, self._schedule.seed, epoch)
+        return field.starts(np.asarray(numbers), self._schedule.seed, epoch)
 
     def describe(self) -> Description:
         """Return what an epoch costs and how well its order mixes. No chunk is read."""

@@ -12,10 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simplezarr.loader.counter_random import Purpose, random_bits
 from simplezarr.stores.settings import check_count
 
-__all__ = ["AxisName", "Boxes", "Crops", "Rows", "SampleKind", "Windows"]
+__all__ = ["AxisName", "Boxes", "Rows", "SampleKind", "Windows", "check_axes", "check_lengths"]
 
 #: An axis by its number, or by its name in `dimension_names`.
 AxisName = int | str
@@ -50,6 +49,9 @@ class SampleKind(Protocol):
     def starts(self, numbers: np.ndarray, lengths: tuple[int, ...], seed: int, epoch: int) -> np.ndarray:
         """Return where the boxes begin: an array of intp with a row for each number, a column for each axis."""
 
+    def begins_at(self, steps: tuple[int, ...]) -> bool:
+        """Return whether all boxes begin at multiples of these numbers, one for each axis."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -75,6 +77,10 @@ class Rows:
     def starts(self, numbers: np.ndarray, lengths: tuple[int, ...], seed: int, epoch: int) -> np.ndarray:
         """Return the numbers, as a column."""
         return numbers.astype(np.intp).reshape(-1, 1)
+
+    def begins_at(self, steps: tuple[int, ...]) -> bool:
+        """Return whether the step is 1."""
+        return steps == (1,)
 
 
 @dataclass(frozen=True)
@@ -119,58 +125,9 @@ class Windows:
         """Return the first element of each window."""
         return (numbers.astype(np.intp) * self.step + self.offset).reshape(-1, 1)
 
-
-@dataclass(frozen=True)
-class Crops:
-    """Boxes of one shape at random places: `per_epoch` of them, other ones in each epoch.
-
-    Places are uniform over all positions at which the box lies within the array. So elements near the border are in
-    fewer crops than those inside.
-
-    - axes: of the arrays, by default the first ones.
-    - cell: how many chunks along each axis are read together. By default as many as the window has room for.
-
-    >>> crops = Crops((2, 3), per_epoch=100)
-    >>> starts = crops.starts(np.arange(100), (4, 5), seed=0, epoch=0)
-    >>> starts.min(axis=0).tolist(), starts.max(axis=0).tolist()
-    ([0, 0], [2, 2])
-    """
-
-    shape: tuple[int, ...]
-    per_epoch: int
-    axes: tuple[AxisName, ...] = ()
-    cell: int | None = None
-    stride, squeezed = 1, False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", _lengths(self.shape, "Crops"))
-        object.__setattr__(self, "axes", _axes(self.axes, self.shape, "Crops"))
-        check_count(self.per_epoch, "Crops: per_epoch")
-        if self.cell is not None:
-            check_count(self.cell, "Crops: cell")
-
-    @property
-    def extent(self) -> tuple[int, ...]:
-        """The shape."""
-        return self.shape
-
-    @property
-    def per_cell(self) -> int:
-        """How many chunks along each axis are a cell."""
-        return self.cell or 0
-
-    def count(self, lengths: tuple[int, ...]) -> int:
-        """Return `per_epoch`, or 0 if the box is larger than the arrays."""
-        fits = all(n <= length for n, length in zip(self.shape, lengths, strict=True))
-        return self.per_epoch if fits else 0
-
-    def starts(self, numbers: np.ndarray, lengths: tuple[int, ...], seed: int, epoch: int) -> np.ndarray:
-        """Return a random place for each number."""
-        starts = np.empty((len(numbers), len(self.shape)), np.intp)
-        for axis, (n, length) in enumerate(zip(self.shape, lengths, strict=True)):
-            bits = random_bits(numbers, seed, epoch, Purpose.CROPS, axis)
-            starts[:, axis] = bits % np.uint64(length - n + 1)
-        return starts
+    def begins_at(self, steps: tuple[int, ...]) -> bool:
+        """Return whether step and offset are multiples."""
+        return self.step % steps[0] == 0 and self.offset % steps[0] == 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +149,7 @@ class Boxes:
     stride, squeezed, per_cell = 1, False, 1
 
     def __init__(self, starts: ArrayLike, shape: Sequence[int], axes: Sequence[AxisName] = ()):
-        lengths, table = _lengths(shape, "Boxes"), np.asarray(starts)
+        lengths, table = check_lengths(shape, "Boxes"), np.asarray(starts)
         if table.ndim != 2 or table.shape[1] != len(lengths) or table.dtype.kind not in "iu":
             message = f"Boxes: starts has shape {table.shape} and type {table.dtype}"
             raise ValueError(f"{message}; it must be integers of shape (n, {len(lengths)})")
@@ -200,7 +157,7 @@ class Boxes:
         table.flags.writeable = False
         object.__setattr__(self, "table", table)
         object.__setattr__(self, "shape", lengths)
-        object.__setattr__(self, "axes", _axes(axes, lengths, "Boxes"))
+        object.__setattr__(self, "axes", check_axes(axes, lengths, "Boxes"))
         object.__setattr__(self, "digest", f"{zlib.crc32(table.tobytes()):08x}")
 
     def __reduce__(self) -> tuple[type, tuple[np.ndarray, tuple[int, ...], tuple[AxisName, ...]]]:
@@ -225,14 +182,18 @@ class Boxes:
         starts: np.ndarray = self.table[numbers]
         return starts
 
+    def begins_at(self, steps: tuple[int, ...]) -> bool:
+        """Return whether all given places are multiples."""
+        return not (self.table % steps).any()
 
-def _lengths(shape: Sequence[int], name: str) -> tuple[int, ...]:
+
+def check_lengths(shape: Sequence[int], name: str) -> tuple[int, ...]:
     if not isinstance(shape, Sequence) or not shape:
         raise ValueError(f"{name}: shape must be at least one length, not {shape!r}")
     return tuple([check_count(n, f"{name}: shape") for n in shape])
 
 
-def _axes(axes: Sequence[AxisName], shape: tuple[int, ...], name: str) -> tuple[AxisName, ...]:
+def check_axes(axes: Sequence[AxisName], shape: tuple[int, ...], name: str) -> tuple[AxisName, ...]:
     """Return the axes, by default the first ones. Raise ValueError unless there is one for each length."""
     if not axes:
         return tuple(range(len(shape)))

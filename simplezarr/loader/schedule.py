@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simplezarr.loader.cells import CellGrid
-from simplezarr.loader.counter_random import Purpose, permutation, uniform
+from simplezarr.loader.counter_random import Purpose, chances, draw, permutation
+from simplezarr.loader.crops import Crops
 from simplezarr.loader.fields import Field
 from simplezarr.loader.orders import (
     ORDER_VERSION,
@@ -24,7 +25,6 @@ from simplezarr.loader.orders import (
     split_evenly,
     uniform_order,
 )
-from simplezarr.loader.samples import Crops
 from simplezarr.runtime.executor import concurrency_for, get_num_threads
 
 __all__ = ["Schedule", "Shuffle", "StreamPlan", "count_samples"]
@@ -94,6 +94,11 @@ class Schedule:
         return max(1, self.batch_size * sum([field.nbytes for field in self.fields]))
 
     @property
+    def listed(self) -> int:
+        """Samples of an epoch, of all ranks."""
+        return len(self._numbers)
+
+    @property
     def batches(self) -> int:
         """Batches of an epoch that this rank delivers, or this part of a rank."""
         return self._part_batches * (self.streams // self.world_size)
@@ -145,11 +150,11 @@ class Schedule:
         numbers = self._numbers
         n, words = len(numbers), (self.seed, epoch)
         if self._shares is not None:
-            numbers = numbers[np.searchsorted(self._shares, uniform(np.arange(n), *words, Purpose.WEIGHTS), "right")]
+            numbers = numbers[draw(self._shares, np.arange(n), *words, Purpose.WEIGHTS)]
         if self.shuffle == "uniform":
             numbers = numbers[permutation(n, *words, Purpose.PERMUTATION)]
         field = self.fields[0]
-        starts = field.samples.starts(numbers, field.lengths, self.seed, epoch)
+        starts = field.starts(numbers, self.seed, epoch)
         cells = self.grid.numbers(starts)
         if self.shuffle == "chunks":
             order = by_cells(numbers, cells, *words)
@@ -306,7 +311,11 @@ class Schedule:
         numbers, shares = self._numbers, self._shares
         return {
             "arrays": _short(
-                [f"{field.name} {field.array.shape} {field.dtype} {field.array.chunks}" for field in self.fields]
+                [
+                    f"{field.name} {field.array.shape} {field.dtype} {field.array.chunks} "
+                    + ",".join(map(str, field.scale))
+                    for field in self.fields
+                ]
             ),
             "samples": _short([repr(field.samples) for field in self.fields]),
             "batch_size": str(self.batch_size),
@@ -383,6 +392,4 @@ def _cumulated(weights: ArrayLike | None, n: int) -> np.ndarray | None:
     values = np.asarray(weights, np.float64)
     if values.shape != (n,) or not np.isfinite(values).all() or (values < 0).any() or not values.sum() > 0:
         raise ValueError(f"weights: must be {n} numbers of at least 0, one for each sample, and not all 0")
-    shares: np.ndarray = np.cumsum(values) / values.sum()
-    shares[np.flatnonzero(values)[-1] :] = 1.0  # so that rounding makes no sample of weight 0 possible
-    return shares
+    return chances(values)

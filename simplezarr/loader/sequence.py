@@ -9,6 +9,7 @@ from simplezarr.engine.memory.result_pool import empty
 from simplezarr.loader.cast import Cast
 from simplezarr.loader.fields import ALONE, Arrays, make_fields, read_together
 from simplezarr.loader.samples import SampleKind
+from simplezarr.loader.scales import Scales, fit
 from simplezarr.loader.schedule import count_samples
 
 __all__ = ["Samples"]
@@ -19,7 +20,7 @@ Sample = np.ndarray | dict[str, np.ndarray]
 class Samples(Sequence[Sample]):
     """The samples of arrays as a sequence: `samples[i]` reads one of them.
 
-    arrays, samples, cast, seed: as for `Loader`. Crops are those of epoch 0.
+    arrays, samples, cast, scale, seed: as for `Loader`. Crops are those of epoch 0.
 
     It is what torch calls a map-style dataset, and grain a random access data source. Both hand over the numbers of a
     whole batch, so each chunk is decoded once a batch. A `Loader` decodes it once an epoch.
@@ -37,9 +38,10 @@ class Samples(Sequence[Sample]):
         samples: SampleKind | Mapping[str, SampleKind],
         *,
         cast: Cast | Mapping[str, Cast] | None = None,
+        scale: Scales = None,
         seed: int = 0,
     ):
-        self.fields, self.seed = make_fields(arrays, samples, cast), seed
+        self.fields, self.seed = fit(make_fields(arrays, samples, cast), scale), seed
         self._count = count_samples(self.fields)
 
     def __len__(self) -> int:
@@ -75,7 +77,7 @@ class Samples(Sequence[Sample]):
         for field in self.fields:
             values = empty((len(numbers), *field.shape), field.dtype)
             if len(numbers):
-                starts = field.samples.starts(numbers, field.lengths, self.seed, 0)
+                starts = field.starts(numbers, self.seed, 0)
                 batch, row = np.zeros(len(numbers), np.intp), np.arange(len(numbers))
                 read_together([field], [starts], [[field.as_boxes(values)]], batch, row)
             arrays.append(values)

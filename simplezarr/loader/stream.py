@@ -201,7 +201,7 @@ class Stream:
             kind = id(field.samples), field.lengths
             if kind not in made:
                 made[kind] = field.samples.starts(numbers, field.lengths, self.seed, self.epoch)
-            starts[field.name] = made[kind]
+            starts[field.name] = field.scaled(made[kind])
         return starts
 
     def _count(self, chosen: np.ndarray) -> None:

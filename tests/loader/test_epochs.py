@@ -233,6 +233,50 @@ def test_an_error_that_does_not_come_again_is_raised_once(threads, pool):
         assert (failures, got) == (1, 29)
 
 
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("shuffle", ["chunks", "uniform", False])
+@pytest.mark.parametrize("error", [sz.ChunkError("broken"), OSError(5, "gone")])
+def test_batches_that_cannot_be_read_are_skipped_if_asked_for(threads, shuffle, error, pool, caplog):
+    sz.set_num_threads(threads)
+    a = sz.open_array(Failing(values_of(array()), error, part="c/7/"), mode="r")
+    made = loader(a, shuffle=shuffle, on_error="skip")
+    good = [not ((batch // 25) == 7).any() for batch in made.order(0).reshape(-1, 20)]
+    order = made.order(0).reshape(-1, 20).tolist()
+    pairs = list(made)
+    for batch, index in pairs:
+        np.testing.assert_array_equal(batch, DATA[index])
+    assert numbers(pairs) == [batch for batch, fine in zip(order, good, strict=True) if fine]
+    assert made.skipped == good.count(False) == len(caplog.records) > 0
+    assert caplog.records[0].getMessage().startswith(f"batch {good.index(False)} of epoch 0 is skipped: ")
+    for k in (1, good.index(False), good.index(False) + 1, 29):  # resumed after k batches, whether delivered or not
+        again = loader(a, shuffle=shuffle, on_error="skip")
+        again.load_state_dict({**made.state_dict(), "epoch": 0, "batch": k})
+        left = [batch for batch, fine in zip(order[k:], good[k:], strict=True) if fine]
+        assert numbers(again) == left
+        assert again.skipped == good[k:].count(False)
+        assert again.state_dict()["epoch"] == 1
+
+
+def test_a_state_counts_skipped_batches():
+    a = sz.open_array(Failing(values_of(array()), OSError(5, "gone"), part="c/0/"), mode="r")
+    made = loader(a, shuffle=False, on_error="skip")
+    epoch = iter(made)
+    assert next(epoch)[1].tolist() == list(range(40, 60))  # two batches need the first chunk
+    assert (made.state_dict()["batch"], made.skipped) == (3, 2)
+    assert pickle.loads(pickle.dumps(loader(on_error="skip"))).skipped == 0
+
+
+def test_only_what_cannot_be_read_is_skipped():
+    def fail(*arguments):
+        raise ValueError("mine")
+
+    for wrong in ({"transform": fail}, {"out": fail}):
+        with pytest.raises(ValueError, match="mine"):
+            next(iter(loader(on_error="skip", **wrong)))
+    with pytest.raises(ValueError, match="on_error: must be"):
+        loader(on_error="ignore")
+
+
 def test_an_interrupt_loses_nothing(monkeypatch):
     from simplezarr.loader.stream import Stream
 

@@ -431,13 +431,17 @@ def use_loader(folder: Path) -> None:
         transform=lambda batch: batch["image"],
         with_index=True,
         out=np.empty,
+        on_error="skip",
     )
     for batch, numbers in made:
         assert batch.shape == (4, 4, 4)
         assert len(numbers) == made.batch_size
     made.set_epoch(1)
     made.load_state_dict(made.state_dict())
-    print(len(made), made.order(0), made.starts([0], 0), made.describe().lift)
+    print(len(made), made.order(0), made.starts([0], 0), made.describe().lift, made.skipped)
+    half = sz.create_array({}, data=np.zeros((6, 2, 4), "u1"))
+    crops = loader.Crops((2, 2), per_epoch=4, axes=(0, 1), cell=1, weights=[[1], [2], [1]])
+    next(iter(loader.Loader({"x": images, "y": half}, crops, batch_size=1, scale={"y": 0.5})))
     windows = {"x": loader.Windows(2), "y": loader.Windows(1, step=1, stride=1, offset=2)}
     for samples in (windows, loader.Crops((2, 2), per_epoch=4), loader.Boxes([[0, 0]], (2, 2))):
         next(iter(loader.Loader(images, samples, batch_size=1)))
