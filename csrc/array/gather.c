@@ -7,6 +7,8 @@
 
 /* Bytes of a contiguous piece of the box from which on a call for each point pays. */
 #define RUN ((ptrdiff_t)64)
+/* The same from which on stores that bypass the caches pay: those of each piece are waited for. */
+#define NONTEMPORAL_RUN ((ptrdiff_t)1024)
 
 typedef struct {
   uint64_t half[2];
@@ -37,6 +39,7 @@ static void gather_items(const sz_points *p, char *dst, const char *src, size_t 
 typedef struct {
   const sz_box *box;
   const ptrdiff_t *dst_strides, *src_strides;
+  int transform;
   int items; /* the points are the inner loop, and the box is walked around it */
 } job;
 
@@ -54,7 +57,7 @@ static void gather_box(const job *j, const sz_points *p, int d, char *dst, const
 static void gather_lists(const job *j, int nlists, const sz_points *lists, char *dst, const char *src) {
   ptrdiff_t i;
   if (nlists == 0) {
-    sz_copy(j->box, (sz_dst){dst, j->dst_strides}, (sz_src){src, j->src_strides}, SZ_AS_IS);
+    sz_copy(j->box, (sz_dst){dst, j->dst_strides}, (sz_src){src, j->src_strides}, j->transform);
   } else if (nlists == 1 && j->items) {
     gather_box(j, lists, 0, dst, src);
   } else {
@@ -63,8 +66,8 @@ static void gather_lists(const job *j, int nlists, const sz_points *lists, char 
   }
 }
 
-void sz_gather(int nlists, const sz_points *lists, const sz_box *box, sz_dst dst, sz_src src) {
-  job j = {box, dst.strides, src.strides, 0};
+void sz_gather(int nlists, const sz_points *lists, const sz_box *box, sz_dst dst, sz_src src, int transform) {
+  job j = {box, dst.strides, src.strides, SZ_AS_IS, 0};
   ptrdiff_t run = (ptrdiff_t)box->itemsize;
   int d;
   for (d = 0; d < box->ndim; d++)
@@ -75,6 +78,7 @@ void sz_gather(int nlists, const sz_points *lists, const sz_box *box, sz_dst dst
     run *= box->shape[d];
   }
   j.items = d >= 0 ? run < RUN : run == (ptrdiff_t)box->itemsize; /* d < 0: the box is one run */
+  if (run >= NONTEMPORAL_RUN) j.transform = transform;
   gather_lists(&j, nlists, lists, dst.data, src.data);
 }
 

@@ -15,8 +15,8 @@ typedef struct {
  * src offsets to dst plus their dst offsets. If places in dst coincide,
  * the point that is later in its list wins, in any order of the loops. Without lists this is sz_copy. With
  * ndim 0 single elements are copied. Pointers, offsets and strides need no alignment. src and dst must not
- * overlap. */
-void sz_gather(int nlists, const sz_points *lists, const sz_box *box, sz_dst dst, sz_src src);
+ * overlap. transform: SZ_AS_IS, or-ed with SZ_NONTEMPORAL or not. Short pieces never bypass the caches. */
+void sz_gather(int nlists, const sz_points *lists, const sz_box *box, sz_dst dst, sz_src src, int transform);
 
 /* Set the same elements of dst to the itemsize bytes at value, which must lie outside dst. */
 void sz_gather_fill(int nlists, const sz_points *lists, const sz_box *box, sz_dst dst, const char *value);

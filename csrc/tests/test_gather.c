@@ -52,7 +52,7 @@ static void test_random(void) {
     guarded src = guarded_new(from.bytes + MOST_LISTS * ROOM), dst = guarded_new(to.bytes + room),
             want = guarded_new(dst.n);
     randomize(src.data, src.n);
-    sz_gather(c.n, c.lists, &box, dst_in(dst, &to), src_in(src, &from));
+    sz_gather(c.n, c.lists, &box, dst_in(dst, &to), src_in(src, &from), draw(2) ? SZ_AS_IS : SZ_NONTEMPORAL);
     reference_gather(c.n, c.lists, &box, dst_in(want, &to), src_in(src, &from));
     CHECK(memcmp(dst.data, want.data, dst.n) == 0);
     sz_gather_fill(c.n, c.lists, &box, dst_in(dst, &to), src.data);
@@ -65,7 +65,32 @@ static void test_random(void) {
   }
 }
 
+/* Rows long enough to bypass the caches: aligned to lines of a cache, or not. */
+static void test_long_rows(void) {
+  enum { ROW = 4096, ROWS = 5 };
+  static const ptrdiff_t SHAPE[] = {ROW}, ONE[] = {1};
+  static const ptrdiff_t SRC[ROWS] = {2 * ROW, 0, 4 * ROW, ROW, 3 * ROW};
+  const sz_box box = {1, SHAPE, 1};
+  guarded src = guarded_new(ROWS * ROW);
+  randomize(src.data, src.n);
+  for (ptrdiff_t shift = 0; shift <= 64; shift++) {
+    ptrdiff_t places[ROWS];
+    for (ptrdiff_t i = 0; i < ROWS; i++) places[i] = (ROWS - 1 - i) * ROW + shift;
+    const sz_points rows = {ROWS, SRC, places};
+    guarded dst = guarded_new(ROWS * ROW + 64), want = guarded_new(ROWS * ROW + 64);
+    memset(dst.data, 7, dst.n);
+    memset(want.data, 7, want.n);
+    sz_gather(1, &rows, &box, (sz_dst){dst.data, ONE}, (sz_src){src.data, ONE}, SZ_AS_IS | SZ_NONTEMPORAL);
+    for (ptrdiff_t i = 0; i < ROWS; i++) memcpy(want.data + places[i], src.data + SRC[i], ROW);
+    CHECK(memcmp(dst.data, want.data, dst.n) == 0);
+    guarded_free(dst);
+    guarded_free(want);
+  }
+  guarded_free(src);
+}
+
 int main(void) {
   test_random();
+  test_long_rows();
   return 0;
 }

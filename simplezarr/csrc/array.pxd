@@ -46,7 +46,7 @@ cdef extern from "array/gather.h" nogil:
         Py_ssize_t n
         const Py_ssize_t *src
         const Py_ssize_t *dst
-    void sz_gather(int nlists, const sz_points *lists, const sz_box *box, sz_dst dst, sz_src src)
+    void sz_gather(int nlists, const sz_points *lists, const sz_box *box, sz_dst dst, sz_src src, int transform)
     void sz_gather_fill(int nlists, const sz_points *lists, const sz_box *box, sz_dst dst, const char *value)
 
 cdef extern from "array/equal.h" nogil:

@@ -27,6 +27,7 @@ cdef struct Move:
     sz_dst dst
     sz_src src
     const char *value   # of all of them; NULL: they are copied
+    int transform       # SZ_AS_IS, or-ed with SZ_NONTEMPORAL or not
 
 cdef dict NUMBERS  # the types of numbers that the kernels know, by the names of NumPy's data types
 

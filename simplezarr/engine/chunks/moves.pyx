@@ -268,7 +268,7 @@ cdef int cast_points(Context *context, int nlists, const sz_points *lists, const
             memcpy(cnp.PyArray_DATA(source), move.value, box.itemsize)
         else:
             held = list_offsets(nlists, lists, source, listed, True)
-            sz_gather(nlists, listed, &box, place_in(source, nlists), move.src)
+            sz_gather(nlists, listed, &box, place_in(source, nlists), move.src, SZ_AS_IS)
         cast_array(move.cast, target, source)
         box.itemsize = cnp.PyArray_ITEMSIZE(target)
         place = place_in(target, nlists)
@@ -276,7 +276,7 @@ cdef int cast_points(Context *context, int nlists, const sz_points *lists, const
             sz_gather_fill(nlists, lists, &box, move.dst, place.data)
         else:
             held = list_offsets(nlists, lists, target, listed, False)
-            sz_gather(nlists, listed, &box, move.dst, src_at(place.data, place.strides))
+            sz_gather(nlists, listed, &box, move.dst, src_at(place.data, place.strides), SZ_AS_IS)
         return SZ_OK
     except BaseException as error:
         return raised(context, error)
@@ -323,7 +323,7 @@ cdef int move_points(Context *context, int nlists, const sz_points *lists, const
         elif move.value != NULL:
             sz_gather_fill(nlists, part, &move.box, move.dst, move.value)
         else:
-            sz_gather(nlists, part, &move.box, move.dst, move.src)
+            sz_gather(nlists, part, &move.box, move.dst, move.src, move.transform)
         first += step
         if first < longest and status == SZ_OK:
             status = pause(context)

@@ -84,6 +84,7 @@ cdef int copy_out(Context *context, const RequestLayout *layout, const TouchedCh
         find_box(layout, chunk, &box)
         move.cast, move.box = layout.cast, box_of(box.ndim, box.shape, layout.pipeline.itemsize)
         move.dst, move.src, move.value = dst_at(chunk.data, box.dst_strides), src_at(native, box.strides), NULL
+        move.transform = layout.transform
         if layout.cast != NULL:
             move.conversion = layout.cast.conversion
             move.conversion.axis = box.converted
@@ -136,6 +137,7 @@ cdef int copy_in(Context *context, const RequestLayout *layout, const TouchedChu
         lists[j].n, lists[j].src, lists[j].dst = chunk.lists[j].n, chunk.lists[j].dst, chunk.lists[j].src
     move.cast, move.value, move.box = NULL, NULL, box_of(box.ndim, box.shape, layout.pipeline.itemsize)
     move.dst, move.src = dst_at(native + chunk.src, box.strides), src_at(chunk.data, box.dst_strides)
+    move.transform = SZ_AS_IS
     return move_points(context, layout.nlists, lists, &move)
 
 

@@ -1,5 +1,7 @@
 """Read what a call asks for, or a batch of calls, by the job that suits the store."""
 
+from math import prod
+
 import numpy as np
 
 from simplezarr.csrc.array cimport SZ_NONTEMPORAL
@@ -14,6 +16,7 @@ from simplezarr.runtime.runs import assign
 
 cdef enum:
     NONTEMPORAL_BYTES = 8 << 20   # a result of this size leaves the caches before it is complete
+    NONTEMPORAL_BOXES = 4 << 20   # boxes of this size do, because nobody looks at them before others are read
 
 
 def read(ChunkSource source, selected, out, fields=None):
@@ -26,13 +29,15 @@ def read(ChunkSource source, selected, out, fields=None):
     Raise ChunkError for a chunk that cannot be decoded, OSError if the system refuses to read.
     """
     cdef RegionTable table = regions_of(source, selected, out)
+    cdef int nontemporal
     if table.cast_for(out, fields) and out.dtype.hasobject:  # what it refers to takes more memory than these values
         values = empty(out.shape, source.pipeline.dtype)
         read(source, selected, values)
         assign(out, values if fields is None else values[fields])
     else:
-        run(source, table, SZ_NONTEMPORAL if table.layout.nlists == 0 and table.layout.straight and (
-            out.nbytes >= NONTEMPORAL_BYTES) else 0, 0)
+        nontemporal = SZ_NONTEMPORAL if out.nbytes >= NONTEMPORAL_BYTES else 0
+        table.layout.transform |= nontemporal
+        run(source, table, nontemporal if table.layout.nlists == 0 and table.layout.straight else 0, 0)
 
 
 def read_batch(ChunkSource source, tuple shape, list plans, list outs):
@@ -63,6 +68,8 @@ def read_boxes(ChunkSource source, tuple shape, starts, tuple lengths, first, li
     else:
         scale, offset, axis = conversion
         table.convert_for(first, scale, offset, axis)
+    if len(starts) * prod(lengths) * first.itemsize >= NONTEMPORAL_BOXES:
+        table.layout.transform |= SZ_NONTEMPORAL
     run(source, table, 0, threads)
 
 

@@ -20,6 +20,7 @@ cdef struct RequestLayout:
     const Pipeline *pipeline     # of a chunk
     Py_ssize_t straight          # regions of a chunk that is decoded directly into place: 1, or 0 if elements are cast
     const Cast *cast             # to the data type of the destinations; NULL: they have the pipeline's
+    int transform                # of pieces at listed places: SZ_AS_IS, or-ed with SZ_NONTEMPORAL or not
     int converted                # the axis along which the factors of its conversion go, or -1
     const AxisSlice *slices      # over stored objects; of axes without points
     int list_of[MAX_NDIM]        # the list that has the points of an axis, or -1

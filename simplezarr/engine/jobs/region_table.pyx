@@ -16,6 +16,7 @@ from libc.stdlib cimport free, malloc
 
 import numpy as np
 
+from simplezarr.csrc.array cimport SZ_AS_IS
 from simplezarr.engine.chunks.moves cimport set_cast, set_conversion
 from simplezarr.engine.chunks.pipeline cimport pipeline_is_shard
 from simplezarr.engine.geometry.plan cimport product, slice_project, slice_set
@@ -245,6 +246,7 @@ cdef class RegionTable:
         self.source, self.nobjects, self.nchunks = source, 1, 1
         layout.ndim, layout.whole_objects = pipeline.ndim, not shard
         layout.pipeline, layout.straight, layout.converted = pipeline.inner if shard else pipeline, 1, -1
+        layout.transform = SZ_AS_IS
         for d in range(pipeline.ndim - 1, -1, -1):
             axis = pipeline.order[layout.pipeline.order[d]] if shard else pipeline.order[d]
             layout.shape[axis], layout.strides[axis] = layout.pipeline.shape[d], layout.pipeline.strides[d]
