@@ -158,7 +158,7 @@ class CodecPipeline:
         """Return whether the event loop may wait for a read: it is small, and from files or memory."""
         if len(batch) > _FEW_CHUNKS or not self._array.needs_no_loop:
             return False
-        return self._array.unit_bytes(batch[0][1]) * len(batch) <= _FEW_BYTES
+        return self._array.decoded_bytes(batch) <= _FEW_BYTES
 
     async def _elsewhere(self, call: Callable[[], T]) -> T:
         """Make a call in another thread, because all of zarr-python waits for the thread of its event loop."""

@@ -4,6 +4,7 @@ import importlib
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -20,7 +21,7 @@ from simplezarr.stores.zarr import ZarrStore
 from simplezarr.transfer.dispatch import read, write
 from simplezarr.transfer.handle import ArrayHandle, open_handle
 from simplezarr.zarr_python.batches import Recovered, recover
-from simplezarr.zarr_python.protocols import Batch, NotServedError, Spec, ZarrMetadata
+from simplezarr.zarr_python.protocols import Batch, NotServedError, ZarrMetadata
 from simplezarr.zarr_python.protocols import ZarrStore as Given
 
 __all__ = ["StoredArray", "store_of"]
@@ -64,10 +65,17 @@ class StoredArray:
         cls = type(self._store)
         return cls.__module__.startswith("zarr.storage.") and cls.__name__ in ("LocalStore", "MemoryStore")
 
-    def unit_bytes(self, spec: Spec) -> float:
-        """Return the bytes in memory of a stored chunk or shard; infinity before the first call for such."""
-        handle = self._handles.get(spec.config.write_empty_chunks)
-        return math.inf if handle is None else math.prod(handle.metadata.chunk_shape) * handle.dtype.itemsize
+    def decoded_bytes(self, batch: Batch) -> float:
+        """Return the most bytes that are decoded to read a batch; infinity before the first call for such.
+
+        Of a shard these are the inner chunks that a selection of integers and slices touches.
+        """
+        handle = self._handles.get(batch[0][1].config.write_empty_chunks)
+        if handle is None:
+            return math.inf
+        unit, whole = handle.chunks, handle.metadata.chunk_shape
+        count = len(batch) if unit == whole else sum([_touched(item[2], unit, whole) for item in batch])
+        return count * math.prod(unit) * handle.dtype.itemsize
 
     def read(self, batch: Batch, out: np.ndarray, dropped: Index) -> None:
         """Decode what a batch selects into `out`."""
@@ -137,6 +145,22 @@ class StoredArray:
         grown = handle.with_metadata(_reshaped(handle.metadata, shape))
         self._handles[handle.write_empty_chunks] = grown
         return grown
+
+
+def _touched(inner: Any, unit: Index, whole: Index) -> int:
+    """Return how many inner chunks a selection in a shard touches at most, if the shape of a shard is `whole`.
+
+    >>> _touched((3, slice(10, 30)), (10, 10), (50, 50)), _touched((np.array([3, 7]), slice(10)), (10, 10), (50, 50))
+    (2, 5)
+    """
+    parts = inner if isinstance(inner, tuple) and len(inner) == len(unit) else [None] * len(unit)
+    count = 1
+    for part, length, most in zip(parts, unit, whole, strict=True):
+        if isinstance(part, slice):
+            count *= -(-(most if part.stop is None else part.stop) // length) - (part.start or 0) // length
+        elif not isinstance(part, (int, np.integer)):
+            count *= -(-most // length)
+    return count
 
 
 def _reshaped(metadata: ArrayMetadata, shape: Index) -> ArrayMetadata:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
+from simplezarr.runtime import executor
 from simplezarr.zarr_python import CodecPipeline
 from tests.runtime.test_fork import in_child
 from tests.support.helpers import python
@@ -328,6 +329,23 @@ def test_the_event_loop_goes_on_meanwhile():
     with ThreadPoolExecutor(4) as threads:
         assert all(np.array_equal(part, DATA) for part in threads.map(lambda _: z[...], range(4)))
     assert most > 4
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize(
+    ("key", "handed_over"),
+    [(np.s_[70, 110], 0), (np.s_[64:128, 64:128], 0), (np.s_[:, 5], 1), (np.s_[0:200, 0:200], 1)],
+    ids=str,
+)
+def test_little_of_a_large_shard_is_read_without_another_thread(key, handed_over, monkeypatch):
+    """Handing over takes longer than decoding one inner chunk, however large its shard is."""
+    data = np.arange(2048 * 2048, dtype="u2").reshape(2048, 2048)
+    z = zarr.create_array({}, data=data, chunks=(64, 64), shards=(2048, 2048))
+    assert z[0, 0] == 0  # the first read of an array is not quick: it opens the array
+    calls, awaited = [], executor.awaited
+    monkeypatch.setattr(executor, "awaited", lambda *given: calls.append(given) or awaited(*given))
+    assert np.array_equal(z[key], data[key])
+    assert len(calls) == handed_over
 
 
 def test_with_one_thread_zarr_python_serves_its_stores(switched):
