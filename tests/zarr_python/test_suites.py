@@ -1,7 +1,8 @@
-"""The tests of zarr-python and xarray pass with this library's pipeline as with the default one.
+"""The tests of zarr-python, xarray, anndata and ome-zarr pass with this library's pipeline as with the default one.
 
-zarr-python's are not installed with it: unpack its source distribution of the installed version, and let
-SIMPLEZARR_ZARR_SOURCE name the folder. They need pytest-asyncio and pytest-benchmark.
+Most are not installed with their packages: unpack the source distribution of the installed version, and let
+SIMPLEZARR_ZARR_SOURCE, SIMPLEZARR_ANNDATA_SOURCE or SIMPLEZARR_OME_ZARR_SOURCE name the folder. zarr-python's need
+pytest-asyncio and pytest-benchmark, the others what their projects name for tests.
 """
 
 import importlib.util
@@ -14,6 +15,7 @@ import pytest
 
 from tests.support.helpers import PYTHON, same_package
 from tests.zarr_python.conftest import PATH, zarr
+from tests.zarr_python.outcomes import outcomes
 
 SOURCE = os.environ.get("SIMPLEZARR_ZARR_SOURCE", "")
 OPTIONS = ["-q", "-rfE", "-p", "no:cacheprovider", "-p", "no:napari"]
@@ -84,3 +86,59 @@ def test_datasets_of_xarray_in_short(tmp_path):
 @pytest.mark.campaign
 def test_datasets_of_xarray(tmp_path):
     assert check_datasets_of_xarray(tmp_path, "TestZarrDirectoryStore") > 300
+
+
+def outcomes_of(source, file, pipeline=None):
+    """Run the tests of a package in its source; return the outcome of each."""
+    environment = {**same_package(), "OUTCOMES": str(file)}
+    environment["PYTHONPATH"] = os.pathsep.join([environment["PYTHONPATH"], str(Path(__file__).parent)])
+    environment.pop("ZARR_CODEC_PIPELINE__PATH", None)
+    if pipeline:
+        environment["ZARR_CODEC_PIPELINE__PATH"] = pipeline
+    options = ["-q", "-p", "outcomes", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:napari", "tests"]
+    done = subprocess.run(
+        [*PYTHON, "-m", "pytest", *options], cwd=source, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (0, 1, 2), done.stdout[-2000:] + done.stderr[-2000:]
+    return outcomes(file)
+
+
+@whole
+@pytest.mark.campaign
+@pytest.mark.parametrize("package", ["anndata", "ome_zarr"])
+def test_packages_above_zarr_python(package, tmp_path):
+    source = os.environ.get(f"SIMPLEZARR_{package.upper()}_SOURCE", "")
+    if not source:
+        pytest.skip(f"SIMPLEZARR_{package.upper()}_SOURCE names no source of {package}")
+    ours = outcomes_of(source, tmp_path / "ours", PATH)
+    assert ours == outcomes_of(source, tmp_path / "default")
+    assert [*ours.values()].count("passed") > 400
+
+
+FEW = """
+import os, pytest
+
+def test_passes(): assert "ZARR_CODEC_PIPELINE__PATH" not in os.environ
+def test_fails(): assert 0
+def test_skips(): pytest.skip("a reason")
+@pytest.mark.xfail
+def test_is_known_to_fail(): assert 0
+@pytest.fixture
+def broken():
+    yield
+    assert 0
+def test_with_an_error_afterwards(broken): pass
+"""
+
+
+def test_the_outcome_of_each_test_is_compared(tmp_path, monkeypatch):
+    """Also if a run ends before all tests have run: the next one goes on."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_few.py").write_text(FEW, "utf-8")
+    default = outcomes_of(tmp_path, tmp_path / "default")
+    assert [*default.values()] == ["passed", "failed", "skipped", "xskipped", "failed"]
+    monkeypatch.setenv("OUTCOMES_SECONDS", "0")
+    assert len(outcomes_of(tmp_path, tmp_path / "ours", PATH)) == 1
+    monkeypatch.delenv("OUTCOMES_SECONDS")
+    ours = outcomes_of(tmp_path, tmp_path / "ours", PATH)
+    assert [name.partition("::")[2] for name in ours if ours[name] != default[name]] == ["test_passes"]
