@@ -40,8 +40,9 @@ class Description:
     - resident_bytes: memory of the batches that are being filled: those of the window, and those that are read ahead.
     - bound_bytes: with what the threads need besides, the order, and the batch that the consumer has. What threads need
       is an estimate, too. The process has some MiB more, for example for the stacks of threads.
+    - cache_bytes, cached: what the cache may hold, and the share of all decoded chunks that it has room for. 0 without.
     - chunks_per_sample, decoded_per_sample, stored_per_sample: chunks, bytes of decoded chunks and stored bytes that
-      are read for a sample. The last is an estimate from the sizes of a few stored objects.
+      are read for a sample, without what a cache saves. The last is an estimate from the sizes of a few stored objects.
     - lift, mix: see `Mixing`.
     - deff: the variance of a batch's mean, as a multiple of that of independent samples, if samples of one chunk have
       a correlation of 0.1, 0.5 or 1. A batch is worth as many independent samples as its size divided by it.
@@ -52,6 +53,8 @@ class Description:
     samples: int
     resident_bytes: int
     bound_bytes: int
+    cache_bytes: int
+    cached: float
     chunks_per_sample: float
     decoded_per_sample: float
     stored_per_sample: float
@@ -65,6 +68,7 @@ class Description:
             [
                 f"{self.batches} batches of {self.batch_size}, {self.samples} samples",
                 f"memory: {_size(self.resident_bytes)} for batches being filled, at most {_size(self.bound_bytes)}",
+                *([f"cache: {_size(self.cache_bytes)}, {self.cached:.0%} of all chunks"] if self.cache_bytes else []),
                 f"for each sample: {self.chunks_per_sample:.3g} chunks, {_size(self.decoded_per_sample)} decoded, "
                 f"about {_size(self.stored_per_sample)} stored",
                 f"mixing: lift {self.lift:.2f}, mix {self.mix:.2f}; "
@@ -81,13 +85,16 @@ def describe(schedule: Schedule) -> Description:
     held = [min(plan.ring, plan.batches) for plan in plans]
     resident = sum(held) * schedule.batch_bytes
     working = max([_working_bytes(field, of_field) for field, of_field in zip(fields, sizes, strict=True)])
+    cache_bytes, decoded_bytes = _cache_room(fields)
     quality = mixing(chunk_numbers(schedule), b)
     return Description(
         batch_size=b,
         batches=schedule.batches,
         samples=len(schedule.order(0)),
         resident_bytes=resident,
-        bound_bytes=resident + schedule.batch_bytes + working + schedule.listed * _ORDER,
+        bound_bytes=resident + schedule.batch_bytes + working + cache_bytes + schedule.listed * _ORDER,
+        cache_bytes=cache_bytes,
+        cached=min(1.0, cache_bytes / decoded_bytes) if cache_bytes else 0.0,
         chunks_per_sample=chunks,
         decoded_per_sample=decoded,
         stored_per_sample=stored,
@@ -140,6 +147,16 @@ def _working_bytes(field: Field, sizes: list[int]) -> int:
     return requests * (stored + _chunk_bytes(field)) + threads * _chunk_bytes(field)
 
 
+def _cache_room(fields: tuple[Field, ...]) -> tuple[int, int]:
+    """Return how many bytes the cache may hold, at most those of all chunks that it keeps, and the latter."""
+    arrays = {(id(field.array.store), field.array.path): field for field in fields}
+    kept = [field for field in arrays.values() if field.cache is not None and field.cache.holds(field.stored)]
+    nbytes = sum(
+        [int(np.prod(grid_shape(field.stored.metadata, field.stored.chunks))) * _chunk_bytes(field) for field in kept]
+    )
+    return min(nbytes, kept[0].cache.limit if kept and kept[0].cache else 0), nbytes
+
+
 def _chunk_bytes(field: Field) -> int:
     """Return the bytes of a decoded chunk."""
     return int(np.prod(field.array.chunks)) * field.array.dtype.itemsize
@@ -147,7 +164,7 @@ def _chunk_bytes(field: Field) -> int:
 
 def _inner_chunks(field: Field) -> float:
     """Return how many chunks a stored object has."""
-    handle = field.handle
+    handle = field.stored
     return max(1.0, int(np.prod(handle.metadata.chunk_shape)) / max(1, int(np.prod(handle.chunks))))
 
 
@@ -191,7 +208,7 @@ def _touched_chunks(field: Field, starts: np.ndarray) -> int:
 
 def _stored_sizes(field: Field) -> list[int]:
     """Return the sizes of a few stored objects."""
-    handle = field.handle
+    handle = field.stored
     grid = grid_shape(handle.metadata, handle.metadata.chunk_shape)
     total = int(np.prod(grid))
     numbers = np.unique(np.linspace(0, max(0, total - 1), min(total, _MOST_SIZES)).astype(np.int64)).tolist()

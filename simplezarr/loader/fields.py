@@ -13,12 +13,13 @@ import numpy as np
 
 from simplezarr.engine.chunks.moves import converts
 from simplezarr.loader.cast import Cast
+from simplezarr.loader.chunk_cache import ChunkCache
 from simplezarr.loader.samples import AxisName, SampleKind, Windows
 from simplezarr.nodes.array import Array
 from simplezarr.transfer.boxes import Boxes, Conversion, Places, read_boxes
 from simplezarr.transfer.handle import ArrayHandle, open_handle
 
-__all__ = ["ALONE", "Arrays", "Field", "joined", "make_fields", "read_together"]
+__all__ = ["ALONE", "Arrays", "Field", "cached", "joined", "make_fields", "read_together"]
 
 #: The name of the only field, if the loader was given one array instead of a mapping.
 ALONE = ""
@@ -35,6 +36,7 @@ class Field:
     - by_element: whether each element of a window is read as a box by itself.
     - scale: for each of the axes, how long a box is compared with that in the first array; empty if it is as long.
     - frame: the lengths of the first array, if there is a scale.
+    - cache: keeps decoded chunks, or None.
     """
 
     name: str
@@ -45,16 +47,22 @@ class Field:
     by_element: bool = False
     scale: tuple[Fraction, ...] = ()
     frame: tuple[int, ...] = ()
+    cache: ChunkCache | None = None
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         """Copy without what was computed, which belongs to one process."""
         return Field, tuple([getattr(self, part.name) for part in dataclass_fields(self)])
 
     @cached_property
-    def handle(self) -> ArrayHandle:
+    def stored(self) -> ArrayHandle:
         """The array at the time at which it is first read. If it is resized later, the samples stay what they are."""
         array = self.array
         return open_handle(array.store, array.path, array.metadata, True, array.write_empty_chunks)
+
+    @cached_property
+    def handle(self) -> ArrayHandle:
+        """The same elements, read by way of the cache if there is one."""
+        return self.stored if self.cache is None else self.cache.over(self.stored)
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -236,6 +244,12 @@ def make_fields(
             for field in fields
         ]
     )
+
+
+def cached(fields: Sequence[Field], limit: int | None) -> tuple[Field, ...]:
+    """Return the fields with a cache for all of them, of so many bytes; without one if that is None."""
+    cache = None if limit is None else ChunkCache(limit)
+    return tuple([replace(field, cache=cache) for field in fields])
 
 
 def _view(field: Field) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from simplezarr.loader.cast import Cast
 from simplezarr.loader.delivery import Delivery, OnError
 from simplezarr.loader.description import Description, describe
 from simplezarr.loader.epoch import Epoch
-from simplezarr.loader.fields import Arrays, make_fields
+from simplezarr.loader.fields import Arrays, cached, make_fields
 from simplezarr.loader.ring import Allocate
 from simplezarr.loader.samples import SampleKind
 from simplezarr.loader.scales import Scales, fit
@@ -48,6 +48,9 @@ class Loader:
       all arrays have whole elements. Other samples must do so by themselves.
     - prefetch: batches that are read ahead, besides those of the window; more if several threads read or the store
       takes time to answer, at most half of the window. `describe` tells how much memory that is.
+    - cache: memory for decoded chunks of all arrays, in bytes or as text; None: none. It is worth its memory if a chunk
+      is read several times, as in the order "uniform" and by crops, and most if all chunks fit: `describe` tells.
+      Arrays of text or bytes of variable length, and those with chunks of several lengths, are read as without it.
     - rank, world_size: of this process among those that share the samples. All need the same seed.
     - indices: the numbers of the samples to deliver, by default all; or a mask of them.
     - weights: of these samples, which are then drawn with replacement, as many as there are.
@@ -88,6 +91,7 @@ class Loader:
         cast: Casts = None,
         scale: Scales = None,
         prefetch: int = 2,
+        cache: int | str | None = None,
         rank: int | None = None,
         world_size: int | None = None,
         indices: ArrayLike | None = None,
@@ -97,7 +101,9 @@ class Loader:
         out: Allocate | None = None,
         on_error: OnError = "raise",
     ):
-        fields = fit(make_fields(arrays, samples, cast), scale)
+        fields = cached(
+            fit(make_fields(arrays, samples, cast), scale), None if cache is None else as_size(cache, "cache")
+        )
         schedule = Schedule(
             fields,
             batch_size=check_count(batch_size, "batch_size"),

@@ -1,6 +1,7 @@
 """The memory of batches: those that are being filled, and that of delivered ones that nobody uses any more."""
 
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -47,12 +48,17 @@ class BatchMemory:
     def __init__(self, fields: Sequence[Field], batch_size: int, allocate: Allocate | None) -> None:
         self._fields = [(field, (batch_size, *field.shape)) for field in fields]
         self._allocate = allocate or aligned
-        self._returned: list[Slot] = []
-        self._lock = Condition()
+        self._begin()
         self._counts = getattr(sys, "_is_gil_enabled", lambda: True)()
+
+    def _begin(self) -> None:
+        """Begin without memory to use again, and with a lock that nobody holds."""
+        self._returned: list[Slot] = []
+        self._lock, self._process = Condition(), os.getpid()
 
     def take(self) -> Slot:
         """Return memory that nobody uses."""
+        self._adopt()
         with self._lock:
             for k, slot in enumerate(self._returned):
                 if slot.is_unused():
@@ -61,11 +67,17 @@ class BatchMemory:
 
     def give(self, slot: Slot, most: int) -> None:
         """Take memory back that may still be in use. Keep at most so many slots."""
+        self._adopt()
         if self._counts:
             with self._lock:
                 self._returned.append(slot)
                 if len(self._returned) > most:
                     del self._returned[0]
+
+    def _adopt(self) -> None:
+        """In a forked child, do not wait for a thread of the parent."""
+        if self._process != os.getpid():
+            self._begin()
 
     def _new(self) -> Slot:
         arrays, boxes, owners = [], [], []

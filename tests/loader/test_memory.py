@@ -48,6 +48,7 @@ IMAGES = "batch_size=32, window='16 MiB'"
 CASES = {
     "rows": ("rows", "Rows()", ROWS, False),
     "uniform": ("rows", "Rows()", ROWS + ", shuffle='uniform'", False),
+    "cached": ("rows", "Rows()", ROWS + ", shuffle='uniform', cache='12 MiB'", False),
     "listed": ("rows", "Rows()", ROWS + ", shuffle=False", False),
     "far": ("rows", "Rows()", ROWS, True),
     "shards": ("shards", "Rows()", ROWS, False),

@@ -4,7 +4,9 @@ import itertools
 import multiprocessing
 import os
 import pickle
+import signal
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -162,3 +164,28 @@ def test_parts_in_turn_deliver_the_given_order(array, parts, arguments):
     turns = [batch for turn in itertools.zip_longest(*batches) for batch in turn if batch is not None]
     assert turns == [batch.tolist() for batch in loader]
     assert len(turns) == len(loader)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("held", ["memory", "cache"])
+def test_a_child_does_not_wait_for_a_lock_of_a_thread_that_it_does_not_have(array, held, pool):
+    made = Loader(array, Rows(), batch_size=20, shuffle="uniform", cache="1 MiB")
+    list(made)
+    lock = {"memory": made._delivery.memory, "cache": made._schedule.fields[0].cache}[held]._lock
+    taken, end = threading.Event(), threading.Event()
+
+    def hold():
+        with lock:
+            taken.set()
+            end.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert taken.wait(30)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        os._exit(0 if sum(map(len, made)) == len(made) * 20 else 1)
+    end.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
