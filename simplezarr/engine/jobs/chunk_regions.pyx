@@ -1,7 +1,7 @@
 """Decode, read, fill and copy the requested regions of one chunk.
 
 A single region is decoded directly into its destination. If there are several, or if elements are cast, the chunk's native
-form is made first, up to the last element that they need. A few small regions of an uncompressed chunk in a local file are
+form is made first, up to the last element that they need, unless the stored form is the same. A few small regions of an uncompressed chunk in a local file are
 read without the rest.
 """
 
@@ -12,9 +12,11 @@ from simplezarr.csrc.array cimport SZ_AS_IS, box_of, dst_at, src_at, sz_box, sz_
 from simplezarr.csrc.codecs cimport SZ_ZSTD_SLACK
 from simplezarr.csrc.io cimport sz_file, sz_read
 from simplezarr.engine.chunks.decode cimport RAW_ALONE, decode_start, read_native, read_raw
+from simplezarr.engine.chunks.in_flight cimport complete_chunk
 from simplezarr.engine.chunks.moves cimport Cast, Move, cast_elements, move_points, place_along, region_cast_out
 from simplezarr.engine.chunks.pipeline cimport (
-    Pipeline, Region, in_pieces, region_box, region_extent, region_fill, region_offset, region_permute, region_copy_out)
+    Pipeline, Region, in_pieces, pipeline_is_raw, region_box, region_copy_out, region_extent, region_fill, region_offset,
+    region_permute)
 from simplezarr.engine.chunks.shard_reader cimport InnerChunkVisitor
 from simplezarr.engine.geometry.plan cimport MAX_NDIM
 from simplezarr.engine.jobs.region_table cimport RequestLayout, TouchedChunk, TouchedObject, batch_region, find_chunk
@@ -183,6 +185,9 @@ cdef int decode_several(Context *context, const TouchedObject *object, const Tou
     cdef const Pipeline *pipeline = object.layout.pipeline
     cdef char *native
     cdef int status
+    if pipeline_is_raw(pipeline) and pipeline.transform == SZ_AS_IS and n == pipeline.nbytes:
+        complete_chunk(context, pipeline, src, SZ_AS_IS)
+        return copy_out(context, object.layout, chunk, src)  # the stored form is the native one
     native = scratch(context, CHUNK_SLOT, pipeline.nbytes + SZ_ZSTD_SLACK)
     if native == NULL:
         return SZ_NO_MEMORY
