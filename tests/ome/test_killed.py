@@ -2,14 +2,13 @@
 
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import simplezarr as sz
 from simplezarr import ome
+from tests.support.helpers import PYTHON, same_package
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="processes are killed by a signal")
 
@@ -28,9 +27,8 @@ print("complete", flush=True)
 
 @pytest.mark.parametrize("parts", [1, 4, 8])
 def test_a_killed_creator(tmp_path, parts):
-    root = {"PYTHONPATH": str(Path(sz.__file__).parents[1])}
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "x")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | root) as process:
+    command = [*PYTHON, "-c", PROGRAM, str(tmp_path / "x")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=same_package()) as process:
         for line in process.stdout:
             if line.strip() == str(parts):
                 break

@@ -1,8 +1,8 @@
 """Decode, read, fill and copy the requested regions of one chunk.
 
 A single region is decoded directly into its destination. If there are several, or if elements are cast, the chunk's native
-form is made first, up to the last element that they need, unless the stored form is the same. A few small regions of an uncompressed chunk in a local file are
-read without the rest.
+form is made first, up to the last element that they need, unless the stored form is the same. A few small regions of an
+uncompressed chunk in a local file are read without the rest.
 """
 
 from libc.stdint cimport int64_t
