@@ -241,7 +241,9 @@ def failing(share, how, seed=7):
             handler.connection.close()
         elif how == "cut":
             handler.close_connection = True
-            handler.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Length: 4000\r\nETag: "x"\r\n\r\n' + 40 * b"x")
+            _, headers = handler.server.objects.get(handler.name, (b"", {"ETag": '"x"'}))
+            head = f"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\nETag: {headers['ETag']}\r\n\r\n"
+            handler.wfile.write(head.encode() + 40 * b"x")  # with another ETag the value would count as replaced
         else:
             handler.fail(how, "SlowDown")
         return True
