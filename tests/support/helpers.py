@@ -137,7 +137,10 @@ for _method in [*sz.Store.__abstractmethods__, *_METHODS]:
 
 
 class Rounds(sz.WrapperStore):
-    """Each request takes 20 ms; `rounds` is the length of the longest chain of requests that follow each other."""
+    """Each request takes 100 ms; `rounds` is the length of the longest chain of requests that follow each other.
+
+    Requests that are made together must begin within that time, so it is longer than a pause of a busy machine.
+    """
 
     in_memory, concurrency = False, 32
 
@@ -149,7 +152,7 @@ class Rounds(sz.WrapperStore):
         with self.guard:
             mine = self.rounds + 1  # it begins after those that have ended
             self.requests += 1
-        time.sleep(0.02)
+        time.sleep(0.1)
         with self.guard:
             self.rounds = max(self.rounds, mine)
         return getattr(self.store, method)(*args)
