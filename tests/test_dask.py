@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import simplezarr as sz
+from tests.support.cluster import client_of_two
 from tests.support.helpers import Counting, python
 
 dask = pytest.importorskip("dask")
@@ -210,10 +211,8 @@ def test_expressions(tmp_path):
 
 @pytest.fixture(scope="module")
 def client():
-    """Two processes with two threads each."""
-    distributed = pytest.importorskip("distributed")
-    how = {"n_workers": 2, "threads_per_worker": 2, "processes": True, "dashboard_address": None}
-    with distributed.LocalCluster(**how) as cluster, distributed.Client(cluster) as client:
+    pytest.importorskip("distributed")
+    with client_of_two() as client:
         yield client
 
 

@@ -1,15 +1,13 @@
 """Images that the workers of a cluster build are those that one process builds."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import simplezarr as sz
 from simplezarr import ome
+from tests.support.cluster import Written, client_of_two, files
 
-distributed = pytest.importorskip("distributed")
+pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 VOLUME = np.random.default_rng(1).integers(0, 4000, (2, 37, 70, 90)).astype("u2")
@@ -17,35 +15,8 @@ VOLUME = np.random.default_rng(1).integers(0, 4000, (2, 37, 70, 90)).astype("u2"
 
 @pytest.fixture(scope="module")
 def client():
-    """Two processes with two threads each."""
-    how = {"n_workers": 2, "threads_per_worker": 2, "processes": True, "dashboard_address": None}
-    root = str(Path(__file__).parents[2])
-    sys.path.append(root)  # last, so that the installed package is found before that of the checkout
-    try:
-        with distributed.LocalCluster(**how) as cluster, distributed.Client(cluster) as client:
-            yield client
-    finally:
-        sys.path.remove(root)
-
-
-def files(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-class Written(sz.WrapperStore):
-    """Writes down each key that is stored."""
-
-    def __init__(self, path):
-        super().__init__(sz.LocalStore(path))
-        self.path = path
-
-    def __reduce__(self):
-        return Written, (self.path,)
-
-    def set(self, key, value):
-        with open(f"{self.path}.log", "a") as log:
-            log.write(f"{key}\n")
-        super().set(key, value)
+    with client_of_two() as client:
+        yield client
 
 
 LAYOUTS = [{"chunks": (1, 8, 16, 16)}, {"chunks": (1, 4, 8, 8), "shards": (1, 8, 16, 16)}, {"version": "0.4"}]
@@ -60,14 +31,15 @@ def test_an_image_equals_the_local_one(client, tmp_path, layout, kind):
         data = sz.create_array(tmp_path / "data", data=VOLUME, chunks=chunks)
     seen = []
     local = ome.create(tmp_path / "local", "a", data, axes="czyx", levels=4, **layout)
+    store = Written(tmp_path / "far")
     far = ome.create(
-        Written(tmp_path / "far"), "a", data, axes="czyx", levels=4, client=client,
+        store, "a", data, axes="czyx", levels=4, client=client,
         progress=lambda *n: seen.append(n), **layout,
     )  # fmt: skip
     assert files(tmp_path / "far") == files(tmp_path / "local")
     assert [level.shape for level in far.levels] == [level.shape for level in local.levels]
     assert seen[-1] == (len(seen), len(seen))
-    keys = [key for key in (tmp_path / "far.log").read_text().split() if key.rpartition("/")[2][0] not in ".z"]
+    keys = [key for _, key in store.chunks()]
     assert len(keys) == len({*keys}) > 0
 
 

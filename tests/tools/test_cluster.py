@@ -3,7 +3,6 @@
 import os
 import sys
 import types
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +10,10 @@ import pytest
 import simplezarr as sz
 from simplezarr.tools.copy import copy as module
 from simplezarr.utils import check, copy
+from tests.support.cluster import Written, client_of_two, files
 from tests.support.helpers import within
 
-distributed = pytest.importorskip("distributed")
+pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 DATA = np.arange(300 * 200, dtype="i4").reshape(300, 200)
@@ -21,25 +21,14 @@ DATA = np.arange(300 * 200, dtype="i4").reshape(300, 200)
 
 @pytest.fixture(scope="module")
 def client():
-    """Two processes with two threads each, which can import this module: they get its store."""
-    how = {"n_workers": 2, "threads_per_worker": 2, "processes": True, "dashboard_address": None}
-    root = str(Path(__file__).parents[2])
-    sys.path.append(root)  # last, so that the installed package is found before that of the checkout
-    try:
-        with distributed.LocalCluster(**how) as cluster, distributed.Client(cluster) as client:
-            yield client
-    finally:
-        sys.path.remove(root)
+    with client_of_two() as client:
+        yield client
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Small arrays go to the workers too."""
     monkeypatch.setattr(module, "_SMALL_BYTES", 0)
-
-
-def files(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 LAYOUTS = [{"chunks": (7, 9), "shards": (70, 90)}, {"chunks": (31, 200), "codecs": "gzip"}, {"codecs": []}, {}]
@@ -64,26 +53,9 @@ def test_workers_write_and_an_address_does(client, small, tmp_path):
     store = Written(tmp_path / "copy")
     copied = copy(source, store, chunks=(50, 50), client=client.scheduler.address)
     assert (copied[...] == DATA).all()
-    lines = (tmp_path / "copy.log").read_text().split()
-    keys = [line.split(":")[1] for line in lines if not line.endswith("zarr.json")]
-    assert sorted(keys) == sorted(f"c/{i}/{j}" for i in range(6) for j in range(4))
-    assert str(os.getpid()) not in {line.split(":")[0] for line in lines if not line.endswith("zarr.json")}
-
-
-class Written(sz.WrapperStore):
-    """Writes down which process wrote which key."""
-
-    def __init__(self, path):
-        super().__init__(sz.LocalStore(path))
-        self.path = path
-
-    def __reduce__(self):
-        return Written, (self.path,)
-
-    def set(self, key, value):
-        with open(f"{self.path}.log", "a") as log:
-            log.write(f"{os.getpid()}:{key}\n")
-        super().set(key, value)
+    written = store.chunks()
+    assert sorted(key for _, key in written) == sorted(f"c/{i}/{j}" for i in range(6) for j in range(4))
+    assert os.getpid() not in {process for process, _ in written}
 
 
 def test_workers_get_the_parts_in_which_something_is_stored(client, small, tmp_path, monkeypatch):
