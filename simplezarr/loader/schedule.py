@@ -310,13 +310,7 @@ class Schedule:
         """Return what the batches depend on, as short texts."""
         numbers, shares = self._numbers, self._shares
         return {
-            "arrays": _short(
-                [
-                    f"{field.name} {field.array.shape} {field.dtype} {field.array.chunks} "
-                    + ",".join(map(str, field.scale))
-                    for field in self.fields
-                ]
-            ),
+            "arrays": _short([_shown(field) for field in self.fields]),
             "samples": _short([repr(field.samples) for field in self.fields]),
             "batch_size": str(self.batch_size),
             "shuffle": str(self.shuffle),
@@ -332,6 +326,12 @@ class Schedule:
         arrays = ", ".join([f"{field.name or 'array'} {field.array.shape} {field.dtype}" for field in self.fields])
         order = f"shuffle={self.shuffle!r}"
         return f"{arrays}: {self.batches} batches of {self.batch_size} {field.samples!r}, {order}"
+
+
+def _shown(field: Field) -> str:
+    """Return what the batches depend on of an array."""
+    words = [field.name, field.array.shape, field.dtype, field.array.chunks, *field.scale]
+    return " ".join(map(str, words))
 
 
 def _short(texts: Sequence[str]) -> str:

@@ -453,3 +453,28 @@ def test_crops_tell_how_often_chunks_are_decoded():
     assert costs[0] <= (1 + 7 / 16 + 0.6) ** 3 / 8
     assert costs[2] == pytest.approx(64 / 512)
     assert costs[0] > costs[1] > costs[2]
+
+
+def test_states_are_read_by_later_versions():
+    """What a state says of a loader stays as it was when it was saved, or nobody could go on with it."""
+    made = Loader(array(), Rows(), batch_size=20, window=ROOM, seed=3)
+    saved = {
+        "version": 1,
+        "seed": 3,
+        "epoch": 2,
+        "batch": 7,
+        "world_size": 1,
+        "ranks": 1,
+        "fingerprint": {
+            "arrays": " (600, 4) int64 (25, 4)",
+            "samples": "Rows(axis=0)",
+            "batch_size": "20",
+            "shuffle": "chunks",
+            "window": str(ROOM),
+            "drop_last": "True",
+            "indices": "600 23a0e83b",
+            "weights": "",
+        },
+    }
+    made.load_state_dict(saved)
+    assert made.state_dict() == saved
