@@ -21,13 +21,14 @@ __all__ = ["ChunkCache"]
 _KEYS = ChunkKeys()
 
 _PAGES = 64 << 10  # bytes of a chunk from which on it has pages of its own
+_PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 
 
 class ChunkCache:
     """Decoded chunks of all arrays of a loader, up to `limit` bytes. The one that was used longest ago leaves first.
 
-    A chunk is kept as the array has it, not as a sample is delivered. In another process, also a forked one, it begins
-    empty.
+    A chunk is kept as the array has it, not as a sample is delivered. What is stored there later is not seen. In
+    another process, also a forked one, the cache begins empty.
     """
 
     def __init__(self, limit: int) -> None:
@@ -36,7 +37,8 @@ class ChunkCache:
 
     def _empty(self) -> None:
         """Begin without chunks, and with a lock that nobody holds."""
-        self.nbytes, self._process = 0, os.getpid()
+        self._nbytes: int | None = 0  # None: a call of `put` counts them, or was interrupted
+        self._process = os.getpid()
         self._kept: OrderedDict[tuple[int, str], np.ndarray] = OrderedDict()
         self._lock = Condition()
 
@@ -76,10 +78,13 @@ class ChunkCache:
         with self._lock:
             if chunk.nbytes > self.limit or key in self._kept:
                 return
+            nbytes, self._nbytes = self._nbytes, None
+            if nbytes is None:
+                nbytes = sum([kept.nbytes for kept in self._kept.values()])
+            while nbytes > self.limit - chunk.nbytes:
+                nbytes -= self._kept.popitem(last=False)[1].nbytes
             self._kept[key] = chunk
-            self.nbytes += chunk.nbytes
-            while self.nbytes > self.limit:
-                self.nbytes -= self._kept.popitem(last=False)[1].nbytes
+            self._nbytes = nbytes + chunk.nbytes
 
 
 class _DecodedChunks(Store):
@@ -112,11 +117,16 @@ class _DecodedChunks(Store):
 
 
 def _memory(handle: ArrayHandle) -> np.ndarray | None:
-    """Return memory for a chunk, which the system gets back when the chunk leaves; None if it is small.
+    """Return memory for a chunk, which the system gets back when the chunk leaves. None: take any other.
 
-    Memory that several threads allocate and free in random order would take twice its size from the system.
+    Memory that several threads allocate and free in random order would take twice its size from the system. Mappings
+    must be private, because the system joins such neighbours, and allows some 65000 of them.
     """
     nbytes = math.prod(handle.chunks) * handle.dtype.itemsize
     if nbytes < _PAGES:
         return None
-    return np.frombuffer(mmap.mmap(-1, nbytes), handle.dtype).reshape(handle.chunks)
+    try:
+        pages = mmap.mmap(-1, nbytes, **_PRIVATE)
+    except OSError:
+        return None
+    return np.frombuffer(pages, handle.dtype).reshape(handle.chunks)

@@ -51,6 +51,7 @@ class Loader:
     - cache: memory for decoded chunks of all arrays, in bytes or as text; None: none. It is worth its memory if a chunk
       is read several times, as in the order "uniform" and by crops, and most if all chunks fit: `describe` tells.
       Arrays of text or bytes of variable length, and those with chunks of several lengths, are read as without it.
+      What is stored in a chunk after it was kept is not seen.
     - rank, world_size: of this process among those that share the samples. All need the same seed.
     - indices: the numbers of the samples to deliver, by default all; or a mask of them.
     - weights: of these samples, which are then drawn with replacement, as many as there are.

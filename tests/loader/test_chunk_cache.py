@@ -1,6 +1,10 @@
 """Decoded chunks that are kept: nothing but the number of decoded chunks changes."""
 
+import itertools
 import pickle
+import sys
+from functools import partial
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -11,6 +15,7 @@ from simplezarr.errors import ChunkError
 from simplezarr.loader import Boxes, Cast, Crops, Loader, Rows
 from simplezarr.loader.chunk_cache import ChunkCache
 from tests.support.helpers import Counting
+from tests.support.interrupts import interrupted
 
 ROWS = np.arange(300 * 6, dtype="i4").reshape(300, 6)
 CHUNK = 25 * 6 * 4  # bytes of a chunk of 25 rows
@@ -27,6 +32,10 @@ def values_of(a):
 def counted(kind=Near, values=ROWS, chunks=(25, 6), **arguments):
     store = kind(values_of(sz.create_array({}, data=values, chunks=chunks, **arguments)))
     return store, sz.open_array(store, mode="r")
+
+
+def kept_bytes(cache):
+    return sum(chunk.nbytes for chunk in cache._kept.values())
 
 
 def chunks_read(store):
@@ -57,7 +66,7 @@ def test_no_more_is_kept_than_the_limit(room, pool):
     _, a = counted()
     made, got = batches(a, window=3 * 20 * 24, cache=room)
     cache = made._schedule.fields[0].cache
-    assert cache.nbytes == room // CHUNK * CHUNK == sum(chunk.nbytes for chunk in cache._kept.values())
+    assert kept_bytes(cache) == room // CHUNK * CHUNK
     assert made.describe().cache_bytes == room
     assert (
         made.describe().bound_bytes
@@ -78,7 +87,7 @@ def test_the_chunk_that_was_used_longest_ago_leaves_first():
     assert [cache.get((0, key)) is one for key in "abcd"] == [True, False, True, True]
     cache.put((0, "e"), np.zeros(4, "u1"))
     assert cache.get((0, "e")) is None
-    assert cache.nbytes == 3
+    assert kept_bytes(cache) == 3
 
 
 def test_one_budget_for_all_arrays_and_one_copy_for_their_views(pool):
@@ -92,10 +101,10 @@ def test_one_budget_for_all_arrays_and_one_copy_for_their_views(pool):
             np.testing.assert_array_equal(batch["x"][:, 0] + 1, batch["y"])
     assert len(chunks_read(store)) == 12
     assert made._schedule.fields[0].cache is made._schedule.fields[2].cache
-    assert made._schedule.fields[0].cache.nbytes == 12 * CHUNK + 3 * 400 == made.describe().cache_bytes
+    assert kept_bytes(made._schedule.fields[0].cache) == 12 * CHUNK + 3 * 400 == made.describe().cache_bytes
     copy = pickle.loads(pickle.dumps(made._schedule.fields))
     assert copy[0].cache is copy[2].cache
-    assert (copy[0].cache.limit, copy[0].cache.nbytes) == (1 << 20, 0)
+    assert (copy[0].cache.limit, kept_bytes(copy[0].cache)) == (1 << 20, 0)
 
 
 KINDS = {
@@ -195,3 +204,46 @@ def test_a_damaged_chunk_is_an_error_of_its_batches_and_is_not_kept(pool):
 def test_wrong_sizes(cache):
     with pytest.raises(ValueError, match="cache: "):
         Loader(sz.create_array({}, data=ROWS, chunks=(25, 6)), Rows(), batch_size=20, cache=cache)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/maps")
+def test_chunks_with_pages_of_their_own_are_few_mappings(monkeypatch):
+    """The system allows a process some 65000 of them."""
+    monkeypatch.setattr("simplezarr.loader.chunk_cache._PAGES", 1)
+    values = np.arange(600 * 512, dtype="i8").reshape(600, 512)
+    a = sz.create_array({}, data=values, chunks=(1, 512))
+    made = Loader(a, Rows(), batch_size=20, shuffle="uniform", cache="64 MiB", seed=5)
+    before = len(Path("/proc/self/maps").read_text().splitlines())
+    list(made)
+    assert kept_bytes(made._schedule.fields[0].cache) == values.nbytes
+    assert len(Path("/proc/self/maps").read_text().splitlines()) < before + 100
+
+
+def test_without_pages_a_chunk_is_kept_in_ordinary_memory(monkeypatch, pool):
+    def refuse(*arguments, **named):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("simplezarr.loader.chunk_cache._PAGES", 1)
+    monkeypatch.setattr("mmap.mmap", refuse)
+    made, got = batches(sz.create_array({}, data=ROWS, chunks=(25, 6)), cache="1 MiB")
+    np.testing.assert_array_equal(np.concatenate(got[0]), ROWS[made.order(0)])
+
+
+def test_an_interrupt_in_put_leaves_a_cache_that_works():
+    """At any of its instructions: no more is kept than the limit, and later chunks are kept."""
+    chunk = np.zeros(10, "u1")
+
+    for at in itertools.count():
+        cache = ChunkCache(20)
+        for key in "ab":
+            cache.put((0, key), chunk)
+        came = interrupted(partial(cache.put, (0, "c"), chunk), at)
+        assert kept_bytes(cache) <= 20
+        for key in "defg":
+            cache.put((0, key), chunk)
+            assert cache.get((0, key)) is chunk
+            assert kept_bytes(cache) <= 20
+        assert kept_bytes(cache) == 20
+        if not came:
+            break
+    assert at > 20

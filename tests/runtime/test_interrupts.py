@@ -11,7 +11,6 @@ import time
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,8 +23,7 @@ from simplezarr.runtime.pool import in_pool
 from simplezarr.runtime.sync import Condition
 from simplezarr.stores import MemoryStore
 from tests.support.helpers import within
-
-PACKAGE = str(Path(sz.__file__).parent) + os.sep
+from tests.support.interrupts import PACKAGE, Stop, interrupted
 
 
 def wait_until_idle():
@@ -34,40 +32,6 @@ def wait_until_idle():
     while any(pool.pending for pool in pool.pools()):
         assert time.monotonic() < end, "a call is still under way"
         time.sleep(0.0005)
-
-
-class Stop(KeyboardInterrupt):
-    """An interrupt that no other code raises."""
-
-
-def interrupted(operation, at, only=PACKAGE, opcodes=True):
-    """Call `operation`, and raise in its thread at the event of this number: a line, or an instruction, of the package.
-
-    Returns whether there was such an event.
-    """
-    count = 0
-
-    def trace(frame, event, _):
-        nonlocal count
-        if not frame.f_code.co_filename.startswith(only):
-            return None
-        frame.f_trace_opcodes = opcodes
-        if count == at:
-            count += 1
-            sys.settrace(None)
-            raise Stop
-        count += 1
-        return trace
-
-    before = sys.gettrace()
-    try:
-        sys.settrace(trace)
-        operation()
-    except Stop:
-        pass
-    finally:
-        sys.settrace(before)
-    return count > at
 
 
 def count_events(operation):
