@@ -32,6 +32,7 @@ TASKS: dict[str, tuple[str, int | None, bool, str]] = {
     "read-reversed": ("['zstd']", None, False, "stored.read(np.s_[::-1], out=values)"),
     "read-cast": ("['zstd']", None, False, "stored.read(out=floats)"),
     "read-converted": ("['zstd']", None, False, "read_boxes(stored._handle, boxes, places, conversion, threads=1)"),
+    "read-points": ("[]", None, True, "stored.read(points, out=picked)"),
     "read-memory": ("['zstd']", None, True, "stored.read(out=values)"),
     "write-raw": ("[]", None, False, "stored[...] = values"),
     "write-zstd": ("['zstd']", None, False, "stored[...] = values"),
@@ -69,8 +70,10 @@ def measure(name, codecs, shard, memory, do, chunks):
         floats = np.empty(values.shape, "f4")
         starts = np.arange(0, values.size, size // 4).reshape(-1, 1)  # each chunk is cut into four boxes
         rows = np.arange(len(starts))[::-1]
+        points = starts[::-1, 0] + 3  # four of each chunk
         names = {
-            "stored": stored, "values": values, "np": np, "floats": floats, "read_boxes": read_boxes,
+            "stored": stored, "values": values, "np": np, "floats": floats, "points": points, "picked": values[points],
+            "read_boxes": read_boxes,
             "boxes": Boxes(starts, (size // 4,)), "places": Places([floats.reshape(len(rows), -1)], rows * 0, rows),
             "conversion": Conversion(np.dtype("f4"), 1 / 255, -0.5),
         }

@@ -6,7 +6,10 @@ from typing import Any, final
 import numpy as np
 
 class NotBasic(IndexError):
-    """The key has items other than integers, slices, an ellipsis and None, so it is not a basic selection."""
+    """The key has items other than integers, slices, an ellipsis and None, so it is not a basic selection.
+
+    It is made of the item, which may be long. The message is made when it is shown, because most such keys are served.
+    """
 
 @final
 class Plan:

@@ -21,16 +21,22 @@ cdef slice ALL = slice(None)
 
 
 class NotBasic(IndexError):
-    """The key has items other than integers, slices, an ellipsis and None, so it is not a basic selection."""
+    """The key has items other than integers, slices, an ellipsis and None, so it is not a basic selection.
+
+    It is made of the item, which may be long. The message is made when it is shown, because most such keys are served.
+    """
+
+    def __str__(self):
+        item = self.args[0]
+        return ("only integers, slices (`:`), ellipsis (`...`) and numpy.newaxis (`None`) are valid indices of a basic "
+                f"selection, not {item!r} ({type(item).__name__})")
 
 
 cdef int check_integer(object item) except -1:
     """Raise NotBasic unless the item is an integer. Booleans and arrays are refused, except 0-d integer arrays."""
     if isinstance(item, (bool, list)) or not PyIndex_Check(item) or (
             cnp.PyArray_Check(item) and (cnp.PyArray_NDIM(item) or not cnp.PyArray_ISINTEGER(item))):
-        raise NotBasic(
-            "only integers, slices (`:`), ellipsis (`...`) and numpy.newaxis (`None`) are valid indices of a basic "
-            f"selection, not {item!r} ({type(item).__name__})")
+        raise NotBasic(item)
     return 0
 
 
