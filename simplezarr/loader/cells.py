@@ -8,7 +8,9 @@ import numpy as np
 from simplezarr.hierarchy.inventory import chunk_axes
 from simplezarr.loader.fields import Field
 
-__all__ = ["CellGrid"]
+__all__ = ["CellGrid", "best_cells"]
+
+_OPEN_CELLS = 4  # cells of crops that lie in the ring, at least
 
 
 class CellGrid:
@@ -47,6 +49,25 @@ class CellGrid:
             touched = math.ceil((cell + field.box[axis] - 1) / chunk) * chunk
             nbytes *= min(length, touched if cell % chunk == 0 else touched + chunk)
         return nbytes
+
+
+def best_cells(fields: Sequence[Field], samples: float, room: int) -> CellGrid:
+    """Return the cells of crops that decode least and fit into the window.
+
+    samples: of an epoch of one stream. room: samples that the window holds.
+    """
+    best, least, size = CellGrid(fields[0], 1), math.inf, 1
+    while True:
+        grid = CellGrid(fields[0], size)
+        each = samples / math.prod(grid.shape)
+        cost = grid.decoded_bytes(fields) / max(each, 1.0)
+        if size > 1 and each > room / _OPEN_CELLS:
+            return best
+        if cost < least:
+            best, least = grid, cost
+        if max(grid.shape) == 1:
+            return best
+        size *= 2
 
 
 def chunk_starts(field: Field, axis: int) -> np.ndarray:

@@ -1,7 +1,6 @@
 """From the arguments of a loader to the plans of an epoch: the samples of a rank, their order, and the ring."""
 
 import math
-import zlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -9,12 +8,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simplezarr.loader.cells import CellGrid
-from simplezarr.loader.counter_random import Purpose, chances, draw, permutation
+from simplezarr.loader.arguments import check_rank, count_samples, cumulated, select
+from simplezarr.loader.cells import CellGrid, best_cells
+from simplezarr.loader.counter_random import Purpose, draw, permutation
 from simplezarr.loader.crops import Crops
 from simplezarr.loader.fields import Field
 from simplezarr.loader.orders import (
-    ORDER_VERSION,
     Plan,
     by_cells,
     chunk_order,
@@ -25,15 +24,15 @@ from simplezarr.loader.orders import (
     split_evenly,
     uniform_order,
 )
+from simplezarr.loader.states import as_state, batch_of, check_state, checksum, shorten, shown
 from simplezarr.runtime.executor import concurrency_for, get_num_threads
 
-__all__ = ["Schedule", "Shuffle", "StreamPlan", "count_samples"]
+__all__ = ["Schedule", "Shuffle", "StreamPlan"]
 
 Shuffle = Literal["chunks", "uniform", False]
 
 _GROUP_BYTES = 4 << 20  # of decoded chunks that are worth a call of the engine
 _OPEN_GROUPS = 8  # at least so many lie in the ring
-_OPEN_CELLS = 4  # the same of cells of crops
 
 
 class StreamPlan(NamedTuple):
@@ -75,11 +74,11 @@ class Schedule:
             raise ValueError(f"prefetch: must be a number of batches of at least 0, not {prefetch!r}")
         self.fields, self.batch_size, self.shuffle, self.window = tuple(fields), batch_size, shuffle, window
         self.seed, self.drop_last, self.prefetch = int(seed), drop_last, prefetch
-        self.rank, self.world_size = _check_rank(rank, world_size)
+        self.rank, self.world_size = check_rank(rank, world_size)
         self.streams, self.part, self.parts = self.world_size, 0, 1
         self.samples = count_samples(self.fields)
-        self._numbers = _select(self.samples, indices)
-        self._shares = _cumulated(weights, len(self._numbers))
+        self._numbers = select(self.samples, indices)
+        self._shares = cumulated(weights, len(self._numbers))
         self._planned: tuple[int, list[StreamPlan]] | None = None
         self.room = self.window // self.batch_bytes
         if not self.room:
@@ -240,25 +239,9 @@ class Schedule:
     def grid(self) -> CellGrid:
         """The cells of the first array."""
         field = self.fields[0]
-        per_cell = field.samples.per_cell or self._best_cell(field)
-        return CellGrid(field, per_cell)
-
-    def _best_cell(self, field: Field) -> int:
-        """Return how many chunks along each axis make the cells of crops that decode least and fit into the window."""
-        room = self.room * self.batch_size / _OPEN_CELLS
-        n = len(self._numbers) / self.streams
-        best, least, size = 1, math.inf, 1
-        while True:
-            grid = CellGrid(field, size)
-            each = n / math.prod(grid.shape)
-            cost = grid.decoded_bytes(self.fields) / max(each, 1.0)
-            if size > 1 and each > room:
-                return best
-            if cost < least:
-                best, least = size, cost
-            if max(grid.shape) == 1:
-                return best
-            size *= 2
+        if field.samples.per_cell:
+            return CellGrid(field, field.samples.per_cell)
+        return best_cells(self.fields, len(self._numbers) / self.streams, self.room * self.batch_size)
 
     # ------------------------------------------------------------ state and shares
 
@@ -270,37 +253,13 @@ class Schedule:
 
     def state(self, epoch: int, batch: int) -> dict[str, Any]:
         """Return what `Loader.state_dict` returns."""
-        return {
-            "version": ORDER_VERSION,
-            "seed": self.seed,
-            "epoch": epoch,
-            "batch": batch,
-            "world_size": self.streams,
-            "ranks": self.world_size,
-            "fingerprint": dict(self.fingerprint),
-        }
+        return as_state(self.fingerprint, self.seed, epoch, batch, self.streams, self.world_size)
 
     def restore(self, state: Mapping[str, Any]) -> tuple[int, int]:
         """Return the epoch and the batch at which to go on. Raise ValueError for a state of another loader."""
-        mine = self.state(0, 0)
-        for name in ("version", "seed"):
-            if state.get(name) != mine[name]:
-                raise ValueError(f"load_state_dict: {name} is {state.get(name)!r}; this loader has {mine[name]!r}")
-        for name, value in mine["fingerprint"].items():
-            other = dict(state["fingerprint"]).get(name)
-            if other != value:
-                raise ValueError(f"load_state_dict: {name} is {other!r}; this loader has {value!r}")
-        streams, ranks, batch = int(state["world_size"]), int(state["ranks"]), int(state["batch"])
-        if streams % self.world_size:
-            raise ValueError(
-                f"load_state_dict: a world size of {self.world_size} does not divide the first one, {streams}"
-            )
-        if ranks != self.world_size and batch * ranks % streams:
-            raise ValueError(
-                f"load_state_dict: {batch} batches of {ranks} ranks are no whole number of steps of {streams}"
-            )
-        if ranks != self.world_size:
-            batch = batch * ranks // streams * (streams // self.world_size)
+        check_state(state, self.state(0, 0))
+        streams = int(state["world_size"])
+        batch = batch_of(state, self.world_size)
         if streams != self.streams:
             self.streams, self._planned = streams, None
         return int(state["epoch"]), batch
@@ -310,14 +269,14 @@ class Schedule:
         """Return what the batches depend on, as short texts."""
         numbers, shares = self._numbers, self._shares
         return {
-            "arrays": _short([_shown(field) for field in self.fields]),
-            "samples": _short([repr(field.samples) for field in self.fields]),
+            "arrays": shorten([shown(field) for field in self.fields]),
+            "samples": shorten([repr(field.samples) for field in self.fields]),
             "batch_size": str(self.batch_size),
             "shuffle": str(self.shuffle),
             "window": str(self.window),
             "drop_last": str(self.drop_last),
-            "indices": f"{len(numbers)} {zlib.crc32(numbers.tobytes()):08x}",
-            "weights": "" if shares is None else f"{zlib.crc32(shares.tobytes()):08x}",
+            "indices": f"{len(numbers)} {checksum(numbers)}",
+            "weights": "" if shares is None else checksum(shares),
         }
 
     def text(self) -> str:
@@ -326,70 +285,3 @@ class Schedule:
         arrays = ", ".join([f"{field.name or 'array'} {field.array.shape} {field.dtype}" for field in self.fields])
         order = f"shuffle={self.shuffle!r}"
         return f"{arrays}: {self.batches} batches of {self.batch_size} {field.samples!r}, {order}"
-
-
-def _shown(field: Field) -> str:
-    """Return what the batches depend on of an array."""
-    words = [field.name, field.array.shape, field.dtype, field.array.chunks, *field.scale]
-    return " ".join(map(str, words))
-
-
-def _short(texts: Sequence[str]) -> str:
-    """Return the texts, or the beginning and a checksum if they are long: a state is small."""
-    text = "; ".join(texts)
-    return text if len(text) <= 100 else f"{text[:90]}… {zlib.crc32(text.encode()):08x}"
-
-
-def _check_rank(rank: int | None, world_size: int | None) -> tuple[int, int]:
-    """Return both as integers, of which the first is less than the second."""
-    if (rank is None) != (world_size is None):
-        raise ValueError("rank, world_size: give both or none of them")
-    if rank is None or world_size is None:
-        return 0, 1
-    if not 0 <= rank < world_size:
-        raise ValueError(f"rank: must be at least 0 and less than world_size, which is {world_size}; not {rank}")
-    return int(rank), int(world_size)
-
-
-def count_samples(fields: Sequence[Field]) -> int:
-    """Return how many samples there are. Raise ValueError if the arrays are not aligned."""
-    first = fields[0]
-    for field in fields[1:]:
-        if field.lengths != first.lengths:
-            message = f"array {field.array.name} has {field.lengths} elements along the axes of the samples"
-            raise ValueError(f"{message}, but array {first.array.name} has {first.lengths}; they must be aligned")
-    counts = [field.samples.count(field.lengths) for field in fields]
-    if min(counts) <= 0 and any(isinstance(n, int) and n for n in first.lengths):
-        small = fields[int(np.argmin(counts))]
-        raise ValueError(
-            f"array {small.array.name} of shape {small.array.shape} has no sample: {small.samples!r} is larger"
-        )
-    return max(0, min(counts))
-
-
-def _select(n: int, indices: ArrayLike | None) -> np.ndarray:
-    """Return the numbers of the samples to deliver (int64)."""
-    if indices is None:
-        return np.arange(n)
-    chosen = np.asarray(indices)
-    if chosen.dtype == bool:
-        if chosen.shape != (n,):
-            raise ValueError(f"indices: a mask must have shape ({n},), not {chosen.shape}")
-        return np.flatnonzero(chosen)
-    if chosen.ndim != 1 or (chosen.dtype.kind not in "iu" and chosen.size):
-        raise ValueError(
-            f"indices: must be one-dimensional integers or a mask, not {chosen.dtype} of shape {chosen.shape}"
-        )
-    if chosen.size and (chosen.min() < 0 or chosen.max() >= n):
-        raise ValueError(f"indices: must be at least 0 and less than {n}, the number of samples")
-    return chosen.astype(np.int64)
-
-
-def _cumulated(weights: ArrayLike | None, n: int) -> np.ndarray | None:
-    """Return the cumulated shares of the weights, or None."""
-    if weights is None:
-        return None
-    values = np.asarray(weights, np.float64)
-    if values.shape != (n,) or not np.isfinite(values).all() or (values < 0).any() or not values.sum() > 0:
-        raise ValueError(f"weights: must be {n} numbers of at least 0, one for each sample, and not all 0")
-    return chances(values)

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from simplezarr.engine.memory.result_pool import empty
+from simplezarr.loader.arguments import count_samples
 from simplezarr.loader.cast import Cast
 from simplezarr.loader.fields import ALONE, Arrays, make_fields, read_together
 from simplezarr.loader.samples import SampleKind
 from simplezarr.loader.scales import Scales, fit
-from simplezarr.loader.schedule import count_samples
 
 __all__ = ["Samples"]
 
