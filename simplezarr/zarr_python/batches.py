@@ -69,7 +69,8 @@ def _is_basic(part: Any) -> bool:
 def _recover_basic(batch: Batch, index_of: Callable[[str], Index], begins: Sequence[Callable[[int], int]]) -> Recovered:
     """Return a selection of integers and slices, which the first and the last chunk determine."""
     first, last = batch[0], batch[-1]
-    low, high = index_of(first[0].path), index_of(last[0].path)
+    low = index_of(first[0].path)
+    high = low if last is first else index_of(last[0].path)
     key: list[slice | int] = []
     ends, chunks = [], 1
     for begin, start, stop, one, other in zip(begins, low, high, first[2], last[2], strict=True):

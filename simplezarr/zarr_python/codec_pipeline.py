@@ -118,8 +118,10 @@ class CodecPipeline:
         batch = [*batch_info]
         if not batch:
             return ()
+        from simplezarr.zarr_python.results import result_of
+
         try:
-            array = host_array(out)
+            array = result_of(out)
             if self._is_quick(batch):
                 self._array.read(batch, array, drop_axes)
             else:
