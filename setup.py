@@ -4,6 +4,7 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 
 import numpy
 from Cython.Build import cythonize
@@ -16,19 +17,24 @@ ARCHIVE = str(next(path for path in (BLOSC2 / "libblosc2.a", BLOSC2 / "libblosc2
 USES_ARCHIVE = {f"simplezarr.engine.kernels.{name}" for name in ("compressors", "deflate", "numcodecs")}
 
 WINDOWS = sys.platform == "win32"
-COMPILE = ["/std:c11", "/O2"] if WINDOWS else ["-std=c11", "-O3", "-g0", "-fvisibility=hidden"]
+COMPILE = ["/std:c11"] if WINDOWS else ["-std=c11", "-g0", "-fvisibility=hidden"]
+KERNELS = ["/O2"] if WINDOWS else ["-O3"]
+MODULES = ["/O2"] if WINDOWS else ["-O2"]  # 7 % smaller, and no slower: the loops are in the kernels
 LINK = ["-Wl,--exclude-libs,ALL"] if sys.platform == "linux" else []
 
 HEADERS = sorted(path.as_posix() for path in Path("csrc").rglob("*.h"))
 SOURCES = sorted(path.as_posix() for path in Path("csrc").rglob("*.c") if "tests" not in path.parts)
 
+GENERATED = f"build/cython-numpy-{numpy.__version__}"  # what is generated follows the declarations of this NumPy
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": False,
     "wraparound": False,
     "cdivision": True,
     "initializedcheck": False,
-    "binding": True,
+    "binding": False,  # functions are those of C extensions: as objects of Cython they take a quarter more of the wheel
+    "embedsignature": True,  # for inspect.signature
+    "embedsignature.format": "clinic",
     "autotestdict": False,
     "freethreading_compatible": True,
 }
@@ -44,7 +50,12 @@ class BuildLibrary(build_clib):
 
 
 class BuildExtensions(build_ext):
-    """Build the C library before the extensions link it, also in place; compile on all processors unless told."""
+    """Build the C library before the extensions link it, also in place; compile on all processors unless told.
+
+    Modules are translated here, one after the other while others are compiled: what asks for metadata alone needs none.
+    """
+
+    translation = Lock()  # Cython has state of its own
 
     def finalize_options(self) -> None:
         super().finalize_options()
@@ -54,6 +65,11 @@ class BuildExtensions(build_ext):
         self.run_command("build_clib")  # which runs once, also if `build` has run it
         super().run()
 
+    def build_extension(self, ext: Extension) -> None:
+        with self.translation:
+            ext.sources = cythonize([ext], compiler_directives=DIRECTIVES, build_dir=GENERATED)[0].sources
+        super().build_extension(ext)
+
 
 def extension(path: Path) -> Extension:
     name = ".".join(path.with_suffix("").parts)
@@ -62,7 +78,7 @@ def extension(path: Path) -> Extension:
         [path.as_posix()],
         include_dirs=["csrc", numpy.get_include()],
         define_macros=[(f"NPY_{use}", "NPY_2_0_API_VERSION") for use in ("NO_DEPRECATED_API", "TARGET_VERSION")],
-        extra_compile_args=COMPILE,
+        extra_compile_args=[*COMPILE, *MODULES],
         extra_link_args=[*LINK, *([ARCHIVE] if name in USES_ARCHIVE else [])],  # after the library, which needs it
         depends=[*HEADERS, *SOURCES],
     )
@@ -73,12 +89,8 @@ setup(
     libraries=[
         (
             "simplezarr_kernels",
-            {"sources": SOURCES, "include_dirs": ["csrc"], "cflags": COMPILE, "obj_deps": {"": HEADERS}},
+            {"sources": SOURCES, "include_dirs": ["csrc"], "cflags": [*COMPILE, *KERNELS], "obj_deps": {"": HEADERS}},
         )
     ],
-    ext_modules=cythonize(
-        [extension(path) for path in sorted(Path("simplezarr").rglob("*.pyx"))],
-        compiler_directives=DIRECTIVES,
-        build_dir=f"build/cython-numpy-{numpy.__version__}",  # what is generated follows the declarations of this NumPy
-    ),
+    ext_modules=[extension(path) for path in sorted(Path("simplezarr").rglob("*.pyx"))],
 )
