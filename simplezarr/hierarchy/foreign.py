@@ -49,7 +49,7 @@ def describe(store: Store, path: str) -> str:
     """Return what is at a place without a node. Raise ValueError for a store that is not local.
 
     >>> describe(LocalStore("/nowhere"), "a")
-    'there is no such file or directory; check the path'
+    'the directory does not exist; check the path'
     """
     if not isinstance(store, LocalStore):
         raise ValueError(f"{store!r}: only local stores are described")
@@ -63,7 +63,7 @@ def describe(store: Store, path: str) -> str:
         above = os.path.dirname(above)
     if os.path.isfile(above):
         return f"{above!r} is {_describe_file(above)}"
-    return "there is no such file or directory; check the path"
+    return "the directory does not exist; check the path"
 
 
 def _describe_file(place: str) -> str:

@@ -113,7 +113,7 @@ def test_directories(tmp_path):
     sz.create_array(tmp_path / "above" / "one.zarr", data=[1, 2])
     assert "there is Zarr in it: one.zarr;" in message(tmp_path / "above")
     assert repr(str(tmp_path / "above" / "one.zarr")) in message(tmp_path / "above" / "one.zarr" / "c")
-    assert message(tmp_path / "none" / "at all").endswith("no such file or directory; check the path")
+    assert message(tmp_path / "none" / "at all").endswith("the directory does not exist; check the path")
     assert "'.zgroup'; check the path, or store a node" in message({})
 
 

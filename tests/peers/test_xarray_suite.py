@@ -26,7 +26,6 @@ READING = {
     r"test_zarr_fill_value_setting\[2-(int|float)\]": "xarray ignores use_zarr_fill_value_as_mask=False, we don't",
     r"test_read_non_consolidated_warning": "opening is fast without consolidated metadata, so there is no warning",
     r"test_to_zarr_not_consolidated": "the same",
-    r"test_non_existent_store": "the FileNotFoundError has another text",
     r"test_zarr_encoding\[zarr_format=3\]": "codecs in encodings are JSON objects, without attributes",
 }
 
