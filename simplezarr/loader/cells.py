@@ -29,8 +29,11 @@ class CellGrid:
     def numbers(self, starts: np.ndarray) -> np.ndarray:
         """Return the number of each sample's cell (int64), from where its box begins, shape (n, k)."""
         number = np.zeros(len(starts), np.int64)
-        for axis, edges in enumerate(self.edges):
-            number = number * len(edges) + np.searchsorted(edges, starts[:, axis], side="right") - 1
+        equal = self.field.array.metadata.grid is None
+        for axis, (edges, length) in enumerate(zip(self.edges, self.lengths, strict=True)):
+            begin = starts[:, axis]
+            number *= len(edges)
+            number += begin // length if equal else np.searchsorted(edges, begin, side="right") - 1
         return number
 
     def decoded_bytes(self, fields: Sequence[Field]) -> float:

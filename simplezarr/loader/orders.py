@@ -18,6 +18,8 @@ __all__ = [
     "given_order",
     "listed_order",
     "needed_ring",
+    "ranked",
+    "run_starts",
     "split_evenly",
     "uniform_order",
 ]
@@ -27,6 +29,7 @@ ORDER_VERSION = 1
 
 
 _TURNS = 16  # parts of the cells whose samples are read in turn, in the order "uniform"
+_SPARSE = 8  # times as many numbers as samples: a table of all numbers is then slower than sorting
 
 
 class Plan(NamedTuple):
@@ -78,14 +81,14 @@ def uniform_order(numbers: np.ndarray, cells: np.ndarray, batch_size: int, ring:
     samples of a cell, little is shared, and the plan is that of `given_order`.
     """
     n, held = len(numbers), ring * batch_size
-    names, inverse = np.unique(cells, return_inverse=True)
-    if 2 * len(names) > min(n, held):
+    count, ranks = ranked(cells)
+    if 2 * count > min(n, held):
         return given_order(numbers, batch_size, ring)
-    parts = min(_TURNS, len(names), ring)
-    part = inverse.reshape(-1) * parts // len(names)
+    parts = min(_TURNS, count, ring)
+    part = ranks * parts // count
     turn = np.zeros(n, np.int64) if n <= held else (np.arange(n) // batch_size + part * ring // parts) // ring
     group = turn * parts + part
-    positions = np.lexsort((inverse.reshape(-1), group))
+    positions = np.lexsort((ranks, group))
     bounds = np.append(np.flatnonzero(np.diff(group[positions], prepend=-1)), n)
     return Plan(numbers, positions, bounds, cells)
 
@@ -99,8 +102,7 @@ def listed_order(numbers: np.ndarray, cells: np.ndarray, batch_size: int, ring: 
     if ring < 3:
         return given_order(numbers, batch_size, ring)
     most = (ring - 1) // 2 * batch_size
-    changes = np.flatnonzero(np.diff(cells, prepend=cells[:1] - 1))
-    ends = np.union1d(changes, np.append(np.arange(0, n, most), n))
+    ends = np.union1d(run_starts(cells), np.append(np.arange(0, n, most), n))
     return Plan(numbers, np.arange(n), _group_bounds(ends, min(least, most)), cells)
 
 
@@ -109,14 +111,42 @@ def by_cells(numbers: np.ndarray, cells: np.ndarray, *words: int) -> np.ndarray:
 
     cells: the number of each sample's cell.
     """
-    names, inverse = np.unique(cells, return_inverse=True)
-    place = np.empty(len(names), np.uint64)
-    place[permutation(len(names), *words, Purpose.CELLS)] = np.arange(len(names), dtype=np.uint64)
-    bits = np.uint64(len(names).bit_length())
+    count, ranks = ranked(cells)
+    bits = np.uint64(count.bit_length())
+    place = np.empty(count, np.uint64)
+    place[permutation(count, *words, Purpose.CELLS)] = np.arange(count, dtype=np.uint64)
+    place <<= np.uint64(64) - bits
     key = random_bits(np.arange(len(numbers)), *words, Purpose.WITHIN)
     key >>= bits
-    key |= place[inverse.reshape(-1)] << (np.uint64(64) - bits)
+    key |= place[ranks]
     return sorting(key)
+
+
+def ranked(cells: np.ndarray) -> tuple[int, np.ndarray]:
+    """Return how many different cells there are, and for each sample how many of them come before its own.
+
+    cells: the number of each sample's cell, at least 0.
+
+    >>> ranked(np.array([7, 5, 7]))
+    (2, array([1, 0, 1]))
+    """
+    n, last = len(cells), int(cells.max(initial=-1))
+    if last > _SPARSE * n:
+        names, ranks = np.unique(cells, return_inverse=True)
+        return len(names), ranks.reshape(-1)
+    upto = np.cumsum(np.bincount(cells, minlength=1) > 0)  # seven times as fast as sorting
+    return int(upto[-1]), (upto - 1)[cells]
+
+
+def run_starts(cells: np.ndarray) -> np.ndarray:
+    """Return where in the list another cell begins than that of the sample before.
+
+    >>> run_starts(np.array([7, 7, 5])).tolist()
+    [0, 2]
+    """
+    begins = np.ones(len(cells), bool)
+    np.not_equal(cells[1:], cells[:-1], out=begins[1:])
+    return np.flatnonzero(begins)
 
 
 def chunk_order(numbers: np.ndarray, cells: np.ndarray, batch_size: int, ring: int, least: int, *words: int) -> Plan:
@@ -130,7 +160,7 @@ def chunk_order(numbers: np.ndarray, cells: np.ndarray, batch_size: int, ring: i
     Near the beginning and the end of the epoch, places are mirrored, so that every batch is full.
     """
     n = len(numbers)
-    first = np.flatnonzero(np.diff(cells, prepend=cells[:1] - 1))  # of each cell
+    first = run_starts(cells)  # of each cell
     bounds = _group_bounds(np.append(first, n), least)
     width = float(n) if ring * batch_size >= n else float((ring - 1) * batch_size)
     while True:
@@ -152,16 +182,15 @@ def cut_cells(cells: np.ndarray, most: int) -> np.ndarray:
     >>> cut_cells(np.array([7, 7, 7, 5]), 2).tolist()
     [0, 0, 1, 2]
     """
-    begins = np.diff(cells, prepend=cells[:1] - 1) != 0
-    first = np.flatnonzero(begins)
+    first = run_starts(cells)
     within = np.arange(len(cells)) - np.repeat(first, np.diff(np.append(first, len(cells))))
-    numbers: np.ndarray = np.cumsum(begins | (within % most == 0)) - 1
+    numbers: np.ndarray = np.cumsum(within % most == 0) - 1
     return numbers
 
 
 def needed_ring(cells: np.ndarray, batch_size: int) -> int:
     """Return the least number of batches that a ring for `chunk_order` must hold."""
-    largest = int(np.diff(np.append(np.flatnonzero(np.diff(cells, prepend=cells[:1] - 1)), len(cells))).max(initial=0))
+    largest = int(np.diff(np.append(run_starts(cells), len(cells))).max(initial=0))
     return min(-(-len(cells) // batch_size), 2 + -(-largest // batch_size))
 
 

@@ -21,6 +21,7 @@ from simplezarr.loader.orders import (
     given_order,
     listed_order,
     needed_ring,
+    run_starts,
     split_evenly,
     uniform_order,
 )
@@ -192,7 +193,7 @@ class Schedule:
 
     def _by_chunks(self, numbers: np.ndarray, cells: np.ndarray, batches: int, stream: int, epoch: int) -> StreamPlan:
         b = self.batch_size
-        each = max(1, len(numbers)) / (1 + np.count_nonzero(np.diff(cells)))  # samples of a cell
+        each = max(1, len(numbers)) / max(1, len(run_starts(cells)))  # samples of a cell
         least = max(1, int(each * _GROUP_BYTES / max(1.0, self.grid.decoded_bytes(self.fields))))
         if not self.shuffle:
             ring = min(self.room, 2 + 3 * least // b)

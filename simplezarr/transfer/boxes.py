@@ -41,10 +41,15 @@ def _check_boxes(handle: ArrayHandle, boxes: Boxes) -> None:
     ):
         wrong = f"starts are {starts.dtype} of shape {starts.shape}, boxes of shape {boxes.shape}"
         raise ValueError(f"array {handle.name}: {wrong}; use contiguous intp of shape (boxes, {ndim})")
-    if (starts < 0).any() or (starts + boxes.shape > handle.shape).any():
+    if any(_is_outside(starts[:, d], boxes.shape[d], n) for d, n in enumerate(handle.shape)):
         i = np.flatnonzero(((starts < 0) | (starts + boxes.shape > handle.shape)).any(axis=1))[0]
         wrong = f"box {i} begins at {tuple(starts[i].tolist())} and has shape {boxes.shape}"
         raise IndexError(f"array {handle.name}: {wrong}, but the array has {handle.shape}")
+
+
+def _is_outside(begins: np.ndarray, length: int, n: int) -> bool:
+    """Return whether a box of this length begins before the first of n elements, or ends behind the last."""
+    return bool(len(begins)) and bool(begins.min() < 0 or begins.max() > n - length)
 
 
 def _check_conversion(handle: ArrayHandle, boxes: Boxes, conversion: Conversion) -> None:

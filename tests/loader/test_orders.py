@@ -10,7 +10,16 @@ from simplezarr.loader import Boxes, Crops, Loader, Rows
 from simplezarr.loader.counter_random import permutation, random_bits, uniform
 from simplezarr.loader.description import mixing
 from simplezarr.loader.loader import delivery_of
-from simplezarr.loader.orders import by_cells, chunk_order, given_order, listed_order, needed_ring, uniform_order
+from simplezarr.loader.orders import (
+    by_cells,
+    chunk_order,
+    given_order,
+    listed_order,
+    needed_ring,
+    ranked,
+    run_starts,
+    uniform_order,
+)
 
 
 def rows(n, chunk, **arguments):
@@ -26,6 +35,16 @@ def test_random_numbers_are_pinned():
     """What is stored in checkpoints must mean the same in every later version."""
     assert random_bits(np.arange(3), 1, 2, 3).tolist() == PINNED
     assert permutation(8, 5).tolist() == PINNED_PERMUTATION
+
+
+@given(st.lists(st.integers(0, 20), max_size=30), st.sampled_from([1, 10**6]))
+def test_cells_are_counted_as_numpy_counts_them(cells, apart):
+    """Numbers that lie far apart are sorted, others are counted in a table."""
+    cells = np.array(cells, np.int64) * apart
+    names, ranks = np.unique(cells, return_inverse=True)
+    count, found = ranked(cells)
+    assert (count, found.tolist()) == (len(names), ranks.tolist())
+    assert run_starts(cells).tolist() == [k for k, cell in enumerate(cells) if k == 0 or cell != cells[k - 1]]
 
 
 def test_random_numbers_are_uniform():
