@@ -79,6 +79,7 @@ WRONG = {
     "too large": ([0, 13], "index 13 is out of bounds for axis 0 with size 13"),
     "too small": (([0], [0, -10]), "index -10 is out of bounds for axis 1 with size 9"),
     "beyond 64 bits": ([2**70], "only integers"),
+    "beyond 64 bits, after a step of 0": ((slice(0, 1, 0), 2**70), "cannot fit 'int'"),
     "shapes": (([0, 1], [0, 1, 2]), r"could not be broadcast together with shapes \(2,\) \(3,\)"),
     "mask length": ([True] * 12, "along axis 0; size of axis is 13 but size of corresponding boolean axis is 12"),
     "mask shape": (

@@ -61,6 +61,7 @@ cdef class Plan:
     cdef readonly tuple shape    # of the result
     cdef readonly bint scalar    # the key has only integers, one for each axis: NumPy returns a scalar
     cdef tuple expand(self, object key)
+    cdef int take(self, tuple items, tuple shape, tuple chunks) except -1
     cdef int take_integer(self, int axis, object item, Py_ssize_t length, Py_ssize_t size) except -1
     cdef Py_ssize_t take_slice(self, int axis, slice item, Py_ssize_t length, Py_ssize_t size) except -1
     cdef char *bind(self, object out, Py_ssize_t *strides) except NULL

@@ -59,12 +59,22 @@ cdef class Plan:
     """
 
     def __init__(self, key, tuple shape, tuple chunks):
-        cdef int axis = 0
-        cdef list result = []
         self.ndim = <int>len(shape)
         self.scalar = True
         self.n = 1
-        for item in self.expand(key):
+        cdef tuple items = self.expand(key)
+        try:
+            self.take(items, shape, chunks)
+        except ValueError:  # a step is 0; NumPy says first if an integer has more than 64 bits
+            for item in items:
+                if item is not None and type(item) is not slice:
+                    PyNumber_AsSsize_t(item, IndexError)
+            raise
+
+    cdef int take(self, tuple items, tuple shape, tuple chunks) except -1:
+        cdef int axis = 0
+        cdef list result = []
+        for item in items:
             if item is None:
                 result.append(1)
                 self.scalar = False
@@ -82,6 +92,7 @@ cdef class Plan:
             raise IndexError(
                 f"number of dimensions must be within [0, {MAX_NDIM}], indexing result would have {len(result)}")
         self.shape = tuple(result)
+        return 0
 
     cdef tuple expand(self, object key):
         """Return the key as a tuple with one integer or slice for each axis. None keeps its place."""
