@@ -243,23 +243,22 @@ def test_brief_chunks_do_not_queue_for_a_processor(side, waits, monkeypatch):
 
 def test_first_error_stops_the_rest(tree):
     class Broken(Crowded):
-        def __init__(self, store):
-            super().__init__(store)
-            self.failing = threading.Lock()  # of the request that fails; others are answered when its error has left
+        failed = False
 
         def get(self, key):
-            if key == "lines/c/3/0":
-                with self.failing:
-                    super().get(key)
-                    raise OSError("cable cut")
+            if self.failed:
+                time.sleep(0.05)  # the thread that has got the error has the processor and the GIL, to tell the others
             value = super().get(key)
-            with self.failing:
-                return value
+            if key == "lines/c/3/0":
+                self.failed = True
+                raise OSError("cable cut")
+            return value
 
     sz.create_array(tree, "lines", data=np.zeros((1000, 4), "u1"), chunks=(1, 4), overwrite=True)
     store = Broken(tree)
     array = sz.open(store, "lines")
     for read in (lambda: array[...], lambda: array.read_future().result(30)):
+        store.failed = False
         store.expect("get", 32)  # so the request that fails is under way with the others
         with pytest.raises(OSError, match="cable cut"):
             within(60, read)
