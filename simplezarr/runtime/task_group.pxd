@@ -15,6 +15,7 @@ cdef class TaskGroup:
     cdef int64_t generation
 
     cdef int call_for_help(self) except -1
+    cdef int call_others(self, Py_ssize_t n) except -1
     cdef void fail(self, error) noexcept
     cdef void caught(self, error) noexcept
     cdef void tell_stop(self) noexcept

@@ -10,7 +10,13 @@ from typing import final
 from typing_extensions import Self
 
 
-def run_workers(work: Callable[[], object], width: int, stop: Callable[[], object] | None = None) -> None:
+def run_workers(
+    work: Callable[[], object],
+    width: int,
+    stop: Callable[[], object] | None = None,
+    few: int = 0,
+    lead: Callable[[], object] | None = None,
+) -> None:
     """Call `work` here and, at the same time, in up to `width` - 1 threads of a pool.
 
     `work` returns when nothing is left to do, for example when a shared counter is used up. Helpers that have not begun
@@ -19,6 +25,9 @@ def run_workers(work: Callable[[], object], width: int, stop: Callable[[], objec
 
     stop: is called as soon as a call fails, or the caller is interrupted, and should make the other calls return early.
     It may be called more than once.
+
+    few, lead: if `lead` is given, the caller calls it instead of `work`, and only so many helpers come at first. The others
+    come when `lead` returns True; it is then called again.
 
     >>> numbers, seen = iter(range(100)), []
     >>> run_workers(lambda: seen.extend(numbers), 1)

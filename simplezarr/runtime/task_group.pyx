@@ -24,7 +24,7 @@ cdef Py_ssize_t NO_LIMIT = 2 ** 62
 
 # ---------------------------------------------------------------- work that is shared out
 
-def run_workers(work, Py_ssize_t width, stop=None):
+def run_workers(work, Py_ssize_t width, stop=None, Py_ssize_t few=0, lead=None):
     """Call `work` here and, at the same time, in up to `width` - 1 threads of a pool.
 
     `work` returns when nothing is left to do, for example when a shared counter is used up. Helpers that have not begun
@@ -33,6 +33,9 @@ def run_workers(work, Py_ssize_t width, stop=None):
 
     stop: is called as soon as a call fails, or the caller is interrupted, and should make the other calls return early.
     It may be called more than once.
+
+    few, lead: if `lead` is given, the caller calls it instead of `work`, and only so many helpers come at first. The others
+    come when `lead` returns True; it is then called again.
 
     >>> numbers, seen = iter(range(100)), []
     >>> run_workers(lambda: seen.extend(numbers), 1)
@@ -45,8 +48,14 @@ def run_workers(work, Py_ssize_t width, stop=None):
         return
     group = TaskGroup(work, width, stop)
     try:
-        group.call_for_help()
-        work()
+        if lead is None:
+            group.call_for_help()
+            work()
+        else:
+            group.wanted = min(few, width - 1)
+            group.call_for_help()
+            while lead():
+                group.call_others(width - 1 - few)
     except BaseException as error:
         group.caught(error)
     group.close()
@@ -84,6 +93,13 @@ cdef class TaskGroup:
             if not more or not put_call(self, self.width, MANY_CALLS * max(self.width, <Py_ssize_t>get_num_threads())):
                 break
         return 0
+
+    cdef int call_others(self, Py_ssize_t n) except -1:
+        """Call for more helpers, unless one has failed."""
+        lock()
+        self.wanted += 0 if self.errors else max(n, 0)
+        unlock()
+        return self.call_for_help()
 
     def __call__(self):
         """Work as a helper, in a pool thread."""

@@ -12,6 +12,7 @@ the same prefix. It holds `a/b`, but neither `a` nor `ab`. The prefix `""` holds
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from operator import methodcaller
 from typing import TYPE_CHECKING
 
@@ -122,6 +123,17 @@ class Store(ABC):
         if not holes and size > limit:
             raise too_large(key, size, limit)
         return value
+
+    def getter(self, limit: int, *, holes: bool = False) -> "Callable[[str], Buffer | None]":
+        """Return a function that does for valid keys, one after another, what `get_limited` does, in this process.
+
+        Override it if something can be done once for many keys.
+
+        >>> from simplezarr.stores import MemoryStore
+        >>> MemoryStore({"a": b"123"}).getter(10)("a")
+        b'123'
+        """
+        return partial(self.get_limited, limit=limit, holes=holes)
 
     def get_range(self, key: str, start: int, length: int) -> bytes | None:
         """Return the bytes start … start + length - 1 of a value, None if there is no such key.
@@ -345,8 +357,10 @@ def reads_by(store: Store, cls: type, *names: str) -> bool:
     >>> reads_by(MemoryStore(), MemoryStore), reads_by(MemoryStore(), Store, "get_range")
     (True, False)
     """
-    names = names or ("get", *_PARTS)
-    return all(getattr(getattr(store, name), "__func__", None) is getattr(cls, name) for name in names)
+    for name in names or ("get", *_PARTS):
+        if getattr(getattr(store, name), "__func__", None) is not getattr(cls, name):
+            return False
+    return True
 
 
 def too_large(key: str, size: int, limit: int, holes: int = 0) -> TooLargeError:

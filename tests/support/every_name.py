@@ -190,6 +190,7 @@ def use_stores(folder: Path) -> None:
         store.set("a/c", b"12345")
         assert_type(store.get("a/b"), bytes | None)
         assert store.get_limited("a/b", 10, holes=True) == b"12345"
+        assert store.getter(10, holes=True)("a/b") == b"12345"
         assert store.get_range("a/b", 1, 2) == b"23"
         assert store.get_ranges("a/b", [(0, 1), (-1, 1)]) == [b"1", b"5"]
         with store.reader("a/b") as reader:

@@ -34,7 +34,8 @@ cdef class ChunkSource:
     cdef bint in_memory
     cdef object indexes      # cached shard indexes, the oldest first; None if there are no shards
     cdef bint is_near(self) except -1
-    cdef object fetch(self, str key)
+    cdef object getter(self)
+    cdef object fetch(self, getter, str key)
     cdef ShardIndex cached_index(self, bytes name, const ByteSource *shard)
     cdef int keep_index(self, bytes name, const ByteSource *shard) except -1
     cdef int forget_index(self, bytes name) except -1

@@ -65,21 +65,28 @@ cdef class ChunkSource:
         """Return whether no request has to wait for another machine."""
         return self.local or self.in_memory or (self.find_file_ranges is not None and self.store.concurrency is None)
 
-    cdef object fetch(self, str key):
-        """Return a whole stored object, or None if it is not stored. TooLargeError may come before the object is read."""
+    cdef object getter(self):
+        """Return the function that `fetch` calls, for as long as this process is not forked."""
         cdef const Pipeline *pipeline = &self.pipeline.compiled
         if self.in_memory:
-            return self.store.get(key)
+            return self.store.get
         if pipeline_is_shard(pipeline):
-            return self.store.get_limited(key, PY_SSIZE_T_MAX)
+            return self.store.getter(PY_SSIZE_T_MAX)
         if pipeline.python == NULL:
-            try:
-                return self.store.get_limited(key, pipeline.most)
-            except TooLargeError:
-                codec = pipeline_outermost(pipeline).decode()
-                raise CodecFailure(f"{codec}: {status_message(SZ_TOO_LONG)}; the stored object is damaged or not what the "
-                                   "array's metadata say", codec) from None
-        return self.store.get_limited(key, free_bytes(pipeline), holes=True)
+            return self.store.getter(pipeline.most)
+        return self.store.getter(free_bytes(pipeline), holes=True)
+
+    cdef object fetch(self, getter, str key):
+        """Return a whole stored object, or None if it is not stored. TooLargeError may come before the object is read."""
+        cdef const Pipeline *pipeline = &self.pipeline.compiled
+        try:
+            return getter(key)
+        except TooLargeError:
+            if pipeline.python != NULL or pipeline_is_shard(pipeline):
+                raise
+            codec = pipeline_outermost(pipeline).decode()
+            raise CodecFailure(f"{codec}: {status_message(SZ_TOO_LONG)}; the stored object is damaged or not what the "
+                               "array's metadata say", codec) from None
 
     def failure(self, tuple index, str key, str why, str codec=None):
         """Return the ChunkError for a chunk, by its index and the key of its stored object."""

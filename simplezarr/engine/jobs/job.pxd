@@ -16,6 +16,7 @@ cdef class Job:
     cdef ChunkSource source
     cdef RegionTable table
     cdef const Pipeline *pipeline
+    cdef object getter       # reads a stored object that is not in a local directory
     cdef Py_ssize_t splits   # the number of units that a stored object is divided into
     cdef Py_ssize_t n        # the number of units
     cdef int threads         # that may compute; 0 if the job shares out no single shards
@@ -24,6 +25,7 @@ cdef class Job:
     cdef Py_ssize_t interleave  # batches are drawn in turn from so many runs
     cdef object compute_semaphore  # limits the threads that compute, if more wait for a store; else None
     cdef bint waits          # whether there is a compute semaphore
+    cdef bint led            # whether `lead` was called
     cdef int directory       # of the array, if names are looked up from it
     cdef int64_t next
     cdef int32_t failed
@@ -34,6 +36,8 @@ cdef class Job:
     cdef int64_t inner
     cdef const char *culprit
     cdef PyObject *raised
+    cdef bint do_units(self, bint watch) except -1
+    cdef bint drain_units(self, Context *context, bint watch) noexcept nogil
     cdef int do_batch(self, Context *context, Py_ssize_t i) noexcept nogil
     cdef int do_unit(self, Context *context, Py_ssize_t i) noexcept nogil
     cdef int copy_shared(self, Context *context, Py_ssize_t i, Py_ssize_t k, const char *native) noexcept nogil

@@ -13,5 +13,7 @@ class Job:
         """Let no thread begin another unit or go on with a large one, because the caller is leaving."""
     def drain(self) -> None:
         """Do units until none is left, or one has failed."""
+    def lead(self) -> bool:
+        """Do units as `drain` does, in the caller of a few threads. Return early, and True, if more threads are of use."""
     def throw(self) -> None:
         """Raise the error of the first failure, with the place where it happened."""

@@ -5,6 +5,7 @@ if these are few. Each thread draws the next unit until none is left, without th
 """
 
 import os
+from time import sleep
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.ref cimport Py_DECREF, Py_XDECREF
@@ -12,7 +13,7 @@ from cpython.unicode cimport PyUnicode_FromString
 from libc.string cimport memcpy
 
 from simplezarr.runtime import executor
-from simplezarr.csrc cimport SZ_IO, SZ_NO_MEMORY, SZ_OK, SZ_UNSUPPORTED
+from simplezarr.csrc cimport SZ_IO, SZ_NO_MEMORY, SZ_OK, SZ_UNSUPPORTED, sz_milliseconds
 from simplezarr.csrc.io cimport SZ_NO_DIRECTORY, sz_close_directory, sz_open_directory
 from simplezarr.csrc.memory cimport sz_claim, sz_draw, sz_peek
 from simplezarr.engine.chunks.in_flight cimport (
@@ -29,6 +30,11 @@ cdef enum:
     WAIT_US = 50_000            # between two checks for Ctrl-C while waiting for another thread
     WIDE_BYTES = 512 << 20      # at most so many decoded bytes are in progress while a job waits for a store
     DIGITS = 21
+    FEW = 8                     # threads that keep the processors busy if a store answers at once
+    SLOW_MS = 4                 # so late are answers of a store that more threads should ask
+    MANY_SLOW = 3               # so many of them, one after another
+
+cdef double FIRST_SECONDS = 1e-3  # within which a store that answers at once has answered
 
 cdef int wait_limit = 200       # waits of WAIT_US for in-flight chunks
 
@@ -94,11 +100,15 @@ cdef class Job:
     cdef int run(self, int width) except -1:
         """Do all units, in the calling thread and width - 1 others. Raise the error of the first failure."""
         self.open_directory()
+        self.getter = None if self.source.local else self.source.getter()
         self.interleave = width
         self.compute_semaphore = executor.compute_semaphore(width) if width > 1 else None
         self.waits = self.compute_semaphore is not None
         if width > 1:
-            executor.run_workers(self.drain, width, self.stop)
+            if self.is_brief() and width > FEW + 1:
+                executor.run_workers(self.drain, width, self.stop, FEW, self.lead)
+            else:
+                executor.run_workers(self.drain, width, self.stop)
         else:
             self.drain()
         if self.failed:
@@ -111,28 +121,64 @@ cdef class Job:
 
     def drain(self):
         """Do units until none is left, or one has failed."""
-        cdef Py_ssize_t i
+        self.do_units(False)
+
+    def lead(self):
+        """Do units as `drain` does, in the caller of a few threads. Return early, and True, if more threads are of use.
+
+        They are if no answer has come within FIRST_SECONDS, or if answers become slow later, for example because the
+        first ones came from a cache. Otherwise they would only take the GIL from each other.
+        """
+        cdef bint first = not self.led
+        self.led = True
+        if first:
+            sleep(FIRST_SECONDS)
+            if self.next <= FEW:
+                return True
+        return self.do_units(first)
+
+    cdef bint do_units(self, bint watch) except -1:
+        """Do units with a context. `watch`: as in `drain_units`."""
         cdef int status
+        cdef bint slow
         # With a compute semaphore a thread takes a pooled context only to compute. Others use it while the thread waits.
         cdef Context *context = context_acquire() if self.compute_semaphore is None else context_new()
         context.nontemporal, context.ended = self.nontemporal, &self.failed
-        with nogil:
-            while not sz_peek(&self.failed):
-                i = self.next_batch()
-                if i < 0:
-                    break
-                status = self.begin_unit(context, i) if self.batch == 1 else self.do_batch(context, i)
-                if status == SZ_OK and context.nwaits:
-                    status = self.finish_waits(context, False)
-                if status == SZ_OK:
-                    status = pause(context)
-                if status != SZ_OK:
-                    self.fail(context, status)
-            if context.nwaits:
+        if self.is_brief():
+            # If the GIL were given up after each chunk, a thread that waits for it would wake in vain: this one is sooner.
+            slow = self.drain_units(context, watch)
+        else:
+            with nogil:
+                slow = self.drain_units(context, False)
+        if context.nwaits:
+            with nogil:
                 status = self.finish_waits(context, True)
-                if status != SZ_OK:
-                    self.fail(context, status)
+            if status != SZ_OK:
+                self.fail(context, status)
         context_release(context)
+        return slow
+
+    cdef bint drain_units(self, Context *context, bint watch) noexcept nogil:
+        """Do units. `watch`: return early, and True, when answers have become slow."""
+        cdef Py_ssize_t i
+        cdef int status, slow = 0
+        cdef int64_t began = 0
+        while not sz_peek(&self.failed) and slow < MANY_SLOW:
+            i = self.next_batch()
+            if i < 0:
+                break
+            if watch:
+                began = sz_milliseconds()
+            status = self.begin_unit(context, i) if self.batch == 1 else self.do_batch(context, i)
+            if watch:
+                slow = slow + 1 if sz_milliseconds() - began >= SLOW_MS else 0
+            if status == SZ_OK and context.nwaits:
+                status = self.finish_waits(context, False)
+            if status == SZ_OK:
+                status = pause(context)
+            if status != SZ_OK:
+                self.fail(context, status)
+        return slow == MANY_SLOW
 
     cdef int begin_unit(self, Context *context, Py_ssize_t i) noexcept nogil:
         self.set_unit(context, i)

@@ -282,7 +282,7 @@ cdef class ReadJob(Job):
         cdef Py_ssize_t number = context.unit // self.splits
         if self.splits > 1 and number in self.values:
             return self.values[number]
-        value = self.source.fetch(key)
+        value = self.source.fetch(self.getter, key)
         if value is not None:
             value = as_buffer(value)
         return value if self.splits == 1 else self.values.setdefault(number, value)

@@ -231,7 +231,7 @@ cdef class WriteJob(ObjectBuilder):
                     return status
             with store.lock(key):
                 if not update.covered:
-                    value, status = self.value(context, update, self.source.fetch(key))
+                    value, status = self.value(context, update, self.source.fetch(self.getter, key))
                     if status != SZ_OK:
                         return status
                 if value is None:

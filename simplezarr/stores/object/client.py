@@ -89,8 +89,9 @@ class Client:
         options = getattr(store, "client_options", None) or {}
         self._secrets = secrets_in({**self._config, **options})
         self.statuses = tuple(missing)
-        self._missing = frozenset(KNOWN_STATUSES[status] for status in missing)
-        self._here: tuple[object, Any, object] = (None, None, None)
+        #: Names of obstore's errors that mean that there is no such key.
+        self.missing = frozenset(KNOWN_STATUSES[status] for status in missing)
+        self._known: tuple[object, Any, object] = (None, None, None)
 
     @property
     def is_anonymous(self) -> bool:
@@ -98,12 +99,17 @@ class Client:
 
     def ask(self, path: str, function: str, *args: object, **kwargs: object) -> Any:
         """Return what a function of obstore returns; None if there is no such key."""
-        process, module, store = self._here
+        missing = self.missing if function == "get" else frozenset()
+        call, store = self.function(function)
+        return self.guard(path, missing, call, store, *args, **kwargs)
+
+    def function(self, name: str) -> tuple[Callable[..., Any], object]:
+        """Return a function of obstore and the store that it takes first, both for this process."""
+        process, module, store = self._known
         if process is not current_process():
             module, store = here(self.store)
-            self._here = current_process(), module, store
-        missing = self._missing if function in ("get", "get_range") else frozenset()
-        return self.guard(path, missing, getattr(module, function), store, *args, **kwargs)
+            self._known = current_process(), module, store
+        return getattr(module, name), store
 
     def guard(
         self, path: str, missing: Collection[str], call: Callable[..., T], *args: object, **kwargs: object
@@ -117,13 +123,17 @@ class Client:
         except FileNotFoundError:
             return None
         except Exception as error:
-            kind = type(error).__name__
-            if not is_theirs(error):
-                raise
-            if kind in missing:
-                return None
-            failure = self._failure(path, kind, str(error))
+            failure = self.failure(path, missing, error)
+        if failure is None:
+            return None
         raise failure  # outside of the block above, so that obstore's error, which may show secrets, is not its context
+
+    def failure(self, path: str, missing: Collection[str], error: Exception) -> StoreError | None:
+        """Return the StoreError for what a call has raised, None if it is in `missing`. Raise what is not obstore's."""
+        kind = type(error).__name__
+        if not is_theirs(error):
+            raise error
+        return None if kind in missing else self._failure(path, kind, str(error))
 
     def put(self, path: str, value: memoryview, **options: object) -> None:
         """Store a value; the options are those of obstore's `put`."""
@@ -145,15 +155,6 @@ class Client:
         if match is not None:
             options["if_match"] = match
         return self.ask(path, "get", path, options=options or None)
-
-    def beginning(self, path: str, nbytes: int) -> "Buffer | None":
-        """Return the first bytes of a value, as many as there are up to `nbytes`; None if there is no such key.
-
-        It is one call, which says nothing else about the value. With many threads, each return from obstore to Python
-        takes longer than a short answer.
-        """
-        data: Buffer | None = self.ask(path, "get_range", path, start=0, end=nbytes)
-        return data
 
     def finish(self, path: str, result: Any) -> Answer:
         """Read the body of a result."""

@@ -1,6 +1,6 @@
 """Read values of an object store: large ones in parts at a time, and parts of one version."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from time import perf_counter
@@ -15,7 +15,7 @@ from simplezarr.stores.object.client import RETRIED_SECONDS, Answer, Client, Con
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["ObjectReader", "read_data", "read_whole"]
+__all__ = ["ObjectReader", "read_whole", "value_getter"]
 
 Range = tuple[int, int]
 
@@ -152,22 +152,43 @@ def read_whole(client: Client, path: str, width: int, part_size: int, limit: int
     return client.read(path, limit=limit)
 
 
-def read_data(client: Client, path: str, width: int, part_size: int, limit: int | None) -> "Buffer | None":
-    """Return the bytes of a whole value as `read_whole` reads it. One that is known to be small needs a single call."""
-    if limit is not None and limit < part_size and client.has_ranges:
-        began = perf_counter()
+def value_getter(
+    client: Client, prefix: str, width: Callable[[], int], part_size: int, limit: int | None
+) -> "Callable[[str], Buffer | None]":
+    """Return a function of a key, for this process, that reads whole values as `read_whole` does.
+
+    A value that is known to be small needs a single call of obstore, for one byte more than the limit.
+    """
+    read_range, store = client.function("get_range")
+
+    def whole(key: str) -> "Buffer | None":
+        answer = read_whole(client, prefix + key, width(), part_size, limit)
+        return None if answer is None else answer.data
+
+    if limit is None or limit >= part_size:
+        return whole
+    end = limit + 1
+
+    # Many threads take the GIL from each other. A microsecond here costs many in waiting, so this makes few calls.
+    def small(key: str) -> "Buffer | None":
+        if not client.has_ranges:
+            return whole(key)
+        path, began = prefix + key, perf_counter()
         try:
-            data = client.beginning(path, limit + 1)
-        except AccessError:
-            raise
-        except StoreError:  # perhaps the value is empty, or the server has no ranges
-            if perf_counter() - began > RETRIED_SECONDS:
-                raise
+            data: Buffer = read_range(store, path, start=0, end=end)
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # perhaps the value is empty, or the server has no ranges
+            failure = client.failure(path, client.missing, error)
         else:
-            if data is None or memoryview(data).nbytes <= limit:
-                return data
-    answer = read_whole(client, path, width, part_size, limit)
-    return None if answer is None else answer.data
+            return data if len(data) < end else whole(key)  # type: ignore[arg-type]
+        if failure is None:
+            return None
+        if isinstance(failure, AccessError) or perf_counter() - began > RETRIED_SECONDS:
+            raise failure
+        return whole(key)
+
+    return small
 
 
 def _in_parts(client: Client, path: str, result: Any, width: int, part_size: int, limit: int | None) -> Answer:

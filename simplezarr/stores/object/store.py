@@ -1,6 +1,6 @@
 """Define the store in an object store (S3, GCS, Azure and what else obstore reaches)."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from simplezarr.stores.keys import check_key, check_prefix
 from simplezarr.stores.local import LocalStore
 from simplezarr.stores.object.client import KNOWN_STATUSES, Client, read_range
 from simplezarr.stores.object.options import client_of_url
-from simplezarr.stores.object.reader import ObjectReader, read_data
+from simplezarr.stores.object.reader import ObjectReader, value_getter
 from simplezarr.stores.object.writer import check_conditions, create, update
 from simplezarr.stores.settings import check_count
 
@@ -112,17 +112,24 @@ class ObjectStore(Store):
     # ------------------------------------------------------------ reading
 
     def get(self, key: str) -> bytes | None:
-        value = self._whole(key, None)
+        check_key(key)
+        value = self._getter(None)(key)
         return None if value is None else bytes(value)
 
     def get_limited(self, key: str, limit: int, *, holes: bool = False) -> Data | None:
         if not reads_by(self, ObjectStore, "get"):
             return super().get_limited(key, limit, holes=holes)
-        return self._whole(key, None if holes else limit)
+        check_key(key)
+        value = self._getter(None if holes else limit)(key)
+        return None if value is None else memoryview(value)
 
-    def _whole(self, key: str, limit: int | None) -> Data | None:
-        data = read_data(self._client, self._path(key), self._width(), self.part_size, limit)
-        return None if data is None else memoryview(data)
+    def getter(self, limit: int, *, holes: bool = False) -> "Callable[[str], Buffer | None]":
+        if not reads_by(self, ObjectStore, "get", "get_limited"):
+            return super().getter(limit, holes=holes)
+        return self._getter(None if holes else limit)
+
+    def _getter(self, limit: int | None) -> "Callable[[str], Buffer | None]":
+        return value_getter(self._client, self.prefix, self._width, self.part_size, limit)
 
     def get_range(self, key: str, start: int, length: int) -> bytes | None:
         if length > self.part_size:

@@ -27,18 +27,33 @@ def store(server):
 
 
 def test_one_call_and_one_request(server, store, monkeypatch):
-    asked, ask = [], store._client.ask
+    asked, function = [], store._client.function
 
-    def noted(path, name, *args, **more):
-        asked.append(name)
-        return ask(path, name, *args, **more)
+    def noted(name):
+        call, *given = function(name)
+        return lambda *args, **more: asked.append(name) or call(*args, **more), *given
 
-    monkeypatch.setattr(store._client, "ask", noted)
+    monkeypatch.setattr(store._client, "function", noted)
     assert store.get_limited("key", 100_000) == DATA
     assert store.get_limited("key", 200_000) == DATA
     assert store.get_limited("missing", 100_000) is None
-    assert asked == ["get_range"] * 3
-    assert sum(server.take().values()) == 3
+    get = store.getter(100_000)
+    assert [get(key) and bytes(get(key)) for key in ("key", "missing")] == [DATA, None]
+    assert asked == ["get_range"] * 6
+    assert sum(server.take().values()) == 6
+
+
+def test_a_getter_is_what_a_subclass_makes_of_it(server):
+    class Upper(ObjectStore):
+        def get(self, key):
+            return b"own"
+
+    class Limited(ObjectStore):
+        def get_limited(self, key, limit, *, holes=False):
+            return b"own"
+
+    for kind in (Upper, Limited):
+        assert kind.from_url("s3://bucket/a", **server.options()).getter(5)("key") == b"own"
 
 
 def test_a_value_that_is_too_large_is_not_read(store):
