@@ -8,6 +8,7 @@ import numpy as np
 from simplezarr.hierarchy.inventory import grid_shape
 from simplezarr.loader.cells import CellGrid
 from simplezarr.loader.fields import Field
+from simplezarr.loader.ring import CONSUMED
 from simplezarr.loader.schedule import Schedule, StreamPlan
 from simplezarr.runtime.executor import concurrency_for, get_num_threads
 
@@ -38,8 +39,8 @@ class Description:
 
     - batches, samples: of this rank in an epoch.
     - resident_bytes: memory of the batches that are being filled: those of the window, and those that are read ahead.
-    - bound_bytes: with what the threads need besides, the order, and the batch that the consumer has. What threads need
-      is an estimate, too. The process has some MiB more, for example for the stacks of threads.
+    - bound_bytes: with what the threads need besides, the order, and the two batches that a loop has while it takes
+      the next. What threads need is an estimate, too. The process has some MiB more, for example for stacks of threads.
     - cache_bytes, cached: what the cache may hold, and the share of all decoded chunks that it has room for. 0 without.
     - chunks_per_sample, decoded_per_sample, stored_per_sample: chunks, bytes of decoded chunks and stored bytes that
       are read for a sample, without what a cache saves. The last is an estimate from the sizes of a few stored objects.
@@ -92,7 +93,7 @@ def describe(schedule: Schedule) -> Description:
         batches=schedule.batches,
         samples=len(schedule.order(0)),
         resident_bytes=resident,
-        bound_bytes=resident + schedule.batch_bytes + working + cache_bytes + schedule.listed * _ORDER,
+        bound_bytes=resident + CONSUMED * schedule.batch_bytes + working + cache_bytes + schedule.listed * _ORDER,
         cache_bytes=cache_bytes,
         cached=min(1.0, cache_bytes / decoded_bytes) if cache_bytes else 0.0,
         chunks_per_sample=chunks,

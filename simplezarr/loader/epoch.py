@@ -7,7 +7,7 @@ import numpy as np
 
 from simplezarr.errors import ZarrError
 from simplezarr.loader.fields import ALONE
-from simplezarr.loader.ring import BatchMemory
+from simplezarr.loader.ring import CONSUMED, BatchMemory
 from simplezarr.loader.schedule import Schedule
 from simplezarr.loader.stream import Stream
 
@@ -43,6 +43,9 @@ class Epoch:
         self._fields, self._transform, self._with_index = schedule.fields, transform, with_index
         plans = schedule.plans(number)
         n = len(plans)
+        kept = (
+            sum([plan.ring for plan in plans]) + CONSUMED
+        )  # all that were in use, so the next epoch allocates nothing
         self._streams = [
             Stream(
                 schedule.fields,
@@ -52,6 +55,7 @@ class Epoch:
                 epoch=number,
                 first=(first - k + n - 1) // n,
                 memory=memory,
+                kept=kept,
             )
             for k, plan in enumerate(plans)
         ]

@@ -12,9 +12,12 @@ from simplezarr.engine.memory.result_pool import empty
 from simplezarr.loader.fields import Field
 from simplezarr.runtime.sync import Condition
 
-__all__ = ["Allocate", "BatchMemory", "Ring", "Slot"]
+__all__ = ["CONSUMED", "Allocate", "BatchMemory", "Ring", "Slot"]
 
 ALIGNMENT = 128
+
+#: Batches that a loop has at a time: while it is given the next one, its variable still holds the one before.
+CONSUMED = 2
 
 #: Makes the memory of one field of a batch: an array of this shape and data type, in C order.
 Allocate = Callable[[tuple[int, ...], np.dtype], np.ndarray]
@@ -97,10 +100,13 @@ class BatchMemory:
 
 
 class Ring:
-    """The batches of an epoch that are being filled: at most `size` of them."""
+    """The batches of a stream that are being filled.
 
-    def __init__(self, memory: BatchMemory, size: int) -> None:
-        self._memory, self._size = memory, size
+    kept: how much memory of batches is kept for the next epoch; that of all streams, because they share it.
+    """
+
+    def __init__(self, memory: BatchMemory, kept: int) -> None:
+        self._memory, self._kept = memory, kept
         self._filling: dict[int, Slot] = {}
 
     def boxes(self, batch: int) -> list[list[np.ndarray]]:
@@ -113,14 +119,14 @@ class Ring:
     def take(self, batch: int, rows: int) -> list[np.ndarray]:
         """Return views of the first rows of a complete batch. It leaves the ring."""
         slot = self._filling.pop(batch)
-        self._memory.give(slot, self._size)
+        self._memory.give(slot, self._kept)
         return [values[:rows] for values in slot.arrays]
 
     def drop(self, batch: int) -> None:
         """Give up a batch that could not be read."""
         slot = self._filling.pop(batch, None)
         if slot is not None:  # a read of it may still be in progress, which holds it in use
-            self._memory.give(slot, self._size)
+            self._memory.give(slot, self._kept)
 
     def close(self) -> None:
         """Give up all batches."""

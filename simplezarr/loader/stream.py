@@ -26,6 +26,7 @@ class Stream:
 
     - plan: the order, the number of batches, and how many are held at a time. Samples behind the last are not read.
     - first: the batch to begin with. Samples of earlier ones are not read.
+    - memory, kept: the memory of batches, and how many of them it keeps at most when nobody uses them.
     """
 
     def __init__(
@@ -38,10 +39,11 @@ class Stream:
         epoch: int,
         first: int = 0,
         memory: BatchMemory,
+        kept: int,
     ):
         self.fields, self.batch_size, self.seed, self.epoch, self.delivered = fields, batch_size, seed, epoch, first
         self.plan, self.batches, self.width = plan
-        self.ring = Ring(memory, self.width)
+        self.ring = Ring(memory, kept)
         self.closed = False
         self.errors: dict[int, BaseException] = {}  # by batch
         self._condition, self._process, self._helpers, self._reading = Condition(), os.getpid(), 0, 0

@@ -96,6 +96,31 @@ def test_memory_is_used_again(pool):
         break
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_memory_is_used_again_in_the_next_epoch(ranks, pool):
+    """All of it, also if a loop holds a batch while the ring is full, or if two streams have a ring each."""
+    made: list[tuple[int, ...]] = []
+
+    def allocate(shape, dtype):
+        made.append(shape)
+        return np.empty(shape, dtype)
+
+    delivers = loader(out=allocate, with_index=False, shuffle=False)
+    delivers.load_state_dict(loader(shuffle=False, rank=0, world_size=ranks).state_dict())
+    told = delivers.describe().resident_bytes // (20 * 32)
+    for _ in range(5):
+        epoch = iter(delivers)
+        assert len(epoch._streams) == ranks
+        for batch in epoch:  # holds it meanwhile
+            assert batch.shape == (20, 4)
+            end = time.monotonic() + 10
+            while any(stream._helpers for stream in epoch._streams):
+                assert time.monotonic() < end
+                time.sleep(0.001)
+        del batch
+    assert told / 2 < len(made) <= told + 2  # the loop holds two while it is given the next
+
+
 def test_resident_memory_is_bounded(pool):
     """No more batches are allocated than the window holds, those that are read ahead, and one for the consumer."""
     made: list[tuple[int, ...]] = []
