@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from simplezarr.runtime.pool import get_num_threads, in_pool, is_serial, use_threads
+from simplezarr.runtime.pool import MOST_THREADS, get_num_threads, in_pool, is_serial, use_threads
 from simplezarr.runtime.sync import Semaphore
 from simplezarr.runtime.task_group import enqueue, parallel_for, run_workers, try_submit_idle
 
@@ -49,7 +49,7 @@ class Requested(Protocol):
 
 
 def set_num_threads(n: int) -> None:
-    """Set the number of threads that work on one call, from the next call on.
+    """Set the number of threads that work on one call, from the next call on: 1 to 65,536.
 
     With 1, everything runs in the calling thread, and a store gets one request at a time. With any other number, and
     with the default, a store that is neither local nor in memory gets as many requests as its `Store.concurrency` says.
@@ -64,6 +64,8 @@ def set_num_threads(n: int) -> None:
         raise TypeError(f"the number of threads must be an integer, not {n!r}")
     if n < 1:
         raise ValueError(f"the number of threads must be at least 1, not {n}; 1 means no threads but the caller's")
+    if n > MOST_THREADS:
+        raise ValueError(f"the number of threads must be at most {MOST_THREADS}, not {n}; give fewer")
     use_threads(int(n))
 
 

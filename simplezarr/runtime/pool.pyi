@@ -12,6 +12,8 @@ from typing import final
 
 from typing_extensions import Self
 
+MOST_THREADS: int  # that a call may be set to have
+
 @final
 class Pool:
     """Threads that make the calls of one queue, in its order. They are started as calls come, up to `size`."""

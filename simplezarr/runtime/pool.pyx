@@ -29,7 +29,7 @@ cdef extern from *:
     """
     int sz_in_pool  # whether this thread is one of a pool
 
-
+MOST_THREADS = 1 << 16  # that a call may be set to have: the engine computes with small multiples of it in a C int
 cdef PyThread_type_lock guard       # of the names below, and of all pools
 cdef PyThread_type_lock all_ended   # released by the last thread that ends, if `at_exit` waits
 cdef int64_t generation = 0         # counts forks
@@ -338,8 +338,8 @@ def in_pool():
 def threads_from_environment():
     """Return what SIMPLEZARR_NUM_THREADS says; 0 if it is not set."""
     text = os.environ.get("SIMPLEZARR_NUM_THREADS", "").strip()
-    if text and not (text.isascii() and text.isdigit() and int(text) >= 1):
-        raise ValueError(f"SIMPLEZARR_NUM_THREADS is {text!r}; set it to an integer of at least 1, or not at all")
+    if text and not (text.isascii() and text.isdigit() and len(text) < 99 and 1 <= int(text) <= MOST_THREADS):
+        raise ValueError(f"SIMPLEZARR_NUM_THREADS is {text!r}; set an integer from 1 to {MOST_THREADS}, or nothing")
     return int(text or 0)
 
 

@@ -395,11 +395,19 @@ def test_idle_threads_keep_nothing_alive():
 # ---------------------------------------------------------------- the number of threads
 
 
-@pytest.mark.parametrize("n", [0, -1, 1.5, "2", None, True])
+@pytest.mark.parametrize("n", [0, -1, 1.5, "2", None, True, 65_537, 2**40, 2**70])
 def test_set_num_threads_is_checked(n):
     with pytest.raises((TypeError, ValueError), match="number of threads"):
         executor.set_num_threads(n)
     assert executor.get_num_threads() == 4
+
+
+def test_the_most_threads_can_be_set_and_read_with():
+    executor.set_num_threads(65_536)
+    array = sz.create_array({}, data=np.arange(100), chunks=10, shards=50)
+    np.testing.assert_array_equal(array[:], np.arange(100))
+    with pytest.raises(ValueError, match="at most 65536, not 65537"):
+        executor.set_num_threads(65_537)
 
 
 def test_set_num_threads_lets_what_runs_end():
@@ -422,7 +430,7 @@ def test_threads_of_an_old_pool_end():
     wait_until(lambda: not pool_threads())
 
 
-@pytest.mark.parametrize("value", ["0", "-2", "two", "1.5", "²"])
+@pytest.mark.parametrize("value", ["0", "-2", "two", "1.5", "²", "65537", str(2**40), "9" * 5000])
 def test_environment_is_checked(value, monkeypatch):
     monkeypatch.setenv("SIMPLEZARR_NUM_THREADS", value)
     with pytest.raises(ValueError, match="SIMPLEZARR_NUM_THREADS") as caught:
