@@ -91,7 +91,7 @@ MODE = "mode: "
 #: The mistake: what is done, the error, and the parts of its message: the place, what is wrong, what to do.
 MISTAKES = {
     # opening
-    "no such directory": (lambda p: sz.open(p / "no"), sz.NodeNotFoundError, "no'", "no such file", "check the path"),
+    "no such directory": (lambda p: sz.open(p / "no"), sz.NodeNotFoundError, "no'", "does not exist", "check the path"),
     "no such node": (lambda p: sz.open(p / "array", "k"), sz.NodeNotFoundError, "/k of", "has none", "check the path"),
     "an empty directory": (lambda p: sz.open(p / "empty"), sz.NodeNotFoundError, "empty'", "an empty", "store a node"),
     "another directory": (lambda p: sz.open(p / "other"), sz.NodeNotFoundError, "other'", "no Zarr", "check the path"),
