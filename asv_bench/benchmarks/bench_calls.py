@@ -27,7 +27,7 @@ READS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 def count_calls(do: Callable[[], Any]) -> int:
     """Count calls of Python functions and, from Python, of built-in ones, while ``do`` runs in this thread alone.
 
-    The compiled functions of simplezarr are not counted: a call of one takes about as long as a bytecode or two.
+    The compiled functions of simplezarr are not counted here. Their cost is in the instructions that `counting` counts.
     """
     calls, threads = 0, sz.get_num_threads()
 
